@@ -1,0 +1,197 @@
+// Lint rules, and the import directions of the house: which room may look into which.
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const ROOMS = [
+  'api',
+  'bencode',
+  'bytes',
+  'choke',
+  'cli',
+  'coordinator',
+  'memory',
+  'messages',
+  'metainfo',
+  'net',
+  'peer',
+  'picker',
+  'storage',
+  'threads',
+  'tracker',
+  'verify',
+  'wire',
+];
+
+// Each room lists the rooms it may import from; everything else is a lint error.
+const MAY_IMPORT = {
+  bytes: [],
+  bencode: ['bytes'],
+  metainfo: ['bytes', 'bencode'],
+  wire: ['bytes', 'bencode'],
+  picker: ['bytes'],
+  choke: [],
+  memory: ['bytes'],
+  messages: ['metainfo'],
+  peer: ['bytes', 'wire', 'memory', 'messages', 'metainfo'],
+  tracker: ['bytes', 'bencode'],
+  threads: [],
+  storage: ['bytes', 'bencode', 'messages', 'metainfo'],
+  verify: ['bytes', 'memory', 'messages', 'metainfo', 'storage', 'threads'],
+  net: ['bytes', 'wire', 'memory', 'messages', 'metainfo', 'peer', 'storage', 'threads'],
+  coordinator: [
+    'bytes',
+    'bencode',
+    'choke',
+    'memory',
+    'messages',
+    'metainfo',
+    'picker',
+    'storage',
+    'threads',
+    'tracker',
+    'verify',
+  ],
+  api: ['bytes', 'bencode', 'messages', 'metainfo', 'storage', 'threads', 'tracker', 'verify'],
+};
+
+// Rooms whose code is told everything: no socket, file, timer, clock, random source or logger.
+const PURE_ROOMS = ['bencode', 'bytes', 'choke', 'metainfo', 'peer', 'picker', 'wire'];
+const PURE_FORBIDDEN_MODULES = [
+  'node:fs',
+  'node:fs/promises',
+  'node:net',
+  'node:http',
+  'node:https',
+  'node:dns',
+  'node:dgram',
+  'node:timers',
+  'node:timers/promises',
+  'node:worker_threads',
+  'node:os',
+  'node:child_process',
+  'pino',
+  'piscina',
+  'p-queue',
+  'comlink',
+];
+
+function roomRules(room) {
+  const forbidden = ROOMS.filter((other) => other !== room && !MAY_IMPORT[room].includes(other));
+  const pure = PURE_ROOMS.includes(room);
+  return {
+    files: [`lib/${room}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: pure
+            ? PURE_FORBIDDEN_MODULES.map((name) => ({
+                name,
+                message: `lib/${room} is a pure room`,
+              }))
+            : [],
+          patterns: [
+            {
+              group: [...forbidden.map((other) => `**/${other}/*`), '**/index', '**/workers/*'],
+              message: `lib/${room} may import only: ${MAY_IMPORT[room].join(', ') || 'nothing'} (docs/ARCHITECTURE.md)`,
+            },
+          ],
+        },
+      ],
+      ...(pure
+        ? {
+            'no-restricted-globals': [
+              'error',
+              'setTimeout',
+              'setInterval',
+              'setImmediate',
+              'performance',
+              'console',
+              'fetch',
+            ],
+            'no-restricted-properties': [
+              'error',
+              { object: 'Date', property: 'now', message: 'time is a parameter in a pure room' },
+              {
+                object: 'Math',
+                property: 'random',
+                message: 'randomness is a parameter in a pure room',
+              },
+            ],
+          }
+        : {}),
+    },
+  };
+}
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'coverage/**', 'node_modules/**'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommended],
+    languageOptions: { parserOptions: { project: './spec/tsconfig.json' } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': [
+        'error',
+        { checksVoidReturn: { attributes: false } },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['spec/**/*.ts'],
+    rules: { '@typescript-eslint/no-unused-expressions': 'off' }, // chai's property assertions
+  },
+  {
+    files: ['**/*.cjs', '**/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: {
+        require: 'readonly',
+        module: 'writable',
+        console: 'readonly',
+        process: 'readonly',
+        __dirname: 'readonly',
+      },
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: {
+      globals: {
+        console: 'readonly',
+        process: 'readonly',
+        URL: 'readonly',
+        AbortSignal: 'readonly',
+      },
+    },
+  },
+  ...Object.keys(MAY_IMPORT).map(roomRules),
+  {
+    files: ['lib/cli/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ROOMS.filter((room) => room !== 'cli').map((room) => `**/${room}/*`),
+              message: 'the command line uses only the public API (lib/index)',
+            },
+          ],
+        },
+      ],
+    },
+  },
+);

@@ -1,0 +1,73 @@
+// A verify pool of its own for work without an engine: hashing for `createTorrent`, checking for
+// `verifyTorrent`.
+
+import { availableParallelism } from 'node:os';
+import { MillraceError } from '../errors/millrace-error';
+import type { DigestPiece, PieceOutcome, StoredPiece } from '../messages/verify';
+import type { StorageRef } from '../messages/storage';
+import { VerifyPool } from '../verify/pool';
+
+/** How far a long job is. */
+export interface WorkProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface BulkOptions {
+  /** Worker threads, 1–64. Default: all cores. */
+  readonly threads?: number;
+  readonly onProgress?: (progress: WorkProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Two jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
+const JOBS_PER_WORKER = 2;
+
+/** Runs jobs drawn from `jobs` on all workers; calls back for each piece, in no special order. */
+export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
+  type: Piece extends StoredPiece ? 'recheck' : 'digest',
+  root: string,
+  jobs: Iterable<readonly Piece[]>,
+  totalBytes: number,
+  options: BulkOptions,
+  onOutcome: (outcome: PieceOutcome) => void,
+): Promise<void> {
+  const { threads = availableParallelism(), onProgress, signal } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    throw new MillraceError(
+      'bad-option',
+      `option threads must be a whole number from 1 to 64, not ${String(threads)}`,
+    );
+  }
+  signal?.throwIfAborted();
+  const pool = new VerifyPool({
+    threads,
+    start: { slab: new SharedArrayBuffer(0), closeEpoch: new SharedArrayBuffer(4) },
+  });
+  const storage: StorageRef = { module: 'files', key: root, root };
+  const source = jobs[Symbol.iterator]();
+  let doneBytes = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (let next = source.next(); !next.done && !failed; next = source.next()) {
+      signal?.throwIfAborted();
+      const pieces = next.value;
+      const job = { type, storage, pieces } as Parameters<VerifyPool['submit']>[0];
+      const { outcomes } = await pool.submit(job, 'background');
+      outcomes.forEach(onOutcome);
+      for (const piece of pieces) doneBytes += piece.lengthBytes;
+      onProgress?.({ doneBytes, totalBytes });
+    }
+  };
+  try {
+    const lanes = Array.from({ length: threads * JOBS_PER_WORKER }, () =>
+      lane().catch((error: unknown) => {
+        failed = true; // The other lanes stop after the job they are on.
+        throw error;
+      }),
+    );
+    await Promise.all(lanes);
+  } finally {
+    await pool.close();
+  }
+}

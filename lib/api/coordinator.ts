@@ -1,0 +1,213 @@
+// The public engine: starts the coordinator thread, checks options, hands out torrents. Every call
+// is a message; when that thread dies, every pending and later call rejects with one typed error.
+
+import { resolve } from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { MillraceError } from '../errors/millrace-error';
+import type { EngineControl, EngineEvent, LogLevel } from '../messages/control';
+import type { EngineStats } from '../messages/stats';
+import { wrapControl } from '../threads/control';
+import { TypedPort } from '../threads/typed-port';
+import { workerFile } from '../threads/worker-file';
+import { engineSettings, peerAddress } from './options';
+import type { AddOptions, CoordinatorOptions, Logger } from './options';
+import { readTorrent } from './sources';
+import type { TorrentSource } from './sources';
+import { Torrent } from './torrent';
+import { VERSION } from './version';
+
+/** How long the coordinator thread may take to end by itself before it is ended. */
+const CLOSE_DEADLINE_MS = 15_000;
+
+/**
+ * A running engine. Threads live until `close()`:
+ *
+ * ```ts
+ * await using engine = await Coordinator.start();
+ * const torrent = await engine.add('debian.torrent', { output: '/srv/iso' });
+ * await torrent.completed;
+ * ```
+ */
+export class Coordinator {
+  readonly #worker: Worker;
+  readonly #control: EngineControl;
+  readonly #events: TypedPort<never, EngineEvent>;
+  readonly #logger: Logger | undefined;
+  readonly #torrents = new Map<number, Torrent>();
+  readonly #exited: Promise<void>;
+  #nextTorrent = 1;
+  #port: number | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: CoordinatorOptions) {
+    const settings = engineSettings(options, VERSION);
+    const control = new MessageChannel();
+    const events = new MessageChannel();
+    this.#logger = options.logger;
+    this.#worker = new Worker(workerFile('coordinator'), {
+      name: 'millrace-coordinator',
+      workerData: { settings, control: control.port2, events: events.port2 },
+      transferList: [control.port2, events.port2],
+    });
+    let died: (error: MillraceError) => void = () => undefined;
+    const death = new Promise<MillraceError>((done) => (died = done));
+    let cause: string | undefined;
+    this.#worker.on('error', (error) => (cause = error.message));
+    this.#exited = new Promise((done) => {
+      this.#worker.once('exit', (code) => {
+        const why = cause ?? `exit code ${code}`;
+        const error = this.#closing
+          ? new MillraceError('closed', 'the engine is closed')
+          : new MillraceError(
+              'coordinator-died',
+              `the coordinator thread ended unexpectedly (${why}): start a new Coordinator; resume records keep what was verified`,
+            );
+        died(error);
+        control.port1.close();
+        this.#events.close();
+        for (const torrent of this.#torrents.values()) torrent.end(error);
+        this.#torrents.clear();
+        done();
+      });
+    });
+    this.#control = wrapControl<EngineControl>(control.port1, death);
+    this.#events = new TypedPort<never, EngineEvent>(events.port1, {
+      onMessage: (event) => this.#onEvent(event),
+      onError: (error) => this.#logger?.error({ error: String(error) }, 'an event listener threw'),
+    });
+  }
+
+  /**
+   * Starts the engine's threads; resolves when they are ready and listening.
+   *
+   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `start-failed`.
+   */
+  static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
+    options.signal?.throwIfAborted();
+    const coordinator = new Coordinator(options);
+    const abort = (): void => void coordinator.#worker.terminate();
+    options.signal?.addEventListener('abort', abort, { once: true });
+    try {
+      coordinator.#port = (await coordinator.#control.start()).port;
+      return coordinator;
+    } catch (error) {
+      coordinator.#closing = Promise.resolve();
+      await coordinator.#worker.terminate();
+      options.signal?.throwIfAborted();
+      throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The TCP port that peers can connect to; undefined when none was wanted. */
+  get port(): number | undefined {
+    return this.#port;
+  }
+
+  /** Torrents that were added and not removed. */
+  get torrents(): readonly Torrent[] {
+    return [...this.#torrents.values()];
+  }
+
+  /**
+   * Adds a torrent and starts on it: what exists is trusted by its resume record or rechecked,
+   * the rest is downloaded; then it is seeded unless `seed` is false.
+   *
+   * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
+   *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `file-too-large`,
+   *   `piece-too-large`, `bad-peer-address`.
+   */
+  async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
+    this.#throwIfClosing();
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const peers = (options.peers ?? []).map(peerAddress);
+    const metainfo = await readTorrent(source, { signal });
+    this.#throwIfClosing();
+    const id = this.#nextTorrent++;
+    const torrent = new Torrent(id, metainfo, this.#control);
+    this.#torrents.set(id, torrent);
+    torrent.once('closed', () => this.#torrents.delete(id));
+    try {
+      await this.#control.add(id, {
+        metainfo,
+        output: resolve(options.output ?? '.'),
+        peers,
+        force: options.force ?? false,
+        recheck: options.recheck ?? false,
+        seed: options.seed ?? true,
+        storage: options.storage,
+      });
+    } catch (error) {
+      this.#torrents.delete(id);
+      throw error;
+    }
+    if (signal?.aborted) {
+      await torrent.remove();
+      signal.throwIfAborted();
+    }
+    signal?.addEventListener('abort', () => void torrent.remove().catch(() => undefined), {
+      once: true,
+    });
+    // The caller attaches listeners when this call returns: events that came early wait till then.
+    setImmediate(() => torrent.release());
+    return torrent;
+  }
+
+  /** Figures of the engine as a whole. */
+  async stats(): Promise<EngineStats> {
+    return this.#control.stats();
+  }
+
+  /**
+   * Ends everything: trackers are told (2 s at most), data is synced, records saved, threads ended.
+   * May be called twice; the process can exit by itself afterwards.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** For fault-injection specs: ends a thread as a crash would. */
+  async killThread(kind: 'peer' | 'verify' | 'coordinator', index = 0): Promise<boolean> {
+    if (kind !== 'coordinator') return this.#control.killThread(kind, index);
+    await this.#worker.terminate();
+    return true;
+  }
+
+  async #close(): Promise<void> {
+    const deadline = setTimeout(() => void this.#worker.terminate(), CLOSE_DEADLINE_MS);
+    try {
+      await this.#control.close();
+      await this.#exited;
+    } catch (error) {
+      if (!(error instanceof MillraceError) || !['closed', 'coordinator-died'].includes(error.code))
+        throw error;
+    } finally {
+      clearTimeout(deadline);
+      await this.#worker.terminate();
+    }
+  }
+
+  #throwIfClosing(): void {
+    if (this.#closing)
+      throw new MillraceError('closed', 'the engine is closed: start a new Coordinator');
+  }
+
+  #onEvent(event: EngineEvent): void {
+    if (event.type === 'log') {
+      this.#log(event.level, event.message, event.fields);
+      return;
+    }
+    this.#torrents.get(event.torrent)?.handle(event);
+  }
+
+  #log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#logger?.[level](fields, message);
+  }
+}

@@ -1,0 +1,269 @@
+// A torrent as the embedder holds it: figures, events, and a few verbs. All state is elsewhere;
+// this is a view that the coordinator thread's events keep fresh.
+
+import { EventEmitter, on } from 'node:events';
+import { MillraceError } from '../errors/millrace-error';
+import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
+import type { TorrentStats } from '../messages/stats';
+import type { Metainfo } from '../metainfo/metainfo';
+import { peerAddress } from './options';
+
+type Payload<Type extends EngineEvent['type']> = Omit<
+  Extract<EngineEvent, { type: Type }>,
+  'type' | 'torrent'
+>;
+
+/** Events of a torrent and what their listeners are called with. */
+export interface TorrentEvents {
+  /** New figures, at most four times a second. */
+  stats: [TorrentStats];
+  /** Pieces that were verified and written. */
+  pieces: [Payload<'pieces'>];
+  /** A piece failed its hash check and is fetched again. */
+  pieceFailed: [Payload<'piece-failed'>];
+  peerConnected: [Payload<'peer-connected'>];
+  peerClosed: [Payload<'peer-closed'>];
+  tracker: [Payload<'tracker'>];
+  /** Every piece is verified and on disk. */
+  complete: [];
+  /** The torrent stopped; `resume()` tries again. Unlike Node's own, it may go unheard. */
+  error: [MillraceError];
+  /** The torrent was removed, or its engine ended. */
+  closed: [];
+}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+function deferred(): Deferred {
+  let resolve: () => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => undefined); // Nobody has to listen.
+  return { promise, resolve, reject };
+}
+
+/** One torrent of a running `Coordinator`. */
+export class Torrent extends EventEmitter<TorrentEvents> {
+  readonly metainfo: Metainfo;
+  /** The info hash, 40 hex digits. */
+  readonly infoHash: string;
+  readonly #id: number;
+  readonly #control: EngineControl;
+  #stats: TorrentStats;
+  #completion: Deferred = deferred();
+  #closed = false;
+  /** Events that came before the embedder could listen. */
+  #held: EngineEvent[] | undefined = [];
+
+  /** Made by `Coordinator.add`. */
+  constructor(id: number, metainfo: Metainfo, control: EngineControl) {
+    super();
+    this.#id = id;
+    this.#control = control;
+    this.metainfo = metainfo;
+    this.infoHash = Buffer.from(metainfo.infoHash).toString('hex');
+    this.#stats = initialStats(metainfo);
+  }
+
+  get name(): string {
+    return this.metainfo.name;
+  }
+
+  get totalBytes(): number {
+    return this.metainfo.totalLengthBytes;
+  }
+
+  get pieceCount(): number {
+    return this.metainfo.pieceCount;
+  }
+
+  get pieceLengthBytes(): number {
+    return this.metainfo.pieceLengthBytes;
+  }
+
+  /** Files with their paths below the output folder, components joined by `/`. */
+  get files(): readonly { readonly path: string; readonly lengthBytes: number }[] {
+    return this.metainfo.files.map((file) => ({
+      path: file.path.join('/'),
+      lengthBytes: file.lengthBytes,
+    }));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Resolves when every piece is verified and on disk. Rejects with the torrent's error when it
+   * stops, and with `closed` when it is removed first. After `resume()` it is a new promise.
+   */
+  get completed(): Promise<void> {
+    return this.#completion.promise;
+  }
+
+  /** The newest figures. Never waits. */
+  stats(): TorrentStats {
+    return this.#stats;
+  }
+
+  /**
+   * Figures as they change: `for await (const stats of torrent.progress())`. Slow readers get the
+   * newest, not a backlog. Ends after the torrent is complete or closed; throws its error.
+   */
+  async *progress(
+    options: { readonly intervalMs?: number; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<TorrentStats, void, void> {
+    const { intervalMs = 250, signal } = options;
+    const ended = new AbortController();
+    let failure: Error | undefined;
+    const finish = (error?: Error): void => {
+      failure ??= error;
+      ended.abort();
+    };
+    const done = (): void => finish();
+    this.once('complete', done).once('closed', done).once('error', finish);
+    try {
+      if (this.#closed || this.#stats.phase === 'seeding') return void (yield this.#stats);
+      let lastMs = -Infinity;
+      const signals = signal ? AbortSignal.any([ended.signal, signal]) : ended.signal;
+      for await (const _event of on(this, 'stats', { signal: signals, highWaterMark: 1 })) {
+        const nowMs = performance.now();
+        if (nowMs - lastMs < intervalMs) continue;
+        lastMs = nowMs;
+        yield this.#stats;
+      }
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      if (!ended.signal.aborted) throw error;
+      yield this.#stats;
+      if (failure) throw failure;
+    } finally {
+      this.off('complete', done).off('closed', done).off('error', finish);
+    }
+  }
+
+  /** Makes a peer known and dials it. Throws `bad-peer-address`. */
+  async addPeer(peer: string | PeerAddress): Promise<void> {
+    await this.#control.addPeers(this.#id, [peerAddress(peer)]);
+  }
+
+  /** Closes all peers and gives memory back; verified data and resume record stay. */
+  async pause(): Promise<void> {
+    await this.#control.pause(this.#id);
+  }
+
+  /** Goes on after `pause` or an error. */
+  async resume(): Promise<void> {
+    if (this.#stats.phase === 'failed') this.#completion = deferred();
+    await this.#control.resume(this.#id);
+  }
+
+  /** Takes the torrent out of the engine. Data stays; `forget` also deletes the resume record. */
+  async remove(options: { readonly forget?: boolean } = {}): Promise<void> {
+    if (this.#closed) return;
+    await this.#control.remove(this.#id, options.forget ?? false);
+    this.end();
+  }
+
+  /** `remove()` with the resume record kept. */
+  async close(): Promise<void> {
+    await this.remove();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Internal: applies an event of the coordinator thread. */
+  handle(event: EngineEvent): void {
+    if (this.#held) {
+      if (event.type === 'stats') this.#stats = event.stats;
+      this.#held.push(event);
+      return;
+    }
+    switch (event.type) {
+      case 'stats':
+        this.#stats = event.stats;
+        this.emit('stats', event.stats);
+        return;
+      case 'pieces':
+        this.emit('pieces', { pieces: event.pieces });
+        return;
+      case 'piece-failed':
+        this.emit('pieceFailed', event);
+        return;
+      case 'peer-connected':
+        this.emit('peerConnected', event);
+        return;
+      case 'peer-closed':
+        this.emit('peerClosed', event);
+        return;
+      case 'tracker':
+        this.emit('tracker', event);
+        return;
+      case 'complete':
+        this.#completion.resolve();
+        this.emit('complete');
+        return;
+      case 'error': {
+        const error = MillraceError.fromRecord(event.error);
+        this.#completion.reject(error);
+        if (this.listenerCount('error') > 0) this.emit('error', error);
+        return;
+      }
+      case 'log':
+        return;
+    }
+  }
+
+  /** Internal: listeners are in place; delivers what was held. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const event of held) this.handle(event);
+  }
+
+  /** Internal: the torrent or its engine is gone. */
+  end(
+    error: MillraceError = new MillraceError(
+      'closed',
+      `torrent ${this.name} was closed before it was complete`,
+    ),
+  ): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stats = { ...this.#stats, phase: 'closed' };
+    this.#completion.reject(error);
+    this.emit('closed');
+  }
+}
+
+function initialStats(metainfo: Metainfo): TorrentStats {
+  return {
+    phase: 'checking',
+    totalBytes: metainfo.totalLengthBytes,
+    doneBytes: 0,
+    pieceCount: metainfo.pieceCount,
+    piecesDone: 0,
+    piecesChecked: 0,
+    piecesToCheck: 0,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+    wastedBytes: 0,
+    downloadBytesPerSec: 0,
+    uploadBytesPerSec: 0,
+    etaSec: undefined,
+    peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
+    piecesFailed: 0,
+    memoryBytes: 0,
+    trackers: [],
+    error: undefined,
+  };
+}

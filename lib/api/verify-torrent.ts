@@ -1,0 +1,107 @@
+// Checks data on disk against a torrent, without an engine and without changing anything.
+
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MillraceError } from '../errors/millrace-error';
+import type { StoredPiece } from '../messages/verify';
+import { Geometry } from '../metainfo/geometry';
+import type { Metainfo } from '../metainfo/metainfo';
+import { pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
+import { batchPieces } from '../verify/batch';
+import { bulkVerify, type BulkOptions } from './bulk-verify';
+import { readTorrent, type TorrentSource } from './sources';
+
+export interface VerifyOptions extends BulkOptions {
+  /** Folder that holds the torrent's file or folder. */
+  readonly data: string;
+}
+
+export interface VerifyReport {
+  /** Every byte of every file is there and right. */
+  readonly whole: boolean;
+  readonly goodPieces: number;
+  /** Indexes of pieces that are missing or wrong, ascending. */
+  readonly badPieces: readonly number[];
+  readonly files: readonly VerifiedFile[];
+}
+
+export interface VerifiedFile {
+  readonly path: string;
+  readonly lengthBytes: number;
+  readonly missing: boolean;
+  /** Set where the file on disk has another length. */
+  readonly actualLengthBytes?: number;
+  /** Pieces that touch this file and are missing or wrong. */
+  readonly badPieces: number;
+}
+
+/**
+ * Reads all data of a torrent and compares it with its piece hashes.
+ *
+ * @throws MillraceError as `readTorrent`; `storage-error` codes of the system (`EIO`, `EACCES`).
+ */
+export async function verifyTorrent(
+  source: TorrentSource,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  const metainfo = await readTorrent(source, { signal: options.signal });
+  const root = resolve(options.data);
+  const geometry = new Geometry(metainfo);
+  const bad: number[] = [];
+  const jobs = batchPieces(piecesOf(metainfo, geometry));
+  await bulkVerify<StoredPiece>(
+    'recheck',
+    root,
+    jobs,
+    metainfo.totalLengthBytes,
+    options,
+    (outcome) => {
+      if (outcome.type === 'bad') bad.push(outcome.piece);
+      else if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);
+    },
+  );
+  bad.sort((a, b) => a - b);
+  const files = await judgeFiles(metainfo, geometry, root, new Set(bad));
+  const wrongFile = files.some((file) => file.missing || file.actualLengthBytes !== undefined);
+  return {
+    whole: bad.length === 0 && !wrongFile,
+    goodPieces: metainfo.pieceCount - bad.length,
+    badPieces: bad,
+    files,
+  };
+}
+
+function* piecesOf(metainfo: Metainfo, geometry: Geometry): Generator<StoredPiece> {
+  for (let piece = 0; piece < metainfo.pieceCount; piece++) {
+    yield {
+      piece,
+      lengthBytes: geometry.pieceLengthBytes(piece),
+      sha1: pieceHash(metainfo, piece),
+      spans: storedSpans(metainfo, geometry, piece),
+    };
+  }
+}
+
+async function judgeFiles(
+  metainfo: Metainfo,
+  geometry: Geometry,
+  root: string,
+  bad: ReadonlySet<number>,
+): Promise<VerifiedFile[]> {
+  const files: VerifiedFile[] = [];
+  for (const [index, { path, lengthBytes }] of storedFiles(metainfo).entries()) {
+    const found = await stat(join(root, path)).catch(() => undefined);
+    const { first, end } = geometry.piecesOfFile(index);
+    let badPieces = 0;
+    for (let piece = first; piece < end; piece++) if (bad.has(piece)) badPieces++;
+    const actual = found?.isFile() ? found.size : undefined;
+    files.push({
+      path,
+      lengthBytes,
+      missing: actual === undefined,
+      ...(actual !== undefined && actual !== lengthBytes ? { actualLengthBytes: actual } : {}),
+      badPieces,
+    });
+  }
+  return files;
+}

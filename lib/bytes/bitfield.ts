@@ -1,0 +1,127 @@
+// A fixed number of bits, laid out as the wire has them: the high bit of byte 0 is index 0 (BEP 3).
+// It may lie in memory that several threads see; then exactly one of them may write.
+import { MillraceError } from '../errors/millrace-error';
+
+/** How many bits are set in each value of a byte: counting is one look-up per 8 pieces. */
+const ONES_IN_BYTE = new Uint8Array(256);
+for (let value = 1; value < 256; value++) {
+  ONES_IN_BYTE[value] = (value & 1) + (ONES_IN_BYTE[value >> 1] ?? 0);
+}
+
+/** A set of indexes 0 … length − 1. Bits past `length` in the last byte are never read or set. */
+export class Bitfield {
+  /** Number of bits. */
+  readonly length: number;
+  /** The bits themselves, ready for the wire; spare bits are zero if they were when handed in. */
+  readonly bytes: Uint8Array;
+
+  /**
+   * `bytes` is used in place, may be a view of a SharedArrayBuffer, and must have exactly
+   * `byteLength(length)` bytes; left out, all bits start at zero.
+   */
+  constructor(length: number, bytes?: Uint8Array) {
+    const needed = Bitfield.byteLength(length);
+    if (bytes !== undefined && bytes.length !== needed) {
+      throw new MillraceError(
+        'bad-bitfield',
+        `a bitfield of ${length} bits takes ${needed} bytes, not ${bytes.length}`,
+      );
+    }
+    this.length = length;
+    this.bytes = bytes ?? new Uint8Array(needed);
+  }
+
+  /** Whole bytes that `length` bits take. */
+  static byteLength(length: number): number {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new MillraceError('bad-bitfield', `a bitfield cannot have ${length} bits`);
+    }
+    return Math.ceil(length / 8);
+  }
+
+  /**
+   * False when a bit past `length` is set: BEP 3 wants them zero, and a peer that sets one has
+   * another torrent in mind. False, too, when `bytes` has the wrong size.
+   */
+  static spareBitsAreZero(bytes: Uint8Array, length: number): boolean {
+    if (bytes.length !== Bitfield.byteLength(length)) return false;
+    return ((bytes[bytes.length - 1] ?? 0) & ~lastByteMask(length) & 0xff) === 0;
+  }
+
+  /** False for an index outside the field. */
+  get(index: number): boolean {
+    if (!(index >= 0 && index < this.length)) return false;
+    return ((this.bytes[index >>> 3] ?? 0) & (0x80 >>> (index & 7))) !== 0;
+  }
+
+  set(index: number): void {
+    this.checkIndex(index);
+    this.bytes[index >>> 3] = (this.bytes[index >>> 3] ?? 0) | (0x80 >>> (index & 7));
+  }
+
+  clear(index: number): void {
+    this.checkIndex(index);
+    this.bytes[index >>> 3] = (this.bytes[index >>> 3] ?? 0) & ~(0x80 >>> (index & 7));
+  }
+
+  /** Sets every index and leaves the spare bits at zero. */
+  setAll(): void {
+    if (this.length === 0) return;
+    this.bytes.fill(0xff);
+    this.bytes[this.bytes.length - 1] = lastByteMask(this.length);
+  }
+
+  /** Number of set bits. */
+  count(): number {
+    if (this.length === 0) return 0;
+    const last = this.bytes.length - 1;
+    let total = 0;
+    for (let at = 0; at < last; at++) total += ONES_IN_BYTE[this.bytes[at] ?? 0] ?? 0;
+    return total + (ONES_IN_BYTE[(this.bytes[last] ?? 0) & lastByteMask(this.length)] ?? 0);
+  }
+
+  /** Every bit is set (true for a field of length 0). */
+  isFull(): boolean {
+    if (this.length === 0) return true;
+    const last = this.bytes.length - 1;
+    for (let at = 0; at < last; at++) if (this.bytes[at] !== 0xff) return false;
+    const mask = lastByteMask(this.length);
+    return ((this.bytes[last] ?? 0) & mask) === mask;
+  }
+
+  /** No bit is set. */
+  isEmpty(): boolean {
+    return this.nextSet(0) === -1;
+  }
+
+  /** The first set index at or after `from`, or -1. Empty bytes are skipped whole. */
+  nextSet(from: number): number {
+    let index = from < 0 ? 0 : from;
+    while (index < this.length) {
+      const rest = (this.bytes[index >>> 3] ?? 0) & (0xff >>> (index & 7));
+      if (rest !== 0) {
+        // clz32 counts the zeros above the highest bit; 24 of them lie above the byte.
+        const found = (index & ~7) + Math.clz32(rest) - 24;
+        return found < this.length ? found : -1;
+      }
+      index = (index & ~7) + 8;
+    }
+    return -1;
+  }
+
+  /** A copy in memory of its own (never shared). */
+  clone(): Bitfield {
+    return new Bitfield(this.length, Uint8Array.from(this.bytes));
+  }
+
+  private checkIndex(index: number): void {
+    if (!(index >= 0 && index < this.length)) {
+      throw new MillraceError('bad-bitfield', `bit ${index} is outside a field of ${this.length}`);
+    }
+  }
+}
+
+/** Ones where the last byte of a field of `length` > 0 bits carries an index. */
+function lastByteMask(length: number): number {
+  return (0xff << ((8 - (length & 7)) & 7)) & 0xff;
+}

@@ -1,0 +1,149 @@
+// `millrace create`: hash a file or folder on all cores and write its .torrent.
+
+import { lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname, relative, resolve, sep } from 'node:path';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { EXIT } from './context';
+import type { Api, Context, Runner } from './context';
+import { describe, recordOf } from './info';
+import {
+  jsonOption,
+  nonEmpty,
+  pieceLength,
+  quietOption,
+  threadsOption,
+  trackerList,
+} from './options';
+import { hashProgress } from './percent';
+import { jsonLine } from './text';
+
+export interface CreateFlags {
+  readonly output: string;
+  readonly tracker?: readonly string[];
+  readonly pieceLength?: number;
+  readonly private?: boolean;
+  readonly comment?: string;
+  readonly verifyThreads?: number;
+  readonly force?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const HELP = `
+Examples:
+  millrace create ./photos --output photos.torrent --tracker http://tracker.example/announce
+  millrace create big.iso -o big.torrent --piece-length 4M --comment 'nightly build'
+
+Several --tracker options are tiers: the second is asked when the first does not answer (BEP 12).`;
+
+export function define(command: Command, run: Runner): void {
+  command
+    .argument('<path>', 'the file or folder', nonEmpty)
+    .addOption(
+      new Option('-o, --output <FILE>', 'the .torrent to write')
+        .argParser(nonEmpty)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--tracker <URL>', 'announce URL of a tracker; repeatable').argParser(trackerList),
+    )
+    .addOption(
+      new Option(
+        '--piece-length <N>',
+        'bytes per piece, a power of two, 16K-256M (default: by size)',
+      ).argParser(pieceLength),
+    )
+    .option('--private', 'allow peers from the trackers only (BEP 27)')
+    .option('--comment <TEXT>', 'a comment for people')
+    .addOption(threadsOption())
+    .option('--force', 'replace FILE if it exists')
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .addHelpText('after', HELP)
+    .action((path: string, flags: CreateFlags) =>
+      run(flags, (context) => create(path, flags, context)),
+    );
+}
+
+export async function create(path: string, flags: CreateFlags, context: Context): Promise<number> {
+  const { api, io, signal } = context;
+  await checkOutput(path, flags, api);
+  const progress = hashProgress(io, 'hashing', flags);
+  const { bytes, metainfo } = await api
+    .createTorrent(path, {
+      trackers: flags.tracker?.map((url) => [url]),
+      pieceLengthBytes: flags.pieceLength,
+      private: flags.private,
+      comment: flags.comment,
+      threads: flags.verifyThreads,
+      onProgress: (done) => progress.update(done),
+      signal,
+    })
+    .finally(() => progress.end());
+  await writeOutput(flags.output, bytes, flags.force === true, api);
+  if (flags.json) {
+    io.stdout(jsonLine({ type: 'created', output: resolve(flags.output), ...recordOf(metainfo) }));
+  } else if (!flags.quiet) {
+    io.stdout(`${describe({ ...metainfo, files: [] }).replace(/^files.*\n/m, '')}`);
+    io.stdout(`${'written to'.padEnd(12)}${flags.output}\n`);
+  }
+  return EXIT.done;
+}
+
+function existsError(output: string, api: Api): Error {
+  return new api.MillraceError('output-exists', `${output} exists already: --force replaces it`);
+}
+
+/** Says what is wrong with the output before hours of hashing, not after. */
+async function checkOutput(path: string, { output, force }: CreateFlags, api: Api): Promise<void> {
+  await lstat(dirname(resolve(output))); // Throws when there is no such folder.
+  const exists = await lstat(output).then(
+    (found) => {
+      if (!found.isDirectory()) return true;
+      throw new api.MillraceError('output-exists', `${output} is a folder: name a file`);
+    },
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  if (!exists) return;
+  if (!force) throw existsError(output, api);
+  const inside = relative(await realpath(path), await realpath(output));
+  if (inside !== '..' && !inside.startsWith(`..${sep}`)) {
+    throw new api.MillraceError(
+      'output-exists',
+      `${output} belongs to ${path} and would be part of the torrent that replaces it: name another file`,
+    );
+  }
+}
+
+/** Whole or not at all: a failed write leaves neither half a file nor a lost old one. */
+async function writeOutput(
+  output: string,
+  bytes: Uint8Array,
+  force: boolean,
+  api: Api,
+): Promise<void> {
+  const target = force ? `${output}.${process.pid}.part` : output;
+  let file: FileHandle;
+  try {
+    file = await open(target, 'wx');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existsError(output, api);
+    throw error;
+  }
+  try {
+    try {
+      await file.writeFile(bytes);
+    } finally {
+      await file.close();
+    }
+    if (force) await rename(target, output);
+  } catch (error) {
+    await rm(target, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+// `millrace download`: fetch a torrent, verified and on disk, and serve it on if asked to.
+
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Torrent } from '../index';
+import { EXIT } from './context';
+import type { Context, Runner } from './context';
+import {
+  decimal,
+  engineOptions,
+  nonEmpty,
+  ratioOption,
+  timeOption,
+  torrentSource,
+} from './options';
+import type { EngineFlags } from './options';
+import type { Summary } from './report';
+import { withTorrent } from './session';
+import { untilComplete, untilSeeded } from './wait';
+
+export interface DownloadFlags extends EngineFlags {
+  readonly output: string;
+  readonly seed?: boolean;
+  readonly stallTimeout?: number;
+  readonly force?: boolean;
+}
+
+const HELP = `
+A second run of the same command goes on where the first stopped.
+
+Examples:
+  millrace download debian.iso.torrent
+  millrace download https://example.org/dataset.torrent --output /srv/data --seed-ratio 2
+  millrace download x.torrent --peer 192.0.2.7:6881 --peer '[2001:db8::7]:6881'
+  millrace download x.torrent --json --stall-timeout 60 > events.jsonl
+
+Exit codes: 0 every byte verified and on disk, 1 failed, 2 wrong usage, 130 / 143 interrupted.`;
+
+export function define(command: Command, run: Runner): void {
+  command
+    .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
+    .addOption(
+      new Option('-o, --output <DIR>', "folder for the torrent's file or folder")
+        .argParser(nonEmpty)
+        .default('.', 'the working folder'),
+    )
+    .addOption(
+      new Option('--seed', 'go on uploading until interrupted').conflicts([
+        'seedRatio',
+        'seedTime',
+      ]),
+    )
+    .addOption(ratioOption())
+    .addOption(timeOption())
+    .addOption(
+      new Option('--stall-timeout <S>', 'fail after S seconds without a byte').argParser(
+        decimal(0, 604_800, ' seconds', false), // a week
+      ),
+    )
+    .option('--force', 'cut existing files that are longer than the torrent says');
+  for (const option of engineOptions()) command.addOption(option);
+  command
+    .addHelpText('after', HELP)
+    .action((source: string, flags: DownloadFlags) =>
+      run(flags, (context) => download(source, flags, context)),
+    );
+}
+
+export async function download(
+  source: string,
+  flags: DownloadFlags,
+  context: Context,
+): Promise<number> {
+  const seeding =
+    flags.seed === true || flags.seedRatio !== undefined || flags.seedTime !== undefined;
+  const { output, peer, force, recheck } = flags;
+  const add = { output, peers: peer ?? [], force, recheck, seed: seeding };
+  await withTorrent(context, { source, flags, add }, async (torrent, reporter) => {
+    await untilComplete(torrent, context, flags.stallTimeout);
+    reporter.progress(torrent.stats());
+    reporter.complete(summaryOf(torrent, context.startedMs));
+    if (!seeding) return;
+    const limits = { ratio: flags.seedRatio, minutes: flags.seedTime };
+    await untilSeeded(torrent, context.signal, limits);
+    reporter.progress(torrent.stats());
+  });
+  return EXIT.done;
+}
+
+export function summaryOf(torrent: Torrent, startedMs: number): Summary {
+  const { totalBytes, downloadedBytes, wastedBytes } = torrent.stats();
+  const elapsedSec = Math.round(performance.now() - startedMs) / 1000;
+  return { name: torrent.name, totalBytes, downloadedBytes, wastedBytes, elapsedSec };
+}

@@ -1,0 +1,95 @@
+// `millrace info`: what a .torrent says. Starts no engine.
+
+import type { Command } from 'commander';
+import type { Metainfo } from '../index';
+import { EXIT } from './context';
+import type { Context, RunFlags, Runner } from './context';
+import { jsonOption, torrentSource } from './options';
+import { formatBytes, jsonLine, printable } from './text';
+
+const HELP = `
+Examples:
+  millrace info debian.iso.torrent
+  millrace info https://example.org/dataset.torrent --json`;
+
+export function define(command: Command, run: Runner): void {
+  command
+    .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
+    .addOption(jsonOption())
+    .addHelpText('after', HELP)
+    .action((source: string, flags: RunFlags) =>
+      run(flags, (context) => info(source, flags, context)),
+    );
+}
+
+export async function info(
+  source: string,
+  flags: RunFlags,
+  { api, io, signal }: Context,
+): Promise<number> {
+  const metainfo = await api.readTorrent(source, { signal });
+  io.stdout(flags.json ? jsonLine({ type: 'info', ...recordOf(metainfo) }) : describe(metainfo));
+  return EXIT.done;
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** The fields that `info`, `create` and `verify` print with `--json`. */
+export function recordOf(metainfo: Metainfo): object {
+  return {
+    infoHash: hexOf(metainfo.infoHash),
+    name: metainfo.name,
+    multiFile: metainfo.multiFile,
+    totalBytes: metainfo.totalLengthBytes,
+    pieceLengthBytes: metainfo.pieceLengthBytes,
+    pieceCount: metainfo.pieceCount,
+    private: metainfo.private,
+    trackers: metainfo.trackers,
+    comment: metainfo.comment ?? null,
+    createdBy: metainfo.createdBy ?? null,
+    creationDateSec: metainfo.creationDateSec ?? null,
+    files: metainfo.files.map(({ path, lengthBytes }) => ({ path: path.join('/'), lengthBytes })),
+  };
+}
+
+/** The same in words: one fact per line, then the files. */
+export function describe(metainfo: Metainfo): string {
+  const { pieceCount, pieceLengthBytes, creationDateSec } = metainfo;
+  const facts: [string, string | undefined][] = [
+    ['name', metainfo.name],
+    ['info hash', hexOf(metainfo.infoHash)],
+    ['size', sizeOf(metainfo.totalLengthBytes)],
+    ['pieces', `${pieceCount} of ${sizeOf(pieceLengthBytes)}`],
+    ['private', metainfo.private ? 'yes: peers only from its trackers' : 'no'],
+    ['comment', metainfo.comment],
+    ['created by', metainfo.createdBy],
+    ['created', creationDateSec === undefined ? undefined : dateOf(creationDateSec)],
+    ...metainfo.trackers.map((tier, index): [string, string] => [
+      index === 0 ? 'trackers' : '',
+      tier.join(' '),
+    ]),
+    ['files', String(metainfo.files.length)],
+  ];
+  const lines = facts.flatMap(([label, value]) =>
+    value === undefined ? [] : [`${label.padEnd(12)}${printable(value)}`],
+  );
+  const width = String(
+    metainfo.files.reduce((most, file) => Math.max(most, file.lengthBytes), 0),
+  ).length;
+  for (const { path, lengthBytes } of metainfo.files) {
+    lines.push(`  ${String(lengthBytes).padStart(width)}  ${printable(path.join('/'))}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 1024 ? `${bytes} bytes` : `${bytes} bytes (${formatBytes(bytes)})`;
+}
+
+/** A maker may write any number; dates that JavaScript cannot hold are shown as they came. */
+function dateOf(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `${seconds} s after 1970` : date.toISOString();
+}

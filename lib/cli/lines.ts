@@ -1,0 +1,96 @@
+// What is said about a transfer in words, one line each. Pure: figures in, text out.
+
+import type { CloseReason, Torrent, TorrentEvents, TorrentStats } from '../index';
+import type { Place, Summary } from './report';
+import { formatBytes, formatDuration, formatPercent, formatRate, plural, printable } from './text';
+
+type Tracker = TorrentEvents['tracker'][0];
+type PeerClosed = TorrentEvents['peerClosed'][0];
+
+export function beginLine(torrent: Torrent, { folder, port }: Place): string {
+  const { name, totalBytes, files, pieceCount, pieceLengthBytes } = torrent;
+  const listening = port === undefined ? '' : `; listening on port ${port}`;
+  return printable(
+    `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}, ` +
+      `${plural(pieceCount, 'piece')} of ${formatBytes(pieceLengthBytes)}; folder ${folder}${listening}`,
+  );
+}
+
+/** How far a phase is, from 0 to 1. */
+export function shareOf(stats: TorrentStats): number {
+  const [part, whole] =
+    stats.phase === 'checking'
+      ? [stats.piecesChecked, stats.piecesToCheck]
+      : [stats.doneBytes, stats.totalBytes];
+  if (whole > 0) return part / whole;
+  return stats.phase === 'checking' ? 0 : 1;
+}
+
+export function progressLine(stats: TorrentStats): string {
+  const peers = plural(stats.peers.connected, 'peer');
+  switch (stats.phase) {
+    case 'checking': {
+      const { piecesChecked, piecesToCheck } = stats;
+      if (piecesToCheck === 0) return 'checking existing data';
+      return `checking existing data: ${formatPercent(piecesChecked, piecesToCheck)} of ${plural(piecesToCheck, 'piece')}`;
+    }
+    case 'downloading': {
+      const done = `${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+      const eta = stats.etaSec === undefined ? 'unknown' : formatDuration(stats.etaSec);
+      return `${done}, ${formatRate(stats.downloadBytesPerSec)}, ${peers}, ETA ${eta}`;
+    }
+    case 'seeding':
+      return `seeding: ${formatRate(stats.uploadBytesPerSec)} up, ${formatBytes(stats.uploadedBytes)} uploaded, ${peers}`;
+    case 'paused':
+    case 'failed':
+    case 'closed':
+      return `${stats.phase}: ${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+  }
+}
+
+/** True when a reply explains why nothing happens: nobody to download from, nobody connected. */
+export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): boolean {
+  // Trackers list the asker too, so a peer count above 0 with 0 seeds can still mean nobody.
+  const nobody = peers === 0 || seeds === 0;
+  const wanting = stats.phase === 'downloading' || stats.phase === 'checking';
+  return ok && nobody && wanting && stats.peers.connected === 0;
+}
+
+/** The tracker's own words come word for word, save for control characters. */
+export function trackerLine(event: Tracker): string {
+  const { url, ok, message, peers, seeds, nextAnnounceSec } = event;
+  const next =
+    nextAnnounceSec === undefined ? '' : `; next announce in ${formatDuration(nextAnnounceSec)}`;
+  if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${url})`);
+  const warning = message === undefined ? '' : `; warning: ${message}`;
+  // A reply without a count of seeds: none is known.
+  const counts = `${plural(peers, 'peer')}, ${plural(seeds ?? 0, 'seed')}`;
+  return printable(`tracker answered, ${counts}${next}${warning} (${url})`);
+}
+
+export function peerClosedLine(
+  { host, port, reason, detail }: PeerClosed,
+  reasons: Readonly<Record<CloseReason, string>>,
+): string {
+  const what = detail === '' ? '' : ` (${detail})`;
+  return printable(`peer ${hostPort(host, port)}: ${reasons[reason]}${what}`);
+}
+
+export function pieceFailedLine({ piece, banned }: TorrentEvents['pieceFailed'][0]): string {
+  const who = banned.length > 0 ? `; banned for wrong bytes: ${banned.join(', ')}` : '';
+  return printable(`piece ${piece} failed its hash check and is fetched again${who}`);
+}
+
+/** Bytes, seconds and MiB/s. */
+export function summaryLine({ name, totalBytes, downloadedBytes, elapsedSec }: Summary): string {
+  const seconds = `${elapsedSec.toFixed(1)} s`;
+  const whole = `done: ${name}, ${totalBytes} bytes (${formatBytes(totalBytes)}) verified and on disk`;
+  if (downloadedBytes === 0) return printable(`${whole}; nothing to download, ${seconds}`);
+  const rate = downloadedBytes / (1024 * 1024) / Math.max(elapsedSec, 0.001);
+  const received = `${downloadedBytes} bytes (${formatBytes(downloadedBytes)})`;
+  return printable(`${whole}; downloaded ${received} in ${seconds}, ${rate.toFixed(1)} MiB/s`);
+}
+
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,46 @@
+// Modules that are loaded when first needed: start-up counts. `require`, because a dynamic import
+// of a relative path would need a file extension that differs between source and compiled code.
+/* eslint-disable @typescript-eslint/no-require-imports */
+
+import type { Command } from 'commander';
+import type { Api, Runner } from './context';
+
+/** A command's file: declares its arguments, options and help, and what it does. */
+export interface CommandModule {
+  define(command: Command, run: Runner): void;
+}
+
+/** Every command with its one-line summary. */
+export const COMMANDS: Readonly<Record<string, { summary: string; load(): CommandModule }>> = {
+  download: {
+    summary: 'download a torrent',
+    load: () => require('./download') as CommandModule,
+  },
+  seed: {
+    summary: 'serve data that is already there',
+    load: () => require('./seed') as CommandModule,
+  },
+  create: {
+    summary: 'make a .torrent of a file or folder',
+    load: () => require('./create') as CommandModule,
+  },
+  info: {
+    summary: 'show what a .torrent says',
+    load: () => require('./info') as CommandModule,
+  },
+  verify: {
+    summary: 'check data against a .torrent',
+    load: () => require('./verify') as CommandModule,
+  },
+  demo: {
+    summary: 'watch a tracker, a seed and a download work on this machine',
+    load: () => require('./demo') as CommandModule,
+  },
+};
+
+export const loadApi = (): Api => require('../index') as Api;
+
+export const loadPino = (): typeof import('pino') => require('pino') as typeof import('pino');
+
+export const loadCliProgress = (): typeof import('cli-progress') =>
+  require('cli-progress') as typeof import('cli-progress');

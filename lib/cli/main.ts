@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// The `millrace` command's entry: connects the process to the program, and decides nothing.
+
+import { loadApi } from './load';
+import { runProgram } from './program';
+import { watchSignals } from './interrupt';
+
+/** How long something left over may keep the process alive after all work has ended. */
+const EXIT_GRACE_MS = 5000;
+
+// A reader that goes away (`| head`) ends neither the command nor the download it watches.
+const gone = new Set<NodeJS.WriteStream>();
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    gone.add(stream);
+  });
+}
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!gone.has(stream)) stream.write(text);
+}
+
+void runProgram(process.argv.slice(2), {
+  io: {
+    stdout: (text) => write(process.stdout, text),
+    stderr: (text) => write(process.stderr, text),
+    terminal: process.stderr.isTTY === true,
+  },
+  loadApi,
+  watchSignals: (onFirst) => watchSignals(process, onFirst),
+  // 0 is when the process was started, so that figures include the start-up.
+  startedMs: 0,
+}).then((exitCode) => {
+  process.exitCode = exitCode;
+  // Unreferenced: a process with nothing left to do does not wait for it.
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
+});

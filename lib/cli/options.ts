@@ -1,0 +1,157 @@
+// Parsers of option values, each with a message that says what is allowed, and the options that
+// several commands share. A value that fails here is wrong usage: exit 2, before anything starts.
+
+import { isIPv6 } from 'node:net';
+import { InvalidArgumentError, Option } from 'commander';
+import type { LogLevel } from '../index';
+
+export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+type Parser<Value> = (text: string) => Value;
+
+/** Whole numbers from `low` to `high`. */
+export function wholeNumber(low: number, high: number, remark = ''): Parser<number> {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < low || value > high) {
+      throw new InvalidArgumentError(`Allowed: a whole number from ${low} to ${high}${remark}.`);
+    }
+    return value;
+  };
+}
+
+/** Decimal numbers from `low` to `high`, `low` itself only where `inclusive`. */
+export function decimal(
+  low: number,
+  high: number,
+  unit: string,
+  inclusive: boolean,
+): Parser<number> {
+  return (text) => {
+    const value = Number(text);
+    const tooLow = inclusive ? value < low : value <= low;
+    if (!/^\d{1,9}(\.\d{1,6})?$/.test(text) || tooLow || value > high) {
+      const from = inclusive ? `from ${low}` : `above ${low}`;
+      throw new InvalidArgumentError(`Allowed: a number ${from} up to ${high}${unit}.`);
+    }
+    return value;
+  };
+}
+
+/** `HOST:PORT` or `[IPV6]:PORT`, repeatable. */
+export function peerList(text: string, before: readonly string[] = []): readonly string[] {
+  const match = /^(?:\[([^\]\s]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const v6 = match?.[1];
+  if (!match || port < 1 || port > 65_535 || (v6 !== undefined && !isIPv6(v6))) {
+    throw new InvalidArgumentError(
+      'Allowed: HOST:PORT or [IPV6]:PORT, with a port from 1 to 65535.',
+    );
+  }
+  return [...before, text];
+}
+
+/** Tracker URLs, repeatable. */
+export function trackerList(text: string, before: readonly string[] = []): readonly string[] {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^(https?|udp|wss?):$/.test(url.protocol) || url.hostname === '') {
+    throw new InvalidArgumentError('Allowed: a URL that starts with http, https, udp, ws or wss.');
+  }
+  return [...before, text];
+}
+
+const KIB = 1024;
+const MAX_PIECE_KIB = 256 * KIB; // what the engine accepts: 256 MiB
+const SUFFIXES: Readonly<Record<string, number>> = { '': 1, K: KIB, M: KIB * KIB };
+
+/** Bytes, or with `K` / `M` behind the number KiB / MiB; a power of two. */
+export function pieceLength(text: string): number {
+  const match = /^(\d{1,12})(?:([KM])(?:iB)?)?$/i.exec(text);
+  const bytes = match ? Number(match[1]) * (SUFFIXES[(match[2] ?? '').toUpperCase()] ?? 0) : 0;
+  const powerOfTwo = Number.isInteger(Math.log2(bytes));
+  if (!powerOfTwo || bytes < 16 * KIB || bytes > MAX_PIECE_KIB * KIB) {
+    throw new InvalidArgumentError(
+      'Allowed: a power of two from 16384 (16K) to 268435456 (256M) bytes.',
+    );
+  }
+  return bytes;
+}
+
+/** A .torrent's path or http(s) URL. */
+export function torrentSource(text: string): string {
+  if (/^magnet:/i.test(text)) {
+    throw new InvalidArgumentError(
+      'Magnet links are not supported yet. Allowed: the path or http(s) URL of a .torrent file.',
+    );
+  }
+  return nonEmpty(text);
+}
+
+export function nonEmpty(text: string): string {
+  if (text === '' || text.includes('\0')) throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
+/** Options of the commands that run an engine. */
+export interface EngineFlags {
+  readonly port?: number;
+  readonly peer?: readonly string[];
+  readonly peerThreads?: number;
+  readonly verifyThreads?: number;
+  readonly memory?: number;
+  readonly recheck?: boolean;
+  readonly seedRatio?: number;
+  readonly seedTime?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly logLevel?: LogLevel;
+}
+
+export const jsonOption = (): Option =>
+  new Option('--json', 'print JSON on stdout, one object per line (docs/CLI.md)');
+
+export const quietOption = (): Option =>
+  new Option('--quiet', 'print no progress and no summary; errors are still printed');
+
+export const threadsOption = (): Option =>
+  new Option('--verify-threads <N>', 'threads that hash and write, 2-64').argParser(
+    wholeNumber(2, 64),
+  );
+
+export const ratioOption = (): Option =>
+  new Option('--seed-ratio <R>', 'stop after uploading R times the size of the torrent')
+    .argParser(decimal(0, 1_000_000, '', true))
+    .conflicts(['seedTime']);
+
+export const timeOption = (): Option =>
+  new Option('--seed-time <MIN>', 'stop after seeding for MIN minutes')
+    .argParser(decimal(0, 5_256_000, ' minutes', true)) // ten years
+    .conflicts(['seedRatio']);
+
+/** The options of `download` and `seed` alike. */
+export function engineOptions(): readonly Option[] {
+  return [
+    new Option('--port <N>', 'TCP port for incoming peers, 0-65535; 0 picks a free one')
+      .argParser(wholeNumber(0, 65_535, ' (0 picks a free port)'))
+      .default(0),
+    new Option(
+      '--peer <HOST:PORT>',
+      'connect to this peer, [IPV6]:PORT for IPv6; repeatable',
+    ).argParser(peerList),
+    new Option('--recheck', 'hash all existing data, whatever the resume record says'),
+    new Option('--peer-threads <N>', 'threads that own peer connections, 1-32').argParser(
+      wholeNumber(1, 32),
+    ),
+    threadsOption(),
+    new Option(
+      '--memory <MIB>',
+      'memory for pieces on their way, 4-4096 MiB (default: 64)',
+    ).argParser(wholeNumber(4, 4096, ' (MiB)')),
+    jsonOption(),
+    quietOption(),
+    new Option(
+      '--log-level <LEVEL>',
+      'write log records of this level and above to stderr',
+    ).choices(LOG_LEVELS),
+  ];
+}

@@ -1,0 +1,102 @@
+// The command line as a whole: which commands there are, how usage errors are said, and how a
+// command's end becomes an exit code. Only the command that was named is loaded.
+
+import { Command, CommanderError } from 'commander';
+import type { Api, Io, Job, RunFlags } from './context';
+import { EXIT } from './context';
+import { failureJson, failureLine, failureOf } from './failure';
+import type { Interrupt } from './interrupt';
+import { COMMANDS } from './load';
+
+export interface Surroundings {
+  readonly io: Io;
+  loadApi(): Api;
+  watchSignals(onFirst: () => void): Interrupt;
+  /** When the program began, on the scale of `performance.now()`. */
+  readonly startedMs: number;
+}
+
+const EXAMPLES = `
+Examples:
+  millrace demo
+  millrace download debian.iso.torrent --output ~/isos
+  millrace create ./photos --output photos.torrent --tracker http://tracker.example/announce
+  millrace seed photos.torrent --data .
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 / 143 interrupted by SIGINT / SIGTERM.`;
+
+/** Runs the command line (without `node` and the script's name) and returns the exit code. */
+export async function runProgram(argv: readonly string[], around: Surroundings): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = new Command('millrace');
+  const run = async (flags: RunFlags, job: Job): Promise<void> => {
+    exitCode = await runJob(flags, job, around);
+  };
+  program
+    .description('A BitTorrent engine on worker threads.')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .showHelpAfterError(false)
+    .configureOutput({
+      writeOut: (text) => around.io.stdout(text),
+      writeErr: (text) => around.io.stderr(text),
+      outputError: (text, print) => print(text.replace(/^error: /, 'millrace: ')),
+    })
+    .option('-V, --version', 'print the version');
+  // The version lives in the library: loaded only for whom asks.
+  program.on('option:version', () => {
+    around.io.stdout(`${around.loadApi().VERSION}\n`);
+    throw new CommanderError(EXIT.done, 'commander.version', 'version');
+  });
+
+  const wanted = argv[0] === 'help' ? argv[1] : argv[0];
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(summary);
+    if (name !== wanted) continue;
+    command.showHelpAfterError(`(millrace ${name} --help lists what is allowed)`);
+    load().define(command, run);
+  }
+  if (wanted === undefined) {
+    around.io.stderr(program.helpInformation());
+    around.io.stderr(`${EXAMPLES}\n`);
+    return EXIT.usage;
+  }
+
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const failure = failureOf(error);
+    around.io.stderr(failureLine(failure));
+    return failure.exitCode;
+  }
+}
+
+async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<number> {
+  const { io, startedMs } = around;
+  const interrupt = around.watchSignals(() => {
+    if (!flags.quiet) io.stderr('millrace: stopping; once more to stop at once\n');
+  });
+  try {
+    const { signal } = interrupt;
+    const exitCode = await job({ io, api: around.loadApi(), signal, startedMs });
+    return interrupt.exitCode() ?? exitCode;
+  } catch (error) {
+    const stopped = interrupt.exitCode();
+    const failure = failureOf(error);
+    // What was cut short because we were told to stop is no failure; a record not saved is one.
+    if (stopped === undefined || !isCutShort(error)) {
+      io.stderr(failureLine(failure));
+      if (flags.json) io.stdout(failureJson(failure));
+    }
+    return stopped ?? failure.exitCode;
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+function isCutShort(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'AbortError' || ['closed', 'aborted'].includes(failureOf(error).code);
+}

@@ -1,0 +1,79 @@
+// A transfer as JSON lines on stdout. Every field and unit is documented in docs/CLI.md.
+
+import type { Torrent, TorrentStats } from '../index';
+import type { Io } from './context';
+import type { Reporter } from './report';
+import { jsonLine } from './text';
+
+const PROGRESS_EVERY_MS = 1000;
+
+/** `quiet` leaves out the `progress` objects. */
+export function jsonReporter(io: Io, quiet: boolean): Reporter {
+  const print = (value: object): void => io.stdout(jsonLine(value));
+  let last: TorrentStats | undefined;
+  return {
+    progressEveryMs: PROGRESS_EVERY_MS,
+    begin(torrent, { folder, port }) {
+      print({ type: 'metadata', ...metadataOf(torrent), folder, port: port ?? null });
+    },
+    progress(stats) {
+      if (quiet || stats === last) return;
+      last = stats;
+      print(progressOf(stats));
+    },
+    pieceFailed({ piece, suspects, banned }) {
+      print({ type: 'piece-failed', piece, suspects, banned });
+    },
+    peerConnected({ host, port, incoming }) {
+      print({ type: 'peer-connected', host, port, incoming });
+    },
+    peerClosed({ host, port, reason, detail, downloadedBytes, uploadedBytes }) {
+      print({ type: 'peer-closed', host, port, reason, detail, downloadedBytes, uploadedBytes });
+    },
+    tracker(event) {
+      const { url, ok, peers } = event;
+      print({
+        type: 'tracker',
+        url,
+        ok,
+        message: event.message ?? null,
+        peers,
+        seeds: event.seeds ?? null,
+        leechers: event.leechers ?? null,
+        nextAnnounceSec: event.nextAnnounceSec ?? null,
+      });
+    },
+    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec }) {
+      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec });
+    },
+    end() {},
+  };
+}
+
+function metadataOf(torrent: Torrent): object {
+  const { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files } = torrent;
+  return { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files };
+}
+
+/** Named one by one: what the documentation promises does not change when the engine tells more. */
+function progressOf(stats: TorrentStats): object {
+  return {
+    type: 'progress',
+    phase: stats.phase,
+    doneBytes: stats.doneBytes,
+    totalBytes: stats.totalBytes,
+    piecesDone: stats.piecesDone,
+    pieceCount: stats.pieceCount,
+    piecesChecked: stats.piecesChecked,
+    piecesToCheck: stats.piecesToCheck,
+    piecesFailed: stats.piecesFailed,
+    downloadedBytes: stats.downloadedBytes,
+    uploadedBytes: stats.uploadedBytes,
+    wastedBytes: stats.wastedBytes,
+    downloadBytesPerSec: Math.round(stats.downloadBytesPerSec),
+    uploadBytesPerSec: Math.round(stats.uploadBytesPerSec),
+    etaSec: stats.etaSec === undefined ? null : Math.ceil(stats.etaSec),
+    peers: stats.peers,
+    memoryBytes: stats.memoryBytes,
+  };
+}

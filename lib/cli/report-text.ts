@@ -1,0 +1,142 @@
+// A transfer in words: a progress bar on a terminal, plain lines elsewhere, on stderr; the summary
+// on stdout. With `quiet` only what went wrong.
+
+import type { CloseReason, TorrentEvents, TorrentStats } from '../index';
+import type { Io } from './context';
+import {
+  beginLine,
+  hostPort,
+  isDeadEnd,
+  peerClosedLine,
+  pieceFailedLine,
+  progressLine,
+  shareOf,
+  summaryLine,
+  trackerLine,
+} from './lines';
+import { loadCliProgress } from './load';
+import type { Reporter } from './report';
+
+const BAR_EVERY_MS = 250;
+const LINES_EVERY_MS = 5000;
+/** The bar's scale: finer than any terminal is wide. */
+const BAR_STEPS = 1000;
+
+export interface TextOptions {
+  readonly quiet: boolean;
+  /** The peers given by hand: why they failed is worth a line. */
+  readonly peers: readonly string[];
+  readonly reasons: Readonly<Record<CloseReason, string>>;
+}
+
+/** A line that is drawn over and over. */
+export interface Bar {
+  update(share: number, text: string): void;
+  stop(): void;
+}
+
+const ORDINARY_ENDS: ReadonlySet<CloseReason> = new Set([
+  'remote-closed',
+  'not-useful',
+  'torrent-closed',
+  'shutting-down',
+  'duplicate-peer',
+]);
+
+export function textReporter(
+  io: Io,
+  options: TextOptions,
+  startBar: () => Bar = terminalBar,
+): Reporter {
+  const { quiet } = options;
+  let bar: Bar | undefined;
+  let lastLine = '';
+  let ended = false;
+  /** The last thing said on a subject; it is not said again until it changes. */
+  const said = new Map<string, string>();
+
+  const say = (line: string): void => {
+    // A bar's line is wiped first; the bar draws itself again below.
+    io.stderr(`${bar ? '\r\u001b[K' : ''}${line}\n`);
+  };
+  const sayOnce = (subject: string, line: string): void => {
+    if (ended || said.get(subject) === line) return;
+    said.set(subject, line);
+    say(line);
+  };
+  const showProgress = (stats: TorrentStats): void => {
+    const line = progressLine(stats);
+    if (io.terminal) {
+      bar ??= startBar();
+      bar.update(shareOf(stats), line);
+    } else if (line !== lastLine) {
+      lastLine = line;
+      say(line);
+    }
+  };
+
+  return {
+    progressEveryMs: io.terminal ? BAR_EVERY_MS : LINES_EVERY_MS,
+    begin(torrent, place) {
+      if (!quiet) say(beginLine(torrent, place));
+    },
+    progress(stats) {
+      if (!quiet && !ended) showProgress(stats);
+    },
+    pieceFailed(event) {
+      if (!quiet) sayOnce(`piece ${event.piece}`, pieceFailedLine(event));
+    },
+    peerConnected() {},
+    peerClosed(event) {
+      if (quiet || ORDINARY_ENDS.has(event.reason) || !isGiven(event, options.peers)) return;
+      sayOnce(hostPort(event.host, event.port), peerClosedLine(event, options.reasons));
+    },
+    tracker(event, stats) {
+      // Failures, warnings and dead ends are errors to the user: shown even when quiet.
+      const wrong = !event.ok || event.message !== undefined || isDeadEnd(event, stats);
+      if (wrong || !quiet) sayOnce(event.url, trackerLine(event));
+    },
+    complete(summary) {
+      bar?.stop();
+      bar = undefined;
+      if (!quiet) io.stdout(`${summaryLine(summary)}\n`);
+    },
+    end() {
+      bar?.stop();
+      bar = undefined;
+      ended = true;
+    },
+  };
+}
+
+/** Whether a peer is one of those given by hand; a host given by name is known by its port. */
+function isGiven(
+  { host, port }: TorrentEvents['peerClosed'][0],
+  given: readonly string[],
+): boolean {
+  return given.some((peer) => peer === hostPort(host, port) || isNamed(peer, port));
+}
+
+function isNamed(peer: string, port: number): boolean {
+  return /[a-z]/i.test(peer) && !peer.startsWith('[') && peer.endsWith(`:${port}`);
+}
+
+function terminalBar(): Bar {
+  const { SingleBar } = loadCliProgress();
+  const bar = new SingleBar({
+    format: '[{bar}] {text}',
+    barsize: 24,
+    barCompleteChar: '#',
+    barIncompleteChar: '-',
+    stream: process.stderr,
+    fps: 10,
+    // The cursor is never hidden: nothing has to be restored if the process is ended at once.
+    hideCursor: false,
+    emptyOnZero: true,
+  });
+  bar.start(BAR_STEPS, 0, { text: '' });
+  return {
+    update: (share, text) => bar.update(Math.floor(share * BAR_STEPS), { text }),
+    stop: () => bar.stop(),
+  };
+}

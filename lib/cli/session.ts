@@ -1,0 +1,90 @@
+// One engine with one torrent for the length of a command: started side by side, closed in every
+// case, so that records are saved and trackers told.
+
+import { resolve } from 'node:path';
+import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../index';
+import type { Context } from './context';
+import { stderrLogger } from './log';
+import type { EngineFlags } from './options';
+import { report } from './report';
+import type { Reporter } from './report';
+import { jsonReporter } from './report-json';
+import { textReporter } from './report-text';
+
+const MIB = 1024 * 1024;
+
+export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
+  return {
+    peerThreads: flags.peerThreads,
+    verifyThreads: flags.verifyThreads,
+    memoryBytes: flags.memory === undefined ? undefined : flags.memory * MIB,
+    port: flags.port,
+    logger: stderrLogger(flags.logLevel),
+  };
+}
+
+export function reporterFor(flags: EngineFlags, { io, api }: Context): Reporter {
+  const quiet = flags.quiet ?? false;
+  if (flags.json) return jsonReporter(io, quiet);
+  return textReporter(io, { quiet, peers: flags.peer ?? [], reasons: api.CLOSE_REASONS });
+}
+
+/** What `withTorrent` is told. */
+export interface SessionOptions {
+  readonly source: string;
+  readonly flags: EngineFlags;
+  readonly add: AddOptions & { readonly output: string };
+  /** Looks at the torrent before the engine gets it; may reject. */
+  readonly inspect?: (metainfo: Metainfo) => Promise<void>;
+}
+
+/** Starts an engine, adds the torrent, does `work` with it, and closes the engine whatever happens. */
+export async function withTorrent(
+  context: Context,
+  options: SessionOptions,
+  work: (torrent: Torrent, reporter: Reporter) => Promise<void>,
+): Promise<void> {
+  const { coordinator, metainfo } = await startAndRead(context, options);
+  try {
+    context.signal.throwIfAborted();
+    const torrent = await coordinator.add(metainfo, options.add);
+    const reporter = reporterFor(options.flags, context);
+    const place = { folder: resolve(options.add.output), port: coordinator.port };
+    const stopReporting = report(torrent, reporter, place);
+    try {
+      await work(torrent, reporter);
+    } catch (error) {
+      reporter.progress(torrent.stats()); // How far it came.
+      throw error;
+    } finally {
+      stopReporting();
+    }
+  } finally {
+    await coordinator.close();
+  }
+}
+
+/** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */
+async function startAndRead(
+  { api, signal }: Context,
+  { source, flags, inspect }: SessionOptions,
+): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  let cause: unknown;
+  const watch = <Value>(promise: Promise<Value>): Promise<Value | undefined> =>
+    promise.catch((error: unknown) => {
+      if (!failed.signal.aborted) cause = error;
+      failed.abort();
+      return undefined;
+    });
+  const reading = api.readTorrent(source, { signal: either }).then(async (metainfo) => {
+    await inspect?.(metainfo);
+    return metainfo;
+  });
+  const starting = api.Coordinator.start({ ...coordinatorOptions(flags), signal: either });
+  const [coordinator, metainfo] = await Promise.all([watch(starting), watch(reading)]);
+  if (coordinator && metainfo) return { coordinator, metainfo };
+  await coordinator?.close();
+  throw cause;
+}

@@ -1,0 +1,161 @@
+// PURE. Every peer address of one torrent: where it came from, when to dial it next, who is banned.
+// All discoverers (trackers, the user, incoming connections; later PEX, DHT) fill this one book.
+
+import { isIP } from 'node:net';
+import type { CloseReason } from '../messages/close-reasons';
+
+/** A million addresses from a hostile tracker must not cost a million records. */
+const MAX_ADDRESSES = 5_000;
+
+/** First redial after 2 s, doubled per failure: 2, 4, 8 … up to 10 minutes. */
+const FIRST_RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 600_000;
+
+/** Ends after which dialling again is pointless for this torrent. */
+const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'self-connection',
+  'wrong-info-hash',
+  'banned',
+]);
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  state: 'idle' | 'dialing' | 'connected' | 'banned' | 'useless';
+  failures: number;
+  nextDialMs: number;
+}
+
+export interface BookOptions {
+  /** [0, 1). Spreads redials so that peers who failed together do not return together. */
+  readonly random: () => number;
+}
+
+export class AddressBook {
+  readonly #addresses = new Map<string, Address>();
+  readonly #bannedIds = new Set<string>();
+  readonly #bannedHosts = new Set<string>();
+  readonly #random: () => number;
+
+  constructor(options: BookOptions) {
+    this.#random = options.random;
+  }
+
+  /** Addresses that may still be dialled, or are connected. */
+  get known(): number {
+    let count = 0;
+    for (const { state } of this.#addresses.values())
+      if (state !== 'banned' && state !== 'useless') count++;
+    return count;
+  }
+
+  /** Adds an address; a known or banned one is left as it is. Returns true if it is new. */
+  add(host: string, port: number, nowMs: number): boolean {
+    const key = keyOf(host, port);
+    if (port < 1 || port > 65_535 || this.#addresses.has(key) || this.#bannedHosts.has(host))
+      return false;
+    if (this.#addresses.size >= MAX_ADDRESSES) return false;
+    this.#addresses.set(key, { host, port, state: 'idle', failures: 0, nextDialMs: nowMs });
+    return true;
+  }
+
+  /** Addresses due for a dial, at most `count`, fewest failures first. They become `dialing`. */
+  takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
+    if (count <= 0) return [];
+    const due: Address[] = [];
+    for (const address of this.#addresses.values()) {
+      if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
+    }
+    due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
+    due.length = Math.min(due.length, count);
+    for (const address of due) address.state = 'dialing';
+    return due.map(({ host, port }) => ({ host, port }));
+  }
+
+  /** A taken address was not dialled after all. */
+  putBack(host: string, port: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (address?.state === 'dialing') address.state = 'idle';
+  }
+
+  connected(host: string, port: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (address) address.state = 'connected';
+  }
+
+  /** A dial or a connection ended. `useful`: the peer sent us payload, so failures start anew. */
+  ended(host: string, port: number, reason: CloseReason, useful: boolean, nowMs: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (!address || address.state === 'banned') return;
+    if (FINAL_REASONS.has(reason)) {
+      address.state = 'useless';
+      return;
+    }
+    address.state = 'idle';
+    address.failures = useful ? 0 : address.failures + 1;
+    const backOffMs = Math.min(
+      LONGEST_RETRY_MS,
+      FIRST_RETRY_MS * 2 ** Math.min(address.failures - 1, 16),
+    );
+    const base = useful ? FIRST_RETRY_MS : backOffMs;
+    // A quarter of jitter: enough to spread, too little to matter.
+    address.nextDialMs = nowMs + base * (1 + this.#random() / 4);
+  }
+
+  /** Everything may be dialled at once again: the torrent was resumed, or wants more. */
+  forgetFailures(nowMs: number): void {
+    for (const address of this.#addresses.values()) {
+      if (address.state !== 'idle' && address.state !== 'dialing' && address.state !== 'connected')
+        continue;
+      address.failures = 0;
+      address.nextDialMs = nowMs;
+      address.state = 'idle';
+    }
+  }
+
+  /**
+   * Never again: the peer was proven to have sent wrong bytes. Its peer id and its address are
+   * refused, and the whole host unless it is loopback, where unrelated peers share one address.
+   */
+  ban(host: string, port: number, peerId: string): void {
+    this.#bannedIds.add(peerId);
+    this.#addresses.set(keyOf(host, port), {
+      host,
+      port,
+      state: 'banned',
+      failures: 0,
+      nextDialMs: Infinity,
+    });
+    if (!isLoopback(host)) this.#bannedHosts.add(host);
+  }
+
+  isBanned(host: string, port: number, peerId: string): boolean {
+    return (
+      this.#bannedIds.has(peerId) ||
+      this.#bannedHosts.has(host) ||
+      this.#addresses.get(keyOf(host, port))?.state === 'banned'
+    );
+  }
+
+  /** When the next idle address falls due; Infinity when none waits. */
+  get nextDueMs(): number {
+    let next = Infinity;
+    for (const address of this.#addresses.values()) {
+      if (address.state === 'idle' && address.nextDialMs < next) next = address.nextDialMs;
+    }
+    return next;
+  }
+}
+
+function keyOf(host: string, port: number): string {
+  return `${host}|${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === '::1' ||
+    host === 'localhost' ||
+    (isIP(host) === 4 && host.startsWith('127.')) ||
+    host.startsWith('::ffff:127.')
+  );
+}

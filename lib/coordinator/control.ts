@@ -1,0 +1,75 @@
+// The coordinator's side of the control contract: each call of the app thread, by name.
+
+import { MillraceError } from '../errors/millrace-error';
+import type { AddRequest, EngineControl, PeerAddress } from '../messages/control';
+import type { EngineStats } from '../messages/stats';
+import { dialMore } from './dialing';
+import type { Engine } from './engine';
+import { pauseTorrent, resumeTorrent } from './phases';
+import { engineStats } from './snapshot';
+import type { TorrentState } from './state';
+import { addTorrent, removeTorrent } from './torrents';
+
+/** What `control` needs beside the engine: the threads' beginning and end. */
+export interface Lifecycle {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(kind: 'peer' | 'verify', index: number): boolean;
+}
+
+export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineControl {
+  const find = (id: number): TorrentState => {
+    const torrent = engine.state.torrents.get(id);
+    if (!torrent) throw new MillraceError('closed', 'the torrent was removed');
+    return torrent;
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    async start(): Promise<EngineStats> {
+      await lifecycle.start();
+      return engineStats(engine);
+    },
+    async add(id: number, request: AddRequest): Promise<void> {
+      if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
+      await addTorrent(engine, id, request);
+    },
+    async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
+      const torrent = find(id);
+      for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
+      dialMore(engine, torrent);
+    },
+    async pause(id: number): Promise<void> {
+      await pauseTorrent(engine, find(id));
+    },
+    async resume(id: number): Promise<void> {
+      resumeTorrent(engine, find(id));
+    },
+    async remove(id: number, forget: boolean): Promise<void> {
+      const torrent = engine.state.torrents.get(id);
+      if (torrent) await removeTorrent(engine, torrent, forget);
+    },
+    async stats(): Promise<EngineStats> {
+      return engineStats(engine);
+    },
+    close(): Promise<void> {
+      closing ??= close(engine, lifecycle);
+      return closing;
+    },
+    async killThread(kind: 'peer' | 'verify', index: number): Promise<boolean> {
+      return lifecycle.kill(kind, index);
+    },
+  };
+}
+
+/** Torrents first (trackers, syncs and records side by side), then the threads. */
+async function close(engine: Engine, lifecycle: Lifecycle): Promise<void> {
+  engine.state.closing = true;
+  const results = await Promise.allSettled(
+    [...engine.state.torrents.values()].map((torrent) => removeTorrent(engine, torrent, false)),
+  );
+  for (const result of results) {
+    if (result.status === 'rejected')
+      engine.log('error', 'a torrent did not close cleanly', { error: String(result.reason) });
+  }
+  await lifecycle.stop();
+}

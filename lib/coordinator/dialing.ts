@@ -1,0 +1,57 @@
+// Who is dialled when: addresses from the book, within the limits, on the least busy thread.
+
+import type { PeerAddress } from '../messages/control';
+import type { Engine } from './engine';
+import type { TorrentState } from './state';
+
+/** Starts as many dials as the torrent may have. Called on ticks and whenever addresses arrive. */
+export function dialMore(engine: Engine, torrent: TorrentState): void {
+  const { state } = engine;
+  if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
+  // A seed waits to be dialled: whoever it could dial can reach it through the tracker, too.
+  if (torrent.phase === 'seeding' && torrent.metainfo.trackers.length > 0) return;
+  if (torrent.completeSent && !torrent.seed) return;
+  const { maxConnections, maxConnectionsPerTorrent, maxHalfOpen } = state.settings;
+  const room = Math.min(
+    maxConnectionsPerTorrent - torrent.peers.size - torrent.dialing,
+    maxConnections - state.peers.size - state.dials.size,
+    maxHalfOpen - torrent.dialing,
+  );
+  for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
+}
+
+function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void {
+  const { run } = torrent;
+  torrent.dialing++;
+  engine.paceDial(async () => {
+    try {
+      if (torrent.run !== run || engine.state.closing) {
+        torrent.book.putBack(address.host, address.port);
+        return;
+      }
+      const id = engine.state.nextDial++;
+      const thread = leastBusyThread(engine);
+      await new Promise<void>((done) => {
+        engine.state.dials.set(id, { torrent: torrent.id, thread, address, done });
+        engine.order(thread, {
+          type: 'dial',
+          dial: id,
+          torrent: torrent.id,
+          host: address.host,
+          port: address.port,
+        });
+      });
+    } finally {
+      torrent.dialing--;
+    }
+  });
+}
+
+function leastBusyThread(engine: Engine): number {
+  const { peerThreads } = engine.state.settings;
+  if (peerThreads === 1) return 0;
+  const load = new Array<number>(peerThreads).fill(0);
+  for (const { thread } of engine.state.peers.values()) load[thread] = (load[thread] ?? 0) + 1;
+  for (const { thread } of engine.state.dials.values()) load[thread] = (load[thread] ?? 0) + 1;
+  return load.indexOf(Math.min(...load));
+}

@@ -1,0 +1,77 @@
+// PURE. Which verified pieces may be called durable: only those whose write returned before a file
+// sync began that has finished. Nothing else enters the resume record.
+
+import type { Bitfield } from '../bytes/bitfield';
+
+/** A sync is due 2 s after the first unsynced write … */
+const SYNC_INTERVAL_MS = 2_000;
+/** … or once this much was written: what a crash can cost at the most, beside what is in flight. */
+const SYNC_BYTES = 256 * 1024 * 1024;
+
+/** Everything that one sync covers. */
+export interface SyncBatch {
+  readonly pieces: readonly number[];
+  readonly paths: readonly string[];
+}
+
+export class Durability {
+  /** Pieces that survive a power cut. */
+  readonly durable: Bitfield;
+  #pieces: number[] = [];
+  #paths = new Set<string>();
+  #bytes = 0;
+  #sinceMs = Infinity;
+  #syncing = false;
+
+  constructor(durable: Bitfield) {
+    this.durable = durable;
+  }
+
+  get syncing(): boolean {
+    return this.#syncing;
+  }
+
+  /** Written pieces that no finished sync covers yet. */
+  get unsynced(): number {
+    return this.#pieces.length;
+  }
+
+  /** A piece was written to these files. */
+  written(piece: number, lengthBytes: number, paths: readonly string[], nowMs: number): void {
+    if (this.#pieces.length === 0) this.#sinceMs = nowMs;
+    this.#pieces.push(piece);
+    for (const path of paths) this.#paths.add(path);
+    this.#bytes += lengthBytes;
+  }
+
+  isDue(nowMs: number): boolean {
+    if (this.#syncing || this.#pieces.length === 0) return false;
+    return nowMs - this.#sinceMs >= SYNC_INTERVAL_MS || this.#bytes >= SYNC_BYTES;
+  }
+
+  /** Starts a sync of all that was written so far; undefined if there is nothing, or one is running. */
+  begin(): SyncBatch | undefined {
+    if (this.#syncing || this.#pieces.length === 0) return undefined;
+    this.#syncing = true;
+    const batch = { pieces: this.#pieces, paths: [...this.#paths] };
+    this.#pieces = [];
+    this.#paths = new Set();
+    this.#bytes = 0;
+    this.#sinceMs = Infinity;
+    return batch;
+  }
+
+  /** The sync finished: its pieces are durable. */
+  succeeded(batch: SyncBatch): void {
+    this.#syncing = false;
+    for (const piece of batch.pieces) this.durable.set(piece);
+  }
+
+  /** The sync failed: its pieces wait for the next one. */
+  failed(batch: SyncBatch, nowMs: number): void {
+    this.#syncing = false;
+    this.#pieces.push(...batch.pieces);
+    for (const path of batch.paths) this.#paths.add(path);
+    this.#sinceMs = nowMs;
+  }
+}

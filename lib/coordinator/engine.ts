@@ -1,0 +1,58 @@
+// What every handler is given: the state, and the few ways in which the coordinator acts on the
+// world. Specs hand in their own clock, dice and outlets.
+
+import type { BlockTable, GenerationCounter } from '../memory/block-table';
+import type { EngineEvent, LogLevel } from '../messages/control';
+import type { PeerOrder } from '../messages/peer-thread';
+import type { VerifyJob, VerifyResult } from '../messages/verify';
+import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
+import type { EngineState, TorrentState } from './state';
+
+/** The verify pool as the coordinator sees it. */
+export interface VerifyOutlet {
+  readonly threads: number;
+  /** Live jobs handed over and not answered yet. */
+  readonly outstanding: number;
+  submit(job: VerifyJob, priority: 'live' | 'sync' | 'background'): Promise<VerifyResult>;
+  /** Tells workers to close the files of torrents that are gone. */
+  closeHandles(): void;
+}
+
+export interface Engine {
+  readonly state: EngineState;
+  readonly table: BlockTable;
+  readonly generations: GenerationCounter;
+  readonly verify: VerifyOutlet;
+  /** Queues an order for a peer thread. */
+  order(thread: number, order: PeerOrder): void;
+  emit(event: EngineEvent): void;
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Asks a tracker; the signal ends the waiting. */
+  announce(url: string, request: AnnounceRequest, signal: AbortSignal): Promise<AnnounceReply>;
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** [0, 1) */
+  random(): number;
+  /** Paces dials: calls `dial` when its turn comes and counts it as half open until it settles. */
+  paceDial(dial: () => Promise<void>): void;
+  /** Runs `announce` when its turn comes: few trackers are asked at one time. */
+  paceAnnounce(announce: () => Promise<void>): void;
+  /** What changed in this turn, acted on once at its end. */
+  readonly turn: Turn;
+  /** Acts on `turn`: called after every batch of facts, every outcome, every tick. */
+  endTurn(): void;
+  /** A tick ahead of time: something new may be due. */
+  tick(): void;
+}
+
+/** Marks that handlers leave for the end of the turn. */
+export interface Turn {
+  /** Memory, blocks or peers came free: hungry peers may be fed. */
+  feed: boolean;
+  /** Torrents with filled pieces or newly verified ones. */
+  readonly touched: Set<TorrentState>;
+  /** Torrents whose figures the app should hear at once, not with the next tick. */
+  readonly stats: Set<TorrentState>;
+  /** Torrents whose upload slots are to be given out anew. */
+  readonly rechoke: Set<TorrentState>;
+}

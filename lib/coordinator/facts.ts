@@ -1,0 +1,49 @@
+// The loop: one line per fact of a peer thread. What each one means is in its handler.
+
+import { assertNever } from '../errors/millrace-error';
+import type { PeerFact } from '../messages/peer-thread';
+import type { Engine } from './engine';
+import * as peer from './on-peer';
+
+export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
+  switch (fact.type) {
+    case 'connected':
+      return peer.onConnected(engine, fact);
+    case 'dial-failed':
+      return peer.onDialFailed(engine, fact);
+    case 'closed':
+      return peer.onClosed(engine, fact);
+    case 'rejected':
+      return engine.log('debug', 'an incoming connection was refused', { ...fact });
+    case 'peer-bitfield':
+      return peer.onBitfield(engine, fact);
+    case 'peer-have':
+      return peer.onHave(engine, fact);
+    case 'peer-choke':
+      return peer.onPeerChoke(engine, fact);
+    case 'peer-interest':
+      return peer.onInterest(engine, fact);
+    case 'extended-handshake':
+      return peer.onExtendedHandshake(engine, fact);
+    case 'appetite':
+      return peer.onAppetite(engine, fact);
+    case 'lease-done':
+    case 'lease-returned':
+      return peer.onLeaseEnd(engine, fact);
+    case 'traffic':
+      return peer.onTraffic(engine, fact);
+    case 'read-failed':
+      return engine.log('error', 'a file could not be read for upload', { ...fact });
+    case 'log':
+      return engine.log(fact.level, fact.message, { thread, ...fact.fields });
+    case 'torrent-closed':
+      return;
+    case 'ready':
+    case 'stopped':
+    case 'listening':
+    case 'listen-failed':
+      return; // The peer-thread supervisor acted on these.
+    default:
+      return assertNever(fact);
+  }
+}

@@ -1,0 +1,323 @@
+// What peers do and what follows: connections come and go, tell what they have, choke and unchoke,
+// ask for work, finish it.
+
+import { Bitfield } from '../bytes/bitfield';
+import type { CloseReason } from '../messages/close-reasons';
+import type { PeerFact } from '../messages/peer-thread';
+import { threadOfConnection } from '../messages/peer-thread';
+import { toHex } from '../bytes/hex';
+import type { Engine } from './engine';
+import { feedPeer } from './leasing';
+import { onFilled } from './on-piece';
+import { restartPiece, settle } from './pieces';
+import { peerName } from './state';
+import type { PeerState, PieceState, TorrentState } from './state';
+
+type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
+
+export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
+  const { state } = engine;
+  const dial = fact.dial === undefined ? undefined : state.dials.get(fact.dial);
+  if (fact.dial !== undefined) {
+    state.dials.delete(fact.dial);
+    dial?.done();
+  }
+  const torrent = state.torrents.get(fact.torrent);
+  const thread = threadOfConnection(fact.connection);
+  const peerId = toHex(fact.peerId);
+  if (!torrent) {
+    engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
+    return;
+  }
+  const nowMs = engine.nowMs();
+  const peer: PeerState = {
+    id: fact.connection,
+    thread,
+    torrent,
+    host: fact.host,
+    port: fact.port,
+    dialed: dial?.address,
+    peerId,
+    connectedAtMs: nowMs,
+    bits: new Bitfield(torrent.metainfo.pieceCount),
+    isSeed: false,
+    usefulPieces: 0,
+    choked: true,
+    epoch: 0,
+    creditBlocks: 0,
+    leasedBlocks: 0,
+    rateBytesPerSec: 0,
+    leases: [],
+    weAreInterested: false,
+    theyAreInterested: false,
+    weChoke: true,
+    unchokedAtMs: undefined,
+    lastUnchokedMs: 0,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+    client: undefined,
+    closing: undefined,
+  };
+  const refusal = whyRefuse(engine, torrent, peer);
+  state.peers.set(peer.id, peer);
+  torrent.peers.add(peer.id);
+  if (dial) torrent.book.connected(dial.address.host, dial.address.port);
+  engine.emit({
+    type: 'peer-connected',
+    torrent: torrent.id,
+    host: peer.host,
+    port: peer.port,
+    incoming: dial === undefined,
+  });
+  if (refusal) closePeer(engine, peer, refusal);
+}
+
+function whyRefuse(
+  engine: Engine,
+  torrent: TorrentState,
+  peer: PeerState,
+): CloseReason | undefined {
+  const { state } = engine;
+  if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
+  if (torrent.phase === 'paused' || torrent.phase === 'failed' || torrent.phase === 'closed')
+    return 'torrent-closed';
+  if (torrent.peers.size >= state.settings.maxConnectionsPerTorrent) return 'too-many-connections';
+  if (state.peers.size >= state.settings.maxConnections) return 'too-many-connections';
+  for (const id of torrent.peers)
+    if (state.peers.get(id)?.peerId === peer.peerId) return 'duplicate-peer';
+  return undefined;
+}
+
+/** Asks the thread to close a peer; until its `closed` fact comes, the peer gets nothing more. */
+export function closePeer(engine: Engine, peer: PeerState, reason: CloseReason): void {
+  if (peer.closing) return;
+  peer.closing = reason;
+  engine.order(peer.thread, { type: 'close', connection: peer.id, reason });
+}
+
+export function onClosed(engine: Engine, fact: Fact<'closed'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  forgetPeer(engine, peer, {
+    reason: peer.closing ?? fact.reason,
+    detail: fact.detail,
+    downloadedBytes: fact.downloadedBytes,
+    uploadedBytes: fact.uploadedBytes,
+  });
+}
+
+/** The end of a peer in the coordinator's books, whether it said so or its thread died. */
+export function forgetPeer(
+  engine: Engine,
+  peer: PeerState,
+  end: {
+    readonly reason: CloseReason;
+    readonly detail: string;
+    readonly downloadedBytes: number;
+    readonly uploadedBytes: number;
+  },
+): void {
+  const { torrent } = peer;
+  voidLeases(engine, peer);
+  if (peer.isSeed) torrent.picker.removeSeed();
+  else torrent.picker.removeBits(peer.bits);
+  torrent.peers.delete(peer.id);
+  engine.state.peers.delete(peer.id);
+  engine.state.hungry.delete(peer.id);
+  engine.state.departed.note(peer);
+  if (peer.dialed) {
+    const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
+    torrent.book.ended(peer.dialed.host, peer.dialed.port, end.reason, useful, engine.nowMs());
+  }
+  engine.emit({
+    type: 'peer-closed',
+    torrent: torrent.id,
+    host: peer.host,
+    port: peer.port,
+    ...end,
+  });
+}
+
+export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
+  const dial = engine.state.dials.get(fact.dial);
+  if (!dial) return;
+  engine.state.dials.delete(fact.dial);
+  dial.done();
+  const torrent = engine.state.torrents.get(dial.torrent);
+  if (!torrent) return;
+  const { host, port } = dial.address;
+  torrent.book.ended(host, port, fact.reason, false, engine.nowMs());
+  engine.emit({
+    type: 'peer-closed',
+    torrent: torrent.id,
+    host,
+    port,
+    reason: fact.reason,
+    detail: fact.detail,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+  });
+}
+
+export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  const { torrent } = peer;
+  if (peer.isSeed) torrent.picker.removeSeed();
+  else torrent.picker.removeBits(peer.bits);
+  peer.bits = new Bitfield(torrent.metainfo.pieceCount, fact.bits);
+  peer.isSeed = peer.bits.isFull();
+  if (peer.isSeed) torrent.picker.addSeed();
+  else torrent.picker.addBits(peer.bits);
+  peer.usefulPieces = countUseful(torrent, peer);
+  afterNews(engine, peer);
+}
+
+export function onHave(engine: Engine, fact: Fact<'peer-have'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer || peer.isSeed) return;
+  const { torrent } = peer;
+  for (const piece of fact.pieces) {
+    if (peer.bits.get(piece)) continue;
+    peer.bits.set(piece);
+    torrent.picker.addHave(piece);
+    if (!torrent.have.get(piece)) peer.usefulPieces++;
+  }
+  if (peer.bits.isFull()) {
+    torrent.picker.removeBits(peer.bits);
+    torrent.picker.addSeed();
+    peer.isSeed = true;
+  }
+  afterNews(engine, peer);
+}
+
+function countUseful(torrent: TorrentState, peer: PeerState): number {
+  const theirs = peer.bits.bytes;
+  const ours = torrent.have.bytes;
+  let useful = 0;
+  for (let byte = 0; byte < theirs.length; byte++) {
+    let lacking = (theirs[byte] ?? 0) & ~(ours[byte] ?? 0);
+    for (; lacking !== 0; lacking &= lacking - 1) useful++;
+  }
+  return useful;
+}
+
+function afterNews(engine: Engine, peer: PeerState): void {
+  updateInterest(engine, peer);
+  if (engine.state.hungry.has(peer.id)) engine.turn.feed = true;
+  closeIfUseless(engine, peer);
+}
+
+/** Tells the peer whether it has anything we want; only changes are told. */
+export function updateInterest(engine: Engine, peer: PeerState): void {
+  const interested = peer.usefulPieces > 0 && peer.torrent.phase === 'downloading';
+  if (peer.weAreInterested === interested || peer.closing) return;
+  peer.weAreInterested = interested;
+  engine.order(peer.thread, { type: 'interest', connection: peer.id, interested });
+}
+
+/** Two seeds have nothing to say to each other. */
+export function closeIfUseless(engine: Engine, peer: PeerState): void {
+  if (peer.isSeed && peer.torrent.phase === 'seeding') closePeer(engine, peer, 'not-useful');
+}
+
+export function onPeerChoke(engine: Engine, fact: Fact<'peer-choke'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  peer.choked = fact.choked;
+  if (fact.choked) {
+    voidLeases(engine, peer);
+    peer.epoch = fact.epoch;
+    peer.creditBlocks = 0;
+    peer.leasedBlocks = 0;
+    engine.state.hungry.delete(peer.id);
+  } else {
+    engine.state.budget.setActive(peer.torrent.id, peer.torrent.phase === 'downloading');
+  }
+}
+
+/** All that was leased to the peer goes back to the picker. */
+function voidLeases(engine: Engine, peer: PeerState): void {
+  for (let lease = peer.leases[0]; lease; lease = peer.leases[0]) {
+    afterLoss(engine, lease.piece, settle(engine, peer, lease));
+  }
+  for (const piece of [...peer.torrent.open])
+    if (piece.sole === peer.id) restartPiece(engine, piece);
+}
+
+/** A peer gave blocks up. A piece on parole starts over: its next attempt must be one peer's alone. */
+function afterLoss(engine: Engine, piece: PieceState, full: boolean): void {
+  if (full) onFilled(engine, piece);
+  else if (piece.onParole && !piece.verifying && piece.generation !== 0)
+    restartPiece(engine, piece);
+}
+
+export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (peer) peer.theyAreInterested = fact.interested;
+  if (peer) engine.turn.rechoke.add(peer.torrent);
+}
+
+export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handshake'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  peer.client = fact.client;
+  engine.log('debug', 'extended handshake', {
+    peer: peerName(peer),
+    client: fact.client,
+    reqq: fact.requestQueue,
+  });
+}
+
+export function onAppetite(engine: Engine, fact: Fact<'appetite'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer || fact.epoch !== peer.epoch || peer.choked) return;
+  peer.creditBlocks = fact.creditBlocks;
+  peer.rateBytesPerSec = fact.rateBytesPerSec;
+  feedPeer(engine, peer);
+}
+
+export function onLeaseEnd(
+  engine: Engine,
+  fact: Fact<'lease-done'> | Fact<'lease-returned'>,
+): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer || fact.epoch !== peer.epoch) return;
+  let firstBlock = fact.firstBlock;
+  const end = fact.firstBlock + fact.blockCount;
+  // The run may span several leases of the same piece: each takes its part.
+  while (firstBlock < end) {
+    const lease = peer.leases.find(
+      (candidate) =>
+        candidate.piece.blocks.piece === fact.piece &&
+        candidate.generation === fact.generation &&
+        firstBlock >= candidate.firstBlock &&
+        firstBlock < candidate.firstBlock + candidate.blockCount,
+    );
+    if (!lease) return; // Recalled meanwhile.
+    const blockCount = Math.min(end, lease.firstBlock + lease.blockCount) - firstBlock;
+    const full = settle(engine, peer, lease, firstBlock, blockCount);
+    if (fact.type === 'lease-returned') afterLoss(engine, lease.piece, full);
+    else if (full) onFilled(engine, lease.piece);
+    firstBlock += blockCount;
+  }
+}
+
+/** Rows of four: connection, bytes in, bytes out, wasted bytes. */
+export function onTraffic(engine: Engine, fact: Fact<'traffic'>): void {
+  const nowMs = engine.nowMs();
+  for (let row = 0; row + 3 < fact.rows.length; row += 4) {
+    const peer = engine.state.peers.get(fact.rows[row] ?? -1);
+    if (!peer) continue;
+    const downloadedBytes = fact.rows[row + 1] ?? 0;
+    const uploadedBytes = fact.rows[row + 2] ?? 0;
+    const { torrent } = peer;
+    peer.downloadedBytes += downloadedBytes;
+    peer.uploadedBytes += uploadedBytes;
+    torrent.downloadedBytes += downloadedBytes;
+    torrent.uploadedBytes += uploadedBytes;
+    torrent.wastedBytes += fact.rows[row + 3] ?? 0;
+    torrent.downloadRate.add(downloadedBytes, nowMs);
+    torrent.uploadRate.add(uploadedBytes, nowMs);
+  }
+}

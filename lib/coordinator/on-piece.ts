@@ -1,0 +1,217 @@
+// What happens to a piece once all its blocks are here: verify jobs out, outcomes in, liars found.
+
+import { recordOf } from '../errors/millrace-error';
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
+import type { Engine } from './engine';
+import { closePeer, updateInterest } from './on-peer';
+import type { Identity } from './departed';
+import { endPiece, evictPiece, restartPiece, recallLeases, segmentsOf } from './pieces';
+import { failTorrent } from './phases';
+import { peerName } from './state';
+import type { PieceState, TorrentState } from './state';
+import { pieceHash, storedSpans } from '../metainfo/stored';
+import { BlockWitness } from './witness';
+
+/** A job carries up to 4 MiB: its own cost (some 0.2 ms) is then under a tenth of the hashing. */
+const JOB_BYTES = 4 * 1024 * 1024;
+/** … and at most 64 pieces, so that the smallest ones do not wait for each other. */
+const JOB_PIECES = 64;
+/** Jobs in the pool per worker: one runs, one is ready when it ends. */
+const JOBS_PER_WORKER = 2;
+
+/** Every block is in the table: nobody may write any more, the piece waits for a verify job. */
+export function onFilled(engine: Engine, piece: PieceState): void {
+  if (piece.verifying) return;
+  recallLeases(engine, piece);
+  piece.verifying = true;
+  piece.torrent.open.delete(piece);
+  piece.torrent.filled.push(piece);
+  engine.turn.touched.add(piece.torrent);
+}
+
+/** Hands filled pieces to the pool while it has room. Small pieces gather while it has none. */
+export function pumpVerify(engine: Engine): void {
+  for (const torrent of engine.state.torrents.values()) {
+    while (
+      torrent.filled.length > 0 &&
+      engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER
+    ) {
+      submit(engine, torrent, takeBatch(torrent));
+    }
+  }
+}
+
+function takeBatch(torrent: TorrentState): PieceState[] {
+  let bytes = 0;
+  let count = 0;
+  for (const piece of torrent.filled) {
+    if (count > 0 && (bytes + piece.lengthBytes > JOB_BYTES || count === JOB_PIECES)) break;
+    bytes += piece.lengthBytes;
+    count++;
+  }
+  return torrent.filled.splice(0, count);
+}
+
+function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
+  const job = {
+    type: 'pieces' as const,
+    storage: torrent.storage,
+    pieces: pieces.map((piece) => filledPiece(torrent, piece)),
+  };
+  engine.verify.submit(job, 'live').then(
+    (result) => onVerified(engine, torrent, pieces, result),
+    (error: unknown) => onJobLost(engine, torrent, pieces, recordOf(error)),
+  );
+}
+
+function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
+  const index = piece.blocks.piece;
+  return {
+    piece: index,
+    lengthBytes: piece.lengthBytes,
+    sha1: pieceHash(torrent.metainfo, index),
+    segments: segmentsOf(piece),
+    spans: storedSpans(torrent.metainfo, torrent.geometry, index),
+    wantBlockDigests: piece.witness !== undefined,
+  };
+}
+
+function onVerified(
+  engine: Engine,
+  torrent: TorrentState,
+  pieces: readonly PieceState[],
+  result: VerifyResult,
+): void {
+  let failure: ErrorRecord | undefined;
+  pieces.forEach((piece, at) => {
+    const outcome = result.outcomes[at];
+    if (!outcome || piece.generation === 0) return;
+    failure = onOutcome(engine, torrent, piece, outcome) ?? failure;
+  });
+  if (failure) failTorrent(engine, torrent, failure);
+  engine.turn.touched.add(torrent);
+  engine.endTurn();
+}
+
+function onOutcome(
+  engine: Engine,
+  torrent: TorrentState,
+  piece: PieceState,
+  outcome: PieceOutcome,
+): ErrorRecord | undefined {
+  switch (outcome.type) {
+    case 'good':
+      onGood(engine, torrent, piece, outcome.blockDigests);
+      return undefined;
+    case 'bad':
+      onBad(engine, torrent, piece, outcome.blockDigests);
+      return undefined;
+    case 'storage-error':
+      piece.verifying = false;
+      evictPiece(engine, piece);
+      return outcome.error;
+    case 'digest':
+      return undefined;
+  }
+}
+
+/** The pool gave a job up (its workers kept dying): the pieces are fetched again, the torrent stops. */
+function onJobLost(
+  engine: Engine,
+  torrent: TorrentState,
+  pieces: readonly PieceState[],
+  error: ErrorRecord,
+): void {
+  for (const piece of pieces) {
+    if (piece.generation === 0) continue;
+    piece.verifying = false;
+    evictPiece(engine, piece);
+  }
+  if (!engine.state.closing) failTorrent(engine, torrent, error);
+  engine.endTurn();
+}
+
+function onGood(
+  engine: Engine,
+  torrent: TorrentState,
+  piece: PieceState,
+  blockDigests: Uint8Array | undefined,
+): void {
+  const index = piece.blocks.piece;
+  if (piece.witness && blockDigests) banLiars(engine, piece, piece.witness.liars(blockDigests));
+  endPiece(engine, piece);
+  torrent.picker.markHave(index);
+  torrent.have.set(index);
+  torrent.doneBytes += piece.lengthBytes;
+  torrent.newPieces.push(index);
+  torrent.lastProgressMs = engine.nowMs();
+  torrent.durability.written(
+    index,
+    piece.lengthBytes,
+    storedSpans(torrent.metainfo, torrent.geometry, index).map((span) => span.path),
+    engine.nowMs(),
+  );
+  for (const id of torrent.peers) {
+    const peer = engine.state.peers.get(id);
+    if (!peer || !(peer.isSeed || peer.bits.get(index))) continue;
+    peer.usefulPieces--;
+    if (peer.usefulPieces === 0) updateInterest(engine, peer);
+  }
+}
+
+function onBad(
+  engine: Engine,
+  torrent: TorrentState,
+  piece: PieceState,
+  blockDigests: Uint8Array | undefined,
+): void {
+  const index = piece.blocks.piece;
+  const fillers = fillersOf(engine, piece);
+  const names = fillers.map((filler) => (filler ? peerName(filler) : 'unknown'));
+  const suspects = [...new Set(names)];
+  torrent.piecesFailed++;
+  torrent.wastedBytes += piece.lengthBytes;
+  piece.witness ??= new BlockWitness();
+  for (const filler of fillers) if (filler) piece.accused.set(peerName(filler), filler);
+  if (blockDigests) piece.witness.failed(names, blockDigests);
+  // A lone filler is convicted at once; among several, the good copy will tell.
+  const banned = suspects.length === 1 ? suspects : [];
+  piece.onParole = true;
+  if (torrent.phase === 'downloading') restartPiece(engine, piece);
+  else evictPiece(engine, piece);
+  if (banned.length > 0) banLiars(engine, piece, new Set(banned));
+  engine.log('warn', 'a piece failed its hash check', {
+    torrent: torrent.infoHash,
+    piece: index,
+    suspects,
+    banned,
+  });
+  engine.emit({ type: 'piece-failed', torrent: torrent.id, piece: index, suspects, banned });
+}
+
+/** Who filled each block, read from the table: living peers and departed ones. */
+function fillersOf(engine: Engine, piece: PieceState): (Identity | undefined)[] {
+  return Array.from(piece.units, (unit) => {
+    const connection = engine.table.ownerOf(unit);
+    return engine.state.peers.get(connection) ?? engine.state.departed.find(connection);
+  });
+}
+
+function banLiars(engine: Engine, piece: PieceState, liars: ReadonlySet<string>): void {
+  const { torrent } = piece;
+  for (const name of liars) {
+    const liar = piece.accused.get(name);
+    if (!liar) continue;
+    torrent.book.ban(liar.host, liar.port, liar.peerId);
+    engine.log('warn', 'peer banned: it sent data that failed its hash check', {
+      torrent: torrent.infoHash,
+      peer: name,
+    });
+    for (const id of [...torrent.peers]) {
+      const peer = engine.state.peers.get(id);
+      if (peer && torrent.book.isBanned(peer.host, peer.port, peer.peerId))
+        closePeer(engine, peer, 'banned');
+    }
+  }
+}

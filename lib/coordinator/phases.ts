@@ -1,0 +1,139 @@
+// The life of a torrent: from checking to downloading to seeding, aside into paused or failed and
+// back, and to its end. Each transition is one function; nothing else sets `phase`.
+
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { CloseReason } from '../messages/close-reasons';
+import { AnnounceSchedule } from '../tracker/schedule';
+import type { Engine } from './engine';
+import { closePeer, closeIfUseless, updateInterest } from './on-peer';
+import { evictAll } from './pieces';
+import { saveRecord, syncNow } from './saving';
+import { stopAnnouncing } from './trackers';
+import type { TorrentState } from './state';
+import { storedFiles } from '../metainfo/stored';
+
+/** The check is over (or was not needed): go for what is missing, or seed. */
+export function startTransfer(engine: Engine, torrent: TorrentState): void {
+  const nowMs = engine.nowMs();
+  torrent.error = undefined;
+  torrent.phase = 'downloading';
+  torrent.downloadedAtStart = torrent.downloadedBytes;
+  torrent.uploadedAtStart = torrent.uploadedBytes;
+  torrent.schedule = new AnnounceSchedule({
+    tiers: torrent.metainfo.trackers,
+    random: () => engine.random(),
+    nowMs,
+    startedComplete: torrent.picker.remaining === 0,
+  });
+  torrent.book.forgetFailures(nowMs);
+  for (let thread = 0; thread < engine.state.settings.peerThreads; thread++)
+    openOn(engine, torrent, thread);
+  finishIfWhole(engine, torrent);
+}
+
+/** Tells a peer thread of the torrent. */
+export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
+  if (torrent.openOn.has(thread)) return;
+  torrent.openOn.add(thread);
+  const { metainfo } = torrent;
+  engine.order(thread, {
+    type: 'open-torrent',
+    torrent: {
+      torrent: torrent.id,
+      infoHash: metainfo.infoHash,
+      pieceCount: metainfo.pieceCount,
+      pieceLengthBytes: metainfo.pieceLengthBytes,
+      totalLengthBytes: metainfo.totalLengthBytes,
+      have: torrent.haveBuffer,
+      storage: torrent.storage,
+      files: storedFiles(metainfo),
+    },
+  });
+}
+
+/** Every wanted piece verified? Then sync, save, tell everybody; seed or say good-bye. */
+export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
+  torrent.phase = 'seeding';
+  engine.state.budget.setActive(torrent.id, false);
+  torrent.schedule.completed(engine.nowMs());
+  for (const id of [...torrent.peers]) {
+    const peer = engine.state.peers.get(id);
+    if (!peer) continue;
+    updateInterest(engine, peer);
+    if (torrent.seed) closeIfUseless(engine, peer);
+  }
+  const { run } = torrent;
+  syncNow(engine, torrent)
+    .then(async () => {
+      if (torrent.run !== run || torrent.phase !== 'seeding') return;
+      await saveRecord(engine, torrent, true);
+      if (torrent.run !== run || torrent.phase !== 'seeding') return;
+      torrent.completeSent = true;
+      if (!torrent.seed) stopPeers(engine, torrent, 'torrent-closed');
+      engine.turn.stats.add(torrent);
+      engine.endTurn();
+      engine.emit({ type: 'complete', torrent: torrent.id });
+    })
+    .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
+}
+
+/** The user's pause: peers closed, memory given back, trackers told; what is verified stays. */
+export async function pauseTorrent(engine: Engine, torrent: TorrentState): Promise<void> {
+  if (torrent.phase === 'paused' || torrent.phase === 'closed') return;
+  torrent.phase = 'paused';
+  await quiesce(engine, torrent);
+}
+
+/** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
+export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+  if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
+    return;
+  torrent.phase = 'failed';
+  torrent.error = { code: error.code, message: error.message };
+  engine.log('error', 'torrent stopped', {
+    torrent: torrent.infoHash,
+    code: error.code,
+    error: error.message,
+  });
+  quiesce(engine, torrent)
+    .catch((cause: unknown) =>
+      engine.log('error', 'stopping a torrent failed', { error: String(cause) }),
+    )
+    .finally(() => {
+      engine.turn.stats.add(torrent);
+      engine.endTurn();
+      engine.emit({ type: 'error', torrent: torrent.id, error });
+    });
+}
+
+/** Goes on after a pause or a failure. */
+export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
+  torrent.run++;
+  startTransfer(engine, torrent);
+  engine.endTurn();
+}
+
+/** Stops all traffic and makes durable what was verified. */
+export async function quiesce(engine: Engine, torrent: TorrentState): Promise<void> {
+  torrent.run++;
+  engine.state.budget.setActive(torrent.id, false);
+  stopPeers(engine, torrent, 'torrent-closed');
+  evictAll(engine, torrent);
+  stopAnnouncing(engine, torrent);
+  engine.endTurn();
+  await syncNow(engine, torrent);
+  await saveRecord(engine, torrent, false);
+}
+
+/** Closes every connection of the torrent, on all threads, and their files. */
+function stopPeers(engine: Engine, torrent: TorrentState, reason: CloseReason): void {
+  for (const id of [...torrent.peers]) {
+    const peer = engine.state.peers.get(id);
+    if (peer) closePeer(engine, peer, reason);
+  }
+  for (const thread of torrent.openOn)
+    engine.order(thread, { type: 'close-torrent', torrent: torrent.id, reason });
+  torrent.openOn.clear();
+}

@@ -1,0 +1,235 @@
+// Pieces on their way: starting one, giving its blocks memory, settling leases, taking memory back.
+// Memory of a piece is committed whole when it starts and attached block by block as it is leased.
+
+import { HERE } from '../memory/block-table';
+import { appendSegment } from '../memory/segments';
+import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import { MillraceError } from '../errors/millrace-error';
+import { ActivePiece } from '../picker/active-piece';
+import type { Engine } from './engine';
+import type { LeaseState, PeerState, PieceState, TorrentState } from './state';
+
+/** What a piece costs: whole units, since a unit holds one block. */
+export function committedBytesOf(lengthBytes: number): number {
+  return Math.ceil(lengthBytes / UNIT_LENGTH_BYTES) * UNIT_LENGTH_BYTES;
+}
+
+/** Starts a piece if the budget allows; undefined when it does not. */
+export function startPiece(
+  engine: Engine,
+  torrent: TorrentState,
+  index: number,
+): PieceState | undefined {
+  const lengthBytes = torrent.geometry.pieceLengthBytes(index);
+  if (!engine.state.budget.tryCommit(torrent.id, committedBytesOf(lengthBytes))) return undefined;
+  const blockCount = torrent.geometry.blockCount(index);
+  const piece: PieceState = {
+    torrent,
+    blocks: new ActivePiece(index, blockCount),
+    lengthBytes,
+    units: new Int32Array(blockCount).fill(-1),
+    generation: engine.generations.next(),
+    verifying: false,
+    lastProgressMs: engine.nowMs(),
+    holders: 0,
+    sole: undefined,
+    onParole: false,
+    witness: undefined,
+    accused: new Map(),
+  };
+  torrent.picker.markActive(index);
+  torrent.active.set(index, piece);
+  torrent.open.add(piece);
+  return piece;
+}
+
+/** Leases a run of blocks, whose holders are already counted, to a peer. */
+export function leaseRun(
+  engine: Engine,
+  peer: PeerState,
+  piece: PieceState,
+  firstBlock: number,
+  blockCount: number,
+): void {
+  const segments = attach(engine, piece, firstBlock, blockCount);
+  peer.leases.push({ piece, generation: piece.generation, firstBlock, blockCount });
+  peer.leasedBlocks += blockCount;
+  piece.holders++;
+  if (piece.blocks.freeBlocks === 0) piece.torrent.open.delete(piece);
+  engine.order(peer.thread, {
+    type: 'lease',
+    lease: {
+      connection: peer.id,
+      epoch: peer.epoch,
+      piece: piece.blocks.piece,
+      firstBlock,
+      blockCount,
+      generation: piece.generation,
+      segments,
+    },
+  });
+}
+
+/** Gives memory to those blocks that have none; returns where the run lies. */
+function attach(
+  engine: Engine,
+  piece: PieceState,
+  firstBlock: number,
+  blockCount: number,
+): number[] {
+  const { units } = piece;
+  const end = firstBlock + blockCount;
+  let lacking = 0;
+  for (let block = firstBlock; block < end; block++) if (units[block] === -1) lacking++;
+  if (lacking > 0) {
+    const fresh = engine.state.slab.attach(lacking, piece.generation);
+    // The slab is larger than the budget by more than what quarantine can hold.
+    if (!fresh)
+      throw new MillraceError('unexpected', 'the slab has fewer units than the budget promised');
+    let block = firstBlock;
+    for (let pair = 0; pair + 1 < fresh.length; pair += 2) {
+      const first = fresh[pair] ?? 0;
+      for (let unit = first; unit < first + (fresh[pair + 1] ?? 0); unit++) {
+        while (units[block] !== -1) block++;
+        units[block] = unit;
+      }
+    }
+  }
+  return segmentsOf(piece, firstBlock, end);
+}
+
+/** Where blocks `from` … `to` (exclusive) lie; blocks without memory are left out. */
+export function segmentsOf(piece: PieceState, from = 0, to = piece.units.length): number[] {
+  const segments: number[] = [];
+  for (let block = from; block < to; block++) {
+    const unit = piece.units[block] ?? -1;
+    if (unit !== -1) appendSegment(segments, unit, 1);
+  }
+  return segments;
+}
+
+/**
+ * Ends the given part of a peer's leases, however it ended: blocks that lie in the table are counted
+ * as here, the others become free for somebody else. True when the piece is now full.
+ */
+export function settle(
+  engine: Engine,
+  peer: PeerState,
+  lease: LeaseState,
+  firstBlock = lease.firstBlock,
+  blockCount = lease.blockCount,
+): boolean {
+  const { piece } = lease;
+  removeRun(peer, lease, firstBlock, blockCount);
+  if (lease.generation !== piece.generation) return false;
+  if (collect(engine, piece, firstBlock, blockCount)) piece.lastProgressMs = engine.nowMs();
+  piece.blocks.giveBack(firstBlock, blockCount);
+  if (piece.blocks.missingBlocks === 0) return true;
+  if (piece.blocks.freeBlocks > 0) {
+    piece.torrent.open.add(piece);
+    engine.turn.feed = true;
+  }
+  return false;
+}
+
+/** Reads the table, which is the truth: marks what is here. True if anything new was. */
+function collect(
+  engine: Engine,
+  piece: PieceState,
+  firstBlock: number,
+  blockCount: number,
+): boolean {
+  let progress = false;
+  for (let block = firstBlock; block < firstBlock + blockCount; block++) {
+    const unit = piece.units[block] ?? -1;
+    if (
+      unit !== -1 &&
+      engine.table.stateOf(unit, piece.generation) === HERE &&
+      piece.blocks.markHere(block)
+    ) {
+      progress = true;
+    }
+  }
+  return progress;
+}
+
+/** Takes a run out of one of the peer's leases; what remains of it stays leased. */
+function removeRun(
+  peer: PeerState,
+  lease: LeaseState,
+  firstBlock: number,
+  blockCount: number,
+): void {
+  const at = peer.leases.indexOf(lease);
+  if (at === -1) return;
+  const rest: LeaseState[] = [];
+  const before = firstBlock - lease.firstBlock;
+  if (before > 0) rest.push({ ...lease, blockCount: before });
+  const end = firstBlock + blockCount;
+  const after = lease.firstBlock + lease.blockCount - end;
+  if (after > 0) rest.push({ ...lease, firstBlock: end, blockCount: after });
+  peer.leases.splice(at, 1, ...rest);
+  lease.piece.holders += rest.length - 1;
+}
+
+/** Nobody may write to this piece any more: sessions are told, leases forgotten. */
+export function recallLeases(engine: Engine, piece: PieceState): void {
+  if (piece.holders === 0) return;
+  for (const id of piece.torrent.peers) {
+    const peer = engine.state.peers.get(id);
+    if (!peer?.leases.some((lease) => lease.piece === piece)) continue;
+    peer.leases = peer.leases.filter((lease) => lease.piece !== piece);
+    engine.order(peer.thread, {
+      type: 'cancel-lease',
+      connection: peer.id,
+      piece: piece.blocks.piece,
+      generation: piece.generation,
+    });
+  }
+  piece.holders = 0;
+}
+
+/** Empties a piece to fetch it anew: a new generation, so that nothing late of the old one gets in. */
+export function restartPiece(engine: Engine, piece: PieceState): void {
+  recallLeases(engine, piece);
+  releaseUnits(engine, piece);
+  piece.generation = engine.generations.next();
+  piece.verifying = false;
+  piece.sole = undefined;
+  piece.blocks.reset();
+  piece.torrent.open.add(piece);
+  engine.turn.feed = true;
+}
+
+/** Ends a piece and gives all its memory back. The caller says what becomes of it in the picker. */
+export function endPiece(engine: Engine, piece: PieceState): void {
+  recallLeases(engine, piece);
+  releaseUnits(engine, piece);
+  engine.state.budget.release(piece.torrent.id, committedBytesOf(piece.lengthBytes));
+  piece.torrent.active.delete(piece.blocks.piece);
+  piece.torrent.open.delete(piece);
+  // Whatever still refers to this record (a late outcome) finds a generation that never comes again.
+  piece.generation = 0;
+  engine.turn.feed = true;
+}
+
+/** Gives a partial piece up: its bytes are waste, its memory goes to others. */
+export function evictPiece(engine: Engine, piece: PieceState): void {
+  const { torrent, blocks } = piece;
+  const here = blocks.blockCount - blocks.missingBlocks;
+  torrent.wastedBytes += Math.min(here * UNIT_LENGTH_BYTES, piece.lengthBytes);
+  endPiece(engine, piece);
+  torrent.picker.markIdle(blocks.piece);
+}
+
+/** The whole torrent gives its memory back; pieces that a verify job holds are left to finish. */
+export function evictAll(engine: Engine, torrent: TorrentState): void {
+  for (const piece of torrent.filled) piece.verifying = false;
+  torrent.filled = [];
+  for (const piece of [...torrent.active.values()]) if (!piece.verifying) evictPiece(engine, piece);
+}
+
+function releaseUnits(engine: Engine, piece: PieceState): void {
+  engine.state.slab.detach(segmentsOf(piece));
+  piece.units.fill(-1);
+}

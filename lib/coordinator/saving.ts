@@ -1,0 +1,83 @@
+// Making verified data durable: file syncs, one at a time per torrent, and the resume record that
+// may name only what a finished sync covers.
+
+import { recordOf } from '../errors/millrace-error';
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { SyncBatch } from './durability';
+import type { Engine } from './engine';
+import { failTorrent } from './phases';
+import type { TorrentState } from './state';
+
+/** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
+export function syncIfDue(engine: Engine, torrent: TorrentState): void {
+  if (!torrent.durability.isDue(engine.nowMs())) return;
+  runSync(engine, torrent)
+    .then(() => saveRecord(engine, torrent, true))
+    .catch((error: unknown) => engine.log('error', 'a file sync failed', { error: String(error) }));
+}
+
+/** Syncs until nothing that was written is left unsynced; returns early if the disk fails. */
+export async function syncNow(engine: Engine, torrent: TorrentState): Promise<void> {
+  while (torrent.durability.unsynced > 0 || torrent.durability.syncing) {
+    if (torrent.syncUnderWay) await torrent.syncUnderWay;
+    else if (!(await runSync(engine, torrent))) return;
+  }
+}
+
+/** One sync of all that was written so far. False when it failed; the torrent has then stopped. */
+function runSync(engine: Engine, torrent: TorrentState): Promise<boolean> {
+  const batch = torrent.durability.begin();
+  if (!batch) return Promise.resolve(true);
+  const done = syncFiles(engine, torrent, batch).finally(() => (torrent.syncUnderWay = undefined));
+  torrent.syncUnderWay = done;
+  return done;
+}
+
+async function syncFiles(
+  engine: Engine,
+  torrent: TorrentState,
+  batch: SyncBatch,
+): Promise<boolean> {
+  let error: ErrorRecord | undefined;
+  try {
+    const result = await engine.verify.submit(
+      { type: 'sync', storage: torrent.storage, paths: batch.paths },
+      'sync',
+    );
+    error = result.error;
+  } catch (cause) {
+    error = recordOf(cause);
+  }
+  if (!error) {
+    torrent.durability.succeeded(batch);
+    for (const path of batch.paths) torrent.changedPaths.add(path);
+    return true;
+  }
+  torrent.durability.failed(batch, engine.nowMs());
+  if (!engine.state.closing) failTorrent(engine, torrent, error);
+  return false;
+}
+
+/** Replaces the resume record. `open`: more may be written after it. A failure is logged, no more. */
+export async function saveRecord(
+  engine: Engine,
+  torrent: TorrentState,
+  open: boolean,
+): Promise<void> {
+  if (torrent.storage.module !== 'files') return;
+  const changed = [...torrent.changedPaths];
+  torrent.changedPaths.clear();
+  try {
+    await torrent.resumeFile.save(torrent.durability.durable, {
+      open,
+      savedAtMs: Date.now(),
+      changed,
+    });
+  } catch (error) {
+    for (const path of changed) torrent.changedPaths.add(path);
+    engine.log('warn', 'the resume record could not be saved', {
+      torrent: torrent.infoHash,
+      error: String(error),
+    });
+  }
+}

@@ -1,0 +1,72 @@
+// The figures of one moment, for people and scripts.
+
+import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
+import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import type { Engine } from './engine';
+import type { TorrentState } from './state';
+
+export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
+  const nowMs = engine.nowMs();
+  let seeds = 0;
+  let unchoking = 0;
+  for (const id of torrent.peers) {
+    const peer = engine.state.peers.get(id);
+    if (peer?.isSeed) seeds++;
+    if (peer && !peer.choked) unchoking++;
+  }
+  const totalBytes = torrent.metainfo.totalLengthBytes;
+  const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
+  const leftBytes = totalBytes - torrent.doneBytes;
+  const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;
+  return {
+    phase: torrent.phase,
+    totalBytes,
+    doneBytes: torrent.doneBytes,
+    pieceCount: torrent.metainfo.pieceCount,
+    piecesDone: torrent.metainfo.pieceCount - torrent.picker.remaining,
+    piecesChecked: torrent.checkedPieces,
+    piecesToCheck: torrent.piecesToCheck,
+    downloadedBytes: torrent.downloadedBytes,
+    uploadedBytes: torrent.uploadedBytes,
+    wastedBytes: torrent.wastedBytes,
+    downloadBytesPerSec,
+    uploadBytesPerSec: torrent.uploadRate.bytesPerSec(nowMs),
+    etaSec: known ? leftBytes / downloadBytesPerSec : undefined,
+    peers: {
+      connected: torrent.peers.size,
+      seeds,
+      dialing: torrent.dialing,
+      known: torrent.book.known,
+      unchoking,
+    },
+    piecesFailed: torrent.piecesFailed,
+    memoryBytes: engine.state.budget.committedOf(torrent.id),
+    trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({
+      url: tracker.url,
+      status: tracker.status === 'working' ? 'working' : tracker.lastError ? 'failed' : 'waiting',
+      message: tracker.status === 'working' ? tracker.warning : tracker.lastError?.message,
+      seeds: tracker.seeds,
+      leechers: tracker.leechers,
+      peers: tracker.peers ?? 0,
+      nextAnnounceSec:
+        tracker.nextAnnounceMs === undefined || !Number.isFinite(tracker.nextAnnounceMs)
+          ? undefined
+          : Math.max(0, Math.round((tracker.nextAnnounceMs - nowMs) / 1000)),
+    })),
+    error: torrent.error,
+  };
+}
+
+export function engineStats(engine: Engine): EngineStats {
+  const { state } = engine;
+  return {
+    port: state.listenPort,
+    peerThreads: state.settings.peerThreads,
+    verifyThreads: state.settings.verifyThreads,
+    memoryLimitBytes: state.budget.limitBytes,
+    memoryCommittedBytes: state.budget.committedBytes,
+    memoryQuarantinedBytes: state.slab.quarantinedUnits * UNIT_LENGTH_BYTES,
+    connections: state.peers.size,
+    threadRestarts: state.threadRestarts,
+  };
+}

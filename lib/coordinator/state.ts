@@ -1,0 +1,174 @@
+// Everything the coordinator remembers: plain records, one owner. Handlers in the sibling files
+// change them; nothing here acts.
+
+import type { Bitfield } from '../bytes/bitfield';
+import type { SlabOwner } from '../memory/slab-owner';
+import type { MemoryBudget } from '../memory/budget';
+import type { CloseReason } from '../messages/close-reasons';
+import type { EngineSettings, PeerAddress } from '../messages/control';
+import type { StorageRef } from '../messages/storage';
+import type { TorrentPhase } from '../messages/stats';
+import type { Geometry } from '../metainfo/geometry';
+import type { Metainfo } from '../metainfo/metainfo';
+import type { ActivePiece } from '../picker/active-piece';
+import type { PiecePicker } from '../picker/picker';
+import type { AnnounceSchedule } from '../tracker/schedule';
+import type { OutputLock } from '../storage/lock';
+import type { ResumeFile } from '../storage/resume-file';
+import type { AddressBook } from './address-book';
+import type { Departed, Identity } from './departed';
+import type { Durability } from './durability';
+import type { RateMeter } from './rate-meter';
+import type { BlockWitness } from './witness';
+
+export interface EngineState {
+  readonly settings: EngineSettings;
+  readonly peerId: Uint8Array;
+  readonly slab: SlabOwner;
+  readonly budget: MemoryBudget;
+  readonly torrents: Map<number, TorrentState>;
+  readonly peers: Map<number, PeerState>;
+  readonly dials: Map<number, DialState>;
+  /** Peers that have credit but got no lease because memory or free blocks were lacking. */
+  readonly hungry: Set<number>;
+  readonly departed: Departed;
+  /** Info hashes on their way in. */
+  readonly adding: Set<string>;
+  listenPort: number | undefined;
+  nextDial: number;
+  threadRestarts: number;
+  closing: boolean;
+}
+
+export interface DialState {
+  readonly torrent: number;
+  readonly thread: number;
+  readonly address: PeerAddress;
+  readonly done: () => void;
+}
+
+export interface TorrentState {
+  readonly id: number;
+  readonly metainfo: Metainfo;
+  readonly infoHash: string;
+  readonly geometry: Geometry;
+  readonly storage: StorageRef;
+  readonly output: string;
+  readonly seed: boolean;
+  phase: TorrentPhase;
+  error: { readonly code: string; readonly message: string } | undefined;
+  /** Verified and written; the same bytes that peer threads read. */
+  readonly have: Bitfield;
+  readonly haveBuffer: SharedArrayBuffer;
+  readonly picker: PiecePicker;
+  /** Pieces that have memory. */
+  readonly active: Map<number, PieceState>;
+  /** The active pieces with blocks that nobody holds. */
+  readonly open: Set<PieceState>;
+  /** Full pieces that wait for a verify job. */
+  filled: PieceState[];
+  readonly peers: Set<number>;
+  readonly book: AddressBook;
+  /** A new one for every run: from start or resume to pause or close. */
+  schedule: AnnounceSchedule;
+  /** The announce that is out, ended when the run is. */
+  announcing: AbortController | undefined;
+  /** Settles when the trackers of ended runs have heard `stopped`. */
+  farewell: Promise<void>;
+  /** Dials queued or under way. */
+  dialing: number;
+  /** Sent with every announce: tells a tracker that a new address is still us. */
+  readonly announceKey: number;
+  /** Counters at the start of the run: trackers are told what happened since. */
+  downloadedAtStart: number;
+  uploadedAtStart: number;
+  readonly durability: Durability;
+  syncUnderWay: Promise<boolean> | undefined;
+  /** Files written since the record was last saved. */
+  readonly changedPaths: Set<string>;
+  readonly resumeFile: ResumeFile;
+  readonly lock: OutputLock;
+  /** Peer threads that were told of this torrent and not yet told to close it. */
+  readonly openOn: Set<number>;
+  checkedPieces: number;
+  piecesToCheck: number;
+  doneBytes: number;
+  downloadedBytes: number;
+  uploadedBytes: number;
+  wastedBytes: number;
+  piecesFailed: number;
+  readonly downloadRate: RateMeter;
+  readonly uploadRate: RateMeter;
+  /** Pieces verified since peers and the app were last told. */
+  newPieces: number[];
+  lastProgressMs: number;
+  completeSent: boolean;
+  /** Raised whenever work under way must not touch the torrent any more (pause, remove). */
+  run: number;
+}
+
+/** A piece on its way: its memory, who holds which block, what was learnt of failed attempts. */
+export interface PieceState {
+  readonly torrent: TorrentState;
+  readonly blocks: ActivePiece;
+  readonly lengthBytes: number;
+  /** Slab unit of each block, -1 before it is first leased. */
+  readonly units: Int32Array;
+  generation: number;
+  verifying: boolean;
+  lastProgressMs: number;
+  /** Leases on it, of all peers. */
+  holders: number;
+  /** After a failed check only this peer may fill the piece, so that a second failure convicts it. */
+  sole: number | undefined;
+  onParole: boolean;
+  witness: BlockWitness | undefined;
+  /** Everyone who filled a block of a failed attempt, by name. */
+  readonly accused: Map<string, Identity>;
+}
+
+/** A run of blocks promised to a peer. */
+export interface LeaseState {
+  readonly piece: PieceState;
+  readonly generation: number;
+  readonly firstBlock: number;
+  readonly blockCount: number;
+}
+
+export interface PeerState {
+  readonly id: number;
+  readonly thread: number;
+  readonly torrent: TorrentState;
+  readonly host: string;
+  readonly port: number;
+  /** The address that was dialled; undefined for an incoming connection. */
+  readonly dialed: PeerAddress | undefined;
+  readonly peerId: string;
+  readonly connectedAtMs: number;
+  bits: Bitfield;
+  isSeed: boolean;
+  /** Pieces it has that we want and lack: above zero we are interested. */
+  usefulPieces: number;
+  /** They choke us. */
+  choked: boolean;
+  epoch: number;
+  creditBlocks: number;
+  leasedBlocks: number;
+  rateBytesPerSec: number;
+  leases: LeaseState[];
+  weAreInterested: boolean;
+  theyAreInterested: boolean;
+  /** We choke them. */
+  weChoke: boolean;
+  unchokedAtMs: number | undefined;
+  lastUnchokedMs: number;
+  downloadedBytes: number;
+  uploadedBytes: number;
+  client: string | undefined;
+  closing: CloseReason | undefined;
+}
+
+/** How a peer is called in events and logs. */
+export function peerName(peer: { readonly host: string; readonly port: number }): string {
+  return peer.host.includes(':') ? `[${peer.host}]:${peer.port}` : `${peer.host}:${peer.port}`;
+}

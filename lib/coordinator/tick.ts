@@ -1,0 +1,103 @@
+// What time alone brings about: announces, dials, syncs, upload turns, evictions, figures.
+
+import { chooseUnchoked } from '../choke/round-robin';
+import { announceIfDue } from './trackers';
+import { dialMore } from './dialing';
+import type { Engine } from './engine';
+import { evictPiece } from './pieces';
+import { syncIfDue } from './saving';
+import type { PieceState, TorrentState } from './state';
+
+/** Four times a second: as often as figures are worth looking at. */
+export const TICK_MS = 250;
+
+/** How long an upload slot is kept while others wait: as BEP 3 has it for rechoking. */
+const UPLOAD_TURN_MS = 10_000;
+
+/** A partial piece that got nothing for 5 s gives its memory to whoever waits for memory. */
+const STALE_PIECE_MS = 5_000;
+/** … a few per tick, so that a hiccup does not throw everything away. */
+const EVICTIONS_PER_TICK = 4;
+
+export function onTick(engine: Engine): void {
+  const { state } = engine;
+  if (state.closing) return;
+  if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
+  for (const torrent of state.torrents.values()) {
+    announceIfDue(engine, torrent);
+    dialMore(engine, torrent);
+    syncIfDue(engine, torrent);
+    rechoke(engine, torrent);
+    state.budget.setActive(torrent.id, hasSource(engine, torrent));
+    engine.turn.stats.add(torrent);
+  }
+  evictStale(engine);
+  if (state.hungry.size > 0) engine.turn.feed = true;
+  engine.endTurn();
+}
+
+/** A torrent that nobody serves needs no share of the memory. */
+function hasSource(engine: Engine, torrent: TorrentState): boolean {
+  if (torrent.phase !== 'downloading') return false;
+  for (const id of torrent.peers) {
+    const peer = engine.state.peers.get(id);
+    if (peer && !peer.choked && peer.weAreInterested) return true;
+  }
+  return false;
+}
+
+/** Gives the torrent's upload slots to those whose turn it is. */
+export function rechoke(engine: Engine, torrent: TorrentState): void {
+  if (torrent.peers.size === 0) return;
+  const nowMs = engine.nowMs();
+  const peers = [...torrent.peers].flatMap((id) => engine.state.peers.get(id) ?? []);
+  const unchoked = chooseUnchoked(
+    peers.map((peer) => ({
+      id: peer.id,
+      interested: peer.theyAreInterested && !peer.closing,
+      unchokedAtMs: peer.unchokedAtMs,
+      lastUnchokedMs: peer.lastUnchokedMs,
+    })),
+    engine.state.settings.uploadSlots,
+    nowMs,
+    UPLOAD_TURN_MS,
+  );
+  for (const peer of peers) {
+    const weChoke = !unchoked.has(peer.id);
+    if (weChoke === peer.weChoke || peer.closing) continue;
+    peer.weChoke = weChoke;
+    peer.unchokedAtMs = weChoke ? undefined : nowMs;
+    peer.lastUnchokedMs = nowMs;
+    engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
+  }
+}
+
+/** Somebody waits for memory while partial pieces stand still: the stalest go. */
+function evictStale(engine: Engine): void {
+  if (engine.state.hungry.size === 0) return;
+  const nowMs = engine.nowMs();
+  const stale: PieceState[] = [];
+  for (const torrent of engine.state.torrents.values()) {
+    for (const piece of torrent.active.values()) {
+      if (!piece.verifying && nowMs - piece.lastProgressMs >= STALE_PIECE_MS) stale.push(piece);
+    }
+  }
+  // A piece is only in the way if memory, not the lack of useful peers, is what holds others up.
+  const { budget } = engine.state;
+  const room = budget.limitBytes - budget.committedBytes;
+  const needed = Math.max(
+    0,
+    ...[...engine.state.torrents.values()]
+      .filter((torrent) => torrent.picker.idle > 0)
+      .map((torrent) => torrent.metainfo.pieceLengthBytes),
+  );
+  if (room >= needed * 2) return;
+  stale.sort((a, b) => a.lastProgressMs - b.lastProgressMs);
+  for (const piece of stale.slice(0, EVICTIONS_PER_TICK)) {
+    engine.log('debug', 'a stale piece was evicted', {
+      torrent: piece.torrent.infoHash,
+      piece: piece.blocks.piece,
+    });
+    evictPiece(engine, piece);
+  }
+}

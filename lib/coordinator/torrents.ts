@@ -1,0 +1,210 @@
+// Torrents come and go: everything that adding one needs, in the order that harms nothing.
+
+import { Bitfield } from '../bytes/bitfield';
+import { toHex } from '../bytes/hex';
+import { MillraceError } from '../errors/millrace-error';
+import type { AddRequest } from '../messages/control';
+import type { StorageRef } from '../messages/storage';
+import { Geometry } from '../metainfo/geometry';
+import { PiecePicker } from '../picker/picker';
+import { acquireLock, type OutputLock } from '../storage/lock';
+import { checkOutput } from '../storage/output-check';
+import { ResumeFile } from '../storage/resume-file';
+import { AnnounceSchedule } from '../tracker/schedule';
+import { AddressBook } from './address-book';
+import { checkPieces } from './checking';
+import { Durability } from './durability';
+import type { Engine } from './engine';
+import { committedBytesOf } from './pieces';
+import { failTorrent, quiesce, startTransfer } from './phases';
+import { RateMeter } from './rate-meter';
+import { saveRecord } from './saving';
+import type { TorrentState } from './state';
+import { pathOf } from '../metainfo/paths';
+import { storedFiles } from '../metainfo/stored';
+
+/** Adds a torrent: returns when its output is locked and its record read; the rest goes on. */
+export async function addTorrent(engine: Engine, id: number, request: AddRequest): Promise<void> {
+  const { metainfo, output } = request;
+  const infoHash = toHex(metainfo.infoHash);
+  for (const other of engine.state.torrents.values()) {
+    if (other.infoHash === infoHash) {
+      throw new MillraceError(
+        'already-added',
+        `torrent ${metainfo.name} (${infoHash}) was already added to this engine`,
+      );
+    }
+  }
+  if (engine.state.adding.has(infoHash))
+    throw new MillraceError('already-added', `torrent ${infoHash} is being added`);
+  engine.state.adding.add(infoHash);
+  try {
+    const onFiles = request.storage === undefined;
+    const files = storedFiles(metainfo);
+    if (onFiles) await checkOutput(output, files, { force: request.force });
+    const budget = engine.state.budget.register(id, {
+      pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
+    });
+    if (budget.grown) {
+      engine.log('info', 'the memory budget grew for long pieces', {
+        torrent: infoHash,
+        limitBytes: budget.limitBytes,
+      });
+    }
+    let lock: OutputLock | undefined;
+    try {
+      lock = onFiles ? acquireLock(output, metainfo.infoHash) : { release: () => undefined };
+      const torrent = newTorrent(engine, id, request, infoHash, lock);
+      const resume = onFiles ? await torrent.resumeFile.load() : undefined;
+      engine.state.torrents.set(id, torrent);
+      for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
+      const trusted = request.recheck || !resume ? new Bitfield(metainfo.pieceCount) : resume.have;
+      const toCheck = resume?.recheck ?? allPieces(metainfo.pieceCount);
+      if (request.recheck && resume)
+        for (let p = resume.have.nextSet(0); p !== -1; p = resume.have.nextSet(p + 1))
+          toCheck.set(p);
+      if (resume)
+        engine.log('info', 'resume record', {
+          torrent: infoHash,
+          status: resume.status,
+          reason: resume.reason,
+        });
+      begin(engine, torrent, trusted, toCheck);
+    } catch (error) {
+      engine.state.torrents.delete(id);
+      engine.state.budget.unregister(id);
+      lock?.release();
+      throw error;
+    }
+  } finally {
+    engine.state.adding.delete(infoHash);
+  }
+}
+
+function allPieces(pieceCount: number): Bitfield {
+  const all = new Bitfield(pieceCount);
+  all.setAll();
+  return all;
+}
+
+function newTorrent(
+  engine: Engine,
+  id: number,
+  request: AddRequest,
+  infoHash: string,
+  lock: OutputLock,
+): TorrentState {
+  const { metainfo, output } = request;
+  const storage: StorageRef = {
+    module: request.storage?.module ?? 'files',
+    key: `${id}:${infoHash}`,
+    root: output,
+    options: request.storage?.options,
+  };
+  const haveBuffer = new SharedArrayBuffer(Math.max(1, Bitfield.byteLength(metainfo.pieceCount)));
+  const random = (): number => engine.random();
+  return {
+    id,
+    metainfo,
+    infoHash,
+    geometry: new Geometry(metainfo),
+    storage,
+    output,
+    seed: request.seed,
+    phase: 'checking',
+    error: undefined,
+    have: new Bitfield(
+      metainfo.pieceCount,
+      new Uint8Array(haveBuffer, 0, Bitfield.byteLength(metainfo.pieceCount)),
+    ),
+    haveBuffer,
+    picker: new PiecePicker({ pieceCount: metainfo.pieceCount, random }),
+    active: new Map(),
+    open: new Set(),
+    filled: [],
+    peers: new Set(),
+    book: new AddressBook({ random }),
+    schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
+    announcing: undefined,
+    farewell: Promise.resolve(),
+    dialing: 0,
+    announceKey: Math.floor(random() * 2 ** 32),
+    downloadedAtStart: 0,
+    uploadedAtStart: 0,
+    durability: new Durability(new Bitfield(metainfo.pieceCount)),
+    syncUnderWay: undefined,
+    changedPaths: new Set(),
+    resumeFile: new ResumeFile(output, {
+      infoHash: metainfo.infoHash,
+      pieceCount: metainfo.pieceCount,
+      pieceLengthBytes: metainfo.pieceLengthBytes,
+      files: storedFiles(metainfo),
+    }),
+    lock,
+    openOn: new Set(),
+    checkedPieces: 0,
+    piecesToCheck: 0,
+    doneBytes: 0,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+    wastedBytes: 0,
+    piecesFailed: 0,
+    downloadRate: new RateMeter(),
+    uploadRate: new RateMeter(),
+    newPieces: [],
+    lastProgressMs: engine.nowMs(),
+    completeSent: false,
+    run: 0,
+  };
+}
+
+/** Checks what must be checked, creates what no piece will ever write, then transfers. */
+function begin(engine: Engine, torrent: TorrentState, trusted: Bitfield, toCheck: Bitfield): void {
+  const { run } = torrent;
+  const prepare = async (): Promise<void> => {
+    const checked = checkPieces(engine, torrent, trusted, toCheck);
+    engine.turn.stats.add(torrent);
+    if (!(await checked)) return;
+    // Without data to check, peers are dialled before the pool is even up.
+    startTransfer(engine, torrent);
+    engine.tick();
+    await createEmptyFiles(engine, torrent);
+    if (torrent.run === run && torrent.picker.remaining > 0)
+      await saveRecord(engine, torrent, true);
+  };
+  prepare().catch((error: unknown) =>
+    engine.log('error', 'a torrent could not be started', { error: String(error) }),
+  );
+}
+
+async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {
+  const paths = torrent.metainfo.files
+    .filter((file) => file.lengthBytes === 0)
+    .map((file) => pathOf(file));
+  if (paths.length === 0) return;
+  const { error } = await engine.verify.submit(
+    { type: 'create-empty', storage: torrent.storage, paths },
+    'live',
+  );
+  if (error) failTorrent(engine, torrent, error);
+}
+
+/** Takes a torrent out: peers closed, data synced, record saved, lock released. */
+export async function removeTorrent(
+  engine: Engine,
+  torrent: TorrentState,
+  forget: boolean,
+): Promise<void> {
+  if (torrent.phase === 'closed') return;
+  torrent.phase = 'closed';
+  try {
+    await quiesce(engine, torrent);
+    if (forget) await torrent.resumeFile.remove();
+    await torrent.farewell;
+  } finally {
+    engine.state.budget.unregister(torrent.id);
+    engine.state.torrents.delete(torrent.id);
+    engine.verify.closeHandles();
+    torrent.lock.release();
+  }
+}

@@ -1,0 +1,49 @@
+// The one error class of the house. It crosses threads as a plain record and is told apart by its
+// `code`, never by class or text, because class and own fields do not survive a thread hop.
+
+/** An error as it crosses a thread boundary. */
+export interface ErrorRecord {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/**
+ * An error that Millrace raises on purpose: `code` is stable and documented, `message` is one
+ * sentence that names what broke which rule, and what to do next where that helps.
+ */
+export class MillraceError<Code extends string = string> extends Error {
+  override readonly name = 'MillraceError';
+  readonly code: Code;
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+
+  constructor(code: Code, message: string, details: ErrorRecord['details'] = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+
+  /** A plain object that survives `postMessage`, comlink and Piscina unchanged. */
+  toRecord(): ErrorRecord {
+    return { code: this.code, message: this.message, details: this.details };
+  }
+
+  static fromRecord(record: ErrorRecord): MillraceError {
+    return new MillraceError(record.code, record.message, record.details);
+  }
+}
+
+/** Any thrown value as a record: system errors keep their code (`ENOSPC`), others get `unexpected`. */
+export function recordOf(error: unknown): ErrorRecord {
+  if (error instanceof MillraceError) return error.toRecord();
+  if (error instanceof Error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    return { code: typeof code === 'string' ? code : 'unexpected', message: error.message };
+  }
+  return { code: 'unexpected', message: String(error) };
+}
+
+/** Marks a switch that must handle every variant of a union; fails to compile when one is missing. */
+export function assertNever(value: never): never {
+  throw new MillraceError('unexpected', `unhandled variant: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,189 @@
+// The block table: one 32-bit word of shared memory per slab unit that says whose turn it is there.
+// Peer threads claim and publish, the coordinator assigns and revokes; every move is one
+// compare-and-exchange against the word that the mover believes in, so a late writer fails.
+
+import { MillraceError } from '../errors/millrace-error';
+
+// A word is { generation: 25 bits, thread: 5 bits, state: 2 bits }, high to low.
+const STATE_MASK = 0b11;
+const THREAD_SHIFT = 2;
+const THREAD_MASK = 0b11111;
+const GENERATION_SHIFT = 7;
+
+/** Peer threads are numbered 0 … 31: five bits of the word. */
+export const MAX_THREADS = THREAD_MASK + 1;
+
+/**
+ * Generations are 1 … 2^25 − 1; 0 means that the unit belongs to no piece.
+ *
+ * They wrap. At 1 GiB/s of the smallest pieces (16 KiB, one generation each: 65,536 a second) that
+ * takes 2^25 / 65,536 = 512 s, and a stale claim could succeed only if the very same number came
+ * round for the very same unit while the order that names it still waits in a mailbox, which is
+ * emptied many times a second.
+ */
+export const MAX_GENERATION = 2 ** 25 - 1;
+
+/** No byte of the block is here, nobody is writing. */
+export const MISSING = 0;
+/** A writer holds the unit, for the time of one synchronous copy. */
+export const ARRIVING = 1;
+/** The block is here, whole. */
+export const HERE = 2;
+/** The unit is not at that generation: it belongs to another piece, or to none. */
+export const STALE = 3;
+
+/** What `stateOf` answers: MISSING, ARRIVING, HERE or STALE. */
+export type UnitState = typeof MISSING | typeof ARRIVING | typeof HERE | typeof STALE;
+
+/** The claim succeeded: copy, then publish, in the same synchronous step. */
+export const CLAIMED = 0;
+/** Somebody else is writing this very block right now. */
+export const BUSY = 1;
+
+/** What `claim` answers: CLAIMED, BUSY, HERE (somebody was faster) or STALE. */
+export type ClaimResult = typeof CLAIMED | typeof BUSY | typeof HERE | typeof STALE;
+
+/** Consecutive units. */
+export interface UnitRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+export class BlockTable {
+  readonly buffer: SharedArrayBuffer;
+  readonly unitCount: number;
+  readonly #words: Int32Array;
+  // The connection that filled each unit. Plain memory: written by whoever holds the claim, and made
+  // visible by the exchange that publishes the word.
+  readonly #owners: Int32Array;
+
+  /** Bytes of shared memory for a table of that many units: a word and an owner each. */
+  static byteLength(units: number): number {
+    return units * 2 * Int32Array.BYTES_PER_ELEMENT;
+  }
+
+  constructor(
+    buffer: SharedArrayBuffer,
+    units: number = Math.floor(buffer.byteLength / BlockTable.byteLength(1)),
+  ) {
+    this.buffer = buffer;
+    this.unitCount = units;
+    this.#words = new Int32Array(buffer, 0, units);
+    this.#owners = new Int32Array(buffer, units * Int32Array.BYTES_PER_ELEMENT, units);
+  }
+
+  /**
+   * Writer: takes a unit that is missing at exactly this generation. On CLAIMED the caller copies
+   * and publishes before it returns to its event loop; on anything else it must not touch the unit.
+   */
+  claim(unit: number, generation: number, thread: number, connection: number): ClaimResult {
+    // 0 is no generation: without this check a zero would match a unit that belongs to nobody.
+    if (!(generation > 0 && generation <= MAX_GENERATION)) return STALE;
+    const expected = generation << GENERATION_SHIFT;
+    const seen = Atomics.compareExchange(
+      this.#words,
+      unit,
+      expected,
+      expected | (thread << THREAD_SHIFT) | ARRIVING,
+    );
+    if (seen === expected) {
+      this.#owners[unit] = connection;
+      return CLAIMED;
+    }
+    if (seen >>> GENERATION_SHIFT !== generation) return STALE;
+    return (seen & STATE_MASK) === HERE ? HERE : BUSY;
+  }
+
+  /** Writer: the block lies whole in the unit that this thread claimed. */
+  publish(unit: number, generation: number, thread: number): void {
+    const held = (generation << GENERATION_SHIFT) | (thread << THREAD_SHIFT) | ARRIVING;
+    if (Atomics.compareExchange(this.#words, unit, held, held ^ ARRIVING ^ HERE) !== held) {
+      throw broken(`thread ${thread} published unit ${unit} without holding it`);
+    }
+  }
+
+  /** Coordinator: hands a free unit to a piece. */
+  assign(unit: number, generation: number): void {
+    if (!(Number.isInteger(generation) && generation > 0 && generation <= MAX_GENERATION)) {
+      throw broken(`${generation} is not a generation`);
+    }
+    const word = generation << GENERATION_SHIFT;
+    if (!(unit < this.unitCount) || Atomics.compareExchange(this.#words, unit, 0, word) !== 0) {
+      throw broken(`unit ${unit} was assigned while it is not free`);
+    }
+  }
+
+  /**
+   * Coordinator: takes a unit back from its piece, whatever it holds. False while a writer is in
+   * the middle of a copy: the unit must not go to anybody else yet, try again later.
+   */
+  revoke(unit: number): boolean {
+    let seen = Atomics.load(this.#words, unit);
+    for (;;) {
+      if ((seen & STATE_MASK) === ARRIVING) return false;
+      // A writer may claim (and publish) in between; each round starts from a newer word.
+      const now = Atomics.compareExchange(this.#words, unit, seen, 0);
+      if (now === seen) return true;
+      seen = now;
+    }
+  }
+
+  /** Where the block stands, seen from a piece at `generation`. */
+  stateOf(unit: number, generation: number): UnitState {
+    const word = Atomics.load(this.#words, unit);
+    if (word >>> GENERATION_SHIFT !== generation) return STALE;
+    return (word & STATE_MASK) as UnitState;
+  }
+
+  /** The connection that filled a unit. Only for a unit seen HERE; else it may be of older times. */
+  ownerOf(unit: number): number {
+    return this.#owners[unit] ?? 0;
+  }
+
+  /** How many units of the segments (pairs: first unit, count) are HERE at that generation. */
+  countHere(segments: readonly number[], generation: number): number {
+    let here = 0;
+    for (let i = 0; i + 1 < segments.length; i += 2) {
+      const first = segments[i] ?? 0;
+      const end = first + (segments[i + 1] ?? 0);
+      for (let unit = first; unit < end; unit++) {
+        if (this.stateOf(unit, generation) === HERE) here++;
+      }
+    }
+    return here;
+  }
+
+  /**
+   * Coordinator, only after that thread's exit event: what it was writing when it died is missing
+   * again, at the same generation. Returns how many units that were.
+   */
+  reclaimThread(thread: number, range: UnitRange = { first: 0, count: this.unitCount }): number {
+    let reclaimed = 0;
+    for (let unit = range.first; unit < range.first + range.count; unit++) {
+      const word = Atomics.load(this.#words, unit);
+      if ((word & STATE_MASK) !== ARRIVING) continue;
+      if (((word >>> THREAD_SHIFT) & THREAD_MASK) !== thread) continue;
+      const missing = (word >>> GENERATION_SHIFT) << GENERATION_SHIFT;
+      if (Atomics.compareExchange(this.#words, unit, word, missing) === word) reclaimed++;
+    }
+    return reclaimed;
+  }
+}
+
+/** Hands out generations 1, 2, … `MAX_GENERATION`, 1, … */
+export class GenerationCounter {
+  #last: number;
+
+  constructor(last = 0) {
+    this.#last = last;
+  }
+
+  next(): number {
+    this.#last = this.#last >= MAX_GENERATION ? 1 : this.#last + 1;
+    return this.#last;
+  }
+}
+
+function broken(what: string): MillraceError {
+  return new MillraceError('unexpected', `the block table's rules were broken: ${what}`);
+}

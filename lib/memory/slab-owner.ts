@@ -1,0 +1,69 @@
+// The coordinator's hand on the slab: joins the list of free units with the block table, so that a
+// unit is free in the one exactly when it belongs to nobody in the other.
+
+import type { BlockTable } from './block-table';
+import { UnitAllocator } from './unit-allocator';
+
+export class SlabOwner {
+  readonly #table: BlockTable;
+  readonly #allocator: UnitAllocator;
+  // Taken back from their piece while a writer was copying. They are in use until it is done.
+  #quarantined: number[] = [];
+
+  constructor(table: BlockTable) {
+    this.#table = table;
+    this.#allocator = new UnitAllocator(table.unitCount);
+  }
+
+  get freeUnits(): number {
+    return this.#allocator.freeUnits;
+  }
+
+  get quarantinedUnits(): number {
+    return this.#quarantined.length;
+  }
+
+  /** Gives a piece `count` units, missing at `generation`, as pairs; undefined when too few are free. */
+  attach(count: number, generation: number): number[] | undefined {
+    const segments = this.#allocator.allocate(count);
+    if (segments === undefined) return undefined;
+    for (let i = 0; i + 1 < segments.length; i += 2) {
+      const first = segments[i] ?? 0;
+      const end = first + (segments[i + 1] ?? 0);
+      for (let unit = first; unit < end; unit++) this.#table.assign(unit, generation);
+    }
+    return segments;
+  }
+
+  /**
+   * Takes a piece's units back. Units in the middle of a copy are quarantined until
+   * `retryQuarantined` finds them at rest. Returns how many that are.
+   */
+  detach(segments: readonly number[]): number {
+    let quarantined = 0;
+    for (let i = 0; i + 1 < segments.length; i += 2) {
+      const first = segments[i] ?? 0;
+      const end = first + (segments[i + 1] ?? 0);
+      for (let unit = first; unit < end; unit++) {
+        if (this.#release(unit)) continue;
+        this.#quarantined.push(unit);
+        quarantined++;
+      }
+    }
+    return quarantined;
+  }
+
+  /** Frees what has come to rest: call it once per tick, and after `reclaimThread`. Returns how many. */
+  retryQuarantined(): number {
+    const before = this.#quarantined.length;
+    if (before === 0) return 0;
+    this.#quarantined = this.#quarantined.filter((unit) => !this.#release(unit));
+    return before - this.#quarantined.length;
+  }
+
+  #release(unit: number): boolean {
+    if (!this.#table.revoke(unit)) return false;
+    this.#allocator.free(unit, 1);
+    return true;
+  }
+}

@@ -1,0 +1,70 @@
+// Which units of the slab are free. The coordinator's alone, in its own memory: other threads learn
+// of units only through leases and the block table.
+
+import { MillraceError } from '../errors/millrace-error';
+import { appendSegment } from './segments';
+
+const BITS = 32;
+const FULL = 0xffff_ffff;
+
+/** A bitmap of free units, handed out from the lowest address up. */
+export class UnitAllocator {
+  readonly unitCount: number;
+  // Bit set: taken. The bits past the last unit are set for ever.
+  readonly #taken: Uint32Array;
+  #free: number;
+  // No word below this one has a free bit.
+  #lowest = 0;
+
+  constructor(unitCount: number) {
+    this.unitCount = unitCount;
+    this.#taken = new Uint32Array(Math.ceil(unitCount / BITS));
+    this.#free = unitCount;
+    const spare = unitCount % BITS;
+    if (spare > 0) this.#taken[this.#taken.length - 1] = FULL << spare;
+  }
+
+  get freeUnits(): number {
+    return this.#free;
+  }
+
+  /**
+   * Takes `count` units as pairs (first unit, count), or undefined when fewer are free. Always the
+   * lowest, so that as few pages of the slab as possible are ever touched; they need not adjoin.
+   */
+  allocate(count: number): number[] | undefined {
+    if (count > this.#free) return undefined;
+    const segments: number[] = [];
+    let wanted = count;
+    let word = this.#lowest;
+    for (; wanted > 0; word++) {
+      let taken = this.#taken[word] ?? FULL;
+      while (taken !== FULL && wanted > 0) {
+        const bit = 31 - Math.clz32(~taken & (taken + 1)); // the lowest clear bit
+        taken = (taken | (1 << bit)) >>> 0;
+        appendSegment(segments, word * BITS + bit, 1);
+        wanted--;
+      }
+      this.#taken[word] = taken;
+      if (taken !== FULL) break;
+    }
+    this.#lowest = word;
+    this.#free -= count;
+    return segments;
+  }
+
+  /** Gives consecutive units back. Throws when one of them is not taken: memory is never freed twice. */
+  free(first: number, count: number): void {
+    for (let unit = first; unit < first + count; unit++) {
+      const word = Math.floor(unit / BITS);
+      const mask = 1 << (unit % BITS);
+      const taken = this.#taken[word];
+      if (!(unit < this.unitCount) || taken === undefined || (taken & mask) === 0) {
+        throw new MillraceError('unexpected', `slab unit ${unit} was freed while it is not taken`);
+      }
+      this.#taken[word] = taken & ~mask;
+      this.#free++;
+      if (word < this.#lowest) this.#lowest = word;
+    }
+  }
+}

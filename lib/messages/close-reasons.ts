@@ -1,0 +1,36 @@
+// Why a peer connection ended: stable codes for events, `--json` and the redial policy.
+
+/** Each code with the rule or event behind it. */
+export const CLOSE_REASONS = {
+  // Ordinary ends.
+  'remote-closed': 'the peer closed the connection',
+  'connection-error': 'the operating system reported an error on the connection',
+  'dial-failed': 'the peer could not be reached',
+  'dial-timeout': 'the peer did not accept the connection in time',
+  'handshake-timeout': 'the peer did not complete the handshake in time',
+  'idle-timeout': 'the peer sent nothing, not even a keep-alive, for too long',
+  'not-useful': 'both sides have every piece',
+  'torrent-closed': 'the torrent was paused, removed or completed without seeding',
+  'shutting-down': 'the engine is closing',
+  'thread-died': 'the peer thread that owned the connection died',
+  // Local policy.
+  'too-many-connections': 'a connection limit was reached',
+  'duplicate-peer': 'this peer is already connected',
+  'self-connection': 'the peer is this very engine',
+  banned: 'the peer sent data that failed its hash check',
+  // Rules of the protocol that the peer broke.
+  'encrypted-handshake':
+    'the first byte was not 19: an encrypted handshake, which is not supported',
+  'bad-handshake': 'the handshake is not that of the BitTorrent protocol (BEP 3)',
+  'wrong-info-hash': 'the peer handshook with an info hash that is not served here',
+  'message-too-long': 'a message length exceeds what this torrent can need',
+  'bad-message': 'a message has a wrong length or content for its type (BEP 3)',
+  'bad-bitfield': 'a bitfield has the wrong length, spare bits set, or came late (BEP 3)',
+  'bad-piece-index': 'a piece index is outside the torrent',
+  'bad-request': 'a request lies outside its piece or is longer than is allowed',
+  'request-flood': 'the peer keeps more requests outstanding than we announced (reqq)',
+  'unrequested-piece': 'the peer sends blocks that were never asked for',
+  'bad-extended-message': 'an extended handshake is not a bencoded dictionary (BEP 10)',
+} as const;
+
+export type CloseReason = keyof typeof CLOSE_REASONS;

@@ -1,0 +1,122 @@
+// The treaty between the app thread and the coordinator thread: calls go down by comlink, events
+// come up on a port of their own, coalesced. Control only: never a byte of a piece.
+
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { Metainfo } from '../metainfo/metainfo';
+import type { CloseReason } from './close-reasons';
+import type { PeerThreadLimits } from './peer-thread';
+import type { EngineStats, TorrentStats } from './stats';
+
+/** Everything the coordinator thread is started with; every value is already checked. */
+export interface EngineSettings {
+  readonly peerThreads: number;
+  readonly verifyThreads: number;
+  readonly memoryBytes: number;
+  /** Port to listen on; 0 picks one; undefined listens on none. */
+  readonly port: number | undefined;
+  readonly host: string | undefined;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerTorrent: number;
+  readonly maxHalfOpen: number;
+  readonly dialsPerSec: number;
+  readonly uploadSlots: number;
+  readonly limits: PeerThreadLimits;
+  readonly logLevel: LogLevel | 'silent';
+  readonly version: string;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface AddRequest {
+  readonly metainfo: Metainfo;
+  /** Absolute output folder. */
+  readonly output: string;
+  readonly peers: readonly PeerAddress[];
+  /** Truncate existing files that are longer than the torrent says. */
+  readonly force: boolean;
+  /** Hash everything that exists, whatever the resume record says. */
+  readonly recheck: boolean;
+  /** Stay and upload after completion. */
+  readonly seed: boolean;
+  /** A storage module other than the built-in files. */
+  readonly storage: { readonly module: string; readonly options?: unknown } | undefined;
+}
+
+/** What the app thread may ask. Every call may reject with an `ErrorRecord`'s error. */
+export interface EngineControl {
+  /** Starts peer threads and the verify pool; returns once peer threads are ready and listening. */
+  start(): Promise<EngineStats>;
+  /** Returns when the output is locked and its record read. `torrent`: an id never used before. */
+  add(torrent: number, request: AddRequest): Promise<void>;
+  addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
+  pause(torrent: number): Promise<void>;
+  resume(torrent: number): Promise<void>;
+  /** Ends the torrent: record saved, lock released. `forget` also deletes the resume record. */
+  remove(torrent: number, forget: boolean): Promise<void>;
+  stats(): Promise<EngineStats>;
+  /** Ends everything; trackers get at most 2 s. */
+  close(): Promise<void>;
+  /** For fault-injection specs: ends a thread as a crash would. */
+  killThread(kind: 'peer' | 'verify', index: number): Promise<boolean>;
+}
+
+/** Coordinator → app thread. */
+export type EngineEvent =
+  /** The newest figures of a torrent; older unread ones are replaced. */
+  | { readonly type: 'stats'; readonly torrent: number; readonly stats: TorrentStats }
+  /** Pieces verified and written since the last such event. */
+  | { readonly type: 'pieces'; readonly torrent: number; readonly pieces: readonly number[] }
+  /** A piece failed its hash check; `banned` are the peers proven to have lied. */
+  | {
+      readonly type: 'piece-failed';
+      readonly torrent: number;
+      readonly piece: number;
+      readonly suspects: readonly string[];
+      readonly banned: readonly string[];
+    }
+  | {
+      readonly type: 'peer-connected';
+      readonly torrent: number;
+      readonly host: string;
+      readonly port: number;
+      readonly incoming: boolean;
+    }
+  /** A peer connection or a dial ended. */
+  | {
+      readonly type: 'peer-closed';
+      readonly torrent: number;
+      readonly host: string;
+      readonly port: number;
+      readonly reason: CloseReason;
+      readonly detail: string;
+      readonly downloadedBytes: number;
+      readonly uploadedBytes: number;
+    }
+  /** A tracker answered or failed. */
+  | {
+      readonly type: 'tracker';
+      readonly torrent: number;
+      readonly url: string;
+      readonly ok: boolean;
+      /** Failure or warning, word for word. */
+      readonly message: string | undefined;
+      readonly peers: number;
+      readonly seeds: number | undefined;
+      readonly leechers: number | undefined;
+      readonly nextAnnounceSec: number | undefined;
+    }
+  /** Every piece verified and on disk. */
+  | { readonly type: 'complete'; readonly torrent: number }
+  /** The torrent stopped because of this; `resume()` tries again. */
+  | { readonly type: 'error'; readonly torrent: number; readonly error: ErrorRecord }
+  | {
+      readonly type: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    };

@@ -1,0 +1,80 @@
+// The jobs that the coordinator hands to the Piscina pool, and what comes back. A job carries
+// 1–4 MiB of pieces so that its own cost is small beside the hashing.
+
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { StorageRef, StoredSpan } from './storage';
+
+/** What every verify worker is started with. */
+export interface VerifyStart {
+  readonly slab: SharedArrayBuffer;
+  /** One Int32: raised when a torrent is closed, so that idle workers close its handles. */
+  readonly closeEpoch: SharedArrayBuffer;
+}
+
+export type VerifyJob =
+  /** Hash full pieces in the slab; write each that is good. */
+  | {
+      readonly type: 'pieces';
+      readonly storage: StorageRef;
+      readonly pieces: readonly FilledPiece[];
+    }
+  /** Read pieces from storage and hash them: recheck. */
+  | {
+      readonly type: 'recheck';
+      readonly storage: StorageRef;
+      readonly pieces: readonly StoredPiece[];
+    }
+  /** Read a run of pieces and return their digests: create. */
+  | {
+      readonly type: 'digest';
+      readonly storage: StorageRef;
+      readonly pieces: readonly DigestPiece[];
+    }
+  /** Make everything written to these files so far durable, and the folders that hold them. */
+  | { readonly type: 'sync'; readonly storage: StorageRef; readonly paths: readonly string[] }
+  /** Create empty files, and missing folders, that no piece will ever write. */
+  | {
+      readonly type: 'create-empty';
+      readonly storage: StorageRef;
+      readonly paths: readonly string[];
+    };
+
+export interface FilledPiece {
+  readonly piece: number;
+  readonly lengthBytes: number;
+  readonly sha1: Uint8Array;
+  /** Pairs (first slab unit, number of units), in piece order. */
+  readonly segments: readonly number[];
+  readonly spans: readonly StoredSpan[];
+  /** Also return the block digests if the piece is good: an earlier attempt failed. */
+  readonly wantBlockDigests?: boolean;
+}
+
+export interface DigestPiece {
+  readonly piece: number;
+  readonly lengthBytes: number;
+  readonly spans: readonly StoredSpan[];
+}
+
+export interface StoredPiece extends DigestPiece {
+  readonly sha1: Uint8Array;
+}
+
+/** Per-piece outcome: one bad piece does not fail its job. */
+export type PieceOutcome =
+  /** The digest matches, and (in a `pieces` job) the write returned. */
+  | { readonly type: 'good'; readonly piece: number; readonly blockDigests?: Uint8Array }
+  /** The digest does not match. `blockDigests`: SHA-1 of each 16 KiB block, 20 bytes each (`pieces` only). */
+  | { readonly type: 'bad'; readonly piece: number; readonly blockDigests?: Uint8Array }
+  /** A `digest` job's answer. */
+  | { readonly type: 'digest'; readonly piece: number; readonly sha1: Uint8Array }
+  /** Storage failed; the piece itself may be fine. */
+  | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
+
+export interface VerifyResult {
+  readonly outcomes: readonly PieceOutcome[];
+  /** `sync` and `create-empty`: what failed, if anything. */
+  readonly error?: ErrorRecord;
+  readonly hashMs: number;
+  readonly storageMs: number;
+}

@@ -1,0 +1,303 @@
+// The peer actor's thread: one switch over its orders, one tick over its connections. It owns the
+// connections for life and decides neither which piece nor who is choked.
+
+import { assertNever, recordOf } from '../errors/millrace-error';
+import { BlockTable } from '../memory/block-table';
+import { Slab } from '../memory/slab';
+import { MAX_PEER_THREADS } from '../messages/peer-thread';
+import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
+import type { PeerSession } from '../peer/session';
+import { Connection } from './connection';
+import type { ConnectionContext } from './connection';
+import { Listener } from './listener';
+import { READ_BUFFER_LENGTH_BYTES } from './sockets';
+import { TorrentSource } from './torrent-source';
+import { Uploader } from './upload';
+
+/** One timer for all connections: fine enough for a rate sample of 100 ms, coarse enough to be free. */
+export const TICK_MS = 125;
+
+/** `traffic` facts leave this often. */
+const TRAFFIC_INTERVAL_MS = 250;
+
+/** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */
+const COUNTER_LIMIT = 2 ** 31 / MAX_PEER_THREADS;
+
+type Order<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type: Type }>;
+
+export interface PeerThreadOptions {
+  readonly start: PeerThreadStart;
+  readonly send: (fact: PeerFact) => void;
+  /** The thread's work is over: `stopped` is sent, nothing is left that keeps it alive. */
+  readonly onStopped: () => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Where the counter in connection numbers begins: a restarted thread must not repeat them. */
+  readonly firstConnection?: number;
+}
+
+export class PeerThread {
+  private readonly start: PeerThreadStart;
+  private readonly send: (fact: PeerFact) => void;
+  private readonly onStopped: () => void;
+  private readonly nowMs: () => number;
+  private readonly context: ConnectionContext;
+  private readonly uploader: Uploader;
+  private readonly listener: Listener;
+  private readonly connections = new Map<number, Connection>();
+  private readonly torrents = new Map<number, TorrentSource>();
+  /** The same by info hash, in hex. */
+  private readonly byInfoHash = new Map<string, TorrentSource>();
+  /** Connections that got orders in this batch: each is flushed once, at its end. */
+  private readonly touched = new Set<Connection>();
+  private readonly ticker: NodeJS.Timeout;
+  private listenPort: number | undefined;
+  private counter: number;
+  private lastTrafficMs: number;
+  private stopping = false;
+
+  constructor(options: PeerThreadOptions) {
+    const { start, send, nowMs } = options;
+    this.start = start;
+    this.send = send;
+    this.onStopped = options.onStopped;
+    this.nowMs = nowMs;
+    this.counter = options.firstConnection ?? 0;
+    this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
+    this.context = {
+      thread: start.thread,
+      peerId: start.peerId,
+      limits: start.limits,
+      slab: Slab.over(start.slab),
+      table: new BlockTable(start.blockTable),
+      readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH_BYTES),
+      uploader: this.uploader,
+      nowMs,
+      send,
+      findTorrent: (infoHash) => this.byInfoHash.get(hex(infoHash)),
+      listenPort: () => this.listenPort,
+      onGone: (connection) => this.onGone(connection),
+    };
+    this.listener = new Listener({
+      onListening: (port) => this.onListening(port),
+      onFailed: (code, message) => send({ type: 'listen-failed', code, message }),
+      onAccepted: (socket, peer) => this.onAccepted(socket, peer),
+      onError: (error) => this.log('warn', `accepting a connection failed: ${error.message}`),
+    });
+    this.lastTrafficMs = nowMs();
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+    send({ type: 'ready' });
+  }
+
+  handle(order: PeerOrder): void {
+    switch (order.type) {
+      case 'listen':
+        return this.listener.listen(order.port, order.host);
+      case 'open-torrent':
+        return this.onOpenTorrent(order);
+      case 'close-torrent':
+        return this.onCloseTorrent(order);
+      case 'dial':
+        return this.onDial(order);
+      case 'lease':
+        return this.onSession(order.lease.connection, (s) => s.lease(order.lease, this.nowMs()));
+      case 'cancel-lease':
+        return this.onSession(order.connection, (session) =>
+          session.cancelLease(order.piece, order.generation, this.nowMs()),
+        );
+      case 'have':
+        return this.onHave(order);
+      case 'interest':
+        return this.onSession(order.connection, (session) =>
+          session.setInterested(order.interested, this.nowMs()),
+        );
+      case 'choke':
+        return this.onSession(order.connection, (session) => session.setChoked(order.choked));
+      case 'listen-port':
+        this.listenPort = order.port;
+        return;
+      case 'close':
+        this.connections.get(order.connection)?.close(order.reason, 'closed by the coordinator');
+        return;
+      case 'stop':
+        return this.onStop();
+      default:
+        assertNever(order);
+    }
+  }
+
+  /** After the orders of one batch: everything they made the sessions say goes out. */
+  endBatch(): void {
+    for (const connection of this.touched) connection.endTurn();
+    this.touched.clear();
+  }
+
+  /** An error that belongs to no connection: the thread goes on. */
+  reportError(error: unknown): void {
+    const { code, message } = recordOf(error);
+    this.log('error', `an error in peer thread ${this.start.thread}: ${message}`, { code });
+  }
+
+  // ---- orders ----
+
+  private onSession(connection: number, carryOut: (session: PeerSession) => void): void {
+    const target = this.connections.get(connection);
+    if (target === undefined) return; // gone, and the coordinator will hear so
+    target.order(carryOut);
+    this.touched.add(target);
+  }
+
+  private onOpenTorrent(order: Order<'open-torrent'>): void {
+    const source = new TorrentSource(order.torrent);
+    this.torrents.set(source.torrent, source);
+    this.byInfoHash.set(hex(source.infoHash), source);
+  }
+
+  private onCloseTorrent(order: Order<'close-torrent'>): void {
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined) {
+      this.send({ type: 'torrent-closed', torrent: order.torrent });
+      return;
+    }
+    this.forgetTorrent(source);
+    for (const connection of [...this.connections.values()]) {
+      if (connection.torrent === source) connection.close(order.reason, 'the torrent was closed');
+    }
+    void this.closeSource(source).then(() =>
+      this.send({ type: 'torrent-closed', torrent: order.torrent }),
+    );
+  }
+
+  private onDial(order: Order<'dial'>): void {
+    const { dial } = order;
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined || this.stopping) {
+      const reason = this.stopping ? 'shutting-down' : 'torrent-closed';
+      this.send({ type: 'dial-failed', dial, reason, detail: 'the torrent is not open' });
+      return;
+    }
+    if (this.full) {
+      const detail = `${this.connections.size} connections are open`;
+      this.send({ type: 'dial-failed', dial, reason: 'too-many-connections', detail });
+      return;
+    }
+    this.add(Connection.dial(this.context, this.nextId(), order, source));
+  }
+
+  private onHave(order: Order<'have'>): void {
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined) return;
+    for (const connection of this.connections.values()) {
+      if (connection.torrent !== source) continue;
+      connection.order((session) => {
+        // Peers that have these pieces hear of it with our next words, or at the next tick.
+        if (session.haveAnnounced(order.pieces)) this.touched.add(connection);
+      });
+    }
+  }
+
+  private onStop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    clearInterval(this.ticker);
+    this.listener.close();
+    for (const connection of [...this.connections.values()]) {
+      connection.close('shutting-down', 'the engine is closing');
+    }
+    const sources = [...this.torrents.values()];
+    for (const source of sources) this.forgetTorrent(source);
+    void Promise.all(sources.map((source) => this.closeSource(source))).then(() => {
+      this.send({ type: 'stopped' });
+      this.onStopped();
+    });
+  }
+
+  // ---- connections ----
+
+  private get full(): boolean {
+    return this.connections.size >= this.start.limits.maxConnections;
+  }
+
+  private onAccepted(
+    socket: Parameters<typeof Connection.accept>[2],
+    peer: { readonly host: string; readonly port: number },
+  ): void {
+    if (this.stopping || this.full) {
+      socket.destroy();
+      const reason = this.stopping ? 'shutting-down' : 'too-many-connections';
+      const detail = `${this.connections.size} connections are open`;
+      this.send({ type: 'rejected', ...peer, reason, detail });
+      return;
+    }
+    try {
+      this.add(Connection.accept(this.context, this.nextId(), socket, peer));
+    } catch (error) {
+      socket.destroy();
+      this.reportError(error);
+    }
+  }
+
+  private onListening(port: number): void {
+    this.listenPort = port;
+    this.send({ type: 'listening', port });
+  }
+
+  private add(connection: Connection): void {
+    this.connections.set(connection.id, connection);
+  }
+
+  private onGone(connection: Connection): void {
+    this.connections.delete(connection.id);
+    this.touched.delete(connection);
+  }
+
+  private nextId(): number {
+    this.counter = (this.counter + 1) % COUNTER_LIMIT;
+    return this.start.thread + MAX_PEER_THREADS * this.counter;
+  }
+
+  // ---- torrents ----
+
+  private forgetTorrent(source: TorrentSource): void {
+    source.closed = true;
+    this.torrents.delete(source.torrent);
+    // The same torrent may have been opened anew under another number.
+    const key = hex(source.infoHash);
+    if (this.byInfoHash.get(key) === source) this.byInfoHash.delete(key);
+  }
+
+  private async closeSource(source: TorrentSource): Promise<void> {
+    this.uploader.closeTorrent(source);
+    try {
+      await source.close();
+    } catch (error) {
+      this.reportError(error);
+    }
+  }
+
+  // ---- time ----
+
+  private tick(): void {
+    const nowMs = this.nowMs();
+    for (const connection of [...this.connections.values()]) connection.tick(nowMs);
+    this.uploader.tick(nowMs);
+    // A tick early is as good as a tick late, and keeps the interval where it should be on average.
+    if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
+    this.lastTrafficMs = nowMs;
+    const rows: number[] = [];
+    for (const connection of this.connections.values()) connection.pushTraffic(rows);
+    if (rows.length > 0) this.send({ type: 'traffic', rows });
+  }
+
+  private log(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    message: string,
+    fields: Readonly<Record<string, string | number | boolean>> = {},
+  ): void {
+    this.send({ type: 'log', level, message, fields: { thread: this.start.thread, ...fields } });
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}

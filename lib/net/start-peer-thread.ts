@@ -1,0 +1,28 @@
+// Ties a peer thread's actor to the port that its orders come by.
+
+import { performance } from 'node:perf_hooks';
+import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
+import { TypedPort } from '../threads/typed-port';
+import type { PortLike } from '../threads/typed-port';
+import { PeerThread } from './peer-thread';
+
+/** Starts the actor on a port; once it is stopped, nothing of it keeps the thread alive. */
+export function startPeerThread(
+  start: PeerThreadStart,
+  port: PortLike,
+  firstConnection = 0,
+): PeerThread {
+  const typedPort = new TypedPort<PeerFact, PeerOrder>(port, {
+    onMessage: (order) => thread.handle(order),
+    onBatchEnd: () => thread.endBatch(),
+    onError: (error) => thread.reportError(error),
+  });
+  const thread = new PeerThread({
+    start,
+    send: (fact) => typedPort.send(fact),
+    onStopped: () => typedPort.close(),
+    nowMs: () => performance.now(),
+    firstConnection,
+  });
+  return thread;
+}

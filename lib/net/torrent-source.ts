@@ -1,0 +1,115 @@
+// What this thread knows of one torrent, and its bytes as one long run over all files: where
+// uploads read from.
+
+import { Bitfield } from '../bytes/bitfield';
+import { MillraceError } from '../errors/millrace-error';
+import { Geometry } from '../metainfo/geometry';
+import type { PeerTorrent } from '../messages/peer-thread';
+import { loadStorageModule } from '../storage/module-loader';
+import type { StorageReader } from '../storage/storage';
+
+export class TorrentSource {
+  readonly torrent: number;
+  readonly infoHash: Uint8Array;
+  readonly geometry: Geometry;
+  readonly have: Bitfield;
+  readonly totalLengthBytes: number;
+  readonly pieceLengthBytes: number;
+  /** Set when the order to close came: nothing new begins. */
+  closed = false;
+  /** When a failed read was last reported. */
+  lastFailureMs = -Infinity;
+  private readonly torrentInfo: PeerTorrent;
+  private readonly fileEnds: Float64Array;
+  private reader: StorageReader | undefined;
+
+  constructor(torrent: PeerTorrent) {
+    const { pieceCount, pieceLengthBytes, totalLengthBytes, files } = torrent;
+    this.torrentInfo = torrent;
+    this.torrent = torrent.torrent;
+    this.infoHash = torrent.infoHash;
+    this.pieceLengthBytes = pieceLengthBytes;
+    this.totalLengthBytes = totalLengthBytes;
+    this.fileEnds = new Float64Array(files.length);
+    let offsetBytes = 0;
+    const entries = files.map((file, index) => {
+      const entry = { lengthBytes: file.lengthBytes, offsetBytes };
+      offsetBytes += file.lengthBytes;
+      this.fileEnds[index] = offsetBytes;
+      return entry;
+    });
+    this.geometry = new Geometry({
+      pieceCount,
+      pieceLengthBytes,
+      totalLengthBytes,
+      files: entries,
+    });
+    const bytes = new Uint8Array(torrent.have, 0, Bitfield.byteLength(pieceCount));
+    this.have = new Bitfield(pieceCount, bytes);
+  }
+
+  /**
+   * The longest stretch inside `windowStart` … `windowEnd` that consists of verified pieces and
+   * holds `piece`. Others must not be read: their files may be missing, and what is there now is
+   * not what a peer will be owed once they are verified.
+   */
+  verifiedStretch(
+    piece: number,
+    windowStart: number,
+    windowEnd: number,
+  ): { start: number; end: number } {
+    const { pieceLengthBytes, have } = this;
+    let first = piece;
+    while (first * pieceLengthBytes > windowStart && have.get(first - 1)) first -= 1;
+    let next = piece + 1;
+    while (next * pieceLengthBytes < windowEnd && have.get(next)) next += 1;
+    return {
+      start: Math.max(windowStart, first * pieceLengthBytes),
+      end: Math.min(windowEnd, next * pieceLengthBytes, this.totalLengthBytes),
+    };
+  }
+
+  /** Fills `target` from `offsetBytes` of the torrent on. Throws `short-read` or the system's error. */
+  async read(offsetBytes: number, target: Uint8Array): Promise<void> {
+    const { storage, files } = this.torrentInfo;
+    this.reader ??= loadStorageModule(storage.module).openReader(storage);
+    let at = offsetBytes;
+    const end = offsetBytes + target.length;
+    for (let index = this.fileHolding(at); at < end; index++) {
+      const file = files[index];
+      const fileEnd = this.fileEnds[index];
+      if (file === undefined || fileEnd === undefined) {
+        throw new MillraceError('unexpected', `offset ${at} is past the end of the torrent`);
+      }
+      const lengthBytes = Math.min(end, fileEnd) - at;
+      if (lengthBytes <= 0) continue; // an empty file
+      const place = target.subarray(at - offsetBytes, at - offsetBytes + lengthBytes);
+      const inFile = at - (fileEnd - file.lengthBytes);
+      const readBytes = await this.reader.read(file.path, inFile, place);
+      if (readBytes < lengthBytes) {
+        throw new MillraceError(
+          'short-read',
+          `${file.path} ends at ${inFile + readBytes} of ${file.lengthBytes} bytes`,
+        );
+      }
+      at += lengthBytes;
+    }
+  }
+
+  /** Lets go of the file handles once the reads under way are done. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.reader?.close();
+  }
+
+  private fileHolding(offsetBytes: number): number {
+    let low = 0;
+    let high = this.fileEnds.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.fileEnds[middle] ?? 0) <= offsetBytes) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,233 @@
+// Answers requests from storage: few large asynchronous reads of this thread's own handles, many
+// blocks of them in one corked write. A peer that does not read what it gets is not read for.
+
+import { recordOf } from '../errors/millrace-error';
+import type { PeerFact } from '../messages/peer-thread';
+import type { Serving } from '../peer/serving';
+import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
+import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
+import type { Chunk } from './chunk-cache';
+import type { TorrentSource } from './torrent-source';
+
+/** libuv has four threads for the whole process: one peer thread takes half of them at most. */
+const MAX_READS = 2;
+
+/** A socket with more payload than this queued gets no more until it took some: 32 blocks. */
+const QUEUED_BYTES_WATERMARK = 524_288;
+
+/** Requests looked at ahead of the one that waits, to read their chunks side by side: 1 MiB. */
+const LOOK_AHEAD_REQUESTS = 64;
+
+/** Read-ahead memory of a thread that served nobody for this long is given back. */
+const TRIM_AFTER_MS = 10_000;
+
+/** A file that cannot be read is reported this often, however many ask for it. */
+const FAILURE_INTERVAL_MS = 1000;
+
+/** What the uploader needs of a connection. */
+export interface UploadPeer {
+  readonly source: TorrentSource;
+  readonly serving: Serving;
+  /** False once it is closed. */
+  readonly writable: boolean;
+  cork(): void;
+  uncork(): void;
+  /** Must not copy; `onFlushed` is called once, when `bytes` is no longer read or never will be. */
+  write(bytes: Uint8Array, onFlushed?: () => void): void;
+  noteServed(lengthBytes: number): void;
+}
+
+export class Uploader {
+  private readonly cache: ChunkCache;
+  private readonly send: (fact: PeerFact) => void;
+  private readonly nowMs: () => number;
+  /** Peers that wait for a read or for a buffer, in the order they came. */
+  private waiting = new Set<UploadPeer>();
+  private readonly queuedBytes = new Map<UploadPeer, number>();
+  private reads = 0;
+  private lastUseMs = -Infinity;
+
+  constructor(budgetBytes: number, send: (fact: PeerFact) => void, nowMs: () => number) {
+    this.cache = new ChunkCache(budgetBytes);
+    this.send = send;
+    this.nowMs = nowMs;
+  }
+
+  /** Payload that a peer's socket has not taken yet. */
+  queuedBytesOf(peer: UploadPeer): number {
+    return this.queuedBytes.get(peer) ?? 0;
+  }
+
+  get allocatedBytes(): number {
+    return this.cache.allocatedBytes;
+  }
+
+  /** Answers what can be answered now; what waits for the disk goes on by itself. */
+  pump(peer: UploadPeer): void {
+    const { serving } = peer;
+    if (!peer.writable || serving.waiting === 0) return;
+    this.lastUseMs = this.nowMs();
+    let queued = this.queuedBytesOf(peer);
+    const pinned: Chunk[] = [];
+    let batchBytes = 0;
+    let last: Uint8Array | undefined;
+    peer.cork();
+    while (serving.waiting > 0 && queued < QUEUED_BYTES_WATERMARK) {
+      const lengthBytes = serving.lengthBytes(0);
+      const before = pinned.length;
+      if (!this.gather(peer, pinned)) {
+        this.waiting.add(peer);
+        break;
+      }
+      // Write one behind, so that the batch's last write can carry the callback.
+      if (last !== undefined) peer.write(last);
+      const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
+      writePieceHeader(header, 0, serving.piece(0), serving.begin(0), lengthBytes);
+      peer.write(header);
+      let at = this.headOffset(peer);
+      const end = at + lengthBytes;
+      for (let index = before; index < pinned.length; index++) {
+        const chunk = pinned[index];
+        if (chunk === undefined) break;
+        const partEnd = Math.min(end, chunk.end);
+        const part = chunk.buffer.subarray(at - chunk.start, partEnd - chunk.start);
+        at = partEnd;
+        if (index + 1 < pinned.length) peer.write(part);
+        else last = part;
+      }
+      serving.shift();
+      queued += lengthBytes;
+      batchBytes += lengthBytes;
+      peer.noteServed(lengthBytes);
+    }
+    if (last !== undefined) {
+      this.queuedBytes.set(peer, queued);
+      peer.write(last, () => this.onFlushed(peer, pinned, batchBytes));
+    }
+    peer.uncork();
+    this.readAhead(peer);
+  }
+
+  /** A connection is gone. Its writes release their memory by themselves. */
+  forget(peer: UploadPeer): void {
+    this.waiting.delete(peer);
+  }
+
+  closeTorrent(source: TorrentSource): void {
+    this.cache.evictTorrent(source);
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs - this.lastUseMs < TRIM_AFTER_MS || this.cache.allocatedBytes === 0) return;
+    this.cache.trim();
+  }
+
+  private onFlushed(peer: UploadPeer, pinned: readonly Chunk[], batchBytes: number): void {
+    for (const chunk of pinned) this.cache.unpin(chunk);
+    const left = this.queuedBytesOf(peer) - batchBytes;
+    if (left > 0) this.queuedBytes.set(peer, left);
+    else this.queuedBytes.delete(peer);
+    this.pump(peer);
+    if (this.waiting.size > 0) this.pumpWaiting(); // a buffer may have come free
+  }
+
+  private headOffset(peer: UploadPeer): number {
+    return peer.serving.piece(0) * peer.source.pieceLengthBytes + peer.serving.begin(0);
+  }
+
+  /** Pins the chunks of the oldest request, or begins to read the first that is missing. */
+  private gather(peer: UploadPeer, pinned: Chunk[]): boolean {
+    const { source, serving } = peer;
+    const before = pinned.length;
+    let at = this.headOffset(peer);
+    const end = at + serving.lengthBytes(0);
+    while (at < end) {
+      const chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
+      if (chunk === undefined || !chunk.ready || !covers(chunk, at, end)) {
+        this.startRead(source, serving.piece(0), at, end);
+        while (pinned.length > before) {
+          const taken = pinned.pop();
+          if (taken !== undefined) this.cache.unpin(taken);
+        }
+        return false;
+      }
+      chunk.pins += 1;
+      pinned.push(chunk);
+      this.cache.touch(chunk);
+      at = chunk.end;
+    }
+    return true;
+  }
+
+  /** Begins to read what later requests of this peer need, while reads are to be had. */
+  private readAhead(peer: UploadPeer): void {
+    const { serving, source } = peer;
+    const count = Math.min(serving.waiting, LOOK_AHEAD_REQUESTS);
+    let lastWindow = -1;
+    for (let index = 0; index < count && this.reads < MAX_READS; index++) {
+      const piece = serving.piece(index);
+      const at = piece * source.pieceLengthBytes + serving.begin(index);
+      const window = Math.floor(at / CHUNK_LENGTH_BYTES);
+      if (window === lastWindow) continue;
+      lastWindow = window;
+      this.startRead(source, piece, at, at + serving.lengthBytes(index));
+    }
+  }
+
+  private startRead(source: TorrentSource, piece: number, at: number, end: number): void {
+    if (this.reads >= MAX_READS || source.closed) return;
+    const window = Math.floor(at / CHUNK_LENGTH_BYTES);
+    const known = this.cache.find(source, window);
+    if (known !== undefined && (!known.ready || covers(known, at, end))) return;
+    const windowStart = window * CHUNK_LENGTH_BYTES;
+    const stretch = source.verifiedStretch(piece, windowStart, windowStart + CHUNK_LENGTH_BYTES);
+    const chunk = this.cache.reserve(source, window, stretch.start, stretch.end);
+    if (chunk === undefined) return; // a flushed write will call again
+    this.reads += 1;
+    source.read(chunk.start, chunk.buffer.subarray(0, chunk.end - chunk.start)).then(
+      () => this.onRead(chunk, undefined),
+      (error: unknown) => this.onRead(chunk, error ?? new Error('the read failed')),
+    );
+  }
+
+  private onRead(chunk: Chunk, error: unknown): void {
+    this.reads -= 1;
+    chunk.ready = error === undefined;
+    if (!chunk.ready) {
+      this.cache.evict(chunk);
+      this.onReadFailed(chunk, error);
+    }
+    this.cache.unpin(chunk);
+    this.pumpWaiting();
+  }
+
+  private onReadFailed(chunk: Chunk, error: unknown): void {
+    const { source } = chunk;
+    // Whoever waits for these bytes first in line would wait for ever, and read them for ever.
+    for (const peer of this.waiting) {
+      if (peer.source !== source) continue;
+      while (peer.serving.waiting > 0) {
+        const at = this.headOffset(peer);
+        if (at >= chunk.end || at + peer.serving.lengthBytes(0) <= chunk.start) break;
+        peer.serving.dropPiece(peer.serving.piece(0));
+      }
+    }
+    const nowMs = this.nowMs();
+    if (source.closed || nowMs - source.lastFailureMs < FAILURE_INTERVAL_MS) return;
+    source.lastFailureMs = nowMs;
+    const { code, message } = recordOf(error);
+    this.send({ type: 'read-failed', torrent: source.torrent, code, message });
+  }
+
+  private pumpWaiting(): void {
+    const peers = this.waiting;
+    this.waiting = new Set();
+    for (const peer of peers) this.pump(peer);
+  }
+}
+
+/** Whether a chunk holds the part of `at` … `end` that its window can hold. */
+function covers(chunk: Chunk, at: number, end: number): boolean {
+  const windowEnd = (chunk.window + 1) * CHUNK_LENGTH_BYTES;
+  return at >= chunk.start && Math.min(end, windowEnd) <= chunk.end;
+}

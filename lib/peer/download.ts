@@ -1,0 +1,283 @@
+// The half of a session that fetches: leases in, requests out, blocks into the slab. The hot path of
+// the engine: a block costs one look at the head of a ring, one claim, one copy.
+
+import { MillraceError } from '../errors/millrace-error';
+import { CLAIMED, HERE, STALE } from '../memory/block-table';
+import type { Lease } from '../messages/peer-thread';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { Leases } from './leases';
+import type { LeaseRun } from './leases';
+import { Forgiven, Outstanding } from './outstanding';
+import { Pipeline } from './pipeline';
+import type { SessionOptions } from './session-types';
+
+export class Download {
+  readonly pipeline: Pipeline;
+  /** Payload of blocks received, useful or not. */
+  downloadedBytes = 0;
+  /** The part of it that was of no use: duplicates and late blocks. */
+  wastedBytes = 0;
+
+  private readonly options: SessionOptions;
+  private readonly leases = new Leases();
+  private readonly outstanding = new Outstanding();
+  private readonly forgiven = new Forgiven();
+  private choked = true;
+  private interested = false;
+  private chokeEpoch = 0;
+  /** Blocks accepted from leases since the epoch began, and the credit that the coordinator knows. */
+  private acceptedBlocks = 0;
+  private creditBlocks = 0;
+  private lastBlockMs = -Infinity;
+
+  constructor(options: SessionOptions, nowMs: number) {
+    this.options = options;
+    this.pipeline = new Pipeline(nowMs);
+  }
+
+  /** How often the peer has choked us. */
+  get epoch(): number {
+    return this.chokeEpoch;
+  }
+  get peerChokes(): boolean {
+    return this.choked;
+  }
+  get outstandingRequests(): number {
+    return this.outstanding.count;
+  }
+  get heldBlocks(): number {
+    return this.leases.heldBlocks;
+  }
+
+  /** When the oldest request times out; Infinity with none outstanding. */
+  get deadlineMs(): number {
+    if (this.outstanding.count === 0) return Infinity;
+    const sinceMs = Math.max(this.outstanding.sentMs(this.outstanding.first), this.lastBlockMs);
+    return sinceMs + this.options.limits.requestTimeoutMs;
+  }
+
+  // ---- orders ----
+
+  lease(lease: Lease): void {
+    if (lease.epoch !== this.chokeEpoch || this.choked || lease.blockCount <= 0) return;
+    const { pipeline, leases } = this;
+    this.acceptedBlocks += lease.blockCount;
+    let keptBlocks = lease.blockCount;
+    if (pipeline.snubbed) {
+      // Credit from better times cannot be taken back, but what it brings can.
+      const room = Math.max(0, 2 * pipeline.depth - leases.heldBlocks);
+      keptBlocks = Math.min(room, lease.blockCount);
+    }
+    if (keptBlocks > 0) leases.add(lease, keptBlocks);
+    if (keptBlocks < lease.blockCount) {
+      const first = lease.firstBlock + keptBlocks;
+      this.reportRun('lease-returned', lease, first, lease.blockCount - keptBlocks);
+    }
+  }
+
+  cancelLease(piece: number, generation: number): void {
+    for (const run of this.leases.matching(piece, generation)) {
+      this.takeBackRequests(run, true);
+      this.leases.drop(run);
+    }
+  }
+
+  setInterested(interested: boolean): void {
+    this.interested = interested;
+  }
+
+  // ---- what the peer does ----
+
+  /** All leases are void; what was asked may still be on the way. */
+  onChoke(): void {
+    this.choked = true;
+    for (const run of this.leases.all()) this.release(run, false);
+    this.chokeEpoch += 1;
+    this.acceptedBlocks = 0;
+    this.creditBlocks = 0;
+  }
+
+  onUnchoke(): void {
+    this.choked = false;
+  }
+
+  /** A block came. Throws `unrequested-piece`, `bad-piece-index` or `bad-message`. */
+  onBlock(
+    piece: number,
+    begin: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void {
+    const lengthBytes = end - start;
+    const { outstanding } = this;
+    const position = outstanding.find(piece, begin);
+    if (position < 0) {
+      this.onUnexpectedBlock(piece, begin, lengthBytes);
+      this.lastBlockMs = nowMs;
+      return;
+    }
+    const wantedBytes = outstanding.lengthBytes(position);
+    if (lengthBytes !== wantedBytes) {
+      throw new MillraceError(
+        'bad-message',
+        `a block of ${lengthBytes} bytes answers a request for ${wantedBytes} (BEP 3)`,
+      );
+    }
+    const run = outstanding.run(position);
+    if (run === undefined) return; // find() never answers with a hole
+    const unit = outstanding.unit(position);
+    this.lastBlockMs = nowMs;
+    this.pipeline.onBlock(lengthBytes, nowMs - outstanding.sentMs(position));
+    outstanding.remove(position);
+    this.downloadedBytes += lengthBytes;
+
+    const { table, slab, thread, connection } = this.options;
+    if (table.claim(unit, run.generation, thread, connection) === CLAIMED) {
+      slab.copyIn(unit, bytes, start, end);
+      table.publish(unit, run.generation, thread);
+    } else {
+      // Somebody else was faster, or is just now, or the memory serves another piece already.
+      this.wastedBytes += lengthBytes;
+    }
+    this.settle(run);
+  }
+
+  // ---- time ----
+
+  /** Gives everything back if the peer lets its requests wait too long. */
+  checkDeadline(nowMs: number): void {
+    if (nowMs < this.deadlineMs) return;
+    this.pipeline.snub();
+    for (const run of this.leases.all()) this.release(run, true);
+  }
+
+  /** The end of a turn: tops the requests up and says how much work is welcome. */
+  endTurn(nowMs: number): void {
+    this.pipeline.sample(nowMs);
+    if (this.choked) return;
+    this.fillRequests(nowMs);
+    this.postAppetite();
+  }
+
+  private fillRequests(nowMs: number): void {
+    const { outstanding, leases } = this;
+    const { table, writer, geometry } = this.options;
+    const { depth } = this.pipeline;
+    // In bursts of an eighth: a write per read would cost more than the blocks themselves.
+    if (depth - outstanding.count < Math.max(1, depth >> 3)) return;
+    while (outstanding.count < depth) {
+      const run = leases.nextToRequest();
+      if (run === undefined) {
+        this.pipeline.onStarved();
+        return;
+      }
+      const block = run.nextBlock;
+      const unit = run.takeUnit();
+      const state = table.stateOf(unit, run.generation);
+      if (state === HERE || state === STALE) {
+        this.settle(run); // filled by somebody else, or the piece is gone: nothing to ask for
+        continue;
+      }
+      const lengthBytes = geometry.blockLengthBytes(run.piece, block);
+      const begin = block * BLOCK_LENGTH_BYTES;
+      outstanding.push(run, begin, lengthBytes, unit, nowMs);
+      writer.request(run.piece, begin, lengthBytes);
+    }
+  }
+
+  private postAppetite(): void {
+    if (!this.interested) return;
+    const { depth, rateBytesPerSec } = this.pipeline;
+    // Held or requested: two depths, so that a round trip to the coordinator never drains the pipe.
+    const settledBlocks = this.acceptedBlocks - this.leases.heldBlocks;
+    const wantedBlocks = settledBlocks + 2 * depth;
+    if (wantedBlocks - this.creditBlocks < Math.max(1, depth >> 2)) return;
+    this.creditBlocks = wantedBlocks;
+    this.options.output.fact({
+      type: 'appetite',
+      connection: this.options.connection,
+      epoch: this.chokeEpoch,
+      creditBlocks: wantedBlocks,
+      rateBytesPerSec: Math.round(rateBytesPerSec),
+    });
+  }
+
+  private settle(run: LeaseRun): void {
+    if (this.leases.settle(run)) {
+      this.reportRun('lease-done', run, run.firstBlock, run.blockCount);
+    }
+  }
+
+  private onUnexpectedBlock(piece: number, begin: number, lengthBytes: number): void {
+    if (piece >= this.options.geometry.pieceCount) {
+      throw new MillraceError('bad-piece-index', `a block of piece ${piece}, which does not exist`);
+    }
+    if (!this.forgiven.take(piece, begin)) {
+      throw new MillraceError(
+        'unrequested-piece',
+        `a block of piece ${piece} at ${begin} was never asked for`,
+      );
+    }
+    this.pipeline.onBytes(lengthBytes);
+    this.downloadedBytes += lengthBytes;
+    this.wastedBytes += lengthBytes;
+  }
+
+  /** Takes back every request of a run; returns the blocks that were asked for, ascending. */
+  private takeBackRequests(run: LeaseRun, cancel: boolean): number[] {
+    const { outstanding, forgiven } = this;
+    const { writer } = this.options;
+    const blocks: number[] = [];
+    const end = outstanding.end;
+    for (let position = outstanding.first; position < end; position++) {
+      if (outstanding.run(position) !== run) continue;
+      const begin = outstanding.begin(position);
+      if (cancel) writer.cancel(run.piece, begin, outstanding.lengthBytes(position));
+      forgiven.remember(run.piece, begin);
+      blocks.push(begin / BLOCK_LENGTH_BYTES);
+      outstanding.remove(position);
+    }
+    return blocks;
+  }
+
+  /**
+   * Ends a run early: its filled stretches are reported done, the others returned (after a choke
+   * the coordinator knows that they are void, and nothing needs a cancel).
+   */
+  private release(run: LeaseRun, giveBack: boolean): void {
+    const missing = this.takeBackRequests(run, giveBack);
+    const end = run.firstBlock + run.blockCount;
+    for (let block = run.nextBlock; block < end; block++) missing.push(block);
+    this.leases.drop(run);
+    let done = run.firstBlock;
+    for (let at = 0; at < missing.length;) {
+      const first = missing[at] ?? end;
+      let count = 1;
+      while (missing[at + count] === first + count) count += 1;
+      if (first > done) this.reportRun('lease-done', run, done, first - done);
+      if (giveBack) this.reportRun('lease-returned', run, first, count);
+      done = first + count;
+      at += count;
+    }
+    if (end > done) this.reportRun('lease-done', run, done, end - done);
+  }
+
+  private reportRun(
+    type: 'lease-done' | 'lease-returned',
+    run: { readonly epoch: number; readonly piece: number; readonly generation: number },
+    firstBlock: number,
+    blockCount: number,
+  ): void {
+    this.options.output.fact({
+      type,
+      connection: this.options.connection,
+      epoch: run.epoch,
+      piece: run.piece,
+      generation: run.generation,
+      firstBlock,
+      blockCount,
+    });
+  }
+}

@@ -1,0 +1,47 @@
+// What a session is made of and whom it talks to. Only types.
+
+import type { Bitfield } from '../bytes/bitfield';
+import type { BlockTable } from '../memory/block-table';
+import type { Slab } from '../memory/slab';
+import type { CloseReason } from '../messages/close-reasons';
+import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
+import type { Geometry } from '../metainfo/geometry';
+import type { WireWriter } from '../wire/encoder';
+
+/** Where a session puts what it has to say; called synchronously from within its methods. */
+export interface SessionOutput {
+  /** Something for the coordinator. */
+  fact(fact: PeerFact): void;
+  /** The serving queue holds requests; called at most once a turn. */
+  serve(): void;
+  /** The conversation is over; called once, and nothing else is called after it. */
+  close(reason: CloseReason, detail: string): void;
+}
+
+/** The limits that concern one conversation. */
+export type SessionLimits = Pick<
+  PeerThreadLimits,
+  'requestTimeoutMs' | 'idleTimeoutMs' | 'keepAliveMs' | 'requestQueue'
+>;
+
+export interface SessionOptions {
+  /** This connection's number, as all facts name it. */
+  readonly connection: number;
+  /** The thread that it runs in: the block table wants to know who writes. */
+  readonly thread: number;
+  readonly geometry: Geometry;
+  /** Our verified pieces; the coordinator writes it, the session only reads. */
+  readonly have: Bitfield;
+  readonly slab: Slab;
+  readonly table: BlockTable;
+  readonly limits: SessionLimits;
+  /** Whether the peer's handshake announced the extension protocol (BEP 10). */
+  readonly extensions: boolean;
+  /** `v` of our extended handshake. */
+  readonly clientName: string;
+  /** `p` of our extended handshake, where we listen. */
+  readonly listenPort?: number;
+  /** Collects our messages; the driver takes them after each turn. */
+  readonly writer: WireWriter;
+  readonly output: SessionOutput;
+}

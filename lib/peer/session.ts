@@ -1,0 +1,344 @@
+// One conversation after the handshake: told bytes, orders and the time, it decides what to say.
+// Owns no socket and no clock; the driver flushes the writer and passes facts on after each turn.
+
+import { Bitfield } from '../bytes/bitfield';
+import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
+import { CLOSE_REASONS } from '../messages/close-reasons';
+import type { CloseReason } from '../messages/close-reasons';
+import type { Lease } from '../messages/peer-thread';
+import { WireDecoder } from '../wire/decoder';
+import { decodeExtendedHandshake, encodeExtendedHandshake } from '../wire/extended-handshake';
+import type { WireMessage, WireSink } from '../wire/messages';
+import { Download } from './download';
+import { phaseAfter } from './phases';
+import type { Phase } from './phases';
+import { Serving } from './serving';
+import type { SessionOptions } from './session-types';
+
+/** `have`s of a busy peer go up as one fact per this long; those of a peer that feeds nothing, at once. */
+const HAVE_INTERVAL_MS = 100;
+
+/** Id of the extended handshake itself (BEP 10). */
+const EXTENDED_HANDSHAKE_ID = 0;
+
+export class PeerSession implements WireSink {
+  readonly connection: number;
+  /** What the peer waits for; the driver answers it and calls `noteServed`. */
+  readonly serving: Serving;
+  readonly download: Download;
+  uploadedBytes = 0;
+
+  private readonly options: SessionOptions;
+  private readonly decoder: WireDecoder;
+  private readonly peerHave: Bitfield;
+  private phase: Phase = 'opening';
+  private isClosed = false;
+  private nowMs: number;
+  private lastMessageMs: number;
+  private lastSentMs: number;
+  private lastHaveFactMs = -Infinity;
+  private newHaves: number[] = [];
+  private amInterested = false;
+  private peerInterested = false;
+  private toldExtended = false;
+  private newRequests = false;
+  // What the coordinator knows; facts go up once a turn, however often the peer changed its mind.
+  private toldEpoch = 0;
+  private toldChoked = true;
+  private toldInterested = false;
+
+  constructor(options: SessionOptions, nowMs: number) {
+    this.options = options;
+    this.connection = options.connection;
+    this.serving = new Serving(options.geometry, options.have, options.limits.requestQueue);
+    this.download = new Download(options, nowMs);
+    this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
+    this.peerHave = new Bitfield(options.geometry.pieceCount);
+    this.nowMs = nowMs;
+    this.lastMessageMs = nowMs;
+    this.lastSentMs = nowMs;
+  }
+
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  /** When `tick` is wanted next, in the same milliseconds as `nowMs`. */
+  get nextDeadlineMs(): number {
+    if (this.isClosed) return Infinity;
+    const { idleTimeoutMs, keepAliveMs } = this.options.limits;
+    return Math.min(
+      this.lastMessageMs + idleTimeoutMs,
+      this.lastSentMs + keepAliveMs,
+      this.download.deadlineMs,
+      this.download.pipeline.nextSampleMs,
+      this.newHaves.length > 0 ? this.lastHaveFactMs + HAVE_INTERVAL_MS : Infinity,
+    );
+  }
+
+  /** Says what is said first: our bitfield if we have anything, then the extended handshake. */
+  start(nowMs: number): void {
+    this.nowMs = nowMs;
+    const { have, writer, extensions, clientName, listenPort, limits } = this.options;
+    if (!have.isEmpty()) writer.bitfield(have.bytes);
+    if (!extensions) return;
+    const handshake = encodeExtendedHandshake({
+      extensions: {},
+      client: clientName,
+      requestQueue: limits.requestQueue,
+      ...(listenPort === undefined ? {} : { listenPort }),
+    });
+    writer.extended(EXTENDED_HANDSHAKE_ID, handshake);
+  }
+
+  /** Bytes `start` … `end` came after the handshake; nothing of them is kept by reference. */
+  receive(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    try {
+      this.decoder.feed(bytes, start, end, this);
+      this.endTurn();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** A deadline passed (or may have: calling too often does no harm). */
+  tick(nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    const { idleTimeoutMs, keepAliveMs } = this.options.limits;
+    // Whole messages count, not bytes: a byte a second is silence.
+    if (nowMs - this.lastMessageMs >= idleTimeoutMs) {
+      this.close('idle-timeout', `no whole message in ${idleTimeoutMs} ms`);
+      return;
+    }
+    if (nowMs - this.lastSentMs >= keepAliveMs) {
+      this.options.writer.keepAlive();
+      this.lastSentMs = nowMs;
+    }
+    this.download.checkDeadline(nowMs);
+    this.endTurn();
+  }
+
+  /** The driver wrote what the writer held. */
+  noteSent(nowMs: number): void {
+    this.lastSentMs = nowMs;
+  }
+
+  /** The driver answered a request with that many bytes of payload. */
+  noteServed(lengthBytes: number, nowMs: number): void {
+    this.uploadedBytes += lengthBytes;
+    this.lastSentMs = nowMs;
+  }
+
+  // ---- orders ----
+
+  lease(lease: Lease, nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    this.download.lease(lease);
+  }
+
+  cancelLease(piece: number, generation: number, nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    this.download.cancelLease(piece, generation);
+  }
+
+  /** We have verified these pieces. True if one of them is news that the peer may act on. */
+  haveAnnounced(pieces: readonly number[]): boolean {
+    if (this.isClosed) return false;
+    let news = false;
+    for (const piece of pieces) {
+      this.options.writer.have(piece);
+      if (!this.peerHave.get(piece)) news = true;
+    }
+    return news;
+  }
+
+  setInterested(interested: boolean, nowMs: number): void {
+    if (this.isClosed || interested === this.amInterested) return;
+    this.nowMs = nowMs;
+    this.amInterested = interested;
+    if (interested) this.options.writer.interested();
+    else this.options.writer.notInterested();
+    this.download.setInterested(interested);
+  }
+
+  setChoked(choked: boolean): void {
+    if (this.isClosed || choked === this.serving.choked) return;
+    this.serving.setChoked(choked);
+    if (choked) this.options.writer.choke();
+    else this.options.writer.unchoke();
+  }
+
+  /** Ends the conversation; `output.close` is called unless it has been. */
+  close(reason: CloseReason, detail: string): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.decoder.stop();
+    this.options.output.close(reason, detail);
+  }
+
+  /**
+   * To be called once after orders: sends requests for what was leased, reports what changed.
+   * `receive` and `tick` do so themselves.
+   */
+  endTurn(): void {
+    if (this.isClosed) return;
+    this.postHaves();
+    this.postStates();
+    this.download.endTurn(this.nowMs);
+    if (this.newRequests) {
+      this.newRequests = false;
+      if (this.serving.waiting > 0) this.options.output.serve();
+    }
+  }
+
+  // ---- the decoder's sink ----
+
+  onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.isClosed) return;
+    this.lastMessageMs = this.nowMs;
+    this.phase = 'open';
+    this.download.onBlock(piece, begin, bytes, start, end, this.nowMs);
+  }
+
+  onMessage(message: WireMessage): void {
+    if (this.isClosed) return;
+    this.lastMessageMs = this.nowMs;
+    const phase = phaseAfter(this.phase, message.type);
+    if (phase === undefined) {
+      throw new MillraceError('bad-bitfield', 'a bitfield came after other messages (BEP 3)');
+    }
+    this.phase = phase;
+    switch (message.type) {
+      case 'keep-alive':
+        return;
+      case 'choke':
+        if (!this.download.peerChokes) this.download.onChoke();
+        return;
+      case 'unchoke':
+        this.download.onUnchoke();
+        return;
+      case 'interested':
+        this.peerInterested = true;
+        return;
+      case 'not-interested':
+        this.peerInterested = false;
+        return;
+      case 'have':
+        this.onHave(message.piece);
+        return;
+      case 'bitfield':
+        this.onBitfield(message.bits);
+        return;
+      case 'request':
+        if (this.serving.request(message.piece, message.begin, message.lengthBytes)) {
+          this.newRequests = true;
+        }
+        return;
+      case 'cancel':
+        this.serving.cancel(message.piece, message.begin, message.lengthBytes);
+        return;
+      case 'extended':
+        if (message.id === EXTENDED_HANDSHAKE_ID) this.onExtendedHandshake(message.payload);
+        return; // we announced no extension, so other ids mean nothing
+      case 'port':
+      case 'unknown':
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  private onHave(piece: number): void {
+    if (piece >= this.peerHave.length) {
+      throw new MillraceError('bad-piece-index', `have of piece ${piece}, which does not exist`);
+    }
+    if (this.peerHave.get(piece)) return; // so a flood costs nothing and facts stay bounded
+    this.peerHave.set(piece);
+    this.newHaves.push(piece);
+  }
+
+  private onBitfield(bits: Uint8Array): void {
+    const { length } = this.peerHave;
+    if (!Bitfield.spareBitsAreZero(bits, length)) {
+      throw new MillraceError(
+        'bad-bitfield',
+        `a bitfield of ${bits.length} bytes for ${length} pieces, or spare bits set (BEP 3)`,
+      );
+    }
+    this.peerHave.bytes.set(bits);
+    this.options.output.fact({
+      type: 'peer-bitfield',
+      connection: this.connection,
+      bits: Uint8Array.from(bits),
+    });
+  }
+
+  private onExtendedHandshake(payload: Uint8Array): void {
+    const handshake = decodeExtendedHandshake(payload);
+    const { client, listenPort, requestQueue } = handshake;
+    if (requestQueue !== undefined) this.download.pipeline.setPeerRequestQueue(requestQueue);
+    if (this.toldExtended) return; // it may be repeated, but a flood of it is no news
+    this.toldExtended = true;
+    this.options.output.fact({
+      type: 'extended-handshake',
+      connection: this.connection,
+      ...(client === undefined ? {} : { client }),
+      ...(listenPort === undefined ? {} : { listenPort }),
+      ...(requestQueue === undefined ? {} : { requestQueue }),
+    });
+  }
+
+  private postHaves(): void {
+    if (this.newHaves.length === 0) return;
+    const busy = this.download.outstandingRequests > 0;
+    if (busy && this.nowMs - this.lastHaveFactMs < HAVE_INTERVAL_MS) return;
+    this.lastHaveFactMs = this.nowMs;
+    this.options.output.fact({
+      type: 'peer-have',
+      connection: this.connection,
+      pieces: this.newHaves,
+    });
+    this.newHaves = [];
+  }
+
+  private postStates(): void {
+    const { connection, options, download } = this;
+    const { epoch, peerChokes } = download;
+    if (epoch !== this.toldEpoch) {
+      // Choked since the last fact, maybe more than once; maybe unchoked again.
+      options.output.fact({ type: 'peer-choke', connection, choked: true, epoch });
+      this.toldEpoch = epoch;
+      this.toldChoked = true;
+    }
+    if (peerChokes !== this.toldChoked) {
+      options.output.fact({ type: 'peer-choke', connection, choked: peerChokes, epoch });
+      this.toldChoked = peerChokes;
+    }
+    if (this.peerInterested !== this.toldInterested) {
+      const interested = this.peerInterested;
+      options.output.fact({ type: 'peer-interest', connection, interested });
+      this.toldInterested = interested;
+    }
+  }
+
+  private fail(error: unknown): void {
+    const { code, message } = recordOf(error);
+    if (Object.hasOwn(CLOSE_REASONS, code)) {
+      this.close(code as CloseReason, message);
+      return;
+    }
+    // No rule of the protocol: an error of ours. It ends this conversation and no other.
+    this.options.output.fact({
+      type: 'log',
+      level: 'error',
+      message: `a connection was closed by an internal error: ${message}`,
+      fields: { connection: this.connection, code },
+    });
+    this.close('connection-error', message);
+  }
+}

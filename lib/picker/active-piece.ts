@@ -1,0 +1,131 @@
+// One piece being downloaded: which blocks are here, which are promised to how many connections,
+// and which run of blocks to promise next. It never compares pieces or peers.
+
+/** Blocks `firstBlock` … `firstBlock + blockCount − 1` of a piece. */
+export interface BlockRun {
+  readonly firstBlock: number;
+  readonly blockCount: number;
+}
+
+/** Holders are counted in a byte. */
+const MOST_HOLDERS = 255;
+
+/**
+ * The blocks of one piece. A *holder* of a block is a connection that was given it and has not
+ * given it back; a *free* block is neither here nor held.
+ */
+export class ActivePiece {
+  readonly piece: number;
+  readonly blockCount: number;
+  private readonly here: Uint8Array;
+  private readonly holders: Uint8Array;
+  private missingCount: number;
+  private freeCount: number;
+  /** No block before this one is free. */
+  private freeHint = 0;
+
+  constructor(piece: number, blockCount: number) {
+    this.piece = piece;
+    this.blockCount = blockCount;
+    this.here = new Uint8Array(blockCount);
+    this.holders = new Uint8Array(blockCount);
+    this.missingCount = blockCount;
+    this.freeCount = blockCount;
+  }
+
+  /** Blocks that are not here. */
+  get missingBlocks(): number {
+    return this.missingCount;
+  }
+
+  /** Blocks that are not here and that nobody holds. */
+  get freeBlocks(): number {
+    return this.freeCount;
+  }
+
+  isHere(block: number): boolean {
+    return this.here[block] === 1;
+  }
+
+  /** The first run of free blocks, at most `maxBlocks` long; its blocks get a holder. */
+  takeFree(maxBlocks: number): BlockRun | undefined {
+    if (this.freeCount === 0 || maxBlocks < 1) return undefined;
+    let firstBlock = this.freeHint;
+    while (!this.isFree(firstBlock)) firstBlock += 1;
+    let end = firstBlock;
+    while (end - firstBlock < maxBlocks && this.isFree(end)) {
+      this.holders[end] = 1;
+      end += 1;
+    }
+    this.freeCount -= end - firstBlock;
+    this.freeHint = end;
+    return { firstBlock, blockCount: end - firstBlock };
+  }
+
+  /**
+   * End-game: the first run of missing blocks with the fewest holders, at most `maxBlocks` long;
+   * its blocks get a holder more, and none gets more than `maxHolders`. Blocks for which
+   * `isExcluded` says so (those the asking connection holds already) are passed over.
+   */
+  takeDuplicate(
+    maxBlocks: number,
+    isExcluded: (block: number) => boolean,
+    maxHolders: number,
+  ): BlockRun | undefined {
+    if (this.missingCount === 0 || maxBlocks < 1) return undefined;
+    let fewest = Math.min(maxHolders, MOST_HOLDERS);
+    let firstBlock = -1;
+    let end = -1;
+    for (let block = 0; block < this.blockCount; block += 1) {
+      const holders = this.holders[block] as number;
+      if (this.here[block] === 1 || holders > fewest) continue;
+      const extendsRun = holders === fewest && block === end && end - firstBlock < maxBlocks;
+      if (!extendsRun && holders === fewest) continue;
+      if (isExcluded(block)) continue;
+      if (!extendsRun) {
+        fewest = holders;
+        firstBlock = block;
+      }
+      end = block + 1;
+    }
+    if (firstBlock === -1) return undefined;
+    for (let block = firstBlock; block < end; block += 1) this.holders[block] = fewest + 1;
+    if (fewest === 0) this.freeCount -= end - firstBlock;
+    return { firstBlock, blockCount: end - firstBlock };
+  }
+
+  /** One holder less for each block of the run; a block that nobody holds is left as it is. */
+  giveBack(firstBlock: number, blockCount: number): void {
+    const end = Math.min(firstBlock + blockCount, this.blockCount);
+    for (let block = Math.max(firstBlock, 0); block < end; block += 1) {
+      const holders = this.holders[block] as number;
+      if (holders === 0) continue;
+      this.holders[block] = holders - 1;
+      if (holders > 1 || this.here[block] === 1) continue;
+      this.freeCount += 1;
+      if (block < this.freeHint) this.freeHint = block;
+    }
+  }
+
+  /** The block has arrived; false if it was here before, or is not of this piece. */
+  markHere(block: number): boolean {
+    if (this.here[block] !== 0) return false;
+    if (this.isFree(block)) this.freeCount -= 1;
+    this.here[block] = 1;
+    this.missingCount -= 1;
+    return true;
+  }
+
+  /** The piece failed its hash check: every block is missing and free again. */
+  reset(): void {
+    this.here.fill(0);
+    this.holders.fill(0);
+    this.missingCount = this.blockCount;
+    this.freeCount = this.blockCount;
+    this.freeHint = 0;
+  }
+
+  private isFree(block: number): boolean {
+    return this.here[block] === 0 && this.holders[block] === 0;
+  }
+}

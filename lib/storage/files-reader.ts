@@ -1,0 +1,129 @@
+// Reads files for uploads without blocking a thread that serves sockets. Handles are read-only,
+// shared by concurrent reads, and bounded over all torrents of the thread.
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { promisify } from 'node:util';
+import { MillraceError } from '../errors/millrace-error';
+import { resolveBelow } from './safe-path';
+import type { StorageReader } from './storage';
+
+/** Files that one peer thread keeps open for uploads, all torrents together. */
+export const MAX_READ_HANDLES = 32;
+
+const openFile = promisify(fs.open);
+const closeFile = promisify(fs.close);
+
+interface ReadHandle {
+  readonly reader: FilesReader;
+  readonly stored: string;
+  readonly fd: Promise<number>;
+  /** Reads under way; a handle in use is never closed. */
+  users: number;
+}
+
+/** Every open handle of this thread, longest unused first. */
+const openHandles = new Set<ReadHandle>();
+
+export class FilesReader implements StorageReader {
+  private readonly root: string;
+  private readonly handles = new Map<string, ReadHandle>();
+  private closing: Promise<void> | undefined;
+  private reads = 0;
+  private onIdle: (() => void) | undefined;
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+  }
+
+  async read(stored: string, offsetBytes: number, target: Uint8Array): Promise<number> {
+    if (this.closing !== undefined) {
+      throw new MillraceError('storage-closed', `${this.root} is closed: nothing can be read`);
+    }
+    this.reads++;
+    try {
+      const handle = this.acquire(stored);
+      try {
+        return await readAll(await handle.fd, offsetBytes, target);
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code;
+        if (code === 'ENOENT' || code === 'ENOTDIR') return 0;
+        throw error;
+      } finally {
+        handle.users--;
+        await evict();
+      }
+    } finally {
+      this.reads--;
+      if (this.reads === 0) this.onIdle?.();
+    }
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeWhenIdle();
+    return this.closing;
+  }
+
+  private async closeWhenIdle(): Promise<void> {
+    if (this.reads > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+    await Promise.all([...this.handles.values()].map((handle) => this.drop(handle)));
+  }
+
+  /** Forgets a handle and closes it; its file opens anew at the next read. */
+  async drop(handle: ReadHandle): Promise<void> {
+    openHandles.delete(handle);
+    if (this.handles.get(handle.stored) === handle) this.handles.delete(handle.stored);
+    const fd = await handle.fd.catch(() => undefined);
+    if (fd !== undefined) await closeFile(fd);
+  }
+
+  private acquire(stored: string): ReadHandle {
+    const known = this.handles.get(stored);
+    const handle = known ?? {
+      reader: this,
+      stored,
+      fd: openFile(resolveBelow(this.root, stored), 'r'),
+      users: 0,
+    };
+    handle.users++;
+    openHandles.delete(handle); // put back at the end: the most recently used
+    openHandles.add(handle);
+    if (known === undefined) {
+      this.handles.set(stored, handle);
+      // A file that is missing now may be there at the next request.
+      handle.fd.catch(() => {
+        openHandles.delete(handle);
+        if (this.handles.get(stored) === handle) this.handles.delete(stored);
+      });
+    }
+    return handle;
+  }
+}
+
+async function readAll(fd: number, offsetBytes: number, target: Uint8Array): Promise<number> {
+  let done = 0;
+  while (done < target.length) {
+    const bytes = await readOnce(fd, target, done, offsetBytes + done);
+    if (bytes === 0) break;
+    done += bytes;
+  }
+  return done;
+}
+
+function readOnce(fd: number, target: Uint8Array, at: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.read(fd, target, at, target.length - at, position, (error, bytes) => {
+      if (error === null) resolve(bytes);
+      else reject(error);
+    });
+  });
+}
+
+/** Closes the longest unused handles past the bound; those in use wait for their last read. */
+async function evict(): Promise<void> {
+  if (openHandles.size <= MAX_READ_HANDLES) return;
+  for (const handle of openHandles) {
+    if (handle.users > 0) continue;
+    await handle.reader.drop(handle);
+    if (openHandles.size <= MAX_READ_HANDLES) return;
+  }
+}

@@ -1,0 +1,151 @@
+// The built-in back end: plain sparse files below the output folder. The writer is synchronous,
+// because verify workers own no socket and libuv's pool has only four threads for all of us; the
+// reader, which lives beside sockets, is not.
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type { StorageRef } from '../messages/storage';
+import { FilesReader } from './files-reader';
+import { HandleCache } from './handle-cache';
+import { openInside, resolveBelow, syncFolder } from './safe-path';
+import type { StorageReader, StorageWriter } from './storage';
+
+/** Files that one verify worker keeps open, all torrents together. */
+export const MAX_WRITE_HANDLES = 64;
+/** Chunks per writev call; POSIX systems allow 1024 (IOV_MAX). */
+const MAX_CHUNKS_PER_WRITE = 512;
+
+const handles = new HandleCache(MAX_WRITE_HANDLES);
+let writers = 0;
+
+export function openWriter(ref: StorageRef): StorageWriter {
+  return new FilesWriter(ref);
+}
+
+export function openReader(ref: StorageRef): StorageReader {
+  return new FilesReader(ref.root);
+}
+
+class FilesWriter implements StorageWriter {
+  private readonly root: string;
+  /** Tells this writer's handles from those of others in the thread's one cache. */
+  private readonly prefix = `${++writers}:`;
+  private realRoot: string | undefined;
+  /** Files whose folder entries this writer has made durable already. */
+  private readonly syncedEntries = new Set<string>();
+
+  constructor(ref: StorageRef) {
+    this.root = path.resolve(ref.root);
+  }
+
+  write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
+    const fd = handles.use(`${this.prefix}w:${stored}`, () =>
+      openInside(this.openRoot(), this.root, stored),
+    );
+    let position = offsetBytes;
+    for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
+      position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
+    }
+  }
+
+  read(stored: string, offsetBytes: number, target: Uint8Array): number {
+    let fd: number;
+    try {
+      // Read-only, so that a recheck also works where nothing may be written.
+      fd = handles.use(`${this.prefix}r:${stored}`, () =>
+        fs.openSync(resolveBelow(this.root, stored), fs.constants.O_RDONLY),
+      );
+    } catch (error) {
+      if (isMissing(error)) return 0;
+      throw error;
+    }
+    let done = 0;
+    while (done < target.length) {
+      const bytes = fs.readSync(fd, target, done, target.length - done, offsetBytes + done);
+      if (bytes === 0) break;
+      done += bytes;
+    }
+    return done;
+  }
+
+  sync(paths: readonly string[]): void {
+    const folders = new Set<string>();
+    const fresh: string[] = [];
+    for (const stored of paths) {
+      const full = resolveBelow(this.root, stored);
+      if (!this.syncFile(stored, full) || this.syncedEntries.has(stored)) continue;
+      fresh.push(stored);
+      // Another worker may have made the file: only "this writer has synced it" can be known here.
+      for (let folder = path.dirname(full); !folders.has(folder); folder = path.dirname(folder)) {
+        folders.add(folder);
+        if (folder === this.root) break;
+      }
+    }
+    for (const folder of folders) syncFolder(folder, fs.fsyncSync);
+    for (const stored of fresh) this.syncedEntries.add(stored);
+  }
+
+  createEmpty(paths: readonly string[]): void {
+    for (const stored of paths) fs.closeSync(openInside(this.openRoot(), this.root, stored));
+  }
+
+  close(): void {
+    handles.closeAll(this.prefix);
+    this.realRoot = undefined;
+    this.syncedEntries.clear();
+  }
+
+  /** False when there is no such file. */
+  private syncFile(stored: string, full: string): boolean {
+    const open = handles.peek(`${this.prefix}w:${stored}`);
+    if (open !== undefined) {
+      fs.fdatasyncSync(open);
+      return true;
+    }
+    let fd: number;
+    try {
+      fd = fs.openSync(full, fs.constants.O_RDWR);
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+    try {
+      fs.fdatasyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    return true;
+  }
+
+  private openRoot(): string {
+    if (this.realRoot === undefined) {
+      fs.mkdirSync(this.root, { recursive: true });
+      this.realRoot = fs.realpathSync.native(this.root);
+    }
+    return this.realRoot;
+  }
+}
+
+/** Writes every byte, however short the single writes come back; returns their sum. */
+function writeAll(fd: number, chunks: readonly Uint8Array[], position: number): number {
+  let rest = chunks;
+  let done = 0;
+  while (rest.length > 0) {
+    let written = fs.writevSync(fd, rest, position + done);
+    done += written;
+    let whole = 0;
+    for (const chunk of rest) {
+      if (written < chunk.length) break;
+      written -= chunk.length;
+      whole++;
+    }
+    const cut = rest[whole];
+    rest = rest.slice(whole);
+    if (cut !== undefined && written > 0) rest = [cut.subarray(written), ...rest.slice(1)];
+  }
+  return done;
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}

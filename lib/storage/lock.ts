@@ -1,0 +1,136 @@
+// Keeps a second engine, in this process or another, off the same torrent in the same output.
+//
+// A lock is a file that is linked into place whole, so that nobody reads half of one. A stale lock
+// is replaced under a second lock whose name is made of the stale one's content: whoever holds that
+// one, and then still finds the same stale content, is the only one who may replace it. So two that
+// find the same stale lock cannot both win, and neither can remove the other's fresh one.
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { MillraceError } from '../errors/millrace-error';
+import { isAlive, parseOwner, thisThread } from './lock-owner';
+import { stateFile } from './state-folder';
+
+/** A lock file is some 150 bytes; whatever is longer is not one. */
+const MAX_LOCK_BYTES = 4096;
+/** Owners that died while taking over from owners that died …: nobody gets there. */
+const MAX_DEPTH = 4;
+/** Rounds with others who come and go before giving up. */
+const MAX_ROUNDS = 100;
+
+export interface OutputLock {
+  /** Removes the lock if it is still ours. May be called again. */
+  release(): void;
+}
+
+/**
+ * Takes the lock of a torrent in an output folder, for the calling thread and its life.
+ * Raises `output-locked` when its owner lives, `output-not-writable` when the file cannot be made.
+ * Two machines that share the folder do not see each other's owners.
+ */
+export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
+  const file = stateFile(root, infoHash, 'lock');
+  const token = randomBytes(16).toString('hex');
+  const content = JSON.stringify(thisThread(token));
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    own(file, content, token, 0);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw new MillraceError(
+      'output-not-writable',
+      `the lock ${file} cannot be made: ${(error as Error).message}`,
+      { path: file },
+    );
+  }
+  return { release: () => removeOwn(file, content) };
+}
+
+/** Makes `file` ours, or raises `output-locked`. */
+function own(file: string, content: string, token: string, depth: number): void {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    if (linkInto(file, content, token)) return;
+    const found = readLock(file);
+    if (found === undefined) continue; // released in between
+    const owner = parseOwner(found);
+    if (owner !== undefined && isAlive(owner)) throw lockedBy(file, owner.pid);
+    if (depth === MAX_DEPTH) break;
+    const guard = `${file}.${createHash('sha1').update(found).digest('hex').slice(0, 16)}`;
+    own(guard, content, token, depth + 1);
+    try {
+      if (readLock(file) !== found) continue; // somebody was quicker
+      const temp = writeTemp(file, content, token);
+      fs.renameSync(temp, file);
+      return;
+    } finally {
+      removeOwn(guard, content);
+    }
+  }
+  throw lockedBy(file, 0);
+}
+
+/** Puts a whole new lock file at `file`; false when there is one already. */
+function linkInto(file: string, content: string, token: string): boolean {
+  const temp = writeTemp(file, content, token);
+  try {
+    fs.linkSync(temp, file);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error;
+    return createInto(file, content);
+  } finally {
+    fs.rmSync(temp, { force: true });
+  }
+}
+
+/** For file systems without hard links (FAT): as exclusive, but its content comes a moment later. */
+function createInto(file: string, content: string): boolean {
+  try {
+    fs.writeFileSync(file, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function writeTemp(file: string, content: string, token: string): string {
+  const temp = `${file}.${token}.tmp`;
+  fs.writeFileSync(temp, content);
+  return temp;
+}
+
+function readLock(file: string): string | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(MAX_LOCK_BYTES);
+    return buffer.toString('utf8', 0, fs.readSync(fd, buffer));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function removeOwn(file: string, content: string): void {
+  // Nobody replaces the lock of a living owner, so what is ours here stays ours until it is gone.
+  if (readLock(file) === content) fs.rmSync(file, { force: true });
+}
+
+function lockedBy(file: string, pid: number): MillraceError {
+  const holder = pid === process.pid ? 'this process' : `process ${pid}`;
+  return new MillraceError(
+    'output-locked',
+    pid === 0
+      ? `several processes are trying to take the lock ${file} at once; try again`
+      : `${holder} (pid ${pid}) is already working on this torrent in this output folder; stop it, ` +
+          `use another output folder, or, if it is surely gone, delete ${file}`,
+    { path: file, pid },
+  );
+}

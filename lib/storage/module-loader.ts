@@ -1,0 +1,52 @@
+// From the name of a storage back end to its module, in whichever thread needs it.
+import { createRequire } from 'node:module';
+import * as path from 'node:path';
+import { MillraceError } from '../errors/millrace-error';
+import * as files from './files';
+import * as memory from './memory';
+import type { StorageModule } from './storage';
+
+const BUILT_IN: Readonly<Record<string, StorageModule>> = { files, memory };
+
+const loaded = new Map<string, StorageModule>();
+
+/**
+ * The module behind a `StorageRef.module`: `files`, `memory`, a path, or a package. Paths and
+ * packages are looked up from the working folder, as the embedder would.
+ * Raises `bad-storage` when it cannot be loaded or lacks `openWriter` or `openReader`.
+ */
+export function loadStorageModule(name: string): StorageModule {
+  const known = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : loaded.get(name);
+  if (known !== undefined) return known;
+  let exported: unknown;
+  try {
+    exported = createRequire(path.join(process.cwd(), 'storage'))(name);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new MillraceError('bad-storage', `storage module ${name} cannot be loaded: ${why}`);
+  }
+  // An ES module may offer its functions as its default export.
+  const module = asStorageModule(exported) ?? asStorageModule(defaultOf(exported));
+  if (module === undefined) {
+    throw new MillraceError(
+      'bad-storage',
+      `storage module ${name} must export the functions openWriter and openReader`,
+    );
+  }
+  loaded.set(name, module);
+  return module;
+}
+
+function asStorageModule(value: unknown): StorageModule | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const candidate = value as Partial<StorageModule>;
+  const whole =
+    typeof candidate.openWriter === 'function' && typeof candidate.openReader === 'function';
+  return whole ? (candidate as StorageModule) : undefined;
+}
+
+function defaultOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as { readonly default?: unknown }).default
+    : undefined;
+}

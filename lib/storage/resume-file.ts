@@ -1,0 +1,138 @@
+// Reads and replaces the resume record of one torrent: `<output>/.millrace/<info hash>.resume`.
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import type { Bitfield } from '../bytes/bitfield';
+import { MillraceError } from '../errors/millrace-error';
+import { decodeRecord, encodeRecord, maxRecordBytes } from './resume-record';
+import type { RecordedFile, ResumeRecord } from './resume-record';
+import { judgeResume } from './resume-rules';
+import type { ResumeShape, ResumeState } from './resume-rules';
+import { stateFile } from './state-folder';
+import { statFiles } from './stat-files';
+
+export interface SaveOptions {
+  /** True while more will be written, false for the last save of an orderly close. */
+  readonly open: boolean;
+  /** Now, in milliseconds since 1970. */
+  readonly savedAtMs: number;
+  /** Files written to since the last save; left out, all are looked at. */
+  readonly changed?: Iterable<string>;
+}
+
+/** The record of one torrent in one output folder. Needs the output's lock. */
+export class ResumeFile {
+  readonly path: string;
+  private readonly root: string;
+  private readonly shape: ResumeShape;
+  private recorded: Map<string, RecordedFile> | undefined;
+  private lastSave: Promise<void> = Promise.resolve();
+
+  constructor(root: string, shape: ResumeShape) {
+    this.root = root;
+    this.shape = shape;
+    this.path = stateFile(root, shape.infoHash, 'resume');
+  }
+
+  /** What an earlier run left. Never raises because of what the record holds. */
+  async load(): Promise<ResumeState> {
+    const record = await this.read();
+    const paths = this.shape.files.map((file) => file.path);
+    const present = await statFiles(this.root, paths, () => undefined);
+    const files = present.map((file) => (file?.kind === 'file' ? file : undefined));
+    return judgeResume(this.shape, record, files);
+  }
+
+  /**
+   * Replaces the record atomically. `have` must hold only pieces whose write returned before a file
+   * sync began that has finished; it is copied before this returns. Saves never overlap.
+   */
+  save(have: Bitfield, options: SaveOptions): Promise<void> {
+    const copy = have.clone();
+    const changed = options.changed === undefined ? undefined : [...options.changed];
+    const saved = this.lastSave.then(() => this.write(copy, options, changed));
+    this.lastSave = saved.catch(() => undefined); // its caller hears of it
+    return saved;
+  }
+
+  /** Forgets everything, once the saves under way are done. */
+  async remove(): Promise<void> {
+    await this.lastSave;
+    await fs.rm(this.path, { force: true });
+  }
+
+  private async write(
+    have: Bitfield,
+    options: SaveOptions,
+    changed: readonly string[] | undefined,
+  ): Promise<void> {
+    const files = await this.statRecorded(changed);
+    const { infoHash, pieceCount } = this.shape;
+    const { open, savedAtMs } = options;
+    const bytes = encodeRecord({ infoHash, pieceCount, have, open, files, savedAtMs });
+    const folder = path.dirname(this.path);
+    await fs.mkdir(folder, { recursive: true });
+    const temp = `${this.path}.tmp`;
+    const handle = await fs.open(temp, 'w');
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temp, this.path);
+    await syncFolder(folder);
+  }
+
+  private async statRecorded(changed: readonly string[] | undefined): Promise<RecordedFile[]> {
+    const known = this.recorded;
+    const paths =
+      changed === undefined || known === undefined
+        ? this.shape.files.filter((file) => file.lengthBytes > 0).map((file) => file.path)
+        : changed;
+    // A file that cannot be looked at is left out: that can only lead to a recheck.
+    const stats = await statFiles(this.root, paths, () => undefined);
+    const recorded = known ?? new Map<string, RecordedFile>();
+    for (const [at, stored] of paths.entries()) {
+      const found = stats[at];
+      if (found?.kind !== 'file') recorded.delete(stored);
+      else {
+        const { sizeBytes, mtimeMs } = found;
+        recorded.set(stored, { path: stored, sizeBytes, mtimeMs });
+      }
+    }
+    this.recorded = recorded;
+    return [...recorded.values()];
+  }
+
+  /** The record, undefined when there is none, or why it cannot be read. */
+  private async read(): Promise<ResumeRecord | string | undefined> {
+    const limit = maxRecordBytes(this.shape.pieceCount, this.shape.files);
+    try {
+      const handle = await fs.open(this.path, 'r');
+      try {
+        const { size } = await handle.stat();
+        if (size > limit)
+          return `the resume record is ${size} bytes long, at most ${limit} are due`;
+        return decodeRecord(await handle.readFile());
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (error instanceof MillraceError) return error.message;
+      return `the resume record cannot be read: ${(error as Error).message}`;
+    }
+  }
+}
+
+/** Makes the rename durable; where folders cannot be synced (Windows) it is left to the system. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await fs.open(folder, 'r').catch(() => undefined);
+  try {
+    await handle?.sync().catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EIO' || error.code === 'ENOSPC') throw error;
+    });
+  } finally {
+    await handle?.close();
+  }
+}

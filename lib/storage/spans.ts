@@ -1,0 +1,81 @@
+// Where the bytes of a piece lie: views of the slab on one side, stretches of files on the other.
+// Pure arithmetic; nothing here is opened or copied.
+import { MillraceError } from '../errors/millrace-error';
+import type { StoredSpan } from '../messages/storage';
+import { BLOCK_LENGTH_BYTES } from '../metainfo/geometry';
+
+/** One slab unit holds one block. */
+const UNIT_BYTES = BLOCK_LENGTH_BYTES;
+
+/** A stretch of a file and the memory that belongs there, in order. */
+export interface SpanChunks {
+  readonly span: StoredSpan;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/**
+ * Views of the slab that hold a piece, in piece order. `segments` is pairs (first unit, units);
+ * neighbours in memory become one view. The last view is cut at `lengthBytes`.
+ */
+export function pieceChunks(
+  slab: Uint8Array,
+  segments: readonly number[],
+  lengthBytes: number,
+): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  let left = lengthBytes;
+  let start = 0;
+  let end = 0; // [start, end) is the run of bytes gathered so far
+  for (let at = 0; at + 1 < segments.length && left > 0; at += 2) {
+    const first = (segments[at] ?? 0) * UNIT_BYTES;
+    const bytes = Math.min(left, (segments[at + 1] ?? 0) * UNIT_BYTES);
+    if (first !== end) {
+      if (end > start) chunks.push(slab.subarray(start, end));
+      start = first;
+    }
+    end = first + bytes;
+    left -= bytes;
+    if (end > slab.length) {
+      throw new MillraceError('bad-job', `a piece reaches past the end of the slab, at ${end}`);
+    }
+  }
+  if (end > start) chunks.push(slab.subarray(start, end));
+  if (left > 0) {
+    throw new MillraceError('bad-job', `the memory of a piece is ${left} bytes short`);
+  }
+  return chunks;
+}
+
+/** Cuts a piece's chunks at the borders of its file spans; empty spans are left out. */
+export function spanChunks(
+  chunks: readonly Uint8Array[],
+  spans: readonly StoredSpan[],
+): SpanChunks[] {
+  const result: SpanChunks[] = [];
+  let at = 0; // chunk that holds the next byte
+  let used = 0; // bytes of it already given away
+  for (const span of spans) {
+    if (span.lengthBytes === 0) continue;
+    const parts: Uint8Array[] = [];
+    let left = span.lengthBytes;
+    while (left > 0) {
+      const chunk = chunks[at];
+      if (chunk === undefined) {
+        throw new MillraceError('bad-job', `the file spans of a piece exceed it by ${left} bytes`);
+      }
+      const bytes = Math.min(left, chunk.length - used);
+      parts.push(bytes === chunk.length ? chunk : chunk.subarray(used, used + bytes));
+      left -= bytes;
+      used += bytes;
+      if (used === chunk.length) {
+        at++;
+        used = 0;
+      }
+    }
+    result.push({ span, chunks: parts });
+  }
+  if (at < chunks.length) {
+    throw new MillraceError('bad-job', 'the file spans of a piece do not cover it');
+  }
+  return result;
+}

@@ -1,0 +1,74 @@
+// Mailboxes for somebody who may be slow to look: figures of which only the newest counts, and
+// events of which the oldest unimportant ones may be lost. Neither ever grows without bound.
+
+/** The newest value per key, in the order in which the keys first changed since the last look. */
+export class Latest<Key, Value> {
+  #values = new Map<Key, Value>();
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  put(key: Key, value: Value): void {
+    this.#values.set(key, value);
+  }
+
+  /** Forgets a key: its owner is gone, and nobody should hear of it any more. */
+  delete(key: Key): void {
+    this.#values.delete(key);
+  }
+
+  /** Everything that changed since the last call. */
+  take(): Map<Key, Value> {
+    const values = this.#values;
+    if (values.size > 0) this.#values = new Map();
+    return values;
+  }
+}
+
+interface Queued<T> {
+  readonly sequence: number;
+  readonly event: T;
+}
+
+/** A queue that keeps the oldest promise of bounded memory by dropping what matters least. */
+export class EventQueue<T> {
+  readonly #limit: number;
+  readonly #low: Queued<T>[] = [];
+  readonly #high: Queued<T>[] = [];
+  #sequence = 0;
+  #dropped = 0;
+
+  /** Holds at most `limit` events; at least 1. */
+  constructor(limit: number) {
+    this.#limit = Math.max(1, limit);
+  }
+
+  get size(): number {
+    return this.#low.length + this.#high.length;
+  }
+
+  /** Events lost since the queue was made. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * Adds an event. In a full queue the oldest `low` one makes room, and where there is none the
+   * oldest of all: an event that nobody fetched for that long is history.
+   */
+  push(event: T, priority: 'low' | 'high'): void {
+    if (this.size >= this.#limit) {
+      // A shift moves at most `limit` slots, and only while somebody is not looking.
+      if (this.#low.shift() === undefined) this.#high.shift();
+      this.#dropped++;
+    }
+    (priority === 'low' ? this.#low : this.#high).push({ sequence: this.#sequence++, event });
+  }
+
+  /** All events in the order they were pushed; the queue is empty afterwards. */
+  take(): T[] {
+    const queued = [...this.#low.splice(0), ...this.#high.splice(0)];
+    return queued.sort((a, b) => a.sequence - b.sequence).map(({ event }) => event);
+  }
+}

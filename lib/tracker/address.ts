@@ -1,0 +1,74 @@
+// IP addresses between text and the packed network order of compact peer lists (BEP 23, BEP 7).
+
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** Address and port, packed: 4 + 2 bytes for IPv4, 16 + 2 for IPv6. */
+export const COMPACT_IPV4_BYTES = 6;
+export const COMPACT_IPV6_BYTES = 18;
+
+/** A packed address as text, in the one canonical form (RFC 5952); IPv4 inside IPv6 comes out as IPv4. */
+export function formatAddress(packed: Uint8Array): string | undefined {
+  if (packed.length === 4) return packed.join('.');
+  if (packed.length !== 16) return undefined;
+  if (isMapped(packed)) return packed.subarray(12).join('.');
+  const words: number[] = [];
+  for (let i = 0; i < 16; i += 2) words.push(((packed[i] ?? 0) << 8) | (packed[i + 1] ?? 0));
+  // The longest run of zero words, of two or more, becomes `::`; the first of equals.
+  let bestStart = -1;
+  let bestLength = 1;
+  for (let start = 0; start < 8; start += 1) {
+    let end = start;
+    while (end < 8 && words[end] === 0) end += 1;
+    if (end - start > bestLength) {
+      bestStart = start;
+      bestLength = end - start;
+    }
+  }
+  const hex = words.map((word) => word.toString(16));
+  if (bestStart < 0) return hex.join(':');
+  return `${hex.slice(0, bestStart).join(':')}::${hex.slice(bestStart + bestLength).join(':')}`;
+}
+
+/** An IP address in text as 4 or 16 bytes; undefined for anything else (names, zone ids, brackets). */
+export function parseAddress(text: string): Uint8Array | undefined {
+  // 45 characters is the longest text of an IPv6 address.
+  if (text.length > 45) return undefined;
+  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
+  if (!isIPv6(text) || text.includes('%')) return undefined;
+  const packed = packIpv6(text);
+  return isMapped(packed) ? packed.slice(12) : packed;
+}
+
+function packIpv6(text: string): Uint8Array {
+  const [head = '', tail] = text.split('::');
+  const front = wordsOf(head);
+  const back = tail === undefined ? [] : wordsOf(tail);
+  const words = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
+  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]));
+}
+
+function wordsOf(part: string): number[] {
+  if (part === '') return [];
+  return part.split(':').flatMap((piece) => {
+    if (!piece.includes('.')) return [parseInt(piece, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = piece.split('.').map(Number);
+    return [(a << 8) | b, (c << 8) | d];
+  });
+}
+
+/** `::ffff:a.b.c.d`, as dual-stack sockets show IPv4 peers. */
+function isMapped(packed: Uint8Array): boolean {
+  if (packed.length !== 16 || packed[10] !== 0xff || packed[11] !== 0xff) return false;
+  for (let i = 0; i < 10; i += 1) if (packed[i] !== 0) return false;
+  return true;
+}
+
+/** Whether a peer can be behind it: not unspecified, multicast, reserved or broadcast. Loopback may. */
+export function isDialable(packed: Uint8Array): boolean {
+  const first = packed[0] ?? 0;
+  // 0/8 is "this network"; 224/4 multicast, 240/4 reserved, 255.255.255.255 broadcast.
+  if (packed.length === 4) return first !== 0 && first < 224;
+  if (isMapped(packed)) return isDialable(packed.subarray(12));
+  // ff00::/8 is multicast; `::` is all zero.
+  return first !== 0xff && packed.some((byte) => byte !== 0);
+}

@@ -1,0 +1,22 @@
+// PURE. Fields of a bencoded dictionary that a tracker sent: a field of the wrong kind is as good as
+// absent, because one odd field must not cost the user the peers beside it.
+
+import type { BencodeDictionary } from '../bencode/value';
+import { printableBytes } from './text';
+
+/** A non-negative integer that a number can hold. */
+export function countField(dictionary: BencodeDictionary, key: string): number | undefined {
+  const count = dictionary.integer(key);
+  return count !== undefined && count >= 0 ? count : undefined;
+}
+
+/** Printable text; absent when there is nothing to print. */
+export function textField(
+  dictionary: BencodeDictionary,
+  key: string,
+  maxChars: number,
+): string | undefined {
+  const value = dictionary.bytes(key);
+  const text = value === undefined ? '' : printableBytes(value, maxChars);
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,69 @@
+// Gathers pieces into jobs: a job per 16 KiB piece would cost more than hashing it, a job per
+// 100 MiB would let the others wait. Pure.
+
+/**
+ * A job is full from 2 MiB on. Hashing that takes about 1 ms and a job some 0.1 ms of its own;
+ * sixteen pieces of 256 KiB per job cost 0.86 CPU s per GiB where one per job costs 1.33.
+ */
+export const JOB_TARGET_BYTES = 2 * 1024 * 1024;
+/** No job grows past this by taking one more; a piece larger than that is a job of its own. */
+export const JOB_MAX_BYTES = 4 * 1024 * 1024;
+/** Sixty-four pieces of 16 KiB per job cost 1.1 CPU s per GiB, one per job 3 to 11. */
+export const JOB_MAX_PIECES = 64;
+
+export interface Sized {
+  readonly lengthBytes: number;
+}
+
+/** Cuts a run of pieces of one torrent into jobs, in order. */
+export function batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Piece[][] {
+  const jobs: Piece[][] = [];
+  let job: Piece[] = [];
+  let bytes = 0;
+  for (const piece of pieces) {
+    if (job.length > 0 && bytes + piece.lengthBytes > JOB_MAX_BYTES) {
+      jobs.push(job);
+      job = [];
+      bytes = 0;
+    }
+    job.push(piece);
+    bytes += piece.lengthBytes;
+    if (bytes >= JOB_TARGET_BYTES || job.length === JOB_MAX_PIECES) {
+      jobs.push(job);
+      job = [];
+      bytes = 0;
+    }
+  }
+  if (job.length > 0) jobs.push(job);
+  return jobs;
+}
+
+/** Pieces waiting for a job, by torrent. The owner decides when to take a job that is not full. */
+export class PieceBatcher<Key, Piece extends Sized> {
+  private readonly waiting = new Map<Key, { pieces: Piece[]; bytes: number }>();
+
+  /** Adds a piece; true when its torrent has enough for a job. */
+  add(torrent: Key, piece: Piece): boolean {
+    let entry = this.waiting.get(torrent);
+    if (entry === undefined) {
+      entry = { pieces: [], bytes: 0 };
+      this.waiting.set(torrent, entry);
+    }
+    entry.pieces.push(piece);
+    entry.bytes += piece.lengthBytes;
+    return entry.bytes >= JOB_TARGET_BYTES || entry.pieces.length >= JOB_MAX_PIECES;
+  }
+
+  /** Takes all that waits for a torrent, cut into jobs. */
+  take(torrent: Key): Piece[][] {
+    const entry = this.waiting.get(torrent);
+    if (entry === undefined) return [];
+    this.waiting.delete(torrent);
+    return batchPieces(entry.pieces);
+  }
+
+  /** Torrents that have pieces waiting. */
+  torrents(): Key[] {
+    return [...this.waiting.keys()];
+  }
+}

@@ -1,0 +1,57 @@
+// Is a piece what the torrent says it is? Pure: the hash is a parameter, the bytes stay in place.
+import { BLOCK_LENGTH_BYTES } from '../metainfo/geometry';
+
+/** SHA-1 digests are 20 bytes. */
+export const DIGEST_BYTES = 20;
+
+/** The part of node:crypto's Hash that is used here. */
+export interface IncrementalHash {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+export type HashFactory = () => IncrementalHash;
+
+/** Hashes the chunks of a piece in order. */
+export function digestOf(chunks: readonly Uint8Array[], createHash: HashFactory): Uint8Array {
+  const hash = createHash();
+  for (const chunk of chunks) hash.update(chunk);
+  return hash.digest();
+}
+
+/**
+ * Undefined when the piece's digest is `sha1`; otherwise the digests of its 16 KiB blocks, back to
+ * back, by which a later good copy shows who sent the wrong ones.
+ */
+export function checkPiece(
+  chunks: readonly Uint8Array[],
+  sha1: Uint8Array,
+  createHash: HashFactory,
+): Uint8Array | undefined {
+  return sameBytes(digestOf(chunks, createHash), sha1)
+    ? undefined
+    : blockDigests(chunks, createHash);
+}
+
+/** SHA-1 of each 16 KiB block of a piece, the last one perhaps short. */
+export function blockDigests(chunks: readonly Uint8Array[], createHash: HashFactory): Uint8Array {
+  let lengthBytes = 0;
+  for (const chunk of chunks) lengthBytes += chunk.length;
+  const digests = new Uint8Array(Math.ceil(lengthBytes / BLOCK_LENGTH_BYTES) * DIGEST_BYTES);
+  let block = 0;
+  // Chunks are whole slab units but for the last, and a unit holds one block.
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += BLOCK_LENGTH_BYTES) {
+      const hash = createHash();
+      hash.update(chunk.subarray(at, at + BLOCK_LENGTH_BYTES));
+      digests.set(hash.digest(), block++ * DIGEST_BYTES);
+    }
+  }
+  return digests;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}

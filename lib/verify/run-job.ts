@@ -1,0 +1,185 @@
+// Executes one verify job inside a worker. A failure belongs to its piece: it becomes an outcome,
+// and the other pieces of the job go on. Nothing is ever thrown to Piscina.
+import { createHash } from 'node:crypto';
+import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
+import type { StorageRef } from '../messages/storage';
+import type {
+  DigestPiece,
+  FilledPiece,
+  PieceOutcome,
+  StoredPiece,
+  VerifyJob,
+  VerifyResult,
+} from '../messages/verify';
+import { pieceChunks, spanChunks } from '../storage/spans';
+import type { StorageWriter } from '../storage/storage';
+import { checkPiece, sameBytes } from './check-piece';
+import { WriterCache } from './writers';
+
+/** Pieces of up to 256 MiB pass through a buffer of this size, never whole. */
+const READ_BUFFER_BYTES = 1024 * 1024;
+
+const sha1 = () => createHash('sha1');
+
+/** Time spent so far in one job. */
+interface Clock {
+  hashMs: number;
+  storageMs: number;
+}
+
+export class JobRunner {
+  private readonly slab: Uint8Array;
+  private readonly writers = new WriterCache();
+  /** Idle read buffers: a back end that answers with promises lets two jobs of a worker interleave. */
+  private readonly buffers: Uint8Array[] = [];
+
+  constructor(slab: SharedArrayBuffer) {
+    this.slab = new Uint8Array(slab);
+  }
+
+  async run(job: VerifyJob): Promise<VerifyResult> {
+    const clock: Clock = { hashMs: 0, storageMs: 0 };
+    switch (job.type) {
+      case 'pieces':
+        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
+          this.checkAndWrite(writer, piece, clock),
+        );
+      case 'recheck':
+        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
+          this.recheck(writer, piece, clock),
+        );
+      case 'digest':
+        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
+          this.digest(writer, piece, clock),
+        );
+      case 'sync':
+        return this.whole(job.storage, clock, (writer) => writer.sync(job.paths));
+      case 'create-empty':
+        return this.whole(job.storage, clock, (writer) => writer.createEmpty(job.paths));
+      default:
+        return assertNever(job);
+    }
+  }
+
+  /** Lets go of all file handles, once the jobs that use them are done. */
+  closeHandles(): Promise<void> {
+    return this.writers.retireAll();
+  }
+
+  private async each<Piece extends { readonly piece: number }>(
+    storage: StorageRef,
+    pieces: readonly Piece[],
+    clock: Clock,
+    run: (writer: StorageWriter, piece: Piece) => Promise<PieceOutcome>,
+  ): Promise<VerifyResult> {
+    const outcomes: PieceOutcome[] = [];
+    const failed = (piece: Piece, error: unknown): void => {
+      outcomes.push({ type: 'storage-error', piece: piece.piece, error: recordOf(error) });
+    };
+    try {
+      await this.writers.use(storage, async (writer) => {
+        for (const piece of pieces) {
+          try {
+            outcomes.push(await run(writer, piece));
+          } catch (error) {
+            failed(piece, error);
+          }
+        }
+      });
+    } catch (error) {
+      for (const piece of pieces.slice(outcomes.length)) failed(piece, error);
+    }
+    return { outcomes, ...clock };
+  }
+
+  private async whole(
+    storage: StorageRef,
+    clock: Clock,
+    run: (writer: StorageWriter) => void | Promise<void>,
+  ): Promise<VerifyResult> {
+    const start = performance.now();
+    let failure = {};
+    try {
+      await this.writers.use(storage, async (writer) => run(writer));
+    } catch (error) {
+      failure = { error: recordOf(error) };
+    }
+    clock.storageMs += performance.now() - start;
+    return { outcomes: [], ...failure, ...clock };
+  }
+
+  private async checkAndWrite(
+    writer: StorageWriter,
+    piece: FilledPiece,
+    clock: Clock,
+  ): Promise<PieceOutcome> {
+    const chunks = pieceChunks(this.slab, piece.segments, piece.lengthBytes);
+    const spans = spanChunks(chunks, piece.spans);
+    const start = performance.now();
+    const wrong = checkPiece(chunks, piece.sha1, sha1);
+    const hashed = performance.now();
+    clock.hashMs += hashed - start;
+    if (wrong !== undefined) return { type: 'bad', piece: piece.piece, blockDigests: wrong };
+    try {
+      for (const { span, chunks: parts } of spans) {
+        await writer.write(span.path, span.offsetBytes, parts);
+      }
+    } finally {
+      clock.storageMs += performance.now() - hashed;
+    }
+    return { type: 'good', piece: piece.piece };
+  }
+
+  private async recheck(
+    writer: StorageWriter,
+    piece: StoredPiece,
+    clock: Clock,
+  ): Promise<PieceOutcome> {
+    const { digest } = await this.readAndHash(writer, piece, clock);
+    const good = digest !== undefined && sameBytes(digest, piece.sha1);
+    return { type: good ? 'good' : 'bad', piece: piece.piece };
+  }
+
+  private async digest(
+    writer: StorageWriter,
+    piece: DigestPiece,
+    clock: Clock,
+  ): Promise<PieceOutcome> {
+    const { digest, shortPath } = await this.readAndHash(writer, piece, clock);
+    if (digest !== undefined) return { type: 'digest', piece: piece.piece, sha1: digest };
+    throw new MillraceError(
+      'file-too-short',
+      `${shortPath} ended before its length: it was removed or cut while it was read`,
+      { path: shortPath },
+    );
+  }
+
+  /** The digest of a piece in storage, or the file that ended too early. */
+  private async readAndHash(
+    writer: StorageWriter,
+    piece: DigestPiece,
+    clock: Clock,
+  ): Promise<{ digest: Uint8Array; shortPath?: never } | { digest?: never; shortPath: string }> {
+    const buffer = this.buffers.pop() ?? new Uint8Array(READ_BUFFER_BYTES);
+    const hash = sha1();
+    try {
+      for (const span of piece.spans) {
+        for (let done = 0; done < span.lengthBytes;) {
+          const target = buffer.subarray(0, Math.min(buffer.length, span.lengthBytes - done));
+          const start = performance.now();
+          const bytes = await writer.read(span.path, span.offsetBytes + done, target);
+          const read = performance.now();
+          clock.storageMs += read - start;
+          if (bytes < target.length) return { shortPath: span.path };
+          hash.update(target);
+          clock.hashMs += performance.now() - read;
+          done += bytes;
+        }
+      }
+      // A plain array: a Buffer would arrive as one with a pool of 8 KiB behind it.
+      return { digest: Uint8Array.from(hash.digest()) };
+    } finally {
+      this.buffers.push(buffer);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// The storage writers of one verify worker, opened once per torrent. When a torrent is closed all
+// are retired: those in use close after their last job, and the torrents still alive open new ones.
+import type { StorageRef } from '../messages/storage';
+import { loadStorageModule } from '../storage/module-loader';
+import type { StorageWriter } from '../storage/storage';
+
+interface Entry {
+  readonly writer: StorageWriter;
+  users: number;
+  retired: boolean;
+}
+
+export class WriterCache {
+  private readonly entries = new Map<string, Entry>();
+
+  /** Runs `job` with the writer of `ref`; raises what loading the module raises. */
+  async use<T>(ref: StorageRef, job: (writer: StorageWriter) => Promise<T>): Promise<T> {
+    let entry = this.entries.get(ref.key);
+    if (entry === undefined) {
+      const writer = loadStorageModule(ref.module).openWriter(ref);
+      entry = { writer, users: 0, retired: false };
+      this.entries.set(ref.key, entry);
+    }
+    entry.users++;
+    try {
+      return await job(entry.writer);
+    } finally {
+      entry.users--;
+      if (entry.retired && entry.users === 0) await closeQuietly(entry.writer);
+    }
+  }
+
+  /** Closes every writer that is idle now, and the others when they become so. */
+  async retireAll(): Promise<void> {
+    const all = [...this.entries.values()];
+    this.entries.clear();
+    for (const entry of all) {
+      entry.retired = true;
+      if (entry.users === 0) await closeQuietly(entry.writer);
+    }
+  }
+}
+
+/** What was written is synced by jobs of its own: a failing close loses nothing that was promised. */
+async function closeQuietly(writer: StorageWriter): Promise<void> {
+  try {
+    await writer.close();
+  } catch {
+    // nobody is left to tell
+  }
+}

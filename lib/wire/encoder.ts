@@ -1,0 +1,123 @@
+// Messages of ours as bytes. The small messages of one tick gather in a `WireWriter` and leave in
+// one socket write; piece headers are written in front of block data that the caller holds.
+
+import { MESSAGE_ID } from './messages';
+import { writeUint32 } from './uint32';
+
+/** 4 length + 1 id + 4 piece + 4 begin: what stands before the data of a `piece` message. */
+export const PIECE_HEADER_LENGTH_BYTES = 13;
+
+/** Writes the header of a `piece` message; `begin` is a byte offset within the piece (BEP 3). */
+export function writePieceHeader(
+  target: Uint8Array,
+  offset: number,
+  piece: number,
+  begin: number,
+  blockLengthBytes: number,
+): void {
+  writeUint32(target, offset, PIECE_HEADER_LENGTH_BYTES - 4 + blockLengthBytes);
+  target[offset + 4] = MESSAGE_ID.piece;
+  writeUint32(target, offset + 5, piece);
+  writeUint32(target, offset + 9, begin);
+}
+
+// 64 requests of 17 bytes fit without growing.
+const INITIAL_CAPACITY_BYTES = 2048;
+// A buffer grown past this (by a large bitfield) is let go once taken: most connections never need it again.
+const KEPT_CAPACITY_BYTES = 16_384;
+
+/** A growable buffer of outgoing messages, every kind but `piece`. */
+export class WireWriter {
+  private buffer = new Uint8Array(INITIAL_CAPACITY_BYTES);
+  private usedBytes = 0;
+
+  /** Bytes collected since the last `take`. */
+  get lengthBytes(): number {
+    return this.usedBytes;
+  }
+
+  keepAlive(): void {
+    const at = this.reserve(4);
+    writeUint32(this.buffer, at, 0);
+  }
+
+  choke(): void {
+    this.header(MESSAGE_ID.choke, 0);
+  }
+
+  unchoke(): void {
+    this.header(MESSAGE_ID.unchoke, 0);
+  }
+
+  interested(): void {
+    this.header(MESSAGE_ID.interested, 0);
+  }
+
+  notInterested(): void {
+    this.header(MESSAGE_ID.notInterested, 0);
+  }
+
+  have(piece: number): void {
+    const at = this.header(MESSAGE_ID.have, 4);
+    writeUint32(this.buffer, at, piece);
+  }
+
+  /** `bits`: wire order, high bit of byte 0 is piece 0, spare bits zero; copied. */
+  bitfield(bits: Uint8Array): void {
+    const at = this.header(MESSAGE_ID.bitfield, bits.length);
+    this.buffer.set(bits, at);
+  }
+
+  /** `begin` and `lengthBytes` in bytes; other clients accept at most 2^14 of them (BEP 3). */
+  request(piece: number, begin: number, lengthBytes: number): void {
+    this.blockMessage(MESSAGE_ID.request, piece, begin, lengthBytes);
+  }
+
+  cancel(piece: number, begin: number, lengthBytes: number): void {
+    this.blockMessage(MESSAGE_ID.cancel, piece, begin, lengthBytes);
+  }
+
+  /** BEP 10 envelope: `id` is the one that the receiver announced, 0 for the handshake. */
+  extended(id: number, payload: Uint8Array): void {
+    const at = this.header(MESSAGE_ID.extended, 1 + payload.length);
+    this.buffer[at] = id;
+    this.buffer.set(payload, at + 1);
+  }
+
+  /** What was collected, in an array of its own (a socket reads it after `write` returns); resets. */
+  take(): Uint8Array | undefined {
+    if (this.usedBytes === 0) return undefined;
+    const taken = this.buffer.slice(0, this.usedBytes);
+    this.usedBytes = 0;
+    if (this.buffer.length > KEPT_CAPACITY_BYTES) {
+      this.buffer = new Uint8Array(INITIAL_CAPACITY_BYTES);
+    }
+    return taken;
+  }
+
+  private blockMessage(id: number, piece: number, begin: number, lengthBytes: number): void {
+    const at = this.header(id, 12);
+    writeUint32(this.buffer, at, piece);
+    writeUint32(this.buffer, at + 4, begin);
+    writeUint32(this.buffer, at + 8, lengthBytes);
+  }
+
+  /** Writes length and id, makes room for the payload, and returns where the payload begins. */
+  private header(id: number, payloadLengthBytes: number): number {
+    const at = this.reserve(5 + payloadLengthBytes);
+    writeUint32(this.buffer, at, 1 + payloadLengthBytes);
+    this.buffer[at + 4] = id;
+    return at + 5;
+  }
+
+  private reserve(lengthBytes: number): number {
+    const at = this.usedBytes;
+    this.usedBytes += lengthBytes;
+    if (this.usedBytes > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(this.usedBytes, 2 * this.buffer.length));
+      grown.set(this.buffer.subarray(0, at));
+      this.buffer = grown;
+    }
+    return at;
+  }
+}

@@ -1,0 +1,100 @@
+// The extended handshake (BEP 10): a bencoded dictionary that says what the sender can and how many
+// requests it takes. Written by strangers, so every field is optional and an odd one is passed over.
+
+import { decodePrefix } from '../bencode/decode';
+import { encode } from '../bencode/encode';
+import { BencodeDictionary } from '../bencode/value';
+import type { BencodeValue } from '../bencode/value';
+import { MillraceError } from '../errors/millrace-error';
+import type { ExtendedHandshake } from './messages';
+
+/** Id of the extended handshake inside the BEP 10 envelope. */
+export const EXTENDED_HANDSHAKE_ID = 0;
+
+/** Longest client name kept, in characters: real ones have some twenty. */
+const MAX_CLIENT_CHARACTERS = 64;
+// Some ten extensions are registered, under names of at most a dozen letters.
+const MAX_EXTENSIONS = 64;
+const MAX_EXTENSION_NAME_CHARACTERS = 64;
+/** A message id is one byte. */
+const MAX_EXTENSION_ID = 255;
+const MAX_REQUEST_QUEUE = 2 ** 31;
+// A handshake has some thirty values; a thousand is a peer at play.
+const DECODE_LIMITS = { maxDepth: 16, maxItems: 1024 };
+/** Control and format characters (line breaks, terminal escapes, direction marks), lone surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** The payload of an extended message with id 0. Absent fields are left out. */
+export function encodeExtendedHandshake(handshake: ExtendedHandshake): Uint8Array {
+  return encode({
+    m: handshake.extensions,
+    p: handshake.listenPort,
+    reqq: handshake.requestQueue,
+    v: handshake.client,
+    yourip: handshake.yourIp,
+  });
+}
+
+/**
+ * What the peer said, in memory of its own. Fields that are missing, of another type or out of
+ * range are left out; the client name is shortened to 64 characters and stripped of unprintable
+ * ones; bytes after the dictionary are ignored. Throws MillraceError `bad-extended-message` where
+ * the payload is not a bencoded dictionary.
+ */
+export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
+  const dictionary = dictionaryOf(payload);
+  const client = printable(dictionary.text('v'));
+  const listenPort = within(dictionary.integer('p'), 1, 65_535);
+  const requestQueue = within(dictionary.integer('reqq'), 1, MAX_REQUEST_QUEUE);
+  const yourIp = dictionary.bytes('yourip');
+  return {
+    extensions: extensionsOf(dictionary.dict('m')),
+    ...(client === undefined ? {} : { client }),
+    ...(listenPort === undefined ? {} : { listenPort }),
+    ...(requestQueue === undefined ? {} : { requestQueue }),
+    ...(yourIp?.length === 4 || yourIp?.length === 16 ? { yourIp: yourIp.slice() } : {}),
+  };
+}
+
+function dictionaryOf(payload: Uint8Array): BencodeDictionary {
+  let value: BencodeValue | undefined;
+  let reason = 'it is another value';
+  try {
+    value = decodePrefix(payload, 0, DECODE_LIMITS).value;
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    reason = error.message;
+  }
+  if (value instanceof BencodeDictionary) return value;
+  throw new MillraceError(
+    'bad-extended-message',
+    `an extended handshake is not a bencoded dictionary (BEP 10): ${reason}`,
+  );
+}
+
+/** `Object.fromEntries` defines keys, so a peer's `__proto__` is a name like any other. */
+function extensionsOf(m: BencodeDictionary | undefined): Record<string, number> {
+  const entries: [string, number][] = [];
+  for (const name of m?.keys() ?? []) {
+    if (entries.length === MAX_EXTENSIONS) break;
+    const id = within(m?.integer(name), 0, MAX_EXTENSION_ID);
+    if (id !== undefined && name.length <= MAX_EXTENSION_NAME_CHARACTERS) entries.push([name, id]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function within(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}
+
+function printable(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  // Cut by code units first (bounded work), then by characters (no half surrogate pair is left).
+  const characters = [
+    ...text
+      .slice(0, 4 * MAX_CLIENT_CHARACTERS)
+      .replace(UNPRINTABLE, '')
+      .trim(),
+  ];
+  return characters.slice(0, MAX_CLIENT_CHARACTERS).join('') || undefined;
+}

@@ -1,0 +1,106 @@
+// The 68 bytes that open a peer connection (BEP 3): written whole, read over any split of the
+// stream, and refused at the first byte that cannot belong to them.
+
+import { MillraceError } from '../errors/millrace-error';
+import type { Handshake } from './messages';
+
+const PROTOCOL = Uint8Array.from('BitTorrent protocol', (letter) => letter.charCodeAt(0));
+const RESERVED_START = 1 + PROTOCOL.length;
+const RESERVED_LENGTH_BYTES = 8;
+const INFO_HASH_START = RESERVED_START + RESERVED_LENGTH_BYTES;
+const PEER_ID_START = INFO_HASH_START + 20;
+
+/** 1 + 19 + 8 reserved + 20 info hash + 20 peer id (BEP 3). */
+export const HANDSHAKE_LENGTH_BYTES = PEER_ID_START + 20;
+
+// BEP 10: bit 20 from the right of the 64 reserved bits announces the extension protocol.
+const EXTENSIONS_BYTE = 5;
+const EXTENSIONS_BIT = 0x10;
+
+/** Whether the sender of these reserved bytes speaks the extension protocol (BEP 10). */
+export function supportsExtensions(reserved: Uint8Array): boolean {
+  return ((reserved[EXTENSIONS_BYTE] ?? 0) & EXTENSIONS_BIT) !== 0;
+}
+
+/**
+ * Our handshake. The info hash and peer id are 20 raw bytes each; the extension protocol (BEP 10)
+ * is always announced, on top of the 8 `reserved` bytes if given (default: all zero).
+ */
+export function encodeHandshake(handshake: {
+  readonly infoHash: Uint8Array;
+  readonly peerId: Uint8Array;
+  readonly reserved?: Uint8Array;
+}): Uint8Array {
+  const { infoHash, peerId, reserved } = handshake;
+  if (infoHash.length !== 20 || peerId.length !== 20) {
+    throw new MillraceError('unexpected', 'an info hash and a peer id have 20 raw bytes each');
+  }
+  if (reserved !== undefined && reserved.length !== RESERVED_LENGTH_BYTES) {
+    throw new MillraceError('unexpected', 'a handshake has 8 reserved bytes');
+  }
+  const bytes = new Uint8Array(HANDSHAKE_LENGTH_BYTES);
+  bytes[0] = PROTOCOL.length;
+  bytes.set(PROTOCOL, 1);
+  if (reserved !== undefined) bytes.set(reserved, RESERVED_START);
+  bytes[RESERVED_START + EXTENSIONS_BYTE] =
+    (bytes[RESERVED_START + EXTENSIONS_BYTE] ?? 0) | EXTENSIONS_BIT;
+  bytes.set(infoHash, INFO_HASH_START);
+  bytes.set(peerId, PEER_ID_START);
+  return bytes;
+}
+
+/** Collects the peer's handshake; what follows in the stream belongs to `WireDecoder`. */
+export class HandshakeDecoder {
+  private readonly gathered = new Uint8Array(HANDSHAKE_LENGTH_BYTES);
+  private gatheredBytes = 0;
+  private complete: Handshake | undefined;
+
+  /** Set once all 68 bytes have come; its arrays are copies and may be kept. */
+  get handshake(): Handshake | undefined {
+    return this.complete;
+  }
+
+  /**
+   * Takes bytes `start` … `end` of the caller's buffer and returns how many it used: less than
+   * given only when the handshake is complete.
+   *
+   * Throws MillraceError `encrypted-handshake` on a first byte other than 19 (the peer then often
+   * comes back in plain text, if closed at once) and `bad-handshake` on another protocol name.
+   */
+  feed(bytes: Uint8Array, start: number, end: number): number {
+    const usedBytes = Math.min(end - start, HANDSHAKE_LENGTH_BYTES - this.gatheredBytes);
+    for (let i = 0; i < usedBytes; i += 1) {
+      const byte = bytes[start + i] ?? 0;
+      const position = this.gatheredBytes;
+      if (position < RESERVED_START) checkProtocolByte(position, byte);
+      this.gathered[position] = byte;
+      this.gatheredBytes += 1;
+    }
+    if (this.complete === undefined && this.gatheredBytes === HANDSHAKE_LENGTH_BYTES) {
+      this.complete = {
+        reserved: this.gathered.slice(RESERVED_START, INFO_HASH_START),
+        infoHash: this.gathered.slice(INFO_HASH_START, PEER_ID_START),
+        peerId: this.gathered.slice(PEER_ID_START),
+      };
+    }
+    return usedBytes;
+  }
+}
+
+function checkProtocolByte(position: number, byte: number): void {
+  if (position === 0) {
+    if (byte === PROTOCOL.length) return;
+    throw new MillraceError(
+      'encrypted-handshake',
+      `the handshake begins with byte ${byte}, not 19 (BEP 3): encrypted handshakes are not supported`,
+      { byte },
+    );
+  }
+  if (byte !== PROTOCOL[position - 1]) {
+    throw new MillraceError(
+      'bad-handshake',
+      `byte ${position} of the handshake is ${byte}: the protocol is not "BitTorrent protocol" (BEP 3)`,
+      { position, byte },
+    );
+  }
+}

@@ -1,0 +1,85 @@
+// What can be said on a peer connection (BEP 3, BEP 10): a language, no behaviour.
+
+/** Request size that every client accepts; larger requests get the connection dropped (BEP 3). */
+export const BLOCK_LENGTH_BYTES = 16_384;
+
+/** Message ids on the wire. */
+export const MESSAGE_ID = {
+  choke: 0,
+  unchoke: 1,
+  interested: 2,
+  notInterested: 3,
+  have: 4,
+  bitfield: 5,
+  request: 6,
+  piece: 7,
+  cancel: 8,
+  port: 9,
+  extended: 20,
+} as const;
+
+/** Every message but `piece`, whose bytes travel apart (see `WireSink.onBlock`). */
+export type WireMessage =
+  /** Length 0, no id: the connection is alive. */
+  | { readonly type: 'keep-alive' }
+  /** The sender will not answer requests from now on. */
+  | { readonly type: 'choke' }
+  /** The sender will answer requests. */
+  | { readonly type: 'unchoke' }
+  /** The sender wants something that the receiver has. */
+  | { readonly type: 'interested' }
+  /** The sender wants nothing that the receiver has. */
+  | { readonly type: 'not-interested' }
+  /** The sender has verified this piece. */
+  | { readonly type: 'have'; readonly piece: number }
+  /** All pieces of the sender, high bit of byte 0 first. Valid only until the callback returns. */
+  | { readonly type: 'bitfield'; readonly bits: Uint8Array }
+  /** Ask for a block. `begin` is a byte offset within the piece, `lengthBytes` a byte count. */
+  | {
+      readonly type: 'request';
+      readonly piece: number;
+      readonly begin: number;
+      readonly lengthBytes: number;
+    }
+  /** Take a request back. */
+  | {
+      readonly type: 'cancel';
+      readonly piece: number;
+      readonly begin: number;
+      readonly lengthBytes: number;
+    }
+  /** UDP port of the sender's DHT node (BEP 5). */
+  | { readonly type: 'port'; readonly port: number }
+  /** BEP 10 envelope: id 0 is the extended handshake. Payload valid only until the callback returns. */
+  | { readonly type: 'extended'; readonly id: number; readonly payload: Uint8Array }
+  /** An id that we do not know; ignored, as BEP 3's successors expect. */
+  | { readonly type: 'unknown'; readonly id: number; readonly lengthBytes: number };
+
+/** Who listens to the decoder. */
+export interface WireSink {
+  /** One whole message. Views inside it die when the callback returns. */
+  onMessage(message: WireMessage): void;
+  /** One whole block: `bytes.subarray(start, end)` is its payload until the callback returns. */
+  onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** What the two sides tell each other first (BEP 3): 68 bytes. */
+export interface Handshake {
+  readonly infoHash: Uint8Array;
+  readonly peerId: Uint8Array;
+  readonly reserved: Uint8Array;
+}
+
+/** The parts of a BEP 10 extended handshake that we say and hear. */
+export interface ExtendedHandshake {
+  /** Extension name → the id that the sender of this handshake wants to receive it under; 0 disables. */
+  readonly extensions: Readonly<Record<string, number>>;
+  /** `v`: client name and version. */
+  readonly client?: string;
+  /** `p`: TCP port the sender listens on. */
+  readonly listenPort?: number;
+  /** `reqq`: outstanding requests the sender accepts without dropping any. */
+  readonly requestQueue?: number;
+  /** `yourip`: the receiver's address as the sender sees it, 4 or 16 raw bytes. */
+  readonly yourIp?: Uint8Array;
+}

@@ -1,0 +1,19 @@
+// The order of bytes, against that of Buffer.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { bytesEqual, compareBytes } from '../../lib/bytes/compare';
+
+const bytes = fc.uint8Array({ maxLength: 40 });
+
+describe('compare', () => {
+  it('orders as Buffer does and knows equals', () => {
+    fc.assert(
+      fc.property(bytes, bytes, (a, b) => {
+        expect(Math.sign(compareBytes(a, b))).to.equal(Buffer.compare(a, b));
+        expect(bytesEqual(a, b)).to.equal(Buffer.compare(a, b) === 0);
+        expect(bytesEqual(a, Uint8Array.from(a))).to.equal(true);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

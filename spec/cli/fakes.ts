@@ -1,0 +1,183 @@
+// A command line without a process and without an engine: what was written, and a torrent and a
+// coordinator that do as the spec says.
+
+import { EventEmitter } from 'node:events';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
+import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+import type { Api, Context, Io } from '../../lib/cli/context';
+import type { Interrupt } from '../../lib/cli/interrupt';
+import { watchSignals } from '../../lib/cli/interrupt';
+import { runProgram } from '../../lib/cli/program';
+
+export class FakeIo implements Io {
+  out = '';
+  err = '';
+  readonly terminal: boolean;
+
+  constructor(terminal = false) {
+    this.terminal = terminal;
+  }
+
+  stdout(text: string): void {
+    this.out += text;
+  }
+
+  stderr(text: string): void {
+    this.err += text;
+  }
+
+  /** Every line of stdout as JSON. */
+  json(): Record<string, unknown>[] {
+    const lines = this.out.split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+}
+
+export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
+  return {
+    phase: 'downloading',
+    totalBytes: 1000,
+    doneBytes: 0,
+    pieceCount: 10,
+    piecesDone: 0,
+    piecesChecked: 0,
+    piecesToCheck: 0,
+    downloadedBytes: 0,
+    uploadedBytes: 0,
+    wastedBytes: 0,
+    downloadBytesPerSec: 0,
+    uploadBytesPerSec: 0,
+    etaSec: undefined,
+    peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
+    piecesFailed: 0,
+    memoryBytes: 0,
+    trackers: [],
+    error: undefined,
+    ...change,
+  };
+}
+
+export function fakeMetainfo(change: Partial<Metainfo> = {}): Metainfo {
+  return {
+    infoHash: new Uint8Array(20).fill(0xab),
+    name: 'thing',
+    multiFile: false,
+    pieceLengthBytes: 100,
+    pieceCount: 10,
+    totalLengthBytes: 1000,
+    pieceHashes: new Uint8Array(200),
+    files: [{ path: ['thing'], lengthBytes: 1000, offsetBytes: 0 }],
+    trackers: [['http://tracker.example/announce']],
+    private: false,
+    ...change,
+  };
+}
+
+export class FakeTorrent extends EventEmitter {
+  readonly infoHash = 'ab'.repeat(20);
+  readonly name = 'thing';
+  readonly totalBytes = 1000;
+  readonly pieceCount = 10;
+  readonly pieceLengthBytes = 100;
+  readonly files = [{ path: 'thing', lengthBytes: 1000 }];
+  readonly metainfo = fakeMetainfo();
+  readonly completed: Promise<void>;
+  complete: () => void = () => undefined;
+  reject: (error: Error) => void = () => undefined;
+  #stats = fakeStats();
+
+  constructor() {
+    super();
+    this.completed = new Promise((resolve, reject) => {
+      this.complete = () => {
+        this.set({ phase: 'seeding', doneBytes: 1000, piecesDone: 10 });
+        resolve();
+        this.emit('complete');
+      };
+      this.reject = reject;
+    });
+    this.completed.catch(() => undefined);
+  }
+
+  stats(): TorrentStats {
+    return this.#stats;
+  }
+
+  set(change: Partial<TorrentStats> & { phase?: TorrentPhase }): void {
+    this.#stats = { ...this.#stats, ...change };
+    this.emit('stats', this.#stats);
+  }
+}
+
+export interface FakeEngine {
+  readonly torrent: FakeTorrent;
+  /** What was asked of the engine, in order. */
+  readonly calls: unknown[][];
+  /** Called once the command has begun to listen. */
+  onAdded: (torrent: FakeTorrent) => void;
+}
+
+/** An API whose engine holds one fake torrent; `change` replaces single functions. */
+export function fakeApi(change: object = {}): { api: Api; engine: FakeEngine } {
+  const engine: FakeEngine = {
+    torrent: new FakeTorrent(),
+    calls: [],
+    onAdded: () => undefined,
+  };
+  const coordinator = {
+    port: 6881,
+    add(source: unknown, options: unknown) {
+      engine.calls.push(['add', source, options]);
+      setImmediate(() => engine.onAdded(engine.torrent));
+      return Promise.resolve(engine.torrent);
+    },
+    close() {
+      engine.calls.push(['close']);
+      return Promise.resolve();
+    },
+  };
+  const api = {
+    VERSION: '9.8.7',
+    MillraceError,
+    CLOSE_REASONS,
+    Coordinator: {
+      start(options: unknown) {
+        engine.calls.push(['start', options]);
+        return Promise.resolve(coordinator);
+      },
+    },
+    readTorrent: () => Promise.resolve(fakeMetainfo()),
+    ...change,
+  };
+  return { api: api as unknown as Api, engine };
+}
+
+export function fakeContext(api: Api, io = new FakeIo()): Context & { io: FakeIo } {
+  return { api, io, signal: new AbortController().signal, startedMs: performance.now() };
+}
+
+/** A process that can be sent signals. */
+export class FakeProcess extends EventEmitter {
+  exits: number[] = [];
+
+  exit(code: number): void {
+    this.exits.push(code);
+  }
+}
+
+/** Runs a command line as `main` does. */
+export async function millrace(
+  argv: readonly string[],
+  options: { api?: Api; io?: FakeIo; process?: FakeProcess } = {},
+): Promise<{ exitCode: number; io: FakeIo }> {
+  const { api = fakeApi().api, io = new FakeIo(), process = new FakeProcess() } = options;
+  const exitCode = await runProgram(argv, {
+    io,
+    loadApi: () => api,
+    watchSignals: (onFirst): Interrupt => watchSignals(process, onFirst),
+    startedMs: performance.now(),
+  });
+  return { exitCode, io };
+}

@@ -1,0 +1,203 @@
+// `info`, `create`, `verify` and the files of `demo`.
+
+import { expect } from 'chai';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Api } from '../../lib/cli/context';
+import { demoFiles } from '../../lib/cli/demo';
+import { hashProgress } from '../../lib/cli/percent';
+import { fakeApi, FakeIo, fakeMetainfo, millrace } from './fakes';
+
+describe('cli info', () => {
+  const metainfo = fakeMetainfo({
+    name: 'th\u001bing',
+    comment: 'line\nbreak',
+    creationDateSec: 1e15,
+    files: [
+      { path: ['thing', 'a'], lengthBytes: 999, offsetBytes: 0 },
+      { path: ['thing', 'b\u202e'], lengthBytes: 1, offsetBytes: 999 },
+    ],
+  });
+  const { api } = fakeApi({ readTorrent: () => Promise.resolve(metainfo) });
+
+  it('says what the torrent says, safely', async () => {
+    const { exitCode, io } = await millrace(['info', 'x'], { api });
+    expect(exitCode).to.equal(0);
+    expect(io.out.split('\n')).to.deep.equal([
+      'name        th\\u001bing',
+      `info hash   ${'ab'.repeat(20)}`,
+      'size        1000 bytes',
+      'pieces      10 of 100 bytes',
+      'private     no',
+      'comment     line\\u000abreak',
+      'created     1000000000000000 s after 1970',
+      'trackers    http://tracker.example/announce',
+      'files       2',
+      '  999  thing/a',
+      '    1  thing/b\\u202e',
+      '',
+    ]);
+  });
+
+  it('prints one object with --json', async () => {
+    const { io } = await millrace(['info', 'x', '--json'], { api });
+    expect(io.json()).to.deep.equal([
+      {
+        type: 'info',
+        infoHash: 'ab'.repeat(20),
+        name: 'th\u001bing',
+        multiFile: false,
+        totalBytes: 1000,
+        pieceLengthBytes: 100,
+        pieceCount: 10,
+        private: false,
+        trackers: [['http://tracker.example/announce']],
+        comment: 'line\nbreak',
+        createdBy: null,
+        creationDateSec: 1e15,
+        files: [
+          { path: 'thing/a', lengthBytes: 999 },
+          { path: 'thing/b\u202e', lengthBytes: 1 },
+        ],
+      },
+    ]);
+  });
+});
+
+describe('cli create', () => {
+  let folder = '';
+  let hashed = 0;
+  let api: Api;
+  let given: unknown;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+    hashed = 0;
+    ({ api } = fakeApi({
+      createTorrent: (_path: string, options: unknown) => {
+        hashed += 1;
+        given = options;
+        return Promise.resolve({ bytes: Buffer.from('d4:infoe'), metainfo: fakeMetainfo() });
+      },
+    }));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('writes the torrent and prints its info hash; each tracker is a tier', async () => {
+    const output = join(folder, 'x.torrent');
+    const argv = ['create', folder, '-o', output, '--private', '--comment', 'hi'];
+    argv.push('--tracker', 'http://a/announce', '--tracker', 'udp://b:1');
+    const { exitCode, io } = await millrace(argv, { api });
+    expect(exitCode).to.equal(0);
+    expect(await readFile(output, 'latin1')).to.equal('d4:infoe');
+    expect(io.out).to.include('ab'.repeat(20)).and.include(output);
+    expect(given).to.include({ private: true, comment: 'hi' });
+    expect(given).to.have.deep.property('trackers', [['http://a/announce'], ['udp://b:1']]);
+  });
+
+  it('refuses to overwrite before it hashes; --force replaces', async () => {
+    const output = join(folder, 'x.torrent');
+    const path = join(folder, 'data');
+    await writeFile(path, 'data');
+    await writeFile(output, 'old');
+    const refused = await millrace(['create', path, '-o', output], { api });
+    expect([refused.exitCode, hashed]).to.deep.equal([1, 0]);
+    expect(refused.io.err).to.include('exists already').and.include('--force');
+    expect(await readFile(output, 'latin1')).to.equal('old');
+
+    const forced = await millrace(['create', path, '-o', output, '--force', '--json'], { api });
+    expect(forced.exitCode).to.equal(0);
+    expect(forced.io.json()[0]).to.include({ type: 'created', output });
+    expect(await readFile(output, 'latin1')).to.equal('d4:infoe');
+    expect((await readdir(folder)).sort()).to.deep.equal(['data', 'x.torrent']);
+  });
+
+  it('refuses an output that is a folder, in no folder, or part of the torrent', async () => {
+    await writeFile(join(folder, 'inside.torrent'), 'old');
+    await mkdir(join(folder, 'sub'));
+    for (const [output, says] of [
+      [join(folder, 'sub'), 'is a folder'],
+      [join(folder, 'none', 'x'), 'no such file or folder'],
+      [join(folder, 'inside.torrent'), 'would be part of the torrent'],
+    ] as const) {
+      const { exitCode, io } = await millrace(['create', folder, '-o', output, '--force'], { api });
+      expect([exitCode, hashed]).to.deep.equal([1, 0]);
+      expect(io.err).to.include(says);
+    }
+  });
+});
+
+describe('cli verify', () => {
+  const verify = async (result: object, ...more: string[]) => {
+    const { api } = fakeApi({ verifyTorrent: () => Promise.resolve(result) });
+    return millrace(['verify', 'x', '--data', '/data', ...more], { api });
+  };
+  const bad = {
+    whole: false,
+    goodPieces: 6,
+    badPieces: [0, 1, 2, 9],
+    files: [
+      { path: 'thing/a', lengthBytes: 900, missing: true, badPieces: 3 },
+      { path: 'thing/b', lengthBytes: 50, missing: false, badPieces: 1 },
+      { path: 'thing/c', lengthBytes: 50, missing: false, badPieces: 0 },
+    ],
+  };
+
+  it('exits 0 when whole', async () => {
+    const good = { whole: true, goodPieces: 10, badPieces: [], files: [] };
+    const { exitCode, io } = await verify(good);
+    expect([exitCode, io.out]).to.deep.equal([0, 'thing: whole, 10 pieces verified\n']);
+    expect((await verify(good, '--quiet')).io.out).to.equal('');
+  });
+
+  it('exits 1 when not, and lists the bad pieces and files', async () => {
+    const { exitCode, io } = await verify(bad, '--quiet');
+    expect(exitCode).to.equal(1);
+    expect(io.out.split('\n')).to.deep.equal([
+      'thing: not whole',
+      'missing or wrong: 4 of 10 pieces: 0-2, 9',
+      '  thing/a: missing',
+      '  thing/b: 1 bad piece',
+      '',
+    ]);
+  });
+
+  it('prints one object with --json', async () => {
+    const { exitCode, io } = await verify(bad, '--json');
+    expect(exitCode).to.equal(1);
+    expect(io.json()).to.deep.equal([
+      { type: 'verify', infoHash: 'ab'.repeat(20), name: 'thing', pieceCount: 10, ...bad },
+    ]);
+  });
+});
+
+describe('cli hashing progress', () => {
+  it('writes a line every five seconds, and redraws one on a terminal', () => {
+    for (const [terminal, text] of [
+      [false, 'hashing: 50.0 % of 100 B\n'],
+      [true, '\r\u001b[Khashing: 40.0 % of 100 B\r\u001b[Khashing: 50.0 % of 100 B\r\u001b[K'],
+    ] as const) {
+      const io = new FakeIo(terminal);
+      let nowMs = 0;
+      const progress = hashProgress(io, 'hashing', {}, () => nowMs);
+      for (const [ms, doneBytes] of [
+        [50, 1],
+        [4999, 40],
+        [5100, 50],
+      ] as const) {
+        nowMs = ms;
+        progress.update({ doneBytes, totalBytes: 100 });
+      }
+      progress.end();
+      expect(io.err).to.equal(text);
+    }
+  });
+});
+
+describe('cli demo', () => {
+  it('makes files that add up, with odd sizes and an empty one', () => {
+    const files = demoFiles(1024 * 1024);
+    expect(files.reduce((sum, file) => sum + file.lengthBytes, 0)).to.equal(1024 * 1024);
+    expect(files.map((file) => file.lengthBytes)).to.include.members([0, 1, 33_119]);
+  });
+});

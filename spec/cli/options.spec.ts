@@ -1,0 +1,113 @@
+// Each option says what is allowed, and refuses the rest before anything starts.
+
+import { expect } from 'chai';
+import { fakeApi, millrace } from './fakes';
+
+const WRONG: readonly [argv: string[], says: RegExp][] = [
+  [['download'], /missing required argument 'torrent'/],
+  [['download', 'a', 'b'], /too many arguments/],
+  [['download', ''], /must not be empty/],
+  [['download', 'magnet:?xt=urn:btih:00'], /Magnet links are not supported yet/],
+  [['download', 'a', '--nonsense'], /unknown option '--nonsense'/],
+  [['download', 'a', '--port', '65536'], /whole number from 0 to 65535/],
+  [['download', 'a', '--port', '-1'], /whole number from 0 to 65535/],
+  [['download', 'a', '--port', '6881x'], /whole number from 0 to 65535/],
+  [['download', 'a', '--port', '1e3'], /whole number from 0 to 65535/],
+  [['download', 'a', '--peer', '127.0.0.1'], /HOST:PORT or \[IPV6\]:PORT/],
+  [['download', 'a', '--peer', '127.0.0.1:0'], /port from 1 to 65535/],
+  [['download', 'a', '--peer', '::1:6881'], /HOST:PORT or \[IPV6\]:PORT/],
+  [['download', 'a', '--peer', '[host]:6881'], /HOST:PORT or \[IPV6\]:PORT/],
+  [['download', 'a', '--peer-threads', '0'], /whole number from 1 to 32/],
+  [['download', 'a', '--verify-threads', '1'], /whole number from 2 to 64/],
+  [['download', 'a', '--memory', '3'], /whole number from 4 to 4096 \(MiB\)/],
+  [['download', 'a', '--stall-timeout', '0'], /number above 0 up to 604800 seconds/],
+  [['download', 'a', '--seed-ratio', 'all'], /number from 0 up to/],
+  [['download', 'a', '--seed-time', '-5'], /number from 0 up to .* minutes/],
+  [['download', 'a', '--seed', '--seed-ratio', '1'], /cannot be used with/],
+  [['download', 'a', '--seed-time', '1', '--seed-ratio', '1'], /cannot be used with/],
+  [['download', 'a', '--log-level', 'loud'], /trace, debug, info, warn, error, fatal/],
+  [['seed', 'a'], /--data <DIR>' not specified/],
+  [['create', 'a'], /--output <FILE>' not specified/],
+  [['create', 'a', '-o', 'b', '--piece-length', '100000'], /power of two from 16384/],
+  [['create', 'a', '-o', 'b', '--piece-length', '8K'], /power of two from 16384/],
+  [['create', 'a', '-o', 'b', '--piece-length', '512M'], /268435456/],
+  [['create', 'a', '-o', 'b', '--tracker', 'tracker.example'], /starts with http/],
+  [['verify', 'a'], /--data <DIR>' not specified/],
+  [['demo', '--size', '0'], /whole number from 1 to 65536/],
+  [['frobnicate'], /unknown command 'frobnicate'/],
+  [['--frobnicate'], /unknown option '--frobnicate'/],
+];
+
+describe('cli options', () => {
+  for (const [argv, says] of WRONG) {
+    it(`refuses: millrace ${argv.join(' ')}`, async () => {
+      const { api, engine } = fakeApi();
+      const { exitCode, io } = await millrace(argv, { api });
+      expect(io.err)
+        .to.match(says)
+        .and.match(/^millrace: /);
+      expect(exitCode).to.equal(2);
+      expect(io.out).to.equal('');
+      expect(engine.calls).to.deep.equal([]);
+    });
+  }
+
+  it('hands options on in the units of the library', async () => {
+    const { api, engine } = fakeApi();
+    engine.onAdded = (torrent) => torrent.complete();
+    const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
+    argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
+    argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
+    const { exitCode } = await millrace(argv, { api });
+    expect(exitCode).to.equal(0);
+    const [start, add, close] = engine.calls;
+    expect(start?.[1]).to.include({
+      port: 7000,
+      peerThreads: 3,
+      verifyThreads: 4,
+      memoryBytes: 128 * 1024 * 1024,
+      logger: undefined,
+    });
+    expect(add?.[2]).to.deep.equal({
+      output: '/tmp/x',
+      peers: ['192.0.2.1:1', '[::1]:2', 'host.example:3'],
+      force: true,
+      recheck: true,
+      seed: false,
+    });
+    expect(close).to.deep.equal(['close']);
+  });
+
+  it('leaves defaults to the library, listens on a free port, and asks for no log', async () => {
+    const { api, engine } = fakeApi();
+    engine.onAdded = (torrent) => torrent.complete();
+    await millrace(['download', 'a.torrent'], { api });
+    expect(engine.calls[0]?.[1]).to.include({
+      port: 0,
+      peerThreads: undefined,
+      memoryBytes: undefined,
+      logger: undefined,
+    });
+    expect(engine.calls[1]?.[2]).to.include({ output: '.', seed: false });
+  });
+
+  it('takes piece lengths in bytes, K and M', async () => {
+    for (const [text, bytes] of [
+      ['16384', 16_384],
+      ['256K', 262_144],
+      ['4MiB', 4_194_304],
+    ] as const) {
+      let given: unknown;
+      const { api } = fakeApi({
+        createTorrent: (_path: string, options: { pieceLengthBytes: number }) => {
+          given = options.pieceLengthBytes;
+          return Promise.reject(new Error('enough'));
+        },
+      });
+      await millrace(['create', 'a', '-o', '/tmp/no-such-file.torrent', '--piece-length', text], {
+        api,
+      });
+      expect(given).to.equal(bytes);
+    }
+  });
+});

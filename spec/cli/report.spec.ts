@@ -1,0 +1,203 @@
+// What a transfer tells its user, in words and in JSON.
+
+import { expect } from 'chai';
+import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
+import type { Torrent, TorrentEvents } from '../../lib/index';
+import { progressLine, summaryLine, trackerLine } from '../../lib/cli/lines';
+import { report } from '../../lib/cli/report';
+import { jsonReporter } from '../../lib/cli/report-json';
+import { textReporter } from '../../lib/cli/report-text';
+import type { Bar } from '../../lib/cli/report-text';
+import { FakeIo, fakeStats, FakeTorrent } from './fakes';
+
+const PLACE = { folder: '/data', port: 6881 };
+const SUMMARY = {
+  name: 'thing',
+  totalBytes: 10_485_760,
+  downloadedBytes: 10_485_760,
+  wastedBytes: 16_384,
+  elapsedSec: 2,
+};
+
+function tracker(change: object = {}): TorrentEvents['tracker'][0] {
+  return {
+    url: 'http://t.example/a',
+    ok: true,
+    message: undefined,
+    peers: 0,
+    seeds: 0,
+    leechers: 1,
+    nextAnnounceSec: 1800,
+    ...change,
+  };
+}
+
+function closed(change: object = {}): TorrentEvents['peerClosed'][0] {
+  const who = { host: '192.0.2.1', port: 6881, downloadedBytes: 0, uploadedBytes: 0 };
+  return { ...who, reason: 'dial-failed', detail: 'ECONNREFUSED', ...change };
+}
+
+function text(io: FakeIo, quiet = false, peers: string[] = [], bar?: () => Bar) {
+  return textReporter(io, { quiet, peers, reasons: CLOSE_REASONS }, bar);
+}
+
+describe('cli lines', () => {
+  it('tells done, rate, peers and ETA', () => {
+    const peers = { connected: 12, seeds: 3, dialing: 0, known: 20, unchoking: 4 };
+    const stats = fakeStats({ doneBytes: 453, downloadBytesPerSec: 1_048_576, etaSec: 9.2, peers });
+    expect(progressLine(stats)).to.equal('45.3 % of 1000 B, 1.00 MiB/s, 12 peers, ETA 10 s');
+    expect(progressLine(fakeStats())).to.match(/ETA unknown$/);
+  });
+
+  it('tells of hashing and of seeding', () => {
+    const checking = fakeStats({ phase: 'checking', piecesChecked: 1, piecesToCheck: 4 });
+    expect(progressLine(checking)).to.equal('checking existing data: 25.0 % of 4 pieces');
+    const seeding = fakeStats({ phase: 'seeding', uploadedBytes: 2048 });
+    expect(progressLine(seeding)).to.equal('seeding: 0 B/s up, 2.00 KiB uploaded, 0 peers');
+  });
+
+  it('says of a torrent that nobody serves that nobody serves it', () => {
+    expect(trackerLine(tracker())).to.equal(
+      'tracker answered, 0 peers, 0 seeds; next announce in 30 min (http://t.example/a)',
+    );
+  });
+
+  it('repeats failure reasons and warnings word for word', () => {
+    const words = 'Torrent nicht registriert – «übel»';
+    expect(trackerLine(tracker({ ok: false, message: words }))).to.include(
+      `tracker failed: ${words}; next announce in 30 min`,
+    );
+    expect(trackerLine(tracker({ message: words }))).to.include(`warning: ${words}`);
+  });
+
+  it('sums up bytes, seconds and MiB/s', () => {
+    expect(summaryLine(SUMMARY)).to.match(/10485760 bytes \(10\.0 MiB\) in 2\.0 s, 5\.0 MiB\/s$/);
+    expect(summaryLine({ ...SUMMARY, downloadedBytes: 0 })).to.include('nothing to download');
+  });
+});
+
+describe('cli text reporter', () => {
+  it('writes progress to stderr and the summary to stdout', () => {
+    const io = new FakeIo();
+    const reporter = text(io);
+    reporter.begin(new FakeTorrent() as unknown as Torrent, PLACE);
+    reporter.progress(fakeStats());
+    reporter.progress(fakeStats());
+    reporter.complete(SUMMARY);
+    reporter.end();
+    reporter.progress(fakeStats({ doneBytes: 5 }));
+    expect(io.err.split('\n')).to.deep.equal([
+      'thing: 1000 B in 1 file, 10 pieces of 100 B; folder /data; listening on port 6881',
+      '0.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown',
+      '',
+    ]);
+    expect(io.out).to.equal(`${summaryLine(SUMMARY)}\n`);
+  });
+
+  it('draws a bar on a terminal, and wipes its line before it says something', () => {
+    const io = new FakeIo(true);
+    const drawn: unknown[] = [];
+    const reporter = text(io, false, [], () => ({
+      update: (share, line) => drawn.push([share, line]),
+      stop: () => drawn.push('stop'),
+    }));
+    reporter.progress(fakeStats({ doneBytes: 500 }));
+    reporter.tracker(tracker(), fakeStats());
+    reporter.end();
+    expect(drawn).to.deep.equal([[0.5, '50.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown'], 'stop']);
+    expect(io.err).to.equal(`\r\u001b[K${trackerLine(tracker())}\n`);
+  });
+
+  it('when quiet, shows failures, warnings and dead ends, and nothing else', () => {
+    const io = new FakeIo();
+    const reporter = text(io, true);
+    reporter.begin(new FakeTorrent() as unknown as Torrent, PLACE);
+    reporter.progress(fakeStats());
+    reporter.tracker(tracker({ url: 'http://fine', peers: 3, seeds: 2 }), fakeStats());
+    reporter.tracker(tracker({ url: 'http://dead' }), fakeStats());
+    reporter.tracker(tracker({ url: 'http://seeding' }), fakeStats({ phase: 'seeding' }));
+    reporter.tracker(tracker({ url: 'http://bad', ok: false, message: 'no' }), fakeStats());
+    reporter.tracker(tracker({ url: 'http://warns', peers: 1, message: 'hm' }), fakeStats());
+    reporter.complete(SUMMARY);
+    expect(io.err.match(/http:\/\/\w+/g)).to.deep.equal([
+      'http://dead',
+      'http://bad',
+      'http://warns',
+    ]);
+    expect(io.out).to.equal('');
+  });
+
+  it('says the same of a tracker once until it changes', () => {
+    const io = new FakeIo();
+    const reporter = text(io);
+    for (const peers of [0, 0, 1, 1]) reporter.tracker(tracker({ peers }), fakeStats());
+    expect(io.err.split('\n')).to.have.length(3);
+  });
+
+  it('explains the failure of peers that were given by hand, by address or by name', () => {
+    const io = new FakeIo();
+    const reporter = text(io, false, ['192.0.2.1:6881', '[::1]:5', 'host.example:7']);
+    reporter.peerClosed(closed());
+    reporter.peerClosed(closed());
+    reporter.peerClosed(closed({ host: '192.0.2.2' }));
+    reporter.peerClosed(closed({ host: '::1', port: 5, reason: 'wrong-info-hash', detail: '' }));
+    reporter.peerClosed(closed({ host: '192.0.2.9', port: 7 }));
+    reporter.peerClosed(closed({ reason: 'not-useful' }));
+    expect(io.err.split('\n')).to.deep.equal([
+      'peer 192.0.2.1:6881: the peer could not be reached (ECONNREFUSED)',
+      'peer [::1]:5: the peer handshook with an info hash that is not served here',
+      'peer 192.0.2.9:7: the peer could not be reached (ECONNREFUSED)',
+      '',
+    ]);
+  });
+});
+
+describe('cli json reporter', () => {
+  it('prints one object a line for each event', () => {
+    const io = new FakeIo();
+    const torrent = new FakeTorrent();
+    const stop = report(torrent as unknown as Torrent, jsonReporter(io, false), PLACE);
+    torrent.emit('peerConnected', { host: '::1', port: 1, incoming: true });
+    torrent.emit('pieceFailed', { piece: 3, suspects: ['a:1', 'b:2'], banned: ['b:2'] });
+    torrent.emit('tracker', tracker({ seeds: undefined, message: 'full' }));
+    torrent.emit('peerClosed', closed());
+    stop();
+    torrent.emit('peerClosed', closed());
+    expect(io.json()).to.deep.equal([
+      {
+        type: 'metadata',
+        infoHash: 'ab'.repeat(20),
+        name: 'thing',
+        totalBytes: 1000,
+        pieceLengthBytes: 100,
+        pieceCount: 10,
+        files: [{ path: 'thing', lengthBytes: 1000 }],
+        folder: '/data',
+        port: 6881,
+      },
+      { type: 'peer-connected', host: '::1', port: 1, incoming: true },
+      { type: 'piece-failed', piece: 3, suspects: ['a:1', 'b:2'], banned: ['b:2'] },
+      { type: 'tracker', ...tracker({ message: 'full' }), seeds: null },
+      { type: 'peer-closed', ...closed() },
+    ]);
+  });
+
+  it('prints every figure of a progress object, unknown ones as null', () => {
+    const io = new FakeIo();
+    const reporter = jsonReporter(io, false);
+    reporter.progress(fakeStats({ downloadBytesPerSec: 10.6 }));
+    const [progress] = io.json();
+    expect(progress).to.include({ type: 'progress', phase: 'downloading', etaSec: null });
+    expect(progress).to.include({ doneBytes: 0, totalBytes: 1000, downloadBytesPerSec: 11 });
+    expect(progress?.peers).to.deep.equal(fakeStats().peers);
+  });
+
+  it('when quiet, leaves out progress and nothing else', () => {
+    const io = new FakeIo();
+    const reporter = jsonReporter(io, true);
+    reporter.progress(fakeStats());
+    reporter.complete(SUMMARY);
+    const { name: _name, ...fields } = SUMMARY;
+    expect(io.json()).to.deep.equal([{ type: 'complete', ...fields }]);
+  });
+});

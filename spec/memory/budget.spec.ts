@@ -1,0 +1,211 @@
+// The memory budget: never over the limit, nobody starves, everything comes back.
+
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { MemoryBudget } from '../../lib/memory/budget';
+
+const MIB = 2 ** 20;
+
+function budgetOf(limit: number, pieces: readonly number[], max = limit): MemoryBudget {
+  const budget = new MemoryBudget({ limitBytes: limit, maxBytes: max });
+  pieces.forEach((pieceLengthBytes, torrent) => {
+    budget.register(torrent, { pieceLengthBytes });
+    budget.setActive(torrent, true);
+  });
+  return budget;
+}
+
+/** Commits pieces until refused; returns how many. */
+function fill(budget: MemoryBudget, torrent: number, piece: number): number {
+  let pieces = 0;
+  while (budget.tryCommit(torrent, piece)) pieces++;
+  return pieces;
+}
+
+describe('memory budget', () => {
+  it('lets a lone torrent use all of it', () => {
+    const budget = budgetOf(64, [8]);
+    expect(fill(budget, 0, 8)).to.equal(8);
+    expect(budget.committedBytes).to.equal(64);
+    budget.release(0, 8);
+    expect(budget.tryCommit(0, 8)).to.be.true;
+  });
+
+  it('keeps one piece free for a torrent that is below its share, and gives it its share', () => {
+    const budget = budgetOf(64, [8, 8]);
+    expect(fill(budget, 0, 8)).to.equal(7);
+    expect(budget.tryCommit(1, 8)).to.be.true;
+    expect(budget.tryCommit(1, 8)).to.be.false;
+    // What the first one releases is the second one's, until both hold their share.
+    for (let i = 0; i < 3; i++) {
+      budget.release(0, 8);
+      expect(budget.tryCommit(0, 8)).to.be.false;
+      expect(budget.tryCommit(1, 8)).to.be.true;
+    }
+    expect([budget.committedOf(0), budget.committedOf(1)]).to.deep.equal([32, 32]);
+  });
+
+  it('keeps nothing for a torrent that is inactive, and gives it nothing', () => {
+    const budget = budgetOf(64, [8, 8]);
+    budget.setActive(1, false);
+    expect(fill(budget, 0, 8)).to.equal(8);
+    expect(budget.tryCommit(1, 8)).to.be.false;
+    budget.setActive(1, true);
+    budget.release(0, 8);
+    expect(budget.tryCommit(0, 8)).to.be.false;
+    expect(budget.tryCommit(1, 8)).to.be.true;
+  });
+
+  it('serves torrents in the order they were refused where not all fit at once', () => {
+    const budget = budgetOf(16, [8, 8, 8, 8]);
+    expect([0, 1, 2, 3].map((torrent) => budget.tryCommit(torrent, 8))).to.deep.equal([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    budget.release(0, 8);
+    expect(budget.tryCommit(0, 8)).to.be.false;
+    expect(budget.tryCommit(3, 8)).to.be.false;
+    expect(budget.tryCommit(2, 8)).to.be.true;
+    budget.release(1, 8);
+    expect(budget.tryCommit(1, 8)).to.be.false;
+    expect(budget.tryCommit(3, 8)).to.be.true;
+  });
+
+  it('does not keep room for a torrent in line that has become inactive', () => {
+    const budget = budgetOf(16, [8, 8, 8]);
+    for (const torrent of [0, 1, 2]) budget.tryCommit(torrent, 8);
+    budget.release(0, 8);
+    budget.setActive(2, false);
+    expect(budget.tryCommit(0, 8)).to.be.true;
+  });
+
+  it('grows to hold two of a long piece, says so, and shrinks when that torrent is gone', () => {
+    const budget = new MemoryBudget({ limitBytes: 64 * MIB, maxBytes: 256 * MIB });
+    expect(budget.register(0, { pieceLengthBytes: 32 * MIB })).to.deep.equal({
+      grown: false,
+      limitBytes: 64 * MIB,
+    });
+    expect(budget.register(1, { pieceLengthBytes: 64 * MIB })).to.deep.equal({
+      grown: true,
+      limitBytes: 128 * MIB,
+    });
+    budget.setActive(1, true);
+    expect(fill(budget, 1, 64 * MIB)).to.equal(2);
+    budget.unregister(1);
+    expect(budget.limitBytes).to.equal(128 * MIB);
+    budget.release(1, 64 * MIB);
+    budget.release(1, 64 * MIB);
+    expect(budget.limitBytes).to.equal(64 * MIB);
+    expect(budget.committedBytes).to.equal(0);
+  });
+
+  it('refuses pieces of which two exceed what it may grow to', () => {
+    const budget = new MemoryBudget({ limitBytes: 64 * MIB, maxBytes: 128 * MIB });
+    let thrown: unknown;
+    try {
+      budget.register(0, { pieceLengthBytes: 64 * MIB + 1 });
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).to.be.instanceOf(MillraceError);
+    expect((thrown as MillraceError).code).to.equal('piece-too-large');
+    expect((thrown as MillraceError).details).to.deep.equal({
+      pieceLengthBytes: 64 * MIB + 1,
+      maxPieceLengthBytes: 64 * MIB,
+    });
+  });
+
+  it('throws on the release of more than is held, and on a second registration', () => {
+    const budget = budgetOf(64, [8]);
+    budget.tryCommit(0, 8);
+    expect(() => budget.release(0, 9)).to.throw(/holds 8/);
+    expect(() => budget.release(7, 1)).to.throw(/holds 0/);
+    expect(() => budget.register(0, { pieceLengthBytes: 8 })).to.throw(/already/);
+    expect(() => budget.tryCommit(0, 9)).to.throw(/at most 8/);
+  });
+
+  it('never exceeds the limit, keeps its books, and gets everything back (property)', () => {
+    const step = fc.record({
+      torrent: fc.nat(4),
+      action: fc.constantFrom('commit', 'commit', 'commit', 'short', 'release', 'toggle'),
+      pick: fc.nat(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 32 }), { minLength: 5, maxLength: 5 }),
+        fc.array(step, { maxLength: 200 }),
+        (pieces, steps) => {
+          const budget = budgetOf(64, pieces);
+          const held: number[][] = pieces.map(() => []);
+          const active = pieces.map(() => true);
+          for (const { torrent, action, pick } of steps) {
+            const piece = pieces[torrent] ?? 0;
+            const mine = held[torrent] ?? [];
+            if (action === 'release') {
+              if (mine.length === 0) continue;
+              const [bytes = 0] = mine.splice(pick % mine.length, 1);
+              budget.release(torrent, bytes);
+            } else if (action === 'toggle') {
+              active[torrent] = !(active[torrent] ?? false);
+              budget.setActive(torrent, active[torrent] ?? false);
+            } else {
+              const bytes = action === 'short' ? 1 + (pick % piece) : piece;
+              if (budget.tryCommit(torrent, bytes)) mine.push(bytes);
+            }
+            const total = held.flat().reduce((sum, bytes) => sum + bytes, 0);
+            expect(budget.committedBytes).to.equal(total);
+            expect(total).to.be.at.most(64);
+            expect(budget.limitBytes).to.equal(64);
+          }
+          held.forEach((mine, torrent) => {
+            for (const bytes of mine) budget.release(torrent, bytes);
+            budget.unregister(torrent);
+          });
+          expect(budget.committedBytes).to.equal(0);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('starves nobody: whoever is below its share gets a piece within one round each (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 32 }), { minLength: 2, maxLength: 12 }),
+        fc.array(fc.nat(11), { maxLength: 60 }),
+        fc.nat(11),
+        (pieces, prelude, chosen) => {
+          const budget = budgetOf(64, pieces);
+          const held: number[] = pieces.map(() => 0);
+          const commit = (torrent: number): boolean => {
+            const piece = pieces[torrent] ?? 0;
+            if (!budget.tryCommit(torrent, piece)) return false;
+            held[torrent] = (held[torrent] ?? 0) + piece;
+            return true;
+          };
+          for (const pick of prelude) commit(pick % pieces.length);
+          const poor = chosen % pieces.length;
+          budget.release(poor, held[poor] ?? 0);
+          held[poor] = 0;
+
+          // Greedy others: each releases all it has and grabs all it can, always before the poor one.
+          let served = commit(poor);
+          for (let round = 0; round <= pieces.length && !served; round++) {
+            for (let other = 0; other < pieces.length; other++) {
+              if (other === poor) continue;
+              budget.release(other, held[other] ?? 0);
+              held[other] = 0;
+              while (commit(other));
+            }
+            served = commit(poor);
+          }
+          expect(served).to.be.true;
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,345 @@
+// Torrents in: what is read, over which bytes the hash goes, and one clear refusal for each lie.
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { createHash } from 'node:crypto';
+import { encode } from '../../lib/bencode/encode';
+import type { Encodable } from '../../lib/bencode/encode';
+import { toHex } from '../../lib/bytes/hex';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { MAX_METAINFO_BYTES, MAX_PIECE_LENGTH_BYTES } from '../../lib/metainfo/limits';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+import { parseMetainfo } from '../../lib/metainfo/parse';
+import { pathOf } from '../../lib/metainfo/paths';
+
+type Fields = Record<string, Encodable | undefined>;
+
+const sha1 = (bytes: Uint8Array): Uint8Array => createHash('sha1').update(bytes).digest();
+const latin1 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
+const hashes = (count: number): Uint8Array => new Uint8Array(20 * count).fill(7);
+
+/** A sound single-file torrent of 40,000 bytes, with changes. */
+function single(info: Fields = {}, torrent: Fields = {}): Uint8Array {
+  const sound = { name: 'a.bin', length: 40_000, 'piece length': 16_384, pieces: hashes(3) };
+  return encode({ info: { ...sound, ...info }, ...torrent });
+}
+
+/** A sound multi-file torrent of 40,000 bytes in the given files, with changes. */
+function multi(files: Encodable, info: Fields = {}): Uint8Array {
+  return single({ name: 'folder', length: undefined, files, ...info });
+}
+
+const file = (length: Encodable, ...path: Encodable[]): Fields => ({ length, path });
+const parse = (bytes: Uint8Array): Metainfo => parseMetainfo(bytes, sha1);
+
+describe('parseMetainfo', () => {
+  it('reads a single file', () => {
+    const metainfo = parse(
+      single(
+        { private: 1 },
+        { announce: 'http://t.example/a', comment: 'hi', 'created by': 'x', 'creation date': 9 },
+      ),
+    );
+    expect(metainfo).to.deep.include({
+      name: 'a.bin',
+      multiFile: false,
+      pieceLengthBytes: 16_384,
+      pieceCount: 3,
+      totalLengthBytes: 40_000,
+      files: [{ path: ['a.bin'], lengthBytes: 40_000, offsetBytes: 0 }],
+      trackers: [['http://t.example/a']],
+      private: true,
+      comment: 'hi',
+      createdBy: 'x',
+      creationDateSec: 9,
+    });
+    expect(metainfo.pieceHashes).to.deep.equal(hashes(3));
+  });
+
+  it('reads many files, empty ones too, and says where each starts', () => {
+    const metainfo = parse(multi([file(0, 'e'), file(30_000, 'd', 'x'), file(10_000, 'd', 'y')]));
+    expect(metainfo.multiFile).to.equal(true);
+    expect(metainfo.private).to.equal(false);
+    expect(metainfo.files.map(pathOf)).to.deep.equal(['folder/e', 'folder/d/x', 'folder/d/y']);
+    expect(metainfo.files.map((entry) => entry.offsetBytes)).to.deep.equal([0, 0, 30_000]);
+  });
+
+  it("the seed's lessons: the info hash is the raw digest over the bytes as they came", () => {
+    // Keys unsorted, one unknown, one not UTF-8, a name not UTF-8: encoding again would change it.
+    const pieces = Buffer.alloc(20, 0xee).toString('latin1');
+    const info = `d12:piece lengthi16384e4:name5:caf\xe9s6:lengthi9e3:\xff\xfez0:1:zd1:bi1e1:ai2ee6:pieces20:${pieces}e`;
+    const metainfo = parse(latin1(`d4:zzzzi1e4:info${info}8:announce3:bade`));
+    expect(metainfo.infoHash).to.deep.equal(new Uint8Array(sha1(latin1(info))));
+    expect(metainfo.infoHash).to.have.length(20);
+    expect(metainfo.name).to.equal('cafés');
+    expect(metainfo.trackers).to.deep.equal([]);
+  });
+
+  it('knows the info hash of a torrent computed by hand', () => {
+    const info = `d6:lengthi3e4:name1:a12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}e`;
+    expect(toHex(parse(latin1(`d4:info${info}e`)).infoHash)).to.equal(
+      createHash('sha1').update(info).digest('hex'),
+    );
+  });
+
+  it('prefers name.utf-8 and path.utf-8', () => {
+    const old = latin1('\x83e');
+    const files = [{ ...file(40_000, old), 'path.utf-8': ['テ'] }];
+    const metainfo = parse(multi(files, { name: old, 'name.utf-8': 'フォルダ' }));
+    expect(metainfo.files.map(pathOf)).to.deep.equal(['フォルダ/テ']);
+  });
+
+  it('shares no memory with the file, so it can cross threads cheaply', () => {
+    const bytes = single();
+    const metainfo = parse(bytes);
+    bytes.fill(0);
+    expect(metainfo.pieceHashes).to.deep.equal(hashes(3));
+    expect(metainfo.pieceHashes.buffer.byteLength).to.equal(60);
+    expect(metainfo.infoHash.buffer.byteLength).to.equal(20);
+  });
+
+  it('accepts a torrent of no bytes with no pieces', () => {
+    const metainfo = parse(single({ length: 0, pieces: '' }));
+    expect(metainfo).to.deep.include({ pieceCount: 0, totalLengthBytes: 0 });
+  });
+
+  it('treats padding as files, each with a name of its own', () => {
+    const pad = (length: number, path?: string[]): Fields => ({ attr: 'p', length, path });
+    const files = [
+      file(10_000, 'a'),
+      pad(10_000, ['.pad', '1']),
+      pad(10_000, ['.pad', '1']),
+      pad(10_000),
+    ];
+    expect(parse(multi(files)).files.map(pathOf)).to.deep.equal([
+      'folder/a',
+      'folder/.pad/1',
+      'folder/.pad/1.2',
+      'folder/.pad/pad.3',
+    ]);
+    expect(() => parse(multi([pad(40_000, ['..', 'x'])]))).to.throw('file 0 is ".."');
+  });
+
+  describe('trackers', () => {
+    const trackers = (torrent: Fields): readonly (readonly string[])[] =>
+      parse(single({}, torrent)).trackers;
+
+    it('follows announce-list and ignores announce', () => {
+      const list = [['http://a/x', 'udp://b:1/'], ['wss://c']];
+      expect(trackers({ announce: 'http://d/', 'announce-list': list })).to.deep.equal(list);
+    });
+
+    it('drops what is no tracker URL, and tiers left empty', () => {
+      const list: Encodable = [
+        ['ftp://a', 'http://', 'http://a b', 'http://a/\n', 'HTTPS://ok/?k=é'],
+        [],
+        'http://not-a-tier/',
+        [5, ['http://too-deep/']],
+        [`http://${'a'.repeat(9_000)}`],
+      ];
+      expect(trackers({ 'announce-list': list })).to.deep.equal([['HTTPS://ok/?k=é']]);
+    });
+
+    it('falls back to announce when the list has nothing usable', () => {
+      expect(trackers({ announce: 'http://d/', 'announce-list': [[]] })).to.deep.equal([
+        ['http://d/'],
+      ]);
+      expect(trackers({ announce: 5, 'announce-list': 5 })).to.deep.equal([]);
+    });
+  });
+
+  describe('refuses', () => {
+    const huge = BigInt(2) ** 60n;
+    const refused: [string, () => Uint8Array, string][] = [
+      ['a list', () => encode([]), 'not a dictionary'],
+      ['no info', () => encode({}), 'no "info"'],
+      ['an info that is no dictionary', () => encode({ info: 'x' }), 'no "info"'],
+      ['no name', () => single({ name: undefined }), 'no "name"'],
+      ['a name that is a number', () => single({ name: 5 }), 'no "name"'],
+      ['no pieces', () => single({ pieces: undefined }), 'no "pieces"'],
+      ['a v2 torrent', () => single({ pieces: undefined, 'meta version': 2 }), 'version 2 only'],
+      ['no length', () => single({ length: undefined }), 'either "length" or "files"'],
+      ['length and files', () => single({ files: [] }), 'either "length" or "files"'],
+      ['a negative length', () => single({ length: -1 }), 'length of the file is -1'],
+      ['a length of text', () => single({ length: '40000' }), 'length of the file is missing'],
+      ['a length of 2^60', () => single({ length: huge }), 'exceeds 2^53'],
+      ['no piece length', () => single({ 'piece length': undefined }), 'piece length is missing'],
+      ['a piece length of 0', () => single({ 'piece length': 0 }), 'piece length is 0'],
+      ['a negative piece length', () => single({ 'piece length': -1 }), 'piece length is -1'],
+      ['a piece length of −2^60', () => single({ 'piece length': -huge }), 'at least 1'],
+      [
+        'a piece too long',
+        () => single({ 'piece length': MAX_PIECE_LENGTH_BYTES + 1, pieces: hashes(1) }),
+        'longest supported is 268435456',
+      ],
+      ['hashes cut short', () => single({ pieces: new Uint8Array(59) }), '59 bytes'],
+      ['too few hashes', () => single({ pieces: hashes(2) }), 'need 3 hashes, not 2'],
+      ['too many hashes', () => single({ pieces: hashes(4) }), 'need 3 hashes, not 4'],
+      ['no hashes', () => single({ pieces: '' }), 'need 3 hashes, not 0'],
+      ['a hash of nothing', () => single({ length: 0, pieces: hashes(1) }), 'need 0 hashes, not 1'],
+      [
+        'too many pieces',
+        () => single({ length: 2 ** 40, 'piece length': 1 }),
+        'it has 1099511627776 pieces',
+      ],
+      ['files that are no list', () => multi('x'), 'at least one file'],
+      ['no files', () => multi([]), 'at least one file'],
+      ['a file that is no dictionary', () => multi([file(40_000, 'a'), 'x']), 'file 1 is not'],
+      ['a file without length', () => multi([{ path: ['a'] }]), 'length of file 0 is missing'],
+      ['a file without path', () => multi([{ length: 1 }]), 'file 0 has no "path"'],
+      ['a path of text', () => multi([{ length: 1, path: 'a' }]), 'file 0 has no "path"'],
+      ['a path with a number', () => multi([file(1, 'a', 5)]), 'file 0 has no "path"'],
+      ['an empty path', () => multi([file(1)]), 'path of file 0 is empty'],
+      ['an empty component', () => multi([file(1, 'a', '')]), 'file 0 is empty'],
+      ['a way out', () => multi([file(1, 'a'), file(1, '..', 'b')]), 'file 1 is ".."'],
+      ['an absolute path', () => multi([file(1, '/etc/passwd')]), 'file 0 is an absolute path'],
+      ['a way out by name', () => single({ name: '..' }), 'path of the file is ".."'],
+      [
+        'a folder name with a slash',
+        () => multi([file(1, 'a')], { name: 'a/b' }),
+        'folder contains',
+      ],
+      [
+        'a folder named for records',
+        () => multi([file(1, 'a')], { name: '.millrace' }),
+        'reserved',
+      ],
+      ['an overlong UTF-8 slash', () => multi([file(1, '..', latin1('\xc0\xaf'))]), 'is ".."'],
+      [
+        'one path twice',
+        () => multi([file(1, 'a'), file(1, 'a')]),
+        'one path, the second is file 1',
+      ],
+      [
+        'file and folder',
+        () => multi([file(1, 'a'), file(1, 'a', 'b')]),
+        'file 1 makes one name both',
+      ],
+      [
+        'folder and file',
+        () => multi([file(1, 'a', 'b'), file(1, 'a')]),
+        'file 1 makes one name both',
+      ],
+      [
+        'a sum above 2^53',
+        () => multi([file(2 ** 53 - 1, 'a'), file(1, 'b')]),
+        'together exceed 2^53',
+      ],
+      ['a file above 64 MiB', () => new Uint8Array(MAX_METAINFO_BYTES + 1), '67108864 are read'],
+    ];
+    for (const [what, bytes, rule] of refused) {
+      it(what, () => {
+        expect(() => parse(bytes()))
+          .to.throw(MillraceError, rule)
+          .with.property('code', 'bad-metainfo');
+      });
+    }
+
+    it('what is no bencode, trailing bytes included', () => {
+      const sound = single();
+      for (const bytes of [
+        new Uint8Array(0),
+        latin1('<html>'),
+        Buffer.concat([sound, latin1('\n')]),
+      ]) {
+        expect(() => parse(bytes))
+          .to.throw()
+          .with.property('code', 'bad-bencode');
+      }
+    });
+  });
+
+  describe('never falls over', () => {
+    const sound = [
+      single({}, { announce: 'http://a/', 'announce-list': [['http://a/'], ['udp://b/']] }),
+      multi([file(30_000, 'd', 'x'), { ...file(10_000, 'd', 'y'), attr: 'p' }]),
+    ];
+
+    /** A torrent or an error of ours, and a torrent keeps its promises. */
+    function survives(bytes: Uint8Array): void {
+      try {
+        const metainfo = parse(bytes);
+        const sum = metainfo.files.reduce((total, { lengthBytes }) => total + lengthBytes, 0);
+        expect(sum).to.equal(metainfo.totalLengthBytes);
+        expect(metainfo.pieceHashes).to.have.length(20 * metainfo.pieceCount);
+        expect(metainfo.files.map(pathOf).join('/').split('/')).not.to.include('..');
+      } catch (error) {
+        expect(error).to.be.instanceOf(MillraceError);
+      }
+    }
+
+    it('at any bytes', () => {
+      fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), survives), { numRuns: 200 });
+    });
+
+    it('at every truncation', () => {
+      for (const bytes of sound) {
+        for (let length = 0; length < bytes.length; length++) {
+          expect(() => parse(bytes.subarray(0, length)))
+            .to.throw()
+            .with.property('code', 'bad-bencode');
+        }
+      }
+    });
+
+    it('at flipped bits and bytes cut, doubled and replaced', () => {
+      const edit = fc.record({
+        at: fc.nat(400),
+        kind: fc.constantFrom('flip', 'cut', 'insert', 'replace'),
+        bit: fc.nat(7),
+        with: fc.constantFrom(...'0123456789dliex:-./\\\0\xff'),
+      });
+      fc.assert(
+        fc.property(
+          fc.constantFrom(...sound),
+          fc.array(edit, { minLength: 1, maxLength: 4 }),
+          (bytes, edits) => {
+            const mutated = [...bytes];
+            for (const { at, kind, bit, with: replacement } of edits) {
+              const place = at % mutated.length;
+              const code = replacement.charCodeAt(0);
+              if (kind === 'flip') mutated[place] = (mutated[place] ?? 0) ^ (1 << bit);
+              else if (kind === 'cut') mutated.splice(place, 1);
+              else if (kind === 'insert') mutated.splice(place, 0, code);
+              else mutated[place] = code;
+            }
+            survives(Uint8Array.from(mutated));
+          },
+        ),
+        { numRuns: 1_500 },
+      );
+    });
+
+    it('at any values where others belong', () => {
+      const scalar = fc.oneof(
+        fc.maxSafeInteger(),
+        fc.constantFrom(0, -1, 1, 20, 16_384, 2 ** 53 - 1, -(2n ** 64n), 2n ** 64n),
+        fc.constantFrom('', '.', '..', '/', 'a', '\0', 'a/b'),
+        fc.uint8Array({ maxLength: 40 }),
+      );
+      const any = fc.oneof(
+        scalar,
+        fc.array(scalar, { maxLength: 3 }),
+        fc.constant({ path: ['a'] }),
+      );
+      const fields = (...names: string[]): fc.Arbitrary<Fields> =>
+        fc.dictionary(fc.constantFrom(...names), any, { maxKeys: 3 });
+      const infoNames = [
+        'name',
+        'length',
+        'files',
+        'piece length',
+        'pieces',
+        'private',
+        'name.utf-8',
+      ];
+      fc.assert(
+        fc.property(
+          fields(...infoNames, 'meta version'),
+          fields('announce', 'announce-list', 'comment', 'creation date', 'info'),
+          (info, torrent) => survives(single(info, torrent)),
+        ),
+        { numRuns: 500 },
+      );
+    });
+  });
+});

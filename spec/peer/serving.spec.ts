@@ -1,0 +1,91 @@
+// What the peer may ask of us.
+import { expect } from 'chai';
+import { Pair, Side } from '../support/pair';
+
+function serving(options: ConstructorParameters<typeof Side>[0] = {}): Side {
+  const side = new Side({ have: 'all', ...options });
+  side.answers = false;
+  side.session.setChoked(false);
+  side.take();
+  return side;
+}
+
+describe('peer/serving', () => {
+  it('queues requests in order and up to 128 KiB long', () => {
+    const side = serving({ pieceLengthBytes: 262_144 });
+    side.hear((writer) => {
+      writer.request(1, 100, 131_072);
+      writer.request(0, 0, 1);
+    });
+    const queue = side.session.serving;
+    expect(queue.waiting).to.equal(2);
+    expect([queue.piece(0), queue.begin(0), queue.lengthBytes(0)]).to.deep.equal([1, 100, 131_072]);
+    queue.shift();
+    expect([queue.piece(0), queue.begin(0), queue.lengthBytes(0)]).to.deep.equal([0, 0, 1]);
+  });
+
+  it('ignores requests while it chokes, and forgets those queued when it begins to', () => {
+    const side = serving();
+    side.hear((writer) => writer.request(0, 0, 16_384));
+    side.session.setChoked(true);
+    side.hear((writer) => writer.request(0, 0, 16_384));
+    expect(side.session.serving.waiting).to.equal(0);
+    expect(side.closed).to.equal(undefined);
+  });
+
+  it('ignores requests for pieces that it does not have', () => {
+    const side = serving({ have: [1] });
+    side.hear((writer) => {
+      writer.request(0, 0, 16_384);
+      writer.request(1, 0, 16_384);
+    });
+    expect(side.session.serving.waiting).to.equal(1);
+    expect(side.closed).to.equal(undefined);
+  });
+
+  it('takes back what is cancelled, wherever it stands', () => {
+    const side = serving();
+    side.hear((writer) => {
+      for (let block = 0; block < 4; block++) writer.request(0, block * 16_384, 16_384);
+      writer.cancel(0, 16_384, 16_384);
+      writer.cancel(0, 49_152, 16_384);
+      writer.cancel(7, 0, 16_384);
+    });
+    const queue = side.session.serving;
+    expect([queue.waiting, queue.begin(0), queue.begin(1)]).to.deep.equal([2, 0, 32_768]);
+  });
+
+  it('holds as many as it announced, and closes on one more', () => {
+    const side = serving({ limits: { requestQueue: 100 } });
+    const ask = (count: number) =>
+      side.hear((writer) => {
+        for (let index = 0; index < count; index++) writer.request(index % 16, 0, 16_384);
+      });
+    ask(60);
+    for (let index = 0; index < 30; index++) side.session.serving.shift();
+    ask(70);
+    expect(side.session.serving.waiting).to.equal(100);
+    expect(side.session.serving.piece(30)).to.equal(0);
+    expect(side.closed).to.equal(undefined);
+    ask(1);
+    expect(side.closed?.reason).to.equal('request-flood');
+  });
+
+  it('drops the requests for a piece that cannot be read', () => {
+    const side = serving();
+    side.hear((writer) => {
+      for (const piece of [0, 1, 0, 2]) writer.request(piece, 0, 16_384);
+    });
+    side.session.serving.dropPiece(0);
+    const queue = side.session.serving;
+    expect([queue.waiting, queue.piece(0), queue.piece(1)]).to.deep.equal([2, 1, 2]);
+  });
+
+  it('counts what was served', () => {
+    const pair = new Pair({}, { have: 'all' }).open();
+    pair.left.lease(0);
+    pair.exchange();
+    expect(pair.right.session.uploadedBytes).to.equal(65_536);
+    expect(pair.left.session.download.downloadedBytes).to.equal(65_536);
+  });
+});

@@ -1,0 +1,137 @@
+// The conversation as a whole: what is said first, whose turn it is, what ends it.
+import { expect } from 'chai';
+import {
+  encodeExtendedHandshake,
+  decodeExtendedHandshake,
+} from '../../lib/wire/extended-handshake';
+import { Pair, Side } from '../support/pair';
+
+describe('peer/session', () => {
+  it('opens with the bitfield, then the extended handshake', () => {
+    const side = new Side({ have: [0, 9] }).start();
+    const said = side.said();
+    expect(said.map((message) => message.type)).to.deep.equal(['bitfield', 'extended']);
+    const [bitfield, extended] = said;
+    expect(bitfield).to.deep.include({ bits: Uint8Array.of(0x80, 0x40) });
+    if (extended?.type !== 'extended') throw new Error('no extended handshake');
+    expect(decodeExtendedHandshake(extended.payload)).to.deep.include({
+      client: 'spec 1',
+      listenPort: 6881,
+      requestQueue: 500,
+    });
+  });
+
+  it('sends no bitfield without pieces and no extended handshake to a peer without BEP 10', () => {
+    expect(new Side({ extensions: false }).start().said()).to.deep.equal([]);
+  });
+
+  it('reports bitfield, haves (each once) and the extended handshake', () => {
+    const side = new Side();
+    side.hear((writer) => {
+      writer.bitfield(Uint8Array.of(0x80, 0x01));
+      const handshake = { extensions: {}, client: 'x', requestQueue: 30, listenPort: 7 };
+      writer.extended(0, encodeExtendedHandshake(handshake));
+      for (const piece of [3, 3, 0, 4]) writer.have(piece);
+    });
+    expect(side.of('peer-bitfield')[0]?.bits).to.deep.equal(Uint8Array.of(0x80, 0x01));
+    expect(side.of('peer-have').map((fact) => fact.pieces)).to.deep.equal([[3, 4]]);
+    expect(side.of('extended-handshake')).to.deep.equal([
+      { type: 'extended-handshake', connection: 32, client: 'x', listenPort: 7, requestQueue: 30 },
+    ]);
+  });
+
+  it('accepts the extended handshake before the bitfield, as aria2 sends it', () => {
+    const side = new Side();
+    side.hear((writer) => {
+      writer.extended(0, encodeExtendedHandshake({ extensions: {} }));
+      writer.keepAlive();
+      writer.bitfield(Uint8Array.of(1, 0));
+    });
+    expect(side.closed).to.equal(undefined);
+    expect(side.of('peer-bitfield')).to.have.length(1);
+  });
+
+  it('merges a flood of state changes into a fact or two a turn', () => {
+    const side = new Side();
+    side.hear((writer) => {
+      for (let round = 0; round < 1000; round++) {
+        writer.unchoke();
+        writer.choke();
+        writer.interested();
+        writer.notInterested();
+      }
+      writer.unchoke();
+    });
+    expect(side.facts.length).to.be.at.most(4);
+    expect(side.of('peer-choke').at(-1)).to.deep.include({ choked: false, epoch: 1000 });
+  });
+
+  it('tells interest and choke once each, and only on change', () => {
+    const { left, right } = new Pair({}, { have: 'all' }).open();
+    left.session.setInterested(true, left.nowMs);
+    right.session.setChoked(false);
+    expect(left.said()).to.deep.equal([]);
+    expect(right.said()).to.deep.equal([]);
+    expect(right.of('peer-interest').map((fact) => fact.interested)).to.deep.equal([true]);
+    expect(left.of('peer-choke')).to.deep.equal([
+      { type: 'peer-choke', connection: 32, choked: false, epoch: 0 },
+    ]);
+  });
+
+  it('announces pieces, and says whether that is news to the peer', () => {
+    const side = new Side();
+    side.hear((writer) => writer.bitfield(Uint8Array.of(0x80, 0)));
+    expect(side.session.haveAnnounced([0])).to.equal(false);
+    expect(side.session.haveAnnounced([0, 5])).to.equal(true);
+    expect(side.said().map((message) => message.type)).to.deep.equal(['have', 'have', 'have']);
+  });
+
+  it('sends a keep-alive after its own silence only', () => {
+    const side = new Side();
+    side.tick(59_999);
+    expect(side.said()).to.deep.equal([]);
+    side.tick(1);
+    expect(side.said()).to.deep.equal([{ type: 'keep-alive' }]);
+    side.tick(59_999);
+    expect(side.said()).to.deep.equal([]);
+  });
+
+  it('closes after the silence of the peer, and a keep-alive is no silence', () => {
+    const side = new Side();
+    side.tick(100_000).hear((writer) => writer.keepAlive());
+    side.tick(119_999);
+    expect(side.closed).to.equal(undefined);
+    side.tick(1);
+    expect(side.closed?.reason).to.equal('idle-timeout');
+    expect(side.session.nextDeadlineMs).to.equal(Infinity);
+  });
+
+  it('takes one byte a second of a message that never ends for silence', () => {
+    const side = new Side();
+    const message = side.block(0, 0);
+    for (let at = 0; at < 120 && side.closed === undefined; at++) {
+      side.feed(message.subarray(at, at + 1)).tick(1000);
+    }
+    expect(side.closed?.reason).to.equal('idle-timeout');
+  });
+
+  it('names its next deadline', () => {
+    const side = new Side({ limits: { keepAliveMs: 500, idleTimeoutMs: 700 } });
+    expect(side.session.nextDeadlineMs).to.equal(side.nowMs + 500);
+    side.tick(500);
+    expect(side.session.nextDeadlineMs).to.equal(side.nowMs + 200);
+  });
+
+  it('says and reports nothing after its end', () => {
+    const side = new Side();
+    side.session.close('not-useful', 'done');
+    side.hear((writer) => writer.unchoke()).tick(1_000_000);
+    side.session.setChoked(false);
+    side.session.setInterested(true, side.nowMs);
+    side.session.haveAnnounced([1]);
+    side.grant(side.makeLease(0));
+    expect(side.facts).to.deep.equal([]);
+    expect(side.said()).to.deep.equal([]);
+    expect(side.closed?.reason).to.equal('not-useful');
+  });
+});

@@ -1,0 +1,147 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { expect } from 'chai';
+import { MAX_WRITE_HANDLES, openReader, openWriter } from '../../lib/storage/files';
+import { MAX_READ_HANDLES } from '../../lib/storage/files-reader';
+import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import { useTempFolder } from './temp';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+function openDescriptors(below: string): string[] {
+  return fs
+    .readdirSync('/proc/self/fd')
+    .map((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    })
+    .filter((target) => target.startsWith(below));
+}
+
+describe('files storage', () => {
+  const folder = useTempFolder();
+  let writer: StorageWriter;
+  let reader: StorageReader;
+  const root = () => path.join(folder(), 'out');
+
+  beforeEach(() => {
+    const ref = { module: 'files', key: 't', root: root() };
+    writer = openWriter(ref);
+    reader = openReader(ref);
+  });
+  afterEach(async () => {
+    await writer.close();
+    await reader.close();
+  });
+
+  it('makes files and folders at the first write, sparse, and writes at the position', async () => {
+    await writer.write('a/b/c.bin', 1_000_000, [bytes('hello '), bytes('world')]);
+    const file = path.join(root(), 'a/b/c.bin');
+    const stat = fs.statSync(file);
+    expect(stat.size).to.equal(1_000_011);
+    expect(stat.blocks * 512).to.be.lessThan(100_000);
+    await writer.write('a/b/c.bin', 0, [bytes('start')]);
+    expect(fs.statSync(file).size).to.equal(1_000_011);
+    const target = new Uint8Array(64);
+    expect(await reader.read('a/b/c.bin', 1_000_000, target)).to.equal(11);
+    expect(Buffer.from(target).toString('utf8', 0, 11)).to.equal('hello world');
+    expect(await writer.read('a/b/c.bin', 0, target.subarray(0, 5))).to.equal(5);
+    expect(Buffer.from(target).toString('utf8', 0, 5)).to.equal('start');
+  });
+
+  it('writes thousands of chunks in one go', async () => {
+    const chunks = Array.from({ length: 3000 }, (_, at) => Uint8Array.of(at & 0xff, at >> 8));
+    await writer.write('many', 3, chunks);
+    const found = fs.readFileSync(path.join(root(), 'many')).subarray(3);
+    expect(found.equals(Buffer.concat(chunks))).to.equal(true);
+  });
+
+  it('reads nothing from a missing file, and finds it once it is there', async () => {
+    const target = new Uint8Array(4);
+    expect(await reader.read('late', 0, target)).to.equal(0);
+    expect(await writer.read('late', 0, target)).to.equal(0);
+    await writer.write('late', 0, [bytes('now')]);
+    expect(await reader.read('late', 0, target)).to.equal(3);
+    expect(await writer.read('late', 0, target)).to.equal(3);
+  });
+
+  it('creates empty files and leaves existing ones as they are', async () => {
+    await writer.write('x/full', 0, [bytes('data')]);
+    await writer.createEmpty(['x/full', 'x/y/empty']);
+    expect(fs.readFileSync(path.join(root(), 'x/full'), 'utf8')).to.equal('data');
+    expect(fs.statSync(path.join(root(), 'x/y/empty')).size).to.equal(0);
+  });
+
+  it('syncs files written by anybody, and passes over missing ones', async () => {
+    await writer.write('a/one', 0, [bytes('1')]);
+    fs.writeFileSync(path.join(root(), 'a/two'), '2');
+    await writer.sync(['a/one', 'a/two', 'a/three', 'b/none']);
+    await writer.sync(['a/one']);
+  });
+
+  it('refuses a folder or file that is a link out of the output folder', () => {
+    const outside = path.join(folder(), 'outside');
+    fs.mkdirSync(outside);
+    fs.mkdirSync(root());
+    fs.writeFileSync(path.join(outside, 'victim'), 'untouched');
+    fs.symlinkSync(outside, path.join(root(), 'dir'));
+    fs.symlinkSync(path.join(outside, 'victim'), path.join(root(), 'file'));
+    fs.symlinkSync(path.join(outside, 'dangling'), path.join(root(), 'loose'));
+    for (const target of ['dir/victim', 'dir/new/deep', 'file', 'loose', 'loose/x']) {
+      expect(() => writer.write(target, 0, [bytes('spoilt')]), target).to.throw();
+    }
+    expect(() => writer.createEmpty(['dir/empty'])).to.throw('leads out of the output folder');
+    expect(() => writer.write('../up', 0, [bytes('x')])).to.throw('leads out of');
+    expect(fs.readdirSync(outside)).to.deep.equal(['victim']);
+    expect(fs.readFileSync(path.join(outside, 'victim'), 'utf8')).to.equal('untouched');
+  });
+
+  it('follows a link that stays inside, and an output folder that is a link', async () => {
+    fs.mkdirSync(path.join(folder(), 'real/sub'), { recursive: true });
+    fs.symlinkSync(path.join(folder(), 'real'), root());
+    fs.symlinkSync('sub', path.join(root(), 'alias'));
+    await writer.write('alias/f', 0, [bytes('ok')]);
+    expect(fs.readFileSync(path.join(folder(), 'real/sub/f'), 'utf8')).to.equal('ok');
+  });
+
+  it('keeps a bounded number of files open, and none after close', async () => {
+    for (let at = 0; at < MAX_WRITE_HANDLES + 20; at++) {
+      await writer.write(`f${at}`, 0, [Uint8Array.of(at)]);
+    }
+    const target = new Uint8Array(1);
+    expect(openDescriptors(root()).length).to.equal(MAX_WRITE_HANDLES);
+    for (let at = 0; at < MAX_WRITE_HANDLES + 20; at++) {
+      await writer.write(`f${at}`, 1, [Uint8Array.of(at)]); // reopened, not truncated
+    }
+    await writer.close();
+    const reads = Array.from({ length: MAX_WRITE_HANDLES }, async (_, at) => {
+      const own = new Uint8Array(2);
+      expect(await reader.read(`f${at}`, 0, own)).to.equal(2);
+      expect([...own]).to.deep.equal([at, at]);
+    });
+    await Promise.all(reads);
+    await reader.read('f0', 0, target);
+    expect(openDescriptors(root()).length).to.be.at.most(MAX_READ_HANDLES);
+    await reader.close();
+    expect(openDescriptors(root())).to.deep.equal([]);
+  });
+
+  it('shares one handle among concurrent reads, and close waits for them', async () => {
+    await writer.write('shared', 0, [new Uint8Array(100_000).fill(7)]);
+    await writer.close();
+    const reads = Array.from({ length: 50 }, (_, at) => {
+      const target = new Uint8Array(1000);
+      return reader.read('shared', at * 1000, target).then((read) => read + (target[999] ?? 0));
+    });
+    const closed = reader.close();
+    expect(openDescriptors(root()).length).to.be.at.most(1);
+    expect(await Promise.all(reads)).to.deep.equal(new Array(50).fill(1007));
+    await closed;
+    await reader.close();
+    const late = await reader.read('shared', 0, new Uint8Array(1)).catch((error: Error) => error);
+    expect(late).to.have.property('code', 'storage-closed');
+  });
+});

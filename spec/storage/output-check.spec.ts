@@ -1,0 +1,79 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { expect } from 'chai';
+import { checkOutput } from '../../lib/storage/output-check';
+import type { OutputCheckOptions } from '../../lib/storage/output-check';
+import { useTempFolder } from './temp';
+
+describe('output check', () => {
+  const folder = useTempFolder();
+  const root = () => path.join(folder(), 'new/out');
+  const files = [
+    { path: 't/a', lengthBytes: 5 },
+    { path: 't/sub/b', lengthBytes: 5 },
+  ];
+  const refusal = async (options?: OutputCheckOptions, list = files): Promise<unknown> =>
+    checkOutput(root(), list, options).then(
+      () => 'passed',
+      (error: { readonly code: string }) => error.code,
+    );
+  const put = (stored: string, text: string) => {
+    const full = path.join(root(), stored);
+    fs.mkdirSync(path.dirname(full), { recursive: true });
+    fs.writeFileSync(full, text);
+  };
+
+  it('makes the output folder and tells what is there', async () => {
+    expect(await checkOutput(root(), files)).to.deep.equal([undefined, undefined]);
+    put('t/sub/b', '123');
+    const [a, b] = await checkOutput(root(), files);
+    expect(a).to.equal(undefined);
+    expect(b).to.include({ sizeBytes: 3, kind: 'file' });
+    expect(fs.readdirSync(path.join(root(), '.millrace'))).to.deep.equal([]);
+  });
+
+  it('refuses a longer file, and cuts it only by force', async () => {
+    put('t/a', '1234567');
+    expect(await refusal()).to.equal('file-too-large');
+    expect(await refusal({ readOnly: true })).to.equal('passed');
+    expect(fs.statSync(path.join(root(), 't/a')).size).to.equal(7);
+    const [a] = await checkOutput(root(), files, { force: true });
+    expect(a?.sizeBytes).to.equal(5);
+    expect(fs.readFileSync(path.join(root(), 't/a'), 'utf8')).to.equal('12345');
+  });
+
+  it('names what is in the way', async () => {
+    put('t/sub', 'a file where a folder is needed');
+    await checkOutput(root(), files).then(
+      () => expect.fail('passed'),
+      (error: Error) => expect(error.message).to.include(path.join(root(), 't/sub')),
+    );
+    expect(await refusal()).to.equal('output-conflict');
+    fs.rmSync(path.join(root(), 't/sub'));
+    fs.mkdirSync(path.join(root(), 't/a'));
+    expect(await refusal()).to.equal('output-conflict');
+  });
+
+  it('refuses an output folder that cannot be made or written', async () => {
+    fs.writeFileSync(path.join(folder(), 'new'), 'a file');
+    expect(await refusal()).to.equal('output-not-writable');
+    expect(
+      await checkOutput('/proc/millrace', files).catch((e: { code: string }) => e.code),
+    ).to.equal('output-not-writable');
+  });
+
+  it('only looks when the data is to be read', async () => {
+    expect(await checkOutput(root(), files, { readOnly: true })).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
+    expect(fs.existsSync(root())).to.equal(false);
+  });
+
+  it('refuses paths that leave the folder or land in our own state', async () => {
+    expect(await refusal({}, [{ path: '../x', lengthBytes: 1 }])).to.equal('outside-output');
+    expect(await refusal({}, [{ path: '.Millrace/x', lengthBytes: 1 }])).to.equal(
+      'output-conflict',
+    );
+  });
+});

@@ -1,0 +1,89 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { expect } from 'chai';
+import { Bitfield } from '../../lib/bytes/bitfield';
+import { ResumeFile } from '../../lib/storage/resume-file';
+import { useTempFolder } from './temp';
+
+const SHAPE = {
+  infoHash: new Uint8Array(20).fill(0x5a),
+  pieceCount: 3,
+  pieceLengthBytes: 10,
+  files: [
+    { path: 'name/a', lengthBytes: 20 },
+    { path: 'name/empty', lengthBytes: 0 },
+    { path: 'name/b', lengthBytes: 10 },
+  ],
+};
+
+describe('resume file', () => {
+  const folder = useTempFolder();
+  const resume = () => new ResumeFile(folder(), SHAPE);
+  const put = (stored: string, bytes: number) => {
+    const full = path.join(folder(), stored);
+    fs.mkdirSync(path.dirname(full), { recursive: true });
+    fs.writeFileSync(full, new Uint8Array(bytes));
+  };
+  const have = (...pieces: number[]) => {
+    const field = new Bitfield(3);
+    for (const piece of pieces) field.set(piece);
+    return field;
+  };
+
+  it('comes back clean after an orderly close, crashed after an open mark', async () => {
+    expect((await resume().load()).status).to.equal('none');
+    put('name/a', 20);
+    const first = resume();
+    await first.save(have(0), { open: true, savedAtMs: 1 });
+    const crashed = await resume().load();
+    expect(crashed.status).to.equal('crashed');
+    expect(crashed.have.count()).to.equal(1);
+    expect(crashed.recheck.get(1)).to.equal(true);
+    put('name/b', 10);
+    await first.save(have(0, 2), { open: false, savedAtMs: 2, changed: ['name/b'] });
+    const clean = await resume().load();
+    expect(clean.status).to.equal('clean');
+    expect(clean.have.count()).to.equal(2);
+    expect(clean.recheck.isEmpty()).to.equal(true);
+    expect(fs.readdirSync(path.dirname(first.path))).to.deep.equal([path.basename(first.path)]);
+    await first.remove();
+    expect((await resume().load()).status).to.equal('none');
+  });
+
+  it('keeps saves in order and copies what it is given', async () => {
+    put('name/a', 20);
+    put('name/b', 10);
+    const file = resume();
+    const field = have(0);
+    const saves = [file.save(field, { open: true, savedAtMs: 1 })];
+    field.set(1);
+    saves.push(file.save(field, { open: false, savedAtMs: 2 }));
+    field.set(2);
+    await saves[0];
+    await Promise.all(saves);
+    const state = await resume().load();
+    expect(state.status).to.equal('clean');
+    expect(state.have.count()).to.equal(2);
+  });
+
+  it('does not read a record longer than the torrent can have, nor trip over garbage', async () => {
+    put('name/a', 20);
+    const file = resume();
+    await file.save(have(0), { open: false, savedAtMs: 1 });
+    fs.appendFileSync(file.path, Buffer.alloc(100_000));
+    expect((await resume().load()).reason).to.include('bytes long');
+    fs.writeFileSync(file.path, 'd4:spam');
+    const state = await resume().load();
+    expect(state.status).to.equal('unusable');
+    expect(state.recheck.count()).to.equal(2);
+  });
+
+  it('reports a save that fails and goes on with the next', async () => {
+    const file = resume();
+    fs.writeFileSync(path.dirname(file.path), 'in the way');
+    const failed = await file.save(have(), { open: true, savedAtMs: 1 }).catch((e: Error) => e);
+    expect(failed).to.be.instanceOf(Error);
+    fs.rmSync(path.dirname(file.path));
+    await file.save(have(), { open: true, savedAtMs: 1 });
+  });
+});

@@ -1,0 +1,30 @@
+// A storage back end that counts who enters and then stands still, thread and all, until a gate
+// opens: so that a spec can kill a worker in the middle of a write, or watch what runs at once.
+import type { StorageRef } from '../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+
+/** Indexes into the Int32Array behind `options.gate`. */
+export const ENTERED = 0;
+export const OPEN = 1;
+export const CLOSED_WRITERS = 2;
+
+export function openWriter(ref: StorageRef): StorageWriter {
+  const gate = new Int32Array((ref.options as { readonly gate: SharedArrayBuffer }).gate);
+  const pass = (): void => {
+    Atomics.add(gate, ENTERED, 1);
+    while (Atomics.load(gate, OPEN) === 0) Atomics.wait(gate, OPEN, 0);
+  };
+  return {
+    write: pass,
+    read: () => 0,
+    sync: pass,
+    createEmpty() {},
+    close() {
+      Atomics.add(gate, CLOSED_WRITERS, 1);
+    },
+  };
+}
+
+export function openReader(): StorageReader {
+  return { read: () => Promise.resolve(0), close: () => Promise.resolve() };
+}

@@ -1,0 +1,261 @@
+import { expect } from 'chai';
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { encode } from '../../lib/bencode/encode';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { fetchTorrent } from '../../lib/tracker/fetch-torrent';
+import { HttpTrackerClient, TrackerClients } from '../../lib/tracker/http-client';
+import type { HttpTrackerOptions } from '../../lib/tracker/http-client';
+
+const REQUEST: AnnounceRequest = {
+  infoHash: new Uint8Array(20).fill(0xff),
+  peerId: new Uint8Array(20).fill(1),
+  port: 6881,
+  uploadedBytes: 0,
+  downloadedBytes: 0,
+  leftBytes: 1,
+  numWant: 50,
+  key: 1,
+};
+const GOOD = encode({ interval: 77, peers: Uint8Array.of(10, 0, 0, 1, 0, 9) });
+
+describe('tracker: HTTP client against hostile servers', () => {
+  const cleanUp: (() => void)[] = [];
+  afterEach(() => {
+    for (const close of cleanUp.splice(0)) close();
+  });
+
+  function open(server: Server): Promise<string> {
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    });
+    cleanUp.push(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    return new Promise((resolve) => {
+      server.listen(0, '127.0.0.1', () => {
+        resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`);
+      });
+    });
+  }
+
+  const serve = (listener: RequestListener): Promise<string> => open(createServer(listener));
+  const serveRaw = (onSocket: (socket: Socket) => void): Promise<string> =>
+    open(createTcpServer(onSocket));
+
+  function announce(
+    url: string,
+    options: Partial<HttpTrackerOptions> = {},
+  ): Promise<AnnounceReply> {
+    return new HttpTrackerClient({ version: '1.2.3', ...options }).announce(url, REQUEST);
+  }
+
+  async function failure(pending: Promise<unknown>): Promise<MillraceError> {
+    const error: unknown = await pending.then(
+      () => new Error('expected a failure'),
+      (reason: unknown) => reason,
+    );
+    if (error instanceof MillraceError) return error;
+    throw error;
+  }
+
+  it('announces, says who it is, and keeps no connection', async () => {
+    let seen: Record<string, unknown> = {};
+    const url = await serve((request, response) => {
+      seen = { ...request.headers, url: request.url };
+      response.end(GOOD);
+    });
+    const reply = await announce(`${url}?passkey=a%2fb`);
+    expect(reply.peers).to.deep.equal([{ host: '10.0.0.1', port: 9 }]);
+    expect(seen).to.include({ 'user-agent': 'Millrace/1.2.3', connection: 'close' });
+    expect(seen['url']).to.match(/^\/announce\?passkey=a%2fb&info_hash=(%FF){20}&/);
+  });
+
+  it('decompresses gzip, deflate and raw deflate', async () => {
+    const forms: readonly [string, Uint8Array][] = [
+      ['gzip', gzipSync(GOOD)],
+      ['deflate', deflateSync(GOOD)],
+      ['deflate', deflateRawSync(GOOD)],
+    ];
+    for (const [encoding, body] of forms) {
+      const url = await serve((_request, response) =>
+        response.setHeader('content-encoding', encoding).end(body),
+      );
+      expect((await announce(url)).intervalSec).to.equal(77);
+    }
+  });
+
+  it('HTML: one clear error that quotes it', async () => {
+    const url = await serve((_request, response) => response.end('<html>Welcome!</html>'));
+    const error = await failure(announce(url));
+    expect(error.code).to.equal('tracker-bad-reply');
+    expect(error.message).to.contain('"<html>Welcome!</html>"');
+  });
+
+  it('500: the status; with a failure reason inside, the reason', async () => {
+    const plain = await serve((_request, response) => response.writeHead(500).end('oops'));
+    const error = await failure(announce(plain));
+    expect(error).to.include({ code: 'tracker-http-status' });
+    expect(error.details['status']).to.equal(500);
+    const reasoned = await serve((_request, response) =>
+      response.writeHead(403).end(encode({ 'failure reason': 'no such user' })),
+    );
+    expect((await failure(announce(reasoned))).details['reason']).to.equal('no such user');
+  });
+
+  it('redirects: followed, circles and long chains are errors, other schemes too', async () => {
+    const url = await serve((request, response) => {
+      const [path = ''] = (request.url ?? '').split('?');
+      const step = Number(path.slice(1));
+      if (path === '/circle') response.writeHead(302, { location: '/circle' }).end();
+      else if (path === '/file') response.writeHead(301, { location: 'file:///etc/passwd' }).end();
+      else if (path === '/bad') response.writeHead(301, { location: 'http://[' }).end();
+      else if (path === '/none') response.writeHead(301).end();
+      else if (step > 0) response.writeHead(307, { location: `/${step - 1}` }).end();
+      else response.end(GOOD);
+    });
+    const at = (path: string): string => url.replace('/announce', path);
+    expect((await announce(at('/5'))).intervalSec).to.equal(77);
+    expect((await failure(announce(at('/6')))).message).to.contain('more than 5 times');
+    expect((await failure(announce(at('/circle')))).message).to.contain('circle');
+    expect((await failure(announce(at('/file')))).code).to.equal('tracker-unsupported');
+    expect((await failure(announce(at('/bad')))).code).to.equal('tracker-bad-reply');
+    expect((await failure(announce(at('/none')))).code).to.equal('tracker-bad-reply');
+  });
+
+  it('100 MB: cut at once, whether announced or not', async () => {
+    let sentBytes = 0;
+    const chunk = Buffer.alloc(64 * 1024);
+    const url = await serve((request, response) => {
+      if (request.url?.includes('/named') === true) response.setHeader('content-length', 100e6);
+      const pump = (): void => {
+        while (sentBytes < 100e6 && !response.destroyed) {
+          sentBytes += chunk.length;
+          if (!response.write(chunk)) return void response.once('drain', pump);
+        }
+      };
+      pump();
+    });
+    const options = { maxReplyBytes: 256 * 1024 };
+    expect((await failure(announce(url, options))).message).to.contain('more than 262144 bytes');
+    expect((await failure(announce(url.replace('/announce', '/named'), options))).code).to.equal(
+      'tracker-bad-reply',
+    );
+    // What the kernel's buffers hold on top differs by machine; the rest was never sent.
+    expect(sentBytes).to.be.below(50e6);
+  });
+
+  it('a gzip bomb and a truncated gzip', async () => {
+    const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024));
+    const gzip = (body: Uint8Array): Promise<string> =>
+      serve((_request, response) => response.setHeader('content-encoding', 'gzip').end(body));
+    const exploded = await failure(announce(await gzip(bomb), { maxReplyBytes: 1024 * 1024 }));
+    expect(exploded.message).to.contain('compressed');
+    const truncated = await failure(announce(await gzip(gzipSync(GOOD).subarray(0, 20))));
+    expect(truncated.message).to.contain('broken gzip');
+    const odd = await serve((_request, response) =>
+      response.setHeader('content-encoding', 'br').end(GOOD),
+    );
+    expect((await failure(announce(odd))).code).to.equal('tracker-bad-reply');
+  });
+
+  it('never answers: its time-out, and the signal of the caller', async () => {
+    let closed = Promise.resolve();
+    let arrived = (): void => undefined;
+    const url = await serveRaw((socket) => {
+      socket.resume(); // a socket that nobody reads does not notice its end
+      closed = new Promise((resolve) => socket.once('close', () => resolve()));
+      arrived();
+    });
+    expect((await failure(announce(url, { timeoutMs: 30 }))).code).to.equal('tracker-timeout');
+    await closed;
+    const controller = new AbortController();
+    arrived = () => controller.abort();
+    const client = new HttpTrackerClient({ version: '0' });
+    const aborted = await failure(client.announce(url, REQUEST, controller.signal));
+    expect(aborted.code).to.equal('aborted');
+    await closed; // the socket went with it
+    const dead = await failure(client.announce(url, REQUEST, AbortSignal.abort()));
+    expect(dead.code).to.equal('aborted');
+  });
+
+  it('keeps sending one byte: the time-out is for the whole answer', async () => {
+    const url = await serve((_request, response) => {
+      const drip = setInterval(() => response.write('d'), 2);
+      response.on('close', () => clearInterval(drip));
+    });
+    expect((await failure(announce(url, { timeoutMs: 60 }))).code).to.equal('tracker-timeout');
+  });
+
+  it('connection reset, closed early, cut in the body, not HTTP, nobody there', async () => {
+    const reset = await serveRaw(
+      (socket) => void socket.once('data', () => socket.resetAndDestroy()),
+    );
+    expect((await failure(announce(reset))).code).to.equal('tracker-unreachable');
+    const closed = await serveRaw((socket) => void socket.once('data', () => socket.end()));
+    expect((await failure(announce(closed))).code).to.equal('tracker-unreachable');
+    const cut = await serveRaw((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nd'));
+    });
+    expect((await failure(announce(cut))).code).to.equal('tracker-unreachable');
+    const other = await serveRaw(
+      (socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n')),
+    );
+    expect((await failure(announce(other))).code).to.equal('tracker-bad-reply');
+    const server = createTcpServer();
+    const gone = await open(server);
+    await new Promise((resolve) => server.close(resolve));
+    const refused = await failure(announce(gone));
+    expect(refused.code).to.equal('tracker-unreachable');
+    expect(refused.message).to.contain('refuses connections');
+  });
+
+  it('reads a body that ends with the connection', async () => {
+    const url = await serveRaw((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.0 200 OK\r\n\r\n');
+        socket.end(GOOD);
+      });
+    });
+    expect((await announce(url)).intervalSec).to.equal(77);
+  });
+
+  it('says what it cannot do, and gives no passkey away', async () => {
+    const clients = new TrackerClients({ version: '0' });
+    const udp = await failure(clients.announce('udp://t:80/announce', REQUEST));
+    expect(udp.code).to.equal('tracker-unsupported');
+    expect((await failure(announce('http://%zz:80/'))).code).to.equal('tracker-unsupported');
+    const family = await failure(announce('http://127.0.0.1:9/', { family: 6 }));
+    expect(family.code).to.equal('tracker-unreachable');
+    const url = await serve((_request, response) => response.writeHead(500).end());
+    const error = await failure(clients.announce(`${url}?passkey=0123456789abcdef`, REQUEST));
+    expect(JSON.stringify(error.toRecord())).not.to.contain('0123456789');
+    const reply = await serve((_request, response) => response.end(GOOD));
+    expect((await clients.announce(reply, REQUEST)).intervalSec).to.equal(77);
+  });
+
+  it('fetches a .torrent, with the same care', async () => {
+    const url = await serve((request, response) => {
+      if (request.url === '/announce') response.writeHead(302, { location: '/t' }).end();
+      else if (request.url === '/t') response.end('d1:ai1ee');
+      else if (request.url === '/big') response.end(Buffer.alloc(100));
+      else response.writeHead(404).end();
+    });
+    const at = (path: string): string => url.replace('/announce', path);
+    const bytes = await fetchTorrent(url, { version: '0' });
+    expect(Buffer.from(bytes).toString()).to.equal('d1:ai1ee');
+    const missing = await failure(fetchTorrent(at('/x'), { version: '0' }));
+    expect(missing.code).to.equal('torrent-http-status');
+    const big = await failure(fetchTorrent(at('/big'), { version: '0', maxBytes: 99 }));
+    expect(big.code).to.equal('torrent-bad-reply');
+    const scheme = await failure(fetchTorrent('ftp://t/x', { version: '0' }));
+    expect(scheme.code).to.equal('torrent-unsupported');
+  });
+});

@@ -1,0 +1,24 @@
+import { expect } from 'chai';
+import { redactUrl } from '../../lib/tracker/redact';
+
+describe('tracker: URLs in logs', () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['http://t.example:6969/announce', 'http://t.example:6969/announce'],
+    ['http://t/announce.php?passkey=0123456789abcdef', 'http://t/announce.php?passkey=012…'],
+    ['https://t/0123456789abcdef0123/announce', 'https://t/012…/announce'],
+    ['http://t/ab12cd34/announce', 'http://t/…/announce'],
+    ['http://user:secret@t/announce', 'http://…@t/announce'],
+    ['http://t/a?0123456789abcdef&x=1#frag', 'http://t/a?012…&x=…'],
+    ['udp://t:80', 'udp://t:80'],
+    ['http://[::1]:80/announce', 'http://[::1]:80/announce'],
+  ];
+  for (const [url, shown] of cases) {
+    it(`shows ${shown}`, () => expect(redactUrl(url)).to.equal(shown));
+  }
+
+  it('takes anything, and stays printable and short', () => {
+    expect(redactUrl('')).to.equal('');
+    expect(redactUrl('no url\u001b[2J').includes('\u001b')).to.equal(false);
+    expect(redactUrl(`http://${'a/'.repeat(50_000)}`).length).to.be.at.most(201);
+  });
+});

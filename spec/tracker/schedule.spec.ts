@@ -1,0 +1,234 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { AnnounceReply } from '../../lib/tracker/announce';
+import { AnnounceSchedule, LEAST_MIN_INTERVAL_MS } from '../../lib/tracker/schedule';
+
+const DOWN = { code: 'tracker-unreachable', message: 'down' };
+const REPLY: AnnounceReply = { intervalSec: 1800, minIntervalSec: 300, peers: [] };
+
+/** `random` of 0.99… leaves the order of a tier alone; 0 jitters nothing. */
+function keepOrder(): () => number {
+  return () => 0.999_999;
+}
+
+function scheduleOf(tiers: string[][], startedComplete = false): AnnounceSchedule {
+  let shuffling = true;
+  const random = (): number => (shuffling ? keepOrder()() : 0);
+  const schedule = new AnnounceSchedule({ tiers, random, nowMs: 0, startedComplete });
+  shuffling = false;
+  return schedule;
+}
+
+function succeed(schedule: AnnounceSchedule, nowMs: number, reply = REPLY): string {
+  const due = schedule.next(nowMs);
+  if (due === undefined) return 'nothing';
+  schedule.succeeded(due.url, reply, nowMs);
+  return `${due.url} ${due.event ?? '-'}`;
+}
+
+function fail(schedule: AnnounceSchedule, nowMs: number, error = DOWN): string {
+  const due = schedule.next(nowMs);
+  if (due === undefined) return 'nothing';
+  schedule.failed(due.url, error, nowMs);
+  return `${due.url} ${due.event ?? '-'}`;
+}
+
+describe('tracker: announce schedule', () => {
+  it('starts at once, then keeps the interval', () => {
+    const schedule = scheduleOf([['a']]);
+    expect(schedule.nextDueMs).to.equal(0);
+    expect(succeed(schedule, 0)).to.equal('a started');
+    expect(schedule.nextDueMs).to.equal(1_800_000);
+    expect(succeed(schedule, 1_799_999)).to.equal('nothing');
+    expect(succeed(schedule, 1_800_000)).to.equal('a -');
+  });
+
+  it('has one announce out at a time', () => {
+    const schedule = scheduleOf([['a'], ['b']]);
+    expect(schedule.next(0)?.url).to.equal('a');
+    expect(schedule.next(1e9)).to.equal(undefined);
+    expect(schedule.nextDueMs).to.equal(Infinity);
+    schedule.succeeded('b', REPLY, 0);
+    expect(schedule.snapshot()[0]?.status).to.equal('announcing');
+  });
+
+  it('tries tiers in order, and the first again at the next announce (BEP 12, first example)', () => {
+    const schedule = scheduleOf([['a'], ['b'], ['c']]);
+    expect(fail(schedule, 0)).to.equal('a started');
+    expect(succeed(schedule, 0)).to.equal('b started');
+    expect(schedule.next(60_000)).to.equal(undefined);
+    expect(fail(schedule, 1_800_000)).to.equal('a started');
+    expect(succeed(schedule, 1_800_000)).to.equal('b -');
+  });
+
+  it('moves a tracker that answers to the front of its tier (BEP 12, second example)', () => {
+    const schedule = scheduleOf([['a', 'b', 'c']]);
+    fail(schedule, 0);
+    succeed(schedule, 0);
+    expect(schedule.snapshot().map(({ url }) => url)).to.deep.equal(['b', 'a', 'c']);
+    fail(schedule, 1_800_000);
+    fail(schedule, 1_800_000);
+    succeed(schedule, 1_800_000);
+    expect(schedule.snapshot().map(({ url }) => url)).to.deep.equal(['c', 'b', 'a']);
+  });
+
+  it('shuffles inside a tier only, and asks a URL once', () => {
+    const tiers = [
+      ['a', 'b', 'c'],
+      ['d', 'a'],
+    ];
+    const schedule = new AnnounceSchedule({ tiers, random: () => 0, nowMs: 0 });
+    expect(schedule.snapshot().map(({ url }) => url)).to.deep.equal(['b', 'c', 'a', 'd']);
+  });
+
+  it('backs off 15 s, doubling to 30 min, and keeps the event until delivered', () => {
+    const schedule = scheduleOf([['a']]);
+    const waits: number[] = [];
+    let nowMs = 0;
+    for (let round = 0; round < 9; round += 1) {
+      expect(fail(schedule, nowMs)).to.equal('a started');
+      waits.push((schedule.nextDueMs - nowMs) / 1000);
+      nowMs = schedule.nextDueMs;
+    }
+    expect(waits).to.deep.equal([15, 30, 60, 120, 240, 480, 960, 1800, 1800]);
+    expect(succeed(schedule, nowMs)).to.equal('a started');
+    expect(succeed(schedule, schedule.nextDueMs)).to.equal('a -');
+  });
+
+  it('never asks again where the protocol is not supported', () => {
+    const schedule = scheduleOf([['udp'], ['b']]);
+    fail(schedule, 0, { code: 'tracker-unsupported', message: 'udp' });
+    expect(succeed(schedule, 0)).to.equal('b started');
+    expect(succeed(schedule, 1_800_000)).to.equal('b -');
+    const alone = scheduleOf([['udp']]);
+    fail(alone, 0, { code: 'tracker-unsupported', message: 'udp' });
+    expect(alone.nextDueMs).to.equal(Infinity);
+  });
+
+  it('announces early for peers, but not before the min interval, and to no backup', () => {
+    const schedule = scheduleOf([['a'], ['b']]);
+    succeed(schedule, 0);
+    schedule.wantPeers(1000);
+    expect(schedule.nextDueMs).to.equal(300_000);
+    expect(succeed(schedule, 299_999)).to.equal('nothing');
+    expect(succeed(schedule, 300_000)).to.equal('a -');
+    succeed(schedule, schedule.nextDueMs, { ...REPLY, minIntervalSec: 0 });
+    const lastMs = 300_000 + 1_800_000;
+    schedule.wantPeers(lastMs);
+    expect(schedule.nextDueMs).to.equal(lastMs + LEAST_MIN_INTERVAL_MS);
+  });
+
+  it('sends completed once, at once, to each tracker that has not heard it', () => {
+    const schedule = scheduleOf([['a'], ['b']]);
+    succeed(schedule, 0);
+    schedule.completed(10_000);
+    schedule.completed(10_000);
+    expect(fail(schedule, 10_000)).to.equal('a completed');
+    expect(succeed(schedule, 10_000)).to.equal('b started');
+    expect(succeed(schedule, 10_000)).to.equal('b completed');
+    expect(succeed(schedule, 10_000)).to.equal('nothing');
+    // The first one still hears it when it is back, at the next regular announce.
+    expect(schedule.nextDueMs).to.equal(1_810_000);
+    expect(succeed(schedule, 1_810_000)).to.equal('a completed');
+    expect(schedule.nextDueMs).to.equal(3_610_000);
+  });
+
+  it('sends no completed when the torrent was whole from the start', () => {
+    const schedule = scheduleOf([['a']], true);
+    succeed(schedule, 0);
+    schedule.completed(1000);
+    expect(schedule.nextDueMs).to.equal(1_800_000);
+    expect(succeed(schedule, 1_800_000)).to.equal('a -');
+  });
+
+  it('sends started before completed where started was never delivered', () => {
+    const schedule = scheduleOf([['a']]);
+    fail(schedule, 0);
+    schedule.completed(1000);
+    expect(succeed(schedule, 15_000)).to.equal('a started');
+    expect(succeed(schedule, 15_000)).to.equal('a completed');
+    expect(succeed(schedule, 15_000)).to.equal('nothing');
+  });
+
+  it('says stopped to those that heard started, and falls silent', () => {
+    const schedule = scheduleOf([['a'], ['b'], ['c']]);
+    fail(schedule, 0);
+    succeed(schedule, 0, { ...REPLY, trackerId: Uint8Array.of(7) });
+    succeed(schedule, 1_800_000);
+    expect(schedule.stop()).to.deep.equal([
+      { url: 'a', event: 'stopped', trackerId: undefined },
+      { url: 'b', event: 'stopped', trackerId: Uint8Array.of(7) },
+    ]);
+    expect(schedule.stop()).to.deep.equal([]);
+    expect(schedule.nextDueMs).to.equal(Infinity);
+    expect(schedule.next(1e12)).to.equal(undefined);
+  });
+
+  it('remembers the tracker id of each tracker', () => {
+    const schedule = scheduleOf([['a']]);
+    succeed(schedule, 0, { ...REPLY, trackerId: Uint8Array.of(1, 2) });
+    const second = schedule.next(1_800_000);
+    expect(second?.trackerId).to.deep.equal(Uint8Array.of(1, 2));
+    schedule.succeeded('a', REPLY, 1_800_000);
+    expect(schedule.next(3_600_000)?.trackerId).to.deep.equal(Uint8Array.of(1, 2));
+  });
+
+  it('tells how each tracker does', () => {
+    const schedule = scheduleOf([['a'], ['b'], ['c']]);
+    fail(schedule, 0);
+    succeed(schedule, 0, { ...REPLY, seeds: 0, leechers: 1, warning: 'w' });
+    const [a, b, c] = schedule.snapshot();
+    expect(a).to.include({ url: 'a', tier: 0, status: 'failing', nextAnnounceMs: 1_800_000 });
+    expect(a?.lastError?.message).to.equal('down');
+    expect(b).to.include({ status: 'working', seeds: 0, leechers: 1, peers: 0, warning: 'w' });
+    expect(c).to.include({ status: 'idle', nextAnnounceMs: undefined });
+  });
+
+  it('never announces to a tracker before its min interval, except events', () => {
+    const action = fc.record({
+      waitMs: fc.oneof(fc.constant(0), fc.nat(40_000), fc.nat(3_000_000)),
+      kind: fc.constantFrom('next', 'next', 'next', 'want', 'complete'),
+      ok: fc.boolean(),
+      minIntervalSec: fc.option(fc.nat(2000), { nil: undefined }),
+      intervalSec: fc.integer({ min: 30, max: 4000 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(action, { maxLength: 80 }),
+        fc.infiniteStream(fc.nat(999)),
+        (actions, noise) => {
+          const random = (): number => (noise.next().value as number) / 1000;
+          const tiers = [['a', 'b'], ['c']];
+          const schedule = new AnnounceSchedule({ tiers, random, nowMs: 0 });
+          const notBefore = new Map<string, number>();
+          const completedAt = new Set<string>();
+          let nowMs = 0;
+          for (const { waitMs, kind, ok, minIntervalSec, intervalSec } of actions) {
+            nowMs += waitMs;
+            if (kind === 'want') schedule.wantPeers(nowMs);
+            if (kind === 'complete') schedule.completed(nowMs);
+            const dueMs = schedule.nextDueMs;
+            const due = schedule.next(nowMs);
+            expect(due !== undefined).to.equal(dueMs <= nowMs);
+            if (due === undefined) continue;
+            if (due.event === undefined) {
+              expect(nowMs).to.be.at.least(notBefore.get(due.url) ?? Infinity);
+            }
+            if (ok && due.event === 'completed') {
+              expect(completedAt.has(due.url)).to.equal(false);
+              completedAt.add(due.url);
+            }
+            if (ok) {
+              schedule.succeeded(due.url, { intervalSec, minIntervalSec, peers: [] }, nowMs);
+              const minMs = (minIntervalSec ?? Math.min(intervalSec, 60)) * 1000;
+              notBefore.set(due.url, nowMs + Math.max(minMs, LEAST_MIN_INTERVAL_MS));
+            } else {
+              schedule.failed(due.url, DOWN, nowMs);
+            }
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

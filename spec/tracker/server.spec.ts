@@ -1,0 +1,206 @@
+import { expect } from 'chai';
+import { get } from 'node:http';
+import { decode } from '../../lib/bencode/decode';
+import { BencodeDictionary } from '../../lib/bencode/value';
+import type { AnnounceRequest } from '../../lib/tracker/announce';
+import { HttpTrackerClient } from '../../lib/tracker/http-client';
+import { startTracker } from '../../lib/tracker/server';
+import type { TrackerServer } from '../../lib/tracker/server';
+import { SwarmRegistry } from '../../lib/tracker/swarm-registry';
+import type { SwarmAnnounce, SwarmAnswer } from '../../lib/tracker/swarm-registry';
+
+const client = new HttpTrackerClient({ version: '0.0.0' });
+const AWKWARD_HASH = Uint8Array.from(
+  { length: 20 },
+  (_, i) => [0x00, 0x25, 0xff, 0x20][i % 4] ?? 0,
+);
+
+function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
+  return {
+    infoHash: AWKWARD_HASH,
+    peerId: new Uint8Array(20).fill(id),
+    port: 1000 + id,
+    uploadedBytes: 0,
+    downloadedBytes: 0,
+    leftBytes: 10,
+    numWant: 50,
+    key: id,
+    ...more,
+  };
+}
+
+function rawGet(url: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve(Buffer.concat(chunks)));
+    }).on('error', reject);
+  });
+}
+
+describe('tracker: built-in server', () => {
+  let server: TrackerServer;
+  let nowMs = 0;
+
+  beforeEach(async () => {
+    nowMs = 0;
+    server = await startTracker({ intervalSec: 100, now: () => nowMs });
+  });
+  afterEach(() => server.close());
+
+  it('a hash with bytes like 0x00 0x25 0xff 0x20 makes the round trip', async () => {
+    const first = await client.announce(server.url, request(1, { event: 'started' }));
+    expect(first).to.include({ intervalSec: 100, seeds: 0, leechers: 1, externalIp: '127.0.0.1' });
+    expect(first.peers).to.deep.equal([]);
+    const second = await client.announce(
+      server.url,
+      request(2, { event: 'started', leftBytes: 0 }),
+    );
+    expect(second.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
+    expect(second).to.include({ seeds: 1, leechers: 1 });
+    const other = AWKWARD_HASH.map((byte) => byte ^ 1);
+    expect(
+      (await client.announce(server.url, request(3, { infoHash: other }))).peers,
+    ).to.have.length(0);
+  });
+
+  it('forgets who stopped, counts who completed, and who is silent for two intervals', async () => {
+    await client.announce(server.url, request(1, { event: 'started' }));
+    await client.announce(server.url, request(2, { event: 'started' }));
+    const done = await client.announce(
+      server.url,
+      request(2, { event: 'completed', leftBytes: 0 }),
+    );
+    expect(done).to.include({ seeds: 1, leechers: 1 });
+    const gone = await client.announce(server.url, request(1, { event: 'stopped' }));
+    expect(gone).to.include({ seeds: 1, leechers: 0 });
+    nowMs = 199_999;
+    expect((await client.announce(server.url, request(3))).peers).to.have.length(1);
+    nowMs = 200_001;
+    expect((await client.announce(server.url, request(3))).peers).to.have.length(0);
+  });
+
+  it('answers in dictionaries where compact=0', async () => {
+    await client.announce(server.url, request(1));
+    const id = '%02'.repeat(20);
+    const query = `info_hash=${'%00%25%FF%20'.repeat(5)}&peer_id=${id}&port=5&left=1&compact=0`;
+    const reply = decode(await rawGet(`${server.url}?${query}`));
+    if (!(reply instanceof BencodeDictionary)) throw new Error('no dictionary');
+    const [peer] = reply.list('peers') ?? [];
+    if (!(peer instanceof BencodeDictionary)) throw new Error('no peer');
+    expect(peer.text('ip')).to.equal('127.0.0.1');
+    expect(peer.integer('port')).to.equal(1001);
+    expect(peer.bytes('peer id')).to.deep.equal(new Uint8Array(20).fill(1));
+  });
+
+  it('refuses a hash in hex and other broken queries, with a reason', async () => {
+    const good = `peer_id=${'a'.repeat(20)}&port=5`;
+    const reasonOf = async (query: string): Promise<string> => {
+      const reply = decode(await rawGet(`${server.url}?${query}`));
+      return reply instanceof BencodeDictionary ? (reply.text('failure reason') ?? '') : '';
+    };
+    expect(await reasonOf(`info_hash=${'00'.repeat(20)}&${good}`)).to.match(/20 raw bytes/);
+    expect(await reasonOf(`info_hash=%0&${good}`)).to.match(/20 raw bytes/);
+    expect(await reasonOf(good)).to.match(/info_hash/);
+    const hash = `info_hash=${'b'.repeat(20)}`;
+    expect(await reasonOf(`${hash}&port=5`)).to.match(/peer_id/);
+    expect(await reasonOf(`${hash}&peer_id=${'a'.repeat(20)}&port=0`)).to.match(/port/);
+    expect(await reasonOf(`${hash}&${good}&event=paused!`)).to.match(/event/);
+  });
+
+  it('says 404 elsewhere, and closes twice', async () => {
+    expect((await rawGet(server.url.replace('/announce', '/x'))).toString()).to.contain(
+      '/announce',
+    );
+    await server.close();
+    await server.close();
+  });
+
+  it('cannot listen where somebody else does', async () => {
+    const error = await startTracker({ port: server.port }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).to.include({ code: 'tracker-listen-failed' });
+  });
+
+  it('serves IPv6: peers6, and its URL has brackets', async function () {
+    const six = await startTracker({ host: '::1' }).catch(() => undefined);
+    if (six === undefined) return this.skip();
+    try {
+      expect(six.url).to.equal(`http://[::1]:${six.port}/announce`);
+      await client.announce(six.url, request(1));
+      const reply = await client.announce(six.url, request(2));
+      expect(reply.peers).to.deep.equal([{ host: '::1', port: 1001 }]);
+      expect(reply.externalIp).to.equal('::1');
+    } finally {
+      await six.close();
+    }
+  });
+});
+
+describe('tracker: swarm registry', () => {
+  function announce(
+    torrent: number,
+    peer: number,
+    more: Partial<SwarmAnnounce> = {},
+  ): SwarmAnnounce {
+    return {
+      infoHash: new Uint8Array(20).fill(torrent),
+      peerId: new Uint8Array(20),
+      address: Uint8Array.of(10, 0, peer >> 8, peer & 255),
+      port: 1,
+      leftBytes: 1,
+      ...more,
+    };
+  }
+
+  function registry(limits = {}): SwarmRegistry {
+    return new SwarmRegistry({ intervalSec: 1, random: () => 0.5, limits });
+  }
+
+  function answered(answer: SwarmAnswer | 'full'): SwarmAnswer {
+    if (answer === 'full') throw new Error('full');
+    return answer;
+  }
+
+  it('holds no more than its limits, and still takes those it knows', () => {
+    const swarms = registry({ maxTorrents: 2, maxPeers: 4, maxPeersPerTorrent: 3 });
+    for (const peer of [1, 2, 3])
+      expect(swarms.announce(announce(1, peer), 0)).not.to.equal('full');
+    expect(swarms.announce(announce(1, 4), 0)).to.equal('full');
+    expect(swarms.announce(announce(1, 3), 0)).not.to.equal('full');
+    expect(swarms.announce(announce(2, 1), 0)).not.to.equal('full');
+    expect(swarms.announce(announce(2, 2), 0)).to.equal('full');
+    swarms.announce(announce(1, 1, { event: 'stopped' }), 0);
+    expect(swarms.announce(announce(3, 1), 0)).to.equal('full');
+    expect(swarms.peerCount).to.equal(3);
+    swarms.expire(2001);
+    expect(swarms).to.include({ peerCount: 0, torrentCount: 0 });
+  });
+
+  it('leaves no empty torrent behind', () => {
+    const swarms = registry();
+    swarms.announce(announce(1, 1, { event: 'stopped' }), 0);
+    swarms.announce(announce(1, 1), 0);
+    swarms.announce(announce(1, 1, { event: 'stopped' }), 0);
+    expect(swarms).to.include({ peerCount: 0, torrentCount: 0 });
+  });
+
+  it('gives as many peers as wanted, each once, never the asker, and no seeds to a seed', () => {
+    const swarms = registry();
+    for (let peer = 0; peer < 300; peer += 1) {
+      swarms.announce(announce(1, peer, { leftBytes: peer % 2 }), 0);
+    }
+    const some = answered(swarms.announce(announce(1, 0, { numWant: 20 }), 0)).peers;
+    expect(new Set(some.map((peer) => peer.address.join('.'))).size).to.equal(20);
+    const all = answered(swarms.announce(announce(1, 0, { numWant: 9999 }), 0)).peers;
+    expect(all).to.have.length(200);
+    expect(all.map((peer) => peer.address.join('.'))).not.to.include('10.0.0.0');
+    const forSeed = answered(swarms.announce(announce(1, 0, { leftBytes: 0, numWant: 200 }), 0));
+    expect(forSeed.peers).to.have.length(150);
+    expect(forSeed.peers.some((peer) => peer.seed)).to.equal(false);
+    expect(answered(swarms.announce(announce(1, 0, { numWant: 0 }), 0)).peers).to.have.length(0);
+  });
+});

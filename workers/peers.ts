@@ -1,0 +1,15 @@
+// Entry point of a peer thread: wiring only.
+
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import type { PeerThreadStart } from '../lib/messages/peer-thread';
+import { startPeerThread } from '../lib/net/start-peer-thread';
+
+if (parentPort === null) throw new Error('workers/peers runs as a worker thread');
+
+/**
+ * A restarted thread has the number of the dead one but another thread id: 2^16 connections until
+ * their numbers could meet, and 2^26 in all.
+ */
+const firstConnection = (threadId % 1024) * 65_536;
+
+startPeerThread(workerData as PeerThreadStart, parentPort, firstConnection);
