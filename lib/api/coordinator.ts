@@ -184,13 +184,14 @@ export class Coordinator {
     const deadline = setTimeout(() => void this.#worker.terminate(), CLOSE_DEADLINE_MS);
     try {
       await this.#control.close();
-      await this.#exited;
     } catch (error) {
       if (!(error instanceof MillraceError) || !['closed', 'coordinator-died'].includes(error.code))
         throw error;
     } finally {
       clearTimeout(deadline);
+      // Its work is done, but a name look-up for a tracker may still hold its loop.
       await this.#worker.terminate();
+      await this.#exited;
     }
   }
 

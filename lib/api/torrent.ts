@@ -1,7 +1,8 @@
 // A torrent as the embedder holds it: figures, events, and a few verbs. All state is elsewhere;
 // this is a view that the coordinator thread's events keep fresh.
 
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { MillraceError } from '../errors/millrace-error';
 import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
 import type { TorrentStats } from '../messages/stats';
@@ -114,38 +115,35 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Figures as they change: `for await (const stats of torrent.progress())`. Slow readers get the
-   * newest, not a backlog. Ends after the torrent is complete or closed; throws its error.
+   * The newest figures every `intervalMs` (default 250): `for await (const stats of
+   * torrent.progress())`. Slow readers skip some. Ends after the torrent is complete or closed;
+   * throws its error.
    */
   async *progress(
     options: { readonly intervalMs?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<TorrentStats, void, void> {
     const { intervalMs = 250, signal } = options;
-    const ended = new AbortController();
-    let failure: Error | undefined;
-    const finish = (error?: Error): void => {
-      failure ??= error;
-      ended.abort();
+    // Not `events.on`: it queues without bound, and would call our own `pause()` to stop that.
+    const end = new AbortController();
+    let failure: MillraceError | undefined;
+    const finish = (): void => end.abort();
+    const fail = (error: MillraceError): void => {
+      failure = error;
+      end.abort();
     };
-    const done = (): void => finish();
-    this.once('complete', done).once('closed', done).once('error', finish);
+    if (this.#closed || this.#stats.phase === 'seeding') end.abort();
+    this.once('complete', finish).once('closed', finish).once('error', fail);
+    const waking = signal ? AbortSignal.any([end.signal, signal]) : end.signal;
     try {
-      if (this.#closed || this.#stats.phase === 'seeding') return void (yield this.#stats);
-      let lastMs = -Infinity;
-      const signals = signal ? AbortSignal.any([ended.signal, signal]) : ended.signal;
-      for await (const _event of on(this, 'stats', { signal: signals, highWaterMark: 1 })) {
-        const nowMs = performance.now();
-        if (nowMs - lastMs < intervalMs) continue;
-        lastMs = nowMs;
+      while (!end.signal.aborted) {
         yield this.#stats;
+        await delay(intervalMs, undefined, { signal: waking }).catch(() => undefined);
+        signal?.throwIfAborted();
       }
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      if (!ended.signal.aborted) throw error;
       yield this.#stats;
       if (failure) throw failure;
     } finally {
-      this.off('complete', done).off('closed', done).off('error', finish);
+      this.off('complete', finish).off('closed', finish).off('error', fail);
     }
   }
 

@@ -1,6 +1,6 @@
 // `millrace create`: hash a file or folder on all cores and write its .torrent.
 
-import { lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { Option } from 'commander';
@@ -98,7 +98,9 @@ function existsError(output: string, api: Api): Error {
 
 /** Says what is wrong with the output before hours of hashing, not after. */
 async function checkOutput(path: string, { output, force }: CreateFlags, api: Api): Promise<void> {
-  await lstat(dirname(resolve(output))); // Throws when there is no such folder.
+  // Each throws when there is no such thing.
+  await stat(path);
+  await stat(dirname(resolve(output)));
   const exists = await lstat(output).then(
     (found) => {
       if (!found.isDirectory()) return true;

@@ -107,7 +107,7 @@ async function run(folder: string, flags: DemoFlags, context: Context): Promise<
     open.push(() => leecher.close());
     const output = join(folder, 'download');
     const torrent = await leecher.add(bytes, { output, seed: false });
-    const reporter = reporterFor(flags, context);
+    const reporter = reporterFor(flags, context, false);
     const stopReporting = report(torrent, reporter, { folder: output, port: leecher.port });
     try {
       await untilComplete(torrent, context, STALL_TIMEOUT_SEC);

@@ -26,7 +26,8 @@ export function shareOf(stats: TorrentStats): number {
   return stats.phase === 'checking' ? 0 : 1;
 }
 
-export function progressLine(stats: TorrentStats): string {
+/** `staysOn`: whether the command goes on to serve what is complete. */
+export function progressLine(stats: TorrentStats, staysOn: boolean): string {
   const peers = plural(stats.peers.connected, 'peer');
   switch (stats.phase) {
     case 'checking': {
@@ -40,6 +41,7 @@ export function progressLine(stats: TorrentStats): string {
       return `${done}, ${formatRate(stats.downloadBytesPerSec)}, ${peers}, ETA ${eta}`;
     }
     case 'seeding':
+      if (!staysOn) return `100.0 % of ${formatBytes(stats.totalBytes)}`;
       return `seeding: ${formatRate(stats.uploadBytesPerSec)} up, ${formatBytes(stats.uploadedBytes)} uploaded, ${peers}`;
     case 'paused':
     case 'failed':
@@ -56,16 +58,24 @@ export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): b
   return ok && nobody && wanting && stats.peers.connected === 0;
 }
 
-/** The tracker's own words come word for word, save for control characters. */
+/**
+ * The tracker's own words come word for word, save for control characters. Of its URL only the host
+ * is shown: the rest may hold a passkey, and such lines are pasted into reports.
+ */
 export function trackerLine(event: Tracker): string {
-  const { url, ok, message, peers, seeds, nextAnnounceSec } = event;
+  const { ok, message, peers, seeds, nextAnnounceSec } = event;
+  const host = hostOf(event.url);
   const next =
     nextAnnounceSec === undefined ? '' : `; next announce in ${formatDuration(nextAnnounceSec)}`;
-  if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${url})`);
+  if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${host})`);
   const warning = message === undefined ? '' : `; warning: ${message}`;
   // A reply without a count of seeds: none is known.
   const counts = `${plural(peers, 'peer')}, ${plural(seeds ?? 0, 'seed')}`;
-  return printable(`tracker answered, ${counts}${next}${warning} (${url})`);
+  return printable(`tracker answered, ${counts}${next}${warning} (${host})`);
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
 }
 
 export function peerClosedLine(

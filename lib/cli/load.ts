@@ -2,7 +2,9 @@
 // of a relative path would need a file extension that differs between source and compiled code.
 /* eslint-disable @typescript-eslint/no-require-imports */
 
+import type * as CliProgress from 'cli-progress';
 import type { Command } from 'commander';
+import type * as Pino from 'pino';
 import type { Api, Runner } from './context';
 
 /** A command's file: declares its arguments, options and help, and what it does. */
@@ -40,7 +42,7 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
 
 export const loadApi = (): Api => require('../index') as Api;
 
-export const loadPino = (): typeof import('pino') => require('pino') as typeof import('pino');
+export const loadPino = (): typeof Pino => require('pino') as typeof Pino;
 
-export const loadCliProgress = (): typeof import('cli-progress') =>
-  require('cli-progress') as typeof import('cli-progress');
+export const loadCliProgress = (): typeof CliProgress =>
+  require('cli-progress') as typeof CliProgress;

@@ -24,6 +24,8 @@ const BAR_STEPS = 1000;
 
 export interface TextOptions {
   readonly quiet: boolean;
+  /** Whether the command goes on to serve what is complete. */
+  readonly staysOn: boolean;
   /** The peers given by hand: why they failed is worth a line. */
   readonly peers: readonly string[];
   readonly reasons: Readonly<Record<CloseReason, string>>;
@@ -48,7 +50,7 @@ export function textReporter(
   options: TextOptions,
   startBar: () => Bar = terminalBar,
 ): Reporter {
-  const { quiet } = options;
+  const { quiet, staysOn } = options;
   let bar: Bar | undefined;
   let lastLine = '';
   let ended = false;
@@ -65,7 +67,7 @@ export function textReporter(
     say(line);
   };
   const showProgress = (stats: TorrentStats): void => {
-    const line = progressLine(stats);
+    const line = progressLine(stats, staysOn);
     if (io.terminal) {
       bar ??= startBar();
       bar.update(shareOf(stats), line);

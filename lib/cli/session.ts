@@ -23,17 +23,17 @@ export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
   };
 }
 
-export function reporterFor(flags: EngineFlags, { io, api }: Context): Reporter {
+export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: boolean): Reporter {
   const quiet = flags.quiet ?? false;
   if (flags.json) return jsonReporter(io, quiet);
-  return textReporter(io, { quiet, peers: flags.peer ?? [], reasons: api.CLOSE_REASONS });
+  return textReporter(io, { quiet, staysOn, peers: flags.peer ?? [], reasons: api.CLOSE_REASONS });
 }
 
 /** What `withTorrent` is told. */
 export interface SessionOptions {
   readonly source: string;
   readonly flags: EngineFlags;
-  readonly add: AddOptions & { readonly output: string };
+  readonly add: AddOptions & { readonly output: string; readonly seed: boolean };
   /** Looks at the torrent before the engine gets it; may reject. */
   readonly inspect?: (metainfo: Metainfo) => Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function withTorrent(
   try {
     context.signal.throwIfAborted();
     const torrent = await coordinator.add(metainfo, options.add);
-    const reporter = reporterFor(options.flags, context);
+    const reporter = reporterFor(options.flags, context, options.add.seed);
     const place = { folder: resolve(options.add.output), port: coordinator.port };
     const stopReporting = report(torrent, reporter, place);
     try {

@@ -9,8 +9,8 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   const { state } = engine;
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
   // A seed waits to be dialled: whoever it could dial can reach it through the tracker, too.
-  if (torrent.phase === 'seeding' && torrent.metainfo.trackers.length > 0) return;
-  if (torrent.completeSent && !torrent.seed) return;
+  const { metainfo, seed } = torrent;
+  if (torrent.phase === 'seeding' && (!seed || metainfo.trackers.length > 0)) return;
   const { maxConnections, maxConnectionsPerTorrent, maxHalfOpen } = state.settings;
   const room = Math.min(
     maxConnectionsPerTorrent - torrent.peers.size - torrent.dialing,

@@ -8,7 +8,7 @@ import type { Engine } from './engine';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
 import { evictAll } from './pieces';
 import { saveRecord, syncNow } from './saving';
-import { stopAnnouncing } from './trackers';
+import { announceIfDue, stopAnnouncing } from './trackers';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
 
@@ -19,16 +19,22 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   torrent.phase = 'downloading';
   torrent.downloadedAtStart = torrent.downloadedBytes;
   torrent.uploadedAtStart = torrent.uploadedBytes;
+  const whole = torrent.picker.remaining === 0;
+  const quiet = whole && !torrent.seed;
   torrent.schedule = new AnnounceSchedule({
-    tiers: torrent.metainfo.trackers,
+    tiers: quiet ? [] : torrent.metainfo.trackers,
     random: () => engine.random(),
     nowMs,
-    startedComplete: torrent.picker.remaining === 0,
+    startedComplete: whole,
   });
   torrent.book.forgetFailures(nowMs);
-  for (let thread = 0; thread < engine.state.settings.peerThreads; thread++)
-    openOn(engine, torrent, thread);
+  if (!quiet) openOnAll(engine, torrent);
   finishIfWhole(engine, torrent);
+}
+
+function openOnAll(engine: Engine, torrent: TorrentState): void {
+  const { peerThreads } = engine.state.settings;
+  for (let thread = 0; thread < peerThreads; thread++) openOn(engine, torrent, thread);
 }
 
 /** Tells a peer thread of the torrent. */
@@ -57,6 +63,7 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   torrent.phase = 'seeding';
   engine.state.budget.setActive(torrent.id, false);
   torrent.schedule.completed(engine.nowMs());
+  announceIfDue(engine, torrent);
   for (const id of [...torrent.peers]) {
     const peer = engine.state.peers.get(id);
     if (!peer) continue;

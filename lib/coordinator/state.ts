@@ -19,6 +19,7 @@ import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
 import type { RateMeter } from './rate-meter';
+import type { AnnounceUnderWay } from './trackers';
 import type { BlockWitness } from './witness';
 
 export interface EngineState {
@@ -72,7 +73,7 @@ export interface TorrentState {
   /** A new one for every run: from start or resume to pause or close. */
   schedule: AnnounceSchedule;
   /** The announce that is out, ended when the run is. */
-  announcing: AbortController | undefined;
+  announcing: AnnounceUnderWay | undefined;
   /** Settles when the trackers of ended runs have heard `stopped`. */
   farewell: Promise<void>;
   /** Dials queued or under way. */

@@ -24,6 +24,7 @@ export function onTick(engine: Engine): void {
   if (state.closing) return;
   if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
   for (const torrent of state.torrents.values()) {
+    if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
     announceIfDue(engine, torrent);
     dialMore(engine, torrent);
     syncIfDue(engine, torrent);
@@ -34,6 +35,12 @@ export function onTick(engine: Engine): void {
   evictStale(engine);
   if (state.hungry.size > 0) engine.turn.feed = true;
   engine.endTurn();
+}
+
+/** Nobody is connected and nobody left to dial: ask the tracker again as soon as it allows. */
+function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
+  if (torrent.phase !== 'downloading' || torrent.peers.size + torrent.dialing > 0) return false;
+  return torrent.book.nextDueMs > engine.nowMs();
 }
 
 /** A torrent that nobody serves needs no share of the memory. */

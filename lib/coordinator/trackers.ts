@@ -14,28 +14,43 @@ const NUM_WANT = 100;
 /** What the user waits for at the most when a tracker does not answer to `stopped`. */
 const STOP_DEADLINE_MS = 2_000;
 
+/** An announce that is out. */
+export interface AnnounceUnderWay {
+  readonly event: DueAnnounce['event'];
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
 /** Makes the announce that is due, if one is. Called on every tick. */
 export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
-  if (torrent.completeSent && !torrent.seed) return;
   const due = torrent.schedule.next(engine.nowMs());
   if (!due) return;
-  const { schedule, run } = torrent;
   const abort = new AbortController();
-  torrent.announcing = abort;
-  engine.paceAnnounce(async () => {
-    try {
-      const reply = await engine.announce(due.url, requestOf(engine, torrent, due), abort.signal);
-      if (torrent.run !== run) return;
-      schedule.succeeded(due.url, reply, engine.nowMs());
-      onReply(engine, torrent, due.url, reply);
-    } catch (error) {
-      if (torrent.run !== run) return;
-      schedule.failed(due.url, recordOf(error), engine.nowMs());
-      onFailure(engine, torrent, due.url, recordOf(error));
-    }
-    engine.endTurn();
+  const done = new Promise<void>((settle) => {
+    engine.paceAnnounce(() => announce(engine, torrent, due, abort.signal).finally(settle));
   });
+  torrent.announcing = { event: due.event, abort, done };
+}
+
+async function announce(
+  engine: Engine,
+  torrent: TorrentState,
+  due: DueAnnounce,
+  signal: AbortSignal,
+): Promise<void> {
+  const { schedule, run } = torrent;
+  try {
+    const reply = await engine.announce(due.url, requestOf(engine, torrent, due), signal);
+    if (torrent.run !== run) return;
+    schedule.succeeded(due.url, reply, engine.nowMs());
+    onReply(engine, torrent, due.url, reply);
+  } catch (error) {
+    if (torrent.run !== run) return;
+    schedule.failed(due.url, recordOf(error), engine.nowMs());
+    onFailure(engine, torrent, due.url, recordOf(error));
+  }
+  engine.endTurn();
 }
 
 function requestOf(engine: Engine, torrent: TorrentState, due: DueAnnounce): AnnounceRequest {
@@ -93,19 +108,35 @@ function nextAnnounceSec(engine: Engine, torrent: TorrentState): number | undefi
     : undefined;
 }
 
-/** Ends the run's announces; the promise settles when the trackers heard `stopped`, or after 2 s. */
+/** Ends the run's announces; `farewell` settles when the trackers heard `stopped`, or after 2 s. */
 export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
-  torrent.announcing?.abort(new MillraceError('closed', 'the torrent was stopped'));
+  const { announcing, schedule } = torrent;
   torrent.announcing = undefined;
   const signal = AbortSignal.timeout(STOP_DEADLINE_MS);
-  const farewells = torrent.schedule.stop().map((due) =>
-    engine.announce(due.url, requestOf(engine, torrent, due), signal).catch((error: unknown) => {
-      engine.log('debug', 'a tracker did not hear that we stopped', {
-        url: due.url,
-        error: recordOf(error).message,
-      });
-    }),
-  );
-  if (farewells.length > 0)
-    torrent.farewell = Promise.all([torrent.farewell, ...farewells]).then(() => undefined);
+  // `completed` is worth waiting for, within the same 2 s; anything else is not.
+  if (announcing?.event !== 'completed') {
+    announcing?.abort.abort(new MillraceError('closed', 'the torrent was stopped'));
+  }
+  signal.addEventListener('abort', () => announcing?.abort.abort(signal.reason), { once: true });
+  const dues = schedule.stop();
+  const goodbye = async (): Promise<void> => {
+    await announcing?.done;
+    await Promise.all(dues.map((due) => sayStopped(engine, torrent, due, signal)));
+  };
+  torrent.farewell = Promise.all([torrent.farewell, goodbye()]).then(() => undefined);
+}
+
+async function sayStopped(
+  engine: Engine,
+  torrent: TorrentState,
+  due: DueAnnounce,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await engine.announce(due.url, requestOf(engine, torrent, due), signal);
+  } catch (error) {
+    engine.log('debug', 'a tracker did not hear that we stopped', {
+      error: recordOf(error).message,
+    });
+  }
 }

@@ -13,7 +13,6 @@ import { PeerSession } from '../peer/session';
 import type { SessionOutput } from '../peer/session-types';
 import { WireWriter } from '../wire/encoder';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
-import { CLIENT_NAME } from './client-name';
 import { adoptSocket, dialSocket } from './sockets';
 import type { TorrentSource } from './torrent-source';
 import type { UploadPeer, Uploader } from './upload';
@@ -28,6 +27,8 @@ const MAX_UNREAD_BYTES = 1_048_576;
 export interface ConnectionContext {
   readonly thread: number;
   readonly peerId: Uint8Array;
+  /** `v` of the extended handshake (BEP 10). */
+  readonly clientName: string;
   readonly limits: PeerThreadLimits;
   readonly slab: Slab;
   readonly table: BlockTable;
@@ -296,7 +297,7 @@ export class Connection implements SessionOutput, UploadPeer {
         table: context.table,
         limits: context.limits,
         extensions: supportsExtensions(theirs.reserved),
-        clientName: CLIENT_NAME,
+        clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
         writer: this.writer,
         output: this,

@@ -67,6 +67,7 @@ export class PeerThread {
     this.context = {
       thread: start.thread,
       peerId: start.peerId,
+      clientName: `Millrace ${start.version}`,
       limits: start.limits,
       slab: Slab.over(start.slab),
       table: new BlockTable(start.blockTable),

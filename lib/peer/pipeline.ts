@@ -111,7 +111,7 @@ export class Pipeline {
     if (this.slowStart && measured > 0) {
       const grows = measured > this.rate * GROWTH_FACTOR;
       this.rate = grows ? measured : this.rate + (measured - this.rate) * SAMPLE_WEIGHT;
-      if (!grows && !starved) this.slowStart = false;
+      if (!grows) this.slowStart = false;
     } else {
       this.rate += (measured - this.rate) * SAMPLE_WEIGHT;
       if (this.rate < 1) this.rate = 0; // an average never reaches zero by itself

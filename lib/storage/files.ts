@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import type { StorageRef } from '../messages/storage';
 import { FilesReader } from './files-reader';
 import { HandleCache } from './handle-cache';
-import { openInside, resolveBelow, syncFolder } from './safe-path';
+import { makeFolders, openInside, resolveBelow, syncFolder } from './safe-path';
 import type { StorageReader, StorageWriter } from './storage';
 
 /** Files that one verify worker keeps open, all torrents together. */
@@ -118,7 +118,7 @@ class FilesWriter implements StorageWriter {
 
   private openRoot(): string {
     if (this.realRoot === undefined) {
-      fs.mkdirSync(this.root, { recursive: true });
+      makeFolders(this.root);
       this.realRoot = fs.realpathSync.native(this.root);
     }
     return this.realRoot;

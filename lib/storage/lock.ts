@@ -9,6 +9,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
+import { makeFolders } from './safe-path';
 import { stateFile } from './state-folder';
 
 /** A lock file is some 150 bytes; whatever is longer is not one. */
@@ -33,7 +34,7 @@ export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   const token = randomBytes(16).toString('hex');
   const content = JSON.stringify(thisThread(token));
   try {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeFolders(path.dirname(file));
     own(file, content, token, 0);
   } catch (error) {
     if (error instanceof MillraceError) throw error;

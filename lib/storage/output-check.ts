@@ -5,7 +5,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredFile } from '../messages/storage';
-import { resolveBelow } from './safe-path';
+import { makeFolders, resolveBelow } from './safe-path';
 import { STATE_FOLDER } from './state-folder';
 import { statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
@@ -67,7 +67,7 @@ async function proveWritable(root: string): Promise<void> {
   const state = path.join(root, STATE_FOLDER);
   const probe = path.join(state, `${randomBytes(8).toString('hex')}.tmp`);
   try {
-    await fs.mkdir(state, { recursive: true });
+    makeFolders(state);
     await fs.access(root, fs.constants.W_OK);
     await fs.writeFile(probe, '', { flag: 'wx' });
     await fs.rm(probe);

@@ -7,6 +7,7 @@ import { decodeRecord, encodeRecord, maxRecordBytes } from './resume-record';
 import type { RecordedFile, ResumeRecord } from './resume-record';
 import { judgeResume } from './resume-rules';
 import type { ResumeShape, ResumeState } from './resume-rules';
+import { makeFolders } from './safe-path';
 import { stateFile } from './state-folder';
 import { statFiles } from './stat-files';
 
@@ -70,7 +71,7 @@ export class ResumeFile {
     const { open, savedAtMs } = options;
     const bytes = encodeRecord({ infoHash, pieceCount, have, open, files, savedAtMs });
     const folder = path.dirname(this.path);
-    await fs.mkdir(folder, { recursive: true });
+    makeFolders(folder);
     const temp = `${this.path}.tmp`;
     const handle = await fs.open(temp, 'w');
     try {

@@ -1,6 +1,6 @@
 // Keeps writes inside the output folder. Metainfo has checked every path component; what is left
 // is a symbolic link that already lies in the folder and points out of it.
-import { constants, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { constants, closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 
@@ -19,6 +19,22 @@ export function resolveBelow(root: string, stored: string): string {
     throw new MillraceError('outside-output', `the path ${stored} leads out of ${root}`);
   }
   return full;
+}
+
+/**
+ * Makes a folder and what is missing above it. Not `mkdir` with `recursive`: on a file system that
+ * answers ENOENT although the parent is there (/proc), that one never returns (Node 20).
+ */
+export function makeFolders(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolders(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const raced = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    if (!raced || !statSync(folder).isDirectory()) throw error;
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import type { JobPriority } from './job-queue';
 /** A job that saw so many workers die is taken for the cause and fails. */
 export const MAX_DEATHS_PER_JOB = 3;
 /** Pools set up in a row without one job done before workers are taken to be unable to start. */
-const MAX_FRUITLESS_POOLS = 3;
+const MAX_FRUITLESS_POOLS = 2;
 
 export interface VerifyPoolOptions {
   /** Worker threads. */

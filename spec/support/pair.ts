@@ -31,11 +31,17 @@ export interface SideOptions {
   readonly table?: BlockTable;
 }
 
-/** Bytes that tell where they are from: a wrong offset shows. */
+const patterns = new Map<number, Buffer>();
+
+/** Bytes that tell where they are from: a wrong offset shows. Made once per length; do not write. */
 export function patternBytes(lengthBytes: number): Buffer {
+  const known = patterns.get(lengthBytes);
+  if (known !== undefined) return known;
   const bytes = Buffer.alloc(lengthBytes);
-  for (let at = 0; at + 4 <= lengthBytes; at += 4)
+  for (let at = 0; at + 4 <= lengthBytes; at += 4) {
     bytes.writeUInt32BE((at * 2_654_435_761) >>> 0, at);
+  }
+  patterns.set(lengthBytes, bytes);
   return bytes;
 }
 
@@ -166,8 +172,12 @@ export class Side {
     // Two segments that are not neighbours, so that the walk over them is seen to work.
     for (const part of [Math.ceil(count / 2), Math.floor(count / 2)]) {
       if (part === 0) continue;
+      if (this.nextUnit + part > this.table.unitCount) this.nextUnit = 0;
       segments.push(this.nextUnit, part);
-      for (let unit = 0; unit < part; unit++) this.table.assign(this.nextUnit + unit, generation);
+      for (let unit = this.nextUnit; unit < this.nextUnit + part; unit++) {
+        this.table.revoke(unit); // the places go round: long specs reuse them
+        this.table.assign(unit, generation);
+      }
       this.nextUnit += part + 1;
     }
     const { connection } = this;

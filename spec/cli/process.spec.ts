@@ -1,0 +1,91 @@
+// The real command in a process of its own, and `create`, `info`, `verify` on real files.
+
+import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as api from '../../lib/index';
+import { FakeIo, millrace } from './fakes';
+
+const ROOT = join(__dirname, '..', '..');
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the command; `closeStdout` hangs up before anything is read. */
+function exec(argv: readonly string[], closeStdout = false): Promise<Ended> {
+  const main = join(ROOT, 'lib', 'cli', 'main.ts');
+  const register = join(ROOT, 'spec', 'register.cjs');
+  const child = spawn(process.execPath, ['--require', register, main, ...argv], { cwd: ROOT });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  if (closeStdout) child.stdout.destroy();
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+describe('cli process', () => {
+  let folder = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+    await mkdir(join(folder, 'data', 'sub'), { recursive: true });
+    await writeFile(join(folder, 'data', 'one'), Buffer.alloc(50_000, 1));
+    await writeFile(join(folder, 'data', 'sub', 'two'), Buffer.alloc(33_119, 2));
+    await writeFile(join(folder, 'data', 'empty'), '');
+    await writeFile(
+      small(),
+      `d4:infod6:lengthi5e4:name5:small12:piece lengthi16384e6:pieces20:${'h'.repeat(20)}ee`,
+    );
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const run = (...argv: string[]) => millrace(argv, { api, io: new FakeIo() });
+  const torrent = (): string => join(folder, 'data.torrent');
+  const small = (): string => join(folder, 'small.torrent');
+
+  it('creates a torrent that info reads and verify finds whole, then not', async () => {
+    const data = join(folder, 'data');
+    const created = await run('create', data, '-o', torrent(), '--piece-length', '16K', '--json');
+    expect(created.io.err).to.equal('');
+    const [made] = created.io.json();
+    const [read] = (await run('info', torrent(), '--json')).io.json();
+    expect(made).to.include({ type: 'created', name: 'data', pieceCount: 6, totalBytes: 83_119 });
+    expect(read).to.include({ type: 'info', infoHash: made?.infoHash });
+    expect(read?.files).to.deep.equal([
+      { path: 'data/empty', lengthBytes: 0 },
+      { path: 'data/one', lengthBytes: 50_000 },
+      { path: 'data/sub/two', lengthBytes: 33_119 },
+    ]);
+
+    const whole = await run('verify', torrent(), '--data', folder, '--json');
+    expect(whole.exitCode).to.equal(0);
+    expect(whole.io.json()[0]).to.include({ type: 'verify', whole: true, goodPieces: 6 });
+
+    await truncate(join(data, 'sub', 'two'), 33_000);
+    const broken = await run('verify', torrent(), '--data', folder);
+    expect(broken.exitCode).to.equal(1);
+    expect(broken.io.out).to.include('1 of 6 pieces: 5').and.include('data/sub/two: 1 bad piece');
+  });
+
+  it('prints data on stdout and ends by itself', async () => {
+    const { code, out, err } = await exec(['info', small(), '--json']);
+    expect([code, err]).to.deep.equal([0, '']);
+    expect(JSON.parse(out)).to.include({ type: 'info', name: 'small' });
+  });
+
+  it('prints an expected failure as one line on stderr', async () => {
+    const { code, out, err } = await exec(['info', join(folder, 'data')]);
+    expect([code, out]).to.deep.equal([1, '']);
+    expect(err).to.match(/^millrace: [^\n]+\n$/);
+  });
+
+  it('does not crash when nobody reads its output', async () => {
+    const { code, err } = await exec(['info', small()], true);
+    expect([code, err]).to.deep.equal([0, '']);
+  });
+});

@@ -1,0 +1,25 @@
+# Drives libtorrent for the interop specs: it has no command line of its own in Debian.
+# libtorrent-client.py seed|download TORRENT FOLDER HOST
+import sys
+import libtorrent as lt
+
+mode, torrent, folder, host = sys.argv[1:]
+session = lt.session({
+    'listen_interfaces': f'[{host}]:0' if ':' in host else f'{host}:0',
+    'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
+    'enable_outgoing_utp': False, 'enable_incoming_utp': False,
+    'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
+})
+params = lt.add_torrent_params()
+params.ti = lt.torrent_info(torrent)
+params.save_path = folder
+params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+if mode == 'seed':
+    params.flags |= lt.torrent_flags.seed_mode
+handle = session.add_torrent(params)
+print('listening', session.listen_port(), flush=True)
+while mode == 'seed' or not handle.status().is_seeding:
+    session.wait_for_alert(100)
+    for alert in session.pop_alerts():
+        print(alert, flush=True)
+del handle, session  # Waits until all is written.

@@ -1,0 +1,236 @@
+// What a raw TCP peer may do to a peer thread: its connection ends with one reason, the thread goes on.
+import { expect } from 'chai';
+import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { HANDSHAKE_LENGTH_BYTES, encodeHandshake } from '../../lib/wire/handshake';
+import { HostilePeer } from '../support/hostile-peer';
+import { patternBytes } from '../support/pair';
+import { Actor, INFO_HASH, torrentOf } from './actor';
+
+const FILE_BYTES = 1_000_000;
+const PEER_ID = Buffer.from('-XX0000-hostile-peer');
+
+function memoryTorrent(have: 'all' | readonly number[] = 'all', lengthBytes = FILE_BYTES) {
+  const buffer = new SharedArrayBuffer(lengthBytes);
+  new Uint8Array(buffer).set(patternBytes(lengthBytes));
+  const storage = { module: 'memory', key: 'm', root: '/', options: { buffers: { f: buffer } } };
+  const files = [{ path: 'f', lengthBytes: FILE_BYTES }];
+  return torrentOf({ pieceLengthBytes: 65_536, files, storage, have });
+}
+
+function words(write: (writer: WireWriter) => void): Uint8Array {
+  const writer = new WireWriter();
+  write(writer);
+  return writer.take() ?? new Uint8Array(0);
+}
+
+describe('net/hostile peers', () => {
+  let actor: Actor;
+  let port: number;
+  const peers: HostilePeer[] = [];
+
+  async function begin(options: ConstructorParameters<typeof Actor>[0] = {}): Promise<void> {
+    actor = new Actor(options);
+    actor.order({ type: 'open-torrent', torrent: memoryTorrent() });
+    actor.seed();
+    port = await actor.listen();
+  }
+  async function connect(): Promise<HostilePeer> {
+    const peer = await HostilePeer.connect(port);
+    peers.push(peer);
+    return peer;
+  }
+  /** A peer past its handshake; what it was told so far is forgotten. */
+  async function greeted(): Promise<HostilePeer> {
+    const peer = await connect();
+    peer.sayHandshake(INFO_HASH);
+    await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    await actor.fact('connected', (fact) => fact.port === peer.socket.localPort);
+    return peer;
+  }
+  async function greetedAndUnchoked(): Promise<HostilePeer> {
+    const peer = await greeted();
+    const [start] = [peer.heard.length];
+    peer.say(words((w) => w.interested()));
+    const unchoke = Buffer.from([0, 0, 0, 1, 1]);
+    while (!peer.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) await peer.hear(start + 1);
+    peer.forget();
+    return peer;
+  }
+  afterEach(async () => {
+    for (const peer of peers.splice(0)) peer.end();
+    await actor.stop();
+    expect(actor.of('log')).to.deep.equal([]);
+  });
+
+  describe('before the handshake', () => {
+    beforeEach(() => begin());
+
+    const CASES: readonly (readonly [string, string, Uint8Array])[] = [
+      ['an encrypted handshake', 'encrypted-handshake', Uint8Array.of(0x7f, 1, 2, 3)],
+      ['another protocol', 'bad-handshake', Buffer.from('\x13BitTorrent protocoX')],
+      ['an HTTP request', 'encrypted-handshake', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+      [
+        'another info hash',
+        'wrong-info-hash',
+        encodeHandshake({ infoHash: new Uint8Array(20), peerId: PEER_ID }),
+      ],
+    ];
+    for (const [what, reason, bytes] of CASES) {
+      it(`${what}: ${reason}, at once`, async () => {
+        const peer = await connect();
+        peer.say(bytes);
+        await peer.closed;
+        expect((await actor.fact('rejected')).reason).to.equal(reason);
+        expect(peer.heard).to.have.length(0);
+        expect(actor.of('connected')).to.deep.equal([]);
+      });
+    }
+
+    it('our own peer id: self-connection', async () => {
+      const peer = await connect();
+      peer.sayHandshake(INFO_HASH, Buffer.from(actor.start.peerId));
+      await peer.closed;
+      expect((await actor.fact('rejected')).reason).to.equal('self-connection');
+    });
+
+    it('a handshake that comes byte by byte, with a bitfield on its heels', async () => {
+      const peer = await connect();
+      const bitfield = words((w) => w.bitfield(Uint8Array.of(0x80, 0)));
+      const handshake = encodeHandshake({ infoHash: INFO_HASH, peerId: PEER_ID });
+      await peer.trickle(Buffer.concat([handshake, bitfield]));
+      const fact = await actor.fact('peer-bitfield');
+      expect(fact.bits).to.deep.equal(Uint8Array.of(0x80, 0));
+      expect((await actor.fact('connected')).peerId).to.deep.equal(new Uint8Array(PEER_ID));
+    });
+
+    it('a handshake cut at every byte', async () => {
+      const handshake = encodeHandshake({ infoHash: INFO_HASH, peerId: PEER_ID });
+      for (let cut = 1; cut < HANDSHAKE_LENGTH_BYTES; cut++) {
+        const peer = await connect();
+        await peer.trickle(handshake.subarray(0, 1));
+        peer.say(handshake.subarray(1, cut));
+        await new Promise((resolve) => setImmediate(resolve));
+        peer.say(handshake.subarray(cut));
+        const heard = await peer.hear(HANDSHAKE_LENGTH_BYTES);
+        expect(heard.subarray(28, 48).equals(INFO_HASH)).to.equal(true);
+        peer.end();
+        await peer.closed;
+      }
+    });
+
+    it('a peer that goes away: exactly one fact', async () => {
+      const peer = await connect();
+      peer.end();
+      expect((await actor.fact('rejected')).reason).to.match(/remote-closed|connection-error/);
+      const other = await greeted();
+      other.end();
+      await actor.fact('closed');
+      expect(actor.of('rejected')).to.have.length(1);
+      expect(actor.of('closed')).to.have.length(1);
+    });
+  });
+
+  it('silence before the handshake is over', async () => {
+    await begin({ handshakeTimeoutMs: 50 });
+    const peer = await connect();
+    await peer.closed;
+    expect((await actor.fact('rejected')).reason).to.equal('handshake-timeout');
+  });
+
+  it('more connections than allowed', async () => {
+    await begin({ maxConnections: 2 });
+    await greeted();
+    const second = await greeted();
+    const third = await connect();
+    await third.closed;
+    expect((await actor.fact('rejected')).reason).to.equal('too-many-connections');
+    actor.order({ type: 'dial', dial: 9, torrent: 1, host: '127.0.0.1', port });
+    expect((await actor.fact('dial-failed')).reason).to.equal('too-many-connections');
+    second.end();
+    await actor.fact('closed');
+    await greeted();
+  });
+
+  describe('after the handshake', () => {
+    beforeEach(() => begin());
+
+    const block = Buffer.alloc(PIECE_HEADER_LENGTH_BYTES + 16_384);
+    writePieceHeader(block, 0, 0, 0, 16_384);
+    const CASES: readonly (readonly [string, string, Uint8Array])[] = [
+      ['a length of 2 GiB', 'message-too-long', Uint8Array.of(0x80, 0, 0, 0)],
+      ['garbage', 'message-too-long', Buffer.alloc(1000, 0xa7)],
+      ['a block never asked for', 'unrequested-piece', block],
+      ['a late bitfield', 'bad-bitfield', words((w) => (w.have(0), w.bitfield(Buffer.alloc(2))))],
+      ['a request past the end', 'bad-request', words((w) => w.request(0, 65_536, 16_384))],
+      ['a piece that does not exist', 'bad-piece-index', words((w) => w.have(16))],
+    ];
+    for (const [what, reason, bytes] of CASES) {
+      it(`${what}: ${reason}, and a bystander is served on`, async () => {
+        const bystander = await greetedAndUnchoked();
+        const peer = await greeted();
+        peer.say(bytes);
+        await peer.closed;
+        const closed = await actor.fact('closed');
+        expect(closed.reason).to.equal(reason);
+        expect(actor.of('closed')).to.have.length(1);
+        bystander.say(words((w) => w.request(1, 5, 100)));
+        const heard = await bystander.hear(PIECE_HEADER_LENGTH_BYTES + 100);
+        const expected = patternBytes(FILE_BYTES).subarray(65_541, 65_641);
+        expect(heard.subarray(PIECE_HEADER_LENGTH_BYTES).equals(expected)).to.equal(true);
+      });
+    }
+
+    it('more requests than we announced', async () => {
+      const peer = await greetedAndUnchoked();
+      peer.say(
+        words((w) => {
+          for (let index = 0; index < 20_000; index++) w.request(index % 15, 0, 65_536);
+        }),
+      );
+      await peer.closed;
+      expect((await actor.fact('closed')).reason).to.equal('request-flood');
+    });
+
+    it('a peer that asks and does not read: memory stays bounded and others are served', async () => {
+      const greedy = await greetedAndUnchoked();
+      greedy.socket.pause();
+      for (let round = 0; round < 40; round++) {
+        greedy.say(words((w) => [...Array(12).keys()].forEach((p) => w.request(p, 0, 65_536))));
+      }
+      const other = await greetedAndUnchoked();
+      const asked = [...Array(14).keys()];
+      other.say(words((w) => asked.forEach((piece) => w.request(piece, 0, 65_536))));
+      const heard = await other.hear(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
+      expect(heard.length).to.equal(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
+      const uploaded = (): number =>
+        actor.of('closed').reduce((sum, c) => sum + c.uploadedBytes, 0);
+      greedy.end();
+      await actor.fact('closed');
+      // 40 × 12 × 64 KiB were asked for; the system's socket buffers and our watermark took less.
+      expect(uploaded()).to.be.below(40 * 12 * 65_536);
+    });
+  });
+
+  it('closes a peer that says nothing for too long', async () => {
+    await begin({ idleTimeoutMs: 100 });
+    const peer = await greeted();
+    await peer.closed;
+    expect((await actor.fact('closed')).reason).to.equal('idle-timeout');
+  });
+
+  it('takes requests back from a peer that answers a byte at a time', async () => {
+    await begin({ requestTimeoutMs: 100 });
+    const peer = await greeted();
+    const { connection } = await actor.fact('connected');
+    actor.order({ type: 'interest', connection, interested: true });
+    peer.say(words((w) => w.unchoke()));
+    const { epoch } = await actor.fact('appetite');
+    actor.table.assign(7, 3);
+    const run = { piece: 1, firstBlock: 0, blockCount: 1, generation: 3, segments: [7, 1] };
+    actor.order({ type: 'lease', lease: { connection, epoch, ...run } });
+    const trickle = peer.trickle(Uint8Array.of(0, 0, 64, 9, 7, 0, 0, 0, 1));
+    expect(await actor.fact('lease-returned')).to.deep.include({ piece: 1, generation: 3 });
+    await trickle;
+    expect(actor.of('closed')).to.deep.equal([]);
+  });
+});

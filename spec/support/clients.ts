@@ -1,0 +1,164 @@
+// How each client of the interop specs is started. All other ways to find peers than the tracker
+// are off, so that what is proven is proven on the path it names.
+
+import { spawnSync } from 'node:child_process';
+import { statSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Client, LOOPBACK, freePort } from './clients-process';
+import type { Place } from './clients-process';
+import type { Payload } from './clients-payload';
+
+const ROOT = resolve(__dirname, '..', '..');
+const READY_MS = 20_000;
+const TRANSFER_MS = 90_000;
+
+/** An opentracker that knows the given torrents (Debian's answers for no others). */
+export async function startOpentracker(
+  folder: string,
+  port: number,
+  infoHashes: readonly string[],
+  place: Place = LOOPBACK,
+): Promise<Client> {
+  await writeFile(join(folder, 'whitelist'), infoHashes.map((hash) => `${hash}\n`).join(''));
+  const listen = ['-i', place.address, '-p', String(port), '-P', String(port)];
+  const tracker = new Client(['opentracker', ...listen, '-d', folder, '-w', 'whitelist'], {
+    place,
+  });
+  // It prints nothing; the connection is tried where it listens.
+  const connect = [...place.enter, 'bash', '-c', `exec 3<>/dev/tcp/${place.address}/${port}`];
+  const [file = '', ...args] = connect;
+  await tracker.until('listening', READY_MS, () => spawnSync(file, args).status === 0);
+  return tracker;
+}
+
+/** Resolves when the tracker counts one seed of this torrent. */
+export async function untilSeedKnown(
+  seed: Client,
+  trackerUrl: string,
+  payload: Payload,
+): Promise<void> {
+  const hash = payload.infoHash.replaceAll(/../g, '%$&');
+  const url = `${trackerUrl.replace(/announce$/, 'scrape')}?info_hash=${hash}`;
+  await seed.until('its announce as a seed', READY_MS, async () => {
+    const reply = await fetch(url);
+    return Buffer.from(await reply.arrayBuffer()).includes('8:completei1e');
+  });
+}
+
+// ---- Millrace ----
+
+/** The compiled command line; its sources where they are newer, or nothing is compiled. */
+function millraceCommand(): readonly string[] {
+  const compiled = join(ROOT, 'dist/lib/cli/main.js');
+  const compiledMs = statSync(compiled, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newerSource = ['lib', 'workers'].some((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }).some(
+      (entry) =>
+        entry.isFile() && statSync(join(entry.parentPath, entry.name)).mtimeMs > compiledMs,
+    ),
+  );
+  if (!newerSource) return [process.execPath, compiled];
+  return [process.execPath, '-r', './spec/register.cjs', 'lib/cli/main.ts'];
+}
+
+export type JsonEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+/** What `--json` printed so far, by type. */
+export function eventsOf(client: Client, type: string): readonly JsonEvent[] {
+  return client.stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as JsonEvent)
+    .filter((event) => event.type === type);
+}
+
+function startMillrace(args: readonly string[], place?: Place): Client {
+  return new Client([...millraceCommand(), ...args, '--json', '--log-level', 'warn'], {
+    place,
+    cwd: ROOT,
+  });
+}
+
+/** Downloads with our command line until it exits 0. */
+export async function downloadWithMillrace(
+  payload: Payload,
+  folder: string,
+  args: readonly string[] = [],
+): Promise<Client> {
+  const command = ['download', payload.torrent, '--output', folder, '--stall-timeout', '30'];
+  const client = startMillrace([...command, ...args]);
+  await client.succeeded(TRANSFER_MS);
+  return client;
+}
+
+/** A `seed` of ours that the tracker has answered. */
+export async function seedWithMillrace(payload: Payload, place?: Place): Promise<Client> {
+  const client = startMillrace(['seed', payload.torrent, '--data', payload.folder], place);
+  await client.until('an answer of the tracker', READY_MS, () =>
+    eventsOf(client, 'tracker').some(({ ok }) => ok === true),
+  );
+  return client;
+}
+
+// ---- libtorrent ----
+
+const LIBTORRENT = ['/usr/bin/python3', join(ROOT, 'spec/interop/libtorrent-client.py')];
+
+export async function seedWithLibtorrent(payload: Payload, host = '127.0.0.1'): Promise<Client> {
+  const client = new Client([...LIBTORRENT, 'seed', payload.torrent, payload.folder, host]);
+  await client.untilPrinted(/^listening \d+$/m, READY_MS);
+  return client;
+}
+
+export function libtorrentPort(client: Client): number {
+  return Number(/^listening (\d+)$/m.exec(client.output)?.[1]);
+}
+
+export async function downloadWithLibtorrent(payload: Payload, folder: string): Promise<void> {
+  const client = new Client([...LIBTORRENT, 'download', payload.torrent, folder, '127.0.0.1']);
+  await client.succeeded(TRANSFER_MS);
+}
+
+// ---- aria2 ----
+
+async function startAria2(
+  payload: Payload,
+  folder: string,
+  more: readonly string[],
+): Promise<Client> {
+  const alone = ['--no-conf', '--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false'];
+  const files = [`--dir=${folder}`, '--file-allocation=none', '--follow-torrent=false'];
+  const port = `--listen-port=${await freePort()}`;
+  return new Client(['aria2c', ...alone, ...files, port, ...more, `-T${payload.torrent}`]);
+}
+
+export async function seedWithAria2(payload: Payload): Promise<Client> {
+  return startAria2(payload, payload.folder, ['--bt-seed-unverified=true', '--seed-ratio=0.0']);
+}
+
+export async function downloadWithAria2(payload: Payload, folder: string): Promise<void> {
+  await (await startAria2(payload, folder, ['--seed-time=0'])).succeeded(TRANSFER_MS);
+}
+
+// ---- Transmission ----
+
+/** Its own data is on disk for sure only after its end, so it is ended when it has everything. */
+export async function downloadWithTransmission(
+  payload: Payload,
+  folder: string,
+  place: Place,
+): Promise<void> {
+  const settings = join(folder, '..', 'transmission');
+  await mkdir(settings, { recursive: true });
+  await mkdir(folder, { recursive: true });
+  const off = { 'dht-enabled': false, 'lpd-enabled': false, 'port-forwarding-enabled': false };
+  await writeFile(join(settings, 'settings.json'), JSON.stringify(off));
+  const port = String(await freePort());
+  const client = new Client(
+    ['transmission-cli', '-g', settings, '-w', folder, '-p', port, '-M', payload.torrent],
+    { place },
+  );
+  await client.untilPrinted(/Seeding/, TRANSFER_MS);
+  await client.stop();
+}

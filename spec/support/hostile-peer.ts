@@ -1,0 +1,97 @@
+// A raw TCP peer under a spec's command: says exactly the bytes it is told, keeps what it hears.
+
+import net from 'node:net';
+import { once } from 'node:events';
+import { encodeHandshake } from '../../lib/wire/handshake';
+
+export class HostilePeer {
+  readonly socket: net.Socket;
+  /** Resolves when the connection is gone, whoever ended it. */
+  readonly closed: Promise<void>;
+  private chunks: Buffer[] = [];
+  private heardBytes = 0;
+  private waiters: (() => void)[] = [];
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined); // a reset is a way of being closed
+    socket.on('data', (chunk) => {
+      this.chunks.push(chunk);
+      this.heardBytes += chunk.length;
+      this.wake();
+    });
+    this.closed = new Promise((resolve) =>
+      socket.on('close', () => {
+        this.wake();
+        resolve();
+      }),
+    );
+  }
+
+  static async connect(port: number, host = '127.0.0.1'): Promise<HostilePeer> {
+    const socket = net.connect({ port, host });
+    const peer = new HostilePeer(socket);
+    await once(socket, 'connect');
+    return peer;
+  }
+
+  /** Waits for one to come; `port` is where to dial. */
+  static async listen(): Promise<{ port: number; peer: Promise<HostilePeer>; close: () => void }> {
+    const server = net.createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const peer = once(server, 'connection').then(
+      ([socket]) => new HostilePeer(socket as net.Socket),
+    );
+    const { port } = server.address() as net.AddressInfo;
+    return { port, peer, close: () => server.close() };
+  }
+
+  /** Everything heard so far. */
+  get heard(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** Waits until that many bytes came; resolves early, with less, when the connection is gone. */
+  async hear(lengthBytes: number): Promise<Buffer> {
+    while (this.heardBytes < lengthBytes && !this.socket.destroyed) {
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
+    }
+    return this.heard;
+  }
+
+  /** Forgets what was heard. */
+  forget(): void {
+    this.chunks = [];
+    this.heardBytes = 0;
+  }
+
+  say(...parts: readonly Uint8Array[]): this {
+    for (const part of parts) this.socket.write(part);
+    return this;
+  }
+
+  /** Byte by byte, each handed to the system before the next. */
+  async trickle(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at++) {
+      await new Promise<void>((resolve) => {
+        this.socket.write(bytes.subarray(at, at + 1), () => setImmediate(resolve));
+      });
+    }
+  }
+
+  sayHandshake(infoHash: Uint8Array, peerId = Buffer.from('-XX0000-hostile-peer')): this {
+    return this.say(encodeHandshake({ infoHash, peerId }));
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+
+  private wake(): void {
+    const waiters = this.waiters;
+    this.waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

@@ -1,0 +1,262 @@
+// The coordinator's engine with every outlet in a spec's hands: a clock that stands still, seeded
+// dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
+
+import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
+import { Departed } from '../../lib/coordinator/departed';
+import { onFact } from '../../lib/coordinator/facts';
+import type { EngineState, TorrentState } from '../../lib/coordinator/state';
+import { onTick } from '../../lib/coordinator/tick';
+import { addTorrent } from '../../lib/coordinator/torrents';
+import { endTurn, newTurn } from '../../lib/coordinator/turn';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
+import { MemoryBudget } from '../../lib/memory/budget';
+import { SlabOwner } from '../../lib/memory/slab-owner';
+import { Slab } from '../../lib/memory/slab';
+import type { AddRequest, EngineEvent, EngineSettings, LogLevel } from '../../lib/messages/control';
+import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
+import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { MIB, seededRandom } from './sim-torrent';
+
+export const SIM_SETTINGS: EngineSettings = {
+  peerThreads: 1,
+  verifyThreads: 2,
+  memoryBytes: 8 * MIB,
+  port: undefined,
+  host: undefined,
+  maxConnections: 200,
+  maxConnectionsPerTorrent: 100,
+  maxHalfOpen: 32,
+  dialsPerSec: 50,
+  uploadSlots: 16,
+  limits: {
+    maxConnections: 200,
+    dialTimeoutMs: 10_000,
+    handshakeTimeoutMs: 10_000,
+    requestTimeoutMs: 20_000,
+    idleTimeoutMs: 240_000,
+    keepAliveMs: 110_000,
+    requestQueue: 500,
+    uploadBufferBytes: 16 * MIB,
+  },
+  logLevel: 'silent',
+  version: '0.0.0',
+};
+
+export type JobPriority = 'live' | 'sync' | 'background';
+
+/** A verify job that was handed over and not answered yet. */
+export interface PendingJob {
+  readonly job: VerifyJob;
+  readonly priority: JobPriority;
+  resolve(result: VerifyResult): void;
+  reject(error: Error): void;
+}
+
+export type Order<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type: Type }>;
+export type Event<Type extends EngineEvent['type']> = Extract<EngineEvent, { readonly type: Type }>;
+
+export interface SimEngineOptions {
+  readonly seed?: number;
+  readonly settings?: Partial<EngineSettings>;
+  /** Takes orders as they come; default: the list `orders`. */
+  readonly onOrder?: (thread: number, order: PeerOrder) => void;
+  /** Takes jobs as they come; default: the list `jobs`. */
+  readonly onJob?: (job: PendingJob) => void;
+}
+
+export class SimEngine implements Engine {
+  readonly state: EngineState;
+  readonly slab: Slab;
+  readonly table: BlockTable;
+  readonly generations = new GenerationCounter();
+  readonly turn: Turn = newTurn();
+  readonly verify: VerifyOutlet;
+  /** Orders since the last `takeOrders`. */
+  orders: { readonly thread: number; readonly order: PeerOrder }[] = [];
+  events: EngineEvent[] = [];
+  /** Records of level warn and above; specs expect to know each of them. */
+  readonly logs: { readonly level: LogLevel; readonly message: string }[] = [];
+  jobs: PendingJob[] = [];
+  readonly announces: { readonly url: string; readonly request: AnnounceRequest }[] = [];
+  handlesClosed = 0;
+  /** What trackers answer; default: nobody is there. */
+  answerAnnounce: (url: string, request: AnnounceRequest) => Promise<AnnounceReply> = () =>
+    Promise.resolve({ intervalSec: 1800, peers: [] });
+  clockMs = 1_000_000;
+  readonly #options: SimEngineOptions;
+  readonly #random: () => number;
+  #nextTorrent = 1;
+
+  constructor(options: SimEngineOptions = {}) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed ?? 1);
+    const settings = { ...SIM_SETTINGS, ...options.settings };
+    const slabBytes = settings.memoryBytes + settings.memoryBytes / 4;
+    this.slab = Slab.allocate(slabBytes);
+    this.table = new BlockTable(
+      new SharedArrayBuffer(BlockTable.byteLength(this.slab.unitCount)),
+      this.slab.unitCount,
+    );
+    this.state = {
+      settings,
+      peerId: Buffer.from(`-MR0000-sim${String(options.seed ?? 1).padStart(9, '0')}`),
+      slab: new SlabOwner(this.table),
+      budget: new MemoryBudget({
+        limitBytes: settings.memoryBytes,
+        maxBytes: settings.memoryBytes,
+      }),
+      torrents: new Map(),
+      peers: new Map(),
+      dials: new Map(),
+      hungry: new Set(),
+      departed: new Departed(),
+      adding: new Set(),
+      listenPort: undefined,
+      nextDial: 1,
+      threadRestarts: 0,
+      closing: false,
+    };
+    let outstanding = 0;
+    this.verify = {
+      threads: settings.verifyThreads,
+      get outstanding() {
+        return outstanding;
+      },
+      submit: (job, priority) => {
+        const result = new Promise<VerifyResult>((resolve, reject) => {
+          const pending = { job, priority, resolve, reject };
+          if (options.onJob) options.onJob(pending);
+          else this.jobs.push(pending);
+        });
+        if (priority !== 'live') return result;
+        outstanding++;
+        return result.finally(() => outstanding--);
+      },
+      closeHandles: () => void this.handlesClosed++,
+    };
+  }
+
+  order(thread: number, order: PeerOrder): void {
+    if (this.#options.onOrder) this.#options.onOrder(thread, order);
+    else this.orders.push({ thread, order });
+  }
+
+  emit(event: EngineEvent): void {
+    this.events.push(event);
+  }
+
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (level === 'warn' || level === 'error' || level === 'fatal')
+      this.logs.push({ level, message: `${message} ${JSON.stringify(fields)}` });
+  }
+
+  announce(url: string, request: AnnounceRequest, signal: AbortSignal): Promise<AnnounceReply> {
+    this.announces.push({ url, request });
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () =>
+        reject(new MillraceError('aborted', 'the announce was given up')),
+      );
+      this.answerAnnounce(url, request).then(resolve, reject);
+    });
+  }
+
+  nowMs(): number {
+    return this.clockMs;
+  }
+
+  random(): number {
+    return this.#random();
+  }
+
+  paceDial(dial: () => Promise<void>): void {
+    void dial();
+  }
+
+  paceAnnounce(announce: () => Promise<void>): void {
+    void announce();
+  }
+
+  endTurn(): void {
+    endTurn(this);
+  }
+
+  tick(): void {
+    onTick(this);
+  }
+
+  // ---- for specs ----
+
+  /** Facts of one batch, as a peer thread would send them. */
+  facts(...facts: readonly PeerFact[]): void {
+    for (const fact of facts) {
+      const thread = 'connection' in fact ? fact.connection % 32 : 0;
+      onFact(this, thread, fact);
+    }
+    endTurn(this);
+  }
+
+  /** Lets time pass, with a tick at its end. */
+  pass(ms: number): void {
+    this.clockMs += ms;
+    onTick(this);
+  }
+
+  /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */
+  async add(metainfo: Metainfo, request: Partial<AddRequest> = {}): Promise<TorrentState> {
+    const id = this.#nextTorrent++;
+    await addTorrent(this, id, {
+      metainfo,
+      output: '/nowhere',
+      peers: [],
+      force: false,
+      recheck: false,
+      seed: true,
+      storage: { module: 'memory' },
+      ...request,
+    });
+    const torrent = this.state.torrents.get(id);
+    if (torrent === undefined) throw new Error('the torrent was not added');
+    return torrent;
+  }
+
+  ordersOf<Type extends PeerOrder['type']>(type: Type, connection?: number): Order<Type>[] {
+    return this.orders
+      .map(({ order }) => order)
+      .filter((order): order is Order<Type> => order.type === type)
+      .filter((order) => connection === undefined || connectionOf(order) === connection);
+  }
+
+  /** The orders since the last call. */
+  takeOrders(): PeerOrder[] {
+    const orders = this.orders.map(({ order }) => order);
+    this.orders = [];
+    return orders;
+  }
+
+  eventsOf<Type extends EngineEvent['type']>(type: Type): Event<Type>[] {
+    return this.events.filter((event): event is Event<Type> => event.type === type);
+  }
+
+  /** Nothing is committed, no unit is in use or in quarantine. */
+  get memoryIsBack(): boolean {
+    const { budget, slab } = this.state;
+    return (
+      budget.committedBytes === 0 &&
+      slab.quarantinedUnits === 0 &&
+      slab.freeUnits === this.table.unitCount
+    );
+  }
+}
+
+function connectionOf(order: PeerOrder): number | undefined {
+  if (order.type === 'lease') return order.lease.connection;
+  return 'connection' in order ? order.connection : undefined;
+}
+
+/** Lets every promise that can settle settle. */
+export function settled(): Promise<void> {
+  return new Promise((done) => setImmediate(done));
+}

@@ -1,0 +1,63 @@
+// Torrents made of nothing: content from a seed, and the metainfo that goes with it.
+
+import { createHash } from 'node:crypto';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+
+export const KIB = 1024;
+export const MIB = 1024 * 1024;
+
+/** Numbers in [0, 1) that a seed decides (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export interface SimTorrentOptions {
+  readonly totalLengthBytes: number;
+  readonly pieceLengthBytes: number;
+  readonly seed?: number;
+  readonly trackers?: readonly (readonly string[])[];
+}
+
+export interface SimTorrent {
+  readonly metainfo: Metainfo;
+  readonly content: Buffer;
+}
+
+/** A single-file torrent whose bytes follow from its seed. */
+export function simTorrent(options: SimTorrentOptions): SimTorrent {
+  const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [] } = options;
+  const random = seededRandom(seed);
+  const words = new Uint32Array(Math.ceil(totalLengthBytes / 4));
+  for (let at = 0; at < words.length; at++) words[at] = Math.floor(random() * 2 ** 32);
+  const content = Buffer.from(words.buffer, 0, totalLengthBytes);
+  const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
+  const pieceHashes = new Uint8Array(20 * pieceCount);
+  for (let piece = 0; piece < pieceCount; piece++) {
+    const start = piece * pieceLengthBytes;
+    pieceHashes.set(sha1(content.subarray(start, start + pieceLengthBytes)), 20 * piece);
+  }
+  const name = `sim-${seed}.bin`;
+  const metainfo: Metainfo = {
+    infoHash: Uint8Array.from(sha1(Buffer.from(`${name} ${totalLengthBytes}`))),
+    name,
+    multiFile: false,
+    pieceLengthBytes,
+    pieceCount,
+    totalLengthBytes,
+    pieceHashes,
+    files: [{ path: [name], lengthBytes: totalLengthBytes, offsetBytes: 0 }],
+    trackers,
+    private: false,
+  };
+  return { metainfo, content };
+}
+
+export function sha1(bytes: Uint8Array): Buffer {
+  return createHash('sha1').update(bytes).digest();
+}

@@ -1,0 +1,131 @@
+// Engines, folders and trackers for one spec, all gone at its end; and waiting, always for an event
+// and never without a deadline.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Coordinator } from '../../lib/index';
+import type { CoordinatorOptions, EngineStats, Torrent, TorrentStats } from '../../lib/index';
+import type { Payload } from './payload';
+import { ScriptedSeed } from './faults-seed';
+import type { SeedScript } from './faults-seed';
+
+/** Far beyond what anything here takes, even on a loaded machine. */
+export const DEADLINE_MS = 30_000;
+
+/** Rejects, naming what was waited for, when the deadline passes. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited too long for: ${what}`)), deadlineMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves with the torrent's figures once they are as wanted. */
+export function untilStats(
+  torrent: Torrent,
+  what: string,
+  wanted: (stats: TorrentStats) => boolean,
+): Promise<TorrentStats> {
+  let check: (() => void) | undefined;
+  const met = new Promise<TorrentStats>((resolve) => {
+    check = (): void => {
+      if (wanted(torrent.stats())) resolve(torrent.stats());
+    };
+    torrent.on('stats', check);
+    check();
+  });
+  return within(met, what).finally(() => check && torrent.off('stats', check));
+}
+
+/** Resolves with what the next such event carries. */
+export function nextEvent<T>(
+  torrent: Torrent,
+  event: 'pieces' | 'pieceFailed' | 'peerConnected' | 'peerClosed' | 'tracker' | 'error' | 'closed',
+  wanted: (payload: T) => boolean = () => true,
+): Promise<T> {
+  const emitter = torrent as unknown as NodeJS.EventEmitter;
+  let listener: ((payload: T) => void) | undefined;
+  const met = new Promise<T>((resolve) => {
+    listener = (payload): void => {
+      if (wanted(payload)) resolve(payload);
+    };
+    emitter.on(event, listener);
+  });
+  return within(met, `event ${event}`).finally(() => listener && emitter.off(event, listener));
+}
+
+/** Polls the engine's own figures, which come by a call, until they are as wanted. */
+export async function untilEngine(
+  engine: Coordinator,
+  what: string,
+  wanted: (stats: EngineStats) => boolean,
+): Promise<EngineStats> {
+  const poll = async (): Promise<EngineStats> => {
+    for (;;) {
+      const stats = await engine.stats();
+      if (wanted(stats)) return stats;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  };
+  return within(poll(), what);
+}
+
+/** Everything that one spec opens. */
+export class Swarm {
+  readonly #closers: (() => Promise<unknown>)[] = [];
+
+  /** A small engine: one peer thread, two verify threads, loopback only. */
+  async engine(options: CoordinatorOptions = {}): Promise<Coordinator> {
+    const engine = await within(
+      Coordinator.start({ peerThreads: 1, verifyThreads: 2, host: '127.0.0.1', ...options }),
+      'an engine to start',
+    );
+    this.onClose(() => engine.close());
+    return engine;
+  }
+
+  async folder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-engine-'));
+    this.onClose(() => rm(folder, { recursive: true, force: true }));
+    return folder;
+  }
+
+  /** A peer with all the data that does as the script says. */
+  async seed(payload: Payload, script: SeedScript = {}): Promise<ScriptedSeed> {
+    const seed = await ScriptedSeed.listen(payload, script);
+    this.onClose(() => seed.close());
+    return seed;
+  }
+
+  /** Called at the end, last come first. */
+  onClose(close: () => Promise<unknown>): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const close of this.#closers.splice(0).reverse()) {
+      await within(close(), 'the end of a spec').catch((error: unknown) => errors.push(error));
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+/** All memory has come home: nothing is committed, nothing in quarantine. */
+export function untilMemoryIsBack(engine: Coordinator): Promise<EngineStats> {
+  return untilEngine(
+    engine,
+    'memory to come back',
+    (stats) => stats.memoryCommittedBytes === 0 && stats.memoryQuarantinedBytes === 0,
+  );
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { JOB_MAX_BYTES, JOB_MAX_PIECES, PieceBatcher, batchPieces } from '../../lib/verify/batch';
+import { checkPiece } from '../../lib/verify/check-piece';
+import { pieceChunks } from '../../lib/storage/spans';
+
+const UNIT = 16_384;
+const sha1 = () => createHash('sha1');
+const digest = (bytes: Uint8Array) => sha1().update(bytes).digest();
+
+describe('check piece', () => {
+  const slab = new Uint8Array(new SharedArrayBuffer(8 * UNIT));
+  for (let at = 0; at < slab.length; at++) slab[at] = (at * 7 + (at >> 9)) & 0xff;
+
+  it('accepts a scattered piece of 33,119 bytes by its digest, hashed in place', () => {
+    const chunks = pieceChunks(slab, [5, 1, 2, 2], 33_119);
+    const whole = Buffer.concat([
+      slab.subarray(5 * UNIT, 6 * UNIT),
+      slab.subarray(2 * UNIT, 3 * UNIT + 351),
+    ]);
+    expect(whole.length).to.equal(33_119);
+    expect(checkPiece(chunks, digest(whole), sha1)).to.equal(undefined);
+  });
+
+  it('gives the digest of every block of a bad one, the short last block included', () => {
+    const chunks = pieceChunks(slab, [5, 1, 2, 2], 33_119);
+    const digests = checkPiece(chunks, new Uint8Array(20), sha1);
+    const blocks = [
+      slab.subarray(5 * UNIT, 6 * UNIT),
+      slab.subarray(2 * UNIT, 3 * UNIT),
+      slab.subarray(3 * UNIT, 3 * UNIT + 351),
+    ];
+    expect(Buffer.from(digests ?? []).equals(Buffer.concat(blocks.map(digest)))).to.equal(true);
+  });
+});
+
+describe('batches', () => {
+  it('keep every piece in order, bounded in bytes and number, large pieces alone', () => {
+    const sizes = fc.array(
+      fc.oneof(fc.integer({ min: 1, max: 20_000 }), fc.integer({ min: 1, max: 8 << 20 })),
+      {
+        maxLength: 300,
+      },
+    );
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const pieces = lengths.map((lengthBytes, piece) => ({ piece, lengthBytes }));
+        const jobs = batchPieces(pieces);
+        expect(jobs.flat()).to.deep.equal(pieces);
+        for (const job of jobs) {
+          expect(job.length).to.be.within(1, JOB_MAX_PIECES);
+          const bytes = job.reduce((sum, piece) => sum + piece.lengthBytes, 0);
+          if (job.length > 1) expect(bytes).to.be.at.most(JOB_MAX_BYTES);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('gather by torrent', () => {
+    const batcher = new PieceBatcher<number, { readonly lengthBytes: number }>();
+    expect(batcher.add(1, { lengthBytes: 1 << 20 })).to.equal(false);
+    expect(batcher.add(2, { lengthBytes: 4 << 20 })).to.equal(true);
+    expect(batcher.add(1, { lengthBytes: 1 << 20 })).to.equal(true);
+    expect(batcher.take(1)).to.deep.equal([[{ lengthBytes: 1 << 20 }, { lengthBytes: 1 << 20 }]]);
+    expect(batcher.take(1)).to.deep.equal([]);
+    expect(batcher.torrents()).to.deep.equal([2]);
+  });
+});

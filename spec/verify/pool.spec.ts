@@ -1,0 +1,197 @@
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { StorageRef } from '../../lib/messages/storage';
+import type { VerifyJob } from '../../lib/messages/verify';
+import { VerifyPool } from '../../lib/verify/pool';
+import { useTempFolder } from '../storage/temp';
+import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/gated-storage';
+
+const UNIT = 16_384;
+const sha1 = (bytes: Uint8Array) => new Uint8Array(createHash('sha1').update(bytes).digest());
+
+describe('verify pool', function () {
+  // Each worker loads the TypeScript compiler first: a second of CPU, and some examples kill several.
+  this.timeout(90_000);
+  const folder = useTempFolder();
+  const slab = new SharedArrayBuffer(64 * UNIT);
+  const content = new Uint8Array(slab);
+  content.set(randomBytes(content.length));
+  const pools: VerifyPool[] = [];
+  let gate: Int32Array;
+  let example = 0;
+  let shared: VerifyPool;
+
+  const open = (threads: number, workerPath?: string): VerifyPool => {
+    const start = { slab, closeEpoch: new SharedArrayBuffer(4) };
+    const pool = new VerifyPool({ threads, start, ...(workerPath && { workerPath }) });
+    pools.push(pool);
+    return pool;
+  };
+  const openGate = () => {
+    Atomics.store(gate, OPEN, 1);
+    Atomics.notify(gate, OPEN);
+  };
+  before(() => {
+    shared = open(1);
+    pools.pop();
+  });
+  after(() => shared.close());
+  beforeEach(() => {
+    example++;
+    gate = new Int32Array(new SharedArrayBuffer(12));
+    shared.onThreadDeath = undefined;
+  });
+  afterEach(async () => {
+    openGate();
+    await Promise.all(pools.splice(0).map((pool) => pool.close()));
+  });
+
+  const files = (): StorageRef => ({ module: 'files', key: `files ${example}`, root: folder() });
+  const gated = (): StorageRef => ({
+    module: path.join(__dirname, '../support/gated-storage.ts'),
+    key: `gated ${example}`,
+    root: '/',
+    options: { gate: gate.buffer },
+  });
+  const pieceJob = (storage: StorageRef, unit: number): VerifyJob => ({
+    type: 'pieces',
+    storage,
+    pieces: [
+      {
+        piece: unit,
+        lengthBytes: UNIT,
+        sha1: sha1(Uint8Array.from(content.subarray(unit * UNIT, (unit + 1) * UNIT))),
+        segments: [unit, 1],
+        spans: [{ path: 'out/file', offsetBytes: unit * UNIT, lengthBytes: UNIT }],
+      },
+    ],
+  });
+  const entered = async (count: number): Promise<void> => {
+    while (Atomics.load(gate, ENTERED) < count) await nextTick();
+  };
+
+  it('verifies and writes from shared memory, on several workers', async () => {
+    const pool = open(2);
+    const jobs = Array.from({ length: 64 }, (_, unit) =>
+      pool.submit(pieceJob(files(), unit), 'live'),
+    );
+    expect(pool.inFlight).to.equal(4);
+    expect(pool.queued).to.equal(60);
+    const results = await Promise.all(jobs);
+    results.forEach((result, unit) => {
+      expect(result.outcomes).to.deep.equal([{ type: 'good', piece: unit }]);
+      expect(result.hashMs).to.be.at.least(0);
+    });
+    expect(
+      (await pool.submit({ type: 'sync', storage: files(), paths: ['out/file'] }, 'sync')).error,
+    ).to.equal(undefined);
+    expect(fs.readFileSync(path.join(folder(), 'out/file')).equals(Buffer.from(content))).to.equal(
+      true,
+    );
+  });
+
+  it('runs the job of a worker that is killed in the middle of a write again', async () => {
+    const pool = shared;
+    const deaths: string[] = [];
+    pool.onThreadDeath = (reason) => deaths.push(reason);
+    const job = pool.submit(pieceJob(gated(), 1), 'live');
+    await entered(1);
+    expect(pool.killOneThread()).to.equal(true);
+    await entered(2);
+    openGate();
+    expect((await job).outcomes).to.deep.equal([{ type: 'good', piece: 1 }]);
+    expect(deaths).to.have.length(1);
+  });
+
+  it('survives the death of the replacement while that starts', async () => {
+    const pool = open(2);
+    let died = 0;
+    const jobs = [1, 2, 3, 4, 5].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
+    pool.onThreadDeath = () => {
+      // The newest thread is last: kill what replaces the dead one before it can be ready.
+      if (++died < 2) pool.killOneThread(1);
+    };
+    await entered(2);
+    pool.killOneThread(0);
+    openGate();
+    for (const [at, result] of (await Promise.all(jobs)).entries()) {
+      expect(result.outcomes).to.deep.equal([{ type: 'good', piece: at + 1 }]);
+    }
+    expect(died).to.be.at.least(2);
+  });
+
+  it('gives up on a job that took three workers with it, and goes on with others', async () => {
+    const pool = shared;
+    const job = pool.submit(pieceJob(gated(), 1), 'live').catch((error: Error) => error);
+    for (let death = 1; death <= 3; death++) {
+      await entered(death);
+      pool.killOneThread();
+    }
+    expect(await job).to.have.property('code', 'verify-worker-died');
+    const next = await pool.submit(pieceJob(files(), 2), 'live');
+    expect(next.outcomes).to.deep.equal([{ type: 'good', piece: 2 }]);
+  });
+
+  it('fails its jobs when no worker can start', async () => {
+    const pool = open(1, path.join(__dirname, '../support/stillborn-worker.ts'));
+    const job = await pool.submit(pieceJob(files(), 2), 'live').catch((error: Error) => error);
+    expect(job).to.have.property('code', 'verify-worker-died');
+    expect(pool.queued + pool.inFlight).to.equal(0);
+  });
+
+  it('takes live jobs before syncs before background, and one sync at a time', async () => {
+    const pool = shared;
+    const order: string[] = [];
+    const submit = (name: string, job: VerifyJob, priority: 'live' | 'sync' | 'background') =>
+      pool.submit(job, priority).then(() => order.push(name));
+    const sync: VerifyJob = { type: 'sync', storage: gated(), paths: [] };
+    const all = [
+      submit('first sync', sync, 'sync'),
+      submit('b', pieceJob(files(), 1), 'background'),
+    ];
+    await entered(1);
+    all.push(submit('c', pieceJob(files(), 2), 'background'));
+    all.push(submit('second sync', sync, 'sync'));
+    all.push(submit('live', pieceJob(files(), 3), 'live'));
+    expect(pool.inFlight).to.equal(2);
+    openGate();
+    await Promise.all(all);
+    expect(order).to.deep.equal(['first sync', 'b', 'live', 'second sync', 'c']);
+  });
+
+  it('makes idle workers close their writers', async () => {
+    const pool = shared;
+    openGate();
+    await pool.submit(pieceJob(gated(), 1), 'live');
+    pool.closeHandles();
+    while (Atomics.load(gate, CLOSED_WRITERS) === 0) await nextTick();
+  });
+
+  it('close refuses what waits, finishes what runs, and leaves nothing behind', async () => {
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const pool = open(1);
+    const jobs = [1, 2, 3].map((unit) =>
+      pool.submit(pieceJob(gated(), unit), 'live').catch((error: Error) => error),
+    );
+    await entered(1);
+    const closed = pool.close();
+    openGate();
+    await closed;
+    const [one, two, three] = await Promise.all(jobs);
+    expect([one, two].every((result) => result !== undefined && 'outcomes' in result)).to.equal(
+      true,
+    );
+    expect(three).to.have.property('code', 'shutting-down');
+    const late = await pool.submit(pieceJob(files(), 1), 'live').catch((error: Error) => error);
+    expect(late).to.have.property('code', 'shutting-down');
+    await pool.close();
+    await nextTick();
+    const after = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    expect(after).to.equal(before);
+  });
+
+  it('close of a pool that never started is quick', () => open(2).close());
+});

@@ -1,0 +1,126 @@
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { expect } from 'chai';
+import type { StorageRef, StoredSpan } from '../../lib/messages/storage';
+import { JobRunner } from '../../lib/verify/run-job';
+import { useTempFolder } from '../storage/temp';
+
+const UNIT = 16_384;
+const sha1 = (bytes: Uint8Array) => new Uint8Array(createHash('sha1').update(bytes).digest());
+
+describe('verify job', () => {
+  const folder = useTempFolder();
+  const slab = new SharedArrayBuffer(8 * UNIT);
+  let runner: JobRunner;
+  let storage: StorageRef;
+  beforeEach(() => {
+    runner = new JobRunner(slab);
+    storage = { module: 'files', key: 'k', root: folder() };
+  });
+  afterEach(() => runner.closeHandles());
+
+  const span = (file: string, offsetBytes: number, lengthBytes: number): StoredSpan => ({
+    path: file,
+    offsetBytes,
+    lengthBytes,
+  });
+
+  it('writes good pieces over file borders, reports bad ones, then rechecks and digests them', async () => {
+    const content = randomBytes(2 * UNIT + 351);
+    const view = new Uint8Array(slab);
+    view.set(content.subarray(0, UNIT), 3 * UNIT);
+    view.set(content.subarray(UNIT), 0);
+    const spans = [span('a', 100, 50), span('d/b', 0, UNIT), span('c', 7, UNIT + 301)];
+    const good = {
+      piece: 4,
+      lengthBytes: content.length,
+      sha1: sha1(content),
+      segments: [3, 1, 0, 2],
+      spans,
+    };
+    const bad = {
+      ...good,
+      piece: 5,
+      sha1: new Uint8Array(20),
+      spans: [span('never', 0, content.length)],
+    };
+    const written = await runner.run({ type: 'pieces', storage, pieces: [bad, good] });
+    expect(written.outcomes.map((outcome) => outcome.type)).to.deep.equal(['bad', 'good']);
+    expect(written.outcomes[0]).to.have.property('blockDigests').with.length(60);
+    expect(fs.existsSync(path.join(folder(), 'never'))).to.equal(false);
+    expect(
+      fs.readFileSync(path.join(folder(), 'd/b')).equals(content.subarray(50, 50 + UNIT)),
+    ).to.equal(true);
+    const again = await runner.run({ type: 'recheck', storage, pieces: [good, bad] });
+    expect(again.outcomes).to.deep.equal([
+      { type: 'good', piece: 4 },
+      { type: 'bad', piece: 5 },
+    ]);
+    const digest = await runner.run({ type: 'digest', storage, pieces: [good, bad] });
+    expect(digest.outcomes[0]).to.deep.equal({ type: 'digest', piece: 4, sha1: sha1(content) });
+    expect(digest.outcomes[1]).to.have.nested.property('error.code', 'file-too-short');
+    fs.truncateSync(path.join(folder(), 'c'), 10);
+    await runner.closeHandles();
+    const cut = await runner.run({ type: 'recheck', storage, pieces: [good] });
+    expect(cut.outcomes).to.deep.equal([{ type: 'bad', piece: 4 }]);
+  });
+
+  it('hashes pieces longer than its buffer', async () => {
+    const content = randomBytes((5 << 20) + 3);
+    fs.writeFileSync(path.join(folder(), 'big'), content);
+    const piece = {
+      piece: 0,
+      lengthBytes: content.length,
+      spans: [span('big', 0, content.length)],
+    };
+    const result = await runner.run({ type: 'digest', storage, pieces: [piece] });
+    expect(result.outcomes).to.deep.equal([{ type: 'digest', piece: 0, sha1: sha1(content) }]);
+  });
+
+  it('keeps a disk error to its piece, with the code of the system', async () => {
+    const full = {
+      module: path.join(__dirname, '../support/full-disk-storage.ts'),
+      key: 'full',
+      root: folder(),
+      options: { fullPath: 'full' },
+    };
+    const zeros = new Uint8Array(slab).subarray(7 * UNIT, 8 * UNIT);
+    const piece = { lengthBytes: UNIT, sha1: sha1(zeros), segments: [7, 1] };
+    const pieces = [
+      { ...piece, piece: 0, spans: [span('full', 0, UNIT)] },
+      { ...piece, piece: 1, spans: [span('fine', 0, UNIT)] },
+    ];
+    const result = await runner.run({ type: 'pieces', storage: full, pieces });
+    expect(result.outcomes[0]).to.have.nested.property('error.code', 'ENOSPC');
+    expect(result.outcomes[1]).to.deep.equal({ type: 'good', piece: 1 });
+    const sync = await runner.run({ type: 'sync', storage: full, paths: ['full'] });
+    expect(sync.error).to.have.property('code', 'ENOSPC');
+  });
+
+  it('reports storage that cannot be loaded for every piece', async () => {
+    const broken = { module: './nowhere', key: 'x', root: folder() };
+    const piece = { lengthBytes: 1, spans: [] };
+    const pieces = [
+      { ...piece, piece: 0 },
+      { ...piece, piece: 1 },
+    ];
+    const result = await runner.run({ type: 'digest', storage: broken, pieces });
+    for (const outcome of result.outcomes) {
+      expect(outcome).to.have.nested.property('error.code', 'bad-storage');
+    }
+    expect(result.outcomes).to.have.length(2);
+    const empty = await runner.run({ type: 'create-empty', storage: broken, paths: ['a'] });
+    expect(empty.error).to.have.property('code', 'bad-storage');
+  });
+
+  it('creates empty files and syncs', async () => {
+    expect(
+      await runner.run({ type: 'create-empty', storage, paths: ['x/y', 'z'] }),
+    ).to.not.have.property('error');
+    expect(await runner.run({ type: 'sync', storage, paths: ['x/y', 'z'] })).to.not.have.property(
+      'error',
+    );
+    expect(fs.statSync(path.join(folder(), 'x/y')).size).to.equal(0);
+  });
+});
