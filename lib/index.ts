@@ -19,4 +19,4 @@ export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { LogLevel, PeerAddress } from './messages/control';
 export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
-export { startTracker, type TrackerServer, type TrackerServerOptions } from './tracker/server';
+export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';

@@ -4,9 +4,9 @@
 import { resolve } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
-import type { EngineControl, EngineEvent, LogLevel } from '../messages/control';
+import type { AppMessage, EngineControl, EngineEvent, LogLevel } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
-import { wrapControl } from '../threads/control';
+import { callWithSignal, wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
 import { engineSettings, peerAddress } from './options';
@@ -31,7 +31,7 @@ const CLOSE_DEADLINE_MS = 15_000;
 export class Coordinator {
   readonly #worker: Worker;
   readonly #control: EngineControl;
-  readonly #events: TypedPort<never, EngineEvent>;
+  readonly #events: TypedPort<AppMessage, EngineEvent>;
   readonly #logger: Logger | undefined;
   readonly #torrents = new Map<number, Torrent>();
   readonly #exited: Promise<void>;
@@ -71,8 +71,9 @@ export class Coordinator {
       });
     });
     this.#control = wrapControl<EngineControl>(control.port1, death);
-    this.#events = new TypedPort<never, EngineEvent>(events.port1, {
+    this.#events = new TypedPort<AppMessage, EngineEvent>(events.port1, {
       onMessage: (event) => this.#onEvent(event),
+      onBatchEnd: () => this.#events.send({ type: 'events-handled' }),
       onError: (error) => this.#logger?.error({ error: String(error) }, 'an event listener threw'),
     });
   }
@@ -128,28 +129,32 @@ export class Coordinator {
     const id = this.#nextTorrent++;
     const torrent = new Torrent(id, metainfo, this.#control);
     this.#torrents.set(id, torrent);
-    torrent.once('closed', () => this.#torrents.delete(id));
+    const abort = (): void => void torrent.remove().catch(() => undefined);
+    torrent.once('closed', () => {
+      this.#torrents.delete(id);
+      signal?.removeEventListener('abort', abort);
+    });
+    const added = this.#control.add(id, {
+      metainfo,
+      output: resolve(options.output ?? '.'),
+      peers,
+      force: options.force ?? false,
+      recheck: options.recheck ?? false,
+      seed: options.seed ?? true,
+      storage: options.storage,
+    });
     try {
-      await this.#control.add(id, {
-        metainfo,
-        output: resolve(options.output ?? '.'),
-        peers,
-        force: options.force ?? false,
-        recheck: options.recheck ?? false,
-        seed: options.seed ?? true,
-        storage: options.storage,
-      });
+      // An add cannot be stopped half-way: aborted, it is undone as soon as it is done.
+      await callWithSignal(
+        signal,
+        () => added,
+        () => void added.then(abort, () => undefined),
+      );
     } catch (error) {
       this.#torrents.delete(id);
       throw error;
     }
-    if (signal?.aborted) {
-      await torrent.remove();
-      signal.throwIfAborted();
-    }
-    signal?.addEventListener('abort', () => void torrent.remove().catch(() => undefined), {
-      once: true,
-    });
+    signal?.addEventListener('abort', abort, { once: true });
     // The caller attaches listeners when this call returns: events that came early wait till then.
     setImmediate(() => torrent.release());
     return torrent;

@@ -68,7 +68,7 @@ export interface AddOptions {
   readonly recheck?: boolean;
   /** Another storage back end: a module's path and its options (docs/STORAGE.md). Default: files. */
   readonly storage?: { readonly module: string; readonly options?: unknown };
-  /** Ends the adding; a torrent that was already added is removed again. */
+  /** Ends the adding, or later the torrent, as `remove()` does. */
   readonly signal?: AbortSignal;
 }
 
@@ -135,7 +135,7 @@ export function engineSettings(options: CoordinatorOptions, version: string): En
       requestTimeoutMs: integer('timeouts.requestMs', timeouts.requestMs, 1, 600_000, 20_000),
       idleTimeoutMs: integer('timeouts.idleMs', timeouts.idleMs, 1, 3_600_000, 240_000),
       keepAliveMs: 110_000,
-      // As libtorrent's default announces: deep enough for 2 MiB per ms of round trip at 1 GB/s.
+      // What libtorrent announces, too: 2,000 × 16 KiB = 32 MiB on the way to one peer at the most.
       requestQueue: 2000,
       uploadBufferBytes: 16 * MIB,
     },

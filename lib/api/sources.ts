@@ -6,7 +6,6 @@ import { MillraceError } from '../errors/millrace-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { parseMetainfo } from '../metainfo/parse';
 import type { Metainfo } from '../metainfo/metainfo';
-import { fetchTorrent } from '../tracker/fetch-torrent';
 import { VERSION } from './version';
 
 /** A .torrent's path, its http(s) URL, its bytes, or what `readTorrent` returned. */
@@ -39,7 +38,9 @@ async function bytesOf(
   if (source instanceof Uint8Array) return source;
   const text = String(source);
   if (/^https?:/i.test(text)) {
-    return fetchTorrent(text, { version: VERSION, signal });
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
+    const web = require('../tracker/fetch-torrent') as typeof import('../tracker/fetch-torrent');
+    return web.fetchTorrent(text, { version: VERSION, signal });
   }
   if (/^magnet:/i.test(text)) {
     throw new MillraceError(

@@ -60,6 +60,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #stats: TorrentStats;
   #completion: Deferred = deferred();
   #closed = false;
+  /** Why the engine ended, if it did not end in order. */
+  #death: MillraceError | undefined;
   /** Events that came before the embedder could listen. */
   #held: EngineEvent[] | undefined = [];
 
@@ -126,12 +128,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     // Not `events.on`: it queues without bound, and would call our own `pause()` to stop that.
     const end = new AbortController();
     let failure: MillraceError | undefined;
-    const finish = (): void => end.abort();
+    const finish = (): void => {
+      failure ??= this.#death;
+      end.abort();
+    };
     const fail = (error: MillraceError): void => {
       failure = error;
       end.abort();
     };
-    if (this.#closed || this.#stats.phase === 'seeding') end.abort();
+    const { phase, error } = this.#stats;
+    if (this.#closed || phase === 'seeding') finish();
+    if (phase === 'failed' && error) fail(MillraceError.fromRecord(error));
     this.once('complete', finish).once('closed', finish).once('error', fail);
     const waking = signal ? AbortSignal.any([end.signal, signal]) : end.signal;
     try {
@@ -181,6 +188,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Internal: applies an event of the coordinator thread. */
   handle(event: EngineEvent): void {
+    if (this.#closed) return;
     if (this.#held) {
       if (event.type === 'stats') this.#stats = event.stats;
       this.#held.push(event);
@@ -236,7 +244,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     ),
   ): void {
     if (this.#closed) return;
+    this.release(); // what happened before the end is told before the end
     this.#closed = true;
+    if (error.code !== 'closed') this.#death = error;
     this.#stats = { ...this.#stats, phase: 'closed' };
     this.#completion.reject(error);
     this.emit('closed');

@@ -57,9 +57,13 @@ export function textReporter(
   /** The last thing said on a subject; it is not said again until it changes. */
   const said = new Map<string, string>();
 
+  const wipeBar = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
   const say = (line: string): void => {
-    // A bar's line is wiped first; the bar draws itself again below.
-    io.stderr(`${bar ? '\r\u001b[K' : ''}${line}\n`);
+    wipeBar(); // The next progress draws it again, below this line.
+    io.stderr(`${line}\n`);
   };
   const sayOnce = (subject: string, line: string): void => {
     if (ended || said.get(subject) === line) return;
@@ -72,9 +76,9 @@ export function textReporter(
       bar ??= startBar();
       bar.update(shareOf(stats), line);
     } else if (line !== lastLine) {
-      lastLine = line;
       say(line);
     }
+    lastLine = line;
   };
 
   return {
@@ -86,12 +90,15 @@ export function textReporter(
       if (!quiet && !ended) showProgress(stats);
     },
     pieceFailed(event) {
-      if (!quiet) sayOnce(`piece ${event.piece}`, pieceFailedLine(event));
+      if (!quiet && !ended) say(pieceFailedLine(event));
     },
     peerConnected() {},
     peerClosed(event) {
-      if (quiet || ORDINARY_ENDS.has(event.reason) || !isGiven(event, options.peers)) return;
-      sayOnce(hostPort(event.host, event.port), peerClosedLine(event, options.reasons));
+      if (quiet || ORDINARY_ENDS.has(event.reason)) return;
+      const given = givenAs(event, options.peers);
+      // One word on each is enough: others may have the port of a peer that was given by name.
+      if (given === undefined || said.has(given)) return;
+      sayOnce(given, peerClosedLine(event, options.reasons));
     },
     tracker(event, stats) {
       // Failures, warnings and dead ends are errors to the user: shown even when quiet.
@@ -99,24 +106,22 @@ export function textReporter(
       if (wrong || !quiet) sayOnce(event.url, trackerLine(event));
     },
     complete(summary) {
-      bar?.stop();
-      bar = undefined;
+      wipeBar();
       if (!quiet) io.stdout(`${summaryLine(summary)}\n`);
     },
     end() {
-      bar?.stop();
-      bar = undefined;
+      if (bar) say(lastLine); // What a wiped bar showed last.
       ended = true;
     },
   };
 }
 
-/** Whether a peer is one of those given by hand; a host given by name is known by its port. */
-function isGiven(
+/** The peer as it was given by hand, if it was; one given by name is known by its port. */
+function givenAs(
   { host, port }: TorrentEvents['peerClosed'][0],
   given: readonly string[],
-): boolean {
-  return given.some((peer) => peer === hostPort(host, port) || isNamed(peer, port));
+): string | undefined {
+  return given.find((peer) => peer === hostPort(host, port) || isNamed(peer, port));
 }
 
 function isNamed(peer: string, port: number): boolean {
@@ -132,8 +137,10 @@ function terminalBar(): Bar {
     barIncompleteChar: '-',
     stream: process.stderr,
     fps: 10,
-    // The cursor is never hidden: nothing has to be restored if the process is ended at once.
+    // The terminal's modes are left alone: nothing is to be restored if the process ends at once.
     hideCursor: false,
+    linewrap: true,
+    clearOnComplete: true,
     emptyOnZero: true,
   });
   bar.start(BAR_STEPS, 0, { text: '' });

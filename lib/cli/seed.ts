@@ -62,7 +62,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
       throw new api.MillraceError(
         'not-whole',
         `${plural(pieceCount - piecesDone, 'piece')} of ${pieceCount} in ${flags.data} ` +
-          'missing or wrong: list them with `millrace verify`, repair them with `millrace download`',
+          'are missing or wrong: list them with `millrace verify`, repair them with `millrace download`',
       );
     }
     reporter.progress(torrent.stats());

@@ -80,7 +80,7 @@ export class AddressBook {
 
   connected(host: string, port: number): void {
     const address = this.#addresses.get(keyOf(host, port));
-    if (address) address.state = 'connected';
+    if (address?.state === 'idle' || address?.state === 'dialing') address.state = 'connected';
   }
 
   /** A dial or a connection ended. `useful`: the peer sent us payload, so failures start anew. */
@@ -92,6 +92,10 @@ export class AddressBook {
       return;
     }
     address.state = 'idle';
+    if (reason === 'thread-died') {
+      address.nextDialMs = nowMs; // Our fault, not the peer's.
+      return;
+    }
     address.failures = useful ? 0 : address.failures + 1;
     const backOffMs = Math.min(
       LONGEST_RETRY_MS,
@@ -126,7 +130,10 @@ export class AddressBook {
       failures: 0,
       nextDialMs: Infinity,
     });
-    if (!isLoopback(host)) this.#bannedHosts.add(host);
+    if (isLoopback(host)) return;
+    this.#bannedHosts.add(host);
+    for (const address of this.#addresses.values())
+      if (address.host === host) address.state = 'banned';
   }
 
   isBanned(host: string, port: number, peerId: string): boolean {

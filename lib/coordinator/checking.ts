@@ -1,33 +1,33 @@
 // The recheck: pieces that exist on disk and are not trusted are read and hashed, on all workers,
 // behind whatever live pieces there are.
 
-import { recordOf } from '../errors/millrace-error';
+import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { Bitfield } from '../bytes/bitfield';
 import type { StoredPiece } from '../messages/verify';
+import { batchPieces } from '../verify/batch';
 import type { Engine } from './engine';
 import { failTorrent } from './phases';
 import type { TorrentState } from './state';
 import { pieceHash, storedSpans } from '../metainfo/stored';
 
-/** A job reads up to 4 MiB: many small pieces, or one big one. */
-const JOB_BYTES = 4 * 1024 * 1024;
 /** Jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
 const JOBS_PER_WORKER = 2;
 
-/** Marks trusted pieces, then checks the others. Resolves true when all was checked in this run. */
-export async function checkPieces(
-  engine: Engine,
-  torrent: TorrentState,
-  trusted: Bitfield,
-  toCheck: Bitfield,
-): Promise<boolean> {
+/** These pieces are good and safe on disk: a finished sync covers them. */
+export function trustPieces(torrent: TorrentState, trusted: Bitfield): void {
   for (let piece = trusted.nextSet(0); piece !== -1; piece = trusted.nextSet(piece + 1)) {
     markGood(torrent, piece);
     torrent.durability.durable.set(piece);
   }
+}
+
+/** Hashes what is to be checked. Resolves true when all of it was, in this run. */
+export async function checkPieces(engine: Engine, torrent: TorrentState): Promise<boolean> {
+  const { toCheck } = torrent;
   torrent.piecesToCheck = toCheck.count();
   torrent.checkedPieces = 0;
-  const jobs = jobsOf(torrent, toCheck);
+  // One iterator that all lanes draw from.
+  const jobs = batchPieces(storedPieces(torrent, toCheck));
   const { run } = torrent;
   const lane = async (): Promise<void> => {
     for (const pieces of jobs) {
@@ -36,49 +36,33 @@ export async function checkPieces(
         { type: 'recheck', storage: torrent.storage, pieces },
         'background',
       );
+      if (torrent.run !== run) return; // They stay to be checked: the next run does it.
       for (const outcome of result.outcomes) {
+        if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);
         torrent.checkedPieces++;
+        toCheck.clear(outcome.piece);
         if (outcome.type === 'good') adopt(engine, torrent, outcome.piece);
-        if (outcome.type === 'storage-error') throw outcome.error;
       }
     }
   };
   try {
     await Promise.all(Array.from({ length: engine.verify.threads * JOBS_PER_WORKER }, lane));
   } catch (error) {
-    if (torrent.run === run && !engine.state.closing)
-      failTorrent(
-        engine,
-        torrent,
-        'code' in (error as object)
-          ? (error as { code: string; message: string })
-          : recordOf(error),
-      );
+    if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
     return false;
   }
   return torrent.run === run && torrent.phase === 'checking';
 }
 
-/** One iterator that all lanes draw from. */
-function* jobsOf(torrent: TorrentState, toCheck: Bitfield): Generator<StoredPiece[]> {
-  let pieces: StoredPiece[] = [];
-  let bytes = 0;
+function* storedPieces(torrent: TorrentState, toCheck: Bitfield): Generator<StoredPiece> {
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {
-    const lengthBytes = torrent.geometry.pieceLengthBytes(piece);
-    pieces.push({
+    yield {
       piece,
-      lengthBytes,
+      lengthBytes: torrent.geometry.pieceLengthBytes(piece),
       sha1: pieceHash(torrent.metainfo, piece),
       spans: storedSpans(torrent.metainfo, torrent.geometry, piece),
-    });
-    bytes += lengthBytes;
-    if (bytes >= JOB_BYTES) {
-      yield pieces;
-      pieces = [];
-      bytes = 0;
-    }
+    };
   }
-  if (pieces.length > 0) yield pieces;
 }
 
 /** Good on disk, but nobody knows when it was written: it enters the record after the next sync. */

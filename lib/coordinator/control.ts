@@ -23,6 +23,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     if (!torrent) throw new MillraceError('closed', 'the torrent was removed');
     return torrent;
   };
+  const adding = new Set<Promise<void>>();
   let closing: Promise<void> | undefined;
   return {
     async start(): Promise<EngineStats> {
@@ -31,7 +32,9 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     },
     async add(id: number, request: AddRequest): Promise<void> {
       if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
-      await addTorrent(engine, id, request);
+      const added = addTorrent(engine, id, request);
+      adding.add(added);
+      await added.finally(() => adding.delete(added));
     },
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
       const torrent = find(id);
@@ -52,7 +55,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       return engineStats(engine);
     },
     close(): Promise<void> {
-      closing ??= close(engine, lifecycle);
+      closing ??= close(engine, lifecycle, adding);
       return closing;
     },
     async killThread(kind: 'peer' | 'verify', index: number): Promise<boolean> {
@@ -62,8 +65,13 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
 }
 
 /** Torrents first (trackers, syncs and records side by side), then the threads. */
-async function close(engine: Engine, lifecycle: Lifecycle): Promise<void> {
+async function close(
+  engine: Engine,
+  lifecycle: Lifecycle,
+  adding: ReadonlySet<Promise<void>>,
+): Promise<void> {
   engine.state.closing = true;
+  await Promise.allSettled(adding); // They see `closing` and let go of their locks.
   const results = await Promise.allSettled(
     [...engine.state.torrents.values()].map((torrent) => removeTorrent(engine, torrent, false)),
   );

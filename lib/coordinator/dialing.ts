@@ -29,8 +29,12 @@ function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void
         torrent.book.putBack(address.host, address.port);
         return;
       }
-      const id = engine.state.nextDial++;
       const thread = leastBusyThread(engine);
+      if (thread === undefined) {
+        torrent.book.putBack(address.host, address.port);
+        return;
+      }
+      const id = engine.state.nextDial++;
       await new Promise<void>((done) => {
         engine.state.dials.set(id, { torrent: torrent.id, thread, address, done });
         engine.order(thread, {
@@ -47,11 +51,13 @@ function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void
   });
 }
 
-function leastBusyThread(engine: Engine): number {
-  const { peerThreads } = engine.state.settings;
-  if (peerThreads === 1) return 0;
-  const load = new Array<number>(peerThreads).fill(0);
-  for (const { thread } of engine.state.peers.values()) load[thread] = (load[thread] ?? 0) + 1;
-  for (const { thread } of engine.state.dials.values()) load[thread] = (load[thread] ?? 0) + 1;
-  return load.indexOf(Math.min(...load));
+/** Undefined while every thread is down: the next tick tries again. */
+function leastBusyThread(engine: Engine): number | undefined {
+  const { settings, peers, dials, downThreads } = engine.state;
+  const load = new Array<number>(settings.peerThreads).fill(0);
+  for (const thread of downThreads) load[thread] = Infinity;
+  for (const { thread } of peers.values()) load[thread] = (load[thread] ?? 0) + 1;
+  for (const { thread } of dials.values()) load[thread] = (load[thread] ?? 0) + 1;
+  const least = Math.min(...load);
+  return least === Infinity ? undefined : load.indexOf(least);
 }

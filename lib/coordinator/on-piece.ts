@@ -3,6 +3,7 @@
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
+import { batchPieces } from '../verify/batch';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
@@ -13,10 +14,6 @@ import type { PieceState, TorrentState } from './state';
 import { pieceHash, storedSpans } from '../metainfo/stored';
 import { BlockWitness } from './witness';
 
-/** A job carries up to 4 MiB: its own cost (some 0.2 ms) is then under a tenth of the hashing. */
-const JOB_BYTES = 4 * 1024 * 1024;
-/** … and at most 64 pieces, so that the smallest ones do not wait for each other. */
-const JOB_PIECES = 64;
 /** Jobs in the pool per worker: one runs, one is ready when it ends. */
 const JOBS_PER_WORKER = 2;
 
@@ -30,27 +27,32 @@ export function onFilled(engine: Engine, piece: PieceState): void {
   engine.turn.touched.add(piece.torrent);
 }
 
-/** Hands filled pieces to the pool while it has room. Small pieces gather while it has none. */
+/**
+ * Hands filled pieces to the pool while it has room, first of the torrent with the fewest jobs out:
+ * one with much to verify holds nobody up. Small pieces gather while there is no room.
+ */
 export function pumpVerify(engine: Engine): void {
-  for (const torrent of engine.state.torrents.values()) {
-    while (
-      torrent.filled.length > 0 &&
-      engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER
-    ) {
-      submit(engine, torrent, takeBatch(torrent));
-    }
+  while (engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER) {
+    const torrent = nextToVerify(engine);
+    if (!torrent) return;
+    submit(engine, torrent, takeBatch(torrent));
   }
 }
 
-function takeBatch(torrent: TorrentState): PieceState[] {
-  let bytes = 0;
-  let count = 0;
-  for (const piece of torrent.filled) {
-    if (count > 0 && (bytes + piece.lengthBytes > JOB_BYTES || count === JOB_PIECES)) break;
-    bytes += piece.lengthBytes;
-    count++;
+function nextToVerify(engine: Engine): TorrentState | undefined {
+  let next: TorrentState | undefined;
+  for (const torrent of engine.state.torrents.values()) {
+    if (torrent.filled.length === 0) continue;
+    if (!next || torrent.verifyJobs.size < next.verifyJobs.size) next = torrent;
   }
-  return torrent.filled.splice(0, count);
+  return next;
+}
+
+/** The first job's worth of what waits; smaller if less waits, for a good piece is worth telling soon. */
+function takeBatch(torrent: TorrentState): PieceState[] {
+  const [batch = []] = batchPieces(torrent.filled);
+  torrent.filled.splice(0, batch.length);
+  return batch;
 }
 
 function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
@@ -59,10 +61,14 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
     storage: torrent.storage,
     pieces: pieces.map((piece) => filledPiece(torrent, piece)),
   };
-  engine.verify.submit(job, 'live').then(
-    (result) => onVerified(engine, torrent, pieces, result),
-    (error: unknown) => onJobLost(engine, torrent, pieces, recordOf(error)),
-  );
+  const done = engine.verify
+    .submit(job, 'live')
+    .then(
+      (result) => onVerified(engine, torrent, pieces, result),
+      (error: unknown) => onJobLost(engine, torrent, pieces, recordOf(error)),
+    )
+    .finally(() => torrent.verifyJobs.delete(done));
+  torrent.verifyJobs.add(done);
 }
 
 function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {

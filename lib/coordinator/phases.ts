@@ -8,6 +8,7 @@ import type { Engine } from './engine';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
 import { evictAll } from './pieces';
 import { saveRecord, syncNow } from './saving';
+import { beginRun } from './starting';
 import { announceIfDue, stopAnnouncing } from './trackers';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
@@ -39,7 +40,8 @@ function openOnAll(engine: Engine, torrent: TorrentState): void {
 
 /** Tells a peer thread of the torrent. */
 export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
-  if (torrent.openOn.has(thread)) return;
+  // A thread that is down is told when it is up again.
+  if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
   const { metainfo } = torrent;
   engine.order(thread, {
@@ -114,24 +116,31 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
     });
 }
 
-/** Goes on after a pause or a failure. */
+/** Goes on after a pause or a failure, with the check if that was interrupted. */
 export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
   torrent.run++;
-  startTransfer(engine, torrent);
+  torrent.error = undefined;
+  torrent.phase = 'checking';
+  beginRun(engine, torrent);
   engine.endTurn();
 }
 
 /** Stops all traffic and makes durable what was verified. */
 export async function quiesce(engine: Engine, torrent: TorrentState): Promise<void> {
-  torrent.run++;
+  const run = ++torrent.run;
   engine.state.budget.setActive(torrent.id, false);
   stopPeers(engine, torrent, 'torrent-closed');
   evictAll(engine, torrent);
   stopAnnouncing(engine, torrent);
+  engine.turn.stats.add(torrent);
   engine.endTurn();
+  // Pieces that are being written belong into the record: after it, they would make it doubtful.
+  await Promise.allSettled(torrent.verifyJobs);
   await syncNow(engine, torrent);
-  await saveRecord(engine, torrent, false);
+  if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
+  // An interrupted check leaves good pieces that nobody knows of: only an open record has them looked at.
+  await saveRecord(engine, torrent, !torrent.toCheck.isEmpty());
 }
 
 /** Closes every connection of the torrent, on all threads, and their files. */

@@ -132,6 +132,12 @@ export function settle(
   return false;
 }
 
+/** Notes what lies in the table of leases that are still out. True when the piece is now full. */
+export function lookUp(engine: Engine, piece: PieceState): boolean {
+  if (collect(engine, piece, 0, piece.units.length)) piece.lastProgressMs = engine.nowMs();
+  return piece.blocks.missingBlocks === 0;
+}
+
 /** Reads the table, which is the truth: marks what is here. True if anything new was. */
 function collect(
   engine: Engine,

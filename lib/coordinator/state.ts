@@ -35,6 +35,8 @@ export interface EngineState {
   readonly departed: Departed;
   /** Info hashes on their way in. */
   readonly adding: Set<string>;
+  /** Peer threads that died and are not started again yet: an order to one of them would be lost. */
+  readonly downThreads: Set<number>;
   listenPort: number | undefined;
   nextDial: number;
   threadRestarts: number;
@@ -68,6 +70,8 @@ export interface TorrentState {
   readonly open: Set<PieceState>;
   /** Full pieces that wait for a verify job. */
   filled: PieceState[];
+  /** Verify jobs of its pieces that are out; each settles once its outcomes were acted on. */
+  readonly verifyJobs: Set<Promise<void>>;
   readonly peers: Set<number>;
   readonly book: AddressBook;
   /** A new one for every run: from start or resume to pause or close. */
@@ -91,6 +95,8 @@ export interface TorrentState {
   readonly lock: OutputLock;
   /** Peer threads that were told of this torrent and not yet told to close it. */
   readonly openOn: Set<number>;
+  /** Pieces that exist on disk and were not hashed yet: a pause or a failure may interrupt the check. */
+  readonly toCheck: Bitfield;
   checkedPieces: number;
   piecesToCheck: number;
   doneBytes: number;

@@ -4,7 +4,8 @@ import { chooseUnchoked } from '../choke/round-robin';
 import { announceIfDue } from './trackers';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
-import { evictPiece } from './pieces';
+import { onFilled } from './on-piece';
+import { evictPiece, lookUp } from './pieces';
 import { syncIfDue } from './saving';
 import type { PieceState, TorrentState } from './state';
 
@@ -82,13 +83,6 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
 /** Somebody waits for memory while partial pieces stand still: the stalest go. */
 function evictStale(engine: Engine): void {
   if (engine.state.hungry.size === 0) return;
-  const nowMs = engine.nowMs();
-  const stale: PieceState[] = [];
-  for (const torrent of engine.state.torrents.values()) {
-    for (const piece of torrent.active.values()) {
-      if (!piece.verifying && nowMs - piece.lastProgressMs >= STALE_PIECE_MS) stale.push(piece);
-    }
-  }
   // A piece is only in the way if memory, not the lack of useful peers, is what holds others up.
   const { budget } = engine.state;
   const room = budget.limitBytes - budget.committedBytes;
@@ -99,6 +93,10 @@ function evictStale(engine: Engine): void {
       .map((torrent) => torrent.metainfo.pieceLengthBytes),
   );
   if (room >= needed * 2) return;
+  const stale: PieceState[] = [];
+  for (const torrent of engine.state.torrents.values()) {
+    for (const piece of torrent.active.values()) if (isStale(engine, piece)) stale.push(piece);
+  }
   stale.sort((a, b) => a.lastProgressMs - b.lastProgressMs);
   for (const piece of stale.slice(0, EVICTIONS_PER_TICK)) {
     engine.log('debug', 'a stale piece was evicted', {
@@ -107,4 +105,13 @@ function evictStale(engine: Engine): void {
     });
     evictPiece(engine, piece);
   }
+}
+
+/** The table knows: a slow peer's lease is reported only at its end, which may be half a minute off. */
+function isStale(engine: Engine, piece: PieceState): boolean {
+  const isOld = (): boolean => engine.nowMs() - piece.lastProgressMs >= STALE_PIECE_MS;
+  if (piece.verifying || !isOld()) return false;
+  if (!lookUp(engine, piece)) return isOld();
+  onFilled(engine, piece);
+  return false;
 }

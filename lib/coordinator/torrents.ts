@@ -12,15 +12,14 @@ import { checkOutput } from '../storage/output-check';
 import { ResumeFile } from '../storage/resume-file';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { AddressBook } from './address-book';
-import { checkPieces } from './checking';
+import { trustPieces } from './checking';
 import { Durability } from './durability';
 import type { Engine } from './engine';
 import { committedBytesOf } from './pieces';
-import { failTorrent, quiesce, startTransfer } from './phases';
+import { quiesce } from './phases';
 import { RateMeter } from './rate-meter';
-import { saveRecord } from './saving';
+import { beginRun } from './starting';
 import type { TorrentState } from './state';
-import { pathOf } from '../metainfo/paths';
 import { storedFiles } from '../metainfo/stored';
 
 /** Adds a torrent: returns when its output is locked and its record read; the rest goes on. */
@@ -56,20 +55,22 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
       lock = onFiles ? acquireLock(output, metainfo.infoHash) : { release: () => undefined };
       const torrent = newTorrent(engine, id, request, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
+      if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
       engine.state.torrents.set(id, torrent);
       for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
-      const trusted = request.recheck || !resume ? new Bitfield(metainfo.pieceCount) : resume.have;
-      const toCheck = resume?.recheck ?? allPieces(metainfo.pieceCount);
-      if (request.recheck && resume)
-        for (let p = resume.have.nextSet(0); p !== -1; p = resume.have.nextSet(p + 1))
-          toCheck.set(p);
+      if (!resume) torrent.toCheck.setAll();
+      else {
+        addAll(torrent.toCheck, resume.recheck);
+        if (request.recheck) addAll(torrent.toCheck, resume.have);
+        else trustPieces(torrent, resume.have);
+      }
       if (resume)
         engine.log('info', 'resume record', {
           torrent: infoHash,
           status: resume.status,
           reason: resume.reason,
         });
-      begin(engine, torrent, trusted, toCheck);
+      beginRun(engine, torrent);
     } catch (error) {
       engine.state.torrents.delete(id);
       engine.state.budget.unregister(id);
@@ -81,10 +82,9 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
   }
 }
 
-function allPieces(pieceCount: number): Bitfield {
-  const all = new Bitfield(pieceCount);
-  all.setAll();
-  return all;
+function addAll(target: Bitfield, source: Bitfield): void {
+  for (let piece = source.nextSet(0); piece !== -1; piece = source.nextSet(piece + 1))
+    target.set(piece);
 }
 
 function newTorrent(
@@ -122,6 +122,7 @@ function newTorrent(
     active: new Map(),
     open: new Set(),
     filled: [],
+    verifyJobs: new Set(),
     peers: new Set(),
     book: new AddressBook({ random }),
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
@@ -142,6 +143,7 @@ function newTorrent(
     }),
     lock,
     openOn: new Set(),
+    toCheck: new Bitfield(metainfo.pieceCount),
     checkedPieces: 0,
     piecesToCheck: 0,
     doneBytes: 0,
@@ -156,37 +158,6 @@ function newTorrent(
     completeSent: false,
     run: 0,
   };
-}
-
-/** Checks what must be checked, creates what no piece will ever write, then transfers. */
-function begin(engine: Engine, torrent: TorrentState, trusted: Bitfield, toCheck: Bitfield): void {
-  const { run } = torrent;
-  const prepare = async (): Promise<void> => {
-    const checked = checkPieces(engine, torrent, trusted, toCheck);
-    engine.turn.stats.add(torrent);
-    if (!(await checked)) return;
-    // Without data to check, peers are dialled before the pool is even up.
-    startTransfer(engine, torrent);
-    engine.tick();
-    await createEmptyFiles(engine, torrent);
-    if (torrent.run === run && torrent.picker.remaining > 0)
-      await saveRecord(engine, torrent, true);
-  };
-  prepare().catch((error: unknown) =>
-    engine.log('error', 'a torrent could not be started', { error: String(error) }),
-  );
-}
-
-async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {
-  const paths = torrent.metainfo.files
-    .filter((file) => file.lengthBytes === 0)
-    .map((file) => pathOf(file));
-  if (paths.length === 0) return;
-  const { error } = await engine.verify.submit(
-    { type: 'create-empty', storage: torrent.storage, paths },
-    'live',
-  );
-  if (error) failTorrent(engine, torrent, error);
 }
 
 /** Takes a torrent out: peers closed, data synced, record saved, lock released. */

@@ -65,6 +65,11 @@ export interface EngineControl {
   killThread(kind: 'peer' | 'verify', index: number): Promise<boolean>;
 }
 
+/** App thread → coordinator, on the events' port. */
+export type AppMessage =
+  /** The last batch of events is handled: the next may come. */
+  { readonly type: 'events-handled' };
+
 /** Coordinator → app thread. */
 export type EngineEvent =
   /** The newest figures of a torrent; older unread ones are replaced. */

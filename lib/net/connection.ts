@@ -3,44 +3,24 @@
 
 import type { Socket } from 'node:net';
 import { MillraceError, recordOf } from '../errors/millrace-error';
-import type { BlockTable } from '../memory/block-table';
-import type { Slab } from '../memory/slab';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
-import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
+import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
 import { PeerSession } from '../peer/session';
 import type { SessionOutput } from '../peer/session-types';
 import { WireWriter } from '../wire/encoder';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
+import type { ConnectionContext } from './connection-context';
 import { adoptSocket, dialSocket } from './sockets';
 import type { TorrentSource } from './torrent-source';
-import type { UploadPeer, Uploader } from './upload';
+import type { UploadPeer } from './upload';
 
 /**
  * Small messages that a peer may leave unread before it is dropped: 1 MiB is 60,000 requests. A peer
  * that chokes and unchokes in a loop and reads nothing would else fill our memory.
  */
 const MAX_UNREAD_BYTES = 1_048_576;
-
-/** What all connections of a thread share. */
-export interface ConnectionContext {
-  readonly thread: number;
-  readonly peerId: Uint8Array;
-  /** `v` of the extended handshake (BEP 10). */
-  readonly clientName: string;
-  readonly limits: PeerThreadLimits;
-  readonly slab: Slab;
-  readonly table: BlockTable;
-  readonly readBuffer: Buffer;
-  readonly uploader: Uploader;
-  readonly nowMs: () => number;
-  readonly send: (fact: PeerFact) => void;
-  readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;
-  readonly listenPort: () => number | undefined;
-  /** The connection is over: forget it. */
-  readonly onGone: (connection: Connection) => void;
-}
 
 /** Who began it; decides how an end before the handshake is reported. */
 type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };

@@ -8,7 +8,7 @@ import { MAX_PEER_THREADS } from '../messages/peer-thread';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
 import { Connection } from './connection';
-import type { ConnectionContext } from './connection';
+import type { ConnectionContext } from './connection-context';
 import { Listener } from './listener';
 import { READ_BUFFER_LENGTH_BYTES } from './sockets';
 import { TorrentSource } from './torrent-source';

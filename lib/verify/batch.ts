@@ -15,55 +15,23 @@ export interface Sized {
   readonly lengthBytes: number;
 }
 
-/** Cuts a run of pieces of one torrent into jobs, in order. */
-export function batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Piece[][] {
-  const jobs: Piece[][] = [];
+/** Cuts a run of pieces of one torrent into jobs, in order, as they are asked for. */
+export function* batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Generator<Piece[]> {
   let job: Piece[] = [];
   let bytes = 0;
   for (const piece of pieces) {
     if (job.length > 0 && bytes + piece.lengthBytes > JOB_MAX_BYTES) {
-      jobs.push(job);
+      yield job;
       job = [];
       bytes = 0;
     }
     job.push(piece);
     bytes += piece.lengthBytes;
     if (bytes >= JOB_TARGET_BYTES || job.length === JOB_MAX_PIECES) {
-      jobs.push(job);
+      yield job;
       job = [];
       bytes = 0;
     }
   }
-  if (job.length > 0) jobs.push(job);
-  return jobs;
-}
-
-/** Pieces waiting for a job, by torrent. The owner decides when to take a job that is not full. */
-export class PieceBatcher<Key, Piece extends Sized> {
-  private readonly waiting = new Map<Key, { pieces: Piece[]; bytes: number }>();
-
-  /** Adds a piece; true when its torrent has enough for a job. */
-  add(torrent: Key, piece: Piece): boolean {
-    let entry = this.waiting.get(torrent);
-    if (entry === undefined) {
-      entry = { pieces: [], bytes: 0 };
-      this.waiting.set(torrent, entry);
-    }
-    entry.pieces.push(piece);
-    entry.bytes += piece.lengthBytes;
-    return entry.bytes >= JOB_TARGET_BYTES || entry.pieces.length >= JOB_MAX_PIECES;
-  }
-
-  /** Takes all that waits for a torrent, cut into jobs. */
-  take(torrent: Key): Piece[][] {
-    const entry = this.waiting.get(torrent);
-    if (entry === undefined) return [];
-    this.waiting.delete(torrent);
-    return batchPieces(entry.pieces);
-  }
-
-  /** Torrents that have pieces waiting. */
-  torrents(): Key[] {
-    return [...this.waiting.keys()];
-  }
+  if (job.length > 0) yield job;
 }

@@ -13,7 +13,7 @@ import type {
 } from '../messages/verify';
 import { pieceChunks, spanChunks } from '../storage/spans';
 import type { StorageWriter } from '../storage/storage';
-import { checkPiece, sameBytes } from './check-piece';
+import { blockDigests, checkPiece, sameBytes } from './check-piece';
 import { WriterCache } from './writers';
 
 /** Pieces of up to 256 MiB pass through a buffer of this size, never whole. */
@@ -127,7 +127,8 @@ export class JobRunner {
     } finally {
       clock.storageMs += performance.now() - hashed;
     }
-    return { type: 'good', piece: piece.piece };
+    if (!piece.wantBlockDigests) return { type: 'good', piece: piece.piece };
+    return { type: 'good', piece: piece.piece, blockDigests: blockDigests(chunks, sha1) };
   }
 
   private async recheck(

@@ -95,7 +95,7 @@ describe('cli text reporter', () => {
     expect(io.out).to.equal(`${summaryLine(SUMMARY)}\n`);
   });
 
-  it('draws a bar on a terminal, and wipes its line before it says something', () => {
+  it('draws a bar on a terminal, and wipes it before it says something', () => {
     const io = new FakeIo(true);
     const drawn: unknown[] = [];
     const reporter = text(io, false, [], () => ({
@@ -104,9 +104,12 @@ describe('cli text reporter', () => {
     }));
     reporter.progress(fakeStats({ doneBytes: 500 }));
     reporter.tracker(tracker(), fakeStats());
+    reporter.progress(fakeStats({ doneBytes: 600 }));
     reporter.end();
-    expect(drawn).to.deep.equal([[0.5, '50.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown'], 'stop']);
-    expect(io.err).to.equal(`\r\u001b[K${trackerLine(tracker())}\n`);
+    const line = (percent: number): string =>
+      `${percent}.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown`;
+    expect(drawn).to.deep.equal([[0.5, line(50)], 'stop', [0.6, line(60)], 'stop']);
+    expect(io.err).to.equal(`${trackerLine(tracker())}\n${line(60)}\n`);
   });
 
   it('when quiet, shows failures, warnings and dead ends, and nothing else', () => {

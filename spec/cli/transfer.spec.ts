@@ -122,7 +122,7 @@ describe('cli seed', () => {
     engine.onAdded = (torrent) => torrent.set({ phase: 'downloading', piecesDone: 7 });
     const { exitCode, io } = await millrace(argv(), { api });
     expect(exitCode).to.equal(1);
-    expect(io.err).to.match(/millrace: 3 pieces of 10 .* missing or wrong/);
+    expect(io.err).to.match(/millrace: 3 pieces of 10 .* are missing or wrong/);
     expect(engine.calls.at(-1)).to.deep.equal(['close']);
   });
 

@@ -102,7 +102,9 @@ describe('net/transfer', () => {
     const whole = torrent(262_144);
     seeder.order({ type: 'open-torrent', torrent: whole });
     const port = await seeder.listen();
-    const worker = new Worker(workerFile('peers'), { workerData: { ...seeder.start, thread: 4 } });
+    const peerId = Buffer.from('-MR0100-spec-worker-');
+    const workerData = { ...seeder.start, thread: 4, peerId };
+    const worker = new Worker(workerFile('peers'), { workerData });
     const types: string[] = [];
     const seen = new Map<string, () => void>();
     worker.on('message', (facts: { type: string }[]) => {

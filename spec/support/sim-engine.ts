@@ -114,6 +114,8 @@ export class SimEngine implements Engine {
       hungry: new Set(),
       departed: new Departed(),
       adding: new Set(),
+      downThreads: new Set(),
+      downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
       threadRestarts: 0,

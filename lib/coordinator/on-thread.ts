@@ -1,0 +1,45 @@
+// What the death of a peer thread means: its connections are void, what it was writing is missing
+// again, its peers go back to the address book.
+
+import type { MillraceError } from '../errors/millrace-error';
+import type { Engine } from './engine';
+import { forgetPeer, onDialFailed } from './on-peer';
+import { openOn } from './phases';
+
+export function onThreadDied(engine: Engine, thread: number, error: MillraceError): void {
+  const { state } = engine;
+  if (state.closing) return;
+  engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
+  state.threadRestarts++;
+  state.downThreads.add(thread);
+  // No code of the thread runs any more, so the table can be put right before leases are settled.
+  engine.table.reclaimThread(thread);
+  state.slab.retryQuarantined();
+  for (const torrent of state.torrents.values()) torrent.openOn.delete(thread);
+  for (const peer of [...state.peers.values()]) {
+    if (peer.thread !== thread) continue;
+    const { downloadedBytes, uploadedBytes } = peer;
+    const end = { reason: 'thread-died' as const, detail: error.message };
+    forgetPeer(engine, peer, { ...end, downloadedBytes, uploadedBytes });
+  }
+  for (const [dial, { thread: dialer }] of [...state.dials]) {
+    if (dialer !== thread) continue;
+    onDialFailed(engine, {
+      type: 'dial-failed',
+      dial,
+      reason: 'thread-died',
+      detail: error.message,
+    });
+  }
+  engine.endTurn();
+}
+
+/** A new thread has taken the dead one's place: it is told what the dead one knew. */
+export function onThreadRestarted(engine: Engine, thread: number): void {
+  engine.state.downThreads.delete(thread);
+  for (const torrent of engine.state.torrents.values()) {
+    if (torrent.phase === 'downloading' || torrent.phase === 'seeding') {
+      openOn(engine, torrent, thread);
+    }
+  }
+}

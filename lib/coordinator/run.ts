@@ -1,0 +1,162 @@
+// Puts the coordinator together: its state, its outlets to the other threads, its clock; then waits
+// for calls of the app thread.
+
+import type { MessagePort } from 'node:worker_threads';
+import { recordOf } from '../errors/millrace-error';
+import { GenerationCounter, type BlockTable } from '../memory/block-table';
+import { MemoryBudget } from '../memory/budget';
+import { SlabOwner } from '../memory/slab-owner';
+import type { Slab } from '../memory/slab';
+import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
+import { exposeControl } from '../threads/control';
+import { TypedPort } from '../threads/typed-port';
+import type { TrackerClient } from '../tracker/announce';
+import { VerifyPool } from '../verify/pool';
+import { AppEvents } from './app-events';
+import { engineControl, type Lifecycle } from './control';
+import { Departed } from './departed';
+import type { Engine, VerifyOutlet } from './engine';
+import { onFact } from './facts';
+import { LOG_LEVELS } from './log-levels';
+import { onThreadDied, onThreadRestarted } from './on-thread';
+import { Pacers } from './pacers';
+import type { PeerThreads } from './peer-threads';
+import { TICK_MS, onTick } from './tick';
+import { endTurn, newTurn } from './turn';
+
+export interface RunOptions {
+  readonly settings: EngineSettings;
+  /** Calls of the app thread come by this one … */
+  readonly control: MessagePort;
+  /** … and events leave by this one. */
+  readonly events: MessagePort;
+  readonly threads: PeerThreads;
+  readonly slab: Slab;
+  readonly table: BlockTable;
+  readonly peerId: Uint8Array;
+  /** How far long pieces may grow the memory budget. */
+  readonly maxBytes: number;
+}
+
+export function runEngine(options: RunOptions): void {
+  const { settings, control, events, threads, slab, table } = options;
+  const pool = new VerifyPool({
+    threads: settings.verifyThreads,
+    start: { slab: slab.buffer, closeEpoch: new SharedArrayBuffer(4) },
+  });
+  const pacers = new Pacers(settings);
+  const logLevel = LOG_LEVELS[settings.logLevel];
+  const app = new TypedPort<EngineEvent, AppMessage>(events, {
+    onMessage: (message) => appEvents.onMessage(message),
+    onError: (error) => log('error', 'the app port failed', { error: recordOf(error).message }),
+  });
+  const appEvents = new AppEvents((batch) => {
+    for (const event of batch) app.send(event);
+    app.flush();
+  });
+  const log: Engine['log'] = (level, message, fields = {}) => {
+    if (LOG_LEVELS[level] >= logLevel) appEvents.emit({ type: 'log', level, message, fields });
+  };
+  let trackers: TrackerClient | undefined;
+
+  const engine: Engine = {
+    state: {
+      settings,
+      peerId: options.peerId,
+      slab: new SlabOwner(table),
+      budget: new MemoryBudget({ limitBytes: settings.memoryBytes, maxBytes: options.maxBytes }),
+      torrents: new Map(),
+      peers: new Map(),
+      dials: new Map(),
+      hungry: new Set(),
+      downThreads: new Set(),
+      departed: new Departed(),
+      adding: new Set(),
+      listenPort: undefined,
+      nextDial: 1,
+      threadRestarts: 0,
+      closing: false,
+    },
+    table,
+    generations: new GenerationCounter(),
+    verify: verifyOutlet(pool, settings.verifyThreads),
+    order: (thread, order) => threads.order(thread, order),
+    emit: (event) => appEvents.emit(event),
+    log,
+    announce: (url, request, signal) => {
+      trackers ??= loadTrackers(settings.version);
+      return trackers.announce(url, request, signal);
+    },
+    nowMs: () => performance.now(),
+    random: () => Math.random(),
+    paceDial: (dial) => pacers.dial(dial),
+    paceAnnounce: (announce) => pacers.announce(announce),
+    turn: newTurn(),
+    endTurn: () => endTurn(engine),
+    tick: () => onTick(engine),
+  };
+
+  threads.listen({
+    onFact: (thread, fact) => onFact(engine, thread, fact),
+    onBatchEnd: () => endTurn(engine),
+    onError: (error) => log('error', 'a fact could not be handled', { error: traceOf(error) }),
+    onListening: (port) => (engine.state.listenPort = port),
+    onDied: (thread, error) => onThreadDied(engine, thread, error),
+    onRestarted: (thread) => onThreadRestarted(engine, thread),
+    onFailed: (error) => log('error', 'a peer thread failed', { error: error.message }),
+  });
+  pool.onThreadDeath = (reason) => {
+    engine.state.threadRestarts++;
+    log('error', 'a verify worker died; its jobs are run again', { error: reason });
+  };
+
+  let ticking: NodeJS.Timeout | undefined;
+  const lifecycle: Lifecycle = {
+    start: async () => {
+      await threads.ready();
+      ticking = setInterval(() => onTick(engine), TICK_MS);
+    },
+    stop: async () => {
+      clearInterval(ticking);
+      await threads.stop();
+      await pool.close();
+      appEvents.flush();
+      app.close();
+      // The app thread hears the answer to `close` first; then nothing keeps this thread alive.
+      setImmediate(() => {
+        events.close();
+        control.close();
+      });
+    },
+    kill: (kind, index) => (kind === 'peer' ? threads.kill(index) : pool.killOneThread(index)),
+  };
+  exposeControl(engineControl(engine, lifecycle), control);
+}
+
+/** The pool, and how many live jobs it has: the coordinator keeps the queue of those itself. */
+function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
+  let liveJobs = 0;
+  return {
+    threads,
+    get outstanding() {
+      return liveJobs;
+    },
+    submit(job, priority) {
+      if (priority !== 'live') return pool.submit(job, priority);
+      liveJobs++;
+      return pool.submit(job, priority).finally(() => liveJobs--);
+    },
+    closeHandles: () => pool.closeHandles(),
+  };
+}
+
+/** Loaded with the first announce: Node's http takes as long to load as a peer to be dialled. */
+function loadTrackers(version: string): TrackerClient {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
+  const module = require('../tracker/http-client') as typeof import('../tracker/http-client');
+  return new module.TrackerClients({ version });
+}
+
+function traceOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,40 @@
+// The beginning of a run, the first one or the one after a pause: check what is to be checked, create
+// what no piece will ever write, then transfer.
+
+import { pathOf } from '../metainfo/paths';
+import { checkPieces } from './checking';
+import type { Engine } from './engine';
+import { failTorrent, startTransfer } from './phases';
+import { saveRecord } from './saving';
+import type { TorrentState } from './state';
+
+/** Starts the run; what goes wrong later fails the torrent. */
+export function beginRun(engine: Engine, torrent: TorrentState): void {
+  begin(engine, torrent).catch((error: unknown) =>
+    engine.log('error', 'a torrent could not be started', { error: String(error) }),
+  );
+}
+
+async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
+  const { run } = torrent;
+  const checked = checkPieces(engine, torrent);
+  engine.turn.stats.add(torrent);
+  if (!(await checked)) return;
+  // Without data to check, peers are dialled before the pool is even up.
+  startTransfer(engine, torrent);
+  engine.tick();
+  await createEmptyFiles(engine, torrent);
+  if (torrent.run === run && torrent.picker.remaining > 0) await saveRecord(engine, torrent, true);
+}
+
+async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {
+  const paths = torrent.metainfo.files
+    .filter((file) => file.lengthBytes === 0)
+    .map((file) => pathOf(file));
+  if (paths.length === 0) return;
+  const { error } = await engine.verify.submit(
+    { type: 'create-empty', storage: torrent.storage, paths },
+    'live',
+  );
+  if (error) failTorrent(engine, torrent, error);
+}

@@ -1,0 +1,27 @@
+// What a peer thread lends each of its connections. Only types.
+
+import type { BlockTable } from '../memory/block-table';
+import type { Slab } from '../memory/slab';
+import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
+import type { Connection } from './connection';
+import type { TorrentSource } from './torrent-source';
+import type { Uploader } from './upload';
+
+/** What all connections of a thread share. */
+export interface ConnectionContext {
+  readonly thread: number;
+  readonly peerId: Uint8Array;
+  /** `v` of the extended handshake (BEP 10). */
+  readonly clientName: string;
+  readonly limits: PeerThreadLimits;
+  readonly slab: Slab;
+  readonly table: BlockTable;
+  readonly readBuffer: Buffer;
+  readonly uploader: Uploader;
+  readonly nowMs: () => number;
+  readonly send: (fact: PeerFact) => void;
+  readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;
+  readonly listenPort: () => number | undefined;
+  /** The connection is over: forget it. */
+  readonly onGone: (connection: Connection) => void;
+}

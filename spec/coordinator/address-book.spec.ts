@@ -1,0 +1,197 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { AddressBook } from '../../lib/coordinator/address-book';
+import type { CloseReason } from '../../lib/messages/close-reasons';
+
+const book = (random: () => number = () => 0): AddressBook => new AddressBook({ random });
+
+describe('coordinator/address-book', () => {
+  it('hands a new address out once, at once', () => {
+    const addresses = book();
+    expect(addresses.add('10.0.0.1', 6881, 0)).to.equal(true);
+    expect(addresses.add('10.0.0.1', 6881, 0)).to.equal(false);
+    expect(addresses.takeDue(5, 0)).to.deep.equal([{ host: '10.0.0.1', port: 6881 }]);
+    expect(addresses.takeDue(5, 0)).to.deep.equal([]);
+    expect(addresses.known).to.equal(1);
+  });
+
+  it('refuses ports that do not exist', () => {
+    const addresses = book();
+    for (const port of [0, -1, 65_536]) expect(addresses.add('10.0.0.1', port, 0)).to.equal(false);
+    expect(addresses.known).to.equal(0);
+  });
+
+  it('takes at most as many as asked for, and none for a negative count', () => {
+    const addresses = book();
+    for (let port = 1; port <= 9; port++) addresses.add('10.0.0.1', port, 0);
+    expect(addresses.takeDue(-3, 0)).to.deep.equal([]);
+    expect(addresses.takeDue(0, 0)).to.deep.equal([]);
+    expect(addresses.takeDue(4, 0)).to.have.length(4);
+    expect(addresses.takeDue(9, 0)).to.have.length(5);
+  });
+
+  it('prefers addresses that failed less often, then those that are due longer', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.ended('a', 1, 'dial-failed', false, 0);
+    addresses.add('late', 1, 50);
+    addresses.add('early', 1, 10);
+    expect(addresses.takeDue(9, 10_000).map(({ host }) => host)).to.deep.equal([
+      'early',
+      'late',
+      'a',
+    ]);
+  });
+
+  it('waits 2 s after the first failure, twice as long after each further one, 10 minutes at most', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    const waits: number[] = [];
+    let nowMs = 0;
+    for (let failure = 0; failure < 12; failure++) {
+      expect(addresses.takeDue(1, nowMs)).to.have.length(1);
+      addresses.ended('a', 1, 'dial-failed', false, nowMs);
+      waits.push(addresses.nextDueMs - nowMs);
+      nowMs = addresses.nextDueMs;
+    }
+    expect(waits.slice(0, 4)).to.deep.equal([2_000, 4_000, 8_000, 16_000]);
+    expect(waits.at(-1)).to.equal(600_000);
+  });
+
+  it('spreads redials by up to a quarter', () => {
+    const addresses = book(() => 0.999);
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.ended('a', 1, 'dial-failed', false, 0);
+    expect(addresses.nextDueMs).to.be.within(2_400, 2_500);
+  });
+
+  it('forgets failures of a peer that was useful', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    for (let failure = 0; failure < 5; failure++) {
+      addresses.takeDue(1, 1e9);
+      addresses.ended('a', 1, 'dial-failed', false, 0);
+    }
+    addresses.takeDue(1, 1e9);
+    addresses.connected('a', 1);
+    addresses.ended('a', 1, 'remote-closed', true, 1e9);
+    expect(addresses.nextDueMs).to.equal(1e9 + 2_000);
+    addresses.takeDue(1, 2e9);
+    addresses.ended('a', 1, 'dial-failed', false, 2e9);
+    expect(addresses.nextDueMs).to.equal(2e9 + 2_000);
+  });
+
+  for (const reason of ['self-connection', 'wrong-info-hash', 'banned'] as const) {
+    it(`never dials again after ${reason}`, () => {
+      const addresses = book();
+      addresses.add('a', 1, 0);
+      addresses.takeDue(1, 0);
+      addresses.ended('a', 1, reason, false, 0);
+      addresses.forgetFailures(10);
+      expect(addresses.takeDue(1, 1e12)).to.deep.equal([]);
+      expect(addresses.known).to.equal(0);
+      expect(addresses.nextDueMs).to.equal(Infinity);
+    });
+  }
+
+  it('comes back at once to an address that was not dialled after all', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.putBack('a', 1);
+    expect(addresses.takeDue(1, 0)).to.have.length(1);
+    addresses.connected('a', 1);
+    addresses.putBack('a', 1);
+    expect(addresses.takeDue(1, 0), 'a connected address is not put back').to.deep.equal([]);
+  });
+
+  it('may dial everything at once after failures are forgotten', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.ended('a', 1, 'dial-failed', false, 0);
+    addresses.forgetFailures(5);
+    expect(addresses.takeDue(1, 5)).to.have.length(1);
+  });
+
+  it('bans address, peer id and host, but only the address on loopback', () => {
+    const addresses = book();
+    addresses.add('10.0.0.1', 1, 0);
+    addresses.add('127.0.0.1', 1, 0);
+    addresses.ban('10.0.0.1', 1, 'liar');
+    addresses.ban('127.0.0.1', 1, 'other liar');
+    expect(addresses.isBanned('10.0.0.1', 99, 'new name')).to.equal(true);
+    expect(addresses.isBanned('10.9.9.9', 1, 'liar')).to.equal(true);
+    expect(addresses.isBanned('127.0.0.1', 1, 'new name')).to.equal(true);
+    expect(addresses.isBanned('127.0.0.1', 2, 'neighbour')).to.equal(false);
+    expect(addresses.add('10.0.0.1', 2, 0)).to.equal(false);
+    expect(addresses.add('127.0.0.1', 2, 0)).to.equal(true);
+    expect(addresses.takeDue(9, 1e12)).to.deep.equal([{ host: '127.0.0.1', port: 2 }]);
+  });
+
+  it('remembers 5,000 addresses at most', () => {
+    const addresses = book();
+    for (let port = 1; port <= 6_000; port++) addresses.add('10.0.0.1', port, 0);
+    expect(addresses.known).to.equal(5_000);
+    expect(addresses.takeDue(1e6, 0)).to.have.length(5_000);
+  });
+
+  it('never hands out what is banned, dialling or not due, whatever happens', () => {
+    const reasons: CloseReason[] = ['dial-failed', 'remote-closed', 'self-connection', 'banned'];
+    const host = fc.integer({ min: 0, max: 3 }).map((n) => `10.0.0.${n}`);
+    const port = fc.integer({ min: 1, max: 3 });
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('add' as const), host, port }),
+      fc.record({ do: fc.constant('take' as const), count: fc.integer({ min: 0, max: 4 }) }),
+      fc.record({ do: fc.constant('connected' as const), host, port }),
+      fc.record({
+        do: fc.constant('ended' as const),
+        host,
+        port,
+        reason: fc.constantFrom(...reasons),
+        useful: fc.boolean(),
+      }),
+      fc.record({ do: fc.constant('ban' as const), host, port }),
+      fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 30_000 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const addresses = book(() => 0.5);
+        const bannedHosts = new Set<string>();
+        const out = new Set<string>();
+        const notBefore = new Map<string, number>();
+        let nowMs = 0;
+        for (const one of steps) {
+          if (one.do === 'wait') nowMs += one.ms;
+          else if (one.do === 'add') addresses.add(one.host, one.port, nowMs);
+          else if (one.do === 'connected') {
+            // Only what was dialled can become connected.
+            if (out.has(`${one.host}|${one.port}`)) addresses.connected(one.host, one.port);
+          } else if (one.do === 'ban') {
+            addresses.ban(one.host, one.port, `id ${one.host}`);
+            bannedHosts.add(one.host);
+          } else if (one.do === 'ended') {
+            const key = `${one.host}|${one.port}`;
+            if (!out.delete(key)) continue;
+            addresses.ended(one.host, one.port, one.reason, one.useful, nowMs);
+            const final = one.reason === 'self-connection' || one.reason === 'banned';
+            notBefore.set(key, final ? Infinity : nowMs + 2_000);
+          } else {
+            const taken = addresses.takeDue(one.count, nowMs);
+            expect(taken.length).to.be.at.most(one.count);
+            for (const { host: takenHost, port: takenPort } of taken) {
+              const key = `${takenHost}|${takenPort}`;
+              expect(bannedHosts.has(takenHost), 'banned').to.equal(false);
+              expect(out.has(key), 'out already').to.equal(false);
+              expect(nowMs).to.be.at.least(notBefore.get(key) ?? 0);
+              out.add(key);
+            }
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

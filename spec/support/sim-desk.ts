@@ -1,0 +1,222 @@
+// A coordinator's desk for specs of its handlers: one engine, scripted peers, blocks written into
+// the slab by hand, verify jobs answered when the spec says so.
+
+import type { PeerState, PieceState, TorrentState } from '../../lib/coordinator/state';
+import { CLAIMED } from '../../lib/memory/block-table';
+import { unitAt } from '../../lib/memory/segments';
+import type { CloseReason } from '../../lib/messages/close-reasons';
+import type { AddRequest } from '../../lib/messages/control';
+import type { Lease } from '../../lib/messages/peer-thread';
+import { Bitfield } from '../../lib/bytes/bitfield';
+import { SimEngine, settled } from './sim-engine';
+import type { SimEngineOptions } from './sim-engine';
+import { KIB, simTorrent } from './sim-torrent';
+import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
+import { runVerifyJob } from './sim-verify';
+
+const BLOCK = 16 * KIB;
+
+export interface DeskPeerOptions {
+  readonly have?: 'all' | readonly number[];
+  readonly host?: string;
+  readonly port?: number;
+  readonly peerId?: string;
+  readonly thread?: number;
+  readonly dial?: number;
+  /** Unchoke us at once; default true. */
+  readonly unchoke?: boolean;
+  readonly creditBlocks?: number;
+  readonly rateBytesPerSec?: number;
+}
+
+/** One torrent at a desk: its engine record, its content, what is stored of it. */
+export interface DeskTorrent extends SimTorrent {
+  readonly state: TorrentState;
+  readonly stored: Uint8Array;
+}
+
+export class SimDesk {
+  readonly engine: SimEngine;
+  readonly torrents = new Map<number, DeskTorrent>();
+  /** Of every connection there ever was: late writers come after their end. */
+  readonly #torrentOf = new Map<number, DeskTorrent>();
+  #nextConnection = 1;
+
+  constructor(options: SimEngineOptions = {}) {
+    this.engine = new SimEngine(options);
+  }
+
+  /** A desk with one torrent of which nothing (or the pieces of `good`) is stored yet. */
+  static async with(
+    torrent: SimTorrentOptions,
+    options: SimEngineOptions & {
+      readonly good?: readonly number[];
+      readonly request?: Partial<AddRequest>;
+    } = {},
+  ): Promise<{ readonly desk: SimDesk; readonly engine: SimEngine; readonly torrent: DeskTorrent }> {
+    const desk = new SimDesk(options);
+    const added = await desk.add(torrent, options.good, options.request);
+    return { desk, engine: desk.engine, torrent: added };
+  }
+
+  async add(
+    options: SimTorrentOptions,
+    good: readonly number[] = [],
+    request: Partial<AddRequest> = {},
+  ): Promise<DeskTorrent> {
+    const { metainfo, content } = simTorrent(options);
+    const stored = new Uint8Array(content.length);
+    for (const piece of good) {
+      const start = piece * metainfo.pieceLengthBytes;
+      stored.set(content.subarray(start, start + metainfo.pieceLengthBytes), start);
+    }
+    const state = await this.engine.add(metainfo, request);
+    const torrent = { metainfo, content, state, stored };
+    this.torrents.set(state.id, torrent);
+    await this.answerJobs();
+    return torrent;
+  }
+
+  /** Answers every verify job that waits, and those that follow. */
+  async answerJobs(): Promise<void> {
+    await settled();
+    while (this.engine.jobs.length > 0) {
+      const jobs = this.engine.jobs;
+      this.engine.jobs = [];
+      for (const { job, resolve } of jobs) {
+        const torrent = [...this.torrents.values()].find(
+          ({ state }) => state.storage.key === job.storage.key,
+        );
+        resolve(runVerifyJob(job, this.engine.slab.bytes, torrent?.stored ?? new Uint8Array(0)));
+      }
+      await settled();
+    }
+  }
+
+  /** Connects a peer; returns its connection number. */
+  connect(torrent: DeskTorrent, options: DeskPeerOptions = {}): number {
+    const connection = (options.thread ?? 0) + 32 * this.#nextConnection++;
+    this.#torrentOf.set(connection, torrent);
+    const { have = 'all', unchoke = true } = options;
+    const bits = new Bitfield(torrent.metainfo.pieceCount);
+    if (have === 'all') bits.setAll();
+    else for (const piece of have) bits.set(piece);
+    this.engine.facts(
+      {
+        type: 'connected',
+        connection,
+        torrent: torrent.state.id,
+        ...(options.dial === undefined ? {} : { dial: options.dial }),
+        host: options.host ?? `10.0.0.${this.#nextConnection}`,
+        port: options.port ?? 6881,
+        peerId: Buffer.from((options.peerId ?? `peer-${connection}`).padEnd(20, '.')),
+      },
+      { type: 'peer-bitfield', connection, bits: bits.bytes },
+    );
+    if (unchoke) this.engine.facts({ type: 'peer-choke', connection, choked: false, epoch: 0 });
+    if (options.creditBlocks !== undefined)
+      this.want(connection, options.creditBlocks, options.rateBytesPerSec);
+    return connection;
+  }
+
+  /** The peer takes that many blocks in all in this epoch. */
+  want(connection: number, creditBlocks: number, rateBytesPerSec = 0): void {
+    const epoch = this.peer(connection).epoch;
+    this.engine.facts({ type: 'appetite', connection, epoch, creditBlocks, rateBytesPerSec });
+  }
+
+  close(connection: number, reason: CloseReason = 'remote-closed', downloadedBytes = 0): void {
+    this.engine.facts({
+      type: 'closed',
+      connection,
+      reason,
+      detail: '',
+      downloadedBytes,
+      uploadedBytes: 0,
+    });
+  }
+
+  peer(connection: number): PeerState {
+    const peer = this.engine.state.peers.get(connection);
+    if (peer === undefined) throw new Error(`no peer ${connection}`);
+    return peer;
+  }
+
+  piece(torrent: DeskTorrent, index: number): PieceState {
+    const piece = torrent.state.active.get(index);
+    if (piece === undefined) throw new Error(`piece ${index} is not active`);
+    return piece;
+  }
+
+  /** The leases ordered for a connection so far. */
+  leases(connection: number): Lease[] {
+    return this.engine.ordersOf('lease', connection).map((order) => order.lease);
+  }
+
+  /** Writes blocks of a lease into the slab as the session would; `spoil` makes them wrong. */
+  write(
+    lease: Lease,
+    options: { readonly blocks?: number; readonly spoil?: boolean } = {},
+  ): number {
+    const torrent = this.#torrentOf.get(lease.connection);
+    if (torrent === undefined) throw new Error('no torrent');
+    let written = 0;
+    for (let at = 0; at < (options.blocks ?? lease.blockCount); at++) {
+      const start =
+        lease.piece * torrent.metainfo.pieceLengthBytes + (lease.firstBlock + at) * BLOCK;
+      const pieceEnd = (lease.piece + 1) * torrent.metainfo.pieceLengthBytes;
+      const end = Math.min(start + BLOCK, pieceEnd, torrent.content.length);
+      const unit = unitAt(lease.segments, at);
+      const { table, slab } = this.engine;
+      const thread = lease.connection % 32;
+      if (table.claim(unit, lease.generation, thread, lease.connection) !== CLAIMED) continue;
+      const bytes = Uint8Array.from(torrent.content.subarray(start, end));
+      if (options.spoil) bytes[0] = (bytes[0] ?? 0) ^ 0xff;
+      slab.copyIn(unit, bytes, 0, bytes.length);
+      table.publish(unit, lease.generation, thread);
+      written++;
+    }
+    return written;
+  }
+
+  /** Writes a whole lease and reports it done. */
+  deliver(lease: Lease, options: { readonly spoil?: boolean } = {}): void {
+    this.write(lease, options);
+    this.done(lease);
+  }
+
+  done(lease: Lease, firstBlock = lease.firstBlock, blockCount = lease.blockCount): void {
+    this.#end('lease-done', lease, firstBlock, blockCount);
+  }
+
+  giveBack(lease: Lease, firstBlock = lease.firstBlock, blockCount = lease.blockCount): void {
+    this.#end('lease-returned', lease, firstBlock, blockCount);
+  }
+
+  /** Serves every lease of these connections until nothing new is leased, answering jobs on the way. */
+  async serveAll(...connections: readonly number[]): Promise<void> {
+    let served = 0;
+    for (let rounds = 0; rounds < 1000; rounds++) {
+      const leases = this.engine
+        .ordersOf('lease')
+        .map((order) => order.lease)
+        .slice(served)
+        .filter((lease) => connections.includes(lease.connection));
+      served = this.engine.ordersOf('lease').length;
+      for (const lease of leases)
+        if (this.engine.state.peers.has(lease.connection)) this.deliver(lease);
+      await this.answerJobs();
+      if (leases.length === 0) return;
+    }
+    throw new Error('serving never ended');
+  }
+
+  #end(
+    type: 'lease-done' | 'lease-returned',
+    { connection, epoch, piece, generation }: Lease,
+    firstBlock: number,
+    blockCount: number,
+  ): void {
+    this.engine.facts({ type, connection, epoch, piece, generation, firstBlock, blockCount });
+  }
+}
