@@ -11,6 +11,12 @@ import { Forgiven, Outstanding } from './outstanding';
 import { Pipeline } from './pipeline';
 import type { SessionOptions } from './session-types';
 
+/**
+ * A block that came after its time-out doubles the patience with that peer, up to this factor: at the
+ * default of 20 s a peer with 100 bytes a second can then still deliver its 16 KiB in time.
+ */
+const MAX_PATIENCE = 8;
+
 export class Download {
   readonly pipeline: Pipeline;
   /** Payload of blocks received, useful or not. */
@@ -29,6 +35,8 @@ export class Download {
   private acceptedBlocks = 0;
   private creditBlocks = 0;
   private lastBlockMs = -Infinity;
+  /** Factor on the request time-out. */
+  private patience = 1;
 
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
@@ -53,7 +61,7 @@ export class Download {
   get deadlineMs(): number {
     if (this.outstanding.count === 0) return Infinity;
     const sinceMs = Math.max(this.outstanding.sentMs(this.outstanding.first), this.lastBlockMs);
-    return sinceMs + this.options.limits.requestTimeoutMs;
+    return sinceMs + this.options.limits.requestTimeoutMs * this.patience;
   }
 
   // ---- orders ----
@@ -129,7 +137,9 @@ export class Download {
     if (run === undefined) return; // find() never answers with a hole
     const unit = outstanding.unit(position);
     this.lastBlockMs = nowMs;
-    this.pipeline.onBlock(lengthBytes, nowMs - outstanding.sentMs(position));
+    const roundTripMs = nowMs - outstanding.sentMs(position);
+    this.pipeline.onBlock(lengthBytes, roundTripMs);
+    if (roundTripMs * 2 < this.options.limits.requestTimeoutMs) this.patience = 1;
     outstanding.remove(position);
     this.downloadedBytes += lengthBytes;
 
@@ -221,6 +231,7 @@ export class Download {
       );
     }
     this.pipeline.onBytes(lengthBytes);
+    this.patience = Math.min(MAX_PATIENCE, this.patience * 2);
     this.downloadedBytes += lengthBytes;
     this.wastedBytes += lengthBytes;
   }

@@ -328,6 +328,22 @@ describe('peer/download', () => {
       expect(side.of('lease-returned')).to.have.length(0);
       expect(side.session.download.deadlineMs).to.equal(side.nowMs + 100);
     });
+
+    it('has more patience with a peer whose block came after its time-out', () => {
+      const side = unchoked({ limits: { requestTimeoutMs: 1000 } });
+      side.lease(0);
+      side.tick(1000);
+      expect(side.of('lease-returned')).to.have.length(1);
+      side.tick(500).feed(side.block(0, 0)); // in vain, but now we know how slow it is
+      side.lease(1);
+      side.tick(1600);
+      expect(side.of('lease-returned')).to.have.length(1);
+      side.feed(side.block(1, 0));
+      expect(side.session.download.wastedBytes).to.equal(16_384);
+      side.lease(2);
+      side.feed(side.block(2, 0)); // this one came at once
+      expect(side.session.download.deadlineMs).to.equal(side.nowMs + 1000);
+    });
   });
 
   it('says what it is owed after a time-out, and no more than that', () => {
