@@ -182,7 +182,7 @@ function onBad(
   for (const filler of fillers) if (filler) piece.accused.set(peerName(filler), filler);
   if (blockDigests) piece.witness.failed(names, blockDigests);
   // A lone filler is convicted at once; among several, the good copy will tell.
-  const banned = suspects.length === 1 ? suspects : [];
+  const banned = suspects.length === 1 ? suspects.filter((name) => piece.accused.has(name)) : [];
   piece.onParole = true;
   if (torrent.phase === 'downloading') restartPiece(engine, piece);
   else evictPiece(engine, piece);

@@ -305,6 +305,7 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.ordersOf('close-torrent')).to.have.length(1);
       for (const peer of [...engine.state.peers.keys()]) desk.close(peer, 'torrent-closed');
       resumeTorrent(engine, torrent.state);
+      await settled();
       expect(torrent.state.phase).to.equal('downloading');
       const peer = desk.connect(torrent, { creditBlocks: 64 });
       await desk.serveAll(peer);

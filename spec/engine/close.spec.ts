@@ -30,7 +30,7 @@ describe('engine close', () => {
       folder,
       source,
       torrent,
-      stallingSeed: (await swarm.seed(payload, { gateAfterBlocks: 3 })).address,
+      slowSeed: (await swarm.seed(payload, { bytesPerSec: 100_000 })).address,
       seed: (await swarm.seed(payload)).address,
       silent: `127.0.0.1:${(silent.address() as net.AddressInfo).port}`,
     };

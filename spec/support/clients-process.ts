@@ -91,7 +91,8 @@ export class Client {
   }
 
   #failure(what: string): Error {
-    const shown = this.output.trim().slice(-SHOWN_CHARS);
+    const told = this.output.replaceAll(/^\{"type":"progress".*\n/gm, '');
+    const shown = told.trim().slice(-SHOWN_CHARS);
     return new Error(`${this.name}\n  ${what}; it printed last:\n${shown || '(nothing)'}`);
   }
 }

@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { statSync, readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Client, LOOPBACK, freePort } from './clients-process';
 import type { Place } from './clients-process';
@@ -20,6 +20,7 @@ export async function startOpentracker(
   infoHashes: readonly string[],
   place: Place = LOOPBACK,
 ): Promise<Client> {
+  await chmod(folder, 0o755); // As root it moves into this folder and becomes nobody.
   await writeFile(join(folder, 'whitelist'), infoHashes.map((hash) => `${hash}\n`).join(''));
   const listen = ['-i', place.address, '-p', String(port), '-P', String(port)];
   const tracker = new Client(['opentracker', ...listen, '-d', folder, '-w', 'whitelist'], {

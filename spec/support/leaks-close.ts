@@ -13,8 +13,8 @@ export interface CloseInput {
   /** A folder that holds all of the data. */
   readonly source: string;
   readonly torrent: string;
-  /** Sends a few blocks, then nothing. */
-  readonly stallingSeed: string;
+  /** So slow that nothing is ever complete. */
+  readonly slowSeed: string;
   /** Serves everything. */
   readonly seed: string;
   /** Accepts and says nothing. */
@@ -64,11 +64,11 @@ const states: Record<string, (engine: Coordinator, output: string) => Promise<vo
     await engine.add(input.torrent, { output, peers: [input.silent] });
   },
   downloading: async (engine, output) => {
-    const torrent = await engine.add(input.torrent, { output, peers: [input.stallingSeed] });
+    const torrent = await engine.add(input.torrent, { output, peers: [input.slowSeed] });
     while (torrent.stats().downloadedBytes === 0) await once(torrent, 'stats');
   },
   paused: async (engine, output) => {
-    const torrent = await engine.add(input.torrent, { output, peers: [input.stallingSeed] });
+    const torrent = await engine.add(input.torrent, { output, peers: [input.slowSeed] });
     while (torrent.stats().downloadedBytes === 0) await once(torrent, 'stats');
     await torrent.pause();
   },
@@ -87,7 +87,7 @@ const states: Record<string, (engine: Coordinator, output: string) => Promise<vo
     await torrent.completed;
   },
   'peer thread dead': async (engine, output) => {
-    const torrent = await engine.add(input.torrent, { output, peers: [input.stallingSeed] });
+    const torrent = await engine.add(input.torrent, { output, peers: [input.slowSeed] });
     while (torrent.stats().downloadedBytes === 0) await once(torrent, 'stats');
     await engine.killThread('peer', 0);
   },
@@ -96,7 +96,7 @@ const states: Record<string, (engine: Coordinator, output: string) => Promise<vo
     await engine.killThread('verify', 0);
   },
   'coordinator dead': async (engine, output) => {
-    await engine.add(input.torrent, { output, peers: [input.stallingSeed] });
+    await engine.add(input.torrent, { output, peers: [input.slowSeed] });
     await engine.killThread('coordinator');
   },
 };

@@ -115,7 +115,6 @@ export class SimEngine implements Engine {
       departed: new Departed(),
       adding: new Set(),
       downThreads: new Set(),
-      downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
       threadRestarts: 0,

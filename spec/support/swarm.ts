@@ -4,7 +4,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Coordinator } from '../../lib/index';
+import { expect } from 'chai';
+import { Coordinator, MillraceError } from '../../lib/index';
 import type { CoordinatorOptions, EngineStats, Torrent, TorrentStats } from '../../lib/index';
 import type { Payload } from './payload';
 import { ScriptedSeed } from './faults-seed';
@@ -128,4 +129,27 @@ export function untilMemoryIsBack(engine: Coordinator): Promise<EngineStats> {
     'memory to come back',
     (stats) => stats.memoryCommittedBytes === 0 && stats.memoryQuarantinedBytes === 0,
   );
+}
+
+/** Fails unless the promise rejects with a MillraceError of that code; resolves with it. */
+export async function expectCode(promise: Promise<unknown>, code: string): Promise<MillraceError> {
+  const error = await rejectionOf(promise);
+  expect(error).to.be.instanceOf(MillraceError);
+  expect((error as MillraceError).code, (error as Error).message).to.equal(code);
+  return error as MillraceError;
+}
+
+/** Fails unless the promise rejects with this very error. */
+export async function expectError(promise: Promise<unknown>, error: Error): Promise<void> {
+  expect(await rejectionOf(promise)).to.equal(error);
+}
+
+function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  const rejection = promise.then(
+    () => {
+      throw new Error('it was fulfilled');
+    },
+    (error: unknown) => error,
+  );
+  return within(rejection, 'a rejection');
 }

@@ -1,0 +1,234 @@
+import { expect } from 'chai';
+import { addPeersTo } from './dialing-helper';
+import { SimDesk } from '../support/sim-desk';
+import { KIB, MIB } from '../support/sim-torrent';
+
+const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+
+describe('coordinator/on-peer', () => {
+  describe('interest', () => {
+    it('is told when the peer has something we lack, and not before', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1] });
+      const peer = desk.connect(torrent, { have: [0, 1] });
+      expect(engine.ordersOf('interest')).to.have.length(0);
+      engine.facts({ type: 'peer-have', connection: peer, pieces: [1] });
+      expect(engine.ordersOf('interest')).to.have.length(0);
+      engine.facts({ type: 'peer-have', connection: peer, pieces: [2, 3] });
+      engine.facts({ type: 'peer-have', connection: peer, pieces: [4] });
+      expect(engine.ordersOf('interest')).to.deep.equal([
+        { type: 'interest', connection: peer, interested: true },
+      ]);
+    });
+
+    it('is withdrawn when the peer has nothing more for us', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const peer = desk.connect(torrent, { have: [5, 6], creditBlocks: 8 });
+      const other = desk.connect(torrent, { have: [7] });
+      await desk.serveAll(peer);
+      expect(engine.ordersOf('interest', peer).map(({ interested }) => interested)).to.deep.equal([
+        true,
+        false,
+      ]);
+      expect(engine.ordersOf('interest', other)).to.have.length(1);
+      expect(desk.peer(peer).usefulPieces).to.equal(0);
+    });
+
+    it('of the peer brings it an upload slot, one of as many as there are', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots: 2 },
+      });
+      const peers = [0, 1, 2].map(() => desk.connect(torrent, { have: [] }));
+      expect(engine.ordersOf('choke')).to.have.length(0);
+      for (const connection of peers)
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      expect(engine.ordersOf('choke').map(({ connection }) => connection)).to.deep.equal(
+        peers.slice(0, 2),
+      );
+      engine.orders = [];
+      engine.pass(10_000);
+      expect(engine.ordersOf('choke').map(({ choked }) => choked)).to.have.members([true, false]);
+      expect(desk.peer(peers[2] ?? 0).weChoke).to.equal(false);
+    });
+
+    it('lost frees the slot for who waits', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots: 1 },
+      });
+      const [a = 0, b = 0] = [0, 1].map(() => desk.connect(torrent, { have: [] }));
+      for (const connection of [a, b])
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      engine.facts({ type: 'peer-interest', connection: a, interested: false });
+      expect([desk.peer(a).weChoke, desk.peer(b).weChoke]).to.deep.equal([true, false]);
+    });
+  });
+
+  describe('what peers have', () => {
+    it('makes a seed of a peer that gets its last piece', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const peer = desk.connect(torrent, { have: [0] });
+      expect(desk.peer(peer).isSeed).to.equal(false);
+      const rest = Array.from({ length: 15 }, (_, piece) => piece + 1);
+      engine.facts({ type: 'peer-have', connection: peer, pieces: [...rest, 3] });
+      expect(desk.peer(peer).isSeed).to.equal(true);
+      expect(torrent.state.picker.availability(7)).to.equal(1);
+      desk.close(peer);
+      expect(torrent.state.picker.availability(7)).to.equal(0);
+    });
+
+    it('is forgotten with the peer, however often its bitfield came', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const peer = desk.connect(torrent, { have: [0, 1] });
+      engine.facts({ type: 'peer-bitfield', connection: peer, bits: Buffer.from([0x80, 1]) });
+      expect(torrent.state.picker.availability(1)).to.equal(0);
+      expect(torrent.state.picker.availability(15)).to.equal(1);
+      desk.close(peer);
+      for (let piece = 0; piece < 16; piece++)
+        expect(torrent.state.picker.availability(piece)).to.equal(0);
+    });
+  });
+
+  describe('a connection', () => {
+    const refusals = async (
+      act: (desk: Awaited<ReturnType<typeof SimDesk.with>>) => number,
+      settings = {},
+    ) => {
+      const made = await SimDesk.with(SHORT, { settings });
+      const connection = act(made);
+      return { ...made, reason: made.engine.ordersOf('close', connection)[0]?.reason };
+    };
+
+    it('is refused when the peer is connected already', async () => {
+      const { reason } = await refusals(({ desk, torrent }) => {
+        desk.connect(torrent, { peerId: 'twin' });
+        return desk.connect(torrent, { peerId: 'twin' });
+      });
+      expect(reason).to.equal('duplicate-peer');
+    });
+
+    it('is refused beyond the limits', async () => {
+      const perTorrent = await refusals(
+        ({ desk, torrent }) => {
+          desk.connect(torrent);
+          return desk.connect(torrent);
+        },
+        { maxConnectionsPerTorrent: 1 },
+      );
+      expect(perTorrent.reason).to.equal('too-many-connections');
+      const inAll = await refusals(
+        ({ desk, torrent }) => {
+          desk.connect(torrent);
+          return desk.connect(torrent);
+        },
+        { maxConnections: 1 },
+      );
+      expect(inAll.reason).to.equal('too-many-connections');
+    });
+
+    it('is refused while the torrent is paused', async () => {
+      const { reason } = await refusals(({ desk, torrent }) => {
+        torrent.state.phase = 'paused';
+        return desk.connect(torrent, { unchoke: false });
+      });
+      expect(reason).to.equal('torrent-closed');
+    });
+
+    it('of a torrent that is gone is closed', async () => {
+      const { engine } = await SimDesk.with(SHORT);
+      engine.facts({
+        type: 'connected',
+        connection: 32,
+        torrent: 99,
+        host: 'h',
+        port: 1,
+        peerId: new Uint8Array(20),
+      });
+      expect(engine.ordersOf('close', 32)[0]?.reason).to.equal('torrent-closed');
+      expect(engine.state.peers.size).to.equal(0);
+    });
+
+    it('refused gets no work, and its end is told with our reason', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      desk.connect(torrent, { peerId: 'twin' });
+      const twin = desk.connect(torrent, { peerId: 'twin', creditBlocks: 8 });
+      expect(desk.leases(twin)).to.have.length(0);
+      expect(engine.ordersOf('interest', twin)).to.have.length(0);
+      desk.close(twin, 'remote-closed');
+      expect(engine.eventsOf('peer-closed')[0]?.reason).to.equal('duplicate-peer');
+    });
+  });
+
+  describe('dials', () => {
+    it('go out as addresses come, within the limit of half-open ones', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT, { settings: { maxHalfOpen: 3 } });
+      addPeersTo(engine, torrent, 5);
+      const dials = engine.ordersOf('dial');
+      expect(dials).to.have.length(3);
+      expect(torrent.state.dialing).to.equal(3);
+      engine.facts({
+        type: 'dial-failed',
+        dial: dials[0]?.dial ?? 0,
+        reason: 'dial-failed',
+        detail: 'refused',
+      });
+      await new Promise(setImmediate);
+      engine.pass(250);
+      expect(engine.ordersOf('dial')).to.have.length(4);
+      expect(engine.eventsOf('peer-closed')[0]).to.include({ reason: 'dial-failed' });
+    });
+
+    it('that succeed leave the address connected; its end brings a redial', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      const [dial] = engine.ordersOf('dial');
+      const peer = desk.connect(torrent, { dial: dial?.dial ?? 0, host: dial?.host, port: dial?.port });
+      await new Promise(setImmediate);
+      expect(torrent.state.dialing).to.equal(0);
+      expect(engine.eventsOf('peer-connected')[0]?.incoming).to.equal(false);
+      engine.pass(60_000);
+      expect(engine.ordersOf('dial')).to.have.length(1);
+      desk.close(peer, 'remote-closed', 1);
+      engine.pass(1_000);
+      expect(engine.ordersOf('dial')).to.have.length(1);
+      engine.pass(2_000);
+      expect(engine.ordersOf('dial')).to.have.length(2);
+    });
+
+    it('go to the least busy thread, and to none that is down', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT, { settings: { peerThreads: 3 } });
+      engine.state.downThreads.add(1);
+      addPeersTo(engine, torrent, 4);
+      const threads = engine.orders
+        .filter(({ order }) => order.type === 'dial')
+        .map(({ thread }) => thread);
+      expect(threads.sort()).to.deep.equal([0, 0, 2, 2]);
+    });
+  });
+
+  it('adds traffic up per peer and torrent, and passes over who is gone', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent);
+    engine.facts({ type: 'traffic', rows: [peer, 1000, 20, 3, 999, 5, 5, 5] });
+    engine.facts({ type: 'traffic', rows: [peer, 1, 2, 3] });
+    expect(desk.peer(peer)).to.include({ downloadedBytes: 1001, uploadedBytes: 22 });
+    expect(torrent.state).to.include({ downloadedBytes: 1001, uploadedBytes: 22, wastedBytes: 6 });
+  });
+
+  it('takes facts of unknown connections for what they are: late', async () => {
+    const { engine } = await SimDesk.with(SHORT);
+    const connection = 4_711;
+    engine.facts(
+      { type: 'closed', connection, reason: 'remote-closed', detail: '', downloadedBytes: 0, uploadedBytes: 0 },
+      { type: 'peer-bitfield', connection, bits: new Uint8Array(2) },
+      { type: 'peer-have', connection, pieces: [1] },
+      { type: 'peer-choke', connection, choked: false, epoch: 0 },
+      { type: 'peer-interest', connection, interested: true },
+      { type: 'extended-handshake', connection },
+      { type: 'appetite', connection, epoch: 0, creditBlocks: 1, rateBytesPerSec: 1 },
+      { type: 'dial-failed', dial: 77, reason: 'dial-failed', detail: '' },
+    );
+    expect(engine.ordersOf('lease')).to.have.length(0);
+    expect(engine.logs).to.deep.equal([]);
+  });
+});

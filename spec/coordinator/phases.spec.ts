@@ -1,0 +1,282 @@
+import { expect } from 'chai';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
+import { torrentStats } from '../../lib/coordinator/snapshot';
+import { removeTorrent } from '../../lib/coordinator/torrents';
+import { settled } from '../support/sim-engine';
+import { SimDesk } from '../support/sim-desk';
+import { KIB, MIB } from '../support/sim-torrent';
+
+const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+const ALL = Array.from({ length: 16 }, (_, piece) => piece);
+
+async function raised(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof MillraceError ? error.code : String(error);
+  }
+  return 'nothing';
+}
+
+describe('coordinator: the life of a torrent', () => {
+  it('goes from checking to downloading to seeding, and says so once', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
+    expect(torrent.state.phase).to.equal('downloading');
+    expect(torrent.state.doneBytes).to.equal(192 * KIB);
+    const peer = desk.connect(torrent, { creditBlocks: 64 });
+    await desk.serveAll(peer);
+    expect(torrent.state.phase).to.equal('seeding');
+    expect(engine.eventsOf('complete')).to.have.length(1);
+    const stats = torrentStats(engine, torrent.state);
+    expect(stats).to.include({ doneBytes: MIB, piecesDone: 16, memoryBytes: 0 });
+    expect(Buffer.from(torrent.stored).equals(torrent.content)).to.equal(true);
+    expect(engine.logs).to.deep.equal([]);
+  });
+
+  it('is complete only after a file sync that covers every piece', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL.slice(1) });
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    while (engine.jobs[0]?.job.type !== 'sync') {
+      const [pending] = engine.jobs.splice(0, 1);
+      const job = pending?.job;
+      if (job?.type !== 'pieces') throw new Error('an unexpected job');
+      pending?.resolve({
+        outcomes: job.pieces.map(({ piece }) => ({ type: 'good', piece })),
+        hashMs: 0,
+        storageMs: 0,
+      });
+      await settled();
+    }
+    expect(engine.eventsOf('complete')).to.have.length(0);
+    await desk.answerJobs();
+    expect(engine.eventsOf('complete')).to.have.length(1);
+    expect(torrent.state.durability.durable.isFull()).to.equal(true);
+  });
+
+  it('stops instead when that sync fails', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL.slice(1) });
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    for (let round = 0; round < 5; round++) {
+      for (const { job, resolve } of engine.jobs.splice(0)) {
+        const outcomes =
+          job.type === 'pieces'
+            ? job.pieces.map(({ piece }) => ({ type: 'good' as const, piece }))
+            : [];
+        const error = job.type === 'sync' ? { error: { code: 'EIO', message: 'bad disk' } } : {};
+        resolve({ outcomes, ...error, hashMs: 0, storageMs: 0 });
+      }
+      await settled();
+    }
+    expect(engine.eventsOf('complete')).to.have.length(0);
+    expect(torrent.state.error?.code).to.equal('EIO');
+    expect(torrent.state.durability.durable.isFull()).to.equal(false);
+  });
+
+  it('seeds at once what is whole, and closes other seeds', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
+    expect(torrent.state.phase).to.equal('seeding');
+    const seed = desk.connect(torrent);
+    const leecher = desk.connect(torrent, { have: [1] });
+    expect(engine.ordersOf('close')).to.deep.equal([
+      { type: 'close', connection: seed, reason: 'not-useful' },
+    ]);
+    expect(engine.ordersOf('interest', leecher)).to.have.length(0);
+  });
+
+  it('closes its peers when it is complete and not to be seeded', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+      good: ALL.slice(1),
+      request: { seed: false },
+    });
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    await desk.serveAll(peer);
+    expect(engine.ordersOf('close', peer)).to.have.length(1);
+    expect(engine.ordersOf('close-torrent')).to.have.length(1);
+  });
+
+  it('pauses: peers closed, memory back, pieces kept; and goes on', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent, { creditBlocks: 12 });
+    for (const lease of desk.leases(peer).slice(0, 2)) desk.deliver(lease);
+    const paused = pauseTorrent(engine, torrent.state);
+    await desk.answerJobs();
+    await paused;
+    expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-closed');
+    expect(engine.ordersOf('close-torrent')).to.have.length(1);
+    expect(engine.memoryIsBack).to.equal(true);
+    expect(torrent.state.doneBytes).to.equal(128 * KIB);
+    desk.close(peer, 'torrent-closed');
+    engine.orders = [];
+    resumeTorrent(engine, torrent.state);
+    await settled();
+    expect(torrent.state.phase).to.equal('downloading');
+    expect(engine.ordersOf('open-torrent')).to.have.length(1);
+    const next = desk.connect(torrent, { creditBlocks: 64 });
+    await desk.serveAll(next);
+    expect(torrent.state.phase).to.equal('seeding');
+    expect(Buffer.from(torrent.stored).equals(torrent.content)).to.equal(true);
+  });
+
+  it('goes on checking after a pause in the middle of the check', async () => {
+    const desk = new SimDesk();
+    const { engine } = desk;
+    const adding = desk.add({ totalLengthBytes: 32 * MIB, pieceLengthBytes: 4 * MIB }, [0, 6, 7]);
+    await settled();
+    const [state] = engine.state.torrents.values();
+    if (!state) throw new Error('no torrent');
+    expect(state.phase).to.equal('checking');
+    const paused = pauseTorrent(engine, state);
+    const torrent = await adding;
+    await paused;
+    expect(state.phase).to.equal('paused');
+    resumeTorrent(engine, state);
+    await desk.answerJobs();
+    expect(state.phase).to.equal('downloading');
+    expect([0, 1, 6, 7].map((piece) => torrent.state.have.get(piece))).to.deep.equal([
+      true,
+      false,
+      true,
+      true,
+    ]);
+    expect(state.doneBytes).to.equal(12 * MIB);
+  });
+
+  it('stops when the check meets a disk error', async () => {
+    const desk = new SimDesk();
+    const { engine } = desk;
+    await Promise.race([desk.add(SHORT), settled()]);
+    for (const { job, resolve } of engine.jobs.splice(0)) {
+      if (job.type !== 'recheck') throw new Error('an unexpected job');
+      const error = { code: 'EIO', message: 'bad disk' };
+      resolve({
+        outcomes: job.pieces.map(({ piece }) => ({ type: 'storage-error', piece, error })),
+        hashMs: 0,
+        storageMs: 0,
+      });
+    }
+    await settled();
+    const [state] = engine.state.torrents.values();
+    expect(state?.phase).to.equal('failed');
+    expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['EIO']);
+  });
+
+  it('is added once', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    expect(await raised(engine.add(torrent.metainfo))).to.equal('already-added');
+    expect(await raised(Promise.all([3, 3].map(() => desk.add({ ...SHORT, seed: 9 }))))).to.equal(
+      'already-added',
+    );
+  });
+
+  it('is refused when a piece is longer than half the memory may ever be', async () => {
+    const { engine, desk } = await SimDesk.with(SHORT);
+    const long = desk.add({ totalLengthBytes: 8 * MIB, pieceLengthBytes: 8 * MIB, seed: 5 });
+    expect(await raised(long)).to.equal('piece-too-large');
+    expect(engine.state.torrents.size).to.equal(1);
+  });
+
+  it('may be added again after its removal', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    await removeTorrent(engine, torrent.state, false);
+    expect(engine.handlesClosed).to.be.at.least(1);
+    const again = await desk.add(SHORT);
+    expect(again.state.phase).to.equal('downloading');
+  });
+
+  it('removed twice at once ends once', async () => {
+    const { engine, torrent } = await SimDesk.with(SHORT);
+    await Promise.all([1, 2].map(() => removeTorrent(engine, torrent.state, false)));
+    expect(engine.state.torrents.size).to.equal(0);
+    expect(engine.state.budget.committedBytes).to.equal(0);
+  });
+
+  describe('trackers', () => {
+    const TRACKED = { ...SHORT, trackers: [['http://tracker.example/announce']] };
+    const url = 'http://tracker.example/announce';
+
+    it('hear started, completed and stopped, each once, with what is left', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+      await settled();
+      expect(engine.announces.map(({ request }) => request.event)).to.deep.equal(['started']);
+      expect(engine.announces[0]?.request.leftBytes).to.equal(MIB);
+      const peer = desk.connect(torrent, { creditBlocks: 64 });
+      await desk.serveAll(peer);
+      engine.pass(250);
+      await settled();
+      engine.pass(250);
+      expect(engine.announces.map(({ request }) => request.event)).to.deep.equal([
+        'started',
+        'completed',
+      ]);
+      expect(engine.announces[1]?.request.leftBytes).to.equal(0);
+      await removeTorrent(engine, torrent.state, false);
+      expect(engine.announces.at(-1)?.request.event).to.equal('stopped');
+      expect(engine.announces).to.have.length(3);
+    });
+
+    it('bring peers that are dialled, and their answer is told', async () => {
+      const desk = new SimDesk();
+      const { engine } = desk;
+      engine.answerAnnounce = () =>
+        Promise.resolve({
+          intervalSec: 1800,
+          peers: [{ host: '10.3.0.1', port: 7000 }],
+          seeds: 4,
+          leechers: 2,
+          warning: 'mind the gap',
+        });
+      const torrent = await desk.add(TRACKED);
+      await settled();
+      expect(engine.ordersOf('dial').map(({ host, port }) => [host, port])).to.deep.equal([
+        ['10.3.0.1', 7000],
+      ]);
+      expect(engine.eventsOf('tracker')).to.deep.equal([
+        {
+          type: 'tracker',
+          torrent: torrent.state.id,
+          url,
+          ok: true,
+          message: 'mind the gap',
+          peers: 1,
+          seeds: 4,
+          leechers: 2,
+          nextAnnounceSec: 1800,
+        },
+      ]);
+    });
+
+    it('that fail are told word for word, and asked again later', async () => {
+      const desk = new SimDesk();
+      const { engine } = desk;
+      engine.answerAnnounce = () =>
+        Promise.reject(new MillraceError('tracker-failure', 'torrent not registered'));
+      const torrent = await desk.add(TRACKED);
+      await settled();
+      expect(engine.eventsOf('tracker')[0]).to.include({
+        ok: false,
+        message: 'torrent not registered',
+      });
+      expect(torrentStats(engine, torrent.state).trackers[0]).to.include({
+        status: 'failed',
+        message: 'torrent not registered',
+      });
+      engine.pass(59_000);
+      expect(engine.announces).to.have.length(1);
+      engine.pass(20_000);
+      expect(engine.announces).to.have.length(2);
+    });
+
+    it('that never answer are let go when the torrent is removed', async () => {
+      const desk = new SimDesk();
+      const { engine } = desk;
+      engine.answerAnnounce = () => new Promise(() => undefined);
+      const torrent = await desk.add(TRACKED);
+      await removeTorrent(engine, torrent.state, false);
+      expect(engine.eventsOf('tracker')).to.deep.equal([]);
+      expect(engine.announces).to.have.length(1);
+    });
+  });
+});

@@ -1,0 +1,175 @@
+// Threads are killed at every stage of a piece: the download still ends, byte for byte, and no memory
+// is lost from the budget.
+
+import { expect } from 'chai';
+import type { Coordinator, Torrent } from '../../lib/index';
+import { FaultyDisk } from '../support/faults-storage';
+import { KIB, Payload } from '../support/payload';
+import { Swarm, untilEngine, untilMemoryIsBack, untilStats, within } from '../support/swarm';
+import type { ScriptedSeed } from '../support/faults-seed';
+
+/** 16 blocks a piece. */
+const PIECE_BYTES = 256 * KIB;
+const payload = new Payload({
+  lengthBytes: 6 * PIECE_BYTES + 33_119,
+  pieceLengthBytes: PIECE_BYTES,
+});
+
+interface Scene {
+  readonly engine: Coordinator;
+  readonly torrent: Torrent;
+  readonly seed: ScriptedSeed;
+  readonly disk: FaultyDisk;
+  readonly output: string;
+}
+
+describe('engine faults', () => {
+  const swarm = new Swarm();
+  let engine: Coordinator;
+  const own = new Swarm();
+  before(async () => {
+    engine = await own.engine({ verifyThreads: 2 });
+  });
+  after(() => own.close());
+  afterEach(async () => {
+    for (const torrent of engine.torrents) await torrent.remove();
+    await swarm.close();
+  });
+
+  /** One torrent from one seed that stops after so many blocks. */
+  async function scene(gateAfterBlocks: number): Promise<Scene> {
+    const seed = await swarm.seed(payload, { gateAfterBlocks });
+    const disk = new FaultyDisk();
+    const output = await swarm.folder();
+    const torrent = await engine.add(payload.torrent, {
+      output,
+      storage: disk.ref,
+      peers: [seed.address],
+    });
+    return { engine, torrent, seed, disk, output };
+  }
+
+  async function kill(kind: 'peer' | 'verify', index = 0): Promise<void> {
+    const { threadRestarts } = await engine.stats();
+    expect(await engine.killThread(kind, index)).to.equal(true);
+    await untilEngine(engine, 'the death', (stats) => stats.threadRestarts > threadRestarts);
+  }
+
+  async function finish({ torrent, seed, disk, output }: Scene): Promise<void> {
+    disk.openGate();
+    seed.open();
+    await within(torrent.completed, 'the download');
+    await payload.expectIn(output);
+    await untilMemoryIsBack(engine);
+  }
+
+  describe('a peer thread dies', () => {
+    const stages: Record<string, number> = {
+      'before the first block': 0,
+      'in the middle of the first piece': 5,
+      'one block before the end of a piece': 15,
+      'at the end of a piece': 16,
+      'one block into the second piece': 17,
+      'deep in the download': 60,
+    };
+    for (const [stage, blocks] of Object.entries(stages)) {
+      it(stage, async () => {
+        const set = await scene(blocks);
+        await within(
+          set.seed.until((seed) => seed.blocksSent === blocks && seed.waiting > 0),
+          'the seed to stand at its gate',
+        );
+        await untilStats(
+          set.torrent,
+          'the blocks to be here',
+          (stats) => stats.downloadedBytes >= blocks * 16 * KIB,
+        );
+        await kill('peer');
+        await finish(set);
+        expect(set.seed.connections).to.equal(2);
+      });
+    }
+
+    it('while dialling', async () => {
+      const set = await scene(0);
+      await kill('peer');
+      await finish(set);
+    });
+
+    it('while a piece is being written', async () => {
+      const set = await scene(20);
+      set.disk.shutGate();
+      await within(
+        set.seed.until((seed) => seed.blocksSent === 20),
+        'the seed to stand at its gate',
+      );
+      await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
+      await kill('peer');
+      await finish(set);
+    });
+
+    it('after everything is here but the last write', async () => {
+      const set = await scene(Infinity);
+      set.disk.shutGate();
+      await untilStats(
+        set.torrent,
+        'all blocks',
+        (stats) => stats.downloadedBytes >= payload.lengthBytes,
+      );
+      await kill('peer');
+      await finish(set);
+    });
+
+    it('twice in a row, and a pause and a resume while it is down', async () => {
+      const set = await scene(20);
+      await untilStats(set.torrent, 'a piece', (stats) => stats.piecesDone > 0);
+      await kill('peer');
+      await set.torrent.pause();
+      await set.torrent.resume();
+      await within(
+        set.seed.until((seed) => seed.waiting > 0),
+        'requests after the restart',
+      );
+      await kill('peer');
+      await finish(set);
+    });
+  });
+
+  describe('a verify thread dies', () => {
+    it('while it idles', async () => {
+      const set = await scene(5);
+      await untilStats(set.torrent, 'blocks', (stats) => stats.downloadedBytes > 0);
+      await kill('verify');
+      await finish(set);
+    });
+
+    it('in the middle of a write', async () => {
+      const set = await scene(40);
+      set.disk.shutGate();
+      await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
+      await kill('verify', 0);
+      await kill('verify', 1);
+      await finish(set);
+    });
+
+    it('again and again, with writes under way', async () => {
+      const set = await scene(Infinity);
+      for (let round = 0; round < 2; round++) {
+        const before = set.disk.atGate;
+        set.disk.shutGate();
+        await untilEngine(engine, 'a write', () => set.disk.atGate > before);
+        await kill('verify', round);
+        set.disk.openGate();
+      }
+      await finish(set);
+    });
+
+    it('together with the peer thread', async () => {
+      const set = await scene(40);
+      set.disk.shutGate();
+      await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
+      await Promise.all([kill('verify'), kill('peer')]);
+      await finish(set);
+    });
+  });
+});

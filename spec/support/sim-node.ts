@@ -1,0 +1,329 @@
+// One client of a simulated swarm: the real handlers of the coordinator, the real sessions, a link
+// of some speed, and a verify pool that takes some time. Orders and facts take a moment, too, so
+// that late ones happen as they do between threads.
+
+import { Bitfield } from '../../lib/bytes/bitfield';
+import { dialMore } from '../../lib/coordinator/dialing';
+import type { TorrentState } from '../../lib/coordinator/state';
+import { TICK_MS } from '../../lib/coordinator/tick';
+import { removeTorrent } from '../../lib/coordinator/torrents';
+import type { CloseReason } from '../../lib/messages/close-reasons';
+import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
+import { Geometry } from '../../lib/metainfo/geometry';
+import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../lib/wire/encoder';
+import type { SimClock } from './sim-clock';
+import { SimConnection } from './sim-connection';
+import { SimEngine, settled } from './sim-engine';
+import type { PendingJob } from './sim-engine';
+import type { SimSwarm } from './sim-swarm';
+import { seededRandom } from './sim-torrent';
+import { runVerifyJob } from './sim-verify';
+
+/** From one thread to another. */
+const HOP_MS = 0.05;
+/** As the peer thread ticks. */
+const PEER_TICK_MS = 125;
+/** What a verify worker does in a second. */
+const VERIFY_BYTES_PER_MS = 200_000;
+
+export interface SimNodeOptions {
+  /** Bytes per second that the node can send. Default 10 MB/s. */
+  readonly uplinkBytesPerSec?: number;
+  /** One way, to anybody. Default 10 ms. */
+  readonly latencyMs?: number;
+  readonly memoryBytes?: number;
+  /** Pieces stored from the beginning. */
+  readonly have?: 'all' | readonly number[];
+  /** Stays after completion. Default true. */
+  readonly seed?: boolean;
+  /** Spoils every block of these pieces that it sends. */
+  readonly spoils?: readonly number[];
+  readonly uploadSlots?: number;
+}
+
+export class SimNode {
+  readonly swarm: SimSwarm;
+  readonly clock: SimClock;
+  readonly host: string;
+  readonly options: SimNodeOptions;
+  readonly engine: SimEngine;
+  readonly geometry: Geometry;
+  readonly stored: Uint8Array;
+  readonly connections = new Map<number, SimConnection>();
+  /** It is off the net without a word. */
+  gone = false;
+  /** When its torrent was complete; undefined until then. */
+  completedMs: number | undefined;
+  #torrent: TorrentState | undefined;
+  #counter = 0;
+  #facts: PeerFact[] = [];
+  #orders: PeerOrder[] = [];
+  #pumping = false;
+  #opened = false;
+  #lastServed = 0;
+
+  constructor(swarm: SimSwarm, index: number, options: SimNodeOptions) {
+    this.swarm = swarm;
+    this.clock = swarm.clock;
+    this.host = `10.0.${index >> 8}.${index & 255}`;
+    this.options = options;
+    const { metainfo, content } = swarm.torrent;
+    this.geometry = new Geometry(metainfo);
+    this.stored = new Uint8Array(content.length);
+    const have = new Bitfield(metainfo.pieceCount);
+    if (options.have === 'all') have.setAll();
+    else for (const piece of options.have ?? []) have.set(piece);
+    for (let piece = have.nextSet(0); piece !== -1; piece = have.nextSet(piece + 1)) {
+      const start = piece * metainfo.pieceLengthBytes;
+      this.stored.set(content.subarray(start, start + metainfo.pieceLengthBytes), start);
+    }
+    this.engine = new SimEngine({
+      seed: swarm.seed * 1000 + index,
+      settings: {
+        memoryBytes: options.memoryBytes ?? 1024 * 1024,
+        uploadSlots: options.uploadSlots ?? 16,
+      },
+      onOrder: (_thread, order) => this.#onOrder(order),
+      onJob: (job) => this.#onJob(job),
+    });
+    this.#syncClock();
+  }
+
+  get torrent(): TorrentState {
+    if (this.#torrent === undefined) throw new Error('the node has not started');
+    return this.#torrent;
+  }
+
+  async start(): Promise<void> {
+    this.#syncClock();
+    const adding = this.engine.add(this.swarm.torrent.metainfo, {
+      seed: this.options.seed ?? true,
+    });
+    this.#torrent = await adding;
+    const jitter = seededRandom(this.swarm.seed + this.engine.random());
+    this.clock.after(TICK_MS * jitter(), () => this.#tick());
+    this.clock.after(PEER_TICK_MS * jitter(), () => this.#peerTick());
+  }
+
+  /** Makes another node known. */
+  meet(other: SimNode): void {
+    this.#syncClock();
+    this.torrent.book.add(other.host, 6881, this.clock.nowMs);
+    dialMore(this.engine, this.torrent);
+  }
+
+  /** Leaves in good order. */
+  async leave(): Promise<void> {
+    this.#syncClock();
+    const left = removeTorrent(this.engine, this.torrent, false);
+    void left.then(() => (this.gone = true));
+    await settled();
+  }
+
+  /** Is gone between two messages, like a machine that lost its power. */
+  vanish(): void {
+    this.gone = true;
+  }
+
+  // ---- facts up, orders down ----
+
+  tell(fact: PeerFact): void {
+    if (this.#facts.push(fact) === 1) this.clock.after(HOP_MS, () => this.#handleFacts());
+  }
+
+  async #handleFacts(): Promise<void> {
+    const facts = this.#facts;
+    this.#facts = [];
+    if (this.gone) return;
+    this.#syncClock();
+    for (const fact of facts) this.swarm.note(this, fact.type, fact);
+    this.engine.facts(...facts);
+    this.#noteEvents();
+    // A dial that ended settles a promise.
+    if (facts.some(({ type }) => type === 'connected' || type === 'dial-failed')) await settled();
+  }
+
+  #onOrder(order: PeerOrder): void {
+    if (this.#orders.push(order) === 1) this.clock.after(HOP_MS, () => this.#carryOutOrders());
+  }
+
+  #carryOutOrders(): void {
+    const orders = this.#orders;
+    this.#orders = [];
+    if (this.gone) return;
+    const touched = new Set<SimConnection>();
+    for (const order of orders) {
+      this.swarm.note(this, order.type, order);
+      this.#carryOut(order, touched);
+    }
+    for (const connection of touched) connection.endTurn();
+  }
+
+  #carryOut(order: PeerOrder, touched: Set<SimConnection>): void {
+    const on = (id: number): SimConnection | undefined => {
+      const connection = this.connections.get(id);
+      if (connection) touched.add(connection);
+      return connection;
+    };
+    const { nowMs } = this.clock;
+    switch (order.type) {
+      case 'open-torrent':
+        this.#opened = true;
+        return;
+      case 'close-torrent':
+        this.#opened = false;
+        for (const connection of [...this.connections.values()])
+          connection.close(order.reason, 'the torrent was closed');
+        this.tell({ type: 'torrent-closed', torrent: order.torrent });
+        return;
+      case 'dial':
+        return this.#dial(order.dial, order.host);
+      case 'lease':
+        return on(order.lease.connection)?.carryOut((session) => session.lease(order.lease, nowMs));
+      case 'cancel-lease':
+        return on(order.connection)?.carryOut((session) =>
+          session.cancelLease(order.piece, order.generation, nowMs),
+        );
+      case 'have':
+        for (const connection of this.connections.values())
+          connection.carryOut((session) => {
+            if (session.haveAnnounced(order.pieces)) touched.add(connection);
+          });
+        return;
+      case 'interest':
+        return on(order.connection)?.carryOut((session) =>
+          session.setInterested(order.interested, nowMs),
+        );
+      case 'choke':
+        return on(order.connection)?.carryOut((session) => session.setChoked(order.choked));
+      case 'close':
+        return this.connections.get(order.connection)?.close(order.reason, 'by order');
+      case 'listen':
+      case 'listen-port':
+      case 'stop':
+        return;
+    }
+  }
+
+  // ---- connections ----
+
+  #dial(dial: number, host: string): void {
+    const target = this.swarm.find(host);
+    const fail = (reason: CloseReason, afterMs: number): void =>
+      this.clock.after(afterMs, () => this.tell({ type: 'dial-failed', dial, reason, detail: '' }));
+    if (!target || target.gone) return fail('dial-timeout', 10_000);
+    // Connect and handshake: two round trips.
+    this.clock.after(4 * this.swarm.latencyMs(this, target), () => {
+      if (this.gone) return;
+      if (target.gone) return fail('dial-timeout', 10_000);
+      if (!target.#opened || !this.#opened) return fail('remote-closed', 0);
+      const mine = this.#accept(target, dial);
+      const theirs = target.#accept(this, undefined);
+      mine.other = theirs;
+      theirs.other = mine;
+      mine.start();
+      theirs.start();
+    });
+  }
+
+  #accept(peer: SimNode, dial: number | undefined): SimConnection {
+    const connection = new SimConnection(32 * ++this.#counter, this);
+    this.connections.set(connection.id, connection);
+    this.tell({
+      type: 'connected',
+      connection: connection.id,
+      torrent: this.torrent.id,
+      ...(dial === undefined ? {} : { dial }),
+      host: peer.host,
+      port: dial === undefined ? 50_000 + connection.id : 6881,
+      peerId: peer.engine.state.peerId,
+    });
+    return connection;
+  }
+
+  forget(connection: SimConnection): void {
+    this.connections.delete(connection.id);
+  }
+
+  // ---- uploads: one block at a time, turn and turn about ----
+
+  serveSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.clock.after(0, () => this.#serveNext());
+  }
+
+  #serveNext(): void {
+    this.#pumping = false;
+    if (this.gone) return;
+    const waiting = [...this.connections.values()].filter(
+      ({ session, open }) => open && session.serving.waiting > 0,
+    );
+    const next = waiting.find(({ id }) => id > this.#lastServed) ?? waiting[0];
+    if (!next) return;
+    this.#lastServed = next.id;
+    const { serving } = next.session;
+    const piece = serving.piece(0);
+    const begin = serving.begin(0);
+    const lengthBytes = serving.lengthBytes(0);
+    serving.shift();
+    const message = new Uint8Array(PIECE_HEADER_LENGTH_BYTES + lengthBytes);
+    writePieceHeader(message, 0, piece, begin, lengthBytes);
+    const at = piece * this.swarm.torrent.metainfo.pieceLengthBytes + begin;
+    message.set(this.stored.subarray(at, at + lengthBytes), PIECE_HEADER_LENGTH_BYTES);
+    if (this.options.spoils?.includes(piece)) message[20] = (message[20] ?? 0) ^ 0xff;
+    next.session.noteServed(lengthBytes, this.clock.nowMs);
+    this.#pumping = true;
+    const uplink = this.options.uplinkBytesPerSec ?? 10_000_000;
+    this.clock.after((message.length * 1000) / uplink, () => {
+      if (!this.gone && next.open) next.send(message);
+      this.#serveNext();
+    });
+  }
+
+  // ---- verifying ----
+
+  #onJob(pending: PendingJob): void {
+    const { job, resolve } = pending;
+    const bytes =
+      'pieces' in job ? job.pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0) : 0;
+    this.clock.after(1 + bytes / VERIFY_BYTES_PER_MS, async () => {
+      if (this.gone) return;
+      this.#syncClock();
+      resolve(runVerifyJob(job, this.engine.slab.bytes, this.stored));
+      await settled();
+      this.#noteEvents();
+    });
+  }
+
+  // ---- time ----
+
+  async #tick(): Promise<void> {
+    if (this.gone) return;
+    this.#syncClock();
+    this.engine.pass(0);
+    this.#noteEvents();
+    await settled();
+    this.clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #peerTick(): void {
+    if (this.gone) return;
+    const rows: number[] = [];
+    for (const connection of [...this.connections.values()]) connection.tick();
+    for (const connection of this.connections.values()) connection.pushTraffic(rows);
+    if (rows.length > 0) this.tell({ type: 'traffic', rows });
+    this.clock.after(PEER_TICK_MS, () => this.#peerTick());
+  }
+
+  #syncClock(): void {
+    this.engine.clockMs = this.clock.nowMs;
+  }
+
+  #noteEvents(): void {
+    const { events } = this.engine;
+    if (this.completedMs === undefined && events.some(({ type }) => type === 'complete'))
+      this.completedMs = this.clock.nowMs;
+    this.engine.events = events.filter(({ type }) => type !== 'stats');
+  }
+}

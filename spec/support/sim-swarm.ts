@@ -1,0 +1,113 @@
+// A whole swarm in virtual time: nodes, the links between them, and a trace by which two runs can be
+// compared. No socket, no thread; real time does not pass but for the work itself.
+
+import { SimClock } from './sim-clock';
+import { SimNode } from './sim-node';
+import type { SimNodeOptions } from './sim-node';
+import { simTorrent, seededRandom } from './sim-torrent';
+import type { SimTorrent } from './sim-torrent';
+
+export interface SimSwarmOptions {
+  readonly seed?: number;
+  readonly totalLengthBytes: number;
+  readonly pieceLengthBytes: number;
+}
+
+export class SimSwarm {
+  readonly seed: number;
+  readonly clock = new SimClock();
+  readonly torrent: SimTorrent;
+  readonly nodes: SimNode[] = [];
+  readonly random: () => number;
+  readonly startedMs: number;
+  #byHost = new Map<string, SimNode>();
+  #trace = 0;
+  #traced = 0;
+
+  constructor(options: SimSwarmOptions) {
+    this.seed = options.seed ?? 1;
+    this.torrent = simTorrent({ ...options, seed: 7 });
+    this.random = seededRandom(this.seed);
+    this.startedMs = this.clock.nowMs;
+  }
+
+  /** Adds a node and starts it; it knows nobody yet. */
+  async add(options: SimNodeOptions = {}): Promise<SimNode> {
+    const node = new SimNode(this, this.nodes.length + 1, options);
+    this.nodes.push(node);
+    this.#byHost.set(node.host, node);
+    await node.start();
+    return node;
+  }
+
+  /** Everybody hears of everybody, as from a tracker. */
+  introduceAll(): void {
+    for (const node of this.nodes)
+      for (const other of this.nodes) if (other !== node && !node.gone) node.meet(other);
+  }
+
+  find(host: string): SimNode | undefined {
+    return this.#byHost.get(host);
+  }
+
+  latencyMs(a: SimNode, b: SimNode): number {
+    return ((a.options.latencyMs ?? 10) + (b.options.latencyMs ?? 10)) / 2;
+  }
+
+  /** Something goes over the link; it arrives unless one of the two is gone. */
+  travel(from: SimNode, to: SimNode | undefined, arrive: () => void): void {
+    if (!to) return;
+    this.clock.after(this.latencyMs(from, to), () => {
+      if (!to.gone) arrive();
+    });
+  }
+
+  /** Seconds of virtual time so far. */
+  get elapsedSec(): number {
+    return (this.clock.nowMs - this.startedMs) / 1000;
+  }
+
+  /** Runs until `done`, or throws after that much virtual time. */
+  async run(done: () => boolean, limitSec: number): Promise<void> {
+    while (!done()) {
+      if (this.elapsedSec > limitSec) throw new Error(`not done after ${limitSec} s: ${this}`);
+      if (!(await this.clock.step())) throw new Error('nothing will ever happen again');
+    }
+  }
+
+  /** Until every node that is there has every piece. */
+  runUntilComplete(limitSec: number): Promise<void> {
+    return this.run(
+      () => this.nodes.every((node) => node.gone || node.completedMs !== undefined),
+      limitSec,
+    );
+  }
+
+  async runFor(sec: number): Promise<void> {
+    const end = this.elapsedSec + sec;
+    await this.run(() => this.elapsedSec >= end, end + 1);
+  }
+
+  note(node: SimNode, type: string, what: object): void {
+    this.#traced++;
+    const lease = 'lease' in what ? JSON.stringify(what.lease) : '';
+    const connection = 'connection' in what ? String(what.connection) : '';
+    const text = `${this.clock.nowMs} ${node.host} ${type} ${connection} ${lease}`;
+    for (let at = 0; at < text.length; at++)
+      this.#trace = (Math.imul(this.#trace, 31) + text.charCodeAt(at)) | 0;
+  }
+
+  /** What happened, in two numbers. */
+  get trace(): string {
+    return `${this.#traced} ${this.#trace}`;
+  }
+
+  toString(): string {
+    return this.nodes
+      .map(({ host, gone, torrent }) => {
+        const left = gone ? 'gone' : torrent.phase;
+        return `${host} ${left} ${torrent.picker.remaining} left, ${torrent.peers.size} peers`;
+      })
+      .join('; ');
+  }
+}
