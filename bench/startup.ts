@@ -48,7 +48,16 @@ async function timeFirstDial(torrent: string, output: string): Promise<number> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
   const startedMs = performance.now();
-  const arguments_ = [MAIN, 'download', torrent, '--output', output, '--peer', `127.0.0.1:${port}`, '--quiet'];
+  const arguments_ = [
+    MAIN,
+    'download',
+    torrent,
+    '--output',
+    output,
+    '--peer',
+    `127.0.0.1:${port}`,
+    '--quiet',
+  ];
   const child = spawn(process.execPath, arguments_, { stdio: 'ignore' });
   const exited = new Promise((done) => child.once('exit', done));
   try {
@@ -58,7 +67,9 @@ async function timeFirstDial(torrent: string, output: string): Promise<number> {
         socket.on('error', () => undefined);
         socket.destroy();
       });
-      child.once('exit', (code) => fail(new Error(`download ended with ${code} before it dialled`)));
+      child.once('exit', (code) =>
+        fail(new Error(`download ended with ${code} before it dialled`)),
+      );
     });
   } finally {
     child.kill('SIGKILL');

@@ -6,6 +6,7 @@ import { workerData, type MessagePort } from 'node:worker_threads';
 import { PeerThreads } from '../lib/coordinator/peer-threads';
 import { BlockTable } from '../lib/memory/block-table';
 import { Slab } from '../lib/memory/slab';
+import type * as run from '../lib/coordinator/run';
 import type { EngineSettings } from '../lib/messages/control';
 import { MAX_PIECE_LENGTH_BYTES } from '../lib/metainfo/limits';
 
@@ -42,7 +43,7 @@ const threads = new PeerThreads({
 });
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be loaded first
-const { runEngine } = require('../lib/coordinator/run') as typeof import('../lib/coordinator/run');
+const { runEngine } = require('../lib/coordinator/run') as typeof run;
 runEngine({ settings, control, events, threads, slab, table, peerId, maxBytes });
 
 /** BEP 20, Azureus style: `-MR`, one digit (0–9, A–Z) per part of the version, `0-`. */

@@ -8,7 +8,8 @@ export interface Figures {
 
 export function figuresOf(values: readonly number[]): Figures {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number): number => sorted[Math.min(sorted.length - 1, Math.max(0, index))] ?? NaN;
+  const at = (index: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.max(0, index))] ?? NaN;
   const middle = (sorted.length - 1) / 2;
   return {
     median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,

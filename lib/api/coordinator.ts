@@ -140,6 +140,7 @@ export class Coordinator {
       peers,
       force: options.force ?? false,
       recheck: options.recheck ?? false,
+      download: options.download ?? true,
       seed: options.seed ?? true,
       storage: options.storage,
     });

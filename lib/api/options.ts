@@ -60,6 +60,11 @@ export interface AddOptions {
   readonly output?: string;
   /** Peers to connect to besides those from trackers: `host:port`, `[v6]:port` or objects. */
   readonly peers?: readonly (string | PeerAddress)[];
+  /**
+   * Fetch what is missing. False serves only what is whole: the torrent stops with `not-whole`
+   * otherwise, and no file is written, so the data may be read-only. Default true.
+   */
+  readonly download?: boolean;
   /** Stay and upload after completion, until `close`. Default true. */
   readonly seed?: boolean;
   /** Cut existing files that are longer than the torrent says. Default false: an error. */

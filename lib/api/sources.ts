@@ -6,6 +6,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { parseMetainfo } from '../metainfo/parse';
 import type { Metainfo } from '../metainfo/metainfo';
+import type * as fetching from '../tracker/fetch-torrent';
 import { VERSION } from './version';
 
 /** A .torrent's path, its http(s) URL, its bytes, or what `readTorrent` returned. */
@@ -14,7 +15,8 @@ export type TorrentSource = string | URL | Uint8Array | Metainfo;
 /**
  * Reads and checks a .torrent without starting an engine.
  *
- * @throws MillraceError `torrent-unreadable` (file), `torrent-unreachable` (URL),
+ * @throws MillraceError `torrent-unreadable` (file); `torrent-unreachable`, `torrent-timeout`,
+ *   `torrent-http-status`, `torrent-bad-reply` (URL);
  *   `bad-bencode` or `bad-metainfo` (content, naming the rule).
  */
 export async function readTorrent(
@@ -39,7 +41,7 @@ async function bytesOf(
   const text = String(source);
   if (/^https?:/i.test(text)) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
-    const web = require('../tracker/fetch-torrent') as typeof import('../tracker/fetch-torrent');
+    const web = require('../tracker/fetch-torrent') as typeof fetching;
     return web.fetchTorrent(text, { version: VERSION, signal });
   }
   if (/^magnet:/i.test(text)) {

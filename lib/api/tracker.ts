@@ -1,5 +1,6 @@
 // The small tracker for private clusters, demos and tests, loaded only when it is wanted.
 
+import type * as server from '../tracker/server';
 import type { TrackerServer, TrackerServerOptions } from '../tracker/server';
 
 export type { TrackerServer, TrackerServerOptions } from '../tracker/server';
@@ -11,6 +12,6 @@ export type { TrackerServer, TrackerServerOptions } from '../tracker/server';
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
-  const module = require('../tracker/server') as typeof import('../tracker/server');
+  const module = require('../tracker/server') as typeof server;
   return module.startTracker(options);
 }

@@ -11,7 +11,6 @@ import type { Api, Context, Runner } from './context';
 import { engineOptions, nonEmpty, ratioOption, timeOption, torrentSource } from './options';
 import type { EngineFlags } from './options';
 import { withTorrent } from './session';
-import { plural } from './text';
 import { untilSeeded, untilTrue } from './wait';
 
 export interface SeedFlags extends EngineFlags {
@@ -53,18 +52,11 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
     output: flags.data,
     peers: flags.peer ?? [],
     recheck: flags.recheck,
+    download: false,
     seed: true,
   };
   await withTorrent(context, { source, flags, add, inspect }, async (torrent, reporter) => {
-    await untilTrue(torrent, signal, ({ phase }) => phase !== 'checking');
-    const { phase, pieceCount, piecesDone } = torrent.stats();
-    if (phase !== 'seeding') {
-      throw new api.MillraceError(
-        'not-whole',
-        `${plural(pieceCount - piecesDone, 'piece')} of ${pieceCount} in ${flags.data} ` +
-          'are missing or wrong: list them with `millrace verify`, repair them with `millrace download`',
-      );
-    }
+    await untilTrue(torrent, signal, ({ phase }) => phase === 'seeding');
     reporter.progress(torrent.stats());
     await untilSeeded(torrent, signal, { ratio: flags.seedRatio, minutes: flags.seedTime });
     reporter.progress(torrent.stats());

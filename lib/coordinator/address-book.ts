@@ -10,6 +10,8 @@ const MAX_ADDRESSES = 5_000;
 /** First redial after 2 s, doubled per failure: 2, 4, 8 … up to 10 minutes. */
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 600_000;
+/** The peer is connected through a twin of the connection; should that end, a minute is soon enough. */
+const TWIN_RETRY_MS = 60_000;
 
 /** Ends after which dialling again is pointless for this torrent. */
 const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
@@ -97,11 +99,11 @@ export class AddressBook {
       return;
     }
     address.failures = useful ? 0 : address.failures + 1;
-    const backOffMs = Math.min(
-      LONGEST_RETRY_MS,
-      FIRST_RETRY_MS * 2 ** Math.min(address.failures - 1, 16),
-    );
-    const base = useful ? FIRST_RETRY_MS : backOffMs;
+    const base = useful
+      ? FIRST_RETRY_MS
+      : reason === 'duplicate-peer'
+        ? TWIN_RETRY_MS
+        : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(address.failures - 1, 16));
     // A quarter of jitter: enough to spread, too little to matter.
     address.nextDialMs = nowMs + base * (1 + this.#random() / 4);
   }

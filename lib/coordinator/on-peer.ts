@@ -13,6 +13,9 @@ import { restartPiece, settle } from './pieces';
 import { peerName } from './state';
 import type { PeerState, PieceState, TorrentState } from './state';
 
+/** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
+const CROSSING_MS = 5_000;
+
 type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
 export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
@@ -83,9 +86,32 @@ function whyRefuse(
     return 'torrent-closed';
   if (torrent.peers.size >= state.settings.maxConnectionsPerTorrent) return 'too-many-connections';
   if (state.peers.size >= state.settings.maxConnections) return 'too-many-connections';
-  for (const id of torrent.peers)
-    if (state.peers.get(id)?.peerId === peer.peerId) return 'duplicate-peer';
+  const twin = twinOf(engine, torrent, peer);
+  if (!twin) return undefined;
+  if (!isBetterTwin(engine, peer, twin)) return 'duplicate-peer';
+  closePeer(engine, twin, 'duplicate-peer');
   return undefined;
+}
+
+function twinOf(engine: Engine, torrent: TorrentState, peer: PeerState): PeerState | undefined {
+  for (const id of torrent.peers) {
+    const other = engine.state.peers.get(id);
+    if (other?.peerId === peer.peerId && !other.closing) return other;
+  }
+  return undefined;
+}
+
+/**
+ * The first connection to a peer stays, unless both sides dialled at the same time. Then each has
+ * two of them in an order of its own, and each refusing the second would leave none: what the side
+ * with the greater peer id dialled stays, which both can tell.
+ */
+function isBetterTwin(engine: Engine, peer: PeerState, twin: PeerState): boolean {
+  const weDialed = peer.dialed !== undefined;
+  const crossed =
+    weDialed !== (twin.dialed !== undefined) &&
+    peer.connectedAtMs - twin.connectedAtMs < CROSSING_MS;
+  return crossed && weDialed === toHex(engine.state.peerId) > peer.peerId;
 }
 
 /** Asks the thread to close a peer; until its `closed` fact comes, the peer gets nothing more. */

@@ -21,6 +21,7 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   torrent.downloadedAtStart = torrent.downloadedBytes;
   torrent.uploadedAtStart = torrent.uploadedBytes;
   const whole = torrent.picker.remaining === 0;
+  if (!whole && !torrent.download) return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = whole && !torrent.seed;
   torrent.schedule = new AnnounceSchedule({
     tiers: quiet ? [] : torrent.metainfo.trackers,
@@ -31,6 +32,13 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   torrent.book.forgetFailures(nowMs);
   if (!quiet) openOnAll(engine, torrent);
   finishIfWhole(engine, torrent);
+}
+
+function notWhole({ picker, metainfo, output }: TorrentState): ErrorRecord {
+  return {
+    code: 'not-whole',
+    message: `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong: list them with \`millrace verify\`, repair them with \`millrace download\``,
+  };
 }
 
 function openOnAll(engine: Engine, torrent: TorrentState): void {
@@ -78,11 +86,12 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
       await saveRecord(engine, torrent, true);
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
-      torrent.completeSent = true;
       if (!torrent.seed) stopPeers(engine, torrent, 'torrent-closed');
       engine.turn.stats.add(torrent);
       engine.endTurn();
-      engine.emit({ type: 'complete', torrent: torrent.id });
+      // Once: not again for a whole torrent that was paused and resumed.
+      if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
+      torrent.completeSent = true;
     })
     .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
 }
@@ -99,6 +108,7 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
   if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
     return;
   torrent.phase = 'failed';
+  torrent.completeSent = false; // Whoever resumes it waits for `complete` anew.
   torrent.error = { code: error.code, message: error.message };
   engine.log('error', 'torrent stopped', {
     torrent: torrent.infoHash,

@@ -11,6 +11,7 @@ import type { AppMessage, EngineEvent, EngineSettings } from '../messages/contro
 import { exposeControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
+import type * as httpClient from '../tracker/http-client';
 import { VerifyPool } from '../verify/pool';
 import { AppEvents } from './app-events';
 import { engineControl, type Lifecycle } from './control';
@@ -153,7 +154,7 @@ function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
 /** Loaded with the first announce: Node's http takes as long to load as a peer to be dialled. */
 function loadTrackers(version: string): TrackerClient {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
-  const module = require('../tracker/http-client') as typeof import('../tracker/http-client');
+  const module = require('../tracker/http-client') as typeof httpClient;
   return new module.TrackerClients({ version });
 }
 

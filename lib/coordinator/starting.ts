@@ -23,8 +23,9 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   // Without data to check, peers are dialled before the pool is even up.
   startTransfer(engine, torrent);
   engine.tick();
-  await createEmptyFiles(engine, torrent);
-  if (torrent.run === run && torrent.picker.remaining > 0) await saveRecord(engine, torrent, true);
+  if (torrent.download) await createEmptyFiles(engine, torrent);
+  if (torrent.run === run && torrent.picker.remaining > 0 && torrent.download)
+    await saveRecord(engine, torrent, true);
 }
 
 async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {

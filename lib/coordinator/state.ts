@@ -57,6 +57,8 @@ export interface TorrentState {
   readonly geometry: Geometry;
   readonly storage: StorageRef;
   readonly output: string;
+  /** Fetch what is missing; else only serve, and fail if anything is. */
+  readonly download: boolean;
   readonly seed: boolean;
   phase: TorrentPhase;
   error: { readonly code: string; readonly message: string } | undefined;

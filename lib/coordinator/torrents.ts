@@ -2,7 +2,7 @@
 
 import { Bitfield } from '../bytes/bitfield';
 import { toHex } from '../bytes/hex';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
 import { Geometry } from '../metainfo/geometry';
@@ -40,7 +40,8 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
   try {
     const onFiles = request.storage === undefined;
     const files = storedFiles(metainfo);
-    if (onFiles) await checkOutput(output, files, { force: request.force });
+    if (onFiles)
+      await checkOutput(output, files, { force: request.force, readOnly: !request.download });
     const budget = engine.state.budget.register(id, {
       pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
     });
@@ -52,7 +53,7 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
     }
     let lock: OutputLock | undefined;
     try {
-      lock = onFiles ? acquireLock(output, metainfo.infoHash) : { release: () => undefined };
+      lock = onFiles ? takeLock(request) : NO_LOCK;
       const torrent = newTorrent(engine, id, request, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
       if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
@@ -79,6 +80,19 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
     }
   } finally {
     engine.state.adding.delete(infoHash);
+  }
+}
+
+const NO_LOCK: OutputLock = { release: () => undefined };
+
+/** Data that is only served may lie where nothing can be written, not even a lock. */
+function takeLock({ output, metainfo, download }: AddRequest): OutputLock {
+  try {
+    return acquireLock(output, metainfo.infoHash);
+  } catch (error) {
+    const { code } = recordOf(error);
+    if (!download && code === 'output-not-writable') return NO_LOCK;
+    throw error;
   }
 }
 
@@ -110,6 +124,7 @@ function newTorrent(
     geometry: new Geometry(metainfo),
     storage,
     output,
+    download: request.download,
     seed: request.seed,
     phase: 'checking',
     error: undefined,

@@ -25,7 +25,7 @@ export const CLOSE_REASONS = {
   'wrong-info-hash': 'the peer handshook with an info hash that is not served here',
   'message-too-long': 'a message length exceeds what this torrent can need',
   'bad-message': 'a message has a wrong length or content for its type (BEP 3)',
-  'bad-bitfield': 'a bitfield has the wrong length, spare bits set, or came late (BEP 3)',
+  'bad-bitfield': 'a bitfield has the wrong length or spare bits set (BEP 3)',
   'bad-piece-index': 'a piece index is outside the torrent',
   'bad-request': 'a request lies outside its piece or is longer than is allowed',
   'request-flood': 'the peer keeps more requests outstanding than we announced (reqq)',

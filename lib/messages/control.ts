@@ -41,6 +41,8 @@ export interface AddRequest {
   readonly force: boolean;
   /** Hash everything that exists, whatever the resume record says. */
   readonly recheck: boolean;
+  /** Fetch what is missing. False: fail with `not-whole` if anything is, and write no data. */
+  readonly download: boolean;
   /** Stay and upload after completion. */
   readonly seed: boolean;
   /** A storage module other than the built-in files. */

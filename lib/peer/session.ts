@@ -208,11 +208,8 @@ export class PeerSession implements WireSink {
   onMessage(message: WireMessage): void {
     if (this.isClosed) return;
     this.lastMessageMs = this.nowMs;
-    const phase = phaseAfter(this.phase, message.type);
-    if (phase === undefined) {
-      throw new MillraceError('bad-bitfield', 'a bitfield came after other messages (BEP 3)');
-    }
-    this.phase = phase;
+    const before = this.phase;
+    this.phase = phaseAfter(before, message.type);
     switch (message.type) {
       case 'keep-alive':
         return;
@@ -232,7 +229,7 @@ export class PeerSession implements WireSink {
         this.onHave(message.piece);
         return;
       case 'bitfield':
-        this.onBitfield(message.bits);
+        this.onBitfield(message.bits, before === 'opening');
         return;
       case 'request':
         if (this.serving.request(message.piece, message.begin, message.lengthBytes)) {
@@ -262,7 +259,7 @@ export class PeerSession implements WireSink {
     this.newHaves.push(piece);
   }
 
-  private onBitfield(bits: Uint8Array): void {
+  private onBitfield(bits: Uint8Array, first: boolean): void {
     const { length } = this.peerHave;
     if (!Bitfield.spareBitsAreZero(bits, length)) {
       throw new MillraceError(
@@ -270,12 +267,24 @@ export class PeerSession implements WireSink {
         `a bitfield of ${bits.length} bytes for ${length} pieces, or spare bits set (BEP 3)`,
       );
     }
+    if (!first) {
+      this.onLateBitfield(bits);
+      return;
+    }
     this.peerHave.bytes.set(bits);
     this.options.output.fact({
       type: 'peer-bitfield',
       connection: this.connection,
       bits: Uint8Array.from(bits),
     });
+  }
+
+  /** As many haves: only what is news costs anything, so neither does a flood of these. */
+  private onLateBitfield(bits: Uint8Array): void {
+    for (let at = 0; at < bits.length; at++) {
+      const news = (bits[at] ?? 0) & ~(this.peerHave.bytes[at] ?? 0);
+      for (let bit = 0; bit < 8; bit++) if (news & (0x80 >>> bit)) this.onHave(at * 8 + bit);
+    }
   }
 
   private onExtendedHandshake(payload: Uint8Array): void {

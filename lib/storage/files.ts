@@ -103,7 +103,7 @@ class FilesWriter implements StorageWriter {
     }
     let fd: number;
     try {
-      fd = fs.openSync(full, fs.constants.O_RDWR);
+      fd = openToSync(full);
     } catch (error) {
       if (isMissing(error)) return false;
       throw error;
@@ -122,6 +122,17 @@ class FilesWriter implements StorageWriter {
       this.realRoot = fs.realpathSync.native(this.root);
     }
     return this.realRoot;
+  }
+}
+
+/** Writable where possible (Windows syncs nothing else); data that is only served may not be. */
+function openToSync(full: string): number {
+  try {
+    return fs.openSync(full, fs.constants.O_RDWR);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (!['EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
+    return fs.openSync(full, fs.constants.O_RDONLY);
   }
 }
 

@@ -1,6 +1,8 @@
 // IP addresses between text and the packed network order of compact peer lists (BEP 23, BEP 7).
 
 import { isIPv4, isIPv6 } from 'node:net';
+import type { PeerAddress } from './announce';
+import { MAX_PEERS_PER_LIST } from './limits';
 
 /** Address and port, packed: 4 + 2 bytes for IPv4, 16 + 2 for IPv6. */
 export const COMPACT_IPV4_BYTES = 6;
@@ -71,4 +73,18 @@ export function isDialable(packed: Uint8Array): boolean {
   if (isMapped(packed)) return isDialable(packed.subarray(12));
   // ff00::/8 is multicast; `::` is all zero.
   return first !== 0xff && packed.some((byte) => byte !== 0);
+}
+
+/** The dialable peers of a packed list, of at most its first 1,000; `entryBytes` is 6 or 18. */
+export function readCompactPeers(list: Uint8Array, entryBytes: number): PeerAddress[] {
+  const peers: PeerAddress[] = [];
+  const end = Math.min(list.length, MAX_PEERS_PER_LIST * entryBytes);
+  for (let at = 0; at + entryBytes <= end; at += entryBytes) {
+    const portAt = at + entryBytes - 2;
+    const port = ((list[portAt] ?? 0) << 8) | (list[portAt + 1] ?? 0);
+    const packed = list.subarray(at, portAt);
+    const host = port === 0 || !isDialable(packed) ? undefined : formatAddress(packed);
+    if (host !== undefined) peers.push({ host, port });
+  }
+  return peers;
 }

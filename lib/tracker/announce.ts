@@ -1,4 +1,4 @@
-// What is said to a tracker and what it answers, whatever the transport (HTTP now, UDP later).
+// What is said to a tracker and what it answers, whatever the transport: HTTP, HTTPS or UDP.
 // Only types live here.
 
 /** The events of BEP 3; none means one of the announces done at regular intervals. */
@@ -19,6 +19,11 @@ export interface AnnounceRequest {
   /** Bytes still to fetch before the torrent is whole; 0 for a seed. */
   readonly leftBytes: number;
   readonly event?: AnnounceEvent;
+  /**
+   * Incomplete, and wants nothing more: over HTTP every announce but `stopped` then says
+   * `event=paused` (BEP 21); BEP 15 has no code for it. Default false.
+   */
+  readonly partialSeed?: boolean;
   /** Peers we would like to hear of; the tracker may give fewer or more. */
   readonly numWant: number;
   /** 32 random bits, the same for one torrent and run: tells a tracker that a new address is still us (BEP 7). */
@@ -52,11 +57,39 @@ export interface AnnounceReply {
   readonly warning?: string;
   /** The address the tracker sees us at (BEP 24). */
   readonly externalIp?: string;
+  /** All of them, where we announced over IPv4 and IPv6 and the tracker told both. */
+  readonly externalIps?: readonly string[];
+  /** The address that answered; absent behind a proxy. */
+  readonly trackerIp?: string;
+  /** Peers left out because nobody, or only we ourselves, can be behind them (peer-filter.ts). */
+  readonly droppedPeers?: number;
+}
+
+/** What a tracker counts for one torrent (BEP 48, BEP 15). */
+export interface ScrapeCounts {
+  /** `complete`: peers with the whole torrent. */
+  readonly seeds: number;
+  /** `incomplete`: all others, partial seeds included. */
+  readonly leechers: number;
+  /** `downloaded`: how often a download was completed. */
+  readonly completed: number;
+  /** `downloaders`: leechers without the partial seeds (BEP 21, HTTP only). */
+  readonly downloaders?: number;
+}
+
+export interface ScrapeReply {
+  /** One for each info hash asked for, in that order; undefined where the tracker says nothing of it. */
+  readonly counts: readonly (ScrapeCounts | undefined)[];
+  /** The address that answered; absent behind a proxy. */
+  readonly trackerIp?: string;
 }
 
 /** Codes of the errors that an announce may end with; `aborted` when its signal was fired. */
 export type TrackerErrorCode =
-  /** The tracker said no: its `failure reason` is in the message and in `details.reason`. */
+  /**
+   * The tracker said no: its `failure reason` is in the message and in `details.reason`; where it
+   * said when to come back (BEP 31), `details.retryInSec` or `details.retryNever` is set.
+   */
   | 'tracker-failure'
   /** No connection, or it broke. */
   | 'tracker-unreachable'
@@ -66,15 +99,26 @@ export type TrackerErrorCode =
   | 'tracker-bad-reply'
   /** An HTTP status that is not success, without a failure reason; `details.status`. */
   | 'tracker-http-status'
-  /** The URL's scheme is none that we speak. */
+  /** The URL's scheme (or its proxy's) is none that we speak, or it has no scrape (BEP 48). */
   | 'tracker-unsupported'
   | 'aborted';
 
 /** One transport. */
 export interface TrackerClient {
   /**
-   * Announces once. Rejects with a `MillraceError` of a `TrackerErrorCode`. Firing `signal` closes
-   * the socket at once and rejects with `aborted`.
+   * Announces once. Rejects with a `MillraceError` of a `TrackerErrorCode`. Firing `signal` ends
+   * the request at once and rejects with `aborted`.
    */
   announce(url: string, request: AnnounceRequest, signal?: AbortSignal): Promise<AnnounceReply>;
+  /**
+   * Asks for the counts of torrents (20 raw bytes each) at the tracker of this *announce* URL; as
+   * many requests as their number takes. Rejects as `announce` does.
+   */
+  scrape(
+    url: string,
+    infoHashes: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<ScrapeReply>;
+  /** Closes idle sockets; requests under way go on to their own end. May be called again. */
+  close(): void;
 }

@@ -1,6 +1,9 @@
 // EDGE. Gets a .torrent from an http or https URL. What it says is for lib/metainfo to judge.
 
-import { httpError, httpGet } from './http-get';
+import { httpGet } from './http-get';
+import { proxyFromEnvironment } from './http-proxy';
+import type { ProxySettings } from './http-proxy';
+import { requestError } from './request-error';
 
 export interface FetchTorrentOptions {
   /** Sent in `User-Agent: Millrace/<version>`. */
@@ -9,6 +12,8 @@ export interface FetchTorrentOptions {
   readonly timeoutMs?: number;
   /** Default 64 MiB: the digests of 3.3 million pieces, 13 TB at 4 MiB a piece. */
   readonly maxBytes?: number;
+  /** Default: what the environment says (`http_proxy` …). */
+  readonly proxy?: ProxySettings;
   readonly signal?: AbortSignal;
 }
 
@@ -28,10 +33,11 @@ export async function fetchTorrent(url: string, options: FetchTorrentOptions): P
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBodyBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     maxRedirects: MAX_REDIRECTS,
+    proxy: options.proxy ?? proxyFromEnvironment(process.env),
     signal: options.signal,
   });
   if (status < 200 || status >= 300) {
-    throw httpError('torrent', 'http-status', url, `answered with HTTP status ${status}`, {
+    throw requestError('torrent', 'http-status', url, `answered with HTTP status ${status}`, {
       status,
     });
   }

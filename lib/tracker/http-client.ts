@@ -1,14 +1,22 @@
-// EDGE. Announces over HTTP and HTTPS: the codec around one bounded GET.
+// EDGE. Announces and scrapes over HTTP and HTTPS: the codecs around bounded GETs.
 
-import { MillraceError } from '../errors/millrace-error';
-import type { AnnounceReply, AnnounceRequest, TrackerClient } from './announce';
-import {
-  buildAnnounceUrl,
-  parseAnnounceReply,
-  readFailureReason,
-  trackerFailure,
-} from './http-codec';
-import { httpError, httpGet } from './http-get';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
+import { unlessStopped, withDeadline } from './deadline';
+import { announceToFamilies, resolveHost } from './families';
+import type { Family } from './families';
+import { buildAnnounceUrl, parseAnnounceReply, readFailure } from './http-codec';
+import { httpGet } from './http-get';
+import type { HttpAgents, HttpReply } from './http-get';
+import { proxyFor, proxyFromEnvironment } from './http-proxy';
+import type { ProxySettings } from './http-proxy';
+import { MAX_HASHES_PER_REQUEST, buildScrapeUrl, parseScrapeReply } from './http-scrape';
+import { filterPeers } from './peer-filter';
+import { connectionError, requestError } from './request-error';
+
+// For its one caller that loads this file; new code imports it from where it lives.
+export { TrackerClients } from './clients';
 
 export interface HttpTrackerOptions {
   /** Sent in `User-Agent: Millrace/<version>`. */
@@ -19,19 +27,35 @@ export interface HttpTrackerOptions {
   readonly maxReplyBytes?: number;
   /** Default 5. */
   readonly maxRedirects?: number;
-  /** Announce over one address family only (BEP 7: one announce for each family). */
-  readonly family?: 4 | 6;
+  /** Announce over one address family only. */
+  readonly family?: Family;
+  /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
+  readonly bothFamilies?: boolean;
+  /** Keep connections for 30 s after a request, at most 4 idle ones for each tracker. Default false. */
+  readonly keepAlive?: boolean;
+  /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
+  readonly proxy?: ProxySettings;
+  /** Addresses where this machine listens, as text: never taken for peers on the announced port. */
+  readonly ownIps?: readonly string[];
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const DEFAULT_MAX_REPLY_BYTES = 2 * 1024 * 1024;
 const DEFAULT_MAX_REDIRECTS = 5;
+const KEEP_ALIVE = { keepAlive: true, maxFreeSockets: 4, timeout: 30_000 };
 
 export class HttpTrackerClient implements TrackerClient {
   readonly #options: HttpTrackerOptions;
+  readonly #proxy: ProxySettings;
+  readonly #agents: HttpAgents | undefined;
 
   constructor(options: HttpTrackerOptions) {
     this.#options = options;
+    this.#proxy = options.proxy ?? proxyFromEnvironment(process.env);
+    this.#agents =
+      options.keepAlive === true
+        ? { http: new http.Agent(KEEP_ALIVE), https: new https.Agent(KEEP_ALIVE) }
+        : undefined;
   }
 
   /** See `TrackerClient`. */
@@ -40,49 +64,108 @@ export class HttpTrackerClient implements TrackerClient {
     request: AnnounceRequest,
     signal?: AbortSignal,
   ): Promise<AnnounceReply> {
+    const { family, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    if (this.#options.bothFamilies !== true || family !== undefined || !this.#isDirect(url)) {
+      return this.#announceOnce(url, request, family, signal);
+    }
+    return withDeadline({ subject: 'tracker', url, timeoutMs, signal }, async (stop) => {
+      const families = await this.#familiesOf(url, stop);
+      const announce = (over: Family, end: AbortSignal): Promise<AnnounceReply> =>
+        this.#announceOnce(url, request, over, end);
+      // Ends with this deadline's own error, not with those of the announces inside it.
+      return unlessStopped(announceToFamilies(families, announce, stop), stop);
+    });
+  }
+
+  /** See `TrackerClient`. Throws `tracker-unsupported` for an announce URL without a scrape URL. */
+  async scrape(
+    url: string,
+    infoHashes: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<ScrapeReply> {
+    const counts: ScrapeReply['counts'][number][] = [];
+    let trackerIp: string | undefined;
+    for (let at = 0; at < infoHashes.length; at += MAX_HASHES_PER_REQUEST) {
+      const part = infoHashes.slice(at, at + MAX_HASHES_PER_REQUEST);
+      const reply = await this.#get(buildScrapeUrl(url, part), url, this.#options.family, signal);
+      counts.push(...parseScrapeReply(reply.body, part));
+      trackerIp = reply.remoteIp;
+    }
+    return { counts, trackerIp };
+  }
+
+  /** See `TrackerClient`. */
+  close(): void {
+    this.#agents?.http.destroy();
+    this.#agents?.https.destroy();
+  }
+
+  async #announceOnce(
+    url: string,
+    request: AnnounceRequest,
+    family: Family | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<AnnounceReply> {
+    const { body, remoteIp, localIp } = await this.#get(
+      buildAnnounceUrl(url, request),
+      url,
+      family,
+      signal,
+    );
+    const reply = parseAnnounceReply(body);
+    const { ownIps = [] } = this.#options;
+    const peers = filterPeers(reply.peers, {
+      trackerIp: remoteIp,
+      ownIps: [
+        ...ownIps,
+        ...(localIp ? [localIp] : []),
+        ...(reply.externalIp ? [reply.externalIp] : []),
+      ],
+      ownPort: request.port,
+    });
+    const droppedPeers = (reply.droppedPeers ?? 0) + reply.peers.length - peers.length;
+    return { ...reply, peers, droppedPeers, trackerIp: remoteIp };
+  }
+
+  async #get(
+    target: string,
+    url: string,
+    family: Family | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpReply> {
     const options = this.#options;
-    const { status, body } = await httpGet(buildAnnounceUrl(url, request), {
+    const reply = await httpGet(target, {
       subject: 'tracker',
       userAgent: `Millrace/${options.version}`,
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       maxBodyBytes: options.maxReplyBytes ?? DEFAULT_MAX_REPLY_BYTES,
       maxRedirects: options.maxRedirects ?? DEFAULT_MAX_REDIRECTS,
-      family: options.family,
+      family,
+      proxy: this.#proxy,
+      agents: this.#agents,
       signal,
     });
-    if (status < 200 || status >= 300) {
-      // Some trackers put their failure reason into a 4xx answer: it says more than the number.
-      const reason = readFailureReason(body);
-      if (reason !== undefined) throw trackerFailure(reason);
-      throw httpError('tracker', 'http-status', url, `answered with HTTP status ${status}`, {
-        status,
-      });
+    const { status } = reply;
+    if (status >= 200 && status < 300) return reply;
+    // Some trackers put their failure reason into a 4xx answer: it says more than the number.
+    const failure = readFailure(reply.body);
+    if (failure !== undefined) throw failure;
+    throw requestError('tracker', 'http-status', url, `answered with HTTP status ${status}`, {
+      status,
+    });
+  }
+
+  #isDirect(url: string): boolean {
+    return URL.canParse(url) && proxyFor(new URL(url), this.#proxy) === undefined;
+  }
+
+  async #familiesOf(url: string, stop: AbortSignal): Promise<Family[]> {
+    try {
+      const addresses = await resolveHost(new URL(url).hostname, stop);
+      return [...new Set(addresses.map(({ family }) => family))];
+    } catch (error) {
+      if (stop.aborted) throw stop.reason;
+      throw connectionError('tracker', url, error as NodeJS.ErrnoException);
     }
-    return parseAnnounceReply(body);
-  }
-}
-
-/** The client of every scheme we speak, behind the one interface. */
-export class TrackerClients implements TrackerClient {
-  readonly #bySchemes: Readonly<Record<string, TrackerClient>>;
-
-  constructor(options: HttpTrackerOptions) {
-    const overHttp = new HttpTrackerClient(options);
-    this.#bySchemes = { 'http:': overHttp, 'https:': overHttp };
-  }
-
-  /** See `TrackerClient`. */
-  async announce(
-    url: string,
-    request: AnnounceRequest,
-    signal?: AbortSignal,
-  ): Promise<AnnounceReply> {
-    const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase() ?? '';
-    const client = Object.hasOwn(this.#bySchemes, scheme) ? this.#bySchemes[scheme] : undefined;
-    if (client !== undefined) return client.announce(url, request, signal);
-    throw new MillraceError(
-      'tracker-unsupported',
-      `trackers with the scheme "${scheme.slice(0, 20)}" are not supported, only http and https`,
-    );
   }
 }

@@ -1,5 +1,5 @@
 // PURE. Announces over HTTP as text and bytes: the request's URL out, the bencoded reply in
-// (BEP 3 "trackers", BEP 7, BEP 23, BEP 24). Every byte of a reply is hostile.
+// (BEP 3 "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
 
 import { decode } from '../bencode/decode';
 import { BencodeDictionary } from '../bencode/value';
@@ -12,25 +12,12 @@ import {
   formatAddress,
   isDialable,
   parseAddress,
+  readCompactPeers,
 } from './address';
 import type { AnnounceReply, AnnounceRequest, PeerAddress } from './announce';
 import { countField, textField } from './bencode-fields';
+import { MAX_INTERVAL_SEC, MAX_PEERS_PER_LIST, MAX_RETRY_SEC, boundedInterval } from './limits';
 import { printableBytes } from './text';
-
-/** Used when a reply names no interval: half an hour, what most trackers ask for. */
-export const DEFAULT_INTERVAL_SEC = 1800;
-
-/** A tracker that says 0 or 1 would have us hammer it (and whoever it stands for). */
-export const MIN_INTERVAL_SEC = 30;
-
-/** A tracker that says a year would lose us for good; no honest one says more than a day. */
-export const MAX_INTERVAL_SEC = 86_400;
-
-/**
- * Peers kept of each list of a reply. We ask for 200 at most, trackers give 50 to 200; 1,000 lets
- * a generous one be generous and keeps a hostile one from filling the address book.
- */
-export const MAX_PEERS_PER_LIST = 1000;
 
 /** A longer `tracker id` is dropped: it has to fit into every later URL, percent-encoded. */
 const MAX_TRACKER_ID_BYTES = 256;
@@ -62,14 +49,20 @@ export function buildAnnounceUrl(trackerUrl: string, request: AnnounceRequest): 
     `numwant=${request.numWant}`,
     `key=${(request.key >>> 0).toString(16).padStart(8, '0')}`,
   ];
-  if (request.event !== undefined) parameters.push(`event=${request.event}`);
+  const event = eventText(request);
+  if (event !== undefined) parameters.push(`event=${event}`);
   if (request.trackerId !== undefined) {
     parameters.push(`trackerid=${percentEncode(request.trackerId)}`);
   }
   return `${base}${joint(base)}${parameters.join('&')}`;
 }
 
-function joint(base: string): string {
+/** A partial seed says so each time (BEP 21), except when it leaves: it would go on being counted. */
+function eventText({ event, partialSeed }: AnnounceRequest): string | undefined {
+  return partialSeed === true && event !== 'stopped' ? 'paused' : event;
+}
+
+export function joint(base: string): string {
   if (!base.includes('?')) return '?';
   return base.endsWith('?') || base.endsWith('&') ? '' : '&';
 }
@@ -81,14 +74,14 @@ function joint(base: string): string {
  */
 export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
   const dictionary = decodeReply(bytes);
-  const reason = textField(dictionary, 'failure reason', MAX_TEXT_CHARS);
-  if (reason !== undefined) throw trackerFailure(reason);
-  const intervalSec = countField(dictionary, 'interval') ?? DEFAULT_INTERVAL_SEC;
+  const failure = failureIn(dictionary);
+  if (failure !== undefined) throw failure;
+  const intervalSec = countField(dictionary, 'interval');
   const minIntervalSec = countField(dictionary, 'min interval');
   const trackerId = dictionary.bytes('tracker id');
   const externalIp = dictionary.bytes('external ip');
   return {
-    intervalSec: Math.min(Math.max(intervalSec, MIN_INTERVAL_SEC), MAX_INTERVAL_SEC),
+    intervalSec: boundedInterval(intervalSec),
     minIntervalSec:
       minIntervalSec === undefined ? undefined : Math.min(minIntervalSec, MAX_INTERVAL_SEC),
     // Copied: a view would keep the whole reply alive.
@@ -96,7 +89,7 @@ export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
       trackerId !== undefined && trackerId.length > 0 && trackerId.length <= MAX_TRACKER_ID_BYTES
         ? Uint8Array.from(trackerId)
         : undefined,
-    peers: readPeers(dictionary),
+    ...readPeers(dictionary),
     seeds: countField(dictionary, 'complete'),
     leechers: countField(dictionary, 'incomplete'),
     warning: textField(dictionary, 'warning message', MAX_TEXT_CHARS),
@@ -104,23 +97,39 @@ export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
   };
 }
 
-/** The failure reason in an answer of any kind; undefined where there is none. */
-export function readFailureReason(bytes: Uint8Array): string | undefined {
+/** The failure in an answer of any kind; undefined where there is none. */
+export function readFailure(bytes: Uint8Array): MillraceError | undefined {
   try {
-    return textField(decodeReply(bytes), 'failure reason', MAX_TEXT_CHARS);
+    return failureIn(decodeReply(bytes));
   } catch {
     return undefined;
   }
 }
 
-/** The tracker's own words, unchanged but for control characters. */
-export function trackerFailure(reason: string): MillraceError {
-  return new MillraceError('tracker-failure', `the tracker refused the announce: ${reason}`, {
+/** The tracker's own words, unchanged but for control characters, and when it wants to see us again. */
+export function failureIn(dictionary: BencodeDictionary): MillraceError | undefined {
+  const reason = textField(dictionary, 'failure reason', MAX_TEXT_CHARS);
+  if (reason === undefined) return undefined;
+  return new MillraceError('tracker-failure', `the tracker refused the request: ${reason}`, {
     reason,
+    ...readRetry(dictionary),
   });
 }
 
-function decodeReply(bytes: Uint8Array): BencodeDictionary {
+/** `retry in` (BEP 31): minutes, as an integer or (as in its examples) a string, or "never". */
+function readRetry(
+  dictionary: BencodeDictionary,
+): { readonly retryNever: true } | { readonly retryInSec: number } | undefined {
+  const text = dictionary.text('retry in')?.trim() ?? '';
+  if (text.toLowerCase() === 'never') return { retryNever: true };
+  const minutes = /^\d{1,15}$/.test(text) ? Number(text) : countField(dictionary, 'retry in');
+  // 0 minutes is no wait that anybody means: our own back-off is better then.
+  if (minutes === undefined || minutes === 0) return undefined;
+  return { retryInSec: Math.min(minutes * 60, MAX_RETRY_SEC) };
+}
+
+/** The dictionary that every reply is; throws `tracker-bad-reply` for anything else. */
+export function decodeReply(bytes: Uint8Array): BencodeDictionary {
   if (bytes.length === 0) throw badReply('the tracker sent an empty answer');
   let value: BencodeValue;
   try {
@@ -149,56 +158,53 @@ function badReply(message: string): MillraceError {
   return new MillraceError('tracker-bad-reply', message);
 }
 
-function readPeers(dictionary: BencodeDictionary): PeerAddress[] {
+function readPeers(dictionary: BencodeDictionary): Pick<AnnounceReply, 'peers' | 'droppedPeers'> {
   const found = new Map<string, PeerAddress>();
   const peers = dictionary.get('peers');
-  if (peers instanceof Uint8Array) readCompact(peers, COMPACT_IPV4_BYTES, 'peers', found);
-  else if (Array.isArray(peers)) readDictionaries(peers, found);
+  let dropped = 0;
+  if (peers instanceof Uint8Array)
+    dropped += readCompact(peers, COMPACT_IPV4_BYTES, 'peers', found);
+  else if (Array.isArray(peers)) dropped += readDictionaries(peers, found);
   const peers6 = dictionary.get('peers6');
-  if (peers6 instanceof Uint8Array) readCompact(peers6, COMPACT_IPV6_BYTES, 'peers6', found);
-  return [...found.values()];
+  if (peers6 instanceof Uint8Array) {
+    dropped += readCompact(peers6, COMPACT_IPV6_BYTES, 'peers6', found);
+  }
+  return { peers: [...found.values()], droppedPeers: dropped };
 }
 
+/** Both readers return how many entries they left out. */
 function readCompact(
   list: Uint8Array,
   entryBytes: number,
   key: string,
   found: Map<string, PeerAddress>,
-): void {
+): number {
   if (list.length % entryBytes !== 0) {
     throw badReply(
       `the tracker sent ${list.length} bytes of "${key}", which is no multiple of ${entryBytes}`,
     );
   }
-  const end = Math.min(list.length, MAX_PEERS_PER_LIST * entryBytes);
-  for (let at = 0; at < end; at += entryBytes) {
-    const portAt = at + entryBytes - 2;
-    const port = ((list[portAt] ?? 0) << 8) | (list[portAt + 1] ?? 0);
-    addPeer(found, list.subarray(at, portAt), port);
-  }
+  const peers = readCompactPeers(list, entryBytes);
+  for (const peer of peers) found.set(`${peer.host} ${peer.port}`, peer);
+  return list.length / entryBytes - peers.length;
 }
 
-function readDictionaries(list: readonly BencodeValue[], found: Map<string, PeerAddress>): void {
+function readDictionaries(list: readonly BencodeValue[], found: Map<string, PeerAddress>): number {
+  let kept = 0;
   for (const entry of list.slice(0, MAX_PEERS_PER_LIST)) {
     if (!(entry instanceof BencodeDictionary)) continue;
     // Host names are allowed by BEP 3 and dropped here: a tracker must not make us look up names.
     const ip = entry.bytes('ip');
     const address = ip === undefined ? undefined : parseAddress(Buffer.from(ip).toString('latin1'));
+    const port = countField(entry, 'port') ?? 0;
+    if (address === undefined || port < 1 || port > 65_535 || !isDialable(address)) continue;
+    const host = formatAddress(address);
+    if (host === undefined) continue;
     const peerId = entry.bytes('peer id');
-    if (address === undefined) continue;
-    const validId = peerId?.length === 20 ? Uint8Array.from(peerId) : undefined;
-    addPeer(found, address, countField(entry, 'port') ?? 0, validId);
+    const peer =
+      peerId?.length === 20 ? { host, port, peerId: Uint8Array.from(peerId) } : { host, port };
+    found.set(`${host} ${port}`, peer);
+    kept += 1;
   }
-}
-
-function addPeer(
-  found: Map<string, PeerAddress>,
-  address: Uint8Array,
-  port: number,
-  peerId?: Uint8Array,
-): void {
-  if (port < 1 || port > 65535 || !isDialable(address)) return;
-  const host = formatAddress(address);
-  if (host === undefined) return;
-  found.set(`${host} ${port}`, peerId === undefined ? { host, port } : { host, port, peerId });
+  return list.length - kept;
 }

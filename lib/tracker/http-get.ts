@@ -5,15 +5,20 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { MillraceError } from '../errors/millrace-error';
-import { redactUrl } from './redact';
+import { withDeadline } from './deadline';
+import { proxyFor } from './http-proxy';
+import type { ProxySettings } from './http-proxy';
+import { absoluteForm, openTunnel } from './http-tunnel';
+import { connectionError, describe, requestError } from './request-error';
+import type { Subject } from './request-error';
 import { printable } from './text';
 
 export interface HttpGetOptions {
-  /** First word of every error code and message: `tracker-timeout`, `torrent-timeout` … */
-  readonly subject: 'tracker' | 'torrent';
+  readonly subject: Subject;
   readonly userAgent: string;
   /** For everything: name look-up, redirects, the last byte of the body. */
   readonly timeoutMs: number;
@@ -22,31 +27,23 @@ export interface HttpGetOptions {
   readonly maxRedirects: number;
   /** 4 or 6 to use only that family; both where absent. */
   readonly family?: 4 | 6;
+  readonly proxy: ProxySettings;
+  /** Keeps connections for the next request; absent: one connection for each request. */
+  readonly agents?: HttpAgents;
   readonly signal?: AbortSignal;
+}
+
+export interface HttpAgents {
+  readonly http: http.Agent;
+  readonly https: https.Agent;
 }
 
 export interface HttpReply {
   readonly status: number;
   readonly body: Uint8Array;
-}
-
-type Failure = 'unreachable' | 'timeout' | 'bad-reply' | 'http-status' | 'unsupported';
-
-/** An error of this subject: `tracker` and `timeout` make the code `tracker-timeout`. */
-export function httpError(
-  subject: HttpGetOptions['subject'],
-  failure: Failure,
-  url: string | URL,
-  what: string,
-  details: Readonly<Record<string, string | number>> = {},
-): MillraceError {
-  // Without the query: an announce's is ten fields that only get in the reader's way.
-  const [address = ''] = String(url).split('?', 1);
-  const shown = redactUrl(address);
-  return new MillraceError(`${subject}-${failure}`, `${subject} ${shown} ${what}`, {
-    url: shown,
-    ...details,
-  });
+  /** Both ends of the connection the answer came over; absent through a proxy. */
+  readonly remoteIp?: string;
+  readonly localIp?: string;
 }
 
 /**
@@ -55,23 +52,9 @@ export function httpError(
  */
 export async function httpGet(url: string, options: HttpGetOptions): Promise<HttpReply> {
   const { subject, signal, timeoutMs } = options;
-  // One inner signal stops the work, and its reason is the error to reject with.
-  const stop = new AbortController();
-  const timedOut = (): void =>
-    stop.abort(httpError(subject, 'timeout', url, `did not answer in full within ${timeoutMs} ms`));
-  const aborted = (): void => {
-    if (signal?.reason instanceof Error && signal.reason.name === 'TimeoutError') return timedOut();
-    stop.abort(new MillraceError('aborted', `the request to a ${subject} was aborted`));
-  };
-  if (signal?.aborted === true) aborted();
-  signal?.addEventListener('abort', aborted, { once: true });
-  const timer = setTimeout(timedOut, timeoutMs);
-  try {
-    return await followRedirects(url, options, stop.signal);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', aborted);
-  }
+  return withDeadline({ subject, url, timeoutMs, signal }, (stop) =>
+    followRedirects(url, options, stop),
+  );
 }
 
 async function followRedirects(
@@ -84,35 +67,35 @@ async function followRedirects(
   let url = parseUrl(first, options);
   for (;;) {
     if (visited.has(url.href)) {
-      throw httpError(subject, 'bad-reply', first, 'redirects in a circle');
+      throw requestError(subject, 'bad-reply', first, 'redirects in a circle');
     }
     if (visited.size > maxRedirects) {
-      throw httpError(subject, 'bad-reply', first, `redirects more than ${maxRedirects} times`);
+      throw requestError(subject, 'bad-reply', first, `redirects more than ${maxRedirects} times`);
     }
     visited.add(url.href);
     const raw = await requestOnce(url, options, stop);
     if (raw.location === undefined) {
       const body = await decompress(raw, url, options);
       if (stop.aborted) throw stop.reason;
-      return { status: raw.status, body };
+      return { status: raw.status, body, remoteIp: raw.remoteIp, localIp: raw.localIp };
     }
     if (!URL.canParse(raw.location, url.href)) {
-      throw httpError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
+      throw requestError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
     }
     url = parseUrl(new URL(raw.location, url).href, options);
   }
 }
 
 function parseUrl(text: string, { subject, family }: HttpGetOptions): URL {
-  if (!URL.canParse(text)) throw httpError(subject, 'unsupported', text, 'is not a URL');
+  if (!URL.canParse(text)) throw requestError(subject, 'unsupported', text, 'is not a URL');
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw httpError(subject, 'unsupported', url, 'has a scheme other than http and https');
+    throw requestError(subject, 'unsupported', url, 'has a scheme other than http and https');
   }
   url.hash = '';
   const literal = isIP(url.hostname.replace(/^\[|\]$/g, ''));
   if (family !== undefined && literal !== 0 && literal !== family) {
-    throw httpError(subject, 'unreachable', url, `has no IPv${family} address`);
+    throw requestError(subject, 'unreachable', url, `has no IPv${family} address`);
   }
   return url;
 }
@@ -123,15 +106,56 @@ interface RawReply {
   readonly location?: string;
   readonly encoding: string;
   readonly body: Buffer;
+  readonly remoteIp?: string;
+  readonly localIp?: string;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
-function requestOnce(url: URL, options: HttpGetOptions, stop: AbortSignal): Promise<RawReply> {
+/** A kept connection may have been closed by the server a moment ago: then once more on a new one. */
+class StaleConnection extends Error {}
+
+async function requestOnce(
+  url: URL,
+  options: HttpGetOptions,
+  stop: AbortSignal,
+): Promise<RawReply> {
+  const { subject } = options;
+  const proxy = proxyFor(url, options.proxy);
+  if (proxy === 'unsupported') {
+    throw requestError(subject, 'unsupported', url, 'has a proxy that is not an http:// one');
+  }
+  if (proxy !== undefined && url.protocol === 'https:') {
+    const socket = await openTunnel(url, proxy, { subject, stop });
+    return exchange(url, options, stop, { socket });
+  }
+  if (options.agents === undefined) return exchange(url, options, stop, { proxy });
+  try {
+    return await exchange(url, options, stop, { proxy, agents: options.agents });
+  } catch (error) {
+    if (error instanceof StaleConnection) return exchange(url, options, stop, { proxy });
+    throw error;
+  }
+}
+
+interface Route {
+  /** Asked in absolute form. */
+  readonly proxy?: URL;
+  /** A tunnel that leads to the host. */
+  readonly socket?: Socket;
+  readonly agents?: HttpAgents;
+}
+
+function exchange(
+  url: URL,
+  options: HttpGetOptions,
+  stop: AbortSignal,
+  { proxy, socket, agents }: Route,
+): Promise<RawReply> {
   const { subject, maxBodyBytes } = options;
   return new Promise((resolve, reject) => {
     if (stop.aborted) return reject(stop.reason as Error);
-    const send = url.protocol === 'https:' ? https.request : http.request;
+    const secure = url.protocol === 'https:';
     let request: http.ClientRequest;
     const onStop = (): void => fail(stop.reason as Error);
     const leave = (): void => {
@@ -145,44 +169,59 @@ function requestOnce(url: URL, options: HttpGetOptions, stop: AbortSignal): Prom
       leave();
     };
     try {
-      request = send(url, {
-        agent: false, // no keep-alive: announces are half an hour apart
-        family: options.family,
+      const route = proxy === undefined ? {} : absoluteForm(url, proxy);
+      const settings: https.RequestOptions = {
+        ...route,
+        // A tunnel is used by leaving the agent out (Node's rule for `createConnection`).
+        ...(socket === undefined
+          ? { agent: (secure ? agents?.https : agents?.http) ?? false }
+          : {}),
+        ...(socket === undefined ? {} : { createConnection: () => tlsOver(socket, url) }),
+        family: proxy === undefined ? options.family : undefined,
         maxHeaderSize: 16 * 1024,
         headers: {
+          ...route.headers,
           'User-Agent': options.userAgent,
           Accept: '*/*',
           'Accept-Encoding': 'gzip, deflate',
-          Connection: 'close',
+          Connection: agents === undefined ? 'close' : 'keep-alive',
         },
-      });
+      };
+      if (proxy !== undefined) request = http.request(settings);
+      else request = (secure ? https : http).request(url, settings);
     } catch (error) {
+      socket?.destroy();
       // A malformed escape in the credentials, or a byte that no request line may hold.
-      return reject(httpError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
+      return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
     }
     stop.addEventListener('abort', onStop, { once: true });
-    request.on('error', (error) => fail(connectionError(subject, url, error)));
+    request.on('error', (error) =>
+      fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error)),
+    );
     // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
     // may come before them.
     let answered = false;
     request.on('close', () => {
       if (answered) return;
-      fail(httpError(subject, 'unreachable', url, 'closed the connection without an answer'));
+      if (request.reusedSocket) return fail(new StaleConnection());
+      fail(requestError(subject, 'unreachable', url, 'closed the connection without an answer'));
     });
     request.on('response', (response) => {
       answered = true;
+      const { remoteAddress, localAddress } = response.socket;
+      const ends = (proxy ?? socket) ? {} : { remoteIp: remoteAddress, localIp: localAddress };
       const status = response.statusCode ?? 0;
       const encoding = (response.headers['content-encoding'] ?? '').trim().toLowerCase();
       if (REDIRECTS.includes(status)) {
         const { location } = response.headers;
         if (location === undefined) {
-          return fail(httpError(subject, 'bad-reply', url, 'redirects without saying where to'));
+          return fail(requestError(subject, 'bad-reply', url, 'redirects without saying where to'));
         }
         resolve({ status, location, encoding, body: Buffer.alloc(0) });
         return leave();
       }
       const tooLong = (): void =>
-        fail(httpError(subject, 'bad-reply', url, `sends more than ${maxBodyBytes} bytes`));
+        fail(requestError(subject, 'bad-reply', url, `sends more than ${maxBodyBytes} bytes`));
       if (Number(response.headers['content-length'] ?? 0) > maxBodyBytes) return tooLong();
       const chunks: Buffer[] = [];
       let received = 0;
@@ -193,12 +232,18 @@ function requestOnce(url: URL, options: HttpGetOptions, stop: AbortSignal): Prom
       });
       response.on('error', (error) => fail(connectionError(subject, url, error)));
       response.on('end', () => {
-        resolve({ status, encoding, body: Buffer.concat(chunks, received) });
-        leave();
+        resolve({ status, encoding, body: Buffer.concat(chunks, received), ...ends });
+        if (agents === undefined) leave();
+        else stop.removeEventListener('abort', onStop);
       });
     });
     request.end();
   });
+}
+
+function tlsOver(socket: Socket, url: URL): Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return connectTls({ socket, servername: isIP(host) === 0 ? host : undefined });
 }
 
 const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip);
@@ -225,40 +270,8 @@ async function decompress(
       (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
         ? `sends more than ${maxBodyBytes} bytes, compressed`
         : `sends broken ${encoding} data: ${describe(error)}`;
-    throw httpError(subject, 'bad-reply', url, what);
+    throw requestError(subject, 'bad-reply', url, what);
   }
   const shown = printable(encoding, 30);
-  throw httpError(subject, 'bad-reply', url, `uses the content encoding "${shown}"`);
-}
-
-/** Plain words for the common cases, where Node's message is a code or (with two addresses) empty. */
-const PLAIN_WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'refuses connections',
-  ECONNRESET: 'broke the connection',
-  EPIPE: 'broke the connection',
-  ENOTFOUND: 'has a host name that does not exist',
-  EAI_AGAIN: 'has a host name that cannot be looked up now',
-  EHOSTUNREACH: 'is at a host that cannot be reached',
-  ENETUNREACH: 'is in a network that cannot be reached',
-  ETIMEDOUT: 'did not take the connection',
-};
-
-function connectionError(
-  subject: HttpGetOptions['subject'],
-  url: URL,
-  error: NodeJS.ErrnoException,
-): MillraceError {
-  const cause = error.code ?? 'unknown';
-  // HPE_*: Node's HTTP parser met something that is not HTTP.
-  if (cause.startsWith('HPE_')) {
-    return httpError(subject, 'bad-reply', url, `does not speak HTTP: ${describe(error)}`, {
-      cause,
-    });
-  }
-  const what = PLAIN_WORDS[cause] ?? `cannot be reached: ${describe(error)}`;
-  return httpError(subject, 'unreachable', url, what, { cause });
-}
-
-function describe(error: unknown): string {
-  return printable(error instanceof Error ? error.message : String(error), 120);
+  throw requestError(subject, 'bad-reply', url, `uses the content encoding "${shown}"`);
 }

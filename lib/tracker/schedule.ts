@@ -1,6 +1,6 @@
 // PURE. When one torrent announces, where and with which event: tiers of trackers (BEP 12), events
-// kept until delivered (BEP 3), intervals respected, back-off after failures. It is told the time
-// and random numbers; whoever owns it makes the announces.
+// kept until delivered (BEP 3), intervals and `retry in` (BEP 31) respected, back-off after failures.
+// It is told the time and random numbers; whoever owns it makes the announces.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceEvent, AnnounceReply } from './announce';
@@ -31,7 +31,19 @@ export interface AnnounceScheduleOptions {
   readonly nowMs: number;
   /** The torrent was whole when this run began: `completed` is then never sent (BEP 3). */
   readonly startedComplete?: boolean;
+  /**
+   * Who hears of us: `none`, one tracker at a time (BEP 12); `tiers`, one of each tier; `trackers`,
+   * all of them. Default `none`.
+   */
+  readonly announceToAll?: AnnounceToAll;
+  /**
+   * An announce that is out for so long delays nobody: the next tracker is then asked as if it had
+   * failed, while its answer still counts. Default `Infinity`.
+   */
+  readonly patienceMs?: number;
 }
+
+export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
 
 /** The announce to make now. */
 export interface DueAnnounce {
@@ -50,7 +62,9 @@ export type TrackerStatus =
   /** The last announce failed; it will be tried again. */
   | 'failing'
   /** We do not speak its protocol; never tried again. */
-  | 'unsupported';
+  | 'unsupported'
+  /** It said never to come back (BEP 31), and we do not, in this run. */
+  | 'gone';
 
 export interface TrackerSnapshot {
   readonly url: string;
@@ -70,7 +84,10 @@ export interface TrackerSnapshot {
 interface Tracker {
   readonly url: string;
   readonly tier: number;
+  readonly lane: Lane;
   status: Exclude<TrackerStatus, 'announcing'>;
+  /** The announce that is out. */
+  flight?: { readonly event?: AnnounceEvent; readonly sinceMs: number };
   failures: number;
   /** End of its back-off. */
   retryMs: number;
@@ -83,61 +100,77 @@ interface Tracker {
   reply?: AnnounceReply;
 }
 
+/** Trackers that stand in for one another: all of them, those of a tier, or a single one. */
+interface Lane {
+  /** When this lane wants to announce, at whichever of its trackers. */
+  dueMs: number;
+}
+
 /**
  * One torrent's announces, from its start to its stop; after a pause make a new one. The owner
- * sleeps until `nextDueMs`, asks `next`, makes that announce, and tells `succeeded` or `failed`;
- * one announce is out at a time.
+ * sleeps until `nextDueMs`, asks `next` until it has no more, makes those announces side by side,
+ * and tells `succeeded` or `failed` for each.
  */
 export class AnnounceSchedule {
   readonly #tiers: Tracker[][];
+  readonly #lanes: readonly Lane[];
   readonly #random: () => number;
   readonly #startedComplete: boolean;
+  readonly #patienceMs: number;
   #state: 'running' | 'stopped' = 'running';
   #completed = false;
-  /** When the torrent wants to announce, wherever that may be. */
-  #dueMs: number;
-  #inFlight: { readonly tracker: Tracker; readonly event?: AnnounceEvent } | undefined;
 
-  constructor({ tiers, random, nowMs, startedComplete = false }: AnnounceScheduleOptions) {
+  constructor(options: AnnounceScheduleOptions) {
+    const { tiers, random, nowMs, announceToAll = 'none' } = options;
     this.#random = random;
-    this.#startedComplete = startedComplete;
-    this.#dueMs = nowMs;
+    this.#startedComplete = options.startedComplete ?? false;
+    this.#patienceMs = options.patienceMs ?? Infinity;
+    const lanes: Lane[] = [];
+    const openLane = (): Lane => {
+      const lane = { dueMs: nowMs };
+      lanes.push(lane);
+      return lane;
+    };
+    const common = announceToAll === 'none' ? openLane() : undefined;
     const seen = new Set<string>();
-    this.#tiers = tiers.map((urls, tier) =>
-      shuffled(urls, random).flatMap((url) => {
+    this.#tiers = tiers.map((urls, tier) => {
+      const ofTier = announceToAll === 'tiers' ? openLane() : undefined;
+      return shuffled(urls, random).flatMap((url) => {
         // Twice the same URL would be twice the announces.
         if (seen.has(url)) return [];
         seen.add(url);
-        return [newTracker(url, tier)];
-      }),
-    );
+        return [newTracker(url, tier, common ?? ofTier ?? openLane())];
+      });
+    });
+    this.#lanes = lanes;
   }
 
-  /** When `next` will have something; `Infinity` while an announce is out, after `stop`, or without trackers. */
+  /** When `next` will have something; `Infinity` while nothing but answers is waited for, or after `stop`. */
   get nextDueMs(): number {
-    if (this.#state === 'stopped' || this.#inFlight !== undefined) return Infinity;
     let earliestMs = Infinity;
-    for (const tracker of this.#reachable()) {
-      earliestMs = Math.min(earliestMs, this.#readyMs(tracker));
-    }
+    for (const { readyMs } of this.#candidates()) earliestMs = Math.min(earliestMs, readyMs);
     return earliestMs;
   }
 
-  /** The announce to make now, which is then out until `succeeded` or `failed`; undefined before its time. */
+  /**
+   * An announce to make now, which is then out until `succeeded` or `failed`; undefined when there
+   * is none (more).
+   */
   next(nowMs: number): DueAnnounce | undefined {
-    if (this.nextDueMs > nowMs) return undefined;
-    const tracker = this.#reachable().find((candidate) => this.#readyMs(candidate) <= nowMs);
-    if (tracker === undefined) return undefined;
-    const event = this.#eventFor(tracker);
-    this.#inFlight = { tracker, event };
-    return { url: tracker.url, event, trackerId: tracker.trackerId };
+    for (const { tracker, readyMs } of this.#candidates()) {
+      if (readyMs > nowMs) continue;
+      const event = this.#eventFor(tracker);
+      tracker.flight = { event, sinceMs: nowMs };
+      return { url: tracker.url, event, trackerId: tracker.trackerId };
+    }
+    return undefined;
   }
 
-  /** The announce that is out was answered. */
+  /** An announce that is out was answered. */
   succeeded(url: string, reply: AnnounceReply, nowMs: number): void {
-    const flight = this.#land(url);
-    if (flight === undefined) return;
-    const { tracker, event } = flight;
+    const landed = this.#land(url);
+    if (landed === undefined) return;
+    const { tracker, event } = landed;
     if (event === 'started') tracker.heardStarted = true;
     if (event === 'completed') tracker.heardCompleted = true;
     const minIntervalMs = minIntervalOf(reply);
@@ -149,13 +182,13 @@ export class AnnounceSchedule {
     tracker.trackerId = reply.trackerId ?? tracker.trackerId;
     tracker.minNextMs = nowMs + minIntervalMs;
     this.#promote(tracker);
-    this.#dueMs =
+    tracker.lane.dueMs =
       this.#eventFor(tracker) === undefined
         ? nowMs + Math.max(reply.intervalSec * 1000, minIntervalMs)
         : nowMs;
   }
 
-  /** The announce that is out failed: its event is kept, and the next tracker is due at once. */
+  /** An announce that is out failed: its event is kept, and the next tracker of its lane is due at once. */
   failed(url: string, error: ErrorRecord, nowMs: number): void {
     const tracker = this.#land(url)?.tracker;
     if (tracker === undefined) return;
@@ -166,44 +199,57 @@ export class AnnounceSchedule {
       tracker.status = 'unsupported';
       return;
     }
+    if (details?.['retryNever'] === true) {
+      tracker.status = 'gone';
+      return;
+    }
     tracker.status = 'failing';
+    tracker.retryMs = nowMs + this.#waitMs(tracker.failures, error);
+  }
+
+  /** What the tracker asked for (BEP 31), else our own back-off; both with jitter on top. */
+  #waitMs(failures: number, { code, details }: ErrorRecord): number {
+    const retryInSec = details?.['retryInSec'];
     const firstMs = code === 'tracker-failure' ? BACKOFF_REFUSED_MS : BACKOFF_FIRST_MS;
-    const waitMs = Math.min(firstMs * 2 ** Math.min(tracker.failures - 1, 20), BACKOFF_MAX_MS);
-    tracker.retryMs = nowMs + waitMs * (1 + BACKOFF_JITTER * this.#random());
+    const waitMs =
+      typeof retryInSec === 'number'
+        ? retryInSec * 1000
+        : Math.min(firstMs * 2 ** Math.min(failures - 1, 20), BACKOFF_MAX_MS);
+    return waitMs * (1 + BACKOFF_JITTER * this.#random());
   }
 
   /** More peers are wanted: announce as soon as the min interval allows. */
   wantPeers(nowMs: number): void {
-    this.#dueMs = Math.min(this.#dueMs, nowMs);
+    for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
   /** The last byte of the download arrived. Only the first call counts, and none if it started whole. */
   completed(nowMs: number): void {
     if (this.#startedComplete || this.#completed) return;
     this.#completed = true;
-    this.#dueMs = Math.min(this.#dueMs, nowMs);
+    for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
   /** Ends the schedule; the announces that say so, to the trackers that heard `started`. */
   stop(): DueAnnounce[] {
     if (this.#state === 'stopped') return [];
     this.#state = 'stopped';
-    this.#inFlight = undefined;
-    return this.#tiers
-      .flat()
+    const trackers = this.#tiers.flat();
+    for (const tracker of trackers) tracker.flight = undefined;
+    return trackers
       .filter((tracker) => tracker.heardStarted)
       .map(({ url, trackerId }) => ({ url, event: 'stopped', trackerId }));
   }
 
   /** Every tracker in the order it is tried. */
   snapshot(): TrackerSnapshot[] {
-    const reachable = this.#state === 'running' ? this.#reachable() : [];
+    const readyMs = new Map(this.#candidates().map((found) => [found.tracker, found.readyMs]));
     return this.#tiers.flat().map((tracker) => ({
       url: tracker.url,
       tier: tracker.tier,
-      status: this.#inFlight?.tracker === tracker ? 'announcing' : tracker.status,
+      status: tracker.flight === undefined ? tracker.status : 'announcing',
       lastError: tracker.lastError,
-      nextAnnounceMs: reachable.includes(tracker) ? this.#readyMs(tracker) : undefined,
+      nextAnnounceMs: readyMs.get(tracker),
       seeds: tracker.reply?.seeds,
       leechers: tracker.reply?.leechers,
       peers: tracker.reply?.peers.length,
@@ -211,20 +257,40 @@ export class AnnounceSchedule {
     }));
   }
 
+  /** The trackers that may be next, lane by lane in order, and when each may be. */
+  #candidates(): { readonly tracker: Tracker; readonly readyMs: number }[] {
+    if (this.#state === 'stopped') return [];
+    const trackers = this.#tiers.flat();
+    return this.#lanes.flatMap((lane) =>
+      this.#candidatesOf(trackers.filter((tracker) => tracker.lane === lane)),
+    );
+  }
+
   /**
-   * The trackers that may be next: those that fail, in order, up to and with the first that does
-   * not. What comes after it is a backup, and is asked only once all before it fail (BEP 12).
+   * Those that fail, in order, up to and with the first that does not. What comes after it is a
+   * backup, and is asked only once all before it fail (BEP 12), or are out for too long.
    */
-  #reachable(): Tracker[] {
-    const usable = this.#tiers.flat().filter((tracker) => tracker.status !== 'unsupported');
-    const healthy = usable.findIndex((tracker) => tracker.status !== 'failing');
-    return healthy < 0 ? usable : usable.slice(0, healthy + 1);
+  #candidatesOf(trackers: readonly Tracker[]): { tracker: Tracker; readyMs: number }[] {
+    const found: { tracker: Tracker; readyMs: number }[] = [];
+    let notBeforeMs = -Infinity;
+    for (const { flight } of trackers) {
+      if (flight !== undefined)
+        notBeforeMs = Math.max(notBeforeMs, flight.sinceMs + this.#patienceMs);
+    }
+    if (notBeforeMs === Infinity) return found;
+    for (const tracker of trackers) {
+      if (tracker.status === 'unsupported' || tracker.status === 'gone') continue;
+      if (tracker.flight !== undefined) continue;
+      found.push({ tracker, readyMs: Math.max(this.#readyMs(tracker), notBeforeMs) });
+      if (tracker.status !== 'failing') break;
+    }
+    return found;
   }
 
   #readyMs(tracker: Tracker): number {
     const backoffMs = tracker.status === 'failing' ? tracker.retryMs : -Infinity;
     const minNextMs = this.#eventFor(tracker) === undefined ? tracker.minNextMs : -Infinity;
-    return Math.max(this.#dueMs, backoffMs, minNextMs);
+    return Math.max(tracker.lane.dueMs, backoffMs, minNextMs);
   }
 
   /** What this tracker has not heard yet: each one gets its own `started` and `completed`. */
@@ -234,10 +300,11 @@ export class AnnounceSchedule {
   }
 
   #land(url: string): { readonly tracker: Tracker; readonly event?: AnnounceEvent } | undefined {
-    const flight = this.#inFlight;
-    if (flight === undefined || flight.tracker.url !== url) return undefined;
-    this.#inFlight = undefined;
-    return flight;
+    const tracker = this.#tiers.flat().find((candidate) => candidate.url === url);
+    const flight = tracker?.flight;
+    if (tracker === undefined || flight === undefined) return undefined;
+    tracker.flight = undefined;
+    return { tracker, event: flight.event };
   }
 
   #promote(tracker: Tracker): void {
@@ -247,10 +314,11 @@ export class AnnounceSchedule {
   }
 }
 
-function newTracker(url: string, tier: number): Tracker {
+function newTracker(url: string, tier: number, lane: Lane): Tracker {
   return {
     url,
     tier,
+    lane,
     status: 'idle',
     failures: 0,
     retryMs: -Infinity,

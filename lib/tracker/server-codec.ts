@@ -1,9 +1,10 @@
-// PURE. The tracker's side of an announce: the query string in, the bencoded answer out.
+// PURE. The tracker's side of announces and scrapes over HTTP: the query string in, the bencoded
+// answer out.
 
 import { encode } from '../bencode/encode';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, formatAddress } from './address';
-import type { AnnounceEvent } from './announce';
-import type { SwarmAnswer, SwarmPeer } from './swarm-registry';
+import type { AnnounceEvent, ScrapeCounts } from './announce';
+import type { SwarmAnswer } from './swarm-registry';
 
 /** An announce as its query string tells it. */
 export interface AnnounceQuery {
@@ -14,6 +15,8 @@ export interface AnnounceQuery {
   readonly port: number;
   readonly leftBytes: number;
   readonly event?: AnnounceEvent;
+  /** `event=paused` (BEP 21). */
+  readonly partialSeed: boolean;
   readonly numWant?: number;
   /** Compact lists unless `compact=0` (BEP 23 suggests that default). */
   readonly compact: boolean;
@@ -23,43 +26,94 @@ export interface AnnounceQuery {
 /** Both ids are SHA-1 sized (BEP 3). */
 const ID_BYTES = 20;
 
+/** More info hashes in one scrape would make a small request an expensive one. */
+const MAX_SCRAPE_HASHES = 100;
+
 /** The query, or the failure reason it deserves. `query` is the raw text behind the `?`. */
 export function parseAnnounceQuery(query: string): AnnounceQuery | string {
-  const fields = new Map<string, string>();
+  let infoHash: Uint8Array | undefined;
+  let peerId: Uint8Array | undefined;
+  let port: number | undefined;
+  let leftBytes: number | undefined;
+  let numWant: number | undefined;
+  let event = '';
+  let compact = true;
+  let noPeerId = false;
   for (const pair of query.split('&')) {
     const equals = pair.indexOf('=');
-    if (equals > 0) fields.set(pair.slice(0, equals), pair.slice(equals + 1));
+    const value = pair.slice(equals + 1);
+    switch (pair.slice(0, Math.max(equals, 0))) {
+      case 'info_hash':
+        infoHash = percentDecode(value);
+        break;
+      case 'peer_id':
+        peerId = percentDecode(value);
+        break;
+      case 'port':
+        port = count(value);
+        break;
+      case 'left':
+        leftBytes = count(value);
+        break;
+      case 'numwant':
+        numWant = count(value);
+        break;
+      case 'event':
+        event = value;
+        break;
+      case 'compact':
+        compact = value !== '0';
+        break;
+      case 'no_peer_id':
+        noPeerId = value === '1';
+        break;
+    }
   }
-  const infoHash = percentDecode(fields.get('info_hash') ?? '');
-  const peerId = percentDecode(fields.get('peer_id') ?? '');
-  const port = count(fields.get('port'));
-  const event = fields.get('event') ?? '';
   if (infoHash?.length !== ID_BYTES) {
     return `info_hash must be ${ID_BYTES} raw bytes, percent-encoded`;
   }
   if (peerId?.length !== ID_BYTES) return `peer_id must be ${ID_BYTES} raw bytes, percent-encoded`;
   if (port === undefined || port < 1 || port > 65_535) return 'port must be 1 to 65535';
-  if (!isEvent(event)) return 'event must be started, completed, stopped or empty';
+  const partialSeed = event === 'paused';
+  if (!partialSeed && !isEvent(event)) {
+    return 'event must be started, completed, stopped, paused or empty';
+  }
   return {
     infoHash,
     peerId,
     port,
     // Who does not say is taken for a downloader, which every peer wants to hear of.
-    leftBytes: count(fields.get('left')) ?? 1,
-    event: event === '' ? undefined : event,
-    numWant: count(fields.get('numwant')),
-    compact: fields.get('compact') !== '0',
-    noPeerId: fields.get('no_peer_id') === '1',
+    leftBytes: leftBytes ?? 1,
+    event: event === '' || partialSeed ? undefined : (event as AnnounceEvent),
+    partialSeed,
+    numWant,
+    compact,
+    noPeerId,
   };
 }
 
+/** The info hashes of a scrape (BEP 48), or the failure reason it deserves. */
+export function parseScrapeQuery(query: string): Uint8Array[] | string {
+  const hashes: Uint8Array[] = [];
+  for (const pair of query.split('&')) {
+    if (!pair.startsWith('info_hash=')) continue;
+    const hash = percentDecode(pair.slice('info_hash='.length));
+    if (hash?.length !== ID_BYTES) {
+      return `info_hash must be ${ID_BYTES} raw bytes, percent-encoded`;
+    }
+    if (hashes.length === MAX_SCRAPE_HASHES) return `at most ${MAX_SCRAPE_HASHES} info hashes`;
+    hashes.push(hash);
+  }
+  return hashes.length > 0 ? hashes : 'a scrape names at least one info_hash';
+}
+
 function isEvent(text: string): text is AnnounceEvent | '' {
-  return ['', 'started', 'completed', 'stopped'].includes(text);
+  return text === '' || text === 'started' || text === 'completed' || text === 'stopped';
 }
 
 /** 15 digits stay below 2^53. */
-function count(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+function count(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** The raw bytes behind `%XX` and plain ASCII; undefined for a broken escape. `+` is itself. */
@@ -69,50 +123,108 @@ export function percentDecode(text: string): Uint8Array | undefined {
   for (let at = 0; at < text.length; at += 1) {
     let value = text.charCodeAt(at);
     if (value === 0x25) {
-      const digits = text.slice(at + 1, at + 3);
-      if (!/^[0-9a-f]{2}$/i.test(digits)) return undefined;
-      value = parseInt(digits, 16);
+      value = (hexDigit(text.charCodeAt(at + 1)) << 4) | hexDigit(text.charCodeAt(at + 2));
+      if (value < 0) return undefined;
       at += 2;
     }
     if (value > 0xff) return undefined;
     bytes[length] = value;
     length += 1;
   }
-  return bytes.slice(0, length);
+  return bytes.subarray(0, length);
 }
 
-export function encodeFailure(reason: string): Uint8Array {
-  return encode({ 'failure reason': Buffer.from(reason) });
+/** Value of a digit's character code; negative for anything else, the end of the text included. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const upper = code & ~0x20;
+  return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -256;
+}
+
+/** `retryInMin`: when to come back (BEP 31). */
+export function encodeFailure(reason: string, retryInMin?: number): Uint8Array {
+  return encode({ 'failure reason': Buffer.from(reason), 'retry in': retryInMin });
 }
 
 /** The answer in the form that was asked for. `asker` is his address, 4 or 16 bytes (BEP 24). */
 export function encodeAnswer(
   answer: SwarmAnswer,
-  query: AnnounceQuery,
+  query: Pick<AnnounceQuery, 'compact' | 'noPeerId'>,
   intervalSec: number,
   asker: Uint8Array,
 ): Uint8Array {
-  const common = {
+  const { peers, peers6, full } = answer;
+  if (query.compact && !full) return encodeCompact(answer, intervalSec, asker);
+  const entries = [
+    ...dictionaries(peers, COMPACT_IPV4_BYTES),
+    ...dictionaries(peers6, COMPACT_IPV6_BYTES),
+  ].map((entry, index) =>
+    query.noPeerId ? entry : { ...entry, 'peer id': answer.peerIds[index] ?? new Uint8Array() },
+  );
+  return encode({
     complete: answer.seeds,
     'external ip': asker,
     incomplete: answer.leechers,
     interval: intervalSec,
-  };
-  if (!query.compact) {
-    return encode({ ...common, peers: answer.peers.map((peer) => entry(peer, query.noPeerId)) });
+    peers: query.compact ? peers : entries,
+    peers6: query.compact && peers6.length > 0 ? peers6 : undefined,
+    'warning message': full ? 'this tracker is full: nobody will hear of you' : undefined,
+  });
+}
+
+/** The common answer, written in one go: keys are in their sorted order already. */
+function encodeCompact(
+  { seeds, leechers, peers, peers6 }: SwarmAnswer,
+  intervalSec: number,
+  asker: Uint8Array,
+): Uint8Array {
+  const before = `d8:completei${seeds}e11:external ip${asker.length}:`;
+  const middle = `10:incompletei${leechers}e8:intervali${intervalSec}e5:peers${peers.length}:`;
+  const tail = peers6.length > 0 ? `6:peers6${peers6.length}:` : '';
+  const length =
+    before.length + asker.length + middle.length + peers.length + tail.length + peers6.length + 1;
+  const bytes = Buffer.allocUnsafe(length);
+  let at = bytes.write(before, 0, 'latin1');
+  bytes.set(asker, at);
+  at += asker.length;
+  at += bytes.write(middle, at, 'latin1');
+  bytes.set(peers, at);
+  at += peers.length;
+  at += bytes.write(tail, at, 'latin1');
+  bytes.set(peers6, at);
+  bytes[length - 1] = 0x65;
+  return bytes;
+}
+
+function dictionaries(list: Uint8Array, entryBytes: number): { ip: Buffer; port: number }[] {
+  const entries: { ip: Buffer; port: number }[] = [];
+  for (let at = 0; at + entryBytes <= list.length; at += entryBytes) {
+    const portAt = at + entryBytes - 2;
+    const ip = Buffer.from(formatAddress(list.subarray(at, portAt)) ?? '');
+    entries.push({ ip, port: ((list[portAt] ?? 0) << 8) | (list[portAt + 1] ?? 0) });
   }
-  const peers = join(answer.peers, COMPACT_IPV4_BYTES);
-  const peers6 = join(answer.peers, COMPACT_IPV6_BYTES);
-  return encode(peers6.length > 0 ? { ...common, peers, peers6 } : { ...common, peers });
+  return entries;
 }
 
-function entry({ address, port, peerId }: SwarmPeer, noPeerId: boolean) {
-  const ip = Buffer.from(formatAddress(address) ?? '');
-  return noPeerId ? { ip, port } : { ip, 'peer id': peerId, port };
-}
-
-function join(peers: readonly SwarmPeer[], entryBytes: number): Uint8Array {
-  return Buffer.concat(
-    peers.filter((peer) => peer.compact.length === entryBytes).map((peer) => peer.compact),
-  );
+/** BEP 48, with the `downloaders` of BEP 21. */
+export function encodeScrapeAnswer(
+  infoHashes: readonly Uint8Array[],
+  counts: readonly Required<ScrapeCounts>[],
+): Uint8Array {
+  const files = new Map<Uint8Array, Record<string, number>>();
+  const seen = new Set<string>();
+  infoHashes.forEach((hash, index) => {
+    const found = counts[index];
+    const key = Buffer.from(hash).toString('latin1');
+    // The same hash twice would be the same key twice, which bencode does not allow.
+    if (found === undefined || seen.has(key)) return;
+    seen.add(key);
+    files.set(hash, {
+      complete: found.seeds,
+      downloaded: found.completed,
+      downloaders: found.downloaders,
+      incomplete: found.leechers,
+    });
+  });
+  return encode({ files });
 }

@@ -2,31 +2,41 @@
 // the time and random numbers.
 
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
-import type { AnnounceEvent } from './announce';
+import type { AnnounceEvent, ScrapeCounts } from './announce';
+import { PeerTable } from './peer-table';
 
 /** A silent peer is forgotten after this many intervals: one announce may get lost, not two. */
 const EXPIRY_INTERVALS = 2;
+
+/** Looking for the silent costs a walk over a swarm: so often in the time one is waited for. */
+const LOOKS_PER_EXPIRY = 64;
+/** The same for a walk over all swarms. */
+const SWEEPS_PER_EXPIRY = 8;
 
 /** Peers in one answer where `numwant` is absent, and at most (both as other trackers do). */
 export const DEFAULT_NUM_WANT = 50;
 export const MAX_NUM_WANT = 200;
 
-/** About 400 bytes a peer in memory: 100,000 of them are 40 MB. */
-const MAX_TORRENTS = 10_000;
-const MAX_PEERS = 100_000;
-const MAX_PEERS_PER_TORRENT = 10_000;
+/** A peer costs about 150 bytes, a torrent 1 KB (bench/tracker.ts): 30 MB and 50 MB when full. */
+const MAX_TORRENTS = 50_000;
+const MAX_PEERS = 200_000;
+const MAX_PEERS_PER_TORRENT = 50_000;
+/** A twentieth of all: one machine with 10,000 torrents fits, one machine alone cannot fill the tracker. */
+const MAX_PEERS_PER_IP = 10_000;
 
 export interface SwarmLimits {
   readonly maxTorrents?: number;
   readonly maxPeers?: number;
   readonly maxPeersPerTorrent?: number;
+  /** Peers announced from one IPv4 address, or one /64 of IPv6. */
+  readonly maxPeersPerIp?: number;
 }
 
 export interface SwarmRegistryOptions {
   readonly intervalSec: number;
   /** 0 ≤ x < 1; picks which peers an answer holds. */
   readonly random: () => number;
-  /** Defaults: 10,000 torrents, 100,000 peers, 10,000 peers in one torrent. */
+  /** Defaults: 50,000 torrents, 200,000 peers, 50,000 peers in one torrent, 10,000 behind one address. */
   readonly limits?: SwarmLimits;
 }
 
@@ -41,38 +51,51 @@ export interface SwarmAnnounce {
   readonly port: number;
   readonly leftBytes: number;
   readonly event?: AnnounceEvent;
+  /** It said `paused`: incomplete, and wants nothing more (BEP 21). */
+  readonly partialSeed?: boolean;
   readonly numWant?: number;
-}
-
-export interface SwarmPeer {
-  readonly peerId: Uint8Array;
-  readonly address: Uint8Array;
-  readonly port: number;
-  /** Address and port as compact lists hold them. */
-  readonly compact: Uint8Array;
-  readonly seed: boolean;
-  readonly seenMs: number;
+  /** Peers of which families; default `all`. UDP has room for the asker's own only. */
+  readonly families?: 'all' | 'own';
+  /** The answer is to hold peer ids. */
+  readonly withIds?: boolean;
 }
 
 export interface SwarmAnswer {
+  /** The asker included, where he is listed. */
   readonly seeds: number;
   readonly leechers: number;
-  readonly peers: readonly SwarmPeer[];
+  /** Packed, 6 bytes each. */
+  readonly peers: Uint8Array;
+  /** Packed, 18 bytes each. */
+  readonly peers6: Uint8Array;
+  /** Of `peers`, then of `peers6`; empty unless asked for. */
+  readonly peerIds: readonly Uint8Array[];
+  /** There was no room for the asker: he is answered, but nobody will hear of him. */
+  readonly full: boolean;
 }
 
 interface Swarm {
-  /** In the order last heard of, so that the silent ones are in front. */
-  readonly peers: Map<string, SwarmPeer>;
-  seeds: number;
+  readonly v4: PeerTable;
+  /** Made when the first IPv6 peer comes. */
+  v6?: PeerTable;
+  completed: number;
+  /** When somebody may have been silent for too long. */
+  nextLookMs: number;
 }
+
+const NO_PEERS = new Uint8Array(0);
 
 export class SwarmRegistry {
   readonly #expiryMs: number;
   readonly #random: () => number;
   readonly #limits: Required<SwarmLimits>;
-  /** In the order last heard of. Keys are the 20 bytes as Latin-1. */
+  /** Keys are the 20 bytes as Latin-1. */
   readonly #swarms = new Map<string, Swarm>();
+  /** Peers of each address; kept only where there is a limit. */
+  readonly #perIp = new Map<number | string, number>();
   #peerCount = 0;
+  #seedCount = 0;
+  #nextSweepMs = -Infinity;
 
   constructor({ intervalSec, random, limits = {} }: SwarmRegistryOptions) {
     this.#expiryMs = intervalSec * 1000 * EXPIRY_INTERVALS;
@@ -81,6 +104,7 @@ export class SwarmRegistry {
       maxTorrents: limits.maxTorrents ?? MAX_TORRENTS,
       maxPeers: limits.maxPeers ?? MAX_PEERS,
       maxPeersPerTorrent: limits.maxPeersPerTorrent ?? MAX_PEERS_PER_TORRENT,
+      maxPeersPerIp: limits.maxPeersPerIp ?? MAX_PEERS_PER_IP,
     };
   }
 
@@ -92,84 +116,199 @@ export class SwarmRegistry {
     return this.#peerCount;
   }
 
-  /** Takes an announce in and answers it; `full` where there is no room for another peer or torrent. */
-  announce(announce: SwarmAnnounce, nowMs: number): SwarmAnswer | 'full' {
-    this.expire(nowMs);
-    const id = Buffer.from(announce.infoHash).toString('latin1');
-    const swarm = this.#swarms.get(id) ?? { peers: new Map<string, SwarmPeer>(), seeds: 0 };
-    this.#expireSwarm(swarm, nowMs - this.#expiryMs);
-    const compact = pack(announce.address, announce.port);
-    const key = Buffer.from(compact).toString('latin1');
-    this.#forget(swarm, key);
+  get seedCount(): number {
+    return this.#seedCount;
+  }
+
+  /** Takes an announce in and answers it. */
+  announce(announce: SwarmAnnounce, nowMs: number): SwarmAnswer {
+    if (nowMs >= this.#nextSweepMs) this.expire(nowMs);
+    const id = latin1(announce.infoHash);
+    let swarm = this.#swarms.get(id);
+    if (swarm !== undefined) this.#look(swarm, nowMs);
+    const own = swarm === undefined ? undefined : tableOf(swarm, announce.address);
+    const packed = pack(announce.address, announce.port);
+    let slot = own?.find(packed) ?? -1;
     if (announce.event === 'stopped') {
-      if (swarm.peers.size === 0) this.#swarms.delete(id);
-      return { seeds: swarm.seeds, leechers: swarm.peers.size - swarm.seeds, peers: [] };
+      if (own !== undefined && slot >= 0) this.#remove(own, slot);
+      if (swarm !== undefined && countOf(swarm) === 0) this.#swarms.delete(id);
+      return answerOf(swarm, NO_PEERS, NO_PEERS, [], false);
     }
-    if (!this.#hasRoom(id, swarm)) return 'full';
-    const seed = announce.leftBytes === 0;
-    const wanted = Math.min(announce.numWant ?? DEFAULT_NUM_WANT, MAX_NUM_WANT);
-    // Chosen before the asker is in: nobody is told about himself. A seed has no use for seeds.
-    const peers = this.#choose(swarm, wanted, !seed);
-    swarm.peers.set(key, {
-      // Copies: views would keep the whole request alive.
-      peerId: Uint8Array.from(announce.peerId),
-      address: Uint8Array.from(announce.address),
-      port: announce.port,
-      compact,
-      seed,
-      seenMs: nowMs,
-    });
-    if (seed) swarm.seeds += 1;
-    this.#peerCount += 1;
-    this.#swarms.delete(id);
-    this.#swarms.set(id, swarm);
-    return { seeds: swarm.seeds, leechers: swarm.peers.size - swarm.seeds, peers };
+    let full = false;
+    if (slot < 0 && !this.#hasRoom(swarm, announce.address)) full = true;
+    else {
+      swarm ??= this.#open(id, nowMs);
+      slot = this.#store(swarm, slot, packed, announce, nowMs);
+    }
+    if (swarm === undefined) return answerOf(undefined, NO_PEERS, NO_PEERS, [], full);
+    const ids: Uint8Array[] = [];
+    const [peers, peers6] = this.#choose(swarm, announce, slot, ids);
+    return answerOf(swarm, peers, peers6, ids, full);
   }
 
-  /**
-   * Forgets who was silent for two intervals. Visits only swarms where that may be: a swarm stands
-   * where its last announce put it, so those behind the first lively one are lively too. (A silent
-   * peer in a lively swarm goes with that swarm's next announce.)
-   */
+  /** The counts of a torrent; zeros for one that nobody announced. */
+  scrape(infoHash: Uint8Array, nowMs: number): Required<ScrapeCounts> {
+    const swarm = this.#swarms.get(latin1(infoHash));
+    if (swarm === undefined) return { seeds: 0, leechers: 0, completed: 0, downloaders: 0 };
+    this.#look(swarm, nowMs);
+    const seeds = seedsOf(swarm);
+    const leechers = countOf(swarm) - seeds;
+    const paused = swarm.v4.paused + (swarm.v6?.paused ?? 0);
+    return { seeds, leechers, completed: swarm.completed, downloaders: leechers - paused };
+  }
+
+  /** Forgets who was silent for two intervals. */
   expire(nowMs: number): void {
-    const deadMs = nowMs - this.#expiryMs;
+    this.#nextSweepMs = nowMs + this.#expiryMs / SWEEPS_PER_EXPIRY;
     for (const [id, swarm] of this.#swarms) {
-      const lively = this.#expireSwarm(swarm, deadMs);
-      if (lively) break;
-      this.#swarms.delete(id);
+      this.#look(swarm, nowMs);
+      if (countOf(swarm) === 0) this.#swarms.delete(id);
     }
   }
 
-  #expireSwarm(swarm: Swarm, deadMs: number): boolean {
-    for (const [key, peer] of swarm.peers) {
-      if (peer.seenMs > deadMs) return true;
-      this.#forget(swarm, key);
+  #look(swarm: Swarm, nowMs: number): void {
+    if (nowMs < swarm.nextLookMs) return;
+    const deadMs = nowMs - this.#expiryMs;
+    let oldestMs = Infinity;
+    for (const table of [swarm.v4, swarm.v6]) {
+      if (table === undefined) continue;
+      const before = table.seeds;
+      const oldest = table.expire(deadMs, (peer) => this.#forgetIp(peer));
+      this.#seedCount -= before - table.seeds;
+      oldestMs = Math.min(oldestMs, oldest);
     }
-    return false;
+    swarm.nextLookMs = Math.max(
+      oldestMs + this.#expiryMs,
+      nowMs + this.#expiryMs / LOOKS_PER_EXPIRY,
+    );
   }
 
-  #hasRoom(id: string, swarm: Swarm): boolean {
-    const { maxTorrents, maxPeers, maxPeersPerTorrent } = this.#limits;
-    if (this.#peerCount >= maxPeers || swarm.peers.size >= maxPeersPerTorrent) return false;
-    return this.#swarms.has(id) || this.#swarms.size < maxTorrents;
+  #open(id: string, nowMs: number): Swarm {
+    const swarm: Swarm = {
+      v4: new PeerTable(COMPACT_IPV4_BYTES),
+      completed: 0,
+      nextLookMs: nowMs + this.#expiryMs,
+    };
+    this.#swarms.set(id, swarm);
+    return swarm;
   }
 
-  #forget(swarm: Swarm, key: string): void {
-    const peer = swarm.peers.get(key);
-    if (peer === undefined) return;
-    swarm.peers.delete(key);
+  #hasRoom(swarm: Swarm | undefined, address: Uint8Array): boolean {
+    const { maxTorrents, maxPeers, maxPeersPerTorrent, maxPeersPerIp } = this.#limits;
+    if (this.#peerCount >= maxPeers) return false;
+    if (
+      swarm === undefined ? this.#swarms.size >= maxTorrents : countOf(swarm) >= maxPeersPerTorrent
+    ) {
+      return false;
+    }
+    return maxPeersPerIp === Infinity || (this.#perIp.get(ipKey(address)) ?? 0) < maxPeersPerIp;
+  }
+
+  /** Returns the slot the peer is in afterwards. */
+  #store(
+    swarm: Swarm,
+    slot: number,
+    packed: Uint8Array,
+    { address, peerId, leftBytes, event, partialSeed = false }: SwarmAnnounce,
+    nowMs: number,
+  ): number {
+    if (address.length === 16) swarm.v6 ??= new PeerTable(COMPACT_IPV6_BYTES);
+    const table = tableOf(swarm, address) ?? swarm.v4;
+    const seed = leftBytes === 0;
+    const seedsBefore = table.seeds;
+    const wasSeed = slot >= 0 && table.isSeed(slot);
+    if (event === 'completed' && seed && !wasSeed) swarm.completed += 1;
+    if (slot >= 0) table.update(slot, peerId, seed, partialSeed && !seed, nowMs);
+    else {
+      table.add(packed, peerId, seed, partialSeed && !seed, nowMs);
+      this.#peerCount += 1;
+      this.#countIp(address);
+    }
+    this.#seedCount += table.seeds - seedsBefore;
+    return slot >= 0 && seed === wasSeed ? slot : table.find(packed);
+  }
+
+  #remove(table: PeerTable, slot: number): void {
+    if (table.isSeed(slot)) this.#seedCount -= 1;
+    this.#forgetIp(table.peerAt(slot));
+    table.remove(slot);
+  }
+
+  #countIp(address: Uint8Array): void {
+    if (this.#limits.maxPeersPerIp === Infinity) return;
+    const key = ipKey(address);
+    this.#perIp.set(key, (this.#perIp.get(key) ?? 0) + 1);
+  }
+
+  #forgetIp(peer: Uint8Array): void {
     this.#peerCount -= 1;
-    if (peer.seed) swarm.seeds -= 1;
+    if (this.#limits.maxPeersPerIp === Infinity) return;
+    const key = ipKey(peer.subarray(0, peer.length - 2));
+    const left = (this.#perIp.get(key) ?? 1) - 1;
+    if (left === 0) this.#perIp.delete(key);
+    else this.#perIp.set(key, left);
   }
 
-  /** Up to `wanted` peers from a random place on, round the end. */
-  #choose(swarm: Swarm, wanted: number, withSeeds: boolean): SwarmPeer[] {
-    const all = [...swarm.peers.values()].filter((peer) => withSeeds || !peer.seed);
-    if (all.length <= wanted) return all;
-    const start = Math.floor(this.#random() * all.length);
-    const chosen = all.slice(start, start + wanted);
-    return [...chosen, ...all.slice(0, wanted - chosen.length)];
+  /** Peers of both families by their share, or of the asker's own. A seed has no use for seeds. */
+  #choose(
+    { v4, v6 }: Swarm,
+    { address, numWant = DEFAULT_NUM_WANT, leftBytes, families = 'all', withIds }: SwarmAnnounce,
+    slot: number,
+    ids: Uint8Array[],
+  ): readonly [Uint8Array, Uint8Array] {
+    const wanted = Math.min(numWant, MAX_NUM_WANT);
+    const common = {
+      withSeeds: leftBytes !== 0,
+      random: this.#random,
+      ids: withIds === true ? ids : undefined,
+    };
+    const isV4 = address.length === 4;
+    const of4 = families === 'all' || isV4 ? v4.count : 0;
+    const of6 = families === 'all' || !isV4 ? (v6?.count ?? 0) : 0;
+    const want6 = of6 === 0 ? 0 : Math.max(wanted - of4, Math.ceil((wanted * of6) / (of4 + of6)));
+    const want4 = of4 === 0 ? 0 : Math.max(0, wanted - Math.min(want6, of6));
+    const peers = want4 === 0 ? NO_PEERS : v4.choose(want4, { ...common, skip: isV4 ? slot : -1 });
+    const peers6 =
+      v6 === undefined || want6 === 0
+        ? NO_PEERS
+        : v6.choose(want6, { ...common, skip: isV4 ? -1 : slot });
+    return [peers, peers6];
   }
+}
+
+function answerOf(
+  swarm: Swarm | undefined,
+  peers: Uint8Array,
+  peers6: Uint8Array,
+  peerIds: readonly Uint8Array[],
+  full: boolean,
+): SwarmAnswer {
+  const seeds = swarm === undefined ? 0 : seedsOf(swarm);
+  const leechers = swarm === undefined ? 0 : countOf(swarm) - seeds;
+  return { seeds, leechers, peers, peers6, peerIds, full };
+}
+
+function tableOf(swarm: Swarm, address: Uint8Array): PeerTable | undefined {
+  return address.length === 4 ? swarm.v4 : swarm.v6;
+}
+
+function countOf({ v4, v6 }: Swarm): number {
+  return v4.count + (v6?.count ?? 0);
+}
+
+function seedsOf({ v4, v6 }: Swarm): number {
+  return v4.seeds + (v6?.seeds ?? 0);
+}
+
+/** One customer: an IPv4 address, or a /64 of IPv6, of which everybody has 2^64 addresses. */
+function ipKey(address: Uint8Array): number | string {
+  if (address.length !== 4) return latin1(address.subarray(0, 8));
+  const [a = 0, b = 0, c = 0, d = 0] = address;
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 function pack(address: Uint8Array, port: number): Uint8Array {

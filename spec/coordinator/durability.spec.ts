@@ -64,7 +64,9 @@ describe('coordinator/durability', () => {
   });
 
   it('calls a piece durable exactly if its write returned before a sync began that has finished', () => {
-    type Step = { readonly do: 'write'; readonly piece: number } | { readonly do: 'begin' | 'succeed' | 'fail' };
+    type Step =
+      | { readonly do: 'write'; readonly piece: number }
+      | { readonly do: 'begin' | 'succeed' | 'fail' };
     const step: fc.Arbitrary<Step> = fc.oneof(
       fc.integer({ min: 0, max: 63 }).map((piece): Step => ({ do: 'write', piece })),
       fc.constantFrom<Step>({ do: 'begin' }, { do: 'succeed' }, { do: 'fail' }),

@@ -90,7 +90,9 @@ describe('coordinator/leasing', () => {
 
   it('lets slow peers share a long piece, and gives fast ones their own', async () => {
     const { desk, torrent } = await SimDesk.with(LONG);
-    const slow = [0, 1, 2].map(() => desk.connect(torrent, { creditBlocks: 4, rateBytesPerSec: 1 }));
+    const slow = [0, 1, 2].map(() =>
+      desk.connect(torrent, { creditBlocks: 4, rateBytesPerSec: 1 }),
+    );
     const shared = new Set(slow.flatMap((peer) => pieces(desk.leases(peer))));
     expect(shared.size).to.equal(1);
     const fast = [0, 1].map(() =>
@@ -242,11 +244,19 @@ describe('coordinator/leasing', () => {
   });
 
   it('keeps a reserve for the other torrent, so that neither starves', async () => {
-    const { desk, engine, torrent: one } = await SimDesk.with(
+    const {
+      desk,
+      engine,
+      torrent: one,
+    } = await SimDesk.with(
       { totalLengthBytes: 16 * MIB, pieceLengthBytes: 256 * KIB, seed: 1 },
       { settings: { memoryBytes: 4 * MIB } },
     );
-    const two = await desk.add({ totalLengthBytes: 16 * MIB, pieceLengthBytes: 256 * KIB, seed: 2 });
+    const two = await desk.add({
+      totalLengthBytes: 16 * MIB,
+      pieceLengthBytes: 256 * KIB,
+      seed: 2,
+    });
     const idle = desk.connect(two);
     const greedy = desk.connect(one, { creditBlocks: 1024, rateBytesPerSec: FAST });
     expect(engine.state.budget.committedOf(one.state.id)).to.be.at.most(4 * MIB - 256 * KIB);

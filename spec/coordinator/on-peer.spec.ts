@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { closePeer } from '../../lib/coordinator/on-peer';
 import { addPeersTo } from './dialing-helper';
 import { SimDesk } from '../support/sim-desk';
 import { KIB, MIB } from '../support/sim-torrent';
@@ -107,6 +108,46 @@ describe('coordinator/on-peer', () => {
       expect(reason).to.equal('duplicate-peer');
     });
 
+    it('that crossed one of ours: the one that the greater peer id dialled stays', async () => {
+      // Our id begins with -MR; which of the two came first must not matter.
+      for (const [peerId, oursStays] of [
+        ['+smaller', true],
+        ['Zgreater', false],
+      ] as const) {
+        for (const oursFirst of [true, false]) {
+          const { desk, engine, torrent } = await SimDesk.with(SHORT);
+          addPeersTo(engine, torrent, 1);
+          const dial = engine.ordersOf('dial')[0]?.dial ?? 0;
+          const connect = (ours: boolean): number =>
+            desk.connect(torrent, { peerId, unchoke: false, ...(ours ? { dial } : {}) });
+          const first = connect(oursFirst);
+          engine.clockMs += 100;
+          const second = connect(!oursFirst);
+          const closed = oursFirst === oursStays ? second : first;
+          expect(engine.ordersOf('close')).to.deep.equal([
+            { type: 'close', connection: closed, reason: 'duplicate-peer' },
+          ]);
+        }
+      }
+    });
+
+    it('is refused when one of ours is established, whoever has the greater id', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      desk.connect(torrent, { peerId: 'Zgreater', dial: engine.ordersOf('dial')[0]?.dial ?? 0 });
+      engine.pass(60_000);
+      const second = desk.connect(torrent, { peerId: 'Zgreater', unchoke: false });
+      expect(engine.ordersOf('close').map(({ connection }) => connection)).to.deep.equal([second]);
+    });
+
+    it('takes the place of one that is being closed', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const first = desk.connect(torrent, { peerId: 'twin' });
+      closePeer(engine, desk.peer(first), 'idle-timeout');
+      const second = desk.connect(torrent, { peerId: 'twin' });
+      expect(engine.ordersOf('close', second)).to.have.length(0);
+    });
+
     it('is refused beyond the limits', async () => {
       const perTorrent = await refusals(
         ({ desk, torrent }) => {
@@ -182,7 +223,11 @@ describe('coordinator/on-peer', () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       addPeersTo(engine, torrent, 1);
       const [dial] = engine.ordersOf('dial');
-      const peer = desk.connect(torrent, { dial: dial?.dial ?? 0, host: dial?.host, port: dial?.port });
+      const peer = desk.connect(torrent, {
+        dial: dial?.dial ?? 0,
+        host: dial?.host,
+        port: dial?.port,
+      });
       await new Promise(setImmediate);
       expect(torrent.state.dialing).to.equal(0);
       expect(engine.eventsOf('peer-connected')[0]?.incoming).to.equal(false);
@@ -219,7 +264,14 @@ describe('coordinator/on-peer', () => {
     const { engine } = await SimDesk.with(SHORT);
     const connection = 4_711;
     engine.facts(
-      { type: 'closed', connection, reason: 'remote-closed', detail: '', downloadedBytes: 0, uploadedBytes: 0 },
+      {
+        type: 'closed',
+        connection,
+        reason: 'remote-closed',
+        detail: '',
+        downloadedBytes: 0,
+        uploadedBytes: 0,
+      },
       { type: 'peer-bitfield', connection, bits: new Uint8Array(2) },
       { type: 'peer-have', connection, pieces: [1] },
       { type: 'peer-choke', connection, choked: false, epoch: 0 },

@@ -27,12 +27,12 @@ describe('coordinator: pieces on their way', () => {
       desk.write(lease, { blocks: 3 });
       desk.done(lease, 0, 3);
       desk.giveBack(lease, 5, 2);
-      expect(desk.peer(peer).leases.map((left) => [left.firstBlock, left.blockCount])).to.deep.equal(
-        [
-          [3, 2],
-          [7, 1],
-        ],
-      );
+      expect(
+        desk.peer(peer).leases.map((left) => [left.firstBlock, left.blockCount]),
+      ).to.deep.equal([
+        [3, 2],
+        [7, 1],
+      ]);
       const piece = desk.piece(torrent, 0);
       expect(piece.blocks.missingBlocks).to.equal(5);
       expect(piece.blocks.freeBlocks).to.equal(2);
@@ -343,8 +343,42 @@ describe('coordinator: pieces on their way', () => {
     });
   });
 
+  it('a torrent whose disk is full leaves all the memory to the other', async () => {
+    const big = { totalLengthBytes: 8 * MIB, pieceLengthBytes: 256 * KIB };
+    const {
+      desk,
+      engine,
+      torrent: full,
+    } = await SimDesk.with({ ...big, seed: 1 }, { settings: { memoryBytes: 4 * MIB } });
+    const other = await desk.add({ ...big, seed: 2 });
+    const first = desk.connect(full, { creditBlocks: 1024 });
+    const second = desk.connect(other, { creditBlocks: 1024 });
+    expect(engine.state.budget.committedOf(other.state.id)).to.be.at.most(2 * MIB);
+    const [lease] = desk.leases(first);
+    if (!lease) throw new Error('no lease');
+    desk.deliver(lease);
+    engine.jobs.splice(0, 1)[0]?.resolve({
+      outcomes: [
+        { type: 'storage-error', piece: lease.piece, error: { code: 'ENOSPC', message: 'full' } },
+      ],
+      hashMs: 0,
+      storageMs: 0,
+    });
+    await desk.answerJobs();
+    expect(full.state.phase).to.equal('failed');
+    expect(engine.state.budget.committedOf(other.state.id)).to.equal(4 * MIB);
+    desk.close(first, 'torrent-closed');
+    await desk.serveAll(second);
+    expect(other.state.phase).to.equal('seeding');
+    expect(engine.memoryIsBack).to.equal(true);
+  });
+
   it('shares the verify pool fairly: a torrent with much to verify does not hold up another', async () => {
-    const { desk, engine, torrent: one } = await SimDesk.with(
+    const {
+      desk,
+      engine,
+      torrent: one,
+    } = await SimDesk.with(
       { totalLengthBytes: 20 * MIB, pieceLengthBytes: 4 * MIB, seed: 1 },
       { settings: { memoryBytes: 40 * MIB } },
     );

@@ -160,7 +160,7 @@ describe('net/hostile peers', () => {
       ['a length of 2 GiB', 'message-too-long', Uint8Array.of(0x80, 0, 0, 0)],
       ['garbage', 'message-too-long', Buffer.alloc(1000, 0xa7)],
       ['a block never asked for', 'unrequested-piece', block],
-      ['a late bitfield', 'bad-bitfield', words((w) => (w.have(0), w.bitfield(Buffer.alloc(2))))],
+      ['a bitfield too short', 'bad-bitfield', words((w) => w.bitfield(Buffer.alloc(1)))],
       ['a request past the end', 'bad-request', words((w) => w.request(0, 65_536, 16_384))],
       ['a piece that does not exist', 'bad-piece-index', words((w) => w.have(16))],
     ];

@@ -17,8 +17,6 @@ const CASES: readonly (readonly [string, string, (side: Side) => void])[] = [
   ['a short request', 'bad-message', (s) => s.feed(frame(6, 0, 0, 0, 0))],
   ['a bitfield too short', 'bad-bitfield', (s) => s.feed(frame(5, 0xff))],
   ['a bitfield too long', 'message-too-long', (s) => s.feed(frame(5, 0xff, 0xff, 0xff))],
-  ['a second bitfield', 'bad-bitfield', (s) => s.feed(frame(5, 1, 0), frame(5, 1, 0))],
-  ['a late bitfield', 'bad-bitfield', (s) => s.feed(frame(1), frame(5, 1, 0))],
   ['a have out of range', 'bad-piece-index', (s) => s.feed(frame(4, 0, 0, 0, 16))],
   ['a have of 2^32 - 1', 'bad-piece-index', (s) => s.feed(frame(4, 255, 255, 255, 255))],
   ['a block never asked for', 'unrequested-piece', (s) => s.feed(s.block(0, 0))],

@@ -51,6 +51,19 @@ describe('peer/session', () => {
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
 
+  it('reads a late bitfield as haves, as aria2 means it', () => {
+    const side = new Side();
+    side.hear((writer) => {
+      writer.bitfield(Uint8Array.of(0x80, 0));
+      writer.have(3);
+      for (let time = 0; time < 100; time++) writer.bitfield(Uint8Array.of(0x90, 0x01));
+      writer.bitfield(Uint8Array.of(0, 0)); // Nobody loses what they had.
+    });
+    expect(side.closed).to.equal(undefined);
+    expect(side.of('peer-bitfield')).to.have.length(1);
+    expect(side.of('peer-have').map((fact) => fact.pieces)).to.deep.equal([[3, 15]]);
+  });
+
   it('merges a flood of state changes into a fact or two a turn', () => {
     const side = new Side();
     side.hear((writer) => {

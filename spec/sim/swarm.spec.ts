@@ -71,7 +71,7 @@ describe('sim: swarms in virtual time', () => {
     expect(swarm.elapsedSec, 'one alone needs 32 s').to.be.below(12);
   });
 
-  it('a peer that vanishes without a word costs a request time-out and no byte', async () => {
+  it('a peer that vanishes without a word: what it owes is asked of another, no byte is lost', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 2 * MIB, pieceLengthBytes: 256 * KIB });
     const leecher = await swarm.add();
     const vanishing = await swarm.add({ have: 'all', uplinkBytesPerSec: 200 * KIB });
@@ -81,6 +81,7 @@ describe('sim: swarms in virtual time', () => {
     vanishing.vanish();
     await swarm.run(() => leecher.completedMs !== undefined, 60);
     expectWhole(swarm, [leecher]);
+    expect(swarm.elapsedSec, 'without waiting for a time-out').to.be.below(15);
   });
 
   it('the only seed may leave once the pieces are among the others', async () => {
@@ -98,6 +99,13 @@ describe('sim: swarms in virtual time', () => {
     expectWhole(swarm, leechers);
   });
 
+  it('peers that dial each other at the same moment end with one connection, at once', async () => {
+    const swarm = new SimSwarm(SMALL);
+    await seedAnd(swarm, 9);
+    await swarm.runFor(0.3);
+    for (const { torrent } of swarm.nodes) expect(torrent.peers.size).to.equal(9);
+  });
+
   it('leechers that have halves of it complete each other without a seed', async () => {
     const swarm = new SimSwarm(SMALL);
     await swarm.add({ have: [0, 1, 2, 3, 4, 5, 6, 7] });
@@ -105,6 +113,19 @@ describe('sim: swarms in virtual time', () => {
     swarm.introduceAll();
     await swarm.runUntilComplete(30);
     expectWhole(swarm);
+  });
+
+  it('a peer thread that dies takes its connections along, but no block and no memory', async () => {
+    for (const atSec of [0.03, 0.08, 0.2, 0.5, 0.9, 1.4]) {
+      const swarm = new SimSwarm(SMALL);
+      await swarm.add({ have: 'all', uplinkBytesPerSec: 500 * KIB });
+      const leecher = await swarm.add();
+      swarm.introduceAll();
+      await swarm.runFor(atSec);
+      leecher.loseThread();
+      await swarm.run(() => leecher.completedMs !== undefined, 30);
+      expectWhole(swarm, [leecher]);
+    }
   });
 
   it('memory for two pieces is enough, however slowly they fill', async () => {
@@ -156,8 +177,9 @@ describe('sim: swarms in virtual time', () => {
           const there = swarm.nodes.slice(1).filter(({ gone }) => !gone);
           const victim = there[Math.floor(random() * there.length)];
           const dice = random();
-          if (dice < 0.3) victim?.vanish();
-          else if (dice < 0.5) await victim?.leave();
+          if (dice < 0.2) victim?.vanish();
+          else if (dice < 0.4) victim?.loseThread();
+          else if (dice < 0.6) await victim?.leave();
           else {
             await swarm.add({ uplinkBytesPerSec: speed(), latencyMs: 1 + random() * 150 });
             swarm.introduceAll();

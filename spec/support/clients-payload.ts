@@ -2,10 +2,9 @@
 // every file below a folder, to compare what went out with what came in.
 
 import { createHash, randomFillSync } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { createTorrent } from '../../lib/index';
 
 export const KIB = 1024;
@@ -35,8 +34,8 @@ export async function makePayload(
   const data = join(folder, 'data');
   for (const [path, lengthBytes] of layout.files) {
     const file = join(data, path);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, randomFillSync(Buffer.allocUnsafe(lengthBytes)));
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, randomFillSync(Buffer.allocUnsafe(lengthBytes)));
   }
   const [first = ''] = layout.files.keys();
   const { bytes, metainfo } = await createTorrent(join(data, first.split('/')[0] ?? ''), {
@@ -60,9 +59,8 @@ export async function digestsOf(folder: string): Promise<ReadonlyMap<string, str
     const path = join(entry.parentPath, entry.name);
     const name = relative(folder, path);
     if (!entry.isFile() || name.startsWith('.millrace/') || name.endsWith('.aria2')) continue;
-    const hash = createHash('sha1');
-    await pipeline(createReadStream(path), hash);
-    digests.set(name, hash.digest('hex'));
+    // Read in one go: for 10,000 small files, streams take many times longer.
+    digests.set(name, createHash('sha1').update(readFileSync(path)).digest('hex'));
   }
   return digests;
 }

@@ -75,7 +75,7 @@ export function eventsOf(client: Client, type: string): readonly JsonEvent[] {
 }
 
 function startMillrace(args: readonly string[], place?: Place): Client {
-  return new Client([...millraceCommand(), ...args, '--json', '--log-level', 'warn'], {
+  return new Client([...millraceCommand(), ...args, '--json', '--log-level', 'debug'], {
     place,
     cwd: ROOT,
   });
@@ -153,8 +153,9 @@ export async function downloadWithTransmission(
   const settings = join(folder, '..', 'transmission');
   await mkdir(settings, { recursive: true });
   await mkdir(folder, { recursive: true });
-  const off = { 'dht-enabled': false, 'lpd-enabled': false, 'port-forwarding-enabled': false };
-  await writeFile(join(settings, 'settings.json'), JSON.stringify(off));
+  const off = ['dht-enabled', 'lpd-enabled', 'port-forwarding-enabled', 'utp-enabled'];
+  const json = JSON.stringify(Object.fromEntries(off.map((name) => [name, false])));
+  await writeFile(join(settings, 'settings.json'), json);
   const port = String(await freePort());
   const client = new Client(
     ['transmission-cli', '-g', settings, '-w', folder, '-p', port, '-M', payload.torrent],

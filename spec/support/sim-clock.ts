@@ -48,7 +48,8 @@ export class SimClock {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry)) child++;
+      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry))
+        child++;
       if (!before(heap[child] as Entry, last)) break;
       heap[at] = heap[child] as Entry;
       at = child;

@@ -23,6 +23,8 @@ export class SimConnection implements SessionOutput {
   #reportedOut = 0;
   #reportedWaste = 0;
   #open = true;
+  /** Said before the other end was there. */
+  readonly #early: Uint8Array[] = [];
 
   constructor(id: number, node: SimNode) {
     this.id = id;
@@ -90,7 +92,13 @@ export class SimConnection implements SessionOutput {
 
   send(bytes: Uint8Array): void {
     const { other, node } = this;
-    node.swarm.travel(node, other?.node, () => other?.receive(bytes));
+    if (other) node.swarm.travel(node, other.node, () => other.receive(bytes));
+    else this.#early.push(bytes);
+  }
+
+  /** The other end is there now: what was said before goes out. */
+  linked(): void {
+    for (const bytes of this.#early.splice(0)) this.other?.receive(bytes);
   }
 
   pushTraffic(rows: number[]): void {
@@ -102,6 +110,14 @@ export class SimConnection implements SessionOutput {
     this.#reportedIn = downloadedBytes;
     this.#reportedOut = this.session.uploadedBytes;
     this.#reportedWaste = wastedBytes;
+  }
+
+  /** The thread that owned it is gone: only the other end hears of it. */
+  drop(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const { other, node } = this;
+    node.swarm.travel(node, other?.node, () => other?.close('remote-closed', 'broken'));
   }
 
   // ---- SessionOutput ----

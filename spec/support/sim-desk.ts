@@ -53,7 +53,11 @@ export class SimDesk {
       readonly good?: readonly number[];
       readonly request?: Partial<AddRequest>;
     } = {},
-  ): Promise<{ readonly desk: SimDesk; readonly engine: SimEngine; readonly torrent: DeskTorrent }> {
+  ): Promise<{
+    readonly desk: SimDesk;
+    readonly engine: SimEngine;
+    readonly torrent: DeskTorrent;
+  }> {
     const desk = new SimDesk(options);
     const added = await desk.add(torrent, options.good, options.request);
     return { desk, engine: desk.engine, torrent: added };

@@ -4,6 +4,8 @@
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { dialMore } from '../../lib/coordinator/dialing';
+import { forgetPeer, onDialFailed } from '../../lib/coordinator/on-peer';
+import { openOn } from '../../lib/coordinator/phases';
 import type { TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
 import { removeTorrent } from '../../lib/coordinator/torrents';
@@ -61,6 +63,8 @@ export class SimNode {
   #pumping = false;
   #opened = false;
   #lastServed = 0;
+  /** Peer threads so far. */
+  #threads = 1;
 
   constructor(swarm: SimSwarm, index: number, options: SimNodeOptions) {
     this.swarm = swarm;
@@ -123,6 +127,33 @@ export class SimNode {
   /** Is gone between two messages, like a machine that lost its power. */
   vanish(): void {
     this.gone = true;
+  }
+
+  /**
+   * The peer thread dies and another takes its place: connections break, and facts and orders on
+   * their way are lost. What PeerThreads does about it, without a thread.
+   */
+  loseThread(): void {
+    this.#syncClock();
+    this.#threads++;
+    this.#facts = [];
+    this.#orders = [];
+    for (const connection of [...this.connections.values()]) connection.drop();
+    this.connections.clear();
+    const { engine, torrent } = this;
+    const { state } = engine;
+    engine.table.reclaimThread(0);
+    state.slab.retryQuarantined();
+    torrent.openOn.delete(0);
+    const reason = 'thread-died';
+    for (const peer of [...state.peers.values()]) {
+      const { downloadedBytes, uploadedBytes } = peer;
+      forgetPeer(engine, peer, { reason, detail: '', downloadedBytes, uploadedBytes });
+    }
+    for (const dial of [...state.dials.keys()])
+      onDialFailed(engine, { type: 'dial-failed', dial, reason, detail: '' });
+    engine.endTurn();
+    if (torrent.phase === 'downloading' || torrent.phase === 'seeding') openOn(engine, torrent, 0);
   }
 
   // ---- facts up, orders down ----
@@ -211,18 +242,26 @@ export class SimNode {
     const target = this.swarm.find(host);
     const fail = (reason: CloseReason, afterMs: number): void =>
       this.clock.after(afterMs, () => this.tell({ type: 'dial-failed', dial, reason, detail: '' }));
+    const thread = this.#threads;
     if (!target || target.gone) return fail('dial-timeout', 10_000);
-    // Connect and handshake: two round trips.
-    this.clock.after(4 * this.swarm.latencyMs(this, target), () => {
+    // Connect and handshake: who is dialled knows half a round trip before who dials.
+    const latencyMs = this.swarm.latencyMs(this, target);
+    this.clock.after(3 * latencyMs, () => {
       if (this.gone) return;
       if (target.gone) return fail('dial-timeout', 10_000);
-      if (!target.#opened || !this.#opened) return fail('remote-closed', 0);
-      const mine = this.#accept(target, dial);
+      if (!target.#opened || !this.#opened) return fail('remote-closed', latencyMs);
       const theirs = target.#accept(this, undefined);
-      mine.other = theirs;
-      theirs.other = mine;
-      mine.start();
       theirs.start();
+      this.clock.after(latencyMs, () => {
+        if (this.gone) return;
+        if (thread !== this.#threads) return theirs.close('remote-closed', 'the dialler died');
+        const mine = this.#accept(target, dial);
+        mine.other = theirs;
+        theirs.other = mine;
+        mine.start();
+        theirs.linked();
+        if (!theirs.open) mine.close('remote-closed', 'closed');
+      });
     });
   }
 

@@ -11,7 +11,14 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
   const outcomes: PieceOutcome[] = [];
   const newHash = (): ReturnType<typeof createHash> => createHash('sha1');
   if (job.type === 'pieces') {
-    for (const { piece, lengthBytes, sha1: wanted, segments, spans, wantBlockDigests } of job.pieces) {
+    for (const {
+      piece,
+      lengthBytes,
+      sha1: wanted,
+      segments,
+      spans,
+      wantBlockDigests,
+    } of job.pieces) {
       const chunks = pieceChunks(slab, segments, lengthBytes);
       const wrong = checkPiece(chunks, wanted, newHash);
       if (wrong) {

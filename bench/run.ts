@@ -1,0 +1,96 @@
+// `npm run bench`: micro benches, then the engine beside the floor in a swarm on loopback, then what
+// an embedder's event loop feels of a download. `-- --quick` is a smoke test of it all.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { floor } from './clients/floor';
+import { millrace } from './clients/millrace';
+import { printRatios } from './compare/ratios';
+import { benchEventLoop } from './embedder/event-loop';
+import { benchMicro } from './micro/index';
+import { findEngine } from './support/engine';
+import {
+  benchCommand,
+  bytesList,
+  bytesOf,
+  names,
+  positive,
+  positiveList,
+  runMain,
+} from './support/flags';
+import type { SharedFlags } from './support/flags';
+import type { Target } from './support/places';
+import { Results } from './support/results';
+import { runMatrix } from './swarm/matrix';
+
+interface RunFlags extends SharedFlags {
+  readonly only: readonly ('micro' | 'swarm' | 'event-loop')[];
+  readonly peers: readonly number[];
+  readonly pieces: readonly number[];
+  readonly size: number;
+  readonly targets: readonly Target[];
+  readonly rounds: number;
+  readonly disk?: string;
+}
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+
+async function main(): Promise<void> {
+  const flags = benchCommand('bench', 'Micro benches, floor and swarm.')
+    .option('--only <LIST>', 'micro, swarm, event-loop', names('micro', 'swarm', 'event-loop'), [
+      'micro',
+      'swarm',
+      'event-loop',
+    ] as const)
+    .option('--peers <LIST>', 'numbers of seeders or leechers', positiveList, [1, 8, 50])
+    .option('--pieces <LIST>', 'piece lengths', bytesList, [
+      16 * KIB,
+      256 * KIB,
+      MIB,
+      4 * MIB,
+      16 * MIB,
+    ])
+    .option('--size <BYTES>', 'payload', bytesOf, 1024 * MIB)
+    .option('--targets <LIST>', 'tmpfs, disk', names('tmpfs', 'disk'), ['tmpfs', 'disk'] as const)
+    .option('--disk <DIR>', 'folder on a disk for the target disk')
+    .option('--rounds <N>', 'rounds that count, after one that does not', positive, 5)
+    .parse()
+    .opts<RunFlags>();
+  const engine = findEngine(flags.engine);
+  const quick = flags.quick === true;
+  const results = new Results('bench', flags.save === true);
+  if (flags.only.includes('micro')) await benchMicro(engine, quick, results);
+  if (flags.only.includes('swarm')) {
+    const scratch = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+    process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+    const small = {
+      peers: [1, 8],
+      pieces: [16 * KIB, MIB],
+      size: 64 * MIB,
+      targets: ['tmpfs'],
+      rounds: 1,
+    } as const;
+    const { peers, pieces, size, targets, rounds } = quick ? small : flags;
+    await runMatrix(
+      {
+        clients: [millrace(engine), floor(scratch)],
+        directions: ['download', 'upload', 'recheck'],
+        peers,
+        pieceLengths: pieces,
+        targets,
+        totalBytes: size,
+        diskFolder: flags.disk,
+        rounds,
+        warmUp: !quick,
+      },
+      results,
+    );
+    printRatios(results);
+  }
+  if (flags.only.includes('event-loop')) await benchEventLoop(engine, quick, results);
+  results.end();
+}
+
+runMain(main);

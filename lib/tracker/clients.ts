@@ -1,0 +1,55 @@
+// The client of every scheme we speak, behind the one interface.
+
+import { MillraceError } from '../errors/millrace-error';
+import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
+import { HttpTrackerClient } from './http-client';
+import type { HttpTrackerOptions } from './http-client';
+import { printable } from './text';
+import { UdpTrackerClient } from './udp-client';
+import type { UdpTrackerOptions } from './udp-client';
+
+/** Options of all transports; `timeoutMs`, where given, is for each of them. */
+export interface TrackerClientsOptions extends HttpTrackerOptions, UdpTrackerOptions {}
+
+export class TrackerClients implements TrackerClient {
+  readonly #bySchemes: Readonly<Record<string, TrackerClient>>;
+
+  constructor(options: TrackerClientsOptions) {
+    const overHttp = new HttpTrackerClient(options);
+    const overUdp = new UdpTrackerClient(options);
+    this.#bySchemes = { 'http:': overHttp, 'https:': overHttp, 'udp:': overUdp };
+  }
+
+  /** See `TrackerClient`. */
+  async announce(
+    url: string,
+    request: AnnounceRequest,
+    signal?: AbortSignal,
+  ): Promise<AnnounceReply> {
+    return this.#clientOf(url).announce(url, request, signal);
+  }
+
+  /** See `TrackerClient`. */
+  async scrape(
+    url: string,
+    infoHashes: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<ScrapeReply> {
+    return this.#clientOf(url).scrape(url, infoHashes, signal);
+  }
+
+  /** See `TrackerClient`. */
+  close(): void {
+    for (const client of new Set(Object.values(this.#bySchemes))) client.close();
+  }
+
+  #clientOf(url: string): TrackerClient {
+    const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase() ?? '';
+    const client = Object.hasOwn(this.#bySchemes, scheme) ? this.#bySchemes[scheme] : undefined;
+    if (client !== undefined) return client;
+    throw new MillraceError(
+      'tracker-unsupported',
+      `trackers with the scheme "${printable(scheme, 20)}" are not supported, only http, https and udp`,
+    );
+  }
+}

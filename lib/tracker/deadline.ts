@@ -1,0 +1,50 @@
+// EDGE. One request under one deadline and one signal: whichever ends it, the work hears of it at
+// once and the caller gets an error that says which.
+
+import { MillraceError } from '../errors/millrace-error';
+import { requestError } from './request-error';
+import type { Subject } from './request-error';
+
+export interface DeadlineOptions {
+  readonly subject: Subject;
+  readonly url: string;
+  /** For everything the work does. */
+  readonly timeoutMs: number;
+  /** Of the caller. A reason named `TimeoutError` (`AbortSignal.timeout`) counts as a time-out. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs `work`, whose signal fires with the error to reject with: `<subject>-timeout` or `aborted`. */
+export async function withDeadline<T>(
+  { subject, url, timeoutMs, signal }: DeadlineOptions,
+  work: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const timedOut = (): void =>
+    stop.abort(
+      requestError(subject, 'timeout', url, `did not answer in full within ${timeoutMs} ms`),
+    );
+  const aborted = (): void => {
+    if (signal?.reason instanceof Error && signal.reason.name === 'TimeoutError') return timedOut();
+    stop.abort(new MillraceError('aborted', `the request to a ${subject} was aborted`));
+  };
+  if (signal?.aborted === true) aborted();
+  signal?.addEventListener('abort', aborted, { once: true });
+  const timer = setTimeout(timedOut, timeoutMs);
+  try {
+    return await work(stop.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', aborted);
+  }
+}
+
+/** The promise's result, or the signal's reason as soon as it fires. The promise itself goes on. */
+export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onStop = (): void => reject(stop.reason as Error);
+    if (stop.aborted) onStop();
+    stop.addEventListener('abort', onStop, { once: true });
+    promise.then(resolve, reject).finally(() => stop.removeEventListener('abort', onStop));
+  });
+}

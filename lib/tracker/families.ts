@@ -1,0 +1,88 @@
+// Announcing over IPv4 and IPv6 side by side, so that the tracker knows both addresses of ours
+// (BEP 7), and making one reply of two.
+
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { AnnounceReply, PeerAddress } from './announce';
+import { unlessStopped } from './deadline';
+
+export type Family = 4 | 6;
+
+/** Once one family has its answer, the other gets so much longer: a broken IPv6 must not cost the peers. */
+export const FAMILY_GRACE_MS = 2_000;
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: Family;
+}
+
+/** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
+export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
+  const name = host.replace(/^\[|\]$/g, '');
+  const literal = isIP(name);
+  if (literal !== 0) return [{ address: name, family: literal === 4 ? 4 : 6 }];
+  const found = await unlessStopped(lookup(name, { all: true, verbatim: true }), stop);
+  return found.map(({ address, family }) => ({ address, family: family === 4 ? 4 : 6 }));
+}
+
+/**
+ * Runs `announce` for each family at once. Resolves with what succeeded, as one reply; rejects with
+ * the first family's error when none did. The signal given to `announce` fires when the other's
+ * answer is there and the grace is over.
+ */
+export async function announceToFamilies(
+  families: readonly Family[],
+  announce: (family: Family, stop: AbortSignal) => Promise<AnnounceReply>,
+  stop: AbortSignal,
+  graceMs: number = FAMILY_GRACE_MS,
+): Promise<AnnounceReply> {
+  const late = new AbortController();
+  const either = AbortSignal.any([stop, late.signal]);
+  let grace: NodeJS.Timeout | undefined;
+  const attempts = families.map(async (family) => {
+    const reply = await announce(family, either);
+    grace ??= setTimeout(() => late.abort(), graceMs);
+    return reply;
+  });
+  const results = await Promise.allSettled(attempts);
+  clearTimeout(grace);
+  const replies = results.flatMap((result) =>
+    result.status === 'fulfilled' ? [result.value] : [],
+  );
+  if (replies.length > 0) return mergeReplies(replies);
+  const [first] = results;
+  throw first?.status === 'rejected' ? first.reason : new Error('no family to announce over');
+}
+
+/** One reply of several of the same tracker: all peers once, the longer waits, the larger counts. */
+export function mergeReplies(replies: readonly AnnounceReply[]): AnnounceReply {
+  const [first] = replies;
+  if (first === undefined || replies.length === 1) return first ?? { intervalSec: 0, peers: [] };
+  const peers = new Map<string, PeerAddress>();
+  for (const reply of replies) {
+    for (const peer of reply.peers) peers.set(`${peer.host} ${peer.port}`, peer);
+  }
+  const externalIps = replies.flatMap(({ externalIp }) => externalIp ?? []);
+  return {
+    intervalSec: Math.max(...replies.map(({ intervalSec }) => intervalSec)),
+    minIntervalSec: largest(replies.map(({ minIntervalSec }) => minIntervalSec)),
+    trackerId: firstOf(replies.map(({ trackerId }) => trackerId)),
+    peers: [...peers.values()],
+    seeds: largest(replies.map(({ seeds }) => seeds)),
+    leechers: largest(replies.map(({ leechers }) => leechers)),
+    warning: firstOf(replies.map(({ warning }) => warning)),
+    externalIp: externalIps[0],
+    externalIps: [...new Set(externalIps)],
+    trackerIp: first.trackerIp,
+    droppedPeers: replies.reduce((sum, { droppedPeers = 0 }) => sum + droppedPeers, 0),
+  };
+}
+
+function largest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
+function firstOf<T>(values: readonly (T | undefined)[]): T | undefined {
+  return values.find((value) => value !== undefined);
+}

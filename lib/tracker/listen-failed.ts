@@ -1,0 +1,16 @@
+// PURE. The one error of a tracker that cannot start.
+
+import { MillraceError } from '../errors/millrace-error';
+
+export function listenFailed(
+  protocol: 'HTTP' | 'UDP',
+  host: string,
+  port: number,
+  error: NodeJS.ErrnoException,
+): MillraceError {
+  return new MillraceError(
+    'tracker-listen-failed',
+    `the tracker cannot listen on ${host} ${protocol} port ${port}: ${error.message}`,
+    { cause: error.code ?? 'unknown' },
+  );
+}

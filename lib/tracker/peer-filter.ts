@@ -1,0 +1,62 @@
+// PURE. Which peers of a tracker's answer are worth a dial. A tracker may lie: it must not make us
+// call ourselves, our own machine's services, the neighbours on the link, or everybody at once.
+
+import { isDialable, parseAddress } from './address';
+import type { PeerAddress } from './announce';
+
+/** How far an address reaches. */
+export type AddressScope = 'loopback' | 'link-local' | 'wider';
+
+/** The scope of a packed address of 4 or 16 bytes. */
+export function scopeOf(packed: Uint8Array): AddressScope {
+  const [first = 0, second = 0] = packed;
+  if (packed.length === 4) {
+    if (first === 127) return 'loopback';
+    // 169.254/16 (RFC 3927).
+    return first === 169 && second === 254 ? 'link-local' : 'wider';
+  }
+  // fe80::/10 (RFC 4291).
+  if (first === 0xfe && (second & 0xc0) === 0x80) return 'link-local';
+  return packed.every((byte, index) => byte === (index === 15 ? 1 : 0)) ? 'loopback' : 'wider';
+}
+
+export interface PeerFilterOptions {
+  /** Address that answered, as text; absent where it is not known (behind a proxy). */
+  readonly trackerIp?: string;
+  /** Addresses of ours, as text: where we listen, what trackers say, the local end of a socket. */
+  readonly ownIps: readonly string[];
+  /** Where we accept peers; 0 when we do not. */
+  readonly ownPort: number;
+}
+
+/**
+ * The peers that somebody else can be behind: not port 0, not unspecified, multicast, broadcast or
+ * reserved addresses, not ourselves; loopback and link-local ones only from a tracker that is itself
+ * there, or that runs on this machine.
+ */
+export function filterPeers(
+  peers: readonly PeerAddress[],
+  { trackerIp, ownIps, ownPort }: PeerFilterOptions,
+): PeerAddress[] {
+  const tracker = packedOf(trackerIp);
+  const own = new Set(ownIps.map((ip) => keyOf(packedOf(ip))));
+  own.delete('');
+  const trackerScope = tracker === undefined ? 'wider' : scopeOf(tracker);
+  const onThisMachine = trackerScope === 'loopback' || own.has(keyOf(tracker));
+  return peers.filter(({ host, port }) => {
+    const packed = packedOf(host);
+    if (packed === undefined || port < 1 || port > 65_535 || !isDialable(packed)) return false;
+    if (port === ownPort && own.has(keyOf(packed))) return false;
+    const scope = scopeOf(packed);
+    return scope === 'wider' || onThisMachine || scope === trackerScope;
+  });
+}
+
+function packedOf(ip: string | undefined): Uint8Array | undefined {
+  // A zone id (`fe80::1%eth0`) names an interface of ours, not a part of the address.
+  return ip === undefined ? undefined : parseAddress(ip.split('%', 1)[0] ?? '');
+}
+
+function keyOf(packed: Uint8Array | undefined): string {
+  return packed === undefined ? '' : packed.join('.');
+}

@@ -1,0 +1,232 @@
+// PURE. The peers of one torrent and one address family as a tracker remembers them: packed side by
+// side, seeds in front, so that an answer is a copy of bytes and a peer costs few of them.
+
+import { COMPACT_IPV4_BYTES } from './address';
+
+const ID_BYTES = 20;
+const FIRST_CAPACITY = 2;
+
+export class PeerTable {
+  /** Bytes of an address and a port: 6 or 18. */
+  readonly #stride: number;
+  /** Slot of a peer by its address and port. */
+  readonly #slots = new Map<number | string, number>();
+  /** Slots 0 … seeds − 1 hold seeds, those up to `count` − 1 everybody else. */
+  #seeds = 0;
+  #paused = 0;
+  #capacity = FIRST_CAPACITY;
+  #compact: Uint8Array;
+  #ids = new Uint8Array(FIRST_CAPACITY * ID_BYTES);
+  #seenMs = new Float64Array(FIRST_CAPACITY);
+  #pausedFlags = new Uint8Array(FIRST_CAPACITY);
+
+  constructor(stride: number) {
+    this.#stride = stride;
+    this.#compact = new Uint8Array(FIRST_CAPACITY * stride);
+  }
+
+  get count(): number {
+    return this.#slots.size;
+  }
+
+  get seeds(): number {
+    return this.#seeds;
+  }
+
+  /** Partial seeds (BEP 21). */
+  get paused(): number {
+    return this.#paused;
+  }
+
+  /** The slot of this peer, or −1. `peer` is packed: address and port. */
+  find(peer: Uint8Array): number {
+    return this.#slots.get(this.#keyOf(peer, 0)) ?? -1;
+  }
+
+  isSeed(slot: number): boolean {
+    return slot < this.#seeds;
+  }
+
+  /** Adds a peer that is not here. */
+  add(peer: Uint8Array, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
+    const slot = this.#slots.size;
+    if (slot === this.#capacity) this.#grow();
+    this.#compact.set(peer, slot * this.#stride);
+    this.#slots.set(this.#keyOf(peer, 0), slot);
+    this.#pausedFlags[slot] = 0;
+    this.update(slot, peerId, seed, paused, nowMs);
+  }
+
+  /** Heard of the peer in `slot`, which may move. */
+  update(slot: number, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
+    this.#ids.set(peerId, slot * ID_BYTES);
+    this.#seenMs[slot] = nowMs;
+    const flag = paused ? 1 : 0;
+    this.#paused += flag - (this.#pausedFlags[slot] ?? 0);
+    this.#pausedFlags[slot] = flag;
+    if (seed === slot < this.#seeds) return;
+    if (seed) {
+      this.#swap(slot, this.#seeds);
+      this.#seeds += 1;
+    } else {
+      this.#seeds -= 1;
+      this.#swap(slot, this.#seeds);
+    }
+  }
+
+  remove(slot: number): void {
+    this.#paused -= this.#pausedFlags[slot] ?? 0;
+    let hole = slot;
+    if (hole < this.#seeds) {
+      this.#seeds -= 1;
+      this.#swap(hole, this.#seeds);
+      hole = this.#seeds;
+    }
+    const last = this.#slots.size - 1;
+    this.#swap(hole, last);
+    this.#slots.delete(this.#keyOf(this.#compact, last * this.#stride));
+    // A swarm that was large once must not stay so in memory.
+    if (this.#capacity > 4 * FIRST_CAPACITY && last < this.#capacity / 4)
+      this.#resize(this.#capacity / 2);
+  }
+
+  /** The packed address and port in a slot: a view, good until the next change. */
+  peerAt(slot: number): Uint8Array {
+    return this.#compact.subarray(slot * this.#stride, (slot + 1) * this.#stride);
+  }
+
+  /**
+   * Removes everybody last heard of at `deadMs` or before, telling `onRemove` first. Returns when
+   * the most silent of the others was heard of; `Infinity` when there is none. Linear.
+   */
+  expire(deadMs: number, onRemove: (peer: Uint8Array) => void): number {
+    let oldestMs = Infinity;
+    // From the back: what a removal moves into a slot has been looked at, or is looked at later.
+    for (let slot = this.#slots.size - 1; slot >= 0; slot -= 1) {
+      const seenMs = this.#seenMs[slot] ?? 0;
+      if (seenMs > deadMs) {
+        oldestMs = Math.min(oldestMs, seenMs);
+        continue;
+      }
+      onRemove(this.peerAt(slot));
+      this.remove(slot);
+    }
+    return oldestMs;
+  }
+
+  /**
+   * Up to `wanted` peers, packed, from random places on; never the one in `skip` (−1: nobody).
+   * With seeds, these are half of the answer where there are enough of both kinds. `ids`, where
+   * given, takes the peer ids in the same order.
+   */
+  choose(
+    wanted: number,
+    {
+      skip,
+      withSeeds,
+      random,
+      ids,
+    }: {
+      readonly skip: number;
+      readonly withSeeds: boolean;
+      readonly random: () => number;
+      readonly ids?: Uint8Array[];
+    },
+  ): Uint8Array {
+    const { count, seeds } = this;
+    const others = count - seeds - (skip >= seeds ? 1 : 0);
+    const usableSeeds = withSeeds ? seeds - (skip >= 0 && skip < seeds ? 1 : 0) : 0;
+    const fromSeeds = Math.min(usableSeeds, Math.max(wanted >> 1, wanted - others));
+    const fromOthers = Math.min(others, wanted - fromSeeds);
+    const chosen = new Uint8Array((fromSeeds + fromOthers) * this.#stride);
+    this.#copy(chosen, 0, fromSeeds, 0, seeds, skip, random, ids);
+    this.#copy(chosen, fromSeeds, fromOthers, seeds, count, skip, random, ids);
+    return chosen;
+  }
+
+  /** Copies `amount` peers of the slots `from` … `to` − 1 into `chosen`, round the end. */
+  #copy(
+    chosen: Uint8Array,
+    at: number,
+    amount: number,
+    from: number,
+    to: number,
+    skip: number,
+    random: () => number,
+    ids: Uint8Array[] | undefined,
+  ): void {
+    if (amount === 0) return;
+    const stride = this.#stride;
+    let slot = from + Math.min(Math.floor(random() * (to - from)), to - from - 1);
+    let target = at * stride;
+    for (let left = amount; left > 0;) {
+      if (slot !== skip) {
+        const source = slot * stride;
+        for (let byte = 0; byte < stride; byte += 1) {
+          chosen[target + byte] = this.#compact[source + byte] ?? 0;
+        }
+        ids?.push(this.#ids.slice(slot * ID_BYTES, (slot + 1) * ID_BYTES));
+        target += stride;
+        left -= 1;
+      }
+      slot += 1;
+      if (slot === to) slot = from;
+    }
+  }
+
+  /** Six bytes fit into a number exactly; eighteen are a string. */
+  #keyOf(bytes: Uint8Array, at: number): number | string {
+    if (this.#stride === COMPACT_IPV4_BYTES) {
+      const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+      const middle = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+      return (
+        high * 2 ** 32 + middle * 2 ** 16 + (((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0))
+      );
+    }
+    return Buffer.from(bytes.buffer, bytes.byteOffset + at, this.#stride).toString('latin1');
+  }
+
+  #swap(a: number, b: number): void {
+    if (a === b) return;
+    const stride = this.#stride;
+    const keyA = this.#keyOf(this.#compact, a * stride);
+    const keyB = this.#keyOf(this.#compact, b * stride);
+    swapBytes(this.#compact, a * stride, b * stride, stride);
+    swapBytes(this.#ids, a * ID_BYTES, b * ID_BYTES, ID_BYTES);
+    swapBytes(this.#pausedFlags, a, b, 1);
+    const seenMs = this.#seenMs[a] ?? 0;
+    this.#seenMs[a] = this.#seenMs[b] ?? 0;
+    this.#seenMs[b] = seenMs;
+    this.#slots.set(keyA, b);
+    this.#slots.set(keyB, a);
+  }
+
+  #grow(): void {
+    // Half as much again once it is large: doubling 10,000 peers would waste half a megabyte.
+    this.#resize(this.#capacity < 64 ? this.#capacity * 2 : Math.ceil(this.#capacity * 1.5));
+  }
+
+  #resize(capacity: number): void {
+    this.#capacity = Math.floor(capacity);
+    this.#compact = resized(this.#compact, this.#capacity * this.#stride);
+    this.#ids = resized(this.#ids, this.#capacity * ID_BYTES);
+    this.#pausedFlags = resized(this.#pausedFlags, this.#capacity);
+    const seenMs = new Float64Array(this.#capacity);
+    seenMs.set(this.#seenMs.subarray(0, this.#capacity));
+    this.#seenMs = seenMs;
+  }
+}
+
+function resized(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(length);
+  copy.set(bytes.subarray(0, length));
+  return copy;
+}
+
+function swapBytes(bytes: Uint8Array, a: number, b: number, length: number): void {
+  for (let at = 0; at < length; at += 1) {
+    const kept = bytes[a + at] ?? 0;
+    bytes[a + at] = bytes[b + at] ?? 0;
+    bytes[b + at] = kept;
+  }
+}

@@ -1,0 +1,62 @@
+// PURE. The errors of requests to trackers and web servers: a stable code, one sentence, and the URL
+// only as logs may show it.
+
+import { MillraceError } from '../errors/millrace-error';
+import { redactUrl } from './redact';
+import { printable } from './text';
+
+/** First word of every error code and message: `tracker-timeout`, `torrent-timeout` … */
+export type Subject = 'tracker' | 'torrent';
+
+export type Failure = 'unreachable' | 'timeout' | 'bad-reply' | 'http-status' | 'unsupported';
+
+/** An error of this subject: `tracker` and `timeout` make the code `tracker-timeout`. */
+export function requestError(
+  subject: Subject,
+  failure: Failure,
+  url: string | URL,
+  what: string,
+  details: Readonly<Record<string, string | number>> = {},
+): MillraceError {
+  // Without the query: an announce's is ten fields that only get in the reader's way.
+  const [address = ''] = String(url).split('?', 1);
+  const shown = redactUrl(address);
+  return new MillraceError(`${subject}-${failure}`, `${subject} ${shown} ${what}`, {
+    url: shown,
+    ...details,
+  });
+}
+
+/** Plain words for the common cases, where Node's message is a code or (with two addresses) empty. */
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refuses connections',
+  ECONNRESET: 'broke the connection',
+  EPIPE: 'broke the connection',
+  ENOTFOUND: 'has a host name that does not exist',
+  EAI_AGAIN: 'has a host name that cannot be looked up now',
+  EHOSTUNREACH: 'is at a host that cannot be reached',
+  ENETUNREACH: 'is in a network that cannot be reached',
+  EADDRNOTAVAIL: 'is in a network that cannot be reached',
+  ETIMEDOUT: 'did not take the connection',
+};
+
+/** What a system error says about reaching `url`; `details.cause` is its code. */
+export function connectionError(
+  subject: Subject,
+  url: string | URL,
+  error: NodeJS.ErrnoException,
+): MillraceError {
+  const cause = error.code ?? 'unknown';
+  // HPE_*: Node's HTTP parser met something that is not HTTP.
+  if (cause.startsWith('HPE_')) {
+    return requestError(subject, 'bad-reply', url, `does not speak HTTP: ${describe(error)}`, {
+      cause,
+    });
+  }
+  const what = PLAIN_WORDS[cause] ?? `cannot be reached: ${describe(error)}`;
+  return requestError(subject, 'unreachable', url, what, { cause });
+}
+
+export function describe(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error), 120);
+}

@@ -1,0 +1,153 @@
+// PURE. What our tracker decides, whatever the protocol: who is served, who is too fast, which
+// torrents are known, and the counters of it all.
+
+import type { ScrapeCounts } from './announce';
+import { RateGate } from './rate-gate';
+import { SwarmRegistry } from './swarm-registry';
+import type { SwarmAnnounce, SwarmAnswer, SwarmLimits } from './swarm-registry';
+
+export interface TrackerLimits extends SwarmLimits {
+  /** Announces and scrapes per second from one IPv4 address or one /64 of IPv6. Default 100. */
+  readonly requestsPerSecPerIp?: number;
+  /** How many of them at once after a rest. Default twice as many as per second. */
+  readonly requestBurstPerIp?: number;
+  /** HTTP connections open at a time, in all and from one address. Defaults 1,000 and 100. */
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerIp?: number;
+}
+
+/** A cluster behind one address that starts 200 torrents at once is served without a refusal. */
+const REQUESTS_PER_SEC_PER_IP = 100;
+
+export interface TrackerDeskOptions {
+  readonly intervalSec: number;
+  /** Info hashes served (20 raw bytes each); absent: all. */
+  readonly whitelist?: readonly Uint8Array[];
+  readonly limits?: TrackerLimits;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly nowMs: number;
+}
+
+/** What a tracker did since its start, and holds now. */
+export interface TrackerServerStats {
+  readonly uptimeSec: number;
+  readonly torrents: number;
+  readonly peers: number;
+  readonly seeds: number;
+  readonly announces: { readonly http: number; readonly udp: number };
+  readonly scrapes: { readonly http: number; readonly udp: number };
+  /** UDP connection ids given out. */
+  readonly connects: number;
+  readonly refused: {
+    /** Requests of addresses that asked too often. */
+    readonly tooFast: number;
+    /** Announces and scrapes of torrents that are not on the list. */
+    readonly notListed: number;
+    /** Announces answered whose peer was not taken in: no room. */
+    readonly full: number;
+    /** Requests that could not be understood. */
+    readonly malformed: number;
+    /** UDP requests without a connection id of ours. */
+    readonly badConnectionId: number;
+  };
+}
+
+export type Protocol = 'http' | 'udp';
+
+/** Why there is no answer. */
+export type Refusal = 'too-fast' | 'not-listed';
+
+export class TrackerDesk {
+  readonly intervalSec: number;
+  readonly #registry: SwarmRegistry;
+  readonly #gate: RateGate;
+  readonly #whitelist: ReadonlySet<string> | undefined;
+  readonly #startedMs: number;
+  readonly #announces = { http: 0, udp: 0 };
+  readonly #scrapes = { http: 0, udp: 0 };
+  readonly #refused = { tooFast: 0, notListed: 0, full: 0, malformed: 0, badConnectionId: 0 };
+  #connects = 0;
+
+  constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerDeskOptions) {
+    this.intervalSec = intervalSec;
+    this.#registry = new SwarmRegistry({ intervalSec, random, limits });
+    const perSec = limits.requestsPerSecPerIp ?? REQUESTS_PER_SEC_PER_IP;
+    this.#gate = new RateGate({
+      perSec,
+      burst: Math.max(1, limits.requestBurstPerIp ?? 2 * perSec),
+      seeds: [random32(random), random32(random)],
+    });
+    this.#whitelist = whitelist && new Set(whitelist.map(keyOf));
+    this.#startedMs = nowMs;
+  }
+
+  announce(protocol: Protocol, announce: SwarmAnnounce, nowMs: number): SwarmAnswer | Refusal {
+    if (!this.#gate.allow(announce.address, nowMs)) return this.#tooFast();
+    if (!this.#isListed(announce.infoHash)) return this.#notListed();
+    this.#announces[protocol] += 1;
+    const answer = this.#registry.announce(announce, nowMs);
+    if (answer.full) this.#refused.full += 1;
+    return answer;
+  }
+
+  /** Counts of each hash, zeros where a torrent is unknown or not served. */
+  scrape(
+    protocol: Protocol,
+    infoHashes: readonly Uint8Array[],
+    address: Uint8Array,
+    nowMs: number,
+  ): Required<ScrapeCounts>[] | 'too-fast' {
+    if (!this.#gate.allow(address, nowMs)) return this.#tooFast();
+    this.#scrapes[protocol] += 1;
+    return infoHashes.map((hash) => this.#registry.scrape(hash, nowMs));
+  }
+
+  connected(): void {
+    this.#connects += 1;
+  }
+
+  malformed(): void {
+    this.#refused.malformed += 1;
+  }
+
+  badConnectionId(): void {
+    this.#refused.badConnectionId += 1;
+  }
+
+  stats(nowMs: number): TrackerServerStats {
+    this.#registry.expire(nowMs);
+    return {
+      uptimeSec: Math.floor((nowMs - this.#startedMs) / 1000),
+      torrents: this.#registry.torrentCount,
+      peers: this.#registry.peerCount,
+      seeds: this.#registry.seedCount,
+      announces: { ...this.#announces },
+      scrapes: { ...this.#scrapes },
+      connects: this.#connects,
+      refused: { ...this.#refused },
+    };
+  }
+
+  #isListed(infoHash: Uint8Array): boolean {
+    return this.#whitelist === undefined || this.#whitelist.has(keyOf(infoHash));
+  }
+
+  #tooFast(): 'too-fast' {
+    this.#refused.tooFast += 1;
+    return 'too-fast';
+  }
+
+  #notListed(): 'not-listed' {
+    this.#refused.notListed += 1;
+    return 'not-listed';
+  }
+}
+
+function keyOf(infoHash: Uint8Array): string {
+  return Buffer.from(infoHash.buffer, infoHash.byteOffset, infoHash.length).toString('latin1');
+}
+
+function random32(random: () => number): number {
+  return Math.floor(random() * 2 ** 32) >>> 0;
+}

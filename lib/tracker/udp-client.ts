@@ -1,0 +1,336 @@
+// EDGE. Announces and scrapes over UDP (BEP 15, BEP 41). The exchanges decide what to send and when;
+// here are the sockets (one for each address family, shared by all requests), the name look-up, the
+// timers and the clock.
+
+import { randomInt } from 'node:crypto';
+import * as dgram from 'node:dgram';
+import { performance } from 'node:perf_hooks';
+import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './address';
+import { unlessStopped, withDeadline } from './deadline';
+import { announceToFamilies, resolveHost } from './families';
+import type { Family, ResolvedAddress } from './families';
+import { boundedInterval } from './limits';
+import { filterPeers } from './peer-filter';
+import { connectionError, requestError } from './request-error';
+import { MAX_SCRAPE_HASHES, MAX_URL_DATA_BYTES, encodeAnnounce, encodeScrape } from './udp-codec';
+import type { ConnectionId } from './udp-codec';
+import { ConnectionIds, UdpExchange } from './udp-exchange';
+import type { Received, WantedReply } from './udp-exchange';
+
+export interface UdpTrackerOptions {
+  /**
+   * For the whole request. Default 105,000: packets after 0, 15 and 45 s (BEP 15), and the third
+   * one's wait. The full schedule takes 7,665 s; a schedule that asks again is better.
+   */
+  readonly timeoutMs?: number;
+  /** Use one address family only. */
+  readonly family?: Family;
+  /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
+  readonly bothFamilies?: boolean;
+  /** Addresses where this machine listens, as text: never taken for peers on the announced port. */
+  readonly ownIps?: readonly string[];
+}
+
+const DEFAULT_TIMEOUT_MS = 105_000;
+
+/** Errors of `send` after which another address of the same tracker may still do. */
+const NO_WAY = ['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+
+interface Target extends ResolvedAddress {
+  readonly url: string;
+  readonly port: number;
+}
+
+type Encode = (connectionId: ConnectionId, transactionId: number) => Uint8Array;
+
+export class UdpTrackerClient implements TrackerClient {
+  readonly #options: UdpTrackerOptions;
+  readonly #connectionIds = new ConnectionIds();
+  readonly #sockets = new Map<Family, SharedSocket>();
+
+  constructor(options: UdpTrackerOptions = {}) {
+    this.#options = options;
+  }
+
+  /** See `TrackerClient`. */
+  async announce(
+    url: string,
+    request: AnnounceRequest,
+    signal?: AbortSignal,
+  ): Promise<AnnounceReply> {
+    const urlData = urlDataOf(url);
+    const encode: Encode = (connectionId, transactionId) =>
+      encodeAnnounce(connectionId, transactionId, request, urlData);
+    return this.#within(url, signal, async (targets, stop) => {
+      const announce = async (some: readonly Target[], end: AbortSignal): Promise<AnnounceReply> =>
+        this.#replyOf(await this.#exchange(some, 'announce', encode, end), request);
+      if (this.#options.bothFamilies !== true) return announce(targets, stop);
+      const families = [...new Set(targets.map(({ family }) => family))];
+      return announceToFamilies(
+        families,
+        (over, end) =>
+          announce(
+            targets.filter(({ family }) => family === over),
+            end,
+          ),
+        stop,
+      );
+    });
+  }
+
+  /** See `TrackerClient`. */
+  async scrape(
+    url: string,
+    infoHashes: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<ScrapeReply> {
+    return this.#within(url, signal, async (targets, stop) => {
+      const counts: ScrapeReply['counts'][number][] = [];
+      let trackerIp: string | undefined;
+      for (let at = 0; at < infoHashes.length; at += MAX_SCRAPE_HASHES) {
+        const part = infoHashes.slice(at, at + MAX_SCRAPE_HASHES);
+        const encode: Encode = (connectionId, transactionId) =>
+          encodeScrape(connectionId, transactionId, part);
+        const { reply, target } = await this.#exchange(targets, 'scrape', encode, stop);
+        trackerIp = target.address;
+        // The reply has no hashes: its entries are in the order of the request.
+        const known = reply.action === 'scrape' ? reply.counts : [];
+        for (let index = 0; index < part.length; index += 1) counts.push(known[index]);
+      }
+      return { counts, trackerIp };
+    });
+  }
+
+  /** See `TrackerClient`. */
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.closeWhenIdle();
+    this.#sockets.clear();
+  }
+
+  #within<T>(
+    url: string,
+    signal: AbortSignal | undefined,
+    work: (targets: readonly Target[], stop: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    return withDeadline({ subject: 'tracker', url, timeoutMs, signal }, async (stop) => {
+      const targets = await this.#resolve(url, stop);
+      return unlessStopped(work(targets, stop), stop);
+    });
+  }
+
+  async #resolve(url: string, stop: AbortSignal): Promise<Target[]> {
+    if (!URL.canParse(url)) throw requestError('tracker', 'unsupported', url, 'is not a URL');
+    const { hostname, port } = new URL(url);
+    if (port === '' || port === '0') {
+      throw requestError('tracker', 'unsupported', url, 'has no port: UDP has no usual one');
+    }
+    let addresses: ResolvedAddress[];
+    try {
+      addresses = await resolveHost(hostname, stop);
+    } catch (error) {
+      if (stop.aborted) throw stop.reason;
+      throw connectionError('tracker', url, error as NodeJS.ErrnoException);
+    }
+    const { family } = this.#options;
+    const usable = addresses.filter((found) => family === undefined || found.family === family);
+    if (usable.length === 0) {
+      throw requestError('tracker', 'unreachable', url, `has no IPv${family ?? 4} address`);
+    }
+    return usable.map((found) => ({ ...found, url, port: Number(port) }));
+  }
+
+  /** Asks the first target that packets can be sent to. */
+  async #exchange(
+    targets: readonly Target[],
+    wanted: 'announce' | 'scrape',
+    encode: Encode,
+    stop: AbortSignal,
+  ): Promise<{ readonly reply: WantedReply; readonly target: Target }> {
+    let error: NodeJS.ErrnoException | undefined;
+    for (const target of targets) {
+      const { address, family, port } = target;
+      const nowMs = performance.now();
+      const exchange = new UdpExchange({
+        endpoint: `${address} ${port}`,
+        family,
+        wanted,
+        encode,
+        connectionIds: this.#connectionIds,
+        random32: () => randomInt(2 ** 32),
+        nowMs,
+      });
+      try {
+        return { reply: await run(this.#socketOf(family), target, exchange, stop), target };
+      } catch (reason) {
+        error = reason as NodeJS.ErrnoException;
+        if (!NO_WAY.includes(error.code ?? '')) throw reason;
+      }
+    }
+    throw connectionError('tracker', targets[0]?.url ?? '', error ?? new Error('no address'));
+  }
+
+  #socketOf(family: Family): SharedSocket {
+    const open = this.#sockets.get(family);
+    if (open !== undefined && !open.broken) return open;
+    const socket = new SharedSocket(family);
+    this.#sockets.set(family, socket);
+    return socket;
+  }
+
+  #replyOf(
+    { reply, target }: { readonly reply: WantedReply; readonly target: Target },
+    { port }: AnnounceRequest,
+  ): AnnounceReply {
+    // The exchange accepts nothing else; this tells the compiler.
+    if (reply.action !== 'announce') throw new TypeError('not an announce reply');
+    const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
+    const { ownIps = [] } = this.#options;
+    const listed = readCompactPeers(reply.peers, stride);
+    const peers = filterPeers(listed, { trackerIp: target.address, ownIps, ownPort: port });
+    return {
+      intervalSec: boundedInterval(reply.intervalSec),
+      peers,
+      seeds: reply.seeds,
+      leechers: reply.leechers,
+      trackerIp: target.address,
+      droppedPeers: reply.peers.length / stride - peers.length,
+    };
+  }
+}
+
+/** Path and query, which BEP 41 lets the tracker see; nothing where the URL has none. */
+function urlDataOf(url: string): string {
+  if (!URL.canParse(url)) return '';
+  const { pathname, search } = new URL(url);
+  const data = pathname === '/' && search === '' ? '' : `${pathname}${search}`;
+  if (Buffer.byteLength(data) > MAX_URL_DATA_BYTES) {
+    throw requestError(
+      'tracker',
+      'unsupported',
+      url,
+      `has a path and query of more than ${MAX_URL_DATA_BYTES} bytes`,
+    );
+  }
+  return data;
+}
+
+/** Drives one exchange to its end: sends when it is due, hands over what comes from the tracker. */
+function run(
+  socket: SharedSocket,
+  target: Target,
+  exchange: UdpExchange,
+  stop: AbortSignal,
+): Promise<WantedReply> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const leave = (): void => {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', onStop);
+      socket.remove(exchange);
+    };
+    const fail = (error: Error): void => {
+      leave();
+      reject(error);
+    };
+    const onStop = (): void => fail(stop.reason as Error);
+    const pump = (): void => {
+      clearTimeout(timer);
+      const nowMs = performance.now();
+      const packet = exchange.poll(nowMs);
+      if (packet === 'expired') {
+        return fail(
+          requestError('tracker', 'timeout', target.url, 'answered none of nine packets'),
+        );
+      }
+      if (packet !== undefined) {
+        socket.send(packet, target, (error) => {
+          if (error !== null) fail(error);
+        });
+      }
+      // A timer may fire a fraction of a millisecond early: never ask again before the next one.
+      timer = setTimeout(pump, Math.max(1, exchange.nextDueMs - nowMs));
+    };
+    if (stop.aborted) return reject(stop.reason as Error);
+    stop.addEventListener('abort', onStop, { once: true });
+    socket.add(exchange, target, {
+      receive: (received) => {
+        if (received === 'ignored') return;
+        if (received === 'connected') return pump();
+        if (received instanceof Error) return fail(received);
+        leave();
+        resolve(received);
+      },
+      fail,
+    });
+    pump();
+  });
+}
+
+interface Listener {
+  receive(received: Received): void;
+  fail(error: Error): void;
+}
+
+/** One socket for all exchanges of a family. It keeps the process alive only while one is under way. */
+class SharedSocket {
+  readonly #socket: dgram.Socket;
+  readonly #exchanges = new Map<UdpExchange, Target & { readonly listener: Listener }>();
+  #closing = false;
+  /** Its error went to every exchange; a new one is needed. */
+  broken = false;
+
+  constructor(family: Family) {
+    this.#socket = dgram.createSocket(
+      family === 4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true },
+    );
+    this.#socket.unref();
+    this.#socket.on('message', (packet, from) => this.#receive(packet, from));
+    this.#socket.on('error', (error) => this.#break(error));
+  }
+
+  add(exchange: UdpExchange, target: Target, listener: Listener): void {
+    if (this.#exchanges.size === 0) this.#socket.ref();
+    this.#exchanges.set(exchange, { ...target, listener });
+  }
+
+  remove(exchange: UdpExchange): void {
+    if (!this.#exchanges.delete(exchange) || this.#exchanges.size > 0 || this.broken) return;
+    if (this.#closing) this.#socket.close();
+    else this.#socket.unref();
+  }
+
+  send(packet: Uint8Array, { address, port }: Target, done: (error: Error | null) => void): void {
+    try {
+      this.#socket.send(packet, port, address, done);
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  closeWhenIdle(): void {
+    this.#closing = true;
+    if (this.#exchanges.size === 0 && !this.broken) this.#socket.close();
+  }
+
+  /** Packets of strangers are many tries at guessing an id: the source must be right as well. */
+  #receive(packet: Buffer, from: dgram.RemoteInfo): void {
+    for (const [exchange, { address, port, listener }] of this.#exchanges) {
+      if (from.port !== port || !isSameAddress(from.address, address)) continue;
+      const received = exchange.receive(packet, performance.now());
+      if (received !== 'ignored') return listener.receive(received);
+    }
+  }
+
+  #break(error: Error): void {
+    this.broken = true;
+    for (const { listener } of [...this.#exchanges.values()]) listener.fail(error);
+    this.#socket.close();
+  }
+}
+
+/** As text, but for the zone that the system adds to link-local addresses (`fe80::1%eth0`). */
+function isSameAddress(a: string, b: string): boolean {
+  return a === b || a.split('%', 1)[0] === b.split('%', 1)[0];
+}

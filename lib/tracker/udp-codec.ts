@@ -1,0 +1,302 @@
+// PURE. The packets of UDP trackers (BEP 15, BEP 41), both ways: clients write requests and read
+// replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer than
+// specified; shorter ones read as undefined.
+
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
+import type { AnnounceEvent, AnnounceRequest, ScrapeCounts } from './announce';
+
+/** `action` of a packet (BEP 15). */
+export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const;
+
+/** Codes of `event`; not in the order HTTP lists them. */
+const EVENT_CODES: Readonly<Record<AnnounceEvent, number>> = {
+  completed: 1,
+  started: 2,
+  stopped: 3,
+};
+const EVENTS: readonly (AnnounceEvent | undefined)[] = [
+  undefined,
+  'completed',
+  'started',
+  'stopped',
+];
+
+/** The magic constant 0x41727101980, as its two halves. */
+const PROTOCOL_HIGH = 0x417;
+const PROTOCOL_LOW = 0x2710_1980;
+
+export const CONNECT_REQUEST_BYTES = 16;
+export const ANNOUNCE_REQUEST_BYTES = 98;
+const CONNECT_REPLY_BYTES = 16;
+const ANNOUNCE_REPLY_BYTES = 20;
+/** Action and transaction id: what every reply begins with. */
+const REPLY_HEADER_BYTES = 8;
+/** Connection id, action, transaction id: what every request but the first begins with. */
+export const REQUEST_HEADER_BYTES = 16;
+const ID_BYTES = 20;
+const SCRAPE_ENTRY_BYTES = 12;
+
+/** More would not fit into a packet of 1,500 bytes (BEP 15: "up to about 74"). */
+export const MAX_SCRAPE_HASHES = 74;
+
+/** Longest part of an option, as its length is one byte (BEP 41). */
+const MAX_OPTION_BYTES = 255;
+/** URL data we send or read: with 98 bytes before it, still one packet of 1,280 bytes (IPv6's least MTU). */
+export const MAX_URL_DATA_BYTES = 1024;
+
+/** 8 bytes that the tracker gave us; opaque. */
+export type ConnectionId = Uint8Array;
+
+// ---- requests, as a client writes them ----
+
+export function encodeConnect(transactionId: number): Uint8Array {
+  const packet = Buffer.alloc(CONNECT_REQUEST_BYTES);
+  packet.writeUInt32BE(PROTOCOL_HIGH, 0);
+  packet.writeUInt32BE(PROTOCOL_LOW, 4);
+  packet.writeUInt32BE(ACTION.connect, 8);
+  packet.writeUInt32BE(transactionId >>> 0, 12);
+  return packet;
+}
+
+/** `urlData` is path and query of the tracker's URL, sent as BEP 41 options; none where it is empty. */
+export function encodeAnnounce(
+  connectionId: ConnectionId,
+  transactionId: number,
+  request: AnnounceRequest,
+  urlData: string,
+): Uint8Array {
+  const options = encodeUrlData(urlData);
+  const packet = Buffer.alloc(ANNOUNCE_REQUEST_BYTES + options.length);
+  writeHeader(packet, connectionId, ACTION.announce, transactionId);
+  packet.set(request.infoHash, 16);
+  packet.set(request.peerId, 36);
+  writeUint64(packet, request.downloadedBytes, 56);
+  writeUint64(packet, request.leftBytes, 64);
+  writeUint64(packet, request.uploadedBytes, 72);
+  packet.writeUInt32BE(request.event === undefined ? 0 : EVENT_CODES[request.event], 80);
+  // 84: IP address, 0 = the one the packet comes from.
+  packet.writeUInt32BE(request.key >>> 0, 88);
+  packet.writeInt32BE(Math.min(request.numWant, 0x7fff_ffff), 92);
+  packet.writeUInt16BE(request.port, 96);
+  packet.set(options, ANNOUNCE_REQUEST_BYTES);
+  return packet;
+}
+
+export function encodeScrape(
+  connectionId: ConnectionId,
+  transactionId: number,
+  infoHashes: readonly Uint8Array[],
+): Uint8Array {
+  const packet = Buffer.alloc(REQUEST_HEADER_BYTES + ID_BYTES * infoHashes.length);
+  writeHeader(packet, connectionId, ACTION.scrape, transactionId);
+  infoHashes.forEach((hash, index) => packet.set(hash, REQUEST_HEADER_BYTES + ID_BYTES * index));
+  return packet;
+}
+
+function writeHeader(
+  packet: Buffer,
+  id: ConnectionId,
+  action: number,
+  transactionId: number,
+): void {
+  packet.set(id, 0);
+  packet.writeUInt32BE(action, 8);
+  packet.writeUInt32BE(transactionId >>> 0, 12);
+}
+
+function writeUint64(packet: Buffer, value: number, at: number): void {
+  packet.writeUInt32BE(Math.floor(value / 2 ** 32), at);
+  packet.writeUInt32BE(value % 2 ** 32, at + 4);
+}
+
+function encodeUrlData(urlData: string): Uint8Array {
+  const bytes = Buffer.from(urlData, 'utf8');
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += MAX_OPTION_BYTES) {
+    const part = bytes.subarray(at, at + MAX_OPTION_BYTES);
+    parts.push(Uint8Array.of(0x2, part.length), part);
+  }
+  return Buffer.concat(parts);
+}
+
+// ---- replies, as a client reads them ----
+
+/** The transaction a reply belongs to; undefined for a packet too short to have one. */
+export function transactionOf(packet: Uint8Array): number | undefined {
+  return packet.length < REPLY_HEADER_BYTES ? undefined : viewOf(packet).getUint32(4);
+}
+
+export type UdpReply =
+  | { readonly action: 'connect'; readonly connectionId: ConnectionId }
+  | {
+      readonly action: 'announce';
+      readonly intervalSec: number;
+      readonly leechers: number;
+      readonly seeds: number;
+      /** Packed peers, 6 or 18 bytes each by the address family of the packet; whole ones only. */
+      readonly peers: Uint8Array;
+    }
+  | { readonly action: 'scrape'; readonly counts: readonly ScrapeCounts[] }
+  | { readonly action: 'error'; readonly message: Uint8Array };
+
+/**
+ * Reads a reply; undefined for one that is too short or of an unknown action. `family` is that of
+ * the packet's source, which alone decides the stride (BEP 15). Copies what it returns.
+ */
+export function decodeReply(packet: Uint8Array, family: 4 | 6): UdpReply | undefined {
+  if (packet.length < REPLY_HEADER_BYTES) return undefined;
+  const view = viewOf(packet);
+  switch (view.getUint32(0)) {
+    case ACTION.connect:
+      if (packet.length < CONNECT_REPLY_BYTES) return undefined;
+      return { action: 'connect', connectionId: Uint8Array.from(packet.subarray(8, 16)) };
+    case ACTION.announce: {
+      if (packet.length < ANNOUNCE_REPLY_BYTES) return undefined;
+      const stride = family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
+      const whole = Math.floor((packet.length - ANNOUNCE_REPLY_BYTES) / stride) * stride;
+      return {
+        action: 'announce',
+        intervalSec: view.getUint32(8),
+        leechers: view.getUint32(12),
+        seeds: view.getUint32(16),
+        peers: Uint8Array.from(packet.subarray(ANNOUNCE_REPLY_BYTES, ANNOUNCE_REPLY_BYTES + whole)),
+      };
+    }
+    case ACTION.scrape: {
+      const counts: ScrapeCounts[] = [];
+      for (let at = 8; at + SCRAPE_ENTRY_BYTES <= packet.length; at += SCRAPE_ENTRY_BYTES) {
+        counts.push({
+          seeds: view.getUint32(at),
+          completed: view.getUint32(at + 4),
+          leechers: view.getUint32(at + 8),
+        });
+      }
+      return { action: 'scrape', counts };
+    }
+    case ACTION.error:
+      return { action: 'error', message: Uint8Array.from(packet.subarray(8)) };
+    default:
+      return undefined;
+  }
+}
+
+function viewOf(packet: Uint8Array): DataView {
+  return new DataView(packet.buffer, packet.byteOffset, packet.length);
+}
+
+// ---- requests, as a tracker reads them ----
+
+/** Whether this asks for a connection id: 16 bytes or more, the magic constant, action 0. */
+export function isConnect(packet: Buffer): boolean {
+  return (
+    packet.length >= CONNECT_REQUEST_BYTES &&
+    packet.readUInt32BE(0) === PROTOCOL_HIGH &&
+    packet.readUInt32BE(4) === PROTOCOL_LOW &&
+    packet.readUInt32BE(8) === ACTION.connect
+  );
+}
+
+export interface UdpAnnounce {
+  /** Views of the packet. */
+  readonly infoHash: Uint8Array;
+  readonly peerId: Uint8Array;
+  readonly leftBytes: number;
+  readonly event?: AnnounceEvent;
+  /** Undefined where it is −1 (or any negative number): as many as the tracker likes. */
+  readonly numWant?: number;
+  readonly port: number;
+}
+
+/** An announce request of at least 98 bytes. An event that BEP 15 does not name is none. */
+export function decodeAnnounce(packet: Buffer): UdpAnnounce | undefined {
+  if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
+  const numWant = packet.readInt32BE(92);
+  return {
+    infoHash: packet.subarray(16, 36),
+    peerId: packet.subarray(36, 56),
+    leftBytes: packet.readUInt32BE(64) * 2 ** 32 + packet.readUInt32BE(68),
+    event: EVENTS[packet.readUInt32BE(80)],
+    numWant: numWant < 0 ? undefined : numWant,
+    port: packet.readUInt16BE(96),
+  };
+}
+
+/** Path and query that the client says it was given (BEP 41); what is broken ends the options. */
+export function decodeUrlData(packet: Uint8Array): string {
+  const parts: Uint8Array[] = [];
+  let at = ANNOUNCE_REQUEST_BYTES;
+  let total = 0;
+  while (at < packet.length) {
+    const option = packet[at] ?? 0;
+    at += 1;
+    if (option === 0) break;
+    if (option === 1) continue;
+    const length = packet[at];
+    at += 1;
+    if (length === undefined || at + length > packet.length) break;
+    total += length;
+    if (total > MAX_URL_DATA_BYTES) break;
+    if (option === 2) parts.push(packet.subarray(at, at + length));
+    at += length;
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** The info hashes of a scrape request, as views; whole ones only, and at most 74. */
+export function decodeScrape(packet: Buffer): Uint8Array[] {
+  const hashes: Uint8Array[] = [];
+  for (let at = REQUEST_HEADER_BYTES; at + ID_BYTES <= packet.length; at += ID_BYTES) {
+    if (hashes.length === MAX_SCRAPE_HASHES) break;
+    hashes.push(packet.subarray(at, at + ID_BYTES));
+  }
+  return hashes;
+}
+
+// ---- replies, as a tracker writes them ----
+
+export function encodeConnectReply(transactionId: number, connectionId: ConnectionId): Buffer {
+  const packet = Buffer.allocUnsafe(CONNECT_REPLY_BYTES);
+  packet.writeUInt32BE(ACTION.connect, 0);
+  packet.writeUInt32BE(transactionId, 4);
+  packet.set(connectionId, 8);
+  return packet;
+}
+
+/** `peers` is packed already, in the form of the asker's address family. */
+export function encodeAnnounceReply(
+  transactionId: number,
+  intervalSec: number,
+  counts: { readonly seeds: number; readonly leechers: number },
+  peers: Uint8Array,
+): Buffer {
+  const packet = Buffer.allocUnsafe(ANNOUNCE_REPLY_BYTES + peers.length);
+  packet.writeUInt32BE(ACTION.announce, 0);
+  packet.writeUInt32BE(transactionId, 4);
+  packet.writeUInt32BE(intervalSec, 8);
+  packet.writeUInt32BE(counts.leechers, 12);
+  packet.writeUInt32BE(counts.seeds, 16);
+  packet.set(peers, ANNOUNCE_REPLY_BYTES);
+  return packet;
+}
+
+export function encodeScrapeReply(transactionId: number, counts: readonly ScrapeCounts[]): Buffer {
+  const packet = Buffer.allocUnsafe(REPLY_HEADER_BYTES + SCRAPE_ENTRY_BYTES * counts.length);
+  packet.writeUInt32BE(ACTION.scrape, 0);
+  packet.writeUInt32BE(transactionId, 4);
+  counts.forEach(({ seeds, completed, leechers }, index) => {
+    const at = REPLY_HEADER_BYTES + SCRAPE_ENTRY_BYTES * index;
+    packet.writeUInt32BE(seeds, at);
+    packet.writeUInt32BE(completed, at + 4);
+    packet.writeUInt32BE(leechers, at + 8);
+  });
+  return packet;
+}
+
+export function encodeError(transactionId: number, message: string): Buffer {
+  const text = Buffer.from(message, 'utf8');
+  const packet = Buffer.allocUnsafe(REPLY_HEADER_BYTES + text.length);
+  packet.writeUInt32BE(ACTION.error, 0);
+  packet.writeUInt32BE(transactionId, 4);
+  packet.set(text, REPLY_HEADER_BYTES);
+  return packet;
+}

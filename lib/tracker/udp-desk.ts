@@ -1,0 +1,79 @@
+// PURE. The UDP side of our tracker (BEP 15): a packet and its source in, the packet to send back out.
+
+import { parseAddress } from './address';
+import type { TrackerDesk } from './tracker-desk';
+import {
+  ACTION,
+  ANNOUNCE_REQUEST_BYTES,
+  REQUEST_HEADER_BYTES,
+  decodeAnnounce,
+  decodeScrape,
+  encodeAnnounceReply,
+  encodeConnectReply,
+  encodeError,
+  encodeScrapeReply,
+  isConnect,
+} from './udp-codec';
+import type { UdpCookies } from './udp-cookie';
+
+export const NOT_LISTED = 'this torrent is not on the list of this tracker';
+
+/**
+ * The reply, or undefined where silence is better: an answer to what is broken, or to a flood,
+ * would only make us part of one. No reply to an unproven source is longer than its packet.
+ */
+export function answerPacket(
+  packet: Buffer,
+  source: string,
+  {
+    desk,
+    cookies,
+    nowMs,
+  }: {
+    readonly desk: TrackerDesk;
+    readonly cookies: UdpCookies;
+    readonly nowMs: number;
+  },
+): Buffer | undefined {
+  // Source port aside, the address is all that matters; IPv4 inside IPv6 is IPv4.
+  const address = parseAddress(source.includes('%') ? (source.split('%', 1)[0] ?? '') : source);
+  if (address === undefined || packet.length < REQUEST_HEADER_BYTES) {
+    desk.malformed();
+    return undefined;
+  }
+  const transactionId = packet.readUInt32BE(12);
+  if (isConnect(packet)) {
+    desk.connected();
+    return encodeConnectReply(transactionId, cookies.issue(address, nowMs));
+  }
+  if (!cookies.check(packet, address, nowMs)) {
+    desk.badConnectionId();
+    // Told, because a client whose id went stale would otherwise wait; a shorter packet is no request.
+    if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
+    return encodeError(transactionId, 'connection id mismatch');
+  }
+  const action = packet.readUInt32BE(8);
+  if (action === ACTION.announce) {
+    const announce = decodeAnnounce(packet);
+    if (announce === undefined || announce.port === 0) {
+      desk.malformed();
+      return encodeError(transactionId, 'an announce has 98 bytes and a port from 1 to 65535');
+    }
+    const answer = desk.announce('udp', { ...announce, address, families: 'own' }, nowMs);
+    if (answer === 'too-fast') return undefined;
+    if (answer === 'not-listed') return encodeError(transactionId, NOT_LISTED);
+    const peers = address.length === 4 ? answer.peers : answer.peers6;
+    return encodeAnnounceReply(transactionId, desk.intervalSec, answer, peers);
+  }
+  if (action === ACTION.scrape) {
+    const hashes = decodeScrape(packet);
+    if (hashes.length === 0) {
+      desk.malformed();
+      return encodeError(transactionId, 'a scrape names at least one info hash');
+    }
+    const counts = desk.scrape('udp', hashes, address, nowMs);
+    return counts === 'too-fast' ? undefined : encodeScrapeReply(transactionId, counts);
+  }
+  desk.malformed();
+  return encodeError(transactionId, 'unknown action');
+}

@@ -1,0 +1,91 @@
+import { truncateSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
+import { createTorrent } from '../../lib/api/create-torrent';
+import { readTorrent } from '../../lib/api/sources';
+import { MAX_METAINFO_BYTES } from '../../lib/metainfo/limits';
+import { TempTree, refusal } from './temp-tree';
+
+describe('api/sources', () => {
+  let tree: TempTree;
+  let bytes: Uint8Array;
+  before(async () => {
+    tree = new TempTree();
+    ({ bytes } = await createTorrent(tree.write('data.bin', 100), { threads: 1 }));
+    tree.write('good.torrent', bytes);
+  });
+  after(() => tree.remove());
+
+  it('reads a path, a file URL, bytes, and what it returned before', async () => {
+    const metainfo = await readTorrent(tree.path('good.torrent'));
+    expect(metainfo.name).to.equal('data.bin');
+    expect(await readTorrent(pathToFileURL(tree.path('good.torrent')))).to.deep.equal(metainfo);
+    expect(await readTorrent(bytes)).to.deep.equal(metainfo);
+    expect(await readTorrent(metainfo)).to.equal(metainfo);
+  });
+
+  it('shares no memory with the bytes it was given', async () => {
+    const copy = Uint8Array.from(bytes);
+    const metainfo = await readTorrent(copy);
+    const hashes = Uint8Array.from(metainfo.pieceHashes);
+    copy.fill(0);
+    expect(metainfo.pieceHashes).to.deep.equal(hashes);
+  });
+
+  it('says that a file is missing, or is a folder', async () => {
+    const missing = await refusal(readTorrent(tree.path('no.torrent')));
+    expect(missing.code).to.equal('torrent-unreadable');
+    expect(missing.message).to.include('no such file').and.include('no.torrent');
+    const folder = await refusal(readTorrent(tree.root));
+    expect(folder.code).to.equal('torrent-unreadable');
+    expect(folder.message).to.include('it is a folder');
+  });
+
+  it('reads no file that is longer than a torrent may be', async () => {
+    const file = tree.write('huge.torrent', '');
+    truncateSync(file, MAX_METAINFO_BYTES + 1);
+    const error = await refusal(readTorrent(file));
+    expect(error.code).to.equal('torrent-unreadable');
+    expect(error.message).to.include(String(MAX_METAINFO_BYTES));
+  });
+
+  it('names the rule that content breaks', async () => {
+    const page = await refusal(readTorrent(tree.write('page.torrent', '<!doctype html>')));
+    expect(page.code).to.equal('bad-bencode');
+    const empty = await refusal(readTorrent(tree.write('empty.torrent', '')));
+    expect(empty.code).to.equal('bad-bencode');
+    const list = await refusal(readTorrent(Buffer.from('le')));
+    expect(list.code).to.equal('bad-metainfo');
+    const cut = await refusal(readTorrent(bytes.subarray(0, bytes.length - 10)));
+    expect(cut.code).to.equal('bad-bencode');
+  });
+
+  it('says that magnet links are for later', async () => {
+    const error = await refusal(readTorrent('magnet:?xt=urn:btih:00'));
+    expect(error.code).to.equal('torrent-unreadable');
+    expect(error.message).to.include('magnet links are not supported yet');
+  });
+
+  it('fetches over http, and tells what went wrong there', async () => {
+    const server = createServer((request, response) => {
+      if (request.url === '/good.torrent') response.end(bytes);
+      else response.writeHead(404).end('no');
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const metainfo = await readTorrent(`http://127.0.0.1:${port}/good.torrent`);
+      expect(metainfo.name).to.equal('data.bin');
+      const error = await refusal(readTorrent(new URL(`http://127.0.0.1:${port}/other`)));
+      expect(error.code).to.equal('torrent-http-status');
+      expect(error.message).to.include('404');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    const gone = await refusal(readTorrent(`http://127.0.0.1:${port}/good.torrent`));
+    expect(gone.code).to.equal('torrent-unreachable');
+  });
+});

@@ -1,0 +1,269 @@
+// One sample of every message between threads. The types make sure that none is left out: a new
+// variant without a sample does not compile.
+
+import type { EngineEvent } from '../../lib/messages/control';
+import type { PeerFact, PeerOrder, PeerTorrent } from '../../lib/messages/peer-thread';
+import type { EngineStats, TorrentStats } from '../../lib/messages/stats';
+import type { StorageRef } from '../../lib/messages/storage';
+import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+
+/** Every variant of a union by its `type`, with every optional field present. */
+type Samples<Union extends { readonly type: string }> = {
+  readonly [Type in Union['type']]: Full<Extract<Union, { readonly type: Type }>>;
+};
+
+/** Optional fields must be given, too: they cross as well. */
+type Full<Message> = { readonly [Key in keyof Message]-?: Message[Key] };
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+const storage: Full<StorageRef> = {
+  module: 'files',
+  key: '1:abc',
+  root: '/srv/data',
+  options: { bucket: 'b', nested: [1, 2, { three: 3 }] },
+};
+
+const torrent: Full<PeerTorrent> = {
+  torrent: 1,
+  infoHash: bytes(...Array(20).keys()),
+  pieceCount: 9,
+  pieceLengthBytes: 16_384,
+  totalLengthBytes: 147_000,
+  have: new SharedArrayBuffer(2),
+  storage,
+  files: [{ path: 'a/b', lengthBytes: 147_000 }],
+};
+
+export const torrentStats: Full<TorrentStats> = {
+  phase: 'downloading',
+  totalBytes: 1,
+  doneBytes: 2,
+  pieceCount: 3,
+  piecesDone: 4,
+  piecesChecked: 5,
+  piecesToCheck: 6,
+  downloadedBytes: 7,
+  uploadedBytes: 8,
+  wastedBytes: 9,
+  downloadBytesPerSec: 10.5,
+  uploadBytesPerSec: 11.25,
+  etaSec: undefined,
+  peers: { connected: 1, seeds: 2, dialing: 3, known: 4, unchoking: 5 },
+  piecesFailed: 12,
+  memoryBytes: 13,
+  trackers: [
+    {
+      url: 'http://t/a',
+      status: 'failed',
+      message: 'näh — no',
+      seeds: undefined,
+      leechers: 4,
+      peers: 5,
+      nextAnnounceSec: 6,
+    },
+  ],
+  error: { code: 'ENOSPC', message: 'disk full' },
+};
+
+export const engineStats: Full<EngineStats> = {
+  port: 6881,
+  peerThreads: 1,
+  verifyThreads: 2,
+  memoryLimitBytes: 2 ** 40,
+  memoryCommittedBytes: 5,
+  memoryQuarantinedBytes: 0,
+  connections: 7,
+  threadRestarts: 1,
+};
+
+export const metainfo: Full<Metainfo> = {
+  infoHash: bytes(1, 2, 3),
+  name: 'näme',
+  multiFile: true,
+  pieceLengthBytes: 16_384,
+  pieceCount: 2,
+  totalLengthBytes: 20_000,
+  pieceHashes: bytes(...Array(40).keys()),
+  files: [{ path: ['näme', 'a'], lengthBytes: 20_000, offsetBytes: 0 }],
+  trackers: [['http://a/'], ['http://b/', 'udp://c:1/']],
+  private: false,
+  comment: 'c',
+  createdBy: 'm',
+  creationDateSec: 1,
+};
+
+export const peerOrders: Samples<PeerOrder> = {
+  listen: { type: 'listen', port: 0, host: '::1' },
+  'open-torrent': { type: 'open-torrent', torrent },
+  'close-torrent': { type: 'close-torrent', torrent: 1, reason: 'torrent-closed' },
+  dial: { type: 'dial', dial: 4, torrent: 1, host: 'fe80::1%eth0', port: 65_535 },
+  lease: {
+    type: 'lease',
+    lease: {
+      connection: 33,
+      epoch: 2,
+      piece: 8,
+      firstBlock: 1,
+      blockCount: 3,
+      generation: 2 ** 25 - 1,
+      segments: [0, 2, 9, 1],
+    },
+  },
+  'cancel-lease': { type: 'cancel-lease', connection: 33, piece: 8, generation: 7 },
+  have: { type: 'have', torrent: 1, pieces: [1, 2, 3] },
+  interest: { type: 'interest', connection: 33, interested: true },
+  choke: { type: 'choke', connection: 33, choked: false },
+  'listen-port': { type: 'listen-port', port: 6881 },
+  close: { type: 'close', connection: 33, reason: 'banned' },
+  stop: { type: 'stop' },
+};
+
+export const peerFacts: Samples<PeerFact> = {
+  ready: { type: 'ready' },
+  listening: { type: 'listening', port: 6881 },
+  'listen-failed': { type: 'listen-failed', code: 'EADDRINUSE', message: 'in use' },
+  connected: {
+    type: 'connected',
+    connection: 2 ** 31 - 1,
+    torrent: 1,
+    dial: 4,
+    host: '10.0.0.1',
+    port: 6881,
+    peerId: bytes(...Array(20).keys()),
+  },
+  'dial-failed': { type: 'dial-failed', dial: 4, reason: 'dial-timeout', detail: 'no answer' },
+  closed: {
+    type: 'closed',
+    connection: 33,
+    reason: 'remote-closed',
+    detail: '',
+    downloadedBytes: 2 ** 52,
+    uploadedBytes: 0,
+  },
+  rejected: {
+    type: 'rejected',
+    host: '::1',
+    port: 1,
+    reason: 'encrypted-handshake',
+    detail: 'first byte 7',
+  },
+  'peer-bitfield': { type: 'peer-bitfield', connection: 33, bits: bytes(0xff, 0x80) },
+  'peer-have': { type: 'peer-have', connection: 33, pieces: [0, 8] },
+  'peer-choke': { type: 'peer-choke', connection: 33, choked: true, epoch: 3 },
+  'peer-interest': { type: 'peer-interest', connection: 33, interested: false },
+  'extended-handshake': {
+    type: 'extended-handshake',
+    connection: 33,
+    client: 'other 1.0',
+    listenPort: 51_413,
+    requestQueue: 250,
+  },
+  appetite: {
+    type: 'appetite',
+    connection: 33,
+    epoch: 3,
+    creditBlocks: 1_000_000,
+    rateBytesPerSec: 1e9,
+  },
+  'lease-done': {
+    type: 'lease-done',
+    connection: 33,
+    epoch: 3,
+    piece: 8,
+    generation: 9,
+    firstBlock: 0,
+    blockCount: 1,
+  },
+  'lease-returned': {
+    type: 'lease-returned',
+    connection: 33,
+    epoch: 3,
+    piece: 8,
+    generation: 9,
+    firstBlock: 0,
+    blockCount: 1,
+  },
+  traffic: { type: 'traffic', rows: [33, 1, 2, 3, 65, 4, 5, 6] },
+  'read-failed': { type: 'read-failed', torrent: 1, code: 'EIO', message: 'bad disk' },
+  'torrent-closed': { type: 'torrent-closed', torrent: 1 },
+  log: { type: 'log', level: 'warn', message: 'm', fields: { a: 'b', c: 1, d: true } },
+  stopped: { type: 'stopped' },
+};
+
+export const engineEvents: Samples<EngineEvent> = {
+  stats: { type: 'stats', torrent: 1, stats: torrentStats },
+  pieces: { type: 'pieces', torrent: 1, pieces: [4, 5] },
+  'piece-failed': {
+    type: 'piece-failed',
+    torrent: 1,
+    piece: 4,
+    suspects: ['10.0.0.1:1', '[::1]:2'],
+    banned: ['10.0.0.1:1'],
+  },
+  'peer-connected': { type: 'peer-connected', torrent: 1, host: 'h', port: 1, incoming: true },
+  'peer-closed': {
+    type: 'peer-closed',
+    torrent: 1,
+    host: 'h',
+    port: 1,
+    reason: 'idle-timeout',
+    detail: 'd',
+    downloadedBytes: 1,
+    uploadedBytes: 2,
+  },
+  tracker: {
+    type: 'tracker',
+    torrent: 1,
+    url: 'http://t/a',
+    ok: false,
+    message: undefined,
+    peers: 0,
+    seeds: undefined,
+    leechers: 3,
+    nextAnnounceSec: 1800,
+  },
+  complete: { type: 'complete', torrent: 1 },
+  error: { type: 'error', torrent: 1, error: { code: 'EIO', message: 'm', details: { a: 1 } } },
+  log: { type: 'log', level: 'info', message: 'm', fields: { deep: { er: [1] }, when: undefined } },
+};
+
+const spans = [{ path: 'a/b', offsetBytes: 2 ** 40, lengthBytes: 16_384 }];
+const sha1 = bytes(...Array(20).keys());
+
+export const verifyJobs: Samples<VerifyJob> = {
+  pieces: {
+    type: 'pieces',
+    storage,
+    pieces: [
+      { piece: 1, lengthBytes: 16_384, sha1, segments: [5, 1], spans, wantBlockDigests: true },
+    ],
+  },
+  recheck: {
+    type: 'recheck',
+    storage,
+    pieces: [{ piece: 1, lengthBytes: 16_384, sha1, spans }],
+  },
+  digest: { type: 'digest', storage, pieces: [{ piece: 1, lengthBytes: 16_384, spans }] },
+  sync: { type: 'sync', storage, paths: ['a/b'] },
+  'create-empty': { type: 'create-empty', storage, paths: ['a/empty'] },
+};
+
+export const pieceOutcomes: Samples<PieceOutcome> = {
+  good: { type: 'good', piece: 1, blockDigests: sha1 },
+  bad: { type: 'bad', piece: 1, blockDigests: sha1 },
+  digest: { type: 'digest', piece: 1, sha1 },
+  'storage-error': {
+    type: 'storage-error',
+    piece: 1,
+    error: { code: 'ENOSPC', message: 'full', details: { path: 'a/b' } },
+  },
+};
+
+export const verifyResult: Full<VerifyResult> = {
+  outcomes: Object.values(pieceOutcomes),
+  error: { code: 'EIO', message: 'm' },
+  hashMs: 0.5,
+  storageMs: 1.5,
+};
