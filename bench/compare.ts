@@ -22,6 +22,7 @@ import {
   names,
   positive,
   positiveList,
+  quickened,
   runMain,
 } from './support/flags';
 import type { SharedFlags } from './support/flags';
@@ -72,24 +73,22 @@ async function main(): Promise<void> {
     .option('--disk <DIR>', 'folder on a disk for --targets disk')
     .option('--rounds <N>', 'rounds that count, after one that does not', positive, 5)
     .parse();
-  const flags = command.opts<CompareFlags>();
+  const flags = quickened<CompareFlags>(command, { peers: [1], size: 2 ** 26, rounds: 1 });
   const results = new Results('compare', flags.save === true);
   const scratch = mkdtempSync(join(tmpdir(), 'millrace-compare-'));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
   const clients = findClients(flags, scratch, results);
   console.log(`clients: ${clients.map(({ name }) => name).join('; ')}`);
-  const quick = { peers: [1], size: 2 ** 26, rounds: 1 };
-  const chosen = flags.quick ? { ...flags, ...quick } : flags;
   await runMatrix(
     {
       clients,
-      directions: chosen.directions,
-      peers: chosen.peers,
-      pieceLengths: chosen.pieces,
-      targets: chosen.targets,
-      totalBytes: chosen.size,
+      directions: flags.directions,
+      peers: flags.peers,
+      pieceLengths: flags.pieces,
+      targets: flags.targets,
+      totalBytes: flags.size,
       diskFolder: flags.disk,
-      rounds: chosen.rounds,
+      rounds: flags.rounds,
       warmUp: !flags.quick,
     },
     results,

@@ -17,6 +17,7 @@ import {
   names,
   positive,
   positiveList,
+  quickened,
   runMain,
 } from './support/flags';
 import type { SharedFlags } from './support/flags';
@@ -38,7 +39,7 @@ const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 
 async function main(): Promise<void> {
-  const flags = benchCommand('bench', 'Micro benches, floor and swarm.')
+  const command = benchCommand('bench', 'Micro benches, floor and swarm.')
     .option('--only <LIST>', 'micro, swarm, event-loop', names('micro', 'swarm', 'event-loop'), [
       'micro',
       'swarm',
@@ -56,8 +57,14 @@ async function main(): Promise<void> {
     .option('--targets <LIST>', 'tmpfs, disk', names('tmpfs', 'disk'), ['tmpfs', 'disk'] as const)
     .option('--disk <DIR>', 'folder on a disk for the target disk')
     .option('--rounds <N>', 'rounds that count, after one that does not', positive, 5)
-    .parse()
-    .opts<RunFlags>();
+    .parse();
+  const flags = quickened<RunFlags>(command, {
+    peers: [1, 8],
+    pieces: [16 * KIB, MIB],
+    size: 64 * MIB,
+    targets: ['tmpfs'],
+    rounds: 1,
+  });
   const engine = findEngine(flags.engine);
   const quick = flags.quick === true;
   const results = new Results('bench', flags.save === true);
@@ -65,14 +72,7 @@ async function main(): Promise<void> {
   if (flags.only.includes('swarm')) {
     const scratch = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
     process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
-    const small = {
-      peers: [1, 8],
-      pieces: [16 * KIB, MIB],
-      size: 64 * MIB,
-      targets: ['tmpfs'],
-      rounds: 1,
-    } as const;
-    const { peers, pieces, size, targets, rounds } = quick ? small : flags;
+    const { peers, pieces, size, targets, rounds } = flags;
     await runMatrix(
       {
         clients: [millrace(engine), floor(scratch)],

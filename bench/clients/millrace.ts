@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import type { Engine } from '../support/engine';
 import type { Client } from './client';
 
-/** `options` go to `download` and `seed`, to measure something else than the defaults. */
+/** `options` go to `download` and `seed`, to measure something else than the defaults; the name says so. */
 export function millrace(
   engine: Engine,
   node = process.execPath,
@@ -13,7 +13,7 @@ export function millrace(
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
   const command = [node, engine.main];
   return {
-    name: `millrace, node ${version.slice(1)}`,
+    name: [`millrace, node ${version.slice(1)}`, ...options].join(' '),
     download: ({ torrentPath, folder, peers }) => ({
       command: [
         ...command,

@@ -6,8 +6,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-type Library = typeof import('../../lib/index');
+import type * as Library from '../../lib/index';
 
 export interface EmbedderConfig {
   readonly engineFolder: string;
@@ -32,7 +31,7 @@ const NS_PER_MS = 1e6;
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '') as EmbedderConfig;
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
-  const { Coordinator } = require(join(config.engineFolder, 'lib', 'index.js')) as Library;
+  const { Coordinator } = require(join(config.engineFolder, 'lib', 'index.js')) as typeof Library;
   const engine = await Coordinator.start();
   await sleep(500); // Start-up is another bench.
   const idle = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

@@ -1,9 +1,10 @@
 // What a download at full speed does to the event loop of the thread that embeds the engine, beside
 // what the same loop shows while the engine is idle.
 
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child } from '../support/children';
-import { ROOT } from '../support/engine';
+import { Child, untilReported } from '../support/children';
+import { compileTo } from '../support/compile';
 import type { Engine } from '../support/engine';
 import { placeFor } from '../support/places';
 import type { Results } from '../support/results';
@@ -15,20 +16,6 @@ import type { EmbedderConfig, EmbedderReport } from './download';
 const DEADLINE_MS = 120_000;
 const PEERS = 8;
 
-/** Runs a child of the benches, sources loaded as they are; its last line is the report. */
-export async function runReporting<Report>(path: string, config: object): Promise<Report> {
-  const register = join(ROOT, 'spec', 'register.cjs');
-  const child = new Child({
-    command: [process.execPath, '-r', register, path, JSON.stringify(config)],
-  });
-  try {
-    const [line] = await child.untilPrinted(/^\{.*\}$/m, DEADLINE_MS);
-    return JSON.parse(line) as Report;
-  } finally {
-    await child.kill();
-  }
-}
-
 export async function benchEventLoop(
   engine: Engine,
   quick: boolean,
@@ -38,12 +25,15 @@ export async function benchEventLoop(
   const torrent = await makeTorrent({ salt: 0, totalBytes, pieceLengthBytes: 2 ** 20 });
   const place = placeFor('tmpfs', 1.1 * totalBytes);
   const torrentPath = writeTorrent(torrent, join(place.folder, 'bench.torrent'));
+  const program = join(
+    compileTo(join(place.folder, 'program'), [join(__dirname, 'download.ts')]),
+    'download.js',
+  );
   const seeders = await startSeeders([torrent], PEERS);
-  let run = 0;
   const subject = {
     name: 'embedder',
     async run() {
-      const output = join(place.folder, `run-${run++}`);
+      const output = join(place.folder, 'data');
       const config: EmbedderConfig = {
         engineFolder: engine.folder,
         torrentPath,
@@ -51,9 +41,15 @@ export async function benchEventLoop(
         peers: seeders.peers,
         idleMs: quick ? 500 : 3000,
       };
-      const report = await runReporting<EmbedderReport>(join(__dirname, 'download.ts'), config);
-      checkDownload(torrent, output);
-      return { ...report, aboveIdleP99Ms: report.busyP99Ms - report.idleP99Ms };
+      const child = new Child({ command: [process.execPath, program, JSON.stringify(config)] });
+      try {
+        const report = await untilReported<EmbedderReport>(child, DEADLINE_MS);
+        checkDownload(torrent, output);
+        return { ...report, aboveIdleP99Ms: report.busyP99Ms - report.idleP99Ms };
+      } finally {
+        await child.stop();
+        rmSync(output, { recursive: true, force: true });
+      }
     },
   };
   try {

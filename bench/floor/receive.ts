@@ -163,8 +163,9 @@ class Peer {
     this.#blockBytes -= copied;
     if (this.#blockBytes === 0) {
       this.#outstanding--;
-      if (--(missingBlocks as Int32Array & Record<number, number>)[this.#piece]! === 0)
-        onFull(this.#piece);
+      const left = (missingBlocks[this.#piece] ?? 0) - 1;
+      missingBlocks[this.#piece] = left;
+      if (left === 0) onFull(this.#piece);
     }
     return copied;
   }

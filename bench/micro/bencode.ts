@@ -3,9 +3,8 @@
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import type { MicroTask } from './task';
-
-type Decode = typeof import('../../lib/bencode/decode');
-type Encode = typeof import('../../lib/bencode/encode');
+import type * as Decode from '../../lib/bencode/decode';
+import type * as Encode from '../../lib/bencode/encode';
 
 /** 16 GiB in pieces of 256 KiB. */
 const PIECES = 65_536;
@@ -13,8 +12,8 @@ const FILES = 10_000;
 const PEERS = 200;
 
 export function* bencodeTasks(engine: Engine): Generator<MicroTask> {
-  const { decode } = load<Decode>(engine, 'bencode/decode');
-  const { encode } = load<Encode>(engine, 'bencode/encode');
+  const { decode } = load<typeof Decode>(engine, 'bencode/decode');
+  const { encode } = load<typeof Encode>(engine, 'bencode/encode');
   const pieces = new Uint8Array(20 * PIECES).fill(7);
   const info = { name: 'payload', 'piece length': 262_144, pieces };
   const files = Array.from({ length: FILES }, (_, index) => ({

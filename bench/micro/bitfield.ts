@@ -4,13 +4,12 @@ import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import { seededRandom } from './task';
 import type { MicroTask } from './task';
-
-type Module = typeof import('../../lib/bytes/bitfield');
+import type * as Module from '../../lib/bytes/bitfield';
 
 const LOOK_UPS = 1024;
 
 export function* bitfieldTasks(engine: Engine): Generator<MicroTask> {
-  const { Bitfield } = load<Module>(engine, 'bytes/bitfield');
+  const { Bitfield } = load<typeof Module>(engine, 'bytes/bitfield');
   for (const pieces of [1000, 10_000, 100_000]) {
     const random = seededRandom(pieces);
     const field = new Bitfield(pieces);

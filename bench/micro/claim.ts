@@ -4,9 +4,8 @@
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import type { MicroTask } from './task';
-
-type SlabModule = typeof import('../../lib/memory/slab');
-type TableModule = typeof import('../../lib/memory/block-table');
+import type * as SlabModule from '../../lib/memory/slab';
+import type * as TableModule from '../../lib/memory/block-table';
 
 /** One MiB stays in the core's cache, 64 MiB (the default budget) do not. */
 const UNITS = [64, 4096];
@@ -15,8 +14,8 @@ const SOURCE_OFFSET = 13;
 const MOST_GENERATIONS = 2 ** 25 - 1;
 
 export function* claimTasks(engine: Engine): Generator<MicroTask> {
-  const { Slab, UNIT_LENGTH_BYTES } = load<SlabModule>(engine, 'memory/slab');
-  const { BlockTable } = load<TableModule>(engine, 'memory/block-table');
+  const { Slab, UNIT_LENGTH_BYTES } = load<typeof SlabModule>(engine, 'memory/slab');
+  const { BlockTable } = load<typeof TableModule>(engine, 'memory/block-table');
   const read = Buffer.alloc(262_144, 7);
   for (const units of UNITS) {
     const slab = Slab.allocate(units * UNIT_LENGTH_BYTES);

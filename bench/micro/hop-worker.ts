@@ -3,12 +3,11 @@
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HopStart } from './hop';
-
-type Module = typeof import('../../lib/threads/typed-port');
+import type * as Module from '../../lib/threads/typed-port';
 
 const { folder } = workerData as HopStart;
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
-const { TypedPort } = require(join(folder, 'lib', 'threads', 'typed-port')) as Module;
+const { TypedPort } = require(join(folder, 'lib', 'threads', 'typed-port')) as typeof Module;
 
 if (parentPort === null) throw new Error('hop-worker runs as a worker thread');
 const port = new TypedPort<object, object>(parentPort, {

@@ -7,8 +7,7 @@ import type { Engine } from '../support/engine';
 import { runTasks } from './task';
 import type { MicroOptions, MicroTask } from './task';
 import type { Results } from '../support/results';
-
-type Module = typeof import('../../lib/threads/typed-port');
+import type * as Module from '../../lib/threads/typed-port';
 
 export interface HopStart {
   readonly folder: string;
@@ -30,7 +29,7 @@ export async function benchHops(
   options: MicroOptions,
   results: Results,
 ): Promise<void> {
-  const { TypedPort } = load<Module>(engine, 'threads/typed-port');
+  const { TypedPort } = load<typeof Module>(engine, 'threads/typed-port');
   const workerData: HopStart = { folder: engine.folder };
   const worker = new Worker(join(__dirname, 'hop-worker.ts'), { workerData });
   let awaited = 0;

@@ -6,9 +6,8 @@ import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import { seededRandom } from './task';
 import type { MicroTask } from './task';
-
-type BitfieldModule = typeof import('../../lib/bytes/bitfield');
-type PickerModule = typeof import('../../lib/picker/picker');
+import type * as BitfieldModule from '../../lib/bytes/bitfield';
+import type * as PickerModule from '../../lib/picker/picker';
 
 const PIECES = [1000, 10_000, 100_000];
 const PEERS = [10, 100, 500];
@@ -19,8 +18,8 @@ const ACTIVE = 64;
 const LEAST_SHARE = 0.05;
 
 export function* pickerTasks(engine: Engine): Generator<MicroTask> {
-  const { Bitfield } = load<BitfieldModule>(engine, 'bytes/bitfield');
-  const { PiecePicker } = load<PickerModule>(engine, 'picker/picker');
+  const { Bitfield } = load<typeof BitfieldModule>(engine, 'bytes/bitfield');
+  const { PiecePicker } = load<typeof PickerModule>(engine, 'picker/picker');
   for (const pieces of PIECES) {
     for (const peers of PEERS) {
       const random = seededRandom(pieces + peers);

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import type { Slab } from '../../lib/memory/slab';
 import type { FilledPiece } from '../../lib/messages/verify';
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
@@ -11,17 +12,15 @@ import { placeFor } from '../support/places';
 import type { Place } from '../support/places';
 import { printSummary } from '../support/rounds';
 import type { Case, Results } from '../support/results';
-
-type PoolModule = typeof import('../../lib/verify/pool');
-type BatchModule = typeof import('../../lib/verify/batch');
-type SlabModule = typeof import('../../lib/memory/slab');
+import type * as PoolModule from '../../lib/verify/pool';
+import type * as BatchModule from '../../lib/verify/batch';
+import type * as SlabModule from '../../lib/memory/slab';
 
 const SLAB_BYTES = 2 ** 26;
 const PIECE_LENGTHS = [2 ** 14, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 24];
 
 export async function benchVerify(engine: Engine, rounds: number, results: Results): Promise<void> {
-  const { Slab } = load<SlabModule>(engine, 'memory/slab');
-  const slab = Slab.allocate(SLAB_BYTES);
+  const slab = load<typeof SlabModule>(engine, 'memory/slab').Slab.allocate(SLAB_BYTES);
   for (let at = 0; at < SLAB_BYTES; at += 4096) slab.bytes[at] = at >>> 12;
   let place: Place;
   try {
@@ -45,13 +44,13 @@ async function benchCase(
   what: Case,
   threads: number,
   pieceLengthBytes: number,
-  slab: InstanceType<SlabModule['Slab']>,
+  slab: Slab,
   place: Place,
   rounds: number,
   results: Results,
 ): Promise<void> {
-  const { VerifyPool } = load<PoolModule>(engine, 'verify/pool');
-  const { batchPieces } = load<BatchModule>(engine, 'verify/batch');
+  const { VerifyPool } = load<typeof PoolModule>(engine, 'verify/pool');
+  const { batchPieces } = load<typeof BatchModule>(engine, 'verify/batch');
   const closeEpoch = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const pool = new VerifyPool({ threads, start: { slab: slab.buffer, closeEpoch } });
   const storage = { module: 'files', key: 'bench', root: place.folder };

@@ -5,9 +5,8 @@ import type { WireSink } from '../../lib/wire/messages';
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import type { MicroTask } from './task';
-
-type Decoder = typeof import('../../lib/wire/decoder');
-type Encoder = typeof import('../../lib/wire/encoder');
+import type * as Decoder from '../../lib/wire/decoder';
+import type * as Encoder from '../../lib/wire/encoder';
 
 const BLOCK_BYTES = 16_384;
 const STREAM_BLOCKS = 64;
@@ -16,8 +15,8 @@ const REQUESTS = 512;
 const READ_SIZES = [262_144, 65_536, 1448, 64];
 
 export function* wireTasks(engine: Engine): Generator<MicroTask> {
-  const { WireDecoder } = load<Decoder>(engine, 'wire/decoder');
-  const { WireWriter, writePieceHeader, PIECE_HEADER_LENGTH_BYTES } = load<Encoder>(
+  const { WireDecoder } = load<typeof Decoder>(engine, 'wire/decoder');
+  const { WireWriter, writePieceHeader, PIECE_HEADER_LENGTH_BYTES } = load<typeof Encoder>(
     engine,
     'wire/encoder',
   );

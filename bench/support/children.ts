@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from './engine';
 import { memoryOf, treeOf } from './processes';
 import type { CpuTimes } from './processes';
 
@@ -112,6 +114,18 @@ export class Child {
     const shown = this.output.trim().slice(-SHOWN_CHARS);
     return new Error(`${this.#name}\n  ${what}; it printed last:\n${shown || '(nothing)'}`);
   }
+}
+
+/** The command that runs a source file of the benches, its configuration as JSON in argv. */
+export function sourceCommand(path: string, config: object): readonly string[] {
+  const register = join(ROOT, 'spec', 'register.cjs');
+  return [process.execPath, '-r', register, path, JSON.stringify(config)];
+}
+
+/** Waits for the JSON object that a child of ours prints on a line of its own. */
+export async function untilReported<Report>(child: Child, deadlineMs: number): Promise<Report> {
+  const [line] = await child.untilPrinted(/^\{.*\}$/m, deadlineMs);
+  return JSON.parse(line) as Report;
 }
 
 /**

@@ -17,6 +17,21 @@ export function benchCommand(name: string, description: string): Command {
     .showHelpAfterError();
 }
 
+/** The flags, where `--quick` replaces the defaults, and only those, by `small` ones. */
+export function quickened<Flags extends SharedFlags>(
+  command: Command,
+  small: Partial<Flags>,
+): Flags {
+  const flags = { ...command.opts<Flags>() };
+  if (flags.quick !== true) return flags;
+  for (const name of Object.keys(small) as (keyof Flags & string)[]) {
+    const value = small[name];
+    if (value !== undefined && command.getOptionValueSource(name) === 'default')
+      flags[name] = value;
+  }
+  return flags;
+}
+
 export function positive(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1)

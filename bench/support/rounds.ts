@@ -4,6 +4,9 @@
 import { figuresOf, shown } from './figures';
 import type { Case, Results } from './results';
 
+/** Kept in the results, too much for the screen. */
+const NOT_PRINTED = new Set(['wallSec', 'userSecPerGib', 'systemSecPerGib', 'peakAnonymousMib']);
+
 export interface Subject {
   readonly name: string;
   /** One run, measured; checks what it did. */
@@ -49,12 +52,12 @@ export function labelOf(what: Case): string {
     .join(', ');
 }
 
-/** One line per subject: the median and range of every value. */
+/** One line per subject: the median and range of each value. */
 export function printSummary(subject: string, what: Case, results: Results): void {
   const samples = results.samples.filter(
     (sample) => sample.subject === subject && sample.case === what,
   );
-  const names = Object.keys(samples[0]?.values ?? {});
+  const names = Object.keys(samples[0]?.values ?? {}).filter((name) => !NOT_PRINTED.has(name));
   if (names.length === 0) return;
   const shownValues = names.map((name) => {
     const figures = figuresOf(samples.map(({ values }) => values[name] ?? NaN));

@@ -23,6 +23,9 @@ export interface LeechersConfig {
 }
 
 export interface LeechersDone {
+  /** From the first interest to the first permission: when a seed looks at its slots is policy. */
+  readonly waitSec: number;
+  /** From that first permission to the last byte. */
   readonly wallSec: number;
 }
 
@@ -36,6 +39,7 @@ const STALL_MS = 60_000;
 
 const readBuffer = Buffer.allocUnsafe(READ_BUFFER_BYTES);
 let lastBlockMs = performance.now();
+let firstUnchokeMs: number | undefined;
 
 /** Fetches pieces `number`, `number + count`, … */
 class Leecher implements WireSink {
@@ -82,7 +86,10 @@ class Leecher implements WireSink {
   }
 
   onMessage(said: WireMessage): void {
-    if (said.type === 'unchoke') this.#unchoked = true;
+    if (said.type === 'unchoke') {
+      this.#unchoked = true;
+      firstUnchokeMs ??= performance.now();
+    }
     if (said.type !== 'choke') return;
     this.#unchoked = false; // What is outstanding will not come (BEP 3): asked for again.
     const [first] = this.#outstanding;
@@ -129,6 +136,8 @@ class Leecher implements WireSink {
   }
 
   #flush(): void {
+    // aria2 drops a peer that says more than its handshake before it has answered.
+    if (this.#handshake.handshake === undefined) return;
     const said = this.#writer.take();
     if (said !== undefined) this.#socket.write(said);
   }
@@ -152,7 +161,11 @@ function main(): void {
   let left = config.count;
   const onDone = (): void => {
     if (--left > 0) return;
-    const done: LeechersDone = { wallSec: (performance.now() - startedMs) / 1000 };
+    const beganMs = firstUnchokeMs ?? startedMs;
+    const done: LeechersDone = {
+      waitSec: (beganMs - startedMs) / 1000,
+      wallSec: (performance.now() - beganMs) / 1000,
+    };
     console.log(JSON.stringify(done));
     process.exit(0);
   };

@@ -1,8 +1,7 @@
 // The parent's side of the seeders and leechers: starts them, waits until they are ready.
 
 import { join } from 'node:path';
-import { Child } from '../support/children';
-import { ROOT } from '../support/engine';
+import { Child, sourceCommand, untilReported } from '../support/children';
 import type { BenchTorrent } from '../support/torrent';
 import type { LeechersConfig, LeechersDone } from './leechers';
 import type { SeedersConfig, SeedersReady } from './seeders';
@@ -25,11 +24,6 @@ export interface Seeders {
   stop(): Promise<void>;
 }
 
-function script(name: string, config: object): readonly string[] {
-  const register = join(ROOT, 'spec', 'register.cjs');
-  return [process.execPath, '-r', register, join(__dirname, name), JSON.stringify(config)];
-}
-
 export async function startSeeders(
   torrents: readonly BenchTorrent[],
   count: number,
@@ -41,9 +35,10 @@ export async function startSeeders(
     count,
     torrents: torrents.map(({ infoHash, payload }) => ({ infoHash, shape: payload.shape })),
   };
-  const child = new Child({ command: [...ground.enter, ...script('seeders.ts', config)] });
-  const [line] = await child.untilPrinted(/^\{.*\}$/m, READY_MS);
-  const { ports, trackerPort } = JSON.parse(line) as SeedersReady;
+  const child = new Child({
+    command: [...ground.enter, ...sourceCommand(join(__dirname, 'seeders.ts'), config)],
+  });
+  const { ports, trackerPort } = await untilReported<SeedersReady>(child, READY_MS);
   return {
     child,
     peers: ports.map((port) => `${address}:${port}`),
@@ -66,15 +61,16 @@ export async function startLeechers(
 ): Promise<Leechers> {
   const { shape } = payload;
   const config: LeechersConfig = { host: ground.address, port, count, infoHash, shape };
-  const child = new Child({ command: [...ground.enter, ...script('leechers.ts', config)] });
+  const child = new Child({
+    command: [...ground.enter, ...sourceCommand(join(__dirname, 'leechers.ts'), config)],
+  });
   await child.untilPrinted(/^ready$/m, READY_MS);
   return {
     child,
     async fetch(deadlineMs) {
       child.process.stdin?.write('\n');
       try {
-        const [line] = await child.untilPrinted(/^\{.*\}$/m, deadlineMs);
-        return JSON.parse(line) as LeechersDone;
+        return await untilReported<LeechersDone>(child, deadlineMs);
       } finally {
         await child.kill();
       }

@@ -115,8 +115,9 @@ export function storeIn({ torrent, place }: Transfer): string {
 }
 
 /**
- * The client serving leechers that fetch everything once between them. CPU and time count from the
- * first request to the last byte: start-up and hashing what is there do not.
+ * The client serving leechers that fetch everything once between them. Time counts from the first
+ * permission to the last byte, CPU time from the first interest on; start-up and hashing what is
+ * there do not count.
  */
 export function uploadBy(
   client: Client,
@@ -140,12 +141,13 @@ export function uploadBy(
           const ground = client.ground ?? LOOPBACK;
           const fetching = await startLeechers(torrent, leechers, port, ground);
           const before = cpuOf(seed.pid);
-          const { wallSec } = await fetching.fetch(deadlineMs(torrent));
+          const { wallSec, waitSec } = await fetching.fetch(deadlineMs(torrent));
           const cpu = since(before, cpuOf(seed.pid));
           const memory = memoryOf(seed.pid);
           return {
             mibPerSec: totalBytes / MIB / wallSec,
             wallSec,
+            waitSec,
             ...perGib(cpu, totalBytes),
             peakRssMib: memory.peakRssBytes / MIB,
             peakAnonymousMib: memory.anonymousBytes / MIB,

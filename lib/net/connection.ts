@@ -258,11 +258,12 @@ export class Connection implements SessionOutput, UploadPeer {
       this.close('wrong-info-hash', `the peer handshook with info hash ${hash}`);
       return;
     }
+    // Answered first: our dialling half must see who it is, or it would dial again and again.
+    if (this.origin.type === 'accepted') this.sendHandshake(known);
     if (equal(theirs.peerId, context.peerId)) {
       this.close('self-connection', 'the peer has our own peer id');
       return;
     }
-    if (this.origin.type === 'accepted') this.sendHandshake(known);
     this.torrentSource = known;
     this.state = 'open';
     const nowMs = context.nowMs();

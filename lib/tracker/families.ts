@@ -16,6 +16,9 @@ export interface ResolvedAddress {
   readonly family: Family;
 }
 
+/** Finds the addresses of a host; rejects with a system error. */
+export type Resolve = (host: string, stop: AbortSignal) => Promise<readonly ResolvedAddress[]>;
+
 /** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
 export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
   const name = host.replace(/^\[|\]$/g, '');

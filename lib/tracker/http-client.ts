@@ -5,13 +5,14 @@ import * as https from 'node:https';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
 import { unlessStopped, withDeadline } from './deadline';
 import { announceToFamilies, resolveHost } from './families';
-import type { Family } from './families';
+import type { Family, Resolve } from './families';
 import { buildAnnounceUrl, parseAnnounceReply, readFailure } from './http-codec';
 import { httpGet } from './http-get';
 import type { HttpAgents, HttpReply } from './http-get';
 import { proxyFor, proxyFromEnvironment } from './http-proxy';
 import type { ProxySettings } from './http-proxy';
 import { MAX_HASHES_PER_REQUEST, buildScrapeUrl, parseScrapeReply } from './http-scrape';
+import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from './request-error';
 
@@ -35,8 +36,13 @@ export interface HttpTrackerOptions {
   readonly keepAlive?: boolean;
   /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
   readonly proxy?: ProxySettings;
-  /** Addresses where this machine listens, as text: never taken for peers on the announced port. */
+  /**
+   * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
+   * machine's interfaces.
+   */
   readonly ownIps?: readonly string[];
+  /** Name look-up. Default: the system's. */
+  readonly resolve?: Resolve;
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
@@ -73,7 +79,9 @@ export class HttpTrackerClient implements TrackerClient {
       const announce = (over: Family, end: AbortSignal): Promise<AnnounceReply> =>
         this.#announceOnce(url, request, over, end);
       // Ends with this deadline's own error, not with those of the announces inside it.
-      return unlessStopped(announceToFamilies(families, announce, stop), stop);
+      const reply = await unlessStopped(announceToFamilies(families, announce, stop), stop);
+      // Over one family the tracker names us by our address of the other.
+      return this.#withoutUs(reply, request, reply.externalIps ?? []);
     });
   }
 
@@ -112,19 +120,24 @@ export class HttpTrackerClient implements TrackerClient {
       family,
       signal,
     );
-    const reply = parseAnnounceReply(body);
-    const { ownIps = [] } = this.#options;
+    const reply = { ...parseAnnounceReply(body), trackerIp: remoteIp };
+    const seenAs = [localIp, reply.externalIp].filter((ip) => ip !== undefined);
+    return this.#withoutUs(reply, request, seenAs);
+  }
+
+  #withoutUs(
+    reply: AnnounceReply,
+    { port }: AnnounceRequest,
+    seenAs: readonly string[],
+  ): AnnounceReply {
+    const { ownIps = localIps() } = this.#options;
     const peers = filterPeers(reply.peers, {
-      trackerIp: remoteIp,
-      ownIps: [
-        ...ownIps,
-        ...(localIp ? [localIp] : []),
-        ...(reply.externalIp ? [reply.externalIp] : []),
-      ],
-      ownPort: request.port,
+      trackerIp: reply.trackerIp,
+      ownIps: [...ownIps, ...seenAs],
+      ownPort: port,
     });
     const droppedPeers = (reply.droppedPeers ?? 0) + reply.peers.length - peers.length;
-    return { ...reply, peers, droppedPeers, trackerIp: remoteIp };
+    return { ...reply, peers, droppedPeers };
   }
 
   async #get(
@@ -143,6 +156,7 @@ export class HttpTrackerClient implements TrackerClient {
       family,
       proxy: this.#proxy,
       agents: this.#agents,
+      resolve: options.resolve,
       signal,
     });
     const { status } = reply;
@@ -161,7 +175,8 @@ export class HttpTrackerClient implements TrackerClient {
 
   async #familiesOf(url: string, stop: AbortSignal): Promise<Family[]> {
     try {
-      const addresses = await resolveHost(new URL(url).hostname, stop);
+      const { resolve = resolveHost } = this.#options;
+      const addresses = await resolve(new URL(url).hostname, stop);
       return [...new Set(addresses.map(({ family }) => family))];
     } catch (error) {
       if (stop.aborted) throw stop.reason;

@@ -5,11 +5,12 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { withDeadline } from './deadline';
+import type { Family, Resolve } from './families';
 import { proxyFor } from './http-proxy';
 import type { ProxySettings } from './http-proxy';
 import { absoluteForm, openTunnel } from './http-tunnel';
@@ -26,10 +27,12 @@ export interface HttpGetOptions {
   readonly maxBodyBytes: number;
   readonly maxRedirects: number;
   /** 4 or 6 to use only that family; both where absent. */
-  readonly family?: 4 | 6;
+  readonly family?: Family;
   readonly proxy: ProxySettings;
   /** Keeps connections for the next request; absent: one connection for each request. */
   readonly agents?: HttpAgents;
+  /** Name look-up. Default: the system's. */
+  readonly resolve?: Resolve;
   readonly signal?: AbortSignal;
 }
 
@@ -178,6 +181,7 @@ function exchange(
           : {}),
         ...(socket === undefined ? {} : { createConnection: () => tlsOver(socket, url) }),
         family: proxy === undefined ? options.family : undefined,
+        lookup: options.resolve && lookupBy(options.resolve, stop),
         maxHeaderSize: 16 * 1024,
         headers: {
           ...route.headers,
@@ -239,6 +243,27 @@ function exchange(
     });
     request.end();
   });
+}
+
+/** A resolver in the form that sockets ask. */
+function lookupBy(resolve: Resolve, stop: AbortSignal): LookupFunction {
+  return (host, { family, all }, done) => {
+    resolve(host, stop).then(
+      (found) => {
+        const wanted = found.filter((each) =>
+          family !== 4 && family !== 6 ? true : each.family === family,
+        );
+        const [first] = wanted;
+        if (first === undefined) {
+          const error: NodeJS.ErrnoException = new Error(`no address for ${host}`);
+          error.code = 'ENOTFOUND';
+          done(error, '');
+        } else if (all === true) done(null, [...wanted]);
+        else done(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, ''),
+    );
+  };
 }
 
 function tlsOver(socket: Socket, url: URL): Socket {

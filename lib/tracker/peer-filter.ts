@@ -31,7 +31,7 @@ export interface PeerFilterOptions {
 
 /**
  * The peers that somebody else can be behind: not port 0, not unspecified, multicast, broadcast or
- * reserved addresses, not ourselves; loopback and link-local ones only from a tracker that is itself
+ * reserved addresses, not ourselves, each once; loopback and link-local ones only from a tracker that is itself
  * there, or that runs on this machine.
  */
 export function filterPeers(
@@ -43,10 +43,14 @@ export function filterPeers(
   own.delete('');
   const trackerScope = tracker === undefined ? 'wider' : scopeOf(tracker);
   const onThisMachine = trackerScope === 'loopback' || own.has(keyOf(tracker));
+  const seen = new Set<string>();
   return peers.filter(({ host, port }) => {
     const packed = packedOf(host);
     if (packed === undefined || port < 1 || port > 65_535 || !isDialable(packed)) return false;
     if (port === ownPort && own.has(keyOf(packed))) return false;
+    const key = `${keyOf(packed)} ${port}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
     const scope = scopeOf(packed);
     return scope === 'wider' || onThisMachine || scope === trackerScope;
   });

@@ -115,36 +115,29 @@ export class PeerTable {
   }
 
   /**
-   * Up to `wanted` peers, packed, from random places on; never the one in `skip` (−1: nobody).
-   * With seeds, these are half of the answer where there are enough of both kinds. `ids`, where
-   * given, takes the peer ids in the same order.
+   * Writes up to `wanted` peers, packed, from random places on into `target`; never the one in `skip`
+   * (−1: nobody). With seeds, these are half of the answer where there are enough of both kinds.
+   * `ids`, where given, takes the peer ids in the same order. Returns how many bytes it wrote.
    */
   choose(
+    target: Uint8Array,
     wanted: number,
-    {
-      skip,
-      withSeeds,
-      random,
-      ids,
-    }: {
-      readonly skip: number;
-      readonly withSeeds: boolean;
-      readonly random: () => number;
-      readonly ids?: Uint8Array[];
-    },
-  ): Uint8Array {
+    skip: number,
+    withSeeds: boolean,
+    random: () => number,
+    ids?: Uint8Array[],
+  ): number {
     const { count, seeds } = this;
     const others = count - seeds - (skip >= seeds ? 1 : 0);
     const usableSeeds = withSeeds ? seeds - (skip >= 0 && skip < seeds ? 1 : 0) : 0;
     const fromSeeds = Math.min(usableSeeds, Math.max(wanted >> 1, wanted - others));
     const fromOthers = Math.min(others, wanted - fromSeeds);
-    const chosen = new Uint8Array((fromSeeds + fromOthers) * this.#stride);
-    this.#copy(chosen, 0, fromSeeds, 0, seeds, skip, random, ids);
-    this.#copy(chosen, fromSeeds, fromOthers, seeds, count, skip, random, ids);
-    return chosen;
+    this.#copy(target, 0, fromSeeds, 0, seeds, skip, random, ids);
+    this.#copy(target, fromSeeds, fromOthers, seeds, count, skip, random, ids);
+    return (fromSeeds + fromOthers) * this.#stride;
   }
 
-  /** Copies `amount` peers of the slots `from` … `to` − 1 into `chosen`, round the end. */
+  /** Copies `amount` peers of the slots `from` … `to` − 1, round the end. */
   #copy(
     chosen: Uint8Array,
     at: number,

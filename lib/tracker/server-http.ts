@@ -13,8 +13,8 @@ import {
 } from './server-codec';
 import type { ListeningServer } from './server-udp';
 import { statsPage } from './stats-page';
+import { NOT_LISTED } from './tracker-desk';
 import type { TrackerDesk, TrackerLimits } from './tracker-desk';
-import { NOT_LISTED } from './udp-desk';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -81,7 +81,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
 }
 
 function answer(request: http.IncomingMessage, options: HttpServerOptions): Answer {
-  const { desk, page } = options;
+  const { page } = options;
   const target = request.url ?? '';
   const queryAt = target.indexOf('?');
   const path = queryAt < 0 ? target : target.slice(0, queryAt);
@@ -96,10 +96,10 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
     case '/scrape':
       return scrape(query, asker, options);
     case '/stats':
-      if (page) return statsAnswer(statsPage(desk.stats(options.now())), 'text/html');
+      if (page) return statistics(asker, options, 'text/html');
       break;
     case '/stats.json':
-      if (page) return statsAnswer(JSON.stringify(desk.stats(options.now())), 'application/json');
+      if (page) return statistics(asker, options, 'application/json');
       break;
   }
   return text(404, 'announce at /announce\n');
@@ -158,7 +158,15 @@ function text(status: number, body: string): Answer {
   return { status, type: 'text/plain', body };
 }
 
-function statsAnswer(body: string, type: string): Answer {
+function statistics(
+  asker: Uint8Array,
+  { desk, now }: HttpServerOptions,
+  type: 'text/html' | 'application/json',
+): Answer {
+  const nowMs = now();
+  if (!desk.mayAsk(asker, nowMs)) return tooFast();
+  const stats = desk.stats(nowMs);
+  const body = type === 'text/html' ? statsPage(stats) : JSON.stringify(stats);
   return { status: 200, type: `${type}; charset=utf-8`, body };
 }
 

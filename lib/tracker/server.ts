@@ -47,16 +47,16 @@ export interface TrackerServer {
 
 const DEFAULT_INTERVAL_SEC = 1800;
 const HASH_BYTES = 20;
-const SECRET_BYTES = 32;
+const SECRET_BYTES = 16;
 
 /**
  * Starts the tracker; resolves once it listens. Rejects with `tracker-listen-failed` where an
- * address cannot be had, and `bad-argument` for options that make no sense.
+ * address cannot be had, and `bad-option` for options that make no sense.
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   const { host = '127.0.0.1', port = 0, udpPort = false, limits } = options;
   if (port === false && udpPort === false) {
-    throw new MillraceError('bad-argument', 'a tracker needs a port for HTTP, for UDP, or both');
+    throw new MillraceError('bad-option', 'a tracker needs a port for HTTP, for UDP, or both');
   }
   const now = options.now ?? ((): number => performance.now());
   const desk = new TrackerDesk({
@@ -106,7 +106,7 @@ function hashOf(hash: string | Uint8Array): Uint8Array {
   const bytes = typeof hash === 'string' && /^[0-9a-f]{40}$/i.test(hash) ? fromHex(hash) : hash;
   if (typeof bytes !== 'string' && bytes.length === HASH_BYTES) return bytes;
   throw new MillraceError(
-    'bad-argument',
+    'bad-option',
     `an info hash on a tracker's list is 40 hexadecimal digits or ${HASH_BYTES} bytes`,
   );
 }

@@ -64,9 +64,9 @@ export interface SwarmAnswer {
   /** The asker included, where he is listed. */
   readonly seeds: number;
   readonly leechers: number;
-  /** Packed, 6 bytes each. */
+  /** Packed, 6 bytes each. A view that the next announce overwrites. */
   readonly peers: Uint8Array;
-  /** Packed, 18 bytes each. */
+  /** Packed, 18 bytes each. A view that the next announce overwrites. */
   readonly peers6: Uint8Array;
   /** Of `peers`, then of `peers6`; empty unless asked for. */
   readonly peerIds: readonly Uint8Array[];
@@ -93,6 +93,9 @@ export class SwarmRegistry {
   readonly #swarms = new Map<string, Swarm>();
   /** Peers of each address; kept only where there is a limit. */
   readonly #perIp = new Map<number | string, number>();
+  /** Where answers are put together: their bytes are copied into a packet at once. */
+  readonly #scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
+  readonly #scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
   #peerCount = 0;
   #seedCount = 0;
   #nextSweepMs = -Infinity;
@@ -257,21 +260,23 @@ export class SwarmRegistry {
     ids: Uint8Array[],
   ): readonly [Uint8Array, Uint8Array] {
     const wanted = Math.min(numWant, MAX_NUM_WANT);
-    const common = {
-      withSeeds: leftBytes !== 0,
-      random: this.#random,
-      ids: withIds === true ? ids : undefined,
-    };
+    const withSeeds = leftBytes !== 0;
+    const into = withIds === true ? ids : undefined;
     const isV4 = address.length === 4;
     const of4 = families === 'all' || isV4 ? v4.count : 0;
     const of6 = families === 'all' || !isV4 ? (v6?.count ?? 0) : 0;
     const want6 = of6 === 0 ? 0 : Math.max(wanted - of4, Math.ceil((wanted * of6) / (of4 + of6)));
     const want4 = of4 === 0 ? 0 : Math.max(0, wanted - Math.min(want6, of6));
-    const peers = want4 === 0 ? NO_PEERS : v4.choose(want4, { ...common, skip: isV4 ? slot : -1 });
-    const peers6 =
+    const skip4 = isV4 ? slot : -1;
+    const skip6 = isV4 ? -1 : slot;
+    const length4 =
+      want4 === 0 ? 0 : v4.choose(this.#scratch, want4, skip4, withSeeds, this.#random, into);
+    const length6 =
       v6 === undefined || want6 === 0
-        ? NO_PEERS
-        : v6.choose(want6, { ...common, skip: isV4 ? -1 : slot });
+        ? 0
+        : v6.choose(this.#scratch6, want6, skip6, withSeeds, this.#random, into);
+    const peers = length4 === 0 ? NO_PEERS : this.#scratch.subarray(0, length4);
+    const peers6 = length6 === 0 ? NO_PEERS : this.#scratch6.subarray(0, length6);
     return [peers, peers6];
   }
 }

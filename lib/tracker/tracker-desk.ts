@@ -55,6 +55,9 @@ export interface TrackerServerStats {
 
 export type Protocol = 'http' | 'udp';
 
+/** The failure reason for `not-listed`. */
+export const NOT_LISTED = 'this torrent is not on the list of this tracker';
+
 /** Why there is no answer. */
 export type Refusal = 'too-fast' | 'not-listed';
 
@@ -82,8 +85,15 @@ export class TrackerDesk {
     this.#startedMs = nowMs;
   }
 
+  /** Whether this address has not asked too often; counts the request. */
+  mayAsk(address: Uint8Array, nowMs: number): boolean {
+    const allowed = this.#gate.allow(address, nowMs);
+    if (!allowed) this.#refused.tooFast += 1;
+    return allowed;
+  }
+
   announce(protocol: Protocol, announce: SwarmAnnounce, nowMs: number): SwarmAnswer | Refusal {
-    if (!this.#gate.allow(announce.address, nowMs)) return this.#tooFast();
+    if (!this.mayAsk(announce.address, nowMs)) return 'too-fast';
     if (!this.#isListed(announce.infoHash)) return this.#notListed();
     this.#announces[protocol] += 1;
     const answer = this.#registry.announce(announce, nowMs);
@@ -98,7 +108,7 @@ export class TrackerDesk {
     address: Uint8Array,
     nowMs: number,
   ): Required<ScrapeCounts>[] | 'too-fast' {
-    if (!this.#gate.allow(address, nowMs)) return this.#tooFast();
+    if (!this.mayAsk(address, nowMs)) return 'too-fast';
     this.#scrapes[protocol] += 1;
     return infoHashes.map((hash) => this.#registry.scrape(hash, nowMs));
   }
@@ -131,11 +141,6 @@ export class TrackerDesk {
 
   #isListed(infoHash: Uint8Array): boolean {
     return this.#whitelist === undefined || this.#whitelist.has(keyOf(infoHash));
-  }
-
-  #tooFast(): 'too-fast' {
-    this.#refused.tooFast += 1;
-    return 'too-fast';
   }
 
   #notListed(): 'not-listed' {

@@ -9,8 +9,9 @@ import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from 
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './address';
 import { unlessStopped, withDeadline } from './deadline';
 import { announceToFamilies, resolveHost } from './families';
-import type { Family, ResolvedAddress } from './families';
+import type { Family, Resolve, ResolvedAddress } from './families';
 import { boundedInterval } from './limits';
+import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from './request-error';
 import { MAX_SCRAPE_HASHES, MAX_URL_DATA_BYTES, encodeAnnounce, encodeScrape } from './udp-codec';
@@ -28,8 +29,13 @@ export interface UdpTrackerOptions {
   readonly family?: Family;
   /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
   readonly bothFamilies?: boolean;
-  /** Addresses where this machine listens, as text: never taken for peers on the announced port. */
+  /**
+   * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
+   * machine's interfaces.
+   */
   readonly ownIps?: readonly string[];
+  /** Name look-up. Default: the system's. */
+  readonly resolve?: Resolve;
 }
 
 const DEFAULT_TIMEOUT_MS = 105_000;
@@ -122,18 +128,18 @@ export class UdpTrackerClient implements TrackerClient {
 
   async #resolve(url: string, stop: AbortSignal): Promise<Target[]> {
     if (!URL.canParse(url)) throw requestError('tracker', 'unsupported', url, 'is not a URL');
+    const { resolve = resolveHost, family } = this.#options;
     const { hostname, port } = new URL(url);
     if (port === '' || port === '0') {
       throw requestError('tracker', 'unsupported', url, 'has no port: UDP has no usual one');
     }
-    let addresses: ResolvedAddress[];
+    let addresses: readonly ResolvedAddress[];
     try {
-      addresses = await resolveHost(hostname, stop);
+      addresses = await resolve(hostname, stop);
     } catch (error) {
       if (stop.aborted) throw stop.reason;
       throw connectionError('tracker', url, error as NodeJS.ErrnoException);
     }
-    const { family } = this.#options;
     const usable = addresses.filter((found) => family === undefined || found.family === family);
     if (usable.length === 0) {
       throw requestError('tracker', 'unreachable', url, `has no IPv${family ?? 4} address`);
@@ -186,7 +192,7 @@ export class UdpTrackerClient implements TrackerClient {
     // The exchange accepts nothing else; this tells the compiler.
     if (reply.action !== 'announce') throw new TypeError('not an announce reply');
     const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
-    const { ownIps = [] } = this.#options;
+    const { ownIps = localIps() } = this.#options;
     const listed = readCompactPeers(reply.peers, stride);
     const peers = filterPeers(listed, { trackerIp: target.address, ownIps, ownPort: port });
     return {

@@ -4,6 +4,7 @@
 
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
 import type { AnnounceEvent, AnnounceRequest, ScrapeCounts } from './announce';
+import type { SwarmAnnounce } from './swarm-registry';
 
 /** `action` of a packet (BEP 15). */
 export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const;
@@ -196,28 +197,23 @@ export function isConnect(packet: Buffer): boolean {
   );
 }
 
-export interface UdpAnnounce {
-  /** Views of the packet. */
-  readonly infoHash: Uint8Array;
-  readonly peerId: Uint8Array;
-  readonly leftBytes: number;
-  readonly event?: AnnounceEvent;
-  /** Undefined where it is −1 (or any negative number): as many as the tracker likes. */
-  readonly numWant?: number;
-  readonly port: number;
-}
-
-/** An announce request of at least 98 bytes. An event that BEP 15 does not name is none. */
-export function decodeAnnounce(packet: Buffer): UdpAnnounce | undefined {
+/**
+ * An announce request of at least 98 bytes, as the registry takes it: ids are views of the packet,
+ * `numWant` is undefined where it is −1 (as many as the tracker likes), and an event that BEP 15
+ * does not name is none.
+ */
+export function decodeAnnounce(packet: Buffer, address: Uint8Array): SwarmAnnounce | undefined {
   if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
   const numWant = packet.readInt32BE(92);
   return {
     infoHash: packet.subarray(16, 36),
     peerId: packet.subarray(36, 56),
+    address,
+    port: packet.readUInt16BE(96),
     leftBytes: packet.readUInt32BE(64) * 2 ** 32 + packet.readUInt32BE(68),
     event: EVENTS[packet.readUInt32BE(80)],
     numWant: numWant < 0 ? undefined : numWant,
-    port: packet.readUInt16BE(96),
+    families: 'own',
   };
 }
 

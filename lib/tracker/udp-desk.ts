@@ -1,6 +1,7 @@
 // PURE. The UDP side of our tracker (BEP 15): a packet and its source in, the packet to send back out.
 
 import { parseAddress } from './address';
+import { NOT_LISTED } from './tracker-desk';
 import type { TrackerDesk } from './tracker-desk';
 import {
   ACTION,
@@ -15,8 +16,6 @@ import {
   isConnect,
 } from './udp-codec';
 import type { UdpCookies } from './udp-cookie';
-
-export const NOT_LISTED = 'this torrent is not on the list of this tracker';
 
 /**
  * The reply, or undefined where silence is better: an answer to what is broken, or to a flood,
@@ -54,12 +53,12 @@ export function answerPacket(
   }
   const action = packet.readUInt32BE(8);
   if (action === ACTION.announce) {
-    const announce = decodeAnnounce(packet);
+    const announce = decodeAnnounce(packet, address);
     if (announce === undefined || announce.port === 0) {
       desk.malformed();
       return encodeError(transactionId, 'an announce has 98 bytes and a port from 1 to 65535');
     }
-    const answer = desk.announce('udp', { ...announce, address, families: 'own' }, nowMs);
+    const answer = desk.announce('udp', announce, nowMs);
     if (answer === 'too-fast') return undefined;
     if (answer === 'not-listed') return encodeError(transactionId, NOT_LISTED);
     const peers = address.length === 4 ? answer.peers : answer.peers6;

@@ -4,7 +4,7 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { printableBytes } from './text';
-import { decodeReply, encodeConnect, transactionOf } from './udp-codec';
+import { ACTION, decodeReply, encodeConnect, transactionOf } from './udp-codec';
 import type { ConnectionId, UdpReply } from './udp-codec';
 
 /** Wait after the first packet; doubles with each retransmission (BEP 15: 15 × 2^n s …). */
@@ -131,6 +131,7 @@ export class UdpExchange {
     const { endpoint, connectionIds, family } = this.#options;
     const reply = decodeReply(packet, family);
     if (reply === undefined) {
+      if (isBareHeader(packet) && this.#asked === 'announce') return notServed();
       return badReply(
         `the tracker's answer of ${packet.length} bytes is too short or of no known kind`,
       );
@@ -173,6 +174,18 @@ export class UdpExchange {
     this.#doublings = 0;
     this.#dueMs = nowMs;
   }
+}
+
+/** How opentracker answers an announce of a torrent that it does not serve: 8 bytes, nothing else. */
+function isBareHeader(packet: Uint8Array): boolean {
+  return packet.length === 8 && packet[3] === ACTION.announce;
+}
+
+function notServed(): MillraceError {
+  const reason = 'an answer without content: it does not serve this torrent';
+  return new MillraceError('tracker-failure', `the tracker refused the request: ${reason}`, {
+    reason,
+  });
 }
 
 function badReply(message: string): MillraceError {

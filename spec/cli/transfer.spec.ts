@@ -119,10 +119,14 @@ describe('cli seed', () => {
   it('does not serve, and does not complete, data that is not whole', async () => {
     const { api, engine } = fakeApi();
     engine.torrent.set({ phase: 'checking' });
-    engine.onAdded = (torrent) => torrent.set({ phase: 'downloading', piecesDone: 7 });
+    engine.onAdded = (torrent) => {
+      torrent.set({ phase: 'failed', piecesDone: 7 });
+      torrent.emit('error', new MillraceError('not-whole', '3 of 10 pieces are missing or wrong'));
+    };
     const { exitCode, io } = await millrace(argv(), { api });
     expect(exitCode).to.equal(1);
-    expect(io.err).to.match(/millrace: 3 pieces of 10 .* are missing or wrong/);
+    expect(io.err).to.match(/millrace: 3 of 10 pieces are missing or wrong/);
+    expect(engine.calls.find(([name]) => name === 'add')?.[2]).to.include({ download: false });
     expect(engine.calls.at(-1)).to.deep.equal(['close']);
   });
 

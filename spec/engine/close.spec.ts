@@ -9,9 +9,10 @@ import { MillraceError } from '../../lib/index';
 import { Child } from '../support/leaks';
 import type { CloseInput } from '../support/leaks-close';
 import { MIB, Payload } from '../support/payload';
-import { Swarm, within } from '../support/swarm';
+import { SPEC_TIMEOUT_MS, Swarm, within } from '../support/swarm';
 
-describe('engine close', () => {
+describe('engine close', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

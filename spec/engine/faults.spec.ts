@@ -5,7 +5,14 @@ import { expect } from 'chai';
 import type { Coordinator, Torrent } from '../../lib/index';
 import { FaultyDisk } from '../support/faults-storage';
 import { KIB, Payload } from '../support/payload';
-import { Swarm, untilEngine, untilMemoryIsBack, untilStats, within } from '../support/swarm';
+import {
+  SPEC_TIMEOUT_MS,
+  Swarm,
+  untilEngine,
+  untilMemoryIsBack,
+  untilStats,
+  within,
+} from '../support/swarm';
 import type { ScriptedSeed } from '../support/faults-seed';
 
 /** 16 blocks a piece. */
@@ -23,7 +30,8 @@ interface Scene {
   readonly output: string;
 }
 
-describe('engine faults', () => {
+describe('engine faults', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   let engine: Coordinator;
   // One each: the more often a thread died, the longer its restart is put off.

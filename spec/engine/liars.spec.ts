@@ -5,7 +5,14 @@ import { expect } from 'chai';
 import type { Torrent } from '../../lib/index';
 import { MIB, Payload } from '../support/payload';
 import type { ScriptedSeed } from '../support/faults-seed';
-import { Swarm, nextEvent, untilMemoryIsBack, untilStats, within } from '../support/swarm';
+import {
+  SPEC_TIMEOUT_MS,
+  Swarm,
+  nextEvent,
+  untilMemoryIsBack,
+  untilStats,
+  within,
+} from '../support/swarm';
 
 interface PieceFailed {
   readonly piece: number;
@@ -31,7 +38,8 @@ function addresses(...seeds: readonly ScriptedSeed[]): string[] {
   return seeds.map((seed) => seed.address);
 }
 
-describe('engine against liars', () => {
+describe('engine against liars', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

@@ -13,6 +13,7 @@ import type {
 import { FaultyDisk } from '../support/faults-storage';
 import { MIB, Payload } from '../support/payload';
 import {
+  SPEC_TIMEOUT_MS,
   Swarm,
   expectCode,
   expectError,
@@ -22,7 +23,8 @@ import {
   within,
 } from '../support/swarm';
 
-describe('engine life cycle', () => {
+describe('engine life cycle', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

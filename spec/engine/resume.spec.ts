@@ -7,9 +7,10 @@ import { expect } from 'chai';
 import { Child } from '../support/leaks';
 import type { DownloadInput, DownloadLine } from '../support/leaks-download';
 import { KIB, MIB, Payload } from '../support/payload';
-import { Swarm, expectCode, untilStats, within } from '../support/swarm';
+import { SPEC_TIMEOUT_MS, Swarm, expectCode, untilStats, within } from '../support/swarm';
 
-describe('engine resume', () => {
+describe('engine resume', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 
@@ -150,7 +151,8 @@ describe('engine resume', () => {
   });
 });
 
-describe('engine and bad input', () => {
+describe('engine and bad input', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

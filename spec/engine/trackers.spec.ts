@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { startTracker } from '../../lib/index';
 import { encode } from '../../lib/bencode/encode';
 import { MIB, Payload } from '../support/payload';
-import { Swarm, nextEvent, untilStats, within } from '../support/swarm';
+import { SPEC_TIMEOUT_MS, Swarm, nextEvent, untilStats, within } from '../support/swarm';
 
 interface TrackerTold {
   readonly url: string;
@@ -39,7 +39,8 @@ async function listen(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`, events };
 }
 
-describe('engine and trackers', () => {
+describe('engine and trackers', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

@@ -6,6 +6,7 @@ import type { MillraceError } from '../../lib/index';
 import { FaultyDisk } from '../support/faults-storage';
 import { KIB, MIB, Payload } from '../support/payload';
 import {
+  SPEC_TIMEOUT_MS,
   Swarm,
   expectCode,
   nextEvent,
@@ -14,7 +15,8 @@ import {
   within,
 } from '../support/swarm';
 
-describe('engine with two torrents', () => {
+describe('engine with two torrents', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 

@@ -213,6 +213,7 @@ export class SimEngine implements Engine {
       output: '/nowhere',
       peers: [],
       force: false,
+      download: true,
       recheck: false,
       seed: true,
       storage: { module: 'memory' },

@@ -14,6 +14,9 @@ import type { SeedScript } from './faults-seed';
 /** Far beyond what anything here takes, even on a loaded machine. */
 export const DEADLINE_MS = 30_000;
 
+/** For a whole spec: engines start one by one, and from TypeScript, where every thread compiles. */
+export const SPEC_TIMEOUT_MS = 90_000;
+
 /** Rejects, naming what was waited for, when the deadline passes. */
 export async function within<T>(
   promise: Promise<T>,

@@ -8,8 +8,10 @@ import { encode } from '../../lib/bencode/encode';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { fetchTorrent } from '../../lib/tracker/fetch-torrent';
-import { HttpTrackerClient, TrackerClients } from '../../lib/tracker/http-client';
+import { TrackerClients } from '../../lib/tracker/clients';
+import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import type { HttpTrackerOptions } from '../../lib/tracker/http-client';
+import { percentDecode } from '../../lib/tracker/server-codec';
 
 const REQUEST: AnnounceRequest = {
   infoHash: new Uint8Array(20).fill(0xff),
@@ -229,8 +231,8 @@ describe('tracker: HTTP client against hostile servers', () => {
 
   it('says what it cannot do, and gives no passkey away', async () => {
     const clients = new TrackerClients({ version: '0' });
-    const udp = await failure(clients.announce('udp://t:80/announce', REQUEST));
-    expect(udp.code).to.equal('tracker-unsupported');
+    const other = await failure(clients.announce('wss://t:80/announce', REQUEST));
+    expect(other.code).to.equal('tracker-unsupported');
     expect((await failure(announce('http://%zz:80/'))).code).to.equal('tracker-unsupported');
     const family = await failure(announce('http://127.0.0.1:9/', { family: 6 }));
     expect(family.code).to.equal('tracker-unreachable');
@@ -239,6 +241,128 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect(JSON.stringify(error.toRecord())).not.to.contain('0123456789');
     const reply = await serve((_request, response) => response.end(GOOD));
     expect((await clients.announce(reply, REQUEST)).intervalSec).to.equal(77);
+  });
+
+  it('keeps its connection where told to', async () => {
+    let connections = 0;
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      requests += 1;
+      response.end(GOOD);
+    });
+    server.on('connection', () => (connections += 1));
+    const url = await open(server);
+    const client = new HttpTrackerClient({ version: '0', keepAlive: true });
+    for (let turn = 0; turn < 5; turn += 1) {
+      expect((await client.announce(url, REQUEST)).intervalSec).to.equal(77);
+    }
+    client.close();
+    expect(requests).to.equal(5);
+    expect(connections).to.equal(1);
+  });
+
+  it('keeps a connection that breaks under the next request: once more on a new one', async () => {
+    let requests = 0;
+    const url = await serveRaw((socket) => {
+      socket.on('data', () => {
+        requests += 1;
+        if (requests === 2) return socket.resetAndDestroy();
+        const body = Buffer.from(GOOD);
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+        socket.write(body);
+      });
+    });
+    const client = new HttpTrackerClient({ version: '0', keepAlive: true });
+    expect((await client.announce(url, REQUEST)).intervalSec).to.equal(77);
+    expect((await client.announce(url, REQUEST)).intervalSec).to.equal(77);
+    client.close();
+    expect(requests).to.equal(3);
+  });
+
+  it('goes through a proxy: the whole URL in the request, credentials apart, no BEP 7 guess', async () => {
+    let seen: Record<string, unknown> = {};
+    const url = await serve((request, response) => {
+      seen = { ...request.headers, url: request.url };
+      response.end(GOOD);
+    });
+    const http = url.replace('/announce', '').replace('http://', 'http://user:p%40ss@');
+    const reply = await new HttpTrackerClient({
+      version: '0',
+      bothFamilies: true,
+      proxy: { http, noProxy: [] },
+    }).announce('http://me:secret@no.such.host.invalid:6969/announce', REQUEST);
+    expect(seen['url']).to.match(/^http:\/\/no\.such\.host\.invalid:6969\/announce\?info_hash=/);
+    expect(seen).to.include({
+      host: 'no.such.host.invalid:6969',
+      authorization: `Basic ${Buffer.from('me:secret').toString('base64')}`,
+      'proxy-authorization': `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+    });
+    expect(reply.trackerIp).to.equal(undefined);
+  });
+
+  it('https through a proxy: a tunnel, and TLS inside it; refused where the proxy says so', async () => {
+    let asked = '';
+    let inside = -1;
+    const tunnel = await serveRaw((socket) => {
+      socket.on('data', (data) => {
+        if (asked === '') {
+          asked = data.toString('latin1').split('\r\n', 1)[0] ?? '';
+          socket.write('HTTP/1.1 200 Connected\r\n\r\n');
+        } else {
+          inside = data[0] ?? -1;
+          socket.resetAndDestroy();
+        }
+      });
+    });
+    const through = (proxy: string): Promise<MillraceError> =>
+      failure(
+        announce('https://t.example.invalid/announce', {
+          proxy: { https: proxy.replace('/announce', ''), noProxy: [] },
+        }),
+      );
+    expect((await through(tunnel)).code).to.equal('tracker-unreachable');
+    expect(asked).to.equal('CONNECT t.example.invalid:443 HTTP/1.1');
+    expect(inside).to.equal(0x16); // a TLS handshake record
+    const strict = await serveRaw((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n'));
+    });
+    const refused = await through(strict.replace('http://', 'http://user:secret@'));
+    expect(refused.message).to.contain('407').and.not.contain('secret');
+    expect((await through('socks5://p:1')).code).to.equal('tracker-unsupported');
+  });
+
+  it('scrapes: several requests for many torrents, 404 and failures as with announces', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      const hashes = (request.url ?? '').match(/info_hash=[^&]*/g) ?? [];
+      if (!(request.url ?? '').startsWith('/scrape?')) return void response.writeHead(404).end();
+      const files = new Map(
+        hashes.map((pair) => [percentDecode(pair.slice(10)) ?? pair, { complete: 1 }]),
+      );
+      response.end(encode({ files }));
+    });
+    const client = new HttpTrackerClient({ version: '0' });
+    const hashes = Array.from({ length: 120 }, (_, index) => new Uint8Array(20).fill(index + 100));
+    const { counts, trackerIp } = await client.scrape(url, hashes);
+    expect(counts.filter((found) => found?.seeds === 1)).to.have.length(120);
+    expect(requests).to.equal(3);
+    expect(trackerIp).to.equal('127.0.0.1');
+    const none = await failure(client.scrape(url.replace('/announce', '/x'), hashes));
+    expect(none.code).to.equal('tracker-unsupported');
+  });
+
+  it('a lying list: our own address, multicast, port 0; other loopback peers are welcome here', async () => {
+    const peers = Buffer.from([
+      ...[127, 0, 0, 1, 0x1a, 0xe1],
+      ...[127, 0, 0, 1, 0x1a, 0xe2],
+      ...[224, 0, 0, 1, 0x1a, 0xe1],
+      ...[10, 0, 0, 1, 0, 0],
+    ]);
+    const url = await serve((_request, response) => response.end(encode({ interval: 60, peers })));
+    const reply = await announce(url);
+    expect(reply.peers).to.deep.equal([{ host: '127.0.0.1', port: 6882 }]);
+    expect(reply.droppedPeers).to.equal(3);
   });
 
   it('fetches a .torrent, with the same care', async () => {

@@ -87,6 +87,16 @@ describe('tracker: announce URL', () => {
     }
     expect(field(buildAnnounceUrl('http://t/a', REQUEST), 'event')).to.equal(undefined);
   });
+
+  it('says paused on every announce of a partial seed, but stopped when it leaves (BEP 21)', () => {
+    const eventOf = (event?: AnnounceRequest['event']): string | undefined =>
+      field(buildAnnounceUrl('http://t/a', { ...REQUEST, partialSeed: true, event }), 'event');
+    expect([eventOf(), eventOf('started'), eventOf('stopped')]).to.deep.equal([
+      'paused',
+      'paused',
+      'stopped',
+    ]);
+  });
 });
 
 describe('tracker: announce reply', () => {
@@ -117,6 +127,7 @@ describe('tracker: announce reply', () => {
         { host: '10.0.0.2', port: 80 },
         { host: '2001:db8::1', port: 81 },
       ],
+      droppedPeers: 0,
     });
   });
 
@@ -152,7 +163,7 @@ describe('tracker: announce reply', () => {
     const error = failureOf(encode({ 'failure reason': reason, peers: 5 }));
     expect(error.code).to.equal('tracker-failure');
     expect(error.details['reason']).to.equal(reason);
-    expect(error.message).to.equal(`the tracker refused the announce: ${reason}`);
+    expect(error.message).to.equal(`the tracker refused the request: ${reason}`);
   });
 
   it('keeps control characters and overlong text of a tracker off the screen', () => {
@@ -219,5 +230,20 @@ describe('tracker: announce reply', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('hands on when the tracker wants to see us again (BEP 31): minutes as text or number, or never', () => {
+    const detailsOf = (retry: unknown): unknown => {
+      const bytes = encode({ 'failure reason': 'busy', 'retry in': retry as string });
+      return failureOf(bytes).details;
+    };
+    expect(detailsOf('5')).to.deep.equal({ reason: 'busy', retryInSec: 300 });
+    expect(detailsOf(7)).to.deep.equal({ reason: 'busy', retryInSec: 420 });
+    expect(detailsOf('never')).to.deep.equal({ reason: 'busy', retryNever: true });
+    expect(detailsOf(' NEVER ')).to.deep.equal({ reason: 'busy', retryNever: true });
+    expect(detailsOf(999_999_999)).to.deep.equal({ reason: 'busy', retryInSec: 604_800 });
+    for (const odd of [0, -1, '', '0', 'soon', '1e9', ['5']]) {
+      expect(detailsOf(odd)).to.deep.equal({ reason: 'busy' });
+    }
   });
 });

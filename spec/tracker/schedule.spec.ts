@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { ErrorRecord } from '../../lib/errors/millrace-error';
 import type { AnnounceReply } from '../../lib/tracker/announce';
 import { AnnounceSchedule, LEAST_MIN_INTERVAL_MS } from '../../lib/tracker/schedule';
+import type { AnnounceScheduleOptions } from '../../lib/tracker/schedule';
 
 const DOWN = { code: 'tracker-unreachable', message: 'down' };
 const REPLY: AnnounceReply = { intervalSec: 1800, minIntervalSec: 300, peers: [] };
@@ -11,10 +13,14 @@ function keepOrder(): () => number {
   return () => 0.999_999;
 }
 
-function scheduleOf(tiers: string[][], startedComplete = false): AnnounceSchedule {
+function scheduleOf(
+  tiers: string[][],
+  startedComplete = false,
+  more: Partial<AnnounceScheduleOptions> = {},
+): AnnounceSchedule {
   let shuffling = true;
   const random = (): number => (shuffling ? keepOrder()() : 0);
-  const schedule = new AnnounceSchedule({ tiers, random, nowMs: 0, startedComplete });
+  const schedule = new AnnounceSchedule({ tiers, random, nowMs: 0, startedComplete, ...more });
   shuffling = false;
   return schedule;
 }
@@ -26,7 +32,7 @@ function succeed(schedule: AnnounceSchedule, nowMs: number, reply = REPLY): stri
   return `${due.url} ${due.event ?? '-'}`;
 }
 
-function fail(schedule: AnnounceSchedule, nowMs: number, error = DOWN): string {
+function fail(schedule: AnnounceSchedule, nowMs: number, error: ErrorRecord = DOWN): string {
   const due = schedule.next(nowMs);
   if (due === undefined) return 'nothing';
   schedule.failed(due.url, error, nowMs);
@@ -182,6 +188,91 @@ describe('tracker: announce schedule', () => {
     expect(a?.lastError?.message).to.equal('down');
     expect(b).to.include({ status: 'working', seeds: 0, leechers: 1, peers: 0, warning: 'w' });
     expect(c).to.include({ status: 'idle', nextAnnounceMs: undefined });
+  });
+
+  /** All announces to make now. */
+  function urlsDue(schedule: AnnounceSchedule, nowMs: number): string[] {
+    const urls: string[] = [];
+    for (;;) {
+      const due = schedule.next(nowMs);
+      if (due === undefined) return urls;
+      urls.push(`${due.url} ${due.event ?? '-'}`);
+    }
+  }
+
+  it('announces to one tracker of every tier, side by side, where that is wanted', () => {
+    const schedule = scheduleOf([['a', 'b'], ['c']], false, { announceToAll: 'tiers' });
+    expect(urlsDue(schedule, 0)).to.deep.equal(['a started', 'c started']);
+    schedule.succeeded('c', { ...REPLY, intervalSec: 60, minIntervalSec: 20 }, 1000);
+    // `a` hangs: neither `c` nor the tier of `a` waits for what is not its own.
+    expect(urlsDue(schedule, 61_000)).to.deep.equal(['c -']);
+    schedule.failed('a', DOWN, 62_000);
+    expect(urlsDue(schedule, 62_000)).to.deep.equal(['b started']);
+    schedule.succeeded('b', REPLY, 63_000);
+    schedule.succeeded('c', REPLY, 63_000);
+    schedule.completed(64_000);
+    expect(urlsDue(schedule, 77_000)).to.have.members(['b completed', 'c completed']);
+    expect(schedule.stop().map(({ url }) => url)).to.have.members(['b', 'c']);
+  });
+
+  it('announces to every tracker where that is wanted', () => {
+    const schedule = scheduleOf(
+      [
+        ['a', 'b'],
+        ['c', 'a'],
+      ],
+      false,
+      { announceToAll: 'trackers' },
+    );
+    expect(urlsDue(schedule, 0)).to.deep.equal(['a started', 'b started', 'c started']);
+    schedule.failed('a', DOWN, 0);
+    schedule.succeeded('b', REPLY, 0);
+    expect(schedule.nextDueMs).to.equal(15_000);
+    expect(urlsDue(schedule, 15_000)).to.deep.equal(['a started']);
+    expect(schedule.snapshot().map(({ url, status }) => `${url} ${status}`)).to.deep.equal([
+      'b working',
+      'a announcing',
+      'c announcing',
+    ]);
+  });
+
+  it('does not wait for a slow tracker longer than its patience, and still takes its answer', () => {
+    const schedule = scheduleOf([['a'], ['b'], ['c']], false, { patienceMs: 10_000 });
+    expect(urlsDue(schedule, 0)).to.deep.equal(['a started']);
+    expect(schedule.nextDueMs).to.equal(10_000);
+    expect(urlsDue(schedule, 9_999)).to.deep.equal([]);
+    expect(urlsDue(schedule, 10_000)).to.deep.equal(['b started']);
+    schedule.succeeded('b', REPLY, 11_000);
+    expect(urlsDue(schedule, 30_000)).to.deep.equal([]);
+    schedule.succeeded('a', REPLY, 40_000);
+    expect(schedule.nextDueMs).to.equal(1_840_000);
+    expect(urlsDue(schedule, 1_840_000)).to.deep.equal(['a -']);
+    expect(schedule.stop().map(({ url }) => url)).to.deep.equal(['a', 'b']);
+  });
+
+  it('comes back when the tracker said, not before, and never where it said never (BEP 31)', () => {
+    const busy = {
+      code: 'tracker-failure',
+      message: 'busy',
+      details: { reason: 'busy', retryInSec: 7200 },
+    };
+    const alone = scheduleOf([['a']]);
+    fail(alone, 0, busy);
+    alone.wantPeers(1);
+    alone.completed(2);
+    expect(alone.nextDueMs).to.equal(7_200_000);
+    const never = {
+      code: 'tracker-failure',
+      message: 'no',
+      details: { reason: 'no', retryNever: true },
+    };
+    fail(alone, 7_200_000, never);
+    expect(alone.nextDueMs).to.equal(Infinity);
+    expect(alone.snapshot()[0]).to.include({ status: 'gone', nextAnnounceMs: undefined });
+    const backed = scheduleOf([['a'], ['b']]);
+    fail(backed, 0, never);
+    expect(succeed(backed, 0)).to.equal('b started');
+    expect(succeed(backed, 1_800_000)).to.equal('b -');
   });
 
   it('never announces to a tracker before its min interval, except events', () => {

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { get } from 'node:http';
 import { decode } from '../../lib/bencode/decode';
 import { BencodeDictionary } from '../../lib/bencode/value';
+import { formatAddress, readCompactPeers } from '../../lib/tracker/address';
 import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker/server';
@@ -160,24 +162,47 @@ describe('tracker: swarm registry', () => {
     return new SwarmRegistry({ intervalSec: 1, random: () => 0.5, limits });
   }
 
-  function answered(answer: SwarmAnswer | 'full'): SwarmAnswer {
-    if (answer === 'full') throw new Error('full');
-    return answer;
+  /** The addresses in an answer. */
+  function hosts({ peers }: SwarmAnswer): string[] {
+    return readCompactPeers(peers, 6).map(({ host }) => host);
   }
 
-  it('holds no more than its limits, and still takes those it knows', () => {
+  it('holds no more than its limits, and still takes those it knows and answers the others', () => {
     const swarms = registry({ maxTorrents: 2, maxPeers: 4, maxPeersPerTorrent: 3 });
     for (const peer of [1, 2, 3])
-      expect(swarms.announce(announce(1, peer), 0)).not.to.equal('full');
-    expect(swarms.announce(announce(1, 4), 0)).to.equal('full');
-    expect(swarms.announce(announce(1, 3), 0)).not.to.equal('full');
-    expect(swarms.announce(announce(2, 1), 0)).not.to.equal('full');
-    expect(swarms.announce(announce(2, 2), 0)).to.equal('full');
+      expect(swarms.announce(announce(1, peer), 0).full).to.equal(false);
+    const refused = swarms.announce(announce(1, 4), 0);
+    expect(refused.full).to.equal(true);
+    expect(hosts(refused)).to.have.members(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
+    expect(swarms.announce(announce(1, 3), 0).full).to.equal(false);
+    expect(swarms.announce(announce(2, 1), 0).full).to.equal(false);
+    expect(swarms.announce(announce(2, 2), 0).full).to.equal(true);
     swarms.announce(announce(1, 1, { event: 'stopped' }), 0);
-    expect(swarms.announce(announce(3, 1), 0)).to.equal('full');
+    expect(swarms.announce(announce(3, 1), 0).full).to.equal(true);
     expect(swarms.peerCount).to.equal(3);
     swarms.expire(2001);
     expect(swarms).to.include({ peerCount: 0, torrentCount: 0 });
+  });
+
+  it('takes so many peers from one address, and has room again when they leave', () => {
+    const swarms = registry({ maxPeersPerIp: 2 });
+    const from = (port: number, more = {}): boolean =>
+      swarms.announce(announce(1, 7, { port, ...more }), 0).full;
+    expect([from(1), from(2), from(3), from(2)]).to.deep.equal([false, false, true, false]);
+    expect(swarms.announce(announce(1, 8), 0).full).to.equal(false);
+    from(1, { event: 'stopped' });
+    expect(from(3)).to.equal(false);
+    // One /64 of IPv6 is one customer.
+    const six = (last: number): boolean => {
+      const address = new Uint8Array(16);
+      address.set([0x20, 1]);
+      address[15] = last;
+      return swarms.announce(announce(1, 0, { address }), 0).full;
+    };
+    expect([six(1), six(2), six(3)]).to.deep.equal([false, false, true]);
+    swarms.expire(2001);
+    expect(swarms.peerCount).to.equal(0);
+    expect(from(1)).to.equal(false);
   });
 
   it('leaves no empty torrent behind', () => {
@@ -193,14 +218,112 @@ describe('tracker: swarm registry', () => {
     for (let peer = 0; peer < 300; peer += 1) {
       swarms.announce(announce(1, peer, { leftBytes: peer % 2 }), 0);
     }
-    const some = answered(swarms.announce(announce(1, 0, { numWant: 20 }), 0)).peers;
-    expect(new Set(some.map((peer) => peer.address.join('.'))).size).to.equal(20);
-    const all = answered(swarms.announce(announce(1, 0, { numWant: 9999 }), 0)).peers;
-    expect(all).to.have.length(200);
-    expect(all.map((peer) => peer.address.join('.'))).not.to.include('10.0.0.0');
-    const forSeed = answered(swarms.announce(announce(1, 0, { leftBytes: 0, numWant: 200 }), 0));
-    expect(forSeed.peers).to.have.length(150);
-    expect(forSeed.peers.some((peer) => peer.seed)).to.equal(false);
-    expect(answered(swarms.announce(announce(1, 0, { numWant: 0 }), 0)).peers).to.have.length(0);
+    const some = hosts(swarms.announce(announce(1, 0, { numWant: 20 }), 0));
+    expect(new Set(some).size).to.equal(20);
+    const all = hosts(swarms.announce(announce(1, 0, { numWant: 9999 }), 0));
+    expect(new Set(all).size).to.equal(200);
+    expect(all).not.to.include('10.0.0.0');
+    const forSeed = hosts(swarms.announce(announce(1, 0, { leftBytes: 0, numWant: 200 }), 0));
+    expect(new Set(forSeed).size).to.equal(150);
+    expect(forSeed.every((host) => Number(host.split('.')[3]) % 2 === 1)).to.equal(true);
+    expect(hosts(swarms.announce(announce(1, 0, { numWant: 0 }), 0))).to.have.length(0);
+  });
+
+  it('gives half seeds, half others where there are enough, and fills up with either', () => {
+    const swarms = registry();
+    for (let peer = 0; peer < 100; peer += 1) {
+      swarms.announce(announce(1, peer, { leftBytes: peer < 10 ? 0 : 1 }), 0);
+    }
+    const isSeed = (host: string): boolean => Number(host.split('.')[3]) < 10;
+    const few = hosts(swarms.announce(announce(1, 50, { numWant: 10 }), 0));
+    expect(few.filter(isSeed)).to.have.length(5);
+    const many = hosts(swarms.announce(announce(1, 50, { numWant: 60 }), 0));
+    expect(many.filter(isSeed)).to.have.length(10);
+    expect(many).to.have.length(60);
+  });
+
+  it('counts completed once for each peer, and partial seeds apart (BEP 21)', () => {
+    const swarms = registry();
+    swarms.announce(announce(1, 1), 0);
+    swarms.announce(announce(1, 2, { partialSeed: true }), 0);
+    for (let again = 0; again < 3; again += 1) {
+      swarms.announce(announce(1, 1, { leftBytes: 0, event: 'completed' }), 0);
+    }
+    const hash = new Uint8Array(20).fill(1);
+    expect(swarms.scrape(hash, 0)).to.deep.equal({
+      seeds: 1,
+      leechers: 1,
+      completed: 1,
+      downloaders: 0,
+    });
+    swarms.announce(announce(1, 2), 0);
+    expect(swarms.scrape(hash, 0).downloaders).to.equal(1);
+    expect(swarms.scrape(new Uint8Array(20), 0)).to.include({ seeds: 0, leechers: 0 });
+  });
+
+  it('behaves as a plain list of peers would, whatever happens in whatever order', () => {
+    const step = fc.record({
+      peer: fc.nat(11),
+      six: fc.boolean(),
+      left: fc.nat(1),
+      kind: fc.constantFrom('announce', 'announce', 'announce', 'stopped', 'paused'),
+      waitMs: fc.constantFrom(0, 0, 10, 400, 1500),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 120 }),
+        fc.infiniteStream(fc.nat(99)),
+        (steps, noise) => {
+          const random = (): number => (noise.next().value as number) / 100;
+          const swarms = new SwarmRegistry({ intervalSec: 1, random });
+          const naive = new Map<string, { seed: boolean; paused: boolean; seenMs: number }>();
+          let nowMs = 0;
+          for (const { peer, six, left, kind, waitMs } of steps) {
+            nowMs += waitMs;
+            const address = six
+              ? Uint8Array.from({ length: 16 }, (_, at) =>
+                  at === 0 ? 0x20 : at === 15 ? peer + 1 : 0,
+                )
+              : Uint8Array.of(10, 0, 0, peer);
+            const host = formatAddress(address) ?? '';
+            const partialSeed = kind === 'paused';
+            const answer = swarms.announce(
+              announce(1, 0, {
+                address,
+                leftBytes: left,
+                partialSeed,
+                event: kind === 'stopped' ? 'stopped' : undefined,
+                numWant: 200,
+              }),
+              nowMs,
+            );
+            const given = [
+              ...readCompactPeers(answer.peers, 6),
+              ...readCompactPeers(answer.peers6, 18),
+            ].map((found) => found.host);
+            naive.delete(host);
+            // The silent may be told about for a moment longer than two intervals, never shorter.
+            const lively = [...naive].filter(([, { seenMs }]) => nowMs - seenMs < 2000);
+            const usable = lively
+              .filter(([, { seed }]) => left !== 0 || !seed)
+              .map(([name]) => name);
+            if (kind !== 'stopped') {
+              naive.set(host, {
+                seed: left === 0,
+                paused: partialSeed && left !== 0,
+                seenMs: nowMs,
+              });
+              expect(given).to.include.members(usable);
+              expect(new Set(given).size).to.equal(given.length);
+              expect(given).not.to.include(host);
+            } else expect(given).to.deep.equal([]);
+          }
+          swarms.expire(nowMs + 2001);
+          swarms.expire(nowMs + 10_000);
+          expect(swarms).to.include({ peerCount: 0, torrentCount: 0, seedCount: 0 });
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 });

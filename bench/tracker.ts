@@ -1,0 +1,251 @@
+// Our tracker under load, in a process of its own: announces per second of its CPU time over UDP and
+// HTTP, and memory per peer. Run it with
+// `node --expose-gc -r ./spec/register.cjs bench/tracker.ts`.
+
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import * as dgram from 'node:dgram';
+import * as net from 'node:net';
+import { percentEncode } from '../lib/bytes/percent';
+import { startTracker } from '../lib/tracker/server';
+import { SwarmRegistry } from '../lib/tracker/swarm-registry';
+import { encodeAnnounce, encodeConnect } from '../lib/tracker/udp-codec';
+import { figuresOf, shown } from './support/figures';
+
+const RUNS = 7;
+const ANNOUNCES_PER_RUN = 60_000;
+const TORRENTS = 1000;
+/** What peers keep in flight over all: enough that the tracker never waits. */
+const UDP_WINDOW = 256;
+const HTTP_CONNECTIONS = 32;
+
+const UNLIMITED = {
+  requestsPerSecPerIp: Infinity,
+  maxPeersPerIp: Infinity,
+  maxConnections: 10_000,
+  maxConnectionsPerIp: 10_000,
+};
+
+interface Serving {
+  readonly port: number;
+  readonly udpPort: number;
+}
+
+// ---- the tracker's process ----
+
+async function serve(): Promise<void> {
+  const server = await startTracker({ udpPort: 0, limits: UNLIMITED });
+  process.send?.({ port: server.port, udpPort: server.udpPort });
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.((user + system) / 1e6);
+  });
+  process.on('disconnect', () => void server.close());
+}
+
+// ---- the load ----
+
+async function main(): Promise<void> {
+  console.log(`node ${process.version}, ${RUNS} runs after a warm-up: median (min–max)`);
+  const child = fork(__filename, ['serve'], { execArgv: process.execArgv });
+  try {
+    const { port, udpPort } = await nextMessage<Serving>(child);
+    const udp = await openUdp(udpPort);
+    await measure('UDP announces', child, () => announceOverUdp(udp, udpPort));
+    udp.socket.close();
+    await measure('HTTP announces, kept connections', child, () => announceOverHttp(port, true));
+    await measure('HTTP announces, a connection each', child, () => announceOverHttp(port, false));
+  } finally {
+    child.disconnect();
+  }
+  await measureMemory();
+}
+
+async function measure(
+  name: string,
+  child: ChildProcess,
+  run: () => Promise<number>,
+): Promise<void> {
+  const perCpuSec: number[] = [];
+  const perSec: number[] = [];
+  for (let round = 0; round <= RUNS; round += 1) {
+    const cpuBefore = await cpuSeconds(child);
+    const startedMs = performance.now();
+    const announces = await run();
+    const elapsedSec = (performance.now() - startedMs) / 1000;
+    const cpuSec = (await cpuSeconds(child)) - cpuBefore;
+    if (round === 0) continue;
+    perCpuSec.push(announces / cpuSec);
+    perSec.push(announces / elapsedSec);
+  }
+  console.log(`${name}: ${shown(figuresOf(perCpuSec), 'per CPU second of the tracker')}`);
+  console.log(`  ${shown(figuresOf(perSec), 'per second on the clock, this load beside it')}`);
+}
+
+function cpuSeconds(child: ChildProcess): Promise<number> {
+  const answer = nextMessage<number>(child);
+  child.send('cpu');
+  return answer;
+}
+
+function nextMessage<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve) => child.once('message', (message) => resolve(message as T)));
+}
+
+/** 20 bytes that differ from those of any other number. */
+function idOf(kind: number, number: number): Buffer {
+  const id = Buffer.alloc(20, kind);
+  id.writeUInt32BE(number, 8);
+  return id;
+}
+
+interface Udp {
+  readonly socket: dgram.Socket;
+  readonly connectionId: Uint8Array;
+}
+
+async function openUdp(port: number): Promise<Udp> {
+  const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
+  const reply = new Promise<Buffer>((resolve) => socket.once('message', resolve));
+  socket.send(encodeConnect(1), port, '127.0.0.1');
+  return { socket, connectionId: (await reply).subarray(8, 16) };
+}
+
+/** Resolves with the number of answers; what is lost on the way is not one. */
+function announceOverUdp({ socket, connectionId }: Udp, port: number): Promise<number> {
+  return new Promise((resolve) => {
+    let sent = 0;
+    let answered = 0;
+    const packets = Array.from({ length: TORRENTS }, (_, torrent) =>
+      Buffer.from(
+        encodeAnnounce(
+          connectionId,
+          torrent,
+          {
+            infoHash: idOf(1, torrent),
+            peerId: idOf(2, torrent),
+            port: 1,
+            uploadedBytes: 0,
+            downloadedBytes: 0,
+            leftBytes: torrent % 2,
+            numWant: 50,
+            key: 1,
+          },
+          '',
+        ),
+      ),
+    );
+    const send = (): void => {
+      const packet = packets[sent % TORRENTS];
+      if (packet === undefined) return;
+      packet.writeUInt16BE(1 + (Math.floor(sent / TORRENTS) % 60), 96); // 60 peers each
+      sent += 1;
+      socket.send(Buffer.from(packet), port, '127.0.0.1');
+    };
+    const done = (): void => {
+      clearTimeout(stalled);
+      socket.removeAllListeners('message');
+      resolve(answered);
+    };
+    let stalled = setTimeout(done, 500);
+    socket.on('message', () => {
+      answered += 1;
+      if (sent < ANNOUNCES_PER_RUN) return send();
+      clearTimeout(stalled);
+      stalled = setTimeout(done, 500);
+      if (answered === sent) done();
+    });
+    for (let first = 0; first < UDP_WINDOW; first += 1) send();
+  });
+}
+
+/** Raw sockets: a client that costs as little as it can leaves the core to the tracker. */
+async function announceOverHttp(port: number, keep: boolean): Promise<number> {
+  const total = keep ? ANNOUNCES_PER_RUN / 2 : ANNOUNCES_PER_RUN / 6;
+  let started = 0;
+  let answered = 0;
+  const request = (): string => {
+    const torrent = started % TORRENTS;
+    const peer = 1 + (Math.floor(started / TORRENTS) % 60);
+    started += 1;
+    return (
+      `GET /announce?info_hash=${percentEncode(idOf(1, torrent))}` +
+      `&peer_id=${percentEncode(idOf(2, torrent))}&port=${peer}&uploaded=0&downloaded=0` +
+      `&left=${torrent % 2}&compact=1&no_peer_id=1&numwant=50&key=0000002a HTTP/1.1\r\n` +
+      `Host: 127.0.0.1:${port}\r\nUser-Agent: bench\r\nAccept-Encoding: gzip\r\n` +
+      `Connection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n`
+    );
+  };
+  const talk = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect(port, '127.0.0.1', () => socket.write(request()));
+      socket.setNoDelay(true);
+      socket.on('error', reject);
+      // Each answer is one small segment: what comes in one read is one answer.
+      socket.on('data', (data) => {
+        if (data.indexOf('interval') < 0) return reject(new Error(data.toString()));
+        answered += 1;
+        if (!keep) return;
+        if (started < total) socket.write(request());
+        else socket.end();
+      });
+      socket.on('close', () => resolve());
+    });
+  const line = async (): Promise<void> => {
+    do await talk();
+    while (started < total);
+  };
+  await Promise.all(Array.from({ length: HTTP_CONNECTIONS }, line));
+  return answered;
+}
+
+// ---- memory ----
+
+async function measureMemory(): Promise<void> {
+  if ((globalThis as { gc?: () => void }).gc === undefined) {
+    return console.log('memory: needs --expose-gc');
+  }
+  for (const [name, torrents, perTorrent] of [
+    ['100,000 peers in 10 torrents', 10, 10_000],
+    ['100,000 peers in 2,000 torrents', 2000, 50],
+    ['50,000 torrents of one peer', 50_000, 1],
+  ] as const) {
+    const before = await heldBytes();
+    const registry = filledRegistry(torrents, perTorrent);
+    const bytes = ((await heldBytes()) - before) / registry.peerCount;
+    console.log(
+      `memory, ${name}, each from an address of its own: ${bytes.toFixed(0)} bytes a peer`,
+    );
+  }
+}
+
+function filledRegistry(torrents: number, perTorrent: number): SwarmRegistry {
+  const registry = new SwarmRegistry({ intervalSec: 1800, random: Math.random });
+  for (let number = 0; number < torrents * perTorrent; number += 1) {
+    registry.announce(
+      {
+        infoHash: idOf(1, Math.floor(number / perTorrent)),
+        peerId: idOf(2, number),
+        address: Uint8Array.of(10, number >> 16, number >> 8, number),
+        port: 6881,
+        leftBytes: number % 2,
+        numWant: 0,
+      },
+      0,
+    );
+  }
+  return registry;
+}
+
+/** Memory outside the heap is given back some turns after its collection. */
+async function heldBytes(): Promise<number> {
+  for (let turn = 0; turn < 5; turn += 1) {
+    (globalThis as { gc?: () => void }).gc?.();
+    await new Promise((next) => setTimeout(next, 20));
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+if (process.argv[2] === 'serve') void serve();
+else void main();

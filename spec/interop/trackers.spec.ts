@@ -1,0 +1,131 @@
+// Our tracker client at a tracker that we did not write, and clients that we did not write at ours.
+
+import { expect } from 'chai';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AnnounceRequest } from '../../lib/tracker/announce';
+import { TrackerClients } from '../../lib/tracker/clients';
+import { startTracker } from '../../lib/tracker/server';
+import {
+  downloadWithAria2,
+  downloadWithLibtorrent,
+  seedWithAria2,
+  seedWithLibtorrent,
+  startOpentracker,
+} from '../support/clients';
+import { describeWith } from '../support/clients-needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
+import { freePort, useClients } from '../support/clients-process';
+
+const TIMEOUT_MS = 150_000;
+const HASH = Uint8Array.from({ length: 20 }, (_, at) => [0x00, 0x25, 0xff, 0x20][at % 4] ?? 0);
+const UNKNOWN = new Uint8Array(20).fill(7);
+
+function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
+  return {
+    infoHash: HASH,
+    peerId: new Uint8Array(20).fill(id),
+    port: 1000 + id,
+    uploadedBytes: 0,
+    downloadedBytes: 0,
+    leftBytes: 10,
+    event: 'started',
+    numWant: 50,
+    key: id,
+    ...more,
+  };
+}
+
+describeWith(['opentracker'], 'interop with opentracker', () => {
+  useClients();
+  let folder = '';
+  let port = 0;
+  let clients: TrackerClients;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-opentracker-'));
+    port = await freePort();
+    await startOpentracker(folder, port, [Buffer.from(HASH).toString('hex')]);
+    clients = new TrackerClients({ version: '0', timeoutMs: 10_000, keepAlive: true });
+  });
+  afterEach(async () => {
+    clients.close();
+    await rm(folder, { recursive: true });
+  });
+
+  for (const scheme of ['http', 'udp']) {
+    it(`${scheme}: announces, hears of peers, completes, scrapes, stops`, async () => {
+      const url = `${scheme}://127.0.0.1:${port}/announce`;
+      const first = await clients.announce(url, request(1));
+      expect(first.leechers).to.equal(1);
+      const second = await clients.announce(url, request(2, { leftBytes: 0 }));
+      expect(second).to.include({ seeds: 1, leechers: 1, trackerIp: '127.0.0.1' });
+      // It may name the asker as well, and that is filtered out.
+      expect(second.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
+      await clients.announce(url, request(1, { event: 'completed', leftBytes: 0 }));
+      const { counts } = await clients.scrape(url, [HASH]);
+      expect(counts[0]).to.include({ seeds: 2, leechers: 0, completed: 1 });
+      await clients.announce(url, request(2, { event: 'stopped', leftBytes: 0 }));
+      expect((await clients.scrape(url, [HASH])).counts[0]?.seeds).to.equal(1);
+    }).timeout(TIMEOUT_MS);
+
+    it(`${scheme}: a torrent that it does not serve is its failure`, async () => {
+      const url = `${scheme}://127.0.0.1:${port}/announce`;
+      const refused = await clients.announce(url, request(1, { infoHash: UNKNOWN })).then(
+        (reply) => reply,
+        (error: unknown) => error,
+      );
+      expect(refused).to.include({ code: 'tracker-failure' });
+    });
+  }
+
+  it('what it hears over UDP it tells over HTTP, and the other way round', async () => {
+    await clients.announce(`udp://127.0.0.1:${port}`, request(1));
+    const reply = await clients.announce(`http://127.0.0.1:${port}/announce`, request(2));
+    expect(reply.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
+    const back = await clients.announce(`udp://127.0.0.1:${port}/announce?x=y`, request(1));
+    expect(back.peers).to.deep.equal([{ host: '127.0.0.1', port: 1002 }]);
+  });
+});
+
+/** One file, seeded and downloaded by others; only our tracker can have brought them together. */
+const LAYOUT = { pieceLengthBytes: 32 * KIB, files: new Map([['payload.bin', MIB + 7]]) };
+
+async function swarmOf(
+  scheme: 'http' | 'udp',
+  seedWith: typeof seedWithAria2,
+  downloadWith: typeof downloadWithAria2,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-tracked-'));
+  const tracker = await startTracker({ udpPort: 0, intervalSec: 30 });
+  try {
+    const url = scheme === 'http' ? tracker.url : (tracker.udpUrl ?? '');
+    const payload = await makePayload(folder, LAYOUT, url);
+    const seed = await seedWith(payload);
+    await seed.until('its announce as a seed', 30_000, () => tracker.stats().seeds === 1);
+    const output = join(folder, 'output');
+    await downloadWith(payload, output);
+    expect(await digestsOf(output)).to.deep.equal(payload.digests);
+    expect(tracker.stats().announces[scheme]).to.be.at.least(2);
+  } finally {
+    await tracker.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describeWith(['aria2'], 'interop of our tracker with aria2', () => {
+  useClients();
+
+  it('HTTP: one aria2 finds the other', () =>
+    swarmOf('http', seedWithAria2, downloadWithAria2)).timeout(TIMEOUT_MS);
+});
+
+describeWith(['libtorrent'], 'interop of our tracker with libtorrent', () => {
+  useClients();
+
+  it('HTTP: one libtorrent finds the other', () =>
+    swarmOf('http', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
+  it('UDP: one libtorrent finds the other', () =>
+    swarmOf('udp', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
+});

@@ -1,0 +1,49 @@
+import { expect } from 'chai';
+import { encode } from '../../lib/bencode/encode';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import { buildScrapeUrl, parseScrapeReply, scrapeUrlOf } from '../../lib/tracker/http-scrape';
+
+const A = new Uint8Array(20).fill(0xff);
+const B = new Uint8Array(20).fill(0x41);
+
+describe('tracker: scrape over HTTP (BEP 48)', () => {
+  it('makes the scrape URL of an announce URL', () => {
+    const cases: readonly (readonly [string, string])[] = [
+      ['http://t/announce', 'http://t/scrape'],
+      ['http://t/x/announce.php?pass=announce', 'http://t/x/scrape.php?pass=announce'],
+      ['http://t/0123456789/announce', 'http://t/0123456789/scrape'],
+      ['http://t/announce/0123', 'http://t/scrape/0123'],
+      ['http://announce.t/announce#x', 'http://announce.t/scrape'],
+    ];
+    for (const [announce, scrape] of cases) expect(scrapeUrlOf(announce)).to.equal(scrape);
+    for (const none of ['http://announce.t', 'http://announce/x', 'http://t/a?u=/announce']) {
+      expect(() => scrapeUrlOf(none)).to.throw(MillraceError, 'BEP 48');
+    }
+    expect(() => scrapeUrlOf('http://t/0123456789abcdef/x')).to.throw(/^(?!.*0123456789)/);
+  });
+
+  it('asks for several hashes, byte by byte', () => {
+    expect(buildScrapeUrl('http://t/announce?k=1', [A, B])).to.equal(
+      `http://t/scrape?k=1&info_hash=${'%FF'.repeat(20)}&info_hash=${'A'.repeat(20)}`,
+    );
+  });
+
+  it('reads counts in the order asked, binary keys included, and what is missing as undefined', () => {
+    const files = new Map([
+      [B, { complete: 21, downloaded: 206, incomplete: 20 }],
+      [A, { complete: 11, downloaded: 13_772, incomplete: 19, downloaders: 4 }],
+    ]);
+    expect(parseScrapeReply(encode({ files }), [A, new Uint8Array(20), B])).to.deep.equal([
+      { seeds: 11, leechers: 19, completed: 13_772, downloaders: 4 },
+      undefined,
+      { seeds: 21, leechers: 20, completed: 206, downloaders: undefined },
+    ]);
+    expect(parseScrapeReply(encode({}), [A])).to.deep.equal([undefined]);
+  });
+
+  it('a failure reason is the error, and anything else a bad reply', () => {
+    const failing = encode({ 'failure reason': 'no scrape here' });
+    expect(() => parseScrapeReply(failing, [A])).to.throw('no scrape here');
+    expect(() => parseScrapeReply(Buffer.from('<html>'), [A])).to.throw('bencode');
+  });
+});

@@ -1,0 +1,267 @@
+import { expect } from 'chai';
+import * as dgram from 'node:dgram';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { toHex } from '../../lib/bytes/hex';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import type { AnnounceRequest } from '../../lib/tracker/announce';
+import { TrackerClients } from '../../lib/tracker/clients';
+import { startTracker } from '../../lib/tracker/server';
+import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
+import { TrackerDesk } from '../../lib/tracker/tracker-desk';
+import { decodeReply, encodeAnnounce, encodeConnect } from '../../lib/tracker/udp-codec';
+import { UdpCookies } from '../../lib/tracker/udp-cookie';
+import { answerPacket } from '../../lib/tracker/udp-desk';
+
+const HASH = new Uint8Array(20).fill(0xfe);
+
+function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
+  return {
+    infoHash: HASH,
+    peerId: new Uint8Array(20).fill(id),
+    port: 1000 + id,
+    uploadedBytes: 0,
+    downloadedBytes: 0,
+    leftBytes: 10,
+    numWant: 50,
+    key: id,
+    ...more,
+  };
+}
+
+async function failureOf(pending: Promise<unknown>): Promise<MillraceError> {
+  const error: unknown = await pending.then(
+    () => new Error('expected a failure'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof MillraceError) return error;
+  throw error;
+}
+
+function textAt(url: string): Promise<{ body: string; type: string }> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ body, type: response.headers['content-type'] ?? '' }));
+    }).on('error', reject);
+  });
+}
+
+describe('tracker: built-in server, both protocols', () => {
+  const open: TrackerServer[] = [];
+  let clients: TrackerClients;
+  beforeEach(() => {
+    clients = new TrackerClients({ version: '0', timeoutMs: 5000 });
+  });
+  afterEach(async () => {
+    clients.close();
+    for (const server of open.splice(0)) await server.close();
+  });
+
+  async function start(
+    options: TrackerServerOptions = {},
+  ): Promise<TrackerServer & { udp: string }> {
+    const server = await startTracker({ udpPort: 0, ...options });
+    open.push(server);
+    return { ...server, udp: server.udpUrl ?? '' };
+  }
+
+  it('what one protocol hears, the other tells', async () => {
+    const { url, udp } = await start({ intervalSec: 100 });
+    await clients.announce(url, request(1, { event: 'started' }));
+    const second = await clients.announce(udp, request(2, { event: 'started', leftBytes: 0 }));
+    expect(second).to.deep.include({
+      intervalSec: 100,
+      seeds: 1,
+      leechers: 1,
+      peers: [{ host: '127.0.0.1', port: 1001 }],
+    });
+    await clients.announce(url, request(1, { event: 'completed', leftBytes: 0 }));
+    await clients.announce(url, request(3, { partialSeed: true }));
+    const other = new Uint8Array(20).fill(1);
+    const overHttp = await clients.scrape(url, [HASH, other]);
+    const overUdp = await clients.scrape(udp, [HASH, other]);
+    expect(overHttp.counts).to.deep.equal([
+      { seeds: 2, leechers: 1, completed: 1, downloaders: 0 },
+      { seeds: 0, leechers: 0, completed: 0, downloaders: 0 },
+    ]);
+    expect(overUdp.counts).to.deep.equal([
+      { seeds: 2, leechers: 1, completed: 1 },
+      { seeds: 0, leechers: 0, completed: 0 },
+    ]);
+    await clients.announce(udp, request(2, { event: 'stopped' }));
+    expect((await clients.scrape(url, [HASH])).counts[0]?.seeds).to.equal(1);
+  });
+
+  it('speaks UDP alone, and says what it cannot do', async () => {
+    const { url, udp, port } = await start({ port: false });
+    expect(port).to.equal(0);
+    expect(url).to.equal(udp);
+    expect((await clients.announce(url, request(1))).leechers).to.equal(1);
+    expect(await failureOf(startTracker({ port: false }))).to.include({ code: 'bad-option' });
+    const taken = Number(new URL(udp).port);
+    expect(await failureOf(startTracker({ udpPort: taken }))).to.include({
+      code: 'tracker-listen-failed',
+    });
+    expect(await failureOf(startTracker({ whitelist: ['xyz'] }))).to.include({
+      code: 'bad-option',
+    });
+  });
+
+  it('serves only the torrents on its list, where it has one', async () => {
+    const { url, udp } = await start({ whitelist: [toHex(HASH), new Uint8Array(20).fill(3)] });
+    const stranger = request(1, { infoHash: new Uint8Array(20).fill(4) });
+    for (const each of [url, udp]) {
+      await clients.announce(each, request(1));
+      const refused = await failureOf(clients.announce(each, stranger));
+      expect(refused).to.include({ code: 'tracker-failure' });
+      expect(refused.message).to.contain('not on the list');
+    }
+  });
+
+  it('an address that asks too often is told when to come back; others are served', async () => {
+    let nowMs = 0;
+    const limits = { requestsPerSecPerIp: 1, requestBurstPerIp: 3 };
+    const { url, udp, stats } = await start({ now: () => nowMs, limits });
+    await clients.announce(url, request(1));
+    await clients.announce(udp, request(1));
+    await clients.scrape(udp, [HASH]);
+    const refused = await failureOf(clients.announce(url, request(1)));
+    expect(refused.details).to.include({ retryInSec: 60 });
+    // Over UDP silence, which costs least.
+    const impatient = new TrackerClients({ version: '0', timeoutMs: 50 });
+    expect(await failureOf(impatient.announce(udp, request(1)))).to.include({
+      code: 'tracker-timeout',
+    });
+    impatient.close();
+    nowMs = 1000;
+    await clients.announce(url, request(1));
+    expect(stats().refused.tooFast).to.equal(2);
+  });
+
+  it('is full: everybody is answered, and told so over HTTP', async () => {
+    const { url, udp } = await start({ limits: { maxPeers: 1 } });
+    await clients.announce(url, request(1));
+    const late = await clients.announce(url, request(2));
+    expect(late.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
+    expect(late.warning).to.contain('full');
+    expect((await clients.announce(udp, request(3))).peers).to.have.length(1);
+  });
+
+  it('shows its counters as JSON and as a page', async () => {
+    const { url, udp, stats } = await start();
+    await clients.announce(url, request(1));
+    await clients.announce(udp, request(2, { leftBytes: 0 }));
+    const { body, type } = await textAt(url.replace('/announce', '/stats.json'));
+    expect(type).to.contain('application/json');
+    expect(JSON.parse(body)).to.deep.include({
+      torrents: 1,
+      peers: 2,
+      seeds: 1,
+      announces: { http: 1, udp: 1 },
+      connects: 1,
+    });
+    expect(stats().peers).to.equal(2);
+    const page = await textAt(url.replace('/announce', '/stats'));
+    expect(page.type).to.contain('text/html');
+    expect(page.body).to.contain('<td>Peers</td><td>2</td>');
+    const quiet = await start({ statsPage: false });
+    expect((await textAt(quiet.url.replace('/announce', '/stats'))).body).to.contain('/announce');
+  });
+
+  it('keeps connections for who wants them, and never too many of one address', async () => {
+    const { url, port } = await start({ limits: { maxConnectionsPerIp: 2 } });
+    const keeping = new TrackerClients({ version: '0', keepAlive: true });
+    await keeping.announce(url, request(1));
+    await keeping.announce(url, request(2));
+    const raw = connect(port, '127.0.0.1');
+    await new Promise((resolve) => raw.once('connect', resolve));
+    const third = connect(port, '127.0.0.1');
+    third.on('error', () => undefined);
+    await new Promise((resolve) => third.once('close', resolve));
+    raw.destroy();
+    keeping.close();
+  });
+
+  it('garbage and forged packets over a real socket: no answer, and the next announce is served', async () => {
+    const { udp, udpPort, stats } = await start();
+    const socket = dgram.createSocket('udp4');
+    for (let length = 0; length < 120; length += 7) {
+      socket.send(Buffer.alloc(length, length), udpPort, '127.0.0.1');
+    }
+    expect((await clients.announce(udp, request(1))).leechers).to.equal(1);
+    socket.close();
+    expect(stats().peers).to.equal(1);
+  });
+});
+
+describe('tracker: a flood', () => {
+  const secret = new Uint8Array(16).fill(1);
+  const cookies = new UdpCookies(secret);
+
+  function deskOf(): TrackerDesk {
+    let state = 1;
+    const random = (): number => {
+      state = (Math.imul(state, 48_271) >>> 0) % 2_147_483_647;
+      return state / 2_147_483_647;
+    };
+    const limits = { maxPeers: 2000, maxTorrents: 500, maxPeersPerIp: 100 };
+    return new TrackerDesk({ intervalSec: 1800, limits, random, nowMs: 0 });
+  }
+
+  function announceFrom(desk: TrackerDesk, source: string, id: number, nowMs: number) {
+    const connected = answerPacket(Buffer.from(encodeConnect(id)), source, {
+      desk,
+      cookies,
+      nowMs,
+    });
+    const connectionId = connected?.subarray(8, 16) ?? new Uint8Array(8);
+    const infoHash = Buffer.alloc(20);
+    infoHash.writeUInt32BE(id % 5000);
+    const packet = Buffer.from(
+      encodeAnnounce(connectionId, id, request(1, { infoHash, port: 1 + (id % 60_000) }), ''),
+    );
+    const reply = answerPacket(packet, source, { desk, cookies, nowMs });
+    return reply && decodeReply(reply, 4);
+  }
+
+  it('from one address: it fills its own share only', () => {
+    const desk = deskOf();
+    for (let id = 0; id < 20_000; id += 1) announceFrom(desk, '198.51.100.1', id, id);
+    expect(desk.stats(20_000).peers).to.be.at.most(100);
+    expect(announceFrom(desk, '203.0.113.1', 1, 20_000)).to.include({ action: 'announce' });
+    expect(desk.stats(20_000).peers).to.equal(101);
+  });
+
+  it('from many: memory ends at its limits, and everybody else is still answered', () => {
+    const desk = deskOf();
+    for (let id = 0; id < 30_000; id += 1) {
+      announceFrom(desk, `198.18.${(id >> 8) & 255}.${id & 255}`, id, id / 10);
+    }
+    const stats = desk.stats(3000);
+    expect(stats.peers).to.be.at.most(2000);
+    expect(stats.torrents).to.be.at.most(500);
+    expect(announceFrom(desk, '203.0.113.1', 1, 3000)).to.include({ action: 'announce' });
+    // Two intervals later the flood is forgotten.
+    expect(desk.stats(3000 + 3_700_000)).to.include({ peers: 0, torrents: 0 });
+  });
+
+  it('with forged sources: nothing is kept, and no reply is longer than its packet', () => {
+    const desk = deskOf();
+    for (let id = 0; id < 5000; id += 1) {
+      const packet = Buffer.from(
+        encodeAnnounce(Uint8Array.of(id & 1, 2, 3, 4, 5, 6, 7, 8), id, request(1), ''),
+      );
+      const source = `198.51.100.${id & 255}`;
+      const reply = answerPacket(packet.subarray(0, 16 + (id % 83)), source, {
+        desk,
+        cookies,
+        nowMs: 0,
+      });
+      expect(reply?.length ?? 0).to.be.at.most(16 + (id % 83));
+    }
+    expect(desk.stats(0)).to.deep.include({ peers: 0, announces: { http: 0, udp: 0 } });
+    expect(desk.stats(0).refused.badConnectionId).to.equal(5000);
+  });
+});
