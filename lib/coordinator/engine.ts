@@ -41,8 +41,6 @@ export interface Engine {
   readonly turn: Turn;
   /** Acts on `turn`: called after every batch of facts, every outcome, every tick. */
   endTurn(): void;
-  /** A tick ahead of time: something new may be due. */
-  tick(): void;
 }
 
 /** Marks that handlers leave for the end of the turn. */

@@ -13,7 +13,10 @@ const WHOLE_PIECE_SEC = 20;
 /** Pieces up to 256 KiB are never shared on purpose: it costs messages and wins nothing. */
 const SMALL_PIECE_BYTES = 256 * 1024;
 
-/** End-game: at most two peers owe a block, in runs of 16 so that a slow pair is soon relieved. */
+/** End-game: a piece from which nothing came for half a second is asked of a second peer, too. */
+const LATE_PIECE_MS = 500;
+
+/** At most two peers owe a block then, in runs of 16 so that a slow pair is soon relieved. */
 const DUPLICATE_HOLDERS = 2;
 const DUPLICATE_RUN_BLOCKS = 16;
 
@@ -54,7 +57,29 @@ function leaseNext(engine: Engine, peer: PeerState, maxBlocks: number): boolean 
   if (ownPiece && leaseNew(engine, peer, maxBlocks)) return true;
   if (leaseOpen(engine, peer, maxBlocks, () => true)) return true;
   if (!ownPiece && leaseNew(engine, peer, maxBlocks)) return true;
-  return torrent.picker.idle === 0 && leaseDuplicate(engine, peer, maxBlocks);
+  return false;
+}
+
+/**
+ * End-game: every piece is on its way and some peers have nothing to do. On ticks only, and only for
+ * late pieces: the blocks of a fast swarm would else arrive twice, and be looked for all the time.
+ */
+export function feedEndGame(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase !== 'downloading' || torrent.picker.idle > 0) return;
+  const nowMs = engine.nowMs();
+  const late: PieceState[] = [];
+  for (const piece of torrent.active.values()) {
+    if (piece.verifying || piece.onParole || nowMs - piece.lastProgressMs < LATE_PIECE_MS) continue;
+    late.push(piece);
+  }
+  if (late.length === 0) return;
+  for (const id of [...engine.state.hungry]) {
+    const peer = engine.state.peers.get(id);
+    if (peer?.torrent !== torrent || peer.choked || peer.closing) continue;
+    while (peer.leasedBlocks < peer.creditBlocks) {
+      if (!leaseDuplicate(engine, peer, late, peer.creditBlocks - peer.leasedBlocks)) break;
+    }
+  }
 }
 
 function leaseFree(engine: Engine, peer: PeerState, piece: PieceState, maxBlocks: number): boolean {
@@ -89,9 +114,14 @@ function leaseNew(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
   return piece !== undefined && leaseFree(engine, peer, piece, maxBlocks);
 }
 
-function leaseDuplicate(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
-  for (const piece of peer.torrent.active.values()) {
-    if (piece.verifying || piece.onParole || !hasPiece(peer, piece.blocks.piece)) continue;
+function leaseDuplicate(
+  engine: Engine,
+  peer: PeerState,
+  late: readonly PieceState[],
+  maxBlocks: number,
+): boolean {
+  for (const piece of late) {
+    if (!hasPiece(peer, piece.blocks.piece)) continue;
     const own = peer.leases.filter((lease) => lease.piece === piece);
     const run = piece.blocks.takeDuplicate(
       Math.min(maxBlocks, DUPLICATE_RUN_BLOCKS),

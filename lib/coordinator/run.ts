@@ -75,6 +75,7 @@ export function runEngine(options: RunOptions): void {
       adding: new Set(),
       listenPort: undefined,
       nextDial: 1,
+      ticks: 0,
       threadRestarts: 0,
       closing: false,
     },
@@ -94,7 +95,6 @@ export function runEngine(options: RunOptions): void {
     paceAnnounce: (announce) => pacers.announce(announce),
     turn: newTurn(),
     endTurn: () => endTurn(engine),
-    tick: () => onTick(engine),
   };
 
   threads.listen({

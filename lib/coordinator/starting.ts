@@ -7,6 +7,7 @@ import type { Engine } from './engine';
 import { failTorrent, startTransfer } from './phases';
 import { saveRecord } from './saving';
 import type { TorrentState } from './state';
+import { tickTorrent } from './tick';
 
 /** Starts the run; what goes wrong later fails the torrent. */
 export function beginRun(engine: Engine, torrent: TorrentState): void {
@@ -22,7 +23,9 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   if (!(await checked)) return;
   // Without data to check, peers are dialled before the pool is even up.
   startTransfer(engine, torrent);
-  engine.tick();
+  tickTorrent(engine, torrent);
+  engine.turn.stats.add(torrent);
+  engine.endTurn();
   if (torrent.download) await createEmptyFiles(engine, torrent);
   if (torrent.run === run && torrent.picker.remaining > 0 && torrent.download)
     await saveRecord(engine, torrent, true);

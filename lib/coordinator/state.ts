@@ -39,6 +39,8 @@ export interface EngineState {
   readonly downThreads: Set<number>;
   listenPort: number | undefined;
   nextDial: number;
+  /** Ticks so far. */
+  ticks: number;
   threadRestarts: number;
   closing: boolean;
 }

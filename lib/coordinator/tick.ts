@@ -5,6 +5,7 @@ import { announceIfDue } from './trackers';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
 import { onFilled } from './on-piece';
+import { feedEndGame } from './leasing';
 import { evictPiece, lookUp } from './pieces';
 import { syncIfDue } from './saving';
 import type { PieceState, TorrentState } from './state';
@@ -23,19 +24,41 @@ const EVICTIONS_PER_TICK = 4;
 export function onTick(engine: Engine): void {
   const { state } = engine;
   if (state.closing) return;
+  state.ticks++;
   if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
   for (const torrent of state.torrents.values()) {
-    if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
-    announceIfDue(engine, torrent);
-    dialMore(engine, torrent);
-    syncIfDue(engine, torrent);
-    rechoke(engine, torrent);
-    state.budget.setActive(torrent.id, hasSource(engine, torrent));
-    engine.turn.stats.add(torrent);
+    if (isBusy(torrent) || isTurnOf(torrent, state.ticks, IDLE_TICKS)) tickTorrent(engine, torrent);
   }
   evictStale(engine);
   if (state.hungry.size > 0) engine.turn.feed = true;
   engine.endTurn();
+}
+
+/** Torrents without traffic are looked at once a second, and tell their figures every five. */
+const IDLE_TICKS = 4;
+const IDLE_STATS_TICKS = 20;
+
+function isBusy(torrent: TorrentState): boolean {
+  return torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0;
+}
+
+/** Spread over the ticks, so that a thousand idle torrents do not wake up as one. */
+function isTurnOf(torrent: TorrentState, ticks: number, every: number): boolean {
+  return (ticks + torrent.id) % every === 0;
+}
+
+/** What is due for one torrent: on ticks, and at once when its run begins. */
+export function tickTorrent(engine: Engine, torrent: TorrentState): void {
+  if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
+  announceIfDue(engine, torrent);
+  dialMore(engine, torrent);
+  syncIfDue(engine, torrent);
+  rechoke(engine, torrent);
+  engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
+  feedEndGame(engine, torrent);
+  if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, IDLE_STATS_TICKS)) {
+    engine.turn.stats.add(torrent);
+  }
 }
 
 /** Nobody is connected and nobody left to dial: ask the tracker again as soon as it allows. */

@@ -110,7 +110,7 @@ describe('coordinator/leasing', () => {
   });
 
   it('asks a second peer for what is still owed when nothing else is left, and no third', async () => {
-    const { desk, torrent } = await SimDesk.with({
+    const { desk, engine, torrent } = await SimDesk.with({
       totalLengthBytes: 64 * KIB,
       pieceLengthBytes: 64 * KIB,
     });
@@ -118,6 +118,9 @@ describe('coordinator/leasing', () => {
     const helper = desk.connect(torrent, { creditBlocks: 64 });
     const late = desk.connect(torrent, { creditBlocks: 64 });
     expect(blocks(desk.leases(slow))).to.equal(4);
+    engine.pass(400);
+    expect(desk.leases(helper), 'nothing is late yet').to.have.length(0);
+    engine.pass(600);
     expect(blocks(desk.leases(helper)), 'a copy of all four, once').to.equal(4);
     expect(blocks(desk.leases(late))).to.equal(0);
     const [copy] = desk.leases(helper);
@@ -139,6 +142,7 @@ describe('coordinator/leasing', () => {
     });
     const slow = desk.connect(torrent, { creditBlocks: 4 });
     const fast = desk.connect(torrent, { creditBlocks: 64 });
+    engine.pass(1000);
     const [original] = desk.leases(slow);
     const [copy] = desk.leases(fast);
     if (!original || !copy) throw new Error('no leases');

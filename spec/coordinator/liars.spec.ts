@@ -88,6 +88,7 @@ describe('coordinator: who sent wrong bytes', () => {
     torrent.state.peers.delete(peer);
     desk.piece(torrent, 0).blocks.giveBack(0, 4);
     const next = desk.connect(torrent, { creditBlocks: 4 });
+    engine.pass(1000);
     for (const again of desk.leases(next)) desk.done(again);
     await desk.answerJobs();
     const [failed] = engine.eventsOf('piece-failed');

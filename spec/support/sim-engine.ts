@@ -117,6 +117,7 @@ export class SimEngine implements Engine {
       downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
+      ticks: 0,
       threadRestarts: 0,
       closing: false,
     };
@@ -182,10 +183,6 @@ export class SimEngine implements Engine {
 
   endTurn(): void {
     endTurn(this);
-  }
-
-  tick(): void {
-    onTick(this);
   }
 
   // ---- for specs ----
