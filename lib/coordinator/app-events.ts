@@ -8,6 +8,9 @@ import { EventQueue, Latest } from '../threads/latest';
 /** Enough for a busy second of an app that looks every few; 10,000 small records are some 2 MB. */
 const MAX_WAITING_EVENTS = 10_000;
 
+/** Batches leave at most this often, but for those that somebody waits for: an end, good or bad. */
+const INTERVAL_MS = 50;
+
 type StatsEvent = Extract<EngineEvent, { type: 'stats' }>;
 
 export class AppEvents {
@@ -16,13 +19,16 @@ export class AppEvents {
   readonly #pieces = new Map<number, number[]>();
   readonly #others = new EventQueue<EngineEvent>(MAX_WAITING_EVENTS);
   #listening = true;
-  #scheduled = false;
+  #urgent = false;
+  #lastSentMs = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
 
   constructor(send: (events: readonly EngineEvent[]) => void) {
     this.#send = send;
   }
 
-  /** Queues an event; it leaves at the end of this event-loop turn if the app listens. */
+  /** Queues an event; it leaves soon if the app listens. */
   emit(event: EngineEvent): void {
     switch (event.type) {
       case 'stats':
@@ -48,30 +54,43 @@ export class AppEvents {
         this.#others.push(event, 'high');
         break;
     }
-    if (!this.#listening || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (this.#listening) this.flush();
-    });
+    if (event.type === 'complete' || event.type === 'error') this.#urgent = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (!this.#listening) return;
+    const waitMs = this.#urgent ? 0 : this.#lastSentMs + INTERVAL_MS - performance.now();
+    if (waitMs > 0) this.#timer ??= setTimeout(() => this.flush(), waitMs);
+    else this.#immediate ??= setImmediate(() => this.flush());
   }
 
   /** The app has handled the last batch. */
   onMessage(message: AppMessage): void {
     if (message.type !== 'events-handled') return;
     this.#listening = true;
-    this.flush();
+    if (this.#waiting > 0) this.#schedule();
   }
 
   /** Sends all that waits, whether the app listens or not: the last words of the engine. */
   flush(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = undefined;
+    this.#immediate = undefined;
+    this.#urgent = false;
     const events: EngineEvent[] = [];
     for (const [torrent, pieces] of this.#pieces) events.push({ type: 'pieces', torrent, pieces });
     this.#pieces.clear();
     events.push(...this.#stats.take().values(), ...this.#others.take());
     if (events.length === 0) return;
     this.#listening = false;
+    this.#lastSentMs = performance.now();
     this.#send(events);
+  }
+
+  get #waiting(): number {
+    return this.#stats.size + this.#pieces.size + this.#others.size;
   }
 
   #gather(torrent: number, pieces: readonly number[]): void {

@@ -3,7 +3,7 @@
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
-import { batchPieces } from '../verify/batch';
+import { batchPieces, isFullJob } from '../verify/batch';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
@@ -35,15 +35,22 @@ export function pumpVerify(engine: Engine): void {
   while (engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER) {
     const torrent = nextToVerify(engine);
     if (!torrent) return;
+    // While one job of the torrent is out, pieces gather for a full one: half the messages.
+    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled)) return;
     submit(engine, torrent, takeBatch(torrent));
   }
+}
+
+/** The torrent is about to stop: what is full is verified and written all the same. */
+export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
+  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(torrent));
 }
 
 function nextToVerify(engine: Engine): TorrentState | undefined {
   let next: TorrentState | undefined;
   for (const torrent of engine.state.torrents.values()) {
     if (torrent.filled.length === 0) continue;
-    if (!next || torrent.verifyJobs.size < next.verifyJobs.size) next = torrent;
+    if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
   }
   return next;
 }
@@ -61,8 +68,10 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
     storage: torrent.storage,
     pieces: pieces.map((piece) => filledPiece(torrent, piece)),
   };
+  torrent.jobsOut++;
   const done = engine.verify
     .submit(job, 'live')
+    .finally(() => torrent.jobsOut--)
     .then(
       (result) => onVerified(engine, torrent, pieces, result),
       (error: unknown) => onJobLost(engine, torrent, pieces, recordOf(error)),

@@ -6,6 +6,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import { AnnounceSchedule } from '../tracker/schedule';
 import type { Engine } from './engine';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
+import { verifyAllFilled } from './on-piece';
 import { evictAll } from './pieces';
 import { saveRecord, syncNow } from './saving';
 import { beginRun } from './starting';
@@ -141,6 +142,7 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   const run = ++torrent.run;
   engine.state.budget.setActive(torrent.id, false);
   stopPeers(engine, torrent, 'torrent-closed');
+  if (torrent.phase !== 'failed') verifyAllFilled(engine, torrent);
   evictAll(engine, torrent);
   stopAnnouncing(engine, torrent);
   engine.turn.stats.add(torrent);

@@ -76,6 +76,8 @@ export interface TorrentState {
   filled: PieceState[];
   /** Verify jobs of its pieces that are out; each settles once its outcomes were acted on. */
   readonly verifyJobs: Set<Promise<void>>;
+  /** How many of them are not answered yet. */
+  jobsOut: number;
   readonly peers: Set<number>;
   readonly book: AddressBook;
   /** A new one for every run: from start or resume to pause or close. */
@@ -112,6 +114,7 @@ export interface TorrentState {
   readonly uploadRate: RateMeter;
   /** Pieces verified since peers and the app were last told. */
   newPieces: number[];
+  lastNewsMs: number;
   lastProgressMs: number;
   completeSent: boolean;
   /** Raised whenever work under way must not touch the torrent any more (pause, remove). */

@@ -17,10 +17,10 @@ export function endTurn(engine: Engine): void {
   const { turn } = engine;
   pumpVerify(engine);
   for (const torrent of turn.touched) {
-    announcePieces(engine, torrent);
+    if (!announcePieces(engine, torrent)) continue;
+    turn.touched.delete(torrent);
     finishIfWhole(engine, torrent);
   }
-  turn.touched.clear();
   for (const torrent of turn.rechoke) rechoke(engine, torrent);
   turn.rechoke.clear();
   if (turn.feed) {
@@ -32,12 +32,23 @@ export function endTurn(engine: Engine): void {
   turn.stats.clear();
 }
 
-/** One `have` order per thread and one event for all pieces that became good in this turn. */
-function announcePieces(engine: Engine, torrent: TorrentState): void {
-  if (torrent.newPieces.length === 0) return;
+/**
+ * Good pieces are told at most this often: at a thousand a second, an order and an event for each
+ * would cost a tenth of a core. What waits is told in a later turn, with the next tick at the latest.
+ */
+const NEWS_INTERVAL_MS = 50;
+
+/** One `have` order per thread and one event for all pieces that became good. False: told later. */
+function announcePieces(engine: Engine, torrent: TorrentState): boolean {
+  if (torrent.newPieces.length === 0) return true;
+  const nowMs = engine.nowMs();
+  const whole = torrent.picker.remaining === 0;
+  if (!whole && nowMs - torrent.lastNewsMs < NEWS_INTERVAL_MS) return false;
+  torrent.lastNewsMs = nowMs;
   const pieces = torrent.newPieces;
   torrent.newPieces = [];
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'have', torrent: torrent.id, pieces });
   engine.emit({ type: 'pieces', torrent: torrent.id, pieces });
+  return true;
 }

@@ -15,6 +15,14 @@ export interface Sized {
   readonly lengthBytes: number;
 }
 
+/** Whether there is no point in waiting for more. */
+export function isFullJob(pieces: readonly Sized[]): boolean {
+  if (pieces.length >= JOB_MAX_PIECES) return true;
+  let bytes = 0;
+  for (const { lengthBytes } of pieces) bytes += lengthBytes;
+  return bytes >= JOB_TARGET_BYTES;
+}
+
 /** Cuts a run of pieces of one torrent into jobs, in order, as they are asked for. */
 export function* batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Generator<Piece[]> {
   let job: Piece[] = [];

@@ -322,8 +322,11 @@ describe('coordinator: pieces on their way', () => {
     });
 
     it('when several jobs fail at once, and the error is told once', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT);
-      const peer = desk.connect(torrent, { creditBlocks: 16 });
+      const { desk, engine, torrent } = await SimDesk.with({
+        totalLengthBytes: 6 * MIB,
+        pieceLengthBytes: 2 * MIB, // a full job each
+      });
+      const peer = desk.connect(torrent, { creditBlocks: 384 });
       for (const lease of desk.leases(peer)) desk.deliver(lease);
       const pending = engine.jobs.splice(0);
       expect(pending.length).to.be.above(1);
