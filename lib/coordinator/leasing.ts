@@ -1,6 +1,6 @@
 // Which blocks a peer gets next. In order: the piece it is on; a started piece that nobody works
 // on; a new one (rarest first) if it is fast enough to fill it alone, else a share of somebody
-// else's; and when nothing else is left, in the end-game, a second copy of what others still owe.
+// else's. What remains when nothing is left to lease is the end-game's (`end-game.ts`).
 
 import type { Engine } from './engine';
 import { leaseRun, startPiece } from './pieces';
@@ -13,18 +13,12 @@ const WHOLE_PIECE_SEC = 20;
 /** Pieces up to 256 KiB are never shared on purpose: it costs messages and wins nothing. */
 const SMALL_PIECE_BYTES = 256 * 1024;
 
-/** End-game: a piece from which nothing came for half a second is asked of a second peer, too. */
-const LATE_PIECE_MS = 500;
-
-/** At most two peers owe a block then, in runs of 16 so that a slow pair is soon relieved. */
-const DUPLICATE_HOLDERS = 2;
-const DUPLICATE_RUN_BLOCKS = 16;
-
 /** Leases to the peer until its credit is used up; otherwise it is noted as hungry. */
 export function feedPeer(engine: Engine, peer: PeerState): void {
   const { hungry } = engine.state;
   const { torrent } = peer;
-  if (torrent.phase !== 'downloading' || peer.choked || peer.closing) {
+  const idle = peer.choked || peer.usefulPieces === 0 || peer.closing !== undefined;
+  if (torrent.phase !== 'downloading' || idle) {
     hungry.delete(peer.id);
     return;
   }
@@ -60,34 +54,15 @@ function leaseNext(engine: Engine, peer: PeerState, maxBlocks: number): boolean 
   return false;
 }
 
-/**
- * End-game: every piece is on its way and some peers have nothing to do. On ticks only, and only for
- * late pieces: the blocks of a fast swarm would else arrive twice, and be looked for all the time.
- */
-export function feedEndGame(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'downloading' || torrent.picker.idle > 0) return;
-  const nowMs = engine.nowMs();
-  const late: PieceState[] = [];
-  for (const piece of torrent.active.values()) {
-    if (piece.verifying || piece.onParole || nowMs - piece.lastProgressMs < LATE_PIECE_MS) continue;
-    late.push(piece);
-  }
-  if (late.length === 0) return;
-  for (const id of [...engine.state.hungry]) {
-    const peer = engine.state.peers.get(id);
-    if (peer?.torrent !== torrent || peer.choked || peer.closing) continue;
-    while (peer.leasedBlocks < peer.creditBlocks) {
-      if (!leaseDuplicate(engine, peer, late, peer.creditBlocks - peer.leasedBlocks)) break;
-    }
-  }
-}
-
 function leaseFree(engine: Engine, peer: PeerState, piece: PieceState, maxBlocks: number): boolean {
   if (piece.verifying || piece.blocks.freeBlocks === 0 || !mayFill(engine, peer, piece))
     return false;
   const run = piece.blocks.takeFree(maxBlocks);
   if (!run) return false;
-  if (piece.onParole) piece.sole = peer.id;
+  if (piece.onParole && piece.sole === undefined) {
+    piece.sole = peer.id;
+    piece.soleSinceMs = engine.nowMs();
+  }
   leaseRun(engine, peer, piece, run.firstBlock, run.blockCount);
   return true;
 }
@@ -111,34 +86,11 @@ function leaseNew(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
   const index = torrent.picker.pick(peer.isSeed ? 'all' : peer.bits);
   if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
+  if (!piece) engine.state.memoryRefused = true;
   return piece !== undefined && leaseFree(engine, peer, piece, maxBlocks);
 }
 
-function leaseDuplicate(
-  engine: Engine,
-  peer: PeerState,
-  late: readonly PieceState[],
-  maxBlocks: number,
-): boolean {
-  for (const piece of late) {
-    if (!hasPiece(peer, piece.blocks.piece)) continue;
-    const own = peer.leases.filter((lease) => lease.piece === piece);
-    const run = piece.blocks.takeDuplicate(
-      Math.min(maxBlocks, DUPLICATE_RUN_BLOCKS),
-      (block) =>
-        own.some(
-          (lease) => block >= lease.firstBlock && block < lease.firstBlock + lease.blockCount,
-        ),
-      DUPLICATE_HOLDERS,
-    );
-    if (!run) continue;
-    leaseRun(engine, peer, piece, run.firstBlock, run.blockCount);
-    return true;
-  }
-  return false;
-}
-
-function hasPiece(peer: PeerState, index: number): boolean {
+export function hasPiece(peer: PeerState, index: number): boolean {
   return peer.isSeed || peer.bits.get(index);
 }
 

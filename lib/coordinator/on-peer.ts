@@ -9,9 +9,9 @@ import { toHex } from '../bytes/hex';
 import type { Engine } from './engine';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
-import { restartPiece, settle } from './pieces';
+import { giveUpParole, settle } from './pieces';
 import { peerName } from './state';
-import type { PeerState, PieceState, TorrentState } from './state';
+import type { PeerState, TorrentState } from './state';
 
 /** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
 const CROSSING_MS = 5_000;
@@ -145,6 +145,7 @@ export function forgetPeer(
 ): void {
   const { torrent } = peer;
   voidLeases(engine, peer);
+  giveUpParoles(engine, peer);
   if (peer.isSeed) torrent.picker.removeSeed();
   else torrent.picker.removeBits(peer.bits);
   torrent.peers.delete(peer.id);
@@ -230,7 +231,7 @@ function countUseful(torrent: TorrentState, peer: PeerState): number {
 
 function afterNews(engine: Engine, peer: PeerState): void {
   updateInterest(engine, peer);
-  if (engine.state.hungry.has(peer.id)) engine.turn.feed = true;
+  feedPeer(engine, peer);
   closeIfUseless(engine, peer);
 }
 
@@ -265,17 +266,15 @@ export function onPeerChoke(engine: Engine, fact: Fact<'peer-choke'>): void {
 /** All that was leased to the peer goes back to the picker. */
 function voidLeases(engine: Engine, peer: PeerState): void {
   for (let lease = peer.leases[0]; lease; lease = peer.leases[0]) {
-    afterLoss(engine, lease.piece, settle(engine, peer, lease));
+    if (settle(engine, peer, lease)) onFilled(engine, lease.piece);
   }
-  for (const piece of [...peer.torrent.open])
-    if (piece.sole === peer.id) restartPiece(engine, piece);
 }
 
-/** A peer gave blocks up. A piece on parole starts over: its next attempt must be one peer's alone. */
-function afterLoss(engine: Engine, piece: PieceState, full: boolean): void {
-  if (full) onFilled(engine, piece);
-  else if (piece.onParole && !piece.verifying && piece.generation !== 0)
-    restartPiece(engine, piece);
+/** Pieces on parole that only this peer might fill, and that it never will. */
+function giveUpParoles(engine: Engine, peer: PeerState): void {
+  for (const piece of [...peer.torrent.open]) {
+    if (piece.sole === peer.id) giveUpParole(engine, piece);
+  }
 }
 
 export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
@@ -323,8 +322,7 @@ export function onLeaseEnd(
     if (!lease) return; // Recalled meanwhile.
     const blockCount = Math.min(end, lease.firstBlock + lease.blockCount) - firstBlock;
     const full = settle(engine, peer, lease, firstBlock, blockCount);
-    if (fact.type === 'lease-returned') afterLoss(engine, lease.piece, full);
-    else if (full) onFilled(engine, lease.piece);
+    if (full) onFilled(engine, lease.piece);
     firstBlock += blockCount;
   }
 }

@@ -35,8 +35,6 @@ export function pumpVerify(engine: Engine): void {
   while (engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER) {
     const torrent = nextToVerify(engine);
     if (!torrent) return;
-    // While one job of the torrent is out, pieces gather for a full one: half the messages.
-    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled)) return;
     submit(engine, torrent, takeBatch(torrent));
   }
 }
@@ -50,6 +48,8 @@ function nextToVerify(engine: Engine): TorrentState | undefined {
   let next: TorrentState | undefined;
   for (const torrent of engine.state.torrents.values()) {
     if (torrent.filled.length === 0) continue;
+    // While one of its jobs is out, pieces gather for a full one: half the messages.
+    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled)) continue;
     if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
   }
   return next;

@@ -8,7 +8,7 @@ import { openOn } from './phases';
 
 export function onThreadDied(engine: Engine, thread: number, error: MillraceError): void {
   const { state } = engine;
-  if (state.closing) return;
+  if (state.closing || state.downThreads.has(thread)) return;
   engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
   state.threadRestarts++;
   state.downThreads.add(thread);

@@ -118,7 +118,11 @@ export class PeerThreads {
           slot.port = undefined;
           this.#listener?.onDied(thread, error);
         },
-        onFailed: (error) => this.#fail(error),
+        onFailed: (error) => {
+          slot.port = undefined;
+          if (!this.#onStartFailed) this.#listener?.onDied(thread, error);
+          this.#fail(error);
+        },
       },
     );
   }

@@ -33,6 +33,8 @@ export function startPiece(
     lastProgressMs: engine.nowMs(),
     holders: 0,
     sole: undefined,
+    soleSinceMs: 0,
+    paroles: 0,
     onParole: false,
     witness: undefined,
     accused: new Map(),
@@ -207,6 +209,21 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   engine.turn.feed = true;
 }
 
+/** After so many peers who did not finish it, a piece that failed may be filled by several again. */
+const MAX_PAROLES = 3;
+
+/** The one peer that might fill a piece on parole does not: another may, from the start. */
+export function giveUpParole(engine: Engine, piece: PieceState): void {
+  piece.torrent.wastedBytes += bytesHere(piece);
+  piece.paroles++;
+  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still tell who lied.
+  restartPiece(engine, piece);
+}
+
+function bytesHere({ blocks, lengthBytes }: PieceState): number {
+  return Math.min((blocks.blockCount - blocks.missingBlocks) * UNIT_LENGTH_BYTES, lengthBytes);
+}
+
 /** Ends a piece and gives all its memory back. The caller says what becomes of it in the picker. */
 export function endPiece(engine: Engine, piece: PieceState): void {
   recallLeases(engine, piece);
@@ -222,8 +239,7 @@ export function endPiece(engine: Engine, piece: PieceState): void {
 /** Gives a partial piece up: its bytes are waste, its memory goes to others. */
 export function evictPiece(engine: Engine, piece: PieceState): void {
   const { torrent, blocks } = piece;
-  const here = blocks.blockCount - blocks.missingBlocks;
-  torrent.wastedBytes += Math.min(here * UNIT_LENGTH_BYTES, piece.lengthBytes);
+  torrent.wastedBytes += bytesHere(piece);
   endPiece(engine, piece);
   torrent.picker.markIdle(blocks.piece);
 }

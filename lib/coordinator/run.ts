@@ -70,6 +70,7 @@ export function runEngine(options: RunOptions): void {
       peers: new Map(),
       dials: new Map(),
       hungry: new Set(),
+      memoryRefused: false,
       downThreads: new Set(),
       departed: new Departed(),
       adding: new Set(),

@@ -32,6 +32,8 @@ export interface EngineState {
   readonly dials: Map<number, DialState>;
   /** Peers that have credit but got no lease because memory or free blocks were lacking. */
   readonly hungry: Set<number>;
+  /** Since the last tick a piece could not be started for want of memory. */
+  memoryRefused: boolean;
   readonly departed: Departed;
   /** Info hashes on their way in. */
   readonly adding: Set<string>;
@@ -135,6 +137,9 @@ export interface PieceState {
   holders: number;
   /** After a failed check only this peer may fill the piece, so that a second failure convicts it. */
   sole: number | undefined;
+  soleSinceMs: number;
+  /** How many peers did not finish it while it was on parole. */
+  paroles: number;
   onParole: boolean;
   witness: BlockWitness | undefined;
   /** Everyone who filled a block of a failed attempt, by name. */

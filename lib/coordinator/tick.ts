@@ -5,8 +5,8 @@ import { announceIfDue } from './trackers';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
 import { onFilled } from './on-piece';
-import { feedEndGame } from './leasing';
-import { evictPiece, lookUp } from './pieces';
+import { feedEndGame } from './end-game';
+import { evictPiece, giveUpParole, lookUp } from './pieces';
 import { syncIfDue } from './saving';
 import type { PieceState, TorrentState } from './state';
 
@@ -55,6 +55,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   syncIfDue(engine, torrent);
   rechoke(engine, torrent);
   engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
+  endLongParoles(engine, torrent);
   feedEndGame(engine, torrent);
   if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, IDLE_STATS_TICKS)) {
     engine.turn.stats.add(torrent);
@@ -103,19 +104,20 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
   }
 }
 
+/** A piece on parole that its one peer does not fill in two minutes goes to another. */
+const PAROLE_LIMIT_MS = 120_000;
+
+function endLongParoles(engine: Engine, torrent: TorrentState): void {
+  const limitMs = engine.nowMs() - PAROLE_LIMIT_MS;
+  for (const piece of [...torrent.open]) {
+    if (piece.sole !== undefined && piece.soleSinceMs < limitMs) giveUpParole(engine, piece);
+  }
+}
+
 /** Somebody waits for memory while partial pieces stand still: the stalest go. */
 function evictStale(engine: Engine): void {
-  if (engine.state.hungry.size === 0) return;
-  // A piece is only in the way if memory, not the lack of useful peers, is what holds others up.
-  const { budget } = engine.state;
-  const room = budget.limitBytes - budget.committedBytes;
-  const needed = Math.max(
-    0,
-    ...[...engine.state.torrents.values()]
-      .filter((torrent) => torrent.picker.idle > 0)
-      .map((torrent) => torrent.metainfo.pieceLengthBytes),
-  );
-  if (room >= needed * 2) return;
+  if (!engine.state.memoryRefused) return;
+  engine.state.memoryRefused = false;
   const stale: PieceState[] = [];
   for (const torrent of engine.state.torrents.values()) {
     for (const piece of torrent.active.values()) if (isStale(engine, piece)) stale.push(piece);

@@ -53,11 +53,10 @@ describe('coordinator/leasing', () => {
     const empty = desk.connect(torrent, { have: [], creditBlocks: 8 });
     const useless = desk.connect(torrent, { have: [0], creditBlocks: 8 });
     expect(engine.ordersOf('lease')).to.have.length(0);
-    expect([choking, empty, useless].map((id) => engine.state.hungry.has(id))).to.deep.equal([
-      false,
-      true,
-      true,
-    ]);
+    // Nor are they tried again and again.
+    for (const id of [choking, empty, useless]) expect(engine.state.hungry.has(id)).to.equal(false);
+    engine.facts({ type: 'peer-have', connection: empty, pieces: [5] });
+    expect(pieces(desk.leases(empty))).to.deep.equal([5]);
   });
 
   it('goes on with the piece a peer is on', async () => {
@@ -214,7 +213,38 @@ describe('coordinator/leasing', () => {
       expect(blocks(desk.leases(b))).to.equal(4);
     });
 
-    it('starts over when its one peer gives up, chokes or goes', async () => {
+    it('keeps the blocks of its one peer through a choke: seeds take turns', async () => {
+      const { desk, engine, torrent } = await SimDesk.with({
+        totalLengthBytes: 64 * KIB,
+        pieceLengthBytes: 64 * KIB,
+      });
+      const peers = [0, 1].map(() => desk.connect(torrent, { creditBlocks: 2 }));
+      for (const peer of peers)
+        for (const lease of desk.leases(peer)) desk.deliver(lease, { spoil: true });
+      await desk.answerJobs();
+      const sole = desk.connect(torrent, { creditBlocks: 4 });
+      const [lease] = desk.leases(sole);
+      if (!lease) throw new Error('no lease');
+      desk.write(lease, { blocks: 3 });
+      engine.facts({ type: 'peer-choke', connection: sole, choked: true, epoch: 1 });
+      engine.pass(10_000);
+      engine.facts({ type: 'peer-choke', connection: sole, choked: false, epoch: 1 });
+      engine.orders = [];
+      engine.facts({
+        type: 'appetite',
+        connection: sole,
+        epoch: 1,
+        creditBlocks: 4,
+        rateBytesPerSec: 0,
+      });
+      const [rest] = desk.leases(sole);
+      expect(rest).to.include({ firstBlock: 3, blockCount: 1, generation: lease.generation });
+      if (rest) desk.deliver(rest);
+      await desk.answerJobs();
+      expect(torrent.state.phase).to.equal('seeding');
+    });
+
+    it('starts over when its one peer goes, or is not done after two minutes', async () => {
       for (const how of ['return', 'choke', 'close'] as const) {
         const { desk, engine, torrent } = await SimDesk.with({
           totalLengthBytes: 64 * KIB,
@@ -235,6 +265,10 @@ describe('coordinator/leasing', () => {
         if (how === 'close') desk.close(sole);
         engine.orders = [];
         const next = desk.connect(torrent, { creditBlocks: 4 });
+        if (how !== 'close') {
+          expect(desk.leases(next), `${how}: its blocks are kept`).to.have.length(0);
+          engine.pass(121_000);
+        }
         const [again] = desk.leases(next);
         expect(again?.blockCount, how).to.equal(4);
         expect(again?.generation, how).to.be.above(lease.generation);

@@ -112,6 +112,7 @@ export class SimEngine implements Engine {
       peers: new Map(),
       dials: new Map(),
       hungry: new Set(),
+      memoryRefused: false,
       departed: new Departed(),
       adding: new Set(),
       downThreads: new Set(),

@@ -1,0 +1,64 @@
+// The end-game: every piece is on its way, and some peers have nothing to do. They are asked for a
+// second copy of what others are late with. On ticks only, and only for late pieces: the blocks of a
+// fast swarm would else arrive twice, and be looked for all the time.
+
+import type { Engine } from './engine';
+import { hasPiece } from './leasing';
+import { onFilled } from './on-piece';
+import { leaseRun, lookUp } from './pieces';
+import type { PeerState, PieceState, TorrentState } from './state';
+
+/** A piece is late when nothing came for half a second. */
+const LATE_PIECE_MS = 500;
+
+/** At most two peers owe a block, in runs of 16 so that a slow pair is soon relieved. */
+const DUPLICATE_HOLDERS = 2;
+const DUPLICATE_RUN_BLOCKS = 16;
+
+export function feedEndGame(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase !== 'downloading' || torrent.picker.idle > 0) return;
+  const idlePeers = [...engine.state.hungry].flatMap((id) => {
+    const peer = engine.state.peers.get(id);
+    return peer?.torrent === torrent && !peer.choked && !peer.closing ? peer : [];
+  });
+  if (idlePeers.length === 0) return;
+  const late = [...torrent.active.values()].filter((piece) => isLate(engine, piece));
+  for (const peer of idlePeers) {
+    while (peer.leasedBlocks < peer.creditBlocks) {
+      if (!leaseDuplicate(engine, peer, late, peer.creditBlocks - peer.leasedBlocks)) break;
+    }
+  }
+}
+
+/** The table knows more than our books: a lease is reported only at its end. */
+function isLate(engine: Engine, piece: PieceState): boolean {
+  const isOld = (): boolean => engine.nowMs() - piece.lastProgressMs >= LATE_PIECE_MS;
+  if (piece.verifying || piece.onParole || !isOld()) return false;
+  if (!lookUp(engine, piece)) return isOld();
+  onFilled(engine, piece);
+  return false;
+}
+
+function leaseDuplicate(
+  engine: Engine,
+  peer: PeerState,
+  late: readonly PieceState[],
+  maxBlocks: number,
+): boolean {
+  for (const piece of late) {
+    if (piece.verifying || !hasPiece(peer, piece.blocks.piece)) continue;
+    const own = peer.leases.filter((lease) => lease.piece === piece);
+    const run = piece.blocks.takeDuplicate(
+      Math.min(maxBlocks, DUPLICATE_RUN_BLOCKS),
+      (block) =>
+        own.some(
+          (lease) => block >= lease.firstBlock && block < lease.firstBlock + lease.blockCount,
+        ),
+      DUPLICATE_HOLDERS,
+    );
+    if (!run) continue;
+    leaseRun(engine, peer, piece, run.firstBlock, run.blockCount);
+    return true;
+  }
+  return false;
+}
