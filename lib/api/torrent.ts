@@ -37,6 +37,8 @@ interface Deferred {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+  /** An error of the torrent rejected it; only then may a new promise take its place. */
+  failed: boolean;
 }
 
 function deferred(): Deferred {
@@ -47,7 +49,7 @@ function deferred(): Deferred {
     reject = no;
   });
   promise.catch(() => undefined); // Nobody has to listen.
-  return { promise, resolve, reject };
+  return { promise, resolve, reject, failed: false };
 }
 
 /** One torrent of a running `Coordinator`. */
@@ -105,7 +107,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /**
    * Resolves when every piece is verified and on disk. Rejects with the torrent's error when it
-   * stops, and with `closed` when it is removed first. After `resume()` it is a new promise.
+   * stops, and with `closed` when it is removed first. After an error, `resume()` makes a new one.
    */
   get completed(): Promise<void> {
     return this.#completion.promise;
@@ -166,7 +168,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Goes on after `pause` or an error. */
   async resume(): Promise<void> {
-    if (this.#stats.phase === 'failed') this.#completion = deferred();
+    this.#renewCompletion();
     await this.#control.resume(this.#id);
   }
 
@@ -215,18 +217,24 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.emit('tracker', event);
         return;
       case 'complete':
+        this.#renewCompletion(); // an error from before `resume()` may have been told after it
         this.#completion.resolve();
         this.emit('complete');
         return;
       case 'error': {
         const error = MillraceError.fromRecord(event.error);
         this.#completion.reject(error);
+        this.#completion.failed = true;
         if (this.listenerCount('error') > 0) this.emit('error', error);
         return;
       }
       case 'log':
         return;
     }
+  }
+
+  #renewCompletion(): void {
+    if (this.#completion.failed && !this.#closed) this.#completion = deferred();
   }
 
   /** Internal: listeners are in place; delivers what was held. */

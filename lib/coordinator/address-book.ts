@@ -7,6 +7,13 @@ import type { CloseReason } from '../messages/close-reasons';
 /** A million addresses from a hostile tracker must not cost a million records. */
 const MAX_ADDRESSES = 5_000;
 
+/**
+ * Of a full book the next candidates to go are picked together, a sixteenth of it, and forgotten
+ * after a second: a look at all 5,000 for each address of a long reply would cost 25 million.
+ */
+const MAX_CANDIDATES = Math.ceil(MAX_ADDRESSES / 16);
+const CANDIDATES_LIFE_MS = 1_000;
+
 /** First redial after 2 s, doubled per failure: 2, 4, 8 … up to 10 minutes. */
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 600_000;
@@ -23,7 +30,7 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
 interface Address {
   readonly host: string;
   readonly port: number;
-  state: 'idle' | 'dialing' | 'connected' | 'banned' | 'useless';
+  state: 'idle' | 'dialing' | 'connected' | 'useless';
   failures: number;
   nextDialMs: number;
 }
@@ -35,8 +42,12 @@ export interface BookOptions {
 
 export class AddressBook {
   readonly #addresses = new Map<string, Address>();
-  readonly #bannedIds = new Set<string>();
+  readonly #bannedAddresses = new Set<string>();
   readonly #bannedHosts = new Set<string>();
+  readonly #bannedLoopbackIds = new Set<string>();
+  /** Who makes room next in a full book, the first to go last. */
+  #candidates: Address[] = [];
+  #candidatesAtMs = -Infinity;
   readonly #random: () => number;
 
   constructor(options: BookOptions) {
@@ -46,17 +57,20 @@ export class AddressBook {
   /** Addresses that may still be dialled, or are connected. */
   get known(): number {
     let count = 0;
-    for (const { state } of this.#addresses.values())
-      if (state !== 'banned' && state !== 'useless') count++;
+    for (const { state } of this.#addresses.values()) if (state !== 'useless') count++;
     return count;
   }
 
-  /** Adds an address; a known or banned one is left as it is. Returns true if it is new. */
+  /**
+   * Adds an address; a known or banned one is left as it is. In a full book a useless one makes
+   * room, else the idle one that failed most often and would be dialled last. Returns true if it
+   * is new; false also where every address of a full book is being dialled or connected.
+   */
   add(host: string, port: number, nowMs: number): boolean {
     const key = keyOf(host, port);
-    if (port < 1 || port > 65_535 || this.#addresses.has(key) || this.#bannedHosts.has(host))
-      return false;
-    if (this.#addresses.size >= MAX_ADDRESSES) return false;
+    if (port < 1 || port > 65_535 || this.#addresses.has(key)) return false;
+    if (this.#bannedHosts.has(host) || this.#bannedAddresses.has(key)) return false;
+    if (this.#addresses.size >= MAX_ADDRESSES && !this.#makeRoom(nowMs)) return false;
     this.#addresses.set(key, { host, port, state: 'idle', failures: 0, nextDialMs: nowMs });
     return true;
   }
@@ -88,7 +102,7 @@ export class AddressBook {
   /** A dial or a connection ended. `useful`: the peer sent us payload, so failures start anew. */
   ended(host: string, port: number, reason: CloseReason, useful: boolean, nowMs: number): void {
     const address = this.#addresses.get(keyOf(host, port));
-    if (!address || address.state === 'banned') return;
+    if (!address) return;
     if (FINAL_REASONS.has(reason)) {
       address.state = 'useless';
       return;
@@ -111,8 +125,7 @@ export class AddressBook {
   /** Everything may be dialled at once again: the torrent was resumed, or wants more. */
   forgetFailures(nowMs: number): void {
     for (const address of this.#addresses.values()) {
-      if (address.state !== 'idle' && address.state !== 'dialing' && address.state !== 'connected')
-        continue;
+      if (address.state === 'useless') continue;
       address.failures = 0;
       address.nextDialMs = nowMs;
       address.state = 'idle';
@@ -120,29 +133,28 @@ export class AddressBook {
   }
 
   /**
-   * Never again: the peer was proven to have sent wrong bytes. Its peer id and its address are
-   * refused, and the whole host unless it is loopback, where unrelated peers share one address.
+   * Never again: the peer was proven to have sent wrong bytes. Its address is refused, and its whole
+   * host. Peer ids are public, so a liar may bear a seed's: they count on loopback only, where
+   * unrelated peers share one host and those that dialled us have a new port each time.
    */
   ban(host: string, port: number, peerId: string): void {
-    this.#bannedIds.add(peerId);
-    this.#addresses.set(keyOf(host, port), {
-      host,
-      port,
-      state: 'banned',
-      failures: 0,
-      nextDialMs: Infinity,
-    });
-    if (isLoopback(host)) return;
+    const key = keyOf(host, port);
+    this.#bannedAddresses.add(key);
+    this.#addresses.delete(key);
+    if (isLoopback(host)) {
+      this.#bannedLoopbackIds.add(peerId);
+      return;
+    }
     this.#bannedHosts.add(host);
-    for (const address of this.#addresses.values())
-      if (address.host === host) address.state = 'banned';
+    for (const [other, address] of this.#addresses)
+      if (address.host === host) this.#addresses.delete(other);
   }
 
   isBanned(host: string, port: number, peerId: string): boolean {
     return (
-      this.#bannedIds.has(peerId) ||
       this.#bannedHosts.has(host) ||
-      this.#addresses.get(keyOf(host, port))?.state === 'banned'
+      this.#bannedAddresses.has(keyOf(host, port)) ||
+      (isLoopback(host) && this.#bannedLoopbackIds.has(peerId))
     );
   }
 
@@ -154,10 +166,39 @@ export class AddressBook {
     }
     return next;
   }
+
+  #makeRoom(nowMs: number): boolean {
+    if (this.#candidates.length === 0 || nowMs - this.#candidatesAtMs > CANDIDATES_LIFE_MS) {
+      this.#candidates = [...this.#addresses.values()]
+        .filter(isIdleOrUseless)
+        .sort(byWorth)
+        .slice(0, MAX_CANDIDATES)
+        .reverse();
+      this.#candidatesAtMs = nowMs;
+    }
+    for (let address = this.#candidates.pop(); address; address = this.#candidates.pop()) {
+      const key = keyOf(address.host, address.port);
+      // Meanwhile it may be in use, or gone already.
+      if (!isIdleOrUseless(address) || this.#addresses.get(key) !== address) continue;
+      this.#addresses.delete(key);
+      return true;
+    }
+    return false;
+  }
 }
 
 function keyOf(host: string, port: number): string {
   return `${host}|${port}`;
+}
+
+function isIdleOrUseless({ state }: Address): boolean {
+  return state === 'idle' || state === 'useless';
+}
+
+/** The least worth keeping first. */
+function byWorth(a: Address, b: Address): number {
+  if (a.state !== b.state) return a.state === 'useless' ? -1 : 1;
+  return b.failures - a.failures || b.nextDialMs - a.nextDialMs;
 }
 
 function isLoopback(host: string): boolean {

@@ -1,6 +1,6 @@
 // What the app thread hears, and no faster than it listens: one batch is out at a time, and the next
-// leaves when the app has said that it is done with it. Meanwhile figures are replaced by newer ones,
-// piece numbers gather, and of other events the oldest unimportant ones are lost first.
+// leaves when the app has said that it is done with it. Meanwhile figures and ends are replaced by
+// newer ones, piece numbers gather, and of other events the oldest unimportant ones are lost first.
 
 import type { AppMessage, EngineEvent } from '../messages/control';
 import { EventQueue, Latest } from '../threads/latest';
@@ -12,11 +12,14 @@ const MAX_WAITING_EVENTS = 10_000;
 const INTERVAL_MS = 50;
 
 type StatsEvent = Extract<EngineEvent, { type: 'stats' }>;
+type EndEvent = Extract<EngineEvent, { type: 'complete' | 'error' }>;
 
 export class AppEvents {
   readonly #send: (events: readonly EngineEvent[]) => void;
   readonly #stats = new Latest<number, StatsEvent>();
   readonly #pieces = new Map<number, number[]>();
+  /** The last of each kind per torrent: somebody waits for them, so none is ever lost. */
+  readonly #ends = new Latest<string, EndEvent>();
   readonly #others = new EventQueue<EngineEvent>(MAX_WAITING_EVENTS);
   #listening = true;
   #urgent = false;
@@ -49,12 +52,14 @@ export class AppEvents {
         break;
       case 'piece-failed':
       case 'tracker':
-      case 'complete':
-      case 'error':
         this.#others.push(event, 'high');
         break;
+      case 'complete':
+      case 'error':
+        this.#ends.put(`${event.type} ${event.torrent}`, event);
+        this.#urgent = true;
+        break;
     }
-    if (event.type === 'complete' || event.type === 'error') this.#urgent = true;
     this.#schedule();
   }
 
@@ -82,7 +87,9 @@ export class AppEvents {
     const events: EngineEvent[] = [];
     for (const [torrent, pieces] of this.#pieces) events.push({ type: 'pieces', torrent, pieces });
     this.#pieces.clear();
+    // Ends come last: whoever hears of one finds the figures that belong to it.
     events.push(...this.#stats.take().values(), ...this.#others.take());
+    events.push(...this.#ends.take().values());
     if (events.length === 0) return;
     this.#listening = false;
     this.#lastSentMs = performance.now();
@@ -90,7 +97,7 @@ export class AppEvents {
   }
 
   get #waiting(): number {
-    return this.#stats.size + this.#pieces.size + this.#others.size;
+    return this.#stats.size + this.#pieces.size + this.#ends.size + this.#others.size;
   }
 
   #gather(torrent: number, pieces: readonly number[]): void {

@@ -1,5 +1,6 @@
 // PURE. Which verified pieces may be called durable: only those whose write returned before a file
-// sync began that has finished. Nothing else enters the resume record.
+// sync began that has finished. Nothing else enters the resume record. A failed sync is never tried
+// again: the system may have dropped what it could not write, and the next sync would then succeed.
 
 import type { Bitfield } from '../bytes/bitfield';
 
@@ -22,6 +23,7 @@ export class Durability {
   #bytes = 0;
   #sinceMs = Infinity;
   #syncing = false;
+  #broken = false;
 
   constructor(durable: Bitfield) {
     this.durable = durable;
@@ -29,6 +31,11 @@ export class Durability {
 
   get syncing(): boolean {
     return this.#syncing;
+  }
+
+  /** A sync failed in this run: until `mend`, no other one is begun. */
+  get broken(): boolean {
+    return this.#broken;
   }
 
   /** Written pieces that no finished sync covers yet. */
@@ -45,20 +52,18 @@ export class Durability {
   }
 
   isDue(nowMs: number): boolean {
-    if (this.#syncing || this.#pieces.length === 0) return false;
+    if (this.#syncing || this.#broken || this.#pieces.length === 0) return false;
     return nowMs - this.#sinceMs >= SYNC_INTERVAL_MS || this.#bytes >= SYNC_BYTES;
   }
 
-  /** Starts a sync of all that was written so far; undefined if there is nothing, or one is running. */
+  /**
+   * Starts a sync of all that was written so far; undefined if there is nothing, one is running, or
+   * one failed.
+   */
   begin(): SyncBatch | undefined {
-    if (this.#syncing || this.#pieces.length === 0) return undefined;
+    if (this.#syncing || this.#broken || this.#pieces.length === 0) return undefined;
     this.#syncing = true;
-    const batch = { pieces: this.#pieces, paths: [...this.#paths] };
-    this.#pieces = [];
-    this.#paths = new Set();
-    this.#bytes = 0;
-    this.#sinceMs = Infinity;
-    return batch;
+    return this.#take();
   }
 
   /** The sync finished: its pieces are durable. */
@@ -67,11 +72,31 @@ export class Durability {
     for (const piece of batch.pieces) this.durable.set(piece);
   }
 
-  /** The sync failed: its pieces wait for the next one. */
-  failed(batch: SyncBatch, nowMs: number): void {
+  /** The sync failed: whether its pieces lie on the disk can never be known. */
+  failed(): void {
     this.#syncing = false;
-    this.#pieces.push(...batch.pieces);
-    for (const path of batch.paths) this.#paths.add(path);
-    this.#sinceMs = nowMs;
+    this.#broken = true;
+  }
+
+  /**
+   * Takes out what no finished sync covers: after a failure it is as doubtful as what was in that
+   * sync, for the failed one may have been told of its loss, too.
+   */
+  discard(): readonly number[] {
+    return this.#take().pieces;
+  }
+
+  /** A new run begins: what is written from now on may be synced again. */
+  mend(): void {
+    this.#broken = false;
+  }
+
+  #take(): SyncBatch {
+    const batch = { pieces: this.#pieces, paths: [...this.#paths] };
+    this.#pieces = [];
+    this.#paths = new Set();
+    this.#bytes = 0;
+    this.#sinceMs = Infinity;
+    return batch;
   }
 }

@@ -3,8 +3,11 @@
 import PQueue from 'p-queue';
 import type { EngineSettings } from '../messages/control';
 
-/** Trackers asked at one time: enough that a slow one delays nobody, few enough for any system. */
-const CONCURRENT_ANNOUNCES = 16;
+/**
+ * Trackers asked at one time. A dead UDP tracker holds its place for 105 s, so there are many; each
+ * costs a few small packets or one connection.
+ */
+const CONCURRENT_ANNOUNCES = 64;
 
 export class Pacers {
   readonly #dials: PQueue;

@@ -49,6 +49,8 @@ function openOnAll(engine: Engine, torrent: TorrentState): void {
 
 /** Tells a peer thread of the torrent. */
 export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
+  // What is complete and not to be seeded serves nobody, on no thread.
+  if (torrent.phase === 'seeding' && !torrent.seed) return;
   // A thread that is down is told when it is up again.
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
@@ -93,15 +95,31 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       // Once: not again for a whole torrent that was paused and resumed.
       if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
       torrent.completeSent = true;
+      if (!torrent.seed) await leaveTrackers(engine, torrent);
     })
     .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
 }
 
-/** The user's pause: peers closed, memory given back, trackers told; what is verified stays. */
+/** Complete and not to be seeded: trackers hear `completed`, if it is due, and `stopped`. */
+async function leaveTrackers(engine: Engine, torrent: TorrentState): Promise<void> {
+  const { run } = torrent;
+  await torrent.announcing?.done; // `completed` is due once `started` was answered.
+  if (torrent.run !== run) return;
+  announceIfDue(engine, torrent);
+  stopAnnouncing(engine, torrent);
+}
+
+/**
+ * The user's pause: peers closed, memory given back, trackers told; what is verified stays. Resolves
+ * once all that is done, however often it is called.
+ */
 export async function pauseTorrent(engine: Engine, torrent: TorrentState): Promise<void> {
-  if (torrent.phase === 'paused' || torrent.phase === 'closed') return;
-  torrent.phase = 'paused';
-  await quiesce(engine, torrent);
+  if (torrent.phase === 'closed') return torrent.removal;
+  if (torrent.phase !== 'paused') {
+    torrent.phase = 'paused';
+    torrent.pausing = quiesce(engine, torrent);
+  }
+  await torrent.pausing;
 }
 
 /** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
@@ -116,14 +134,16 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
     code: error.code,
     error: error.message,
   });
-  quiesce(engine, torrent)
+  const stopped = quiesce(engine, torrent);
+  // At once, with the figures that say `failed`: later it might hit whoever has resumed by then.
+  engine.emit({ type: 'error', torrent: torrent.id, error });
+  stopped
     .catch((cause: unknown) =>
       engine.log('error', 'stopping a torrent failed', { error: String(cause) }),
     )
     .finally(() => {
       engine.turn.stats.add(torrent);
       engine.endTurn();
-      engine.emit({ type: 'error', torrent: torrent.id, error });
     });
 }
 
@@ -151,8 +171,11 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   await Promise.allSettled(torrent.verifyJobs);
   await syncNow(engine, torrent);
   if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
-  // An interrupted check leaves good pieces that nobody knows of: only an open record has them looked at.
-  await saveRecord(engine, torrent, !torrent.toCheck.isEmpty());
+  // An interrupted check and a failed sync leave good pieces that nobody knows of: only an open record
+  // has them looked at.
+  const { durability, toCheck } = torrent;
+  const open = !toCheck.isEmpty() || durability.unsynced > 0 || durability.broken;
+  await saveRecord(engine, torrent, open);
 }
 
 /** Closes every connection of the torrent, on all threads, and their files. */

@@ -11,7 +11,7 @@ import type { AppMessage, EngineEvent, EngineSettings } from '../messages/contro
 import { exposeControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
-import type * as httpClient from '../tracker/http-client';
+import type * as clients from '../tracker/clients';
 import { VerifyPool } from '../verify/pool';
 import { AppEvents } from './app-events';
 import { engineControl, type Lifecycle } from './control';
@@ -120,6 +120,7 @@ export function runEngine(options: RunOptions): void {
     },
     stop: async () => {
       clearInterval(ticking);
+      trackers?.close();
       await threads.stop();
       await pool.close();
       appEvents.flush();
@@ -155,7 +156,7 @@ function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
 /** Loaded with the first announce: Node's http takes as long to load as a peer to be dialled. */
 function loadTrackers(version: string): TrackerClient {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
-  const module = require('../tracker/http-client') as typeof httpClient;
+  const module = require('../tracker/clients') as typeof clients;
   return new module.TrackerClients({ version });
 }
 

@@ -16,12 +16,17 @@ export function syncIfDue(engine: Engine, torrent: TorrentState): void {
     .catch((error: unknown) => engine.log('error', 'a file sync failed', { error: String(error) }));
 }
 
-/** Syncs until nothing that was written is left unsynced; returns early if the disk fails. */
+/**
+ * Syncs until nothing that was written is left unsynced. After a failed sync (`durability.broken`)
+ * what is left is lost instead.
+ */
 export async function syncNow(engine: Engine, torrent: TorrentState): Promise<void> {
-  while (torrent.durability.unsynced > 0 || torrent.durability.syncing) {
+  const { durability } = torrent;
+  while (durability.syncing || (durability.unsynced > 0 && !durability.broken)) {
     if (torrent.syncUnderWay) await torrent.syncUnderWay;
-    else if (!(await runSync(engine, torrent))) return;
+    else await runSync(engine, torrent);
   }
+  if (durability.broken) lose(torrent, durability.discard());
 }
 
 /** One sync of all that was written so far. False when it failed; the torrent has then stopped. */
@@ -53,9 +58,25 @@ async function syncFiles(
     for (const path of batch.paths) torrent.changedPaths.add(path);
     return true;
   }
-  torrent.durability.failed(batch, engine.nowMs());
+  torrent.durability.failed();
+  lose(torrent, batch.pieces);
+  lose(torrent, torrent.durability.discard());
   if (!engine.state.closing) failTorrent(engine, torrent, error);
   return false;
+}
+
+/**
+ * Pieces that may never have reached the disk are not had any more: the next run fetches them again,
+ * or, where nothing is fetched, reads them again. Peers are not told: the torrent stops, and closes them.
+ */
+function lose(torrent: TorrentState, pieces: readonly number[]): void {
+  for (const piece of pieces) {
+    if (!torrent.have.get(piece) || torrent.durability.durable.get(piece)) continue;
+    torrent.have.clear(piece);
+    torrent.picker.markMissing(piece);
+    torrent.doneBytes -= torrent.geometry.pieceLengthBytes(piece);
+    if (!torrent.download) torrent.toCheck.set(piece);
+  }
 }
 
 /** Replaces the resume record. `open`: more may be written after it. A failure is logged, no more. */

@@ -18,6 +18,7 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
 
 async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
+  torrent.durability.mend();
   const checked = checkPieces(engine, torrent);
   engine.turn.stats.add(torrent);
   if (!(await checked)) return;

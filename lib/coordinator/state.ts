@@ -100,6 +100,10 @@ export interface TorrentState {
   /** Files written since the record was last saved. */
   readonly changedPaths: Set<string>;
   readonly resumeFile: ResumeFile;
+  /** Settles when the last pause has taken effect. */
+  pausing: Promise<void> | undefined;
+  /** The removal that is under way: whoever asks for another waits for this one. */
+  removal: Promise<void> | undefined;
   readonly lock: OutputLock;
   /** Peer threads that were told of this torrent and not yet told to close it. */
   readonly openOn: Set<number>;

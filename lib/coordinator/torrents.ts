@@ -150,6 +150,8 @@ function newTorrent(
     uploadedAtStart: 0,
     durability: new Durability(new Bitfield(metainfo.pieceCount)),
     syncUnderWay: undefined,
+    pausing: undefined,
+    removal: undefined,
     changedPaths: new Set(),
     resumeFile: new ResumeFile(output, {
       infoHash: metainfo.infoHash,
@@ -177,13 +179,17 @@ function newTorrent(
   };
 }
 
-/** Takes a torrent out: peers closed, data synced, record saved, lock released. */
-export async function removeTorrent(
+/** Takes a torrent out: peers closed, data synced, record saved, lock released. Done once. */
+export function removeTorrent(
   engine: Engine,
   torrent: TorrentState,
   forget: boolean,
 ): Promise<void> {
-  if (torrent.phase === 'closed') return;
+  torrent.removal ??= remove(engine, torrent, forget);
+  return torrent.removal;
+}
+
+async function remove(engine: Engine, torrent: TorrentState, forget: boolean): Promise<void> {
   torrent.phase = 'closed';
   try {
     await quiesce(engine, torrent);

@@ -3,7 +3,7 @@
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
-import type { DueAnnounce } from '../tracker/schedule';
+import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
@@ -27,19 +27,29 @@ export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   const due = torrent.schedule.next(engine.nowMs());
   if (!due) return;
   const abort = new AbortController();
+  // Of now, not of when its turn comes: by then the torrent may be in another run.
+  const { schedule, run } = torrent;
+  const order: AnnounceOrder = { due, schedule, run, signal: abort.signal };
   const done = new Promise<void>((settle) => {
-    engine.paceAnnounce(() => announce(engine, torrent, due, abort.signal).finally(settle));
+    engine.paceAnnounce(() => announce(engine, torrent, order).finally(settle));
   });
   torrent.announcing = { event: due.event, abort, done };
+}
+
+/** An announce that waits for its turn, and the run that it belongs to. */
+interface AnnounceOrder {
+  readonly due: DueAnnounce;
+  readonly schedule: AnnounceSchedule;
+  readonly run: number;
+  readonly signal: AbortSignal;
 }
 
 async function announce(
   engine: Engine,
   torrent: TorrentState,
-  due: DueAnnounce,
-  signal: AbortSignal,
+  { due, schedule, run, signal }: AnnounceOrder,
 ): Promise<void> {
-  const { schedule, run } = torrent;
+  if (signal.aborted) return; // Its run was over before its turn came.
   try {
     const reply = await engine.announce(due.url, requestOf(engine, torrent, due), signal);
     if (torrent.run !== run) return;
@@ -117,10 +127,17 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   if (announcing?.event !== 'completed') {
     announcing?.abort.abort(new MillraceError('closed', 'the torrent was stopped'));
   }
-  signal.addEventListener('abort', () => announcing?.abort.abort(signal.reason), { once: true });
+  const deadline = new Promise<void>((passed) => {
+    const onAbort = (): void => {
+      announcing?.abort.abort(signal.reason);
+      passed();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
   const dues = schedule.stop();
   const goodbye = async (): Promise<void> => {
-    await announcing?.done;
+    // It may still be in the queue behind slow trackers.
+    if (announcing?.event === 'completed') await Promise.race([announcing.done, deadline]);
     await Promise.all(dues.map((due) => sayStopped(engine, torrent, due, signal)));
   };
   torrent.farewell = Promise.all([torrent.farewell, goodbye()]).then(() => undefined);

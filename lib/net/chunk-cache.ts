@@ -38,6 +38,7 @@ export class Chunk {
 export class ChunkCache {
   private readonly maxChunks: number;
   private allocated = 0;
+  private pinned = 0;
   private readonly free: Buffer[] = [];
   private readonly byTorrent = new Map<TorrentSource, Map<number, Chunk>>();
   /** Every cached chunk, longest unused first. */
@@ -50,6 +51,11 @@ export class ChunkCache {
   /** Bytes of buffers that exist, used or not. */
   get allocatedBytes(): number {
     return this.allocated * CHUNK_LENGTH_BYTES;
+  }
+
+  /** Chunks that nothing pins, whether their buffers exist or not. */
+  get unpinnedChunks(): number {
+    return this.maxChunks - this.pinned;
   }
 
   find(source: TorrentSource, window: number): Chunk | undefined {
@@ -70,7 +76,7 @@ export class ChunkCache {
     const buffer = this.takeBuffer();
     if (buffer === undefined) return undefined;
     const chunk = new Chunk(source, window, start, end, buffer);
-    chunk.pins = 1;
+    this.pin(chunk);
     let windows = this.byTorrent.get(source);
     if (windows === undefined) this.byTorrent.set(source, (windows = new Map<number, Chunk>()));
     windows.set(window, chunk);
@@ -78,9 +84,16 @@ export class ChunkCache {
     return chunk;
   }
 
+  pin(chunk: Chunk): void {
+    if (chunk.pins === 0) this.pinned += 1;
+    chunk.pins += 1;
+  }
+
   unpin(chunk: Chunk): void {
     chunk.pins -= 1;
-    if (chunk.pins === 0 && !chunk.cached) this.free.push(chunk.buffer);
+    if (chunk.pins > 0) return;
+    this.pinned -= 1;
+    if (!chunk.cached) this.free.push(chunk.buffer);
   }
 
   /** No look-up finds it any more; its buffer is free once nobody reads from it. */

@@ -18,6 +18,14 @@ const QUEUED_BYTES_WATERMARK = 524_288;
 /** Requests looked at ahead of the one that waits, to read their chunks side by side: 1 MiB. */
 const LOOK_AHEAD_REQUESTS = 64;
 
+/**
+ * Chunks that a peer may pin however little is left: what a block needs that straddles two. Beyond
+ * that it may pin as many as it leaves unpinned (a "dynamic threshold", as switches share their
+ * buffers): a peer that does not read takes half of what there is, the next half of the rest.
+ * Readers in sequence need three, for the watermark above is two chunks long.
+ */
+const MIN_PINNED_CHUNKS = 2;
+
 /** Read-ahead memory of a thread that served nobody for this long is given back. */
 const TRIM_AFTER_MS = 10_000;
 
@@ -37,13 +45,21 @@ export interface UploadPeer {
   noteServed(lengthBytes: number): void;
 }
 
+/** What a peer's socket has not taken yet: payload, and the chunks that it lies in, with their pins. */
+interface Queued {
+  bytes: number;
+  readonly chunks: Map<Chunk, number>;
+}
+
+type Gathered = 'all' | 'reads' | 'pins-too-many';
+
 export class Uploader {
   private readonly cache: ChunkCache;
   private readonly send: (fact: PeerFact) => void;
   private readonly nowMs: () => number;
   /** Peers that wait for a read or for a buffer, in the order they came. */
   private waiting = new Set<UploadPeer>();
-  private readonly queuedBytes = new Map<UploadPeer, number>();
+  private readonly queued = new Map<UploadPeer, Queued>();
   private reads = 0;
   private lastUseMs = -Infinity;
 
@@ -55,7 +71,7 @@ export class Uploader {
 
   /** Payload that a peer's socket has not taken yet. */
   queuedBytesOf(peer: UploadPeer): number {
-    return this.queuedBytes.get(peer) ?? 0;
+    return this.queued.get(peer)?.bytes ?? 0;
   }
 
   get allocatedBytes(): number {
@@ -67,18 +83,17 @@ export class Uploader {
     const { serving } = peer;
     if (!peer.writable || serving.waiting === 0) return;
     this.lastUseMs = this.nowMs();
-    let queued = this.queuedBytesOf(peer);
+    const queued = this.queued.get(peer) ?? { bytes: 0, chunks: new Map<Chunk, number>() };
     const pinned: Chunk[] = [];
     let batchBytes = 0;
     let last: Uint8Array | undefined;
+    let gathered: Gathered = 'all';
     peer.cork();
-    while (serving.waiting > 0 && queued < QUEUED_BYTES_WATERMARK) {
+    while (serving.waiting > 0 && queued.bytes < QUEUED_BYTES_WATERMARK) {
       const lengthBytes = serving.lengthBytes(0);
       const before = pinned.length;
-      if (!this.gather(peer, pinned)) {
-        this.waiting.add(peer);
-        break;
-      }
+      gathered = this.gather(peer, queued.chunks, pinned);
+      if (gathered !== 'all') break;
       // Write one behind, so that the batch's last write can carry the callback.
       if (last !== undefined) peer.write(last);
       const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
@@ -96,15 +111,17 @@ export class Uploader {
         else last = part;
       }
       serving.shift();
-      queued += lengthBytes;
+      queued.bytes += lengthBytes;
       batchBytes += lengthBytes;
       peer.noteServed(lengthBytes);
     }
     if (last !== undefined) {
-      this.queuedBytes.set(peer, queued);
+      this.queued.set(peer, queued);
       peer.write(last, () => this.onFlushed(peer, pinned, batchBytes));
     }
     peer.uncork();
+    if (gathered === 'pins-too-many') return; // its own flushes will call again
+    if (gathered === 'reads') this.waiting.add(peer);
     this.readAhead(peer);
   }
 
@@ -123,10 +140,12 @@ export class Uploader {
   }
 
   private onFlushed(peer: UploadPeer, pinned: readonly Chunk[], batchBytes: number): void {
-    for (const chunk of pinned) this.cache.unpin(chunk);
-    const left = this.queuedBytesOf(peer) - batchBytes;
-    if (left > 0) this.queuedBytes.set(peer, left);
-    else this.queuedBytes.delete(peer);
+    const queued = this.queued.get(peer);
+    if (queued !== undefined) {
+      for (const chunk of pinned) this.unpin(chunk, queued.chunks);
+      queued.bytes -= batchBytes;
+      if (queued.bytes <= 0) this.queued.delete(peer);
+    }
     this.pump(peer);
     if (this.waiting.size > 0) this.pumpWaiting(); // a buffer may have come free
   }
@@ -136,27 +155,42 @@ export class Uploader {
   }
 
   /** Pins the chunks of the oldest request, or begins to read the first that is missing. */
-  private gather(peer: UploadPeer, pinned: Chunk[]): boolean {
+  private gather(peer: UploadPeer, own: Map<Chunk, number>, pinned: Chunk[]): Gathered {
     const { source, serving } = peer;
     const before = pinned.length;
     let at = this.headOffset(peer);
     const end = at + serving.lengthBytes(0);
     while (at < end) {
       const chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
-      if (chunk === undefined || !chunk.ready || !covers(chunk, at, end)) {
-        this.startRead(source, serving.piece(0), at, end);
+      const missing = chunk === undefined || !chunk.ready || !covers(chunk, at, end);
+      const isOneMore = missing || !own.has(chunk);
+      const tooMany = isOneMore && own.size >= this.pinLimit;
+      if (missing || tooMany) {
+        if (!tooMany) this.startRead(source, serving.piece(0), at, end);
         while (pinned.length > before) {
           const taken = pinned.pop();
-          if (taken !== undefined) this.cache.unpin(taken);
+          if (taken !== undefined) this.unpin(taken, own);
         }
-        return false;
+        return tooMany ? 'pins-too-many' : 'reads';
       }
-      chunk.pins += 1;
+      this.cache.pin(chunk);
+      own.set(chunk, (own.get(chunk) ?? 0) + 1);
       pinned.push(chunk);
       this.cache.touch(chunk);
       at = chunk.end;
     }
-    return true;
+    return 'all';
+  }
+
+  private get pinLimit(): number {
+    return Math.max(MIN_PINNED_CHUNKS, this.cache.unpinnedChunks);
+  }
+
+  private unpin(chunk: Chunk, own: Map<Chunk, number>): void {
+    const pins = own.get(chunk) ?? 0;
+    if (pins > 1) own.set(chunk, pins - 1);
+    else own.delete(chunk);
+    this.cache.unpin(chunk);
   }
 
   /** Begins to read what later requests of this peer need, while reads are to be had. */

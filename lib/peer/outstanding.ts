@@ -5,21 +5,23 @@ import { MillraceError } from '../errors/millrace-error';
 import type { LeaseRun } from './leases';
 import { MAX_DEPTH_BLOCKS } from './pipeline';
 
+/** Most peers never get a deep pipeline, and those that only take from us none: 32 × 28 bytes. */
+const INITIAL_CAPACITY = 32;
+
 /** A power of two, twice the depth: holes left by answers out of order rarely force a compaction. */
-const CAPACITY = 2 * MAX_DEPTH_BLOCKS;
-const MASK = CAPACITY - 1;
+const MAX_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
 /** Positions are handles: valid until the next `push` or `remove`. */
 export class Outstanding {
-  private readonly pieces = new Int32Array(CAPACITY);
-  private readonly begins = new Int32Array(CAPACITY);
-  private readonly lengths = new Int32Array(CAPACITY);
-  private readonly units = new Int32Array(CAPACITY);
-  private readonly sentAtMs = new Float64Array(CAPACITY);
+  private capacity = INITIAL_CAPACITY;
+  private mask = INITIAL_CAPACITY - 1;
+  private pieces = new Int32Array(INITIAL_CAPACITY);
+  private begins = new Int32Array(INITIAL_CAPACITY);
+  private lengths = new Int32Array(INITIAL_CAPACITY);
+  private units = new Int32Array(INITIAL_CAPACITY);
+  private sentAtMs = new Float64Array(INITIAL_CAPACITY);
   /** Undefined marks a hole. */
-  private readonly runs: (LeaseRun | undefined)[] = new Array<LeaseRun | undefined>(CAPACITY).fill(
-    undefined,
-  );
+  private runs = emptyRuns(INITIAL_CAPACITY);
   private head = 0;
   private tail = 0;
   private live = 0;
@@ -37,8 +39,8 @@ export class Outstanding {
   }
 
   push(run: LeaseRun, begin: number, lengthBytes: number, unit: number, nowMs: number): void {
-    if (this.tail - this.head === CAPACITY) this.compact();
-    const at = this.tail & MASK;
+    if (this.tail - this.head === this.capacity) this.makeRoom();
+    const at = this.tail & this.mask;
     this.pieces[at] = run.piece;
     this.begins[at] = begin;
     this.lengths[at] = lengthBytes;
@@ -52,7 +54,7 @@ export class Outstanding {
   /** Position of a request, or -1. Peers answer in order: nearly always the first look finds it. */
   find(piece: number, begin: number): number {
     for (let position = this.head; position < this.tail; position++) {
-      const at = position & MASK;
+      const at = position & this.mask;
       if (this.begins[at] === begin && this.pieces[at] === piece && this.runs[at] !== undefined) {
         return position;
       }
@@ -61,38 +63,66 @@ export class Outstanding {
   }
 
   remove(position: number): void {
-    this.runs[position & MASK] = undefined;
+    this.runs[position & this.mask] = undefined;
     this.live -= 1;
-    while (this.head < this.tail && this.runs[this.head & MASK] === undefined) this.head += 1;
+    while (this.head < this.tail && this.runs[this.head & this.mask] === undefined) this.head += 1;
   }
 
   /** The lease of a request; undefined for a hole. */
   run(position: number): LeaseRun | undefined {
-    return this.runs[position & MASK];
+    return this.runs[position & this.mask];
   }
   begin(position: number): number {
-    return this.begins[position & MASK] ?? 0;
+    return this.begins[position & this.mask] ?? 0;
   }
   lengthBytes(position: number): number {
-    return this.lengths[position & MASK] ?? 0;
+    return this.lengths[position & this.mask] ?? 0;
   }
   unit(position: number): number {
-    return this.units[position & MASK] ?? 0;
+    return this.units[position & this.mask] ?? 0;
   }
   sentMs(position: number): number {
-    return this.sentAtMs[position & MASK] ?? 0;
+    return this.sentAtMs[position & this.mask] ?? 0;
+  }
+
+  /** Doubles a ring that is half full; in an emptier one the holes are room enough. */
+  private makeRoom(): void {
+    if (this.live === MAX_CAPACITY) {
+      throw new MillraceError('unexpected', `more than ${MAX_CAPACITY} requests at one peer`);
+    }
+    if (this.capacity < MAX_CAPACITY && 2 * this.live >= this.capacity) this.grow();
+    else this.compact();
+  }
+
+  private grow(): void {
+    const { pieces, begins, lengths, units, sentAtMs, runs, mask } = this;
+    this.capacity *= 2;
+    this.mask = this.capacity - 1;
+    this.pieces = new Int32Array(this.capacity);
+    this.begins = new Int32Array(this.capacity);
+    this.lengths = new Int32Array(this.capacity);
+    this.units = new Int32Array(this.capacity);
+    this.sentAtMs = new Float64Array(this.capacity);
+    this.runs = emptyRuns(this.capacity);
+    for (let position = this.head; position < this.tail; position++) {
+      const from = position & mask;
+      const to = position & this.mask;
+      this.pieces[to] = pieces[from] ?? 0;
+      this.begins[to] = begins[from] ?? 0;
+      this.lengths[to] = lengths[from] ?? 0;
+      this.units[to] = units[from] ?? 0;
+      this.sentAtMs[to] = sentAtMs[from] ?? 0;
+      this.runs[to] = runs[from];
+    }
   }
 
   private compact(): void {
-    if (this.live === CAPACITY) {
-      throw new MillraceError('unexpected', `more than ${CAPACITY} requests at one peer`);
-    }
     let target = this.head;
     for (let position = this.head; position < this.tail; position++) {
-      const from = position & MASK;
+      const from = position & this.mask;
       const run = this.runs[from];
       if (run === undefined) continue;
-      const to = target & MASK;
+      const to = target & this.mask;
       if (to !== from) {
         this.pieces[to] = this.pieces[from] ?? 0;
         this.begins[to] = this.begins[from] ?? 0;
@@ -108,18 +138,27 @@ export class Outstanding {
   }
 }
 
+function emptyRuns(capacity: number): (LeaseRun | undefined)[] {
+  return new Array<LeaseRun | undefined>(capacity).fill(undefined);
+}
+
 /** Two depths' worth: what was taken back, asked again and taken back again within a round trip. */
 const FORGIVEN_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
 /** Requests that we took back (cancel, time-out, choke): their blocks may be on the way already. */
 export class Forgiven {
-  private readonly pieces = new Int32Array(FORGIVEN_CAPACITY).fill(-1);
-  private readonly begins = new Int32Array(FORGIVEN_CAPACITY);
+  /** Empty until something is taken back: many peers never time out or choke us. */
+  private pieces = new Int32Array(0);
+  private begins = new Int32Array(0);
   private next = 0;
   /** How many were overwritten unanswered: that many blocks are forgiven unseen. */
   private overwritten = 0;
 
   remember(piece: number, begin: number): void {
+    if (this.pieces.length === 0) {
+      this.pieces = new Int32Array(FORGIVEN_CAPACITY).fill(-1);
+      this.begins = new Int32Array(FORGIVEN_CAPACITY);
+    }
     if (this.pieces[this.next] !== -1) this.overwritten += 1;
     this.pieces[this.next] = piece;
     this.begins[this.next] = begin;
@@ -128,7 +167,7 @@ export class Forgiven {
 
   /** Whether this block was once asked for; each request forgives one block only. */
   take(piece: number, begin: number): boolean {
-    for (let at = 0; at < FORGIVEN_CAPACITY; at++) {
+    for (let at = 0; at < this.pieces.length; at++) {
       if (this.pieces[at] === piece && this.begins[at] === begin) {
         this.pieces[at] = -1;
         return true;

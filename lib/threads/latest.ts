@@ -1,7 +1,7 @@
 // Mailboxes for somebody who may be slow to look: figures of which only the newest counts, and
 // events of which the oldest unimportant ones may be lost. Neither ever grows without bound.
 
-/** The newest value per key, in the order in which the keys first changed since the last look. */
+/** The newest value per key, in the order in which these values came. */
 export class Latest<Key, Value> {
   #values = new Map<Key, Value>();
 
@@ -10,12 +10,8 @@ export class Latest<Key, Value> {
   }
 
   put(key: Key, value: Value): void {
+    this.#values.delete(key); // else it would keep the place of the old value
     this.#values.set(key, value);
-  }
-
-  /** Forgets a key: its owner is gone, and nobody should hear of it any more. */
-  delete(key: Key): void {
-    this.#values.delete(key);
   }
 
   /** Everything that changed since the last call. */
@@ -37,7 +33,6 @@ export class EventQueue<T> {
   readonly #low: Queued<T>[] = [];
   readonly #high: Queued<T>[] = [];
   #sequence = 0;
-  #dropped = 0;
 
   /** Holds at most `limit` events; at least 1. */
   constructor(limit: number) {
@@ -48,11 +43,6 @@ export class EventQueue<T> {
     return this.#low.length + this.#high.length;
   }
 
-  /** Events lost since the queue was made. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
   /**
    * Adds an event. In a full queue the oldest `low` one makes room, and where there is none the
    * oldest of all: an event that nobody fetched for that long is history.
@@ -61,7 +51,6 @@ export class EventQueue<T> {
     if (this.size >= this.#limit) {
       // A shift moves at most `limit` slots, and only while somebody is not looking.
       if (this.#low.shift() === undefined) this.#high.shift();
-      this.#dropped++;
     }
     (priority === 'low' ? this.#low : this.#high).push({ sequence: this.#sequence++, event });
   }

@@ -16,9 +16,6 @@ import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from './request-error';
 
-// For its one caller that loads this file; new code imports it from where it lives.
-export { TrackerClients } from './clients';
-
 export interface HttpTrackerOptions {
   /** Sent in `User-Agent: Millrace/<version>`. */
   readonly version: string;

@@ -116,15 +116,19 @@ describe('coordinator/address-book', () => {
     expect(addresses.takeDue(1, 5)).to.have.length(1);
   });
 
-  it('bans address, peer id and host, but only the address on loopback', () => {
+  it('bans address and host; on loopback the address and the peer id', () => {
     const addresses = book();
     addresses.add('10.0.0.1', 1, 0);
     addresses.add('127.0.0.1', 1, 0);
     addresses.ban('10.0.0.1', 1, 'liar');
     addresses.ban('127.0.0.1', 1, 'other liar');
     expect(addresses.isBanned('10.0.0.1', 99, 'new name')).to.equal(true);
-    expect(addresses.isBanned('10.9.9.9', 1, 'liar')).to.equal(true);
+    expect(addresses.isBanned('10.9.9.9', 1, 'liar'), 'whose id the liar bore').to.equal(false);
+    expect(addresses.isBanned('10.9.9.9', 1, 'other liar')).to.equal(false);
     expect(addresses.isBanned('127.0.0.1', 1, 'new name')).to.equal(true);
+    expect(addresses.isBanned('127.0.0.1', 40_000, 'other liar')).to.equal(true);
+    expect(addresses.isBanned('127.0.0.1', 40_000, 'liar')).to.equal(false);
+    expect(addresses.add('127.0.0.1', 1, 0)).to.equal(false);
     expect(addresses.isBanned('127.0.0.1', 2, 'neighbour')).to.equal(false);
     expect(addresses.add('10.0.0.1', 2, 0)).to.equal(false);
     expect(addresses.add('127.0.0.1', 2, 0)).to.equal(true);
@@ -136,6 +140,56 @@ describe('coordinator/address-book', () => {
     for (let port = 1; port <= 6_000; port++) addresses.add('10.0.0.1', port, 0);
     expect(addresses.known).to.equal(5_000);
     expect(addresses.takeDue(1e6, 0)).to.have.length(5_000);
+  });
+
+  describe('when full', () => {
+    const full = (): AddressBook => {
+      const addresses = book();
+      for (let port = 1; port <= 5_000; port++) addresses.add('10.0.0.1', port, 0);
+      return addresses;
+    };
+    const fail = (addresses: AddressBook, ports: number, reason: CloseReason): void => {
+      for (const { host, port } of addresses.takeDue(ports, 1e9))
+        addresses.ended(host, port, reason, false, 1e9);
+    };
+
+    it('lets a useless address go before one that failed', () => {
+      const addresses = full();
+      fail(addresses, 4_999, 'dial-failed');
+      fail(addresses, 1, 'self-connection');
+      expect(addresses.known).to.equal(4_999);
+      expect(addresses.add('10.0.0.2', 1, 1e9)).to.equal(true);
+      expect(addresses.known).to.equal(5_000);
+      expect(addresses.add('10.0.0.1', 1, 1e9), 'who failed is still known').to.equal(false);
+      expect(addresses.add('10.0.0.1', 5_000, 1e9), 'the useless one is not').to.equal(true);
+    });
+
+    it('lets the idle address go that failed most often', () => {
+      const addresses = full();
+      fail(addresses, 1, 'dial-failed');
+      expect(addresses.add('10.0.0.2', 1, 1e9)).to.equal(true);
+      expect(addresses.known).to.equal(5_000);
+      const left = addresses.takeDue(5_000, 2e9).map(({ host, port }) => `${host}:${port}`);
+      expect(left).to.include('10.0.0.2:1').and.not.include('10.0.0.1:1');
+    });
+
+    it('keeps what is dialled or connected', () => {
+      const addresses = full();
+      expect(addresses.takeDue(5_000, 0)).to.have.length(5_000);
+      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(false);
+      addresses.connected('10.0.0.1', 7);
+      addresses.putBack('10.0.0.1', 9);
+      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(true);
+      expect(addresses.add('10.0.0.1', 7, 0), 'connected').to.equal(false);
+      expect(addresses.takeDue(9, 0)).to.deep.equal([{ host: '10.0.0.2', port: 1 }]);
+    });
+
+    it('has the room back that a banned host took', () => {
+      const addresses = full();
+      addresses.ban('10.0.0.1', 1, 'liar');
+      expect(addresses.known).to.equal(0);
+      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(true);
+    });
   });
 
   it('never hands out what is banned, dialling or not due, whatever happens', () => {

@@ -51,16 +51,28 @@ describe('coordinator/durability', () => {
     expect(durability.syncing).to.equal(false);
   });
 
-  it('tries the pieces of a failed sync again, 2 s later', () => {
+  it('never tries a failed sync again: the next one would succeed without the lost data', () => {
     const durability = fresh();
     durability.written(7, 1, ['a'], 0);
-    const batch = durability.begin();
-    if (batch) durability.failed(batch, 5_000);
-    expect(durability.durable.get(7)).to.equal(false);
-    expect(durability.unsynced).to.equal(1);
-    expect(durability.isDue(6_999)).to.equal(false);
-    expect(durability.isDue(7_000)).to.equal(true);
-    expect(durability.begin()).to.deep.equal({ pieces: [7], paths: ['a'] });
+    expect(durability.begin()?.pieces).to.deep.equal([7]);
+    durability.written(8, 1, ['a'], 1_000);
+    durability.failed();
+    durability.written(9, 1, ['a'], 2_000);
+    expect(durability.broken).to.equal(true);
+    expect(durability.isDue(1e9)).to.equal(false);
+    expect(durability.begin()).to.equal(undefined);
+    expect(durability.discard(), 'what came after is in doubt, too').to.deep.equal([8, 9]);
+    expect(durability.unsynced).to.equal(0);
+    durability.mend();
+    expect(durability.begin(), 'nothing is left of them').to.equal(undefined);
+    durability.written(7, 1, ['a'], 3_000);
+    const again = durability.begin();
+    if (again) durability.succeeded(again);
+    expect([7, 8, 9].map((piece) => durability.durable.get(piece))).to.deep.equal([
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('calls a piece durable exactly if its write returned before a sync began that has finished', () => {
@@ -98,8 +110,10 @@ describe('coordinator/durability', () => {
               durability.succeeded(batch);
               for (const piece of covered) durable.add(piece);
             } else {
-              durability.failed(batch, nowMs);
-              waiting.push(...covered);
+              durability.failed();
+              expect(durability.discard()).to.deep.equal(waiting);
+              durability.mend();
+              waiting = [];
             }
             covered = [];
             batch = undefined;

@@ -41,8 +41,10 @@ describe('coordinator: who sent wrong bytes', () => {
     desk.close(liar);
     await desk.answerJobs();
     expect(engine.eventsOf('piece-failed')[0]?.banned).to.deep.equal([`${host(1)}:6881`]);
-    const again = desk.connect(torrent, { host: host(9), peerId: 'liar' });
+    const again = desk.connect(torrent, { host: host(1), peerId: 'new name' });
     expect(engine.ordersOf('close', again)[0]?.reason).to.equal('banned');
+    const namesake = desk.connect(torrent, { host: host(9), peerId: 'liar' });
+    expect(engine.ordersOf('close', namesake), 'peer ids are public').to.have.length(0);
   });
 
   it('is found among several by the good copy, and only the liar is banned', async () => {
