@@ -19,12 +19,12 @@ const QUEUED_BYTES_WATERMARK = 524_288;
 const LOOK_AHEAD_REQUESTS = 64;
 
 /**
- * Chunks that a peer may pin however little is left: what a block needs that straddles two. Beyond
- * that it may pin as many as it leaves unpinned (a "dynamic threshold", as switches share their
- * buffers): a peer that does not read takes half of what there is, the next half of the rest.
- * Readers in sequence need three, for the watermark above is two chunks long.
+ * A peer may pin a quarter of the chunks that nothing pins (a "dynamic threshold", as switches share
+ * their buffers), and at least those of one request: one that does not read takes a fifth of all,
+ * the next a fifth of the rest. A reader in sequence needs three, the watermark being two chunks
+ * long: with 32 chunks seven such readers at a time get them.
  */
-const MIN_PINNED_CHUNKS = 2;
+const UNPINNED_PER_OWN_PIN = 4;
 
 /** Read-ahead memory of a thread that served nobody for this long is given back. */
 const TRIM_AFTER_MS = 10_000;
@@ -158,13 +158,14 @@ export class Uploader {
   private gather(peer: UploadPeer, own: Map<Chunk, number>, pinned: Chunk[]): Gathered {
     const { source, serving } = peer;
     const before = pinned.length;
+    const mayStart = own.size === 0;
     let at = this.headOffset(peer);
     const end = at + serving.lengthBytes(0);
     while (at < end) {
       const chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
       const missing = chunk === undefined || !chunk.ready || !covers(chunk, at, end);
       const isOneMore = missing || !own.has(chunk);
-      const tooMany = isOneMore && own.size >= this.pinLimit;
+      const tooMany = isOneMore && !mayStart && !this.mayPinMoreThan(own.size);
       if (missing || tooMany) {
         if (!tooMany) this.startRead(source, serving.piece(0), at, end);
         while (pinned.length > before) {
@@ -182,8 +183,9 @@ export class Uploader {
     return 'all';
   }
 
-  private get pinLimit(): number {
-    return Math.max(MIN_PINNED_CHUNKS, this.cache.unpinnedChunks);
+  private mayPinMoreThan(count: number): boolean {
+    // Reads under way are soon over: they shall not count against anybody.
+    return count * UNPINNED_PER_OWN_PIN < this.cache.unpinnedChunks + this.reads;
   }
 
   private unpin(chunk: Chunk, own: Map<Chunk, number>): void {
@@ -198,12 +200,16 @@ export class Uploader {
     const { serving, source } = peer;
     const count = Math.min(serving.waiting, LOOK_AHEAD_REQUESTS);
     let lastWindow = -1;
+    let windows = 0;
     for (let index = 0; index < count && this.reads < MAX_READS; index++) {
       const piece = serving.piece(index);
       const at = piece * source.pieceLengthBytes + serving.begin(index);
       const window = Math.floor(at / CHUNK_LENGTH_BYTES);
       if (window === lastWindow) continue;
       lastWindow = window;
+      // More than it may pin would only push the chunks of others out.
+      if (windows > 1 && !this.mayPinMoreThan(windows)) return;
+      windows += 1;
       this.startRead(source, piece, at, at + serving.lengthBytes(index));
     }
   }

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
+import { engineControl } from '../../lib/coordinator/control';
+import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread';
+import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { torrentStats } from '../../lib/coordinator/snapshot';
 import { removeTorrent } from '../../lib/coordinator/torrents';
 import { settled } from '../support/sim-engine';
+import type { SimEngine } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
+import type { DeskTorrent } from '../support/sim-desk';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -17,6 +21,49 @@ async function raised(promise: Promise<unknown>): Promise<string> {
     return error instanceof MillraceError ? error.code : String(error);
   }
   return 'nothing';
+}
+
+/** Whether each resume record that is saved from now on is open. */
+function watchRecords(torrent: DeskTorrent): boolean[] {
+  const open: boolean[] = [];
+  Object.assign(torrent.state.storage, { module: 'files' });
+  torrent.state.resumeFile.save = async (_, options) => void open.push(options.open);
+  return open;
+}
+
+/** Answers what waits, live jobs well and syncs with a disk error, until nothing more comes. */
+async function answerOnBadDisk(engine: SimEngine): Promise<void> {
+  while (engine.jobs.length > 0) {
+    for (const { job, resolve } of engine.jobs.splice(0)) {
+      const outcomes =
+        job.type === 'pieces'
+          ? job.pieces.map(({ piece }) => ({ type: 'good' as const, piece }))
+          : [];
+      const error = job.type === 'sync' ? { error: { code: 'EIO', message: 'bad disk' } } : {};
+      resolve({ outcomes, ...error, hashMs: 0, storageMs: 0 });
+    }
+    await settled();
+  }
+}
+
+/** Answers the jobs that wait now: every piece is good. */
+async function verifyAll(engine: SimEngine): Promise<void> {
+  for (const { job, resolve } of engine.jobs.splice(0)) {
+    if (job.type !== 'pieces') throw new Error('an unexpected job');
+    resolve({
+      outcomes: job.pieces.map(({ piece }) => ({ type: 'good', piece })),
+      hashMs: 0,
+      storageMs: 0,
+    });
+  }
+  await settled();
+}
+
+/** Says whether the promise has settled by now. */
+function watch(promise: Promise<unknown>): { done: boolean } {
+  const seen = { done: false };
+  void promise.finally(() => (seen.done = true));
+  return seen;
 }
 
 describe('coordinator: the life of a torrent', () => {
@@ -59,20 +106,74 @@ describe('coordinator: the life of a torrent', () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL.slice(1) });
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
-    for (let round = 0; round < 5; round++) {
-      for (const { job, resolve } of engine.jobs.splice(0)) {
-        const outcomes =
-          job.type === 'pieces'
-            ? job.pieces.map(({ piece }) => ({ type: 'good' as const, piece }))
-            : [];
-        const error = job.type === 'sync' ? { error: { code: 'EIO', message: 'bad disk' } } : {};
-        resolve({ outcomes, ...error, hashMs: 0, storageMs: 0 });
-      }
-      await settled();
-    }
+    await answerOnBadDisk(engine);
     expect(engine.eventsOf('complete')).to.have.length(0);
     expect(torrent.state.error?.code).to.equal('EIO');
     expect(torrent.state.durability.durable.isFull()).to.equal(false);
+  });
+
+  it('loses what a failed sync covered: it is not synced again, but fetched again', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const records = watchRecords(torrent);
+    const { state } = torrent;
+    const peer = desk.connect(torrent, { creditBlocks: 64 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    let syncs = 0;
+    while (engine.jobs.length > 0) {
+      syncs += engine.jobs.filter(({ job }) => job.type === 'sync').length;
+      const [sync] = engine.jobs.filter(({ job }) => job.type === 'sync');
+      if (sync) {
+        engine.jobs = [];
+        sync.resolve({
+          outcomes: [],
+          error: { code: 'EIO', message: 'bad disk' },
+          hashMs: 0,
+          storageMs: 0,
+        });
+        await desk.answerJobs(); // The disk is said to be well again, as Linux does.
+      } else await verifyAll(engine);
+    }
+    expect(syncs).to.equal(1);
+    expect(state.phase).to.equal('failed');
+    expect(state.durability.durable.isEmpty()).to.equal(true);
+    expect(state.have.isEmpty()).to.equal(true);
+    expect(state.doneBytes).to.equal(0);
+    expect(state.picker.remaining).to.equal(16);
+    expect(records, 'the record stays open').to.deep.equal([true]);
+    desk.close(peer, 'torrent-closed');
+    resumeTorrent(engine, state);
+    await settled();
+    expect(state.phase).to.equal('downloading');
+    await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+    expect(state.phase).to.equal('seeding');
+    expect(state.doneBytes).to.equal(MIB);
+    expect(state.durability.durable.isFull()).to.equal(true);
+    await pauseTorrent(engine, state);
+    expect(records.at(-1), 'all is well again').to.equal(false);
+  });
+
+  it('leaves an open record when the last sync of a pause fails', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const records = watchRecords(torrent);
+    const peer = desk.connect(torrent, { creditBlocks: 8 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    const paused = pauseTorrent(engine, torrent.state);
+    await answerOnBadDisk(engine);
+    await paused;
+    expect(records).to.deep.equal([true]);
+    expect(torrent.state.doneBytes).to.equal(0);
+  });
+
+  it('tells an error at once, not after the last sync', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    failTorrent(engine, torrent.state, { code: 'ENOSPC', message: 'disk full' });
+    expect(engine.jobs, 'pieces are still being verified').to.have.length(1);
+    expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['ENOSPC']);
+    resumeTorrent(engine, torrent.state);
+    await desk.answerJobs();
+    expect(engine.eventsOf('error'), 'and not to whoever has resumed').to.have.length(1);
   });
 
   it('seeds at once what is whole, and closes other seeds', async () => {
@@ -95,6 +196,9 @@ describe('coordinator: the life of a torrent', () => {
     await desk.serveAll(peer);
     expect(engine.ordersOf('close', peer)).to.have.length(1);
     expect(engine.ordersOf('close-torrent')).to.have.length(1);
+    onThreadDied(engine, 0, new MillraceError('thread-died', 'out of memory'));
+    onThreadRestarted(engine, 0);
+    expect(engine.ordersOf('open-torrent'), 'no other thread opens it').to.have.length(1);
   });
 
   it('pauses: peers closed, memory back, pieces kept; and goes on', async () => {
@@ -193,6 +297,39 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.state.budget.committedBytes).to.equal(0);
   });
 
+  it('is removed under `close`: threads stop only when both are done', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    let stopped = false;
+    const control = engineControl(engine, {
+      start: async () => undefined,
+      stop: async () => void (stopped = true),
+      kill: () => false,
+    });
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    const removed = control.remove(torrent.state.id, false);
+    const closed = control.close();
+    await settled();
+    expect(engine.jobs, 'a piece is still being verified').to.have.length(1);
+    expect(stopped).to.equal(false);
+    await desk.answerJobs();
+    await Promise.all([removed, closed]);
+    expect(stopped).to.equal(true);
+  });
+
+  it('paused twice at once: both wait until it is at rest', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    const first = pauseTorrent(engine, torrent.state);
+    const second = pauseTorrent(engine, torrent.state);
+    const seen = watch(second);
+    await settled();
+    expect(seen.done).to.equal(false);
+    await desk.answerJobs();
+    await Promise.all([first, second]);
+  });
+
   describe('trackers', () => {
     const TRACKED = { ...SHORT, trackers: [['http://tracker.example/announce']] };
     const url = 'http://tracker.example/announce';
@@ -215,6 +352,64 @@ describe('coordinator: the life of a torrent', () => {
       await removeTorrent(engine, torrent.state, false);
       expect(engine.announces.at(-1)?.request.event).to.equal('stopped');
       expect(engine.announces).to.have.length(3);
+    });
+
+    it('hear the same of a torrent that is not to be seeded, and then nothing', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(TRACKED, { request: { seed: false } });
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      await settled();
+      const events = (): unknown[] => engine.announces.map(({ request }) => request.event);
+      expect(events()).to.deep.equal(['started', 'completed', 'stopped']);
+      engine.pass(7_200_000);
+      for (let tick = 0; tick < 4; tick++) engine.pass(250);
+      await removeTorrent(engine, torrent.state, false);
+      expect(events()).to.have.length(3);
+    });
+
+    it('whose turn never comes do not hold up a removal', async () => {
+      const desk = new SimDesk();
+      const { engine } = desk;
+      engine.paceAnnounce = () => undefined; // The queue is full of slow trackers.
+      const torrent = await desk.add(TRACKED);
+      await removeTorrent(engine, torrent.state, false);
+      expect(engine.announces).to.have.length(0);
+    });
+
+    it('are waited for no longer than 2 s, even when `completed` never has its turn', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+      engine.paceAnnounce = () => undefined;
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      const deadline = new AbortController();
+      const { timeout } = AbortSignal;
+      AbortSignal.timeout = () => deadline.signal;
+      try {
+        const removed = removeTorrent(engine, torrent.state, false);
+        const seen = watch(removed);
+        await settled();
+        expect(seen.done).to.equal(false);
+        deadline.abort();
+        await removed;
+      } finally {
+        AbortSignal.timeout = timeout;
+      }
+    });
+
+    it('are not asked for a run that ended before their turn came', async () => {
+      const desk = new SimDesk();
+      const { engine } = desk;
+      const queue: (() => Promise<void>)[] = [];
+      engine.paceAnnounce = (task) => void queue.push(task);
+      const torrent = await desk.add(TRACKED);
+      await pauseTorrent(engine, torrent.state);
+      resumeTorrent(engine, torrent.state);
+      await settled();
+      expect(queue).to.have.length(2);
+      await queue[0]?.();
+      expect(engine.announces).to.have.length(0);
+      expect(engine.eventsOf('tracker')).to.have.length(0);
+      await queue[1]?.();
+      expect(engine.announces.map(({ request }) => request.event)).to.deep.equal(['started']);
+      expect(engine.eventsOf('tracker').map(({ ok }) => ok)).to.deep.equal([true]);
     });
 
     it('bring peers that are dialled, and their answer is told', async () => {

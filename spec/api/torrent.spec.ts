@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { Torrent } from '../../lib/api/torrent';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import type { EngineControl, EngineEvent } from '../../lib/messages/control';
+import { Payload } from '../support/payload';
+
+const { metainfo } = new Payload({ lengthBytes: 1 });
+
+const COMPLETE: EngineEvent = { type: 'complete', torrent: 1 };
+const ERROR: EngineEvent = {
+  type: 'error',
+  torrent: 1,
+  error: { code: 'disk-full', message: 'the disk is full' },
+};
+
+function torrentInPhase(): { torrent: Torrent; phase: (phase: string) => void } {
+  const nothing = (): Promise<void> => Promise.resolve();
+  const control = { pause: nothing, resume: nothing, remove: nothing } as unknown as EngineControl;
+  const torrent = new Torrent(1, metainfo, control);
+  torrent.release();
+  return {
+    torrent,
+    phase: (phase) =>
+      torrent.handle({
+        type: 'stats',
+        torrent: 1,
+        stats: { ...torrent.stats(), phase },
+      } as EngineEvent),
+  };
+}
+
+async function codeOf(promise: Promise<void>): Promise<string> {
+  try {
+    await promise;
+    return 'resolved';
+  } catch (error) {
+    return error instanceof MillraceError ? error.code : String(error);
+  }
+}
+
+describe('api/torrent: completed', () => {
+  for (const pauses of [false, true]) {
+    it(`is a new promise after an error${pauses ? ', a pause' : ''} and resume`, async () => {
+      const { torrent, phase } = torrentInPhase();
+      const first = torrent.completed;
+      phase('failed');
+      torrent.handle(ERROR);
+      expect(torrent.completed).to.equal(first);
+      expect(await codeOf(first)).to.equal('disk-full');
+      if (pauses) {
+        await torrent.pause();
+        phase('paused');
+      }
+      await torrent.resume();
+      const second = torrent.completed;
+      expect(second).to.not.equal(first);
+      torrent.handle(COMPLETE);
+      expect(torrent.completed).to.equal(second);
+      expect(await codeOf(second)).to.equal('resolved');
+    });
+  }
+
+  it('stays the same over a pause without an error', async () => {
+    const { torrent } = torrentInPhase();
+    const first = torrent.completed;
+    await torrent.pause();
+    await torrent.resume();
+    expect(torrent.completed).to.equal(first);
+    torrent.handle(COMPLETE);
+    expect(await codeOf(first)).to.equal('resolved');
+  });
+
+  it('resolves though word of the error came after resume', async () => {
+    const { torrent } = torrentInPhase();
+    await torrent.pause();
+    await torrent.resume();
+    torrent.handle(ERROR);
+    torrent.handle(COMPLETE);
+    expect(await codeOf(torrent.completed)).to.equal('resolved');
+  });
+
+  it('stays rejected once the torrent is closed', async () => {
+    const { torrent } = torrentInPhase();
+    const first = torrent.completed;
+    await torrent.close();
+    await torrent.resume();
+    expect(torrent.completed).to.equal(first);
+    expect(await codeOf(first)).to.equal('closed');
+  });
+});

@@ -1,0 +1,165 @@
+// Who gets read-ahead memory when some peers never take what was written for them.
+
+import { expect } from 'chai';
+import { CHUNK_LENGTH_BYTES } from '../../lib/net/chunk-cache';
+import { TorrentSource } from '../../lib/net/torrent-source';
+import { Uploader } from '../../lib/net/upload';
+import type { UploadPeer } from '../../lib/net/upload';
+import { Serving } from '../../lib/peer/serving';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/encoder';
+import { torrentOf } from './actor';
+
+const PIECES = 64;
+const BLOCK = 16_384;
+const BUDGET_CHUNKS = 16;
+
+/** Every piece is one chunk long and filled with its own number. */
+class NumberedSource extends TorrentSource {
+  override read(offsetBytes: number, target: Uint8Array): Promise<void> {
+    target.fill(offsetBytes / CHUNK_LENGTH_BYTES);
+    return Promise.resolve();
+  }
+}
+
+function numberedSource(): NumberedSource {
+  return new NumberedSource(
+    torrentOf({
+      pieceLengthBytes: CHUNK_LENGTH_BYTES,
+      files: [{ path: 'a', lengthBytes: PIECES * CHUNK_LENGTH_BYTES }],
+      storage: { module: 'files', key: 'numbered', root: '/nowhere' },
+      have: 'all',
+    }),
+  );
+}
+
+class Peer implements UploadPeer {
+  readonly source: TorrentSource;
+  readonly serving: Serving;
+  readonly writable = true;
+  /** The number in each block, as it was when the block left. */
+  readonly numbers: (number | undefined)[] = [];
+  served = 0;
+  #reads: boolean;
+  #waiting: Uint8Array[] = [];
+  readonly #stuck: (() => void)[] = [];
+
+  constructor(source: TorrentSource, reads: boolean) {
+    this.source = source;
+    this.#reads = reads;
+    this.serving = new Serving(source.geometry, source.have, 2_000);
+    this.serving.setChoked(false);
+  }
+
+  cork(): void {
+    return;
+  }
+  uncork(): void {
+    return;
+  }
+  noteServed(): void {
+    this.served += 1;
+  }
+
+  write(bytes: Uint8Array, onFlushed?: () => void): void {
+    if (bytes.length !== PIECE_HEADER_LENGTH_BYTES) this.#waiting.push(bytes);
+    if (!onFlushed) return;
+    const leave = (): void => {
+      for (const block of batch) this.numbers.push(block[0]);
+      onFlushed();
+    };
+    const batch = this.#waiting;
+    this.#waiting = [];
+    if (this.#reads) setImmediate(leave);
+    else this.#stuck.push(leave);
+  }
+
+  beginToRead(): void {
+    this.#reads = true;
+    for (const leave of this.#stuck.splice(0)) leave();
+  }
+}
+
+/** The event loop goes round until it is so; the runner's time limit ends a wait in vain. */
+async function until(test: () => boolean): Promise<void> {
+  while (!test()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('net/upload', () => {
+  const uploader = (): Uploader =>
+    new Uploader(
+      BUDGET_CHUNKS * CHUNK_LENGTH_BYTES,
+      () => undefined,
+      () => 0,
+    );
+
+  /** One byte of each piece: the dearest request there is. */
+  function askForCrumbs(peer: Peer): void {
+    for (let piece = 0; piece < PIECES; piece++) peer.serving.request(piece, 0, 1);
+  }
+
+  function askForBlocks(peer: Peer): number[] {
+    const numbers: number[] = [];
+    for (let piece = 0; piece < PIECES; piece++) {
+      for (let begin = 0; begin < CHUNK_LENGTH_BYTES; begin += BLOCK) {
+        peer.serving.request(piece, begin, BLOCK);
+        numbers.push(piece);
+      }
+    }
+    return numbers;
+  }
+
+  it('answers a peer that reads, right and in order', async () => {
+    const peer = new Peer(numberedSource(), true);
+    const expected = askForBlocks(peer);
+    uploader().pump(peer);
+    await until(() => peer.numbers.length === expected.length);
+    expect(peer.numbers).to.deep.equal(expected);
+  });
+
+  it('gives a peer that never reads a quarter of the chunks at most', async () => {
+    const upload = uploader();
+    const hog = new Peer(numberedSource(), false);
+    askForCrumbs(hog);
+    upload.pump(hog);
+    await turns(200);
+    expect(hog.served).to.equal(BUDGET_CHUNKS / 4);
+  });
+
+  for (const hogs of [1, 6]) {
+    it(`serves a peer that reads beside ${hogs} that never do`, async () => {
+      const upload = uploader();
+      const source = numberedSource();
+      const stuck = Array.from({ length: hogs }, () => new Peer(numberedSource(), false));
+      for (const hog of stuck) {
+        askForCrumbs(hog);
+        upload.pump(hog);
+        await turns(100);
+      }
+      const reader = new Peer(source, true);
+      const expected = askForBlocks(reader);
+      upload.pump(reader);
+      await until(() => reader.numbers.length === expected.length);
+      expect(reader.numbers).to.deep.equal(expected);
+      for (const hog of stuck) expect(hog.served).to.be.within(1, BUDGET_CHUNKS / 4);
+      expect(upload.allocatedBytes).to.be.at.most(BUDGET_CHUNKS * CHUNK_LENGTH_BYTES);
+    });
+  }
+
+  it('goes on with a peer at its bound as soon as it reads', async () => {
+    const upload = uploader();
+    const hog = new Peer(numberedSource(), false);
+    askForCrumbs(hog);
+    upload.pump(hog);
+    await turns(100);
+    hog.beginToRead();
+    await until(() => hog.numbers.length === PIECES);
+    expect(hog.numbers).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
+    await until(() => upload.queuedBytesOf(hog) === 0);
+    upload.tick(60_000);
+    expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
+  });
+});
