@@ -51,7 +51,7 @@ export interface AddRequest {
 
 /** What the app thread may ask. Every call may reject with an `ErrorRecord`'s error. */
 export interface EngineControl {
-  /** Starts peer threads and the verify pool; returns once peer threads are ready and listening. */
+  /** Returns once the peer threads are ready and listening; the verify pool starts with its first job. */
   start(): Promise<EngineStats>;
   /** Returns when the output is locked and its record read. `torrent`: an id never used before. */
   add(torrent: number, request: AddRequest): Promise<void>;

@@ -159,14 +159,17 @@ describe('engine faults', function () {
     });
 
     it('again and again, with writes under way', async () => {
-      const set = await scene(Infinity);
-      for (let round = 0; round < 2; round++) {
-        const before = set.disk.atGate;
-        set.disk.shutGate();
-        await untilEngine(engine, 'a write', () => set.disk.atGate > before);
-        await kill('verify', round);
-        set.disk.openGate();
-      }
+      const set = await scene(20);
+      set.disk.shutGate();
+      await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
+      await kill('verify', 0);
+      set.disk.openGate();
+      await untilStats(set.torrent, 'the first piece', ({ piecesDone }) => piecesDone === 1);
+      const before = set.disk.atGate;
+      set.disk.shutGate();
+      set.seed.open();
+      await untilEngine(engine, 'another write', () => set.disk.atGate > before);
+      await kill('verify', 1);
       await finish(set);
     });
 
