@@ -155,7 +155,7 @@ function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
 
 /** Loaded with the first announce: Node's http takes as long to load as a peer to be dialled. */
 function loadTrackers(version: string): TrackerClient {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
   const module = require('../tracker/clients') as typeof clients;
   return new module.TrackerClients({ version });
 }

@@ -126,7 +126,7 @@ describe('output lock', () => {
   }
 
   it('is not fooled by a pid that is used again', function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') this.skip(); // elsewhere there is no /proc to tell
     const own = acquireLock(folder(), INFO_HASH);
     const owner = JSON.parse(fs.readFileSync(lockFile(), 'utf8')) as Record<string, unknown>;
     own.release();
@@ -139,7 +139,7 @@ describe('output lock', () => {
   });
 
   it('falls with the thread that took it, though its process lives on', async function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') this.skip(); // elsewhere there is no /proc to tell
     const code = `
       const { acquireLock } = require(${JSON.stringify(LOCK_MODULE)});
       acquireLock(${JSON.stringify(folder())}, new Uint8Array(20).fill(0xab));
