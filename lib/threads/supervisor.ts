@@ -43,8 +43,6 @@ export interface SuperviseOptions<Start> {
   /** A thread that lived this long after ready begins a new count of deaths. Default 60,000. */
   readonly stableAfterMs?: number;
   readonly resourceLimits?: ResourceLimits;
-  /** Added to the process's own `execArgv`, which every worker gets. */
-  readonly execArgv?: readonly string[];
   readonly clock?: SupervisorClock;
 }
 
@@ -147,12 +145,11 @@ class Supervisor<Start> implements SupervisedThread {
   }
 
   #start(): ThreadState {
-    const { file, name, start, resourceLimits, execArgv, readyTimeoutMs } = this.#options;
+    const { file, name, start, resourceLimits, readyTimeoutMs } = this.#options;
     const worker = new Worker(file, {
       name,
       workerData: start,
-      // Left out, a worker inherits everything; spelled out, V8's own flags would be rejected.
-      ...(execArgv === undefined ? {} : { execArgv: [...process.execArgv, ...execArgv] }),
+      // No `execArgv`: a worker inherits it; spelled out, V8's own flags would be rejected.
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
     // `error` comes before `exit` and says why; only `exit` says that the thread runs no more.

@@ -116,7 +116,7 @@ export class VerifyPool {
       const ticket = this.queue.next(this.syncIsRunning());
       if (ticket === undefined) return;
       this.running.add(ticket);
-      void this.dispatch(this.ensurePool(), ticket);
+      void this.dispatch(ticket);
     }
   }
 
@@ -125,7 +125,16 @@ export class VerifyPool {
     return false;
   }
 
-  private async dispatch(piscina: Piscina, ticket: Ticket): Promise<void> {
+  private async dispatch(ticket: Ticket): Promise<void> {
+    let piscina: Piscina;
+    try {
+      piscina = this.ensurePool();
+    } catch (error) {
+      // Node refuses to start any worker: nothing runs, and nothing is to be waited for.
+      this.running.delete(ticket);
+      ticket.reject(workerDied(reasonOf(error)));
+      return;
+    }
     try {
       const result = (await piscina.run(ticket.job)) as VerifyResult;
       this.running.delete(ticket);
@@ -164,7 +173,6 @@ export class VerifyPool {
       // Blocking on atomics would stop the timer by which idle workers close their files.
       atomics: 'disabled',
       recordTiming: false,
-      execArgv: [...process.execArgv],
       workerData: this.startData,
     });
     let lastError = '';

@@ -17,10 +17,15 @@ interface Ended {
 }
 
 /** Runs the command; `closeStdout` hangs up before anything is read. */
-function exec(argv: readonly string[], closeStdout = false): Promise<Ended> {
+function exec(
+  argv: readonly string[],
+  { closeStdout = false, node = [] as readonly string[] } = {},
+): Promise<Ended> {
   const main = join(ROOT, 'lib', 'cli', 'main.ts');
   const register = join(ROOT, 'spec', 'register.cjs');
-  const child = spawn(process.execPath, ['--require', register, main, ...argv], { cwd: ROOT });
+  const child = spawn(process.execPath, [...node, '--require', register, main, ...argv], {
+    cwd: ROOT,
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -72,6 +77,12 @@ describe('cli process', () => {
     expect(broken.io.out).to.include('1 of 6 pieces: 5').and.include('data/sub/two: 1 bad piece');
   });
 
+  it('runs its workers under flags of V8 that a worker may not be given', async () => {
+    const node = ['--max-old-space-size=512'];
+    const { code, err } = await exec(['verify', small(), '--data', folder], { node });
+    expect([code, err]).to.deep.equal([1, '']);
+  });
+
   it('prints data on stdout and ends by itself', async () => {
     const { code, out, err } = await exec(['info', small(), '--json']);
     expect([code, err]).to.deep.equal([0, '']);
@@ -85,7 +96,7 @@ describe('cli process', () => {
   });
 
   it('does not crash when nobody reads its output', async () => {
-    const { code, err } = await exec(['info', small()], true);
+    const { code, err } = await exec(['info', small()], { closeStdout: true });
     expect([code, err]).to.deep.equal([0, '']);
   });
 });

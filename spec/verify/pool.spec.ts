@@ -142,6 +142,16 @@ describe('verify pool', function () {
     expect(pool.queued + pool.inFlight).to.equal(0);
   });
 
+  it('fails its jobs and closes when Node refuses to start any worker', async () => {
+    const uncloneable = { slab, closeEpoch: new SharedArrayBuffer(4), extra: () => 0 };
+    const pool = new VerifyPool({ threads: 1, start: uncloneable });
+    pools.push(pool);
+    const job: VerifyJob = { type: 'sync', storage: files(), paths: [] };
+    const error = await pool.submit(job, 'live').catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'verify-worker-died' });
+    await pool.close();
+  });
+
   it('takes live jobs before syncs before background, and one sync at a time', async () => {
     const pool = shared;
     const order: string[] = [];
