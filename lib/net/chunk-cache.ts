@@ -1,7 +1,12 @@
 // Read-ahead memory for uploads: equal buffers, each with one stretch of one torrent, least recently
 // used first out. A buffer is pinned while a socket still reads from it, so memory is bounded with
 // what sockets have queued, and a buffer is never refilled under a write.
+//
+// Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
+// a row leave as one write, and every peer can be sent the same bytes.
 
+import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
 import type { TorrentSource } from './torrent-source';
 
 /**
@@ -10,16 +15,20 @@ import type { TorrentSource } from './torrent-source';
  */
 export const CHUNK_LENGTH_BYTES = 262_144;
 
+const FRAME_LENGTH_BYTES = PIECE_HEADER_LENGTH_BYTES + BLOCK_LENGTH_BYTES;
+const BUFFER_LENGTH_BYTES = (CHUNK_LENGTH_BYTES / BLOCK_LENGTH_BYTES) * FRAME_LENGTH_BYTES;
+
 /** Fewer would let a block that straddles two chunks wait for itself. */
 const MIN_CHUNKS = 4;
 
 export class Chunk {
   readonly source: TorrentSource;
   readonly window: number;
-  /** The bytes of the torrent that lie in `buffer`: start … end. */
+  /** The bytes of the torrent that lie here: start … end. */
   readonly start: number;
   readonly end: number;
   readonly buffer: Buffer;
+  private readonly windowStart: number;
   ready = false;
   /** Found by look-ups; false once evicted or replaced. */
   cached = true;
@@ -32,6 +41,52 @@ export class Chunk {
     this.start = start;
     this.end = end;
     this.buffer = buffer;
+    this.windowStart = window * CHUNK_LENGTH_BYTES;
+  }
+
+  /** Where byte `at` of the torrent lies in `buffer`. */
+  offsetOf(at: number): number {
+    const inWindow = at - this.windowStart;
+    const frame = Math.floor(inWindow / BLOCK_LENGTH_BYTES);
+    return inWindow + (frame + 1) * PIECE_HEADER_LENGTH_BYTES;
+  }
+
+  /** The end of the bytes that lie in one run from `at` on, in bytes of the torrent. */
+  runEnd(at: number): number {
+    const inWindow = at - this.windowStart;
+    const frame = Math.floor(inWindow / BLOCK_LENGTH_BYTES);
+    return Math.min(this.end, this.windowStart + (frame + 1) * BLOCK_LENGTH_BYTES);
+  }
+
+  /** The places of its bytes, in order. */
+  places(): Buffer[] {
+    const places: Buffer[] = [];
+    for (let at = this.start; at < this.end; at = this.runEnd(at)) {
+      const offset = this.offsetOf(at);
+      places.push(this.buffer.subarray(offset, offset + this.runEnd(at) - at));
+    }
+    return places;
+  }
+
+  /**
+   * Writes the header in front of every block. Only where blocks begin with the frames, that is
+   * where the piece length is a multiple of 16 KiB: elsewhere no block is ever sent framed.
+   */
+  writeHeaders(): void {
+    const { pieceLengthBytes, framed } = this.source;
+    if (!framed) return;
+    for (let at = this.start; at < this.end; at = this.runEnd(at)) {
+      const piece = Math.floor(at / pieceLengthBytes);
+      const begin = at - piece * pieceLengthBytes;
+      const header = this.offsetOf(at) - PIECE_HEADER_LENGTH_BYTES;
+      writePieceHeader(this.buffer, header, piece, begin, this.runEnd(at) - at);
+    }
+  }
+
+  /** Where the header of the block lies that answers this request, or -1 if no such block does. */
+  frameOf(at: number, lengthBytes: number): number {
+    const whole = at % BLOCK_LENGTH_BYTES === 0 && at + lengthBytes === this.runEnd(at);
+    return whole && this.source.framed ? this.offsetOf(at) - PIECE_HEADER_LENGTH_BYTES : -1;
   }
 }
 
@@ -48,7 +103,7 @@ export class ChunkCache {
     this.maxChunks = Math.max(MIN_CHUNKS, Math.floor(budgetBytes / CHUNK_LENGTH_BYTES));
   }
 
-  /** Bytes of buffers that exist, used or not. */
+  /** Payload that the buffers that exist can hold, used or not; headers are 0.08 % on top. */
   get allocatedBytes(): number {
     return this.allocated * CHUNK_LENGTH_BYTES;
   }
@@ -123,7 +178,7 @@ export class ChunkCache {
     if (spare !== undefined) return spare;
     if (this.allocated < this.maxChunks) {
       this.allocated += 1;
-      return Buffer.allocUnsafeSlow(CHUNK_LENGTH_BYTES);
+      return Buffer.allocUnsafeSlow(BUFFER_LENGTH_BYTES);
     }
     for (const chunk of this.order) {
       if (chunk.pins > 0) continue;

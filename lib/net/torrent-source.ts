@@ -7,6 +7,7 @@ import { Geometry } from '../metainfo/geometry';
 import type { PeerTorrent } from '../messages/peer-thread';
 import { loadStorageModule } from '../storage/module-loader';
 import type { StorageReader } from '../storage/storage';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
 
 export class TorrentSource {
   readonly torrent: number;
@@ -15,6 +16,8 @@ export class TorrentSource {
   readonly have: Bitfield;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
+  /** Every block begins at a multiple of 16 KiB of the torrent (but for odd piece lengths). */
+  readonly framed: boolean;
   /** Set when the order to close came: nothing new begins. */
   closed = false;
   /** When a failed read was last reported. */
@@ -30,6 +33,7 @@ export class TorrentSource {
     this.infoHash = torrent.infoHash;
     this.pieceLengthBytes = pieceLengthBytes;
     this.totalLengthBytes = totalLengthBytes;
+    this.framed = pieceLengthBytes % BLOCK_LENGTH_BYTES === 0;
     this.fileEnds = new Float64Array(files.length);
     let offsetBytes = 0;
     const entries = files.map((file, index) => {
@@ -69,30 +73,33 @@ export class TorrentSource {
     };
   }
 
-  /** Fills `target` from `offsetBytes` of the torrent on. Throws `short-read` or the system's error. */
-  async read(offsetBytes: number, target: Uint8Array): Promise<void> {
+  /**
+   * Fills the places, one after the other, from `offsetBytes` of the torrent on. Throws `short-read`
+   * or the system's error.
+   */
+  async read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
     const { storage, files } = this.torrentInfo;
     this.reader ??= loadStorageModule(storage.module).openReader(storage);
     let at = offsetBytes;
-    const end = offsetBytes + target.length;
-    for (let index = this.fileHolding(at); at < end; index++) {
+    let rest = places;
+    for (let index = this.fileHolding(at); rest.length > 0; index++) {
       const file = files[index];
       const fileEnd = this.fileEnds[index];
       if (file === undefined || fileEnd === undefined) {
         throw new MillraceError('unexpected', `offset ${at} is past the end of the torrent`);
       }
-      const lengthBytes = Math.min(end, fileEnd) - at;
-      if (lengthBytes <= 0) continue; // an empty file
-      const place = target.subarray(at - offsetBytes, at - offsetBytes + lengthBytes);
+      if (fileEnd <= at) continue; // an empty file
+      const { head, tail, headBytes } = cut(rest, fileEnd - at);
       const inFile = at - (fileEnd - file.lengthBytes);
-      const readBytes = await this.reader.read(file.path, inFile, place);
-      if (readBytes < lengthBytes) {
+      const readBytes = await this.reader.read(file.path, inFile, head);
+      if (readBytes < headBytes) {
         throw new MillraceError(
           'short-read',
           `${file.path} ends at ${inFile + readBytes} of ${file.lengthBytes} bytes`,
         );
       }
-      at += lengthBytes;
+      at += headBytes;
+      rest = tail;
     }
   }
 
@@ -112,4 +119,26 @@ export class TorrentSource {
     }
     return low;
   }
+}
+
+/** Cuts a run of places after `lengthBytes`, or at its end. */
+function cut(
+  places: readonly Uint8Array[],
+  lengthBytes: number,
+): { head: readonly Uint8Array[]; tail: readonly Uint8Array[]; headBytes: number } {
+  let headBytes = 0;
+  for (const [index, place] of places.entries()) {
+    const room = lengthBytes - headBytes;
+    if (place.length > room) {
+      const head = places.slice(0, index);
+      if (room > 0) head.push(place.subarray(0, room));
+      return {
+        head,
+        tail: [place.subarray(room), ...places.slice(index + 1)],
+        headBytes: lengthBytes,
+      };
+    }
+    headBytes += place.length;
+  }
+  return { head: places, tail: [], headBytes };
 }

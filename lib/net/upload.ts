@@ -7,6 +7,7 @@ import type { Serving } from '../peer/serving';
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
 import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
+import { OutgoingRun } from './outgoing-run';
 import type { TorrentSource } from './torrent-source';
 
 /** libuv has four threads for the whole process: one peer thread takes half of them at most. */
@@ -85,44 +86,52 @@ export class Uploader {
     this.lastUseMs = this.nowMs();
     const queued = this.queued.get(peer) ?? { bytes: 0, chunks: new Map<Chunk, number>() };
     const pinned: Chunk[] = [];
+    const run = new OutgoingRun(peer);
     let batchBytes = 0;
-    let last: Uint8Array | undefined;
     let gathered: Gathered = 'all';
     peer.cork();
     while (serving.waiting > 0 && queued.bytes < QUEUED_BYTES_WATERMARK) {
       const lengthBytes = serving.lengthBytes(0);
-      const before = pinned.length;
       gathered = this.gather(peer, queued.chunks, pinned);
       if (gathered !== 'all') break;
-      // Write one behind, so that the batch's last write can carry the callback.
-      if (last !== undefined) peer.write(last);
-      const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
-      writePieceHeader(header, 0, serving.piece(0), serving.begin(0), lengthBytes);
-      peer.write(header);
-      let at = this.headOffset(peer);
-      const end = at + lengthBytes;
-      for (let index = before; index < pinned.length; index++) {
-        const chunk = pinned[index];
-        if (chunk === undefined) break;
-        const partEnd = Math.min(end, chunk.end);
-        const part = chunk.buffer.subarray(at - chunk.start, partEnd - chunk.start);
-        at = partEnd;
-        if (index + 1 < pinned.length) peer.write(part);
-        else last = part;
-      }
+      this.answer(peer, run);
       serving.shift();
       queued.bytes += lengthBytes;
       batchBytes += lengthBytes;
       peer.noteServed(lengthBytes);
     }
-    if (last !== undefined) {
+    if (batchBytes > 0) {
       this.queued.set(peer, queued);
-      peer.write(last, () => this.onFlushed(peer, pinned, batchBytes));
+      run.end(() => this.onFlushed(peer, pinned, batchBytes));
     }
     peer.uncork();
     if (gathered === 'pins-too-many') return; // its own flushes will call again
     if (gathered === 'reads') this.waiting.add(peer);
     this.readAhead(peer);
+  }
+
+  /** Adds what answers the oldest request, whose chunks are pinned. */
+  private answer(peer: UploadPeer, run: OutgoingRun): void {
+    const { serving, source } = peer;
+    const lengthBytes = serving.lengthBytes(0);
+    let at = this.headOffset(peer);
+    const end = at + lengthBytes;
+    let chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
+    const frame = chunk?.frameOf(at, lengthBytes) ?? -1;
+    if (chunk !== undefined && frame >= 0) {
+      run.add(chunk.buffer, frame, frame + PIECE_HEADER_LENGTH_BYTES + lengthBytes);
+      return;
+    }
+    const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
+    writePieceHeader(header, 0, serving.piece(0), serving.begin(0), lengthBytes);
+    run.add(header, 0, PIECE_HEADER_LENGTH_BYTES);
+    while (chunk !== undefined && at < end) {
+      const partEnd = Math.min(end, chunk.runEnd(at));
+      const offset = chunk.offsetOf(at);
+      run.add(chunk.buffer, offset, offset + partEnd - at);
+      at = partEnd;
+      if (at >= chunk.end) chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
+    }
   }
 
   /** A connection is gone. Its writes release their memory by themselves. */
@@ -166,6 +175,10 @@ export class Uploader {
       const missing = chunk === undefined || !chunk.ready || !covers(chunk, at, end);
       const isOneMore = missing || !own.has(chunk);
       const tooMany = isOneMore && !mayStart && !this.mayPinMoreThan(own.size);
+      if (chunk !== undefined && !missing && chunk === pinned.at(-1)) {
+        at = chunk.end; // pinned by the request before this one
+        continue;
+      }
       if (missing || tooMany) {
         if (!tooMany) this.startRead(source, serving.piece(0), at, end);
         while (pinned.length > before) {
@@ -224,7 +237,7 @@ export class Uploader {
     const chunk = this.cache.reserve(source, window, stretch.start, stretch.end);
     if (chunk === undefined) return; // a flushed write will call again
     this.reads += 1;
-    source.read(chunk.start, chunk.buffer.subarray(0, chunk.end - chunk.start)).then(
+    source.read(chunk.start, chunk.places()).then(
       () => this.onRead(chunk, undefined),
       (error: unknown) => this.onRead(chunk, error ?? new Error('the read failed')),
     );
@@ -233,7 +246,8 @@ export class Uploader {
   private onRead(chunk: Chunk, error: unknown): void {
     this.reads -= 1;
     chunk.ready = error === undefined;
-    if (!chunk.ready) {
+    if (chunk.ready) chunk.writeHeaders();
+    else {
       this.cache.evict(chunk);
       this.onReadFailed(chunk, error);
     }

@@ -35,7 +35,7 @@ export class FilesReader implements StorageReader {
     this.root = path.resolve(root);
   }
 
-  async read(stored: string, offsetBytes: number, target: Uint8Array): Promise<number> {
+  async read(stored: string, offsetBytes: number, targets: readonly Uint8Array[]): Promise<number> {
     if (this.closing !== undefined) {
       throw new MillraceError('storage-closed', `${this.root} is closed: nothing can be read`);
     }
@@ -43,7 +43,7 @@ export class FilesReader implements StorageReader {
     try {
       const handle = this.acquire(stored);
       try {
-        return await readAll(await handle.fd, offsetBytes, target);
+        return await readAll(await handle.fd, offsetBytes, targets);
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;
         if (code === 'ENOENT' || code === 'ENOTDIR') return 0;
@@ -99,19 +99,35 @@ export class FilesReader implements StorageReader {
   }
 }
 
-async function readAll(fd: number, offsetBytes: number, target: Uint8Array): Promise<number> {
+async function readAll(
+  fd: number,
+  offsetBytes: number,
+  targets: readonly Uint8Array[],
+): Promise<number> {
   let done = 0;
-  while (done < target.length) {
-    const bytes = await readOnce(fd, target, done, offsetBytes + done);
+  for (let rest = targets; rest.length > 0;) {
+    const bytes = await readOnce(fd, rest, offsetBytes + done);
     if (bytes === 0) break;
     done += bytes;
+    rest = after(rest, bytes);
   }
   return done;
 }
 
-function readOnce(fd: number, target: Uint8Array, at: number, position: number): Promise<number> {
+/** What remains to be filled after the first `bytes`. */
+function after(targets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let skipped = 0;
+  for (const [index, target] of targets.entries()) {
+    const taken = bytes - skipped;
+    if (taken < target.length) return [target.subarray(taken), ...targets.slice(index + 1)];
+    skipped += target.length;
+  }
+  return [];
+}
+
+function readOnce(fd: number, targets: readonly Uint8Array[], position: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    fs.read(fd, target, at, target.length - at, position, (error, bytes) => {
+    fs.readv(fd, targets, position, (error, bytes) => {
       if (error === null) resolve(bytes);
       else reject(error);
     });

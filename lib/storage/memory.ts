@@ -36,8 +36,12 @@ export function openWriter(ref: StorageRef): StorageWriter {
 export function openReader(ref: StorageRef): StorageReader {
   const buffers = buffersOf(ref);
   return {
-    read: (path, offsetBytes, target) =>
-      Promise.resolve(readFrom(buffers.get(path), offsetBytes, target)),
+    read: (path, offsetBytes, targets) => {
+      let bytes = 0;
+      for (const target of targets)
+        bytes += readFrom(buffers.get(path), offsetBytes + bytes, target);
+      return Promise.resolve(bytes);
+    },
     close: () => Promise.resolve(),
   };
 }

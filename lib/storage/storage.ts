@@ -27,8 +27,11 @@ export interface StorageWriter {
 
 /** Used inside peer threads, for uploads. */
 export interface StorageReader {
-  /** Fills `target` from `offsetBytes`; resolves to the bytes read: fewer at the end, 0 if missing. */
-  read(path: string, offsetBytes: number, target: Uint8Array): Promise<number>;
+  /**
+   * Fills the targets, one after the other, from `offsetBytes` on; resolves to the bytes read: fewer
+   * at the end, 0 if missing. Up to 16 targets, 256 KiB in all.
+   */
+  read(path: string, offsetBytes: number, targets: readonly Uint8Array[]): Promise<number>;
   /** Waits for the reads under way, then lets go of every handle; later reads are refused. */
   close(): Promise<void>;
 }

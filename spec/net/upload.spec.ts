@@ -6,7 +6,7 @@ import { TorrentSource } from '../../lib/net/torrent-source';
 import { Uploader } from '../../lib/net/upload';
 import type { UploadPeer } from '../../lib/net/upload';
 import { Serving } from '../../lib/peer/serving';
-import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/encoder';
+import { WireDecoder } from '../../lib/wire/decoder';
 import { torrentOf } from './actor';
 
 const PIECES = 64;
@@ -15,8 +15,8 @@ const BUDGET_CHUNKS = 16;
 
 /** Every piece is one chunk long and filled with its own number. */
 class NumberedSource extends TorrentSource {
-  override read(offsetBytes: number, target: Uint8Array): Promise<void> {
-    target.fill(offsetBytes / CHUNK_LENGTH_BYTES);
+  override read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
+    for (const place of places) place.fill(offsetBytes / CHUNK_LENGTH_BYTES);
     return Promise.resolve();
   }
 }
@@ -39,6 +39,8 @@ class Peer implements UploadPeer {
   /** The number in each block, as it was when the block left. */
   readonly numbers: (number | undefined)[] = [];
   served = 0;
+  writes = 0;
+  readonly #decoder: WireDecoder;
   #reads: boolean;
   #waiting: Uint8Array[] = [];
   readonly #stuck: (() => void)[] = [];
@@ -48,6 +50,7 @@ class Peer implements UploadPeer {
     this.#reads = reads;
     this.serving = new Serving(source.geometry, source.have, 2_000);
     this.serving.setChoked(false);
+    this.#decoder = new WireDecoder({ pieceCount: PIECES });
   }
 
   cork(): void {
@@ -61,16 +64,24 @@ class Peer implements UploadPeer {
   }
 
   write(bytes: Uint8Array, onFlushed?: () => void): void {
-    if (bytes.length !== PIECE_HEADER_LENGTH_BYTES) this.#waiting.push(bytes);
+    this.writes += 1;
+    this.#waiting.push(bytes);
     if (!onFlushed) return;
     const leave = (): void => {
-      for (const block of batch) this.numbers.push(block[0]);
+      for (const part of batch) this.#decoder.feed(part, 0, part.length, this);
       onFlushed();
     };
     const batch = this.#waiting;
     this.#waiting = [];
     if (this.#reads) setImmediate(leave);
     else this.#stuck.push(leave);
+  }
+
+  onBlock(piece: number, _begin: number, bytes: Uint8Array, start: number): void {
+    this.numbers.push(bytes[start] === piece ? piece : undefined);
+  }
+  onMessage(): void {
+    throw new Error('only blocks are expected');
   }
 
   beginToRead(): void {
@@ -118,6 +129,7 @@ describe('net/upload', () => {
     uploader().pump(peer);
     await until(() => peer.numbers.length === expected.length);
     expect(peer.numbers).to.deep.equal(expected);
+    expect(peer.writes, 'neighbours leave in one write').to.be.at.most(2 * PIECES);
   });
 
   it('gives a peer that never reads a quarter of the chunks at most', async () => {

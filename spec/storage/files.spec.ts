@@ -46,7 +46,7 @@ describe('files storage', () => {
     await writer.write('a/b/c.bin', 0, [bytes('start')]);
     expect(fs.statSync(file).size).to.equal(1_000_011);
     const target = new Uint8Array(64);
-    expect(await reader.read('a/b/c.bin', 1_000_000, target)).to.equal(11);
+    expect(await reader.read('a/b/c.bin', 1_000_000, [target])).to.equal(11);
     expect(Buffer.from(target).toString('utf8', 0, 11)).to.equal('hello world');
     expect(await writer.read('a/b/c.bin', 0, target.subarray(0, 5))).to.equal(5);
     expect(Buffer.from(target).toString('utf8', 0, 5)).to.equal('start');
@@ -61,10 +61,10 @@ describe('files storage', () => {
 
   it('reads nothing from a missing file, and finds it once it is there', async () => {
     const target = new Uint8Array(4);
-    expect(await reader.read('late', 0, target)).to.equal(0);
+    expect(await reader.read('late', 0, [target])).to.equal(0);
     expect(await writer.read('late', 0, target)).to.equal(0);
     await writer.write('late', 0, [bytes('now')]);
-    expect(await reader.read('late', 0, target)).to.equal(3);
+    expect(await reader.read('late', 0, [target])).to.equal(3);
     expect(await writer.read('late', 0, target)).to.equal(3);
   });
 
@@ -119,14 +119,21 @@ describe('files storage', () => {
     await writer.close();
     const reads = Array.from({ length: MAX_WRITE_HANDLES }, async (_, at) => {
       const own = new Uint8Array(2);
-      expect(await reader.read(`f${at}`, 0, own)).to.equal(2);
+      expect(await reader.read(`f${at}`, 0, [own])).to.equal(2);
       expect([...own]).to.deep.equal([at, at]);
     });
     await Promise.all(reads);
-    await reader.read('f0', 0, target);
+    await reader.read('f0', 0, [target]);
     expect(openDescriptors(root()).length).to.be.at.most(MAX_READ_HANDLES);
     await reader.close();
     expect(openDescriptors(root())).to.deep.equal([]);
+  });
+
+  it('fills several places from one stretch, as far as the file goes', async () => {
+    await writer.write('parts', 0, [bytes('0123456789')]);
+    const places = [3, 1, 4, 5].map((length) => new Uint8Array(length));
+    expect(await reader.read('parts', 1, places)).to.equal(9);
+    expect(Buffer.concat(places).toString('latin1')).to.equal('123456789\0\0\0\0');
   });
 
   it('shares one handle among concurrent reads, and close waits for them', async () => {
@@ -134,14 +141,14 @@ describe('files storage', () => {
     await writer.close();
     const reads = Array.from({ length: 50 }, (_, at) => {
       const target = new Uint8Array(1000);
-      return reader.read('shared', at * 1000, target).then((read) => read + (target[999] ?? 0));
+      return reader.read('shared', at * 1000, [target]).then((read) => read + (target[999] ?? 0));
     });
     const closed = reader.close();
     expect(openDescriptors(root()).length).to.be.at.most(1);
     expect(await Promise.all(reads)).to.deep.equal(new Array(50).fill(1007));
     await closed;
     await reader.close();
-    const late = await reader.read('shared', 0, new Uint8Array(1)).catch((error: Error) => error);
+    const late = await reader.read('shared', 0, [new Uint8Array(1)]).catch((error: Error) => error);
     expect(late).to.have.property('code', 'storage-closed');
   });
 });

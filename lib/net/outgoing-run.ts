@@ -1,0 +1,38 @@
+// What one round of answers writes to a socket: parts of buffers, where neighbours become one write.
+// Sixteen blocks in one write cost a third of the CPU that sixteen headers and sixteen bodies do.
+
+export interface RunTarget {
+  /** Must not copy; `onFlushed` is called once, when `bytes` is no longer read or never will be. */
+  write(bytes: Uint8Array, onFlushed?: () => void): void;
+}
+
+export class OutgoingRun {
+  private readonly target: RunTarget;
+  private buffer: Buffer | undefined;
+  private start = 0;
+  private stop = 0;
+
+  constructor(target: RunTarget) {
+    this.target = target;
+  }
+
+  /** Bytes `start` … `end` of a buffer come next. */
+  add(buffer: Buffer, start: number, end: number): void {
+    if (buffer === this.buffer && start === this.stop) {
+      this.stop = end;
+      return;
+    }
+    // One behind, so that the last write of all can carry the callback.
+    if (this.buffer !== undefined) this.target.write(this.buffer.subarray(this.start, this.stop));
+    this.buffer = buffer;
+    this.start = start;
+    this.stop = end;
+  }
+
+  /** Nothing comes any more; told when none of it is read any longer. */
+  end(onFlushed: () => void): void {
+    if (this.buffer === undefined) return;
+    this.target.write(this.buffer.subarray(this.start, this.stop), onFlushed);
+    this.buffer = undefined;
+  }
+}
