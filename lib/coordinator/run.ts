@@ -93,7 +93,7 @@ export function runEngine(options: RunOptions): void {
     nowMs: () => performance.now(),
     random: () => Math.random(),
     paceDial: (dial) => pacers.dial(dial),
-    paceAnnounce: (announce) => pacers.announce(announce),
+    paceAnnounce: (announce, url) => pacers.announce(announce, url),
     turn: newTurn(),
     endTurn: () => endTurn(engine),
   };
@@ -157,7 +157,7 @@ function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
 function loadTrackers(version: string): TrackerClient {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
   const module = require('../tracker/clients') as typeof clients;
-  return new module.TrackerClients({ version });
+  return new module.TrackerClients({ version, bothFamilies: true, keepAlive: true });
 }
 
 function traceOf(error: unknown): string {
