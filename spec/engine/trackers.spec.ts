@@ -1,7 +1,6 @@
 // What users hear of trackers, and what trackers hear of us.
 
 import { once } from 'node:events';
-import { lookup } from 'node:dns/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
@@ -23,30 +22,29 @@ interface TrackerTold {
 async function listen(
   swarm: Swarm,
   answer: (event: string | null) => Record<string, string | number> | undefined,
-  host = '127.0.0.1',
 ): Promise<{
   readonly url: string;
   readonly events: (string | null)[];
-  /** Local addresses of the connections that were opened. */
-  readonly connections: string[];
+  /** How many connections were opened. */
+  readonly connections: () => number;
 }> {
   const events: (string | null)[] = [];
-  const connections: string[] = [];
+  let connections = 0;
   const server = http.createServer((request, response) => {
     const event = new URL(request.url ?? '', 'http://x').searchParams.get('event');
     events.push(event);
     const reply = answer(event);
     if (reply) response.end(encode(reply));
   });
-  server.on('connection', ({ localAddress = '' }) => connections.push(localAddress));
-  server.listen(0, host);
+  server.on('connection', () => (connections += 1));
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   swarm.onClose(async () => {
     server.closeAllConnections();
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/announce`, events, connections };
+  return { url: `http://127.0.0.1:${port}/announce`, events, connections: () => connections };
 }
 
 describe('engine and trackers', function () {
@@ -117,20 +115,7 @@ describe('engine and trackers', function () {
     expect(torrent.stats().trackers[0]?.externalIp).to.equal('192.0.2.7');
     await engine.close();
     expect(tracker.events).to.deep.equal(['started', 'completed', 'stopped']);
-    expect(tracker.connections).to.have.length(1);
-  });
-
-  it('announces over IPv4 and IPv6 to a tracker that has both', async function () {
-    const found = await lookup('localhost', { all: true });
-    if (new Set(found.map(({ family }) => family)).size < 2) this.skip();
-    const tracker = await listen(swarm, () => ({ interval: 1800, peers: '' }), '::');
-    const url = tracker.url.replace('127.0.0.1', 'localhost');
-    const payload = new Payload({ lengthBytes: MIB, trackers: [[url]] });
-    const engine = await swarm.engine();
-    const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
-    expect((await nextEvent<TrackerTold>(torrent, 'tracker')).ok).to.equal(true);
-    expect(tracker.events).to.deep.equal(['started', 'started']);
-    expect(tracker.connections).to.have.members(['::1', '::ffff:127.0.0.1']);
+    expect(tracker.connections()).to.equal(1);
   });
 
   it('gives no passkey away but in the URLs of its events and figures', async () => {
