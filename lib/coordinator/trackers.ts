@@ -12,6 +12,9 @@ import type { TorrentState } from './state';
 /** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
 const MAX_NUM_WANT = 200;
 
+/** Announced by an engine that accepts nobody: many trackers refuse port 0, and nobody is at 1. */
+const NO_PORT = 1;
+
 /** An announce that is out for so long no longer keeps the next tracker waiting. */
 export const PATIENCE_MS = 10_000;
 
@@ -99,7 +102,7 @@ export function requestOf(
   return {
     infoHash: metainfo.infoHash,
     peerId: engine.state.peerId,
-    port: engine.state.listenPort ?? 0,
+    port: engine.state.listenPort ?? NO_PORT,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
     downloadedBytes: torrent.downloadedBytes - torrent.downloadedAtStart,
     leftBytes: metainfo.totalLengthBytes - torrent.doneBytes,

@@ -123,6 +123,16 @@ describe('coordinator: trackers', () => {
     });
   });
 
+  it('an engine that accepts no peers still names a port, which trackers insist on', async () => {
+    const quiet = await scene({ [A]: {} });
+    expect(quiet.engine.announces[0]?.request.port).to.equal(1);
+    const desk = new SimDesk();
+    desk.engine.state.listenPort = 6881;
+    await desk.add({ ...SHORT, trackers: [[A]] });
+    await settled();
+    expect(desk.engine.announces[0]?.request.port).to.equal(6881);
+  });
+
   describe('numwant follows need', () => {
     it('as many as there are free connections, fewer where addresses are known', async () => {
       for (const [known, wanted] of [
