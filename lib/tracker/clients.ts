@@ -5,6 +5,7 @@ import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from 
 import { HttpTrackerClient } from './http-client';
 import type { HttpTrackerOptions } from './http-client';
 import { withoutSecrets } from './redact';
+import { sharedResolve } from './shared-resolve';
 import { printable } from './text';
 import { UdpTrackerClient } from './udp-client';
 import type { UdpTrackerOptions } from './udp-client';
@@ -16,8 +17,9 @@ export class TrackerClients implements TrackerClient {
   readonly #bySchemes: Readonly<Record<string, TrackerClient>>;
 
   constructor(options: TrackerClientsOptions) {
-    const overHttp = new HttpTrackerClient(options);
-    const overUdp = new UdpTrackerClient(options);
+    const { resolve = sharedResolve() } = options;
+    const overHttp = new HttpTrackerClient({ ...options, resolve });
+    const overUdp = new UdpTrackerClient({ ...options, resolve });
     this.#bySchemes = { 'http:': overHttp, 'https:': overHttp, 'udp:': overUdp };
   }
 
