@@ -135,7 +135,7 @@ function onReply(engine: Engine, torrent: TorrentState, url: string, reply: Anno
     peers: reply.peers.length,
     seeds: reply.seeds,
     leechers: reply.leechers,
-    nextAnnounceSec: nextAnnounceSec(engine, torrent),
+    nextAnnounceSec: nextAnnounceSec(engine, torrent, url),
   });
 }
 
@@ -150,12 +150,14 @@ function onFailure(engine: Engine, torrent: TorrentState, url: string, error: Er
     peers: 0,
     seeds: undefined,
     leechers: undefined,
-    nextAnnounceSec: nextAnnounceSec(engine, torrent),
+    nextAnnounceSec: nextAnnounceSec(engine, torrent, url),
   });
 }
 
-function nextAnnounceSec(engine: Engine, torrent: TorrentState): number | undefined {
-  const dueMs = torrent.schedule.nextDueMs;
+/** Of this tracker: others are asked at other times. */
+function nextAnnounceSec(engine: Engine, torrent: TorrentState, url: string): number | undefined {
+  const tracker = torrent.schedule.snapshot().find((each) => each.url === url);
+  const dueMs = tracker?.nextAnnounceMs ?? Infinity;
   return Number.isFinite(dueMs)
     ? Math.max(0, Math.round((dueMs - engine.nowMs()) / 1000))
     : undefined;

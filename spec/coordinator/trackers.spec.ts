@@ -123,6 +123,16 @@ describe('coordinator: trackers', () => {
     });
   });
 
+  it('each is told with the time of its own next announce', async () => {
+    const it = await scene(
+      { [A]: new MillraceError('tracker-unreachable', 'down'), [B]: { intervalSec: 900 } },
+      { announceToAll: 'trackers', peers: peersOf(1) },
+    );
+    const next = it.engine.eventsOf('tracker').map((event) => [event.url, event.nextAnnounceSec]);
+    expect(next.find(([url]) => url === A)?.[1]).to.be.within(15, 19);
+    expect(next.find(([url]) => url === B)?.[1]).to.equal(900);
+  });
+
   it('an engine that accepts no peers still names a port, which trackers insist on', async () => {
     const quiet = await scene({ [A]: {} });
     expect(quiet.engine.announces[0]?.request.port).to.equal(1);
