@@ -9,7 +9,7 @@ import type { EngineStats } from '../messages/stats';
 import { callWithSignal, wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
-import { engineSettings, peerAddress } from './options';
+import { announceToAll, engineSettings, peerAddress } from './options';
 import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
@@ -117,13 +117,14 @@ export class Coordinator {
    *
    * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
    *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `file-too-large`,
-   *   `piece-too-large`, `bad-peer-address`.
+   *   `piece-too-large`, `bad-peer-address`, `bad-option`.
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
     const { signal } = options;
     signal?.throwIfAborted();
     const peers = (options.peers ?? []).map(peerAddress);
+    const toAll = announceToAll(options.announceToAll);
     const metainfo = await readTorrent(source, { signal });
     this.#throwIfClosing();
     const id = this.#nextTorrent++;
@@ -142,6 +143,7 @@ export class Coordinator {
       recheck: options.recheck ?? false,
       download: options.download ?? true,
       seed: options.seed ?? true,
+      announceToAll: toAll,
       storage: options.storage,
     });
     try {

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
-import type { EngineSettings, LogLevel, PeerAddress } from '../messages/control';
+import type { AnnounceToAll, EngineSettings, LogLevel, PeerAddress } from '../messages/control';
 
 /** A logger in the shape of pino's: the embedder's own, or none. */
 export interface Logger {
@@ -71,6 +71,11 @@ export interface AddOptions {
   readonly force?: boolean;
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
+  /**
+   * Which of the torrent's trackers hear of us: `none`, one at a time, the others when it fails
+   * (BEP 12); `tiers`, one of each tier; `trackers`, all of them. Default `none`.
+   */
+  readonly announceToAll?: AnnounceToAll;
   /** Another storage back end: a module's path and its options (docs/STORAGE.md). Default: files. */
   readonly storage?: { readonly module: string; readonly options?: unknown };
   /** Ends the adding, or later the torrent, as `remove()` does. */
@@ -149,6 +154,18 @@ export function engineSettings(options: CoordinatorOptions, version: string): En
       : 'silent',
     version,
   };
+}
+
+const ANNOUNCE_TO_ALL: readonly string[] = ['none', 'tiers', 'trackers'] satisfies AnnounceToAll[];
+
+/** Checks the option and fills in the default. Throws `bad-option`. */
+export function announceToAll(value: unknown = 'none'): AnnounceToAll {
+  if (typeof value === 'string' && ANNOUNCE_TO_ALL.includes(value)) return value as AnnounceToAll;
+  throw new MillraceError(
+    'bad-option',
+    `option announceToAll must be "none", "tiers" or "trackers", not ${JSON.stringify(value) ?? String(value)}`,
+    { option: 'announceToAll' },
+  );
 }
 
 /** `host:port`, `[v6]:port` or an object → a peer address; throws `bad-peer-address`. */

@@ -7,16 +7,18 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
-import { describe, recordOf } from './info';
+import { describe, recordOf, withTrackers } from './info';
 import {
   jsonOption,
   nonEmpty,
   pieceLength,
   quietOption,
+  secretsOption,
   threadsOption,
   trackerList,
 } from './options';
 import { hashProgress } from './percent';
+import { shownUrl } from './secrets';
 import { jsonLine } from './text';
 
 export interface CreateFlags {
@@ -29,6 +31,7 @@ export interface CreateFlags {
   readonly force?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly showSecrets?: boolean;
 }
 
 const HELP = `
@@ -61,6 +64,7 @@ export function define(command: Command, run: Runner): void {
     .option('--force', 'replace FILE if it exists')
     .addOption(jsonOption())
     .addOption(quietOption())
+    .addOption(secretsOption())
     .addHelpText('after', HELP)
     .action((path: string, flags: CreateFlags) =>
       run(flags, (context) => create(path, flags, context)),
@@ -71,7 +75,7 @@ export async function create(path: string, flags: CreateFlags, context: Context)
   const { api, io, signal } = context;
   await checkOutput(path, flags, api);
   const progress = hashProgress(io, 'hashing', flags);
-  const { bytes, metainfo } = await api
+  const made = await api
     .createTorrent(path, {
       trackers: flags.tracker?.map((url) => [url]),
       pieceLengthBytes: flags.pieceLength,
@@ -82,7 +86,8 @@ export async function create(path: string, flags: CreateFlags, context: Context)
       signal,
     })
     .finally(() => progress.end());
-  await writeOutput(flags.output, bytes, flags.force === true, api);
+  await writeOutput(flags.output, made.bytes, flags.force === true, api);
+  const metainfo = withTrackers(made.metainfo, shownUrl(flags, api));
   if (flags.json) {
     io.stdout(jsonLine({ type: 'created', output: resolve(flags.output), ...recordOf(metainfo) }));
   } else if (!flags.quiet) {

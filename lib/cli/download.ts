@@ -73,8 +73,8 @@ export async function download(
 ): Promise<number> {
   const seeding =
     flags.seed === true || flags.seedRatio !== undefined || flags.seedTime !== undefined;
-  const { output, peer, force, recheck } = flags;
-  const add = { output, peers: peer ?? [], force, recheck, seed: seeding };
+  const { output, peer, force, recheck, announceToAll } = flags;
+  const add = { output, peers: peer ?? [], force, recheck, seed: seeding, announceToAll };
   await withTorrent(context, { source, flags, add }, async (torrent, reporter) => {
     await untilComplete(torrent, context, flags.stallTimeout);
     reporter.progress(torrent.stats());

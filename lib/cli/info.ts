@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import type { Metainfo } from '../index';
 import { EXIT } from './context';
 import type { Context, RunFlags, Runner } from './context';
-import { jsonOption, torrentSource } from './options';
+import { jsonOption, secretsOption, torrentSource } from './options';
+import { shownUrl } from './secrets';
 import { formatBytes, jsonLine, printable } from './text';
 
 const HELP = `
@@ -16,20 +17,30 @@ export function define(command: Command, run: Runner): void {
   command
     .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
     .addOption(jsonOption())
+    .addOption(secretsOption())
     .addHelpText('after', HELP)
-    .action((source: string, flags: RunFlags) =>
+    .action((source: string, flags: InfoFlags) =>
       run(flags, (context) => info(source, flags, context)),
     );
 }
 
+interface InfoFlags extends RunFlags {
+  readonly showSecrets?: boolean;
+}
+
 export async function info(
   source: string,
-  flags: RunFlags,
+  flags: InfoFlags,
   { api, io, signal }: Context,
 ): Promise<number> {
-  const metainfo = await api.readTorrent(source, { signal });
+  const metainfo = withTrackers(await api.readTorrent(source, { signal }), shownUrl(flags, api));
   io.stdout(flags.json ? jsonLine({ type: 'info', ...recordOf(metainfo) }) : describe(metainfo));
   return EXIT.done;
+}
+
+/** The same torrent with the URLs of its trackers as they are to be printed. */
+export function withTrackers(metainfo: Metainfo, showUrl: (url: string) => string): Metainfo {
+  return { ...metainfo, trackers: metainfo.trackers.map((tier) => tier.map(showUrl)) };
 }
 
 export function hexOf(bytes: Uint8Array): string {

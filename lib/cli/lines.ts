@@ -62,9 +62,9 @@ export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): b
  * The tracker's own words come word for word, save for control characters. Of its URL only the host
  * is shown: the rest may hold a passkey, and such lines are pasted into reports.
  */
-export function trackerLine(event: Tracker): string {
+export function trackerLine(event: Tracker, showSecrets = false): string {
   const { ok, message, peers, seeds, nextAnnounceSec } = event;
-  const host = hostOf(event.url);
+  const host = showSecrets ? event.url : hostOf(event.url);
   const next =
     nextAnnounceSec === undefined ? '' : `; next announce in ${formatDuration(nextAnnounceSec)}`;
   if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${host})`);
@@ -75,7 +75,9 @@ export function trackerLine(event: Tracker): string {
 }
 
 function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url;
+  if (URL.canParse(url)) return new URL(url).host;
+  // No URL after all (its port is too high, …): still only what stands where a host would.
+  return /^(?:[a-z]+:\/\/)?(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? '';
 }
 
 export function peerClosedLine(

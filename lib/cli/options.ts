@@ -3,7 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
-import type { LogLevel } from '../index';
+import type { AnnounceToAll, LogLevel } from '../index';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
@@ -105,6 +105,8 @@ export interface EngineFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly logLevel?: LogLevel;
+  readonly announceToAll?: AnnounceToAll;
+  readonly showSecrets?: boolean;
 }
 
 export const jsonOption = (): Option =>
@@ -127,6 +129,11 @@ export const timeOption = (): Option =>
   new Option('--seed-time <MIN>', 'stop after seeding for MIN minutes')
     .argParser(decimal(0, 5_256_000, ' minutes', true)) // ten years
     .conflicts(['seedRatio']);
+
+const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
+
+export const secretsOption = (): Option =>
+  new Option('--show-secrets', 'print the URLs of trackers whole, with passkeys and passwords');
 
 /** The options of `download` and `seed` alike. */
 export function engineOptions(): readonly Option[] {
@@ -153,5 +160,10 @@ export function engineOptions(): readonly Option[] {
       '--log-level <LEVEL>',
       'write log records of this level and above to stderr',
     ).choices(LOG_LEVELS),
+    new Option(
+      '--announce-to-all <WHICH>',
+      'trackers to announce to: one of all, one of each tier, or every one (default: none)',
+    ).choices(ANNOUNCE_TO_ALL),
+    secretsOption(),
   ];
 }

@@ -7,8 +7,8 @@ import { jsonLine } from './text';
 
 const PROGRESS_EVERY_MS = 1000;
 
-/** `quiet` leaves out the `progress` objects. */
-export function jsonReporter(io: Io, quiet: boolean): Reporter {
+/** `quiet` leaves out the `progress` objects; `showUrl` says how the URL of a tracker is printed. */
+export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => string): Reporter {
   const print = (value: object): void => io.stdout(jsonLine(value));
   let last: TorrentStats | undefined;
   return {
@@ -34,7 +34,7 @@ export function jsonReporter(io: Io, quiet: boolean): Reporter {
       const { url, ok, peers } = event;
       print({
         type: 'tracker',
-        url,
+        url: showUrl(url),
         ok,
         message: event.message ?? null,
         peers,

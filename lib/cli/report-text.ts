@@ -28,6 +28,8 @@ export interface TextOptions {
   readonly staysOn: boolean;
   /** The peers given by hand: why they failed is worth a line. */
   readonly peers: readonly string[];
+  /** Name trackers by their whole URL instead of their host. */
+  readonly showSecrets: boolean;
   readonly reasons: Readonly<Record<CloseReason, string>>;
 }
 
@@ -50,7 +52,7 @@ export function textReporter(
   options: TextOptions,
   startBar: () => Bar = terminalBar,
 ): Reporter {
-  const { quiet, staysOn } = options;
+  const { quiet, staysOn, showSecrets } = options;
   let bar: Bar | undefined;
   let lastLine = '';
   let ended = false;
@@ -103,7 +105,7 @@ export function textReporter(
     tracker(event, stats) {
       // Failures, warnings and dead ends are errors to the user: shown even when quiet.
       const wrong = !event.ok || event.message !== undefined || isDeadEnd(event, stats);
-      if (wrong || !quiet) sayOnce(event.url, trackerLine(event));
+      if (wrong || !quiet) sayOnce(event.url, trackerLine(event, showSecrets));
     },
     complete(summary) {
       wipeBar();

@@ -52,6 +52,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
     output: flags.data,
     peers: flags.peer ?? [],
     recheck: flags.recheck,
+    announceToAll: flags.announceToAll,
     download: false,
     seed: true,
   };

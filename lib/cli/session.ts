@@ -7,6 +7,7 @@ import type { Context } from './context';
 import { stderrLogger } from './log';
 import type { EngineFlags } from './options';
 import { report } from './report';
+import { shownUrl } from './secrets';
 import type { Reporter } from './report';
 import { jsonReporter } from './report-json';
 import { textReporter } from './report-text';
@@ -25,8 +26,10 @@ export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
 
 export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: boolean): Reporter {
   const quiet = flags.quiet ?? false;
-  if (flags.json) return jsonReporter(io, quiet);
-  return textReporter(io, { quiet, staysOn, peers: flags.peer ?? [], reasons: api.CLOSE_REASONS });
+  const showUrl = shownUrl(flags, api);
+  if (flags.json) return jsonReporter(io, quiet, showUrl);
+  const { peer: peers = [], showSecrets = false } = flags;
+  return textReporter(io, { quiet, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
 }
 
 /** What `withTorrent` is told. */

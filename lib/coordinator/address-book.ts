@@ -30,6 +30,7 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
 interface Address {
   readonly host: string;
   readonly port: number;
+  readonly source: string;
   state: 'idle' | 'dialing' | 'connected' | 'useless';
   failures: number;
   nextDialMs: number;
@@ -64,28 +65,41 @@ export class AddressBook {
   /**
    * Adds an address; a known or banned one is left as it is. In a full book a useless one makes
    * room, else the idle one that failed most often and would be dialled last. Returns true if it
-   * is new; false also where every address of a full book is being dialled or connected.
+   * is new; false also where every address of a full book is being dialled or connected. `source`:
+   * who named it (a tracker's URL, …).
    */
-  add(host: string, port: number, nowMs: number): boolean {
+  add(host: string, port: number, nowMs: number, source = ''): boolean {
     const key = keyOf(host, port);
     if (port < 1 || port > 65_535 || this.#addresses.has(key)) return false;
     if (this.#bannedHosts.has(host) || this.#bannedAddresses.has(key)) return false;
     if (this.#addresses.size >= MAX_ADDRESSES && !this.#makeRoom(nowMs)) return false;
-    this.#addresses.set(key, { host, port, state: 'idle', failures: 0, nextDialMs: nowMs });
+    this.#addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });
     return true;
   }
 
-  /** Addresses due for a dial, at most `count`, fewest failures first. They become `dialing`. */
+  /** Addresses that wait for their first dial. */
+  get fresh(): number {
+    let count = 0;
+    for (const { state, failures } of this.#addresses.values()) {
+      if (state === 'idle' && failures === 0) count++;
+    }
+    return count;
+  }
+
+  /**
+   * Addresses due for a dial, at most `count`, fewest failures first; of equals one of each source
+   * in turn, so that a thousand addresses of a lying tracker do not keep an honest one's waiting.
+   * They become `dialing`.
+   */
   takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
     if (count <= 0) return [];
     const due: Address[] = [];
     for (const address of this.#addresses.values()) {
       if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
     }
-    due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
-    due.length = Math.min(due.length, count);
-    for (const address of due) address.state = 'dialing';
-    return due.map(({ host, port }) => ({ host, port }));
+    const taken = inTurn(due).slice(0, count);
+    for (const address of taken) address.state = 'dialing';
+    return taken.map(({ host, port }) => ({ host, port }));
   }
 
   /** A taken address was not dialled after all. */
@@ -189,6 +203,21 @@ export class AddressBook {
 
 function keyOf(host: string, port: number): string {
   return `${host}|${port}`;
+}
+
+/** Fewest failures first, then the first of each source, the second of each, and so on. */
+function inTurn(due: Address[]): readonly Address[] {
+  due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
+  const turns = new Map<Address, number>();
+  const next = new Map<string, number>();
+  for (const address of due) {
+    const key = `${address.failures} ${address.source}`;
+    const turn = next.get(key) ?? 0;
+    next.set(key, turn + 1);
+    turns.set(address, turn);
+  }
+  // Stable: within a turn the one that is due longest stays first.
+  return due.sort((a, b) => a.failures - b.failures || (turns.get(a) ?? 0) - (turns.get(b) ?? 0));
 }
 
 function isIdleOrUseless({ state }: Address): boolean {

@@ -11,13 +11,17 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   // A seed waits to be dialled: whoever it could dial can reach it through the tracker, too.
   const { metainfo, seed } = torrent;
   if (torrent.phase === 'seeding' && (!seed || metainfo.trackers.length > 0)) return;
-  const { maxConnections, maxConnectionsPerTorrent, maxHalfOpen } = state.settings;
-  const room = Math.min(
+  const room = Math.min(freeSlots(engine, torrent), state.settings.maxHalfOpen - torrent.dialing);
+  for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
+}
+
+/** How many connections more the torrent may have; below 0 when it has too many. */
+export function freeSlots({ state }: Engine, torrent: TorrentState): number {
+  const { maxConnections, maxConnectionsPerTorrent } = state.settings;
+  return Math.min(
     maxConnectionsPerTorrent - torrent.peers.size - torrent.dialing,
     maxConnections - state.peers.size - state.dials.size,
-    maxHalfOpen - torrent.dialing,
   );
-  for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
 }
 
 function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void {

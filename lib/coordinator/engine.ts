@@ -35,8 +35,8 @@ export interface Engine {
   random(): number;
   /** Paces dials: calls `dial` when its turn comes and counts it as half open until it settles. */
   paceDial(dial: () => Promise<void>): void;
-  /** Runs `announce` when its turn comes: few trackers are asked at one time. */
-  paceAnnounce(announce: () => Promise<void>): void;
+  /** Runs `announce` when the turn of this tracker comes: no tracker is asked too much at one time. */
+  paceAnnounce(announce: () => Promise<void>, url: string): void;
   /** What changed in this turn, acted on once at its end. */
   readonly turn: Turn;
   /** Acts on `turn`: called after every batch of facts, every outcome, every tick. */

@@ -4,14 +4,22 @@ import PQueue from 'p-queue';
 import type { EngineSettings } from '../messages/control';
 
 /**
- * Trackers asked at one time. A dead UDP tracker holds its place for 105 s, so there are many; each
- * costs a few small packets or one connection.
+ * Announces under way at one tracker. Each tracker has a queue of its own, so that a dead one (a
+ * UDP tracker holds its place for 105 s) delays the announces to itself only.
  */
-const CONCURRENT_ANNOUNCES = 64;
+export const ANNOUNCES_PER_TRACKER = 16;
+
+/**
+ * HTTP announces under way in all, one connection each: far below the usual 1,024 files of a
+ * process, and each ends after 15 s. UDP ones share two sockets, so they need no such limit.
+ */
+export const HTTP_ANNOUNCES = 256;
 
 export class Pacers {
   readonly #dials: PQueue;
-  readonly #announces = new PQueue({ concurrency: CONCURRENT_ANNOUNCES });
+  /** By scheme and host; gone when empty. */
+  readonly #trackers = new Map<string, PQueue>();
+  readonly #http = new PQueue({ concurrency: HTTP_ANNOUNCES });
 
   constructor(settings: Pick<EngineSettings, 'maxHalfOpen' | 'dialsPerSec'>) {
     this.#dials = new PQueue({
@@ -25,7 +33,25 @@ export class Pacers {
     void this.#dials.add(task);
   }
 
-  announce(task: () => Promise<void>): void {
-    void this.#announces.add(task);
+  announce(task: () => Promise<void>, url: string): void {
+    const tracker = trackerOf(url);
+    let queue = this.#trackers.get(tracker);
+    if (queue === undefined) {
+      queue = new PQueue({ concurrency: ANNOUNCES_PER_TRACKER });
+      queue.on('idle', () => this.#trackers.delete(tracker));
+      this.#trackers.set(tracker, queue);
+    }
+    void queue.add(() => (/^udp:/i.test(url) ? task() : this.#http.add(task)));
   }
+
+  /** Trackers with announces queued or under way. */
+  get busyTrackers(): number {
+    return this.#trackers.size;
+  }
+}
+
+function trackerOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
 }

@@ -10,7 +10,8 @@ import { verifyAllFilled } from './on-piece';
 import { evictAll } from './pieces';
 import { saveRecord, syncNow } from './saving';
 import { beginRun } from './starting';
-import { announceIfDue, stopAnnouncing } from './trackers';
+import { leaveTrackers, stopAnnouncing } from './farewell';
+import { PATIENCE_MS, announceIfDue } from './trackers';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
 
@@ -29,6 +30,8 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
     random: () => engine.random(),
     nowMs,
     startedComplete: whole,
+    announceToAll: torrent.announceToAll,
+    patienceMs: PATIENCE_MS,
   });
   torrent.book.forgetFailures(nowMs);
   if (!quiet) openOnAll(engine, torrent);
@@ -98,15 +101,6 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       if (!torrent.seed) await leaveTrackers(engine, torrent);
     })
     .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
-}
-
-/** Complete and not to be seeded: trackers hear `completed`, if it is due, and `stopped`. */
-async function leaveTrackers(engine: Engine, torrent: TorrentState): Promise<void> {
-  const { run } = torrent;
-  await torrent.announcing?.done; // `completed` is due once `started` was answered.
-  if (torrent.run !== run) return;
-  announceIfDue(engine, torrent);
-  stopAnnouncing(engine, torrent);
 }
 
 /**

@@ -11,7 +11,6 @@ import type { AppMessage, EngineEvent, EngineSettings } from '../messages/contro
 import { exposeControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
-import type * as clients from '../tracker/clients';
 import { VerifyPool } from '../verify/pool';
 import { AppEvents } from './app-events';
 import { engineControl, type Lifecycle } from './control';
@@ -23,6 +22,7 @@ import { onThreadDied, onThreadRestarted } from './on-thread';
 import { Pacers } from './pacers';
 import type { PeerThreads } from './peer-threads';
 import { TICK_MS, onTick } from './tick';
+import { loadTrackers } from './tracker-clients';
 import { endTurn, newTurn } from './turn';
 
 export interface RunOptions {
@@ -93,7 +93,7 @@ export function runEngine(options: RunOptions): void {
     nowMs: () => performance.now(),
     random: () => Math.random(),
     paceDial: (dial) => pacers.dial(dial),
-    paceAnnounce: (announce) => pacers.announce(announce),
+    paceAnnounce: (announce, url) => pacers.announce(announce, url),
     turn: newTurn(),
     endTurn: () => endTurn(engine),
   };
@@ -151,13 +151,6 @@ function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
     },
     closeHandles: () => pool.closeHandles(),
   };
-}
-
-/** Loaded with the first announce: Node's http takes as long to load as a peer to be dialled. */
-function loadTrackers(version: string): TrackerClient {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
-  const module = require('../tracker/clients') as typeof clients;
-  return new module.TrackerClients({ version });
 }
 
 function traceOf(error: unknown): string {

@@ -52,6 +52,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
         tracker.nextAnnounceMs === undefined || !Number.isFinite(tracker.nextAnnounceMs)
           ? undefined
           : Math.max(0, Math.round((tracker.nextAnnounceMs - nowMs) / 1000)),
+      externalIp: tracker.externalIp,
     })),
     error: torrent.error,
   };

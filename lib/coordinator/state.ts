@@ -5,7 +5,7 @@ import type { Bitfield } from '../bytes/bitfield';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
 import type { CloseReason } from '../messages/close-reasons';
-import type { EngineSettings, PeerAddress } from '../messages/control';
+import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
 import type { TorrentPhase } from '../messages/stats';
 import type { Geometry } from '../metainfo/geometry';
@@ -64,6 +64,7 @@ export interface TorrentState {
   /** Fetch what is missing; else only serve, and fail if anything is. */
   readonly download: boolean;
   readonly seed: boolean;
+  readonly announceToAll: AnnounceToAll;
   phase: TorrentPhase;
   error: { readonly code: string; readonly message: string } | undefined;
   /** Verified and written; the same bytes that peer threads read. */
@@ -84,8 +85,10 @@ export interface TorrentState {
   readonly book: AddressBook;
   /** A new one for every run: from start or resume to pause or close. */
   schedule: AnnounceSchedule;
-  /** The announce that is out, ended when the run is. */
-  announcing: AnnounceUnderWay | undefined;
+  /** The announces that are out, ended when the run is. */
+  announcing: Set<AnnounceUnderWay>;
+  /** The last answer of a tracker named peers that were not known yet: it may know more. */
+  trackersHadNews: boolean;
   /** Settles when the trackers of ended runs have heard `stopped`. */
   farewell: Promise<void>;
   /** Dials queued or under way. */

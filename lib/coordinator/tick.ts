@@ -2,7 +2,7 @@
 
 import { chooseUnchoked } from '../choke/round-robin';
 import { announceIfDue } from './trackers';
-import { dialMore } from './dialing';
+import { dialMore, freeSlots } from './dialing';
 import type { Engine } from './engine';
 import { onFilled } from './on-piece';
 import { feedEndGame } from './end-game';
@@ -62,9 +62,19 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   }
 }
 
-/** Nobody is connected and nobody left to dial: ask the tracker again as soon as it allows. */
+/** With so many peers a torrent can wait for the next regular announce. */
+const ENOUGH_PEERS = 20;
+
+/**
+ * The book has run dry: nobody is left to dial, and few are connected. Then the tracker is asked
+ * again as soon as it allows, while it has news or nobody is connected at all. (Peers of a small
+ * swarm that know one another have nothing to ask.)
+ */
 function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
-  if (torrent.phase !== 'downloading' || torrent.peers.size + torrent.dialing > 0) return false;
+  const peers = torrent.peers.size + torrent.dialing;
+  if (torrent.phase !== 'downloading' || peers >= ENOUGH_PEERS) return false;
+  if (peers > 0 && !torrent.trackersHadNews) return false;
+  if (freeSlots(engine, torrent) <= 0) return false;
   return torrent.book.nextDueMs > engine.nowMs();
 }
 

@@ -126,6 +126,7 @@ function newTorrent(
     output,
     download: request.download,
     seed: request.seed,
+    announceToAll: request.announceToAll,
     phase: 'checking',
     error: undefined,
     have: new Bitfield(
@@ -142,7 +143,8 @@ function newTorrent(
     peers: new Set(),
     book: new AddressBook({ random }),
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
-    announcing: undefined,
+    announcing: new Set(),
+    trackersHadNews: false,
     farewell: Promise.resolve(),
     dialing: 0,
     announceKey: Math.floor(random() * 2 ** 32),

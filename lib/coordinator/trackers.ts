@@ -1,39 +1,67 @@
-// Announcing: the schedule says when and where, this makes the announces and hands the answers on.
+// Announcing: the schedule says when and where, this makes the announces side by side and hands the
+// answers on.
 
-import { MillraceError, recordOf } from '../errors/millrace-error';
+import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
-import { dialMore } from './dialing';
+import { dialMore, freeSlots } from './dialing';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
 
-/** The default of every large client; trackers give fewer if they like. */
-const NUM_WANT = 100;
+/** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
+const MAX_NUM_WANT = 200;
 
-/** What the user waits for at the most when a tracker does not answer to `stopped`. */
-const STOP_DEADLINE_MS = 2_000;
+/** Announced by an engine that accepts nobody: many trackers refuse port 0, and nobody is at 1. */
+const NO_PORT = 1;
 
-/** An announce that is out. */
+/** An announce that is out for so long no longer keeps the next tracker waiting. */
+export const PATIENCE_MS = 10_000;
+
+/** Of one torrent at one time: a list of a thousand dead trackers must not cost a thousand sockets. */
+export const MAX_ANNOUNCES_UNDER_WAY = 32;
+
+/** An announce that is out, or waits for its turn. */
 export interface AnnounceUnderWay {
+  readonly url: string;
   readonly event: DueAnnounce['event'];
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
-/** Makes the announce that is due, if one is. Called on every tick. */
-export function announceIfDue(engine: Engine, torrent: TorrentState): void {
+/**
+ * Makes the announces that are due, or those of them with this event. Called on every tick, and
+ * whenever an answer may have made another one due.
+ */
+export function announceIfDue(
+  engine: Engine,
+  torrent: TorrentState,
+  only?: DueAnnounce['event'],
+): void {
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
-  const due = torrent.schedule.next(engine.nowMs());
-  if (!due) return;
+  while (torrent.announcing.size < MAX_ANNOUNCES_UNDER_WAY) {
+    const due = torrent.schedule.next(engine.nowMs());
+    if (due === undefined) return;
+    if (only === undefined || due.event === only) startAnnounce(engine, torrent, due);
+  }
+}
+
+function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce): void {
+  const { url, event } = due;
   const abort = new AbortController();
   // Of now, not of when its turn comes: by then the torrent may be in another run.
-  const { schedule, run } = torrent;
+  const { schedule, run, announcing } = torrent;
   const order: AnnounceOrder = { due, schedule, run, signal: abort.signal };
   const done = new Promise<void>((settle) => {
-    engine.paceAnnounce(() => announce(engine, torrent, order).finally(settle));
+    engine.paceAnnounce(async () => {
+      await announce(engine, torrent, order).finally(settle);
+      announcing.delete(underWay);
+      // Its tracker may be owed another event, and a failure makes the next tracker due.
+      if (torrent.run === run) announceIfDue(engine, torrent);
+    }, url);
   });
-  torrent.announcing = { event: due.event, abort, done };
+  const underWay: AnnounceUnderWay = { url, event, abort, done };
+  announcing.add(underWay);
 }
 
 /** An announce that waits for its turn, and the run that it belongs to. */
@@ -56,31 +84,46 @@ async function announce(
     schedule.succeeded(due.url, reply, engine.nowMs());
     onReply(engine, torrent, due.url, reply);
   } catch (error) {
-    if (torrent.run !== run) return;
+    // Given up by us: nothing is known of the tracker.
+    if (torrent.run !== run || signal.aborted) return;
     schedule.failed(due.url, recordOf(error), engine.nowMs());
     onFailure(engine, torrent, due.url, recordOf(error));
   }
   engine.endTurn();
 }
 
-function requestOf(engine: Engine, torrent: TorrentState, due: DueAnnounce): AnnounceRequest {
+/** What a tracker is told now. */
+export function requestOf(
+  engine: Engine,
+  torrent: TorrentState,
+  due: DueAnnounce,
+): AnnounceRequest {
   const { metainfo } = torrent;
   return {
     infoHash: metainfo.infoHash,
     peerId: engine.state.peerId,
-    port: engine.state.listenPort ?? 0,
+    port: engine.state.listenPort ?? NO_PORT,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
     downloadedBytes: torrent.downloadedBytes - torrent.downloadedAtStart,
     leftBytes: metainfo.totalLengthBytes - torrent.doneBytes,
     event: due.event,
-    numWant: due.event === 'stopped' || torrent.phase === 'seeding' ? 0 : NUM_WANT,
+    numWant: due.event === 'stopped' ? 0 : peersWanted(engine, torrent),
     key: torrent.announceKey,
     trackerId: due.trackerId,
   };
 }
 
+/** As many as there are free connections without a fresh address to dial. A seed dials nobody. */
+function peersWanted(engine: Engine, torrent: TorrentState): number {
+  if (torrent.phase !== 'downloading') return 0;
+  const lacking = freeSlots(engine, torrent) - torrent.book.fresh;
+  return Math.min(Math.max(lacking, 0), MAX_NUM_WANT);
+}
+
 function onReply(engine: Engine, torrent: TorrentState, url: string, reply: AnnounceReply): void {
-  for (const { host, port } of reply.peers) torrent.book.add(host, port, engine.nowMs());
+  const nowMs = engine.nowMs();
+  const news = reply.peers.filter(({ host, port }) => torrent.book.add(host, port, nowMs, url));
+  torrent.trackersHadNews = news.length > 0;
   dialMore(engine, torrent);
   engine.turn.stats.add(torrent);
   engine.emit({
@@ -92,7 +135,7 @@ function onReply(engine: Engine, torrent: TorrentState, url: string, reply: Anno
     peers: reply.peers.length,
     seeds: reply.seeds,
     leechers: reply.leechers,
-    nextAnnounceSec: nextAnnounceSec(engine, torrent),
+    nextAnnounceSec: nextAnnounceSec(engine, torrent, url),
   });
 }
 
@@ -107,53 +150,15 @@ function onFailure(engine: Engine, torrent: TorrentState, url: string, error: Er
     peers: 0,
     seeds: undefined,
     leechers: undefined,
-    nextAnnounceSec: nextAnnounceSec(engine, torrent),
+    nextAnnounceSec: nextAnnounceSec(engine, torrent, url),
   });
 }
 
-function nextAnnounceSec(engine: Engine, torrent: TorrentState): number | undefined {
-  const dueMs = torrent.schedule.nextDueMs;
+/** Of this tracker: others are asked at other times. */
+function nextAnnounceSec(engine: Engine, torrent: TorrentState, url: string): number | undefined {
+  const tracker = torrent.schedule.snapshot().find((each) => each.url === url);
+  const dueMs = tracker?.nextAnnounceMs ?? Infinity;
   return Number.isFinite(dueMs)
     ? Math.max(0, Math.round((dueMs - engine.nowMs()) / 1000))
     : undefined;
-}
-
-/** Ends the run's announces; `farewell` settles when the trackers heard `stopped`, or after 2 s. */
-export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
-  const { announcing, schedule } = torrent;
-  torrent.announcing = undefined;
-  const signal = AbortSignal.timeout(STOP_DEADLINE_MS);
-  // `completed` is worth waiting for, within the same 2 s; anything else is not.
-  if (announcing?.event !== 'completed') {
-    announcing?.abort.abort(new MillraceError('closed', 'the torrent was stopped'));
-  }
-  const deadline = new Promise<void>((passed) => {
-    const onAbort = (): void => {
-      announcing?.abort.abort(signal.reason);
-      passed();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  const dues = schedule.stop();
-  const goodbye = async (): Promise<void> => {
-    // It may still be in the queue behind slow trackers.
-    if (announcing?.event === 'completed') await Promise.race([announcing.done, deadline]);
-    await Promise.all(dues.map((due) => sayStopped(engine, torrent, due, signal)));
-  };
-  torrent.farewell = Promise.all([torrent.farewell, goodbye()]).then(() => undefined);
-}
-
-async function sayStopped(
-  engine: Engine,
-  torrent: TorrentState,
-  due: DueAnnounce,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await engine.announce(due.url, requestOf(engine, torrent, due), signal);
-  } catch (error) {
-    engine.log('debug', 'a tracker did not hear that we stopped', {
-      error: recordOf(error).message,
-    });
-  }
 }

@@ -32,6 +32,9 @@ export interface PeerAddress {
   readonly port: number;
 }
 
+/** Who hears of a torrent: one tracker at a time (BEP 12), one of each tier, or all of them. */
+export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
+
 export interface AddRequest {
   readonly metainfo: Metainfo;
   /** Absolute output folder. */
@@ -45,6 +48,7 @@ export interface AddRequest {
   readonly download: boolean;
   /** Stay and upload after completion. */
   readonly seed: boolean;
+  readonly announceToAll: AnnounceToAll;
   /** A storage module other than the built-in files. */
   readonly storage: { readonly module: string; readonly options?: unknown } | undefined;
 }
@@ -108,6 +112,7 @@ export type EngineEvent =
   | {
       readonly type: 'tracker';
       readonly torrent: number;
+      /** Whole, passkey and all: show it to nobody without `redactUrl`. */
       readonly url: string;
       readonly ok: boolean;
       /** Failure or warning, word for word. */

@@ -51,6 +51,7 @@ export interface TorrentStats {
 }
 
 export interface TrackerStats {
+  /** Whole, passkey and all: show it to nobody without `redactUrl`. */
   readonly url: string;
   readonly status: 'waiting' | 'working' | 'failed';
   /** The tracker's or the network's words when it failed, word for word. */
@@ -61,6 +62,8 @@ export interface TrackerStats {
   readonly peers: number;
   /** Seconds until the next announce. */
   readonly nextAnnounceSec: number | undefined;
+  /** The address that the tracker says it sees us at (BEP 24); HTTP only. */
+  readonly externalIp: string | undefined;
 }
 
 /** The engine at one moment. */

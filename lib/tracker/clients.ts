@@ -4,6 +4,8 @@ import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
 import { HttpTrackerClient } from './http-client';
 import type { HttpTrackerOptions } from './http-client';
+import { withoutSecrets } from './redact';
+import { sharedResolve } from './shared-resolve';
 import { printable } from './text';
 import { UdpTrackerClient } from './udp-client';
 import type { UdpTrackerOptions } from './udp-client';
@@ -15,8 +17,9 @@ export class TrackerClients implements TrackerClient {
   readonly #bySchemes: Readonly<Record<string, TrackerClient>>;
 
   constructor(options: TrackerClientsOptions) {
-    const overHttp = new HttpTrackerClient(options);
-    const overUdp = new UdpTrackerClient(options);
+    const { resolve = sharedResolve() } = options;
+    const overHttp = new HttpTrackerClient({ ...options, resolve });
+    const overUdp = new UdpTrackerClient({ ...options, resolve });
     this.#bySchemes = { 'http:': overHttp, 'https:': overHttp, 'udp:': overUdp };
   }
 
@@ -26,7 +29,11 @@ export class TrackerClients implements TrackerClient {
     request: AnnounceRequest,
     signal?: AbortSignal,
   ): Promise<AnnounceReply> {
-    return this.#clientOf(url).announce(url, request, signal);
+    return withoutPasskey(url, async () => {
+      const reply = await this.#clientOf(url).announce(url, request, signal);
+      const { warning } = reply;
+      return warning === undefined ? reply : { ...reply, warning: withoutSecrets(warning, url) };
+    });
   }
 
   /** See `TrackerClient`. */
@@ -35,7 +42,7 @@ export class TrackerClients implements TrackerClient {
     infoHashes: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<ScrapeReply> {
-    return this.#clientOf(url).scrape(url, infoHashes, signal);
+    return withoutPasskey(url, () => this.#clientOf(url).scrape(url, infoHashes, signal));
   }
 
   /** See `TrackerClient`. */
@@ -50,6 +57,25 @@ export class TrackerClients implements TrackerClient {
     throw new MillraceError(
       'tracker-unsupported',
       `trackers with the scheme "${printable(scheme, 20)}" are not supported, only http, https and udp`,
+    );
+  }
+}
+
+/** Errors of these clients show URLs redacted already; here the tracker's own words are, too. */
+async function withoutPasskey<T>(url: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    const { code, message, details } = error;
+    const shown = Object.entries(details).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? withoutSecrets(value, url) : value,
+    ]);
+    throw new MillraceError(
+      code,
+      withoutSecrets(message, url),
+      Object.fromEntries(shown) as MillraceError['details'],
     );
   }
 }

@@ -20,17 +20,16 @@ export async function withDeadline<T>(
   work: (stop: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
-  const timedOut = (): void =>
-    stop.abort(
-      requestError(subject, 'timeout', url, `did not answer in full within ${timeoutMs} ms`),
-    );
+  const late = (when: string): void =>
+    stop.abort(requestError(subject, 'timeout', url, `did not answer in full ${when}`));
   const aborted = (): void => {
-    if (signal?.reason instanceof Error && signal.reason.name === 'TimeoutError') return timedOut();
+    if (signal?.reason instanceof Error && signal.reason.name === 'TimeoutError')
+      return late('in time');
     stop.abort(new MillraceError('aborted', `the request to a ${subject} was aborted`));
   };
   if (signal?.aborted === true) aborted();
   signal?.addEventListener('abort', aborted, { once: true });
-  const timer = setTimeout(timedOut, timeoutMs);
+  const timer = setTimeout(() => late(`within ${timeoutMs} ms`), timeoutMs);
   try {
     return await work(stop.signal);
   } finally {

@@ -28,10 +28,13 @@ export async function resolveHost(host: string, stop: AbortSignal): Promise<Reso
   return found.map(({ address, family }) => ({ address, family: family === 4 ? 4 : 6 }));
 }
 
+/** What errors say, the most telling first: an answer of any kind says more than none. */
+const TELLING: readonly unknown[] = ['tracker-failure', 'tracker-http-status', 'tracker-bad-reply'];
+
 /**
  * Runs `announce` for each family at once. Resolves with what succeeded, as one reply; rejects with
- * the first family's error when none did. The signal given to `announce` fires when the other's
- * answer is there and the grace is over.
+ * the most telling error, or else the first family's, when none did. The signal given to `announce`
+ * fires when the other's answer, be it a refusal, is there and the grace is over.
  */
 export async function announceToFamilies(
   families: readonly Family[],
@@ -43,9 +46,14 @@ export async function announceToFamilies(
   const either = AbortSignal.any([stop, late.signal]);
   let grace: NodeJS.Timeout | undefined;
   const attempts = families.map(async (family) => {
-    const reply = await announce(family, either);
-    grace ??= setTimeout(() => late.abort(), graceMs);
-    return reply;
+    try {
+      const reply = await announce(family, either);
+      grace ??= setTimeout(() => late.abort(), graceMs);
+      return reply;
+    } catch (error) {
+      if (tellingOf(error) < TELLING.length) grace ??= setTimeout(() => late.abort(), graceMs);
+      throw error;
+    }
   });
   const results = await Promise.allSettled(attempts);
   clearTimeout(grace);
@@ -53,8 +61,14 @@ export async function announceToFamilies(
     result.status === 'fulfilled' ? [result.value] : [],
   );
   if (replies.length > 0) return mergeReplies(replies);
-  const [first] = results;
-  throw first?.status === 'rejected' ? first.reason : new Error('no family to announce over');
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  errors.sort((a, b) => tellingOf(a) - tellingOf(b));
+  throw errors[0] ?? new Error('no family to announce over');
+}
+
+function tellingOf(error: unknown): number {
+  const at = TELLING.indexOf((error as { readonly code?: unknown } | null)?.code);
+  return at < 0 ? TELLING.length : at;
 }
 
 /** One reply of several of the same tracker: all peers once, the longer waits, the larger counts. */

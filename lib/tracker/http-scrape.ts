@@ -48,7 +48,8 @@ export function parseScrapeReply(
   if (failure !== undefined) throw failure;
   const files = dictionary.dict('files');
   return infoHashes.map((hash) => {
-    const entry = files?.dict(keyOf(hash));
+    // bittorrent-tracker 10 writes each byte of a hash as a character in UTF-8: no other hash looks so.
+    const entry = files?.dict(keyOf(hash)) ?? files?.dict(Buffer.from(hash).toString('latin1'));
     if (entry === undefined) return undefined;
     return {
       seeds: countField(entry, 'complete') ?? 0,

@@ -17,16 +17,68 @@ const MAX_URL_CHARS = 200;
  * fragment dropped. Takes any text; the result is printable and at most 200 characters long.
  */
 export function redactUrl(url: string): string {
+  const { scheme, credentials, host, path, query } = partsOf(url);
+  const who = credentials === undefined ? '' : '…@';
+  const what = query === undefined ? '' : `?${redactQuery(query)}`;
+  return printable(`${scheme}${who}${host}${redactPath(path)}${what}`, MAX_URL_CHARS);
+}
+
+/**
+ * Words of the far side (a failure reason, the start of a page) without the secrets of the URL that
+ * was asked: some trackers repeat the passkey that they do not know.
+ */
+export function withoutSecrets(text: string, url: string): string {
+  let clean = text;
+  for (const secret of secretsOf(url)) clean = clean.replaceAll(secret, shorten(secret));
+  return clean;
+}
+
+/** Credentials, values and path components that `redactUrl` hides, the longest first. */
+function secretsOf(url: string): string[] {
+  const { credentials = '', path, query = '' } = partsOf(url);
+  const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
+  const components = path.split('/').filter((part) => !PLAIN_COMPONENT.test(part));
+  // Short ones are words like any other; what a tracker says is to be shown word for word.
+  const found = [...credentials.split(':'), ...values, ...components].filter(
+    ({ length }) => length >= KEY_LENGTH_CHARS,
+  );
+  return [...new Set(found.flatMap((secret) => [secret, unescaped(secret)]))].sort(
+    (a, b) => b.length - a.length,
+  );
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+interface UrlParts {
+  /** With its `://`; may be empty. */
+  readonly scheme: string;
+  readonly credentials: string | undefined;
+  readonly host: string;
+  readonly path: string;
+  readonly query: string | undefined;
+}
+
+/** Of any text, also one that is no URL. */
+function partsOf(url: string): UrlParts {
   const [beforeFragment = ''] = url.slice(0, 8192).split('#', 1);
   const cut = beforeFragment.indexOf('?');
   const address = cut < 0 ? beforeFragment : beforeFragment.slice(0, cut);
-  const query = cut < 0 ? '' : `?${redactQuery(beforeFragment.slice(cut + 1))}`;
   const match = /^([a-z][a-z0-9+.-]*:\/\/)?([^/]*)(.*)$/is.exec(address);
-  if (match === null) return '…';
-  const [, scheme = '', authority = '', path = ''] = match;
-  const host = authority.slice(authority.lastIndexOf('@') + 1);
-  const credentials = authority.includes('@') ? '…@' : '';
-  return printable(`${scheme}${credentials}${host}${redactPath(path)}${query}`, MAX_URL_CHARS);
+  const [, scheme = '', authority = '', path = ''] = match ?? [];
+  const at = authority.lastIndexOf('@');
+  return {
+    scheme,
+    credentials: at < 0 ? undefined : authority.slice(0, at),
+    host: authority.slice(at + 1),
+    path,
+    query: cut < 0 ? undefined : beforeFragment.slice(cut + 1),
+  };
 }
 
 function redactPath(path: string): string {

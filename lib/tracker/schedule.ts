@@ -23,6 +23,9 @@ export const DEFAULT_MIN_INTERVAL_MS = 60_000;
 /** … and at least this long where it names a tiny one. */
 export const LEAST_MIN_INTERVAL_MS = 15_000;
 
+/** Trackers of a torrent that are used, in its order: no honest torrent has half as many. */
+export const MAX_TRACKERS = 200;
+
 export interface AnnounceScheduleOptions {
   /** As the metainfo has them, in order (BEP 12). */
   readonly tiers: readonly (readonly string[])[];
@@ -79,6 +82,8 @@ export interface TrackerSnapshot {
   /** Number of peers in its last answer. */
   readonly peers?: number;
   readonly warning?: string;
+  /** The address it saw us at, when it said so last (BEP 24). */
+  readonly externalIp?: string;
 }
 
 interface Tracker {
@@ -98,6 +103,7 @@ interface Tracker {
   trackerId?: Uint8Array;
   lastError?: ErrorRecord;
   reply?: AnnounceReply;
+  externalIp?: string;
 }
 
 /** Trackers that stand in for one another: all of them, those of a tier, or a single one. */
@@ -137,7 +143,7 @@ export class AnnounceSchedule {
       const ofTier = announceToAll === 'tiers' ? openLane() : undefined;
       return shuffled(urls, random).flatMap((url) => {
         // Twice the same URL would be twice the announces.
-        if (seen.has(url)) return [];
+        if (seen.has(url) || seen.size === MAX_TRACKERS) return [];
         seen.add(url);
         return [newTracker(url, tier, common ?? ofTier ?? openLane())];
       });
@@ -180,6 +186,7 @@ export class AnnounceSchedule {
     tracker.reply = reply;
     // A tracker gives its id once and expects it ever after.
     tracker.trackerId = reply.trackerId ?? tracker.trackerId;
+    tracker.externalIp = reply.externalIp ?? tracker.externalIp;
     tracker.minNextMs = nowMs + minIntervalMs;
     this.#promote(tracker);
     tracker.lane.dueMs =
@@ -254,6 +261,7 @@ export class AnnounceSchedule {
       leechers: tracker.reply?.leechers,
       peers: tracker.reply?.peers.length,
       warning: tracker.reply?.warning,
+      externalIp: tracker.externalIp,
     }));
   }
 

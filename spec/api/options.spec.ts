@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { expect } from 'chai';
-import { engineSettings, peerAddress } from '../../lib/api/options';
+import { announceToAll, engineSettings, peerAddress } from '../../lib/api/options';
 import type { CoordinatorOptions } from '../../lib/api/options';
 import { MillraceError } from '../../lib/errors/millrace-error';
 
@@ -180,6 +180,18 @@ describe('api/options', () => {
       expect(settingsOf({ logger }).logLevel).to.equal('info');
       expect(settingsOf({ logger: { ...logger, level: 'warn' } }).logLevel).to.equal('warn');
     });
+  });
+
+  it('announceToAll: none, tiers or trackers', () => {
+    expect(announceToAll(undefined)).to.equal('none');
+    for (const value of ['none', 'tiers', 'trackers']) {
+      expect(announceToAll(value)).to.equal(value);
+    }
+    for (const value of ['', 'all', 'Tiers', true, null, 1]) {
+      expect(() => announceToAll(value))
+        .to.throw(MillraceError, /announceToAll must be "none", "tiers" or "trackers"/)
+        .with.property('code', 'bad-option');
+    }
   });
 
   describe('peerAddress', () => {

@@ -6,6 +6,7 @@ import { MillraceError } from '../../lib/errors/millrace-error';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
 import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
+import { redactUrl } from '../../lib/tracker/redact';
 import type { Api, Context, Io } from '../../lib/cli/context';
 import type { Interrupt } from '../../lib/cli/interrupt';
 import { watchSignals } from '../../lib/cli/interrupt';
@@ -142,6 +143,7 @@ export function fakeApi(change: object = {}): { api: Api; engine: FakeEngine } {
     VERSION: '9.8.7',
     MillraceError,
     CLOSE_REASONS,
+    redactUrl,
     Coordinator: {
       start(options: unknown) {
         engine.calls.push(['start', options]);

@@ -27,6 +27,7 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['download', 'a', '--seed', '--seed-ratio', '1'], /cannot be used with/],
   [['download', 'a', '--seed-time', '1', '--seed-ratio', '1'], /cannot be used with/],
   [['download', 'a', '--log-level', 'loud'], /trace, debug, info, warn, error, fatal/],
+  [['download', 'a', '--announce-to-all', 'some'], /none, tiers, trackers/],
   [['seed', 'a'], /--data <DIR>' not specified/],
   [['create', 'a'], /--output <FILE>' not specified/],
   [['create', 'a', '-o', 'b', '--piece-length', '100000'], /power of two from 16384/],
@@ -59,6 +60,7 @@ describe('cli options', () => {
     const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
+    argv.push('--announce-to-all', 'tiers');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
     const [start, add, close] = engine.calls;
@@ -75,6 +77,7 @@ describe('cli options', () => {
       force: true,
       recheck: true,
       seed: false,
+      announceToAll: 'tiers',
     });
     expect(close).to.deep.equal(['close']);
   });

@@ -8,6 +8,7 @@ import { report } from '../../lib/cli/report';
 import { jsonReporter } from '../../lib/cli/report-json';
 import { textReporter } from '../../lib/cli/report-text';
 import type { Bar } from '../../lib/cli/report-text';
+import { redactUrl } from '../../lib/index';
 import { FakeIo, fakeStats, FakeTorrent } from './fakes';
 
 const PLACE = { folder: '/data', port: 6881 };
@@ -38,7 +39,11 @@ function closed(change: object = {}): TorrentEvents['peerClosed'][0] {
 }
 
 function text(io: FakeIo, quiet = false, peers: string[] = [], bar?: () => Bar) {
-  return textReporter(io, { quiet, staysOn: true, peers, reasons: CLOSE_REASONS }, bar);
+  return textReporter(
+    io,
+    { quiet, staysOn: true, peers, showSecrets: false, reasons: CLOSE_REASONS },
+    bar,
+  );
 }
 
 describe('cli lines', () => {
@@ -69,6 +74,18 @@ describe('cli lines', () => {
       `tracker failed: ${words}; next announce in 30 min`,
     );
     expect(trackerLine(tracker({ message: words }))).to.include(`warning: ${words}`);
+  });
+
+  it('names a tracker by its host, by its whole URL only when told to', () => {
+    const key = 'sEcReT0123456789';
+    for (const url of [
+      `http://user:${key}@t.example:80/${key}/announce?passkey=${key}`,
+      `http://${key}@t.example:99999/${key}`, // No URL: there is no such port.
+      `udp://t.example/${key}`,
+    ]) {
+      expect(trackerLine(tracker({ url }))).to.match(/\(t\.example(:99999)?\)$/);
+      expect(trackerLine(tracker({ url }), true)).to.include(url);
+    }
   });
 
   it('sums up bytes, seconds and MiB/s', () => {
@@ -156,7 +173,7 @@ describe('cli json reporter', () => {
   it('prints one object a line for each event', () => {
     const io = new FakeIo();
     const torrent = new FakeTorrent();
-    const stop = report(torrent as unknown as Torrent, jsonReporter(io, false), PLACE);
+    const stop = report(torrent as unknown as Torrent, jsonReporter(io, false, redactUrl), PLACE);
     torrent.emit('peerConnected', { host: '::1', port: 1, incoming: true });
     torrent.emit('pieceFailed', { piece: 3, suspects: ['a:1', 'b:2'], banned: ['b:2'] });
     torrent.emit('tracker', tracker({ seeds: undefined, message: 'full' }));
@@ -177,14 +194,19 @@ describe('cli json reporter', () => {
       },
       { type: 'peer-connected', host: '::1', port: 1, incoming: true },
       { type: 'piece-failed', piece: 3, suspects: ['a:1', 'b:2'], banned: ['b:2'] },
-      { type: 'tracker', ...tracker({ message: 'full' }), seeds: null },
+      {
+        type: 'tracker',
+        ...tracker({ message: 'full' }),
+        url: 'http://t.example/a?passkey=…',
+        seeds: null,
+      },
       { type: 'peer-closed', ...closed() },
     ]);
   });
 
   it('prints every figure of a progress object, unknown ones as null', () => {
     const io = new FakeIo();
-    const reporter = jsonReporter(io, false);
+    const reporter = jsonReporter(io, false, redactUrl);
     reporter.progress(fakeStats({ downloadBytesPerSec: 10.6 }));
     const [progress] = io.json();
     expect(progress).to.include({ type: 'progress', phase: 'downloading', etaSec: null });
@@ -194,7 +216,7 @@ describe('cli json reporter', () => {
 
   it('when quiet, leaves out progress and nothing else', () => {
     const io = new FakeIo();
-    const reporter = jsonReporter(io, true);
+    const reporter = jsonReporter(io, true, redactUrl);
     reporter.progress(fakeStats());
     reporter.complete(SUMMARY);
     const { name: _name, ...fields } = SUMMARY;

@@ -29,6 +29,7 @@ const NAMES = [
   'VERSION',
   'createTorrent',
   'readTorrent',
+  'redactUrl',
   'startTracker',
   'verifyTorrent',
 ];

@@ -30,6 +30,28 @@ describe('coordinator/address-book', () => {
     expect(addresses.takeDue(9, 0)).to.have.length(5);
   });
 
+  it('takes from each source in turn: a flood of one keeps no other waiting', () => {
+    const addresses = book();
+    for (let n = 0; n < 1000; n++) addresses.add(`10.1.${n >> 8}.${n & 255}`, 1, 0, 'liar');
+    addresses.add('10.2.0.1', 1, 5, 'honest');
+    addresses.add('10.2.0.2', 1, 5, 'honest');
+    addresses.add('10.3.0.1', 1, 9);
+    const first = addresses.takeDue(5, 10).map(({ host }) => host);
+    expect(first).to.deep.equal(['10.1.0.0', '10.2.0.1', '10.3.0.1', '10.1.0.1', '10.2.0.2']);
+    expect(addresses.takeDue(2, 10)).to.have.length(2);
+  });
+
+  it('knows how many addresses wait for their first dial', () => {
+    const addresses = book();
+    for (let n = 1; n <= 5; n++) addresses.add(`10.1.0.${n}`, 1, 0);
+    expect(addresses.fresh).to.equal(5);
+    addresses.takeDue(3, 0);
+    expect(addresses.fresh).to.equal(2);
+    addresses.ended('10.1.0.1', 1, 'dial-failed', false, 0);
+    addresses.putBack('10.1.0.2', 1);
+    expect(addresses.fresh).to.equal(3);
+  });
+
   it('prefers addresses that failed less often, then those that are due longer', () => {
     const addresses = book();
     addresses.add('a', 1, 0);

@@ -22,21 +22,29 @@ interface TrackerTold {
 async function listen(
   swarm: Swarm,
   answer: (event: string | null) => Record<string, string | number> | undefined,
-): Promise<{ readonly url: string; readonly events: (string | null)[] }> {
+): Promise<{
+  readonly url: string;
+  readonly events: (string | null)[];
+  /** How many connections were opened. */
+  readonly connections: () => number;
+}> {
   const events: (string | null)[] = [];
+  let connections = 0;
   const server = http.createServer((request, response) => {
     const event = new URL(request.url ?? '', 'http://x').searchParams.get('event');
     events.push(event);
     const reply = answer(event);
     if (reply) response.end(encode(reply));
   });
+  server.on('connection', () => (connections += 1));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   swarm.onClose(async () => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`, events };
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/announce`, events, connections: () => connections };
 }
 
 describe('engine and trackers', function () {
@@ -90,6 +98,47 @@ describe('engine and trackers', function () {
       await engine.close();
       expect(tracker.events).to.deep.equal(['started', 'completed', 'stopped']);
     }
+  });
+
+  it('keeps its connection between announces', async () => {
+    const seed = await swarm.seed(new Payload({ lengthBytes: MIB }));
+    const compact = Buffer.from([127, 0, 0, 1, seed.port >> 8, seed.port & 0xff]);
+    const tracker = await listen(swarm, () => ({
+      interval: 1800,
+      peers: compact as unknown as string,
+      'external ip': Buffer.from([192, 0, 2, 7]) as unknown as string,
+    }));
+    const payload = new Payload({ lengthBytes: MIB, trackers: [[tracker.url]] });
+    const engine = await swarm.engine();
+    const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
+    await within(torrent.completed, 'the download');
+    expect(torrent.stats().trackers[0]?.externalIp).to.equal('192.0.2.7');
+    await engine.close();
+    expect(tracker.events).to.deep.equal(['started', 'completed', 'stopped']);
+    expect(tracker.connections()).to.equal(1);
+  });
+
+  it('gives no passkey away but in the URLs of its events and figures', async () => {
+    const key = 'sEcReT0123456789';
+    const tracker = await listen(swarm, () => ({ 'failure reason': `unknown passkey ${key}` }));
+    const gone = 'http://127.0.0.1:9';
+    const urls = [tracker.url, gone, 'udp://127.0.0.1:0', 'wss://127.0.0.1:9'].map(
+      (url) => `${url.replace('://', `://user:${key}@`)}/${key}/announce?passkey=${key}`,
+    );
+    const records: unknown[] = [];
+    const record = (...args: unknown[]): void => void records.push(args);
+    const logger = { trace: record, debug: record, info: record, warn: record, error: record };
+    const engine = await swarm.engine({ logger: { ...logger, fatal: record, level: 'trace' } });
+    const payload = new Payload({ lengthBytes: MIB, trackers: urls.map((url) => [url]) });
+    const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
+    const stats = await untilStats(torrent, 'the failures', ({ trackers }) =>
+      urls.every((url, at) => trackers[at]?.url === url && trackers[at]?.status === 'failed'),
+    );
+    expect(stats.trackers.map(({ url }) => url)).to.deep.equal(urls);
+    const messages = stats.trackers.map(({ message }) => message);
+    expect(messages.join('\n')).to.include('unknown passkey sEc…').and.not.include(key);
+    await engine.close();
+    expect(JSON.stringify(records)).not.to.include(key);
   });
 
   it('does not wait long for a tracker that is silent when told that we stop', async () => {

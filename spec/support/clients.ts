@@ -33,6 +33,15 @@ export async function startOpentracker(
   return tracker;
 }
 
+/** The npm package bittorrent-tracker, serving every torrent over HTTP and UDP. */
+export async function startBittorrentTracker(port: number): Promise<Client> {
+  const command = [process.execPath, join(ROOT, 'node_modules/bittorrent-tracker/bin/cmd.js')];
+  const hosts = ['--http-hostname', '127.0.0.1', '--udp-hostname', '127.0.0.1'];
+  const tracker = new Client([...command, '--port', String(port), '--http', '--udp', ...hosts]);
+  await tracker.untilPrinted(/^UDP tracker: /m, READY_MS);
+  return tracker;
+}
+
 /** Resolves when the tracker counts one seed of this torrent. */
 export async function untilSeedKnown(
   seed: Client,

@@ -62,6 +62,7 @@ export const torrentStats: Full<TorrentStats> = {
       leechers: 4,
       peers: 5,
       nextAnnounceSec: 6,
+      externalIp: '192.0.2.7',
     },
   ],
   error: { code: 'ENOSPC', message: 'disk full' },

@@ -214,6 +214,7 @@ export class SimEngine implements Engine {
       download: true,
       recheck: false,
       seed: true,
+      announceToAll: 'none',
       storage: { module: 'memory' },
       ...request,
     });

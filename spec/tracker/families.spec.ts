@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceReply, TrackerClient } from '../../lib/tracker/announce';
 import { announceToFamilies, mergeReplies } from '../../lib/tracker/families';
 import type { ResolvedAddress } from '../../lib/tracker/families';
@@ -71,6 +72,22 @@ describe('tracker: announces over both address families (BEP 7)', () => {
     expect(patient).to.equal(SIX);
     const error = await announceToFamilies([4, 6], refuse, never).catch((reason: Error) => reason);
     expect(error).to.include({ message: 'no route' });
+  });
+
+  it('where both fail, an answer says more than none, and the other gets only its grace', async () => {
+    const refused = new MillraceError('tracker-failure', 'unregistered torrent');
+    const error = await announceToFamilies(
+      [6, 4],
+      (family, stop) =>
+        family === 4
+          ? Promise.reject(refused)
+          : new Promise((_resolve, reject) => {
+              stop.addEventListener('abort', () => reject(new Error('stopped')));
+            }),
+      never,
+      5,
+    ).catch((reason: Error) => reason);
+    expect(error).to.equal(refused);
   });
 
   describe('at a tracker with both', () => {

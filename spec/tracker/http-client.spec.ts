@@ -365,6 +365,60 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect(reply.droppedPeers).to.equal(3);
   });
 
+  it('a lying list from far away: nobody of this machine or of the link', async () => {
+    const peers = Buffer.from([
+      ...[127, 0, 0, 1, 0, 22],
+      ...[169, 254, 169, 254, 0, 80],
+      ...[10, 0, 0, 1, 0, 9],
+    ]);
+    // ::1 and fe80::1, port 22.
+    const peers6 = Buffer.alloc(36);
+    peers6.set([1, 0, 22], 15);
+    peers6.set([0xfe, 0x80], 18);
+    peers6.set([1, 0, 22], 33);
+    const proxy = await serve((_request, response) =>
+      response.end(encode({ interval: 60, peers, peers6 })),
+    );
+    // Through a proxy the tracker is nowhere that we know of, so it is not here.
+    const reply = await announce('http://far.example/announce', {
+      proxy: { http: proxy, noProxy: [] },
+    });
+    expect(reply.peers).to.deep.equal([{ host: '10.0.0.1', port: 9 }]);
+    expect(reply.droppedPeers).to.equal(4);
+  });
+
+  it('headers without an end', async () => {
+    const url = await serveRaw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n');
+      const more = (): void => {
+        if (!socket.destroyed) socket.write(`X-More: ${'x'.repeat(4096)}\r\n`, more);
+      };
+      more();
+    });
+    expect((await failure(announce(url))).code).to.equal('tracker-bad-reply');
+  });
+
+  it('repeats our passkey: not in an error, not in a warning', async () => {
+    const key = '0123456789abcdef';
+    const url = await serve((request, response) => {
+      const text = `passkey ${key} is unknown, ask for a new one at /${key}`;
+      const field = request.url?.includes('warn') === true ? 'warning message' : 'failure reason';
+      response.end(encode({ interval: 60, [field]: text }));
+    });
+    const clients = new TrackerClients({ version: '0' });
+    const secret = url.replace('/announce', `/${key}/announce`);
+    const refused = await failure(clients.announce(secret, REQUEST));
+    const shown = 'passkey 012… is unknown, ask for a new one at /012…';
+    expect(refused.message).to.equal(`the tracker refused the request: ${shown}`);
+    expect(refused.details).to.deep.equal({ reason: shown });
+    const warned = await clients.announce(`${url}?warn=1&passkey=${key}`, REQUEST);
+    expect(warned.warning).to.equal(shown);
+    const page = await serve((_request, response) => response.end(`<h1>no such key: ${key}</h1>`));
+    const broken = await failure(clients.scrape(`${page}?${key}`, [REQUEST.infoHash]));
+    expect(broken.message).to.include('no such key: 012…');
+    clients.close();
+  });
+
   it('fetches a .torrent, with the same care', async () => {
     const url = await serve((request, response) => {
       if (request.url === '/announce') response.writeHead(302, { location: '/t' }).end();

@@ -41,6 +41,14 @@ describe('tracker: scrape over HTTP (BEP 48)', () => {
     expect(parseScrapeReply(encode({}), [A])).to.deep.equal([undefined]);
   });
 
+  it('finds a hash that the tracker wrote as text', () => {
+    const hash = Uint8Array.from({ length: 20 }, (_, at) => 0x75 + at);
+    const files = new Map([
+      [Buffer.from(Buffer.from(hash).toString('latin1'), 'utf8'), { complete: 3 }],
+    ]);
+    expect(parseScrapeReply(encode({ files }), [A, hash])[1]?.seeds).to.equal(3);
+  });
+
   it('a failure reason is the error, and anything else a bad reply', () => {
     const failing = encode({ 'failure reason': 'no scrape here' });
     expect(() => parseScrapeReply(failing, [A])).to.throw('no scrape here');

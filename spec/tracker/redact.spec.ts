@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { redactUrl } from '../../lib/tracker/redact';
+import { redactUrl, withoutSecrets } from '../../lib/tracker/redact';
 
 describe('tracker: URLs in logs', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -15,6 +15,16 @@ describe('tracker: URLs in logs', () => {
   for (const [url, shown] of cases) {
     it(`shows ${shown}`, () => expect(redactUrl(url)).to.equal(shown));
   }
+
+  it('takes the secrets of a URL out of what others wrote, and nothing else', () => {
+    const url = 'http://somebody:s3cret-word@t/0123456789abcdef/announce?key=a%2Fb0123456&x=1';
+    const text = 'somebody s3cret-word 0123456789abcdef a%2Fb0123456 a/b0123456 announce 1 x key';
+    expect(withoutSecrets(text, url)).to.equal('… … 012… a%2… … announce 1 x key');
+    expect(withoutSecrets('unknown passkey', 'http://t/announce?passkey=%zz')).to.equal(
+      'unknown passkey',
+    );
+    expect(withoutSecrets('announce', 'udp://t:80/announce')).to.equal('announce');
+  });
 
   it('takes anything, and stays printable and short', () => {
     expect(redactUrl('')).to.equal('');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { ErrorRecord } from '../../lib/errors/millrace-error';
 import type { AnnounceReply } from '../../lib/tracker/announce';
-import { AnnounceSchedule, LEAST_MIN_INTERVAL_MS } from '../../lib/tracker/schedule';
+import { AnnounceSchedule, LEAST_MIN_INTERVAL_MS, MAX_TRACKERS } from '../../lib/tracker/schedule';
 import type { AnnounceScheduleOptions } from '../../lib/tracker/schedule';
 
 const DOWN = { code: 'tracker-unreachable', message: 'down' };
@@ -47,6 +47,12 @@ describe('tracker: announce schedule', () => {
     expect(schedule.nextDueMs).to.equal(1_800_000);
     expect(succeed(schedule, 1_799_999)).to.equal('nothing');
     expect(succeed(schedule, 1_800_000)).to.equal('a -');
+  });
+
+  it('uses no more trackers of a torrent than any honest one has', () => {
+    const urls = Array.from({ length: 10_000 }, (_, n) => `udp://t${n}:80`);
+    const schedule = scheduleOf(urls.map((url) => [url]));
+    expect(schedule.snapshot().map(({ url }) => url)).to.deep.equal(urls.slice(0, MAX_TRACKERS));
   });
 
   it('has one announce out at a time', () => {

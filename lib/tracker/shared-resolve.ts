@@ -1,0 +1,46 @@
+// EDGE. Name look-ups of all announces together. The system looks two names up at a time, so a
+// tracker whose name server is slow must not be asked for by every torrent and family.
+
+import { unlessStopped } from './deadline';
+import { resolveHost } from './families';
+import type { Resolve, ResolvedAddress } from './families';
+
+/** Answers are good for so long: an announce, its two families and its redirects ask once. */
+export const ANSWER_LIFE_MS = 60_000;
+
+/** Names remembered; each is some 200 bytes. */
+const MAX_NAMES = 256;
+
+interface LookUp {
+  readonly addresses: Promise<readonly ResolvedAddress[]>;
+  untilMs: number;
+}
+
+/** Looks each name up once, for all who ask meanwhile and for a minute after; failures are not kept. */
+export function sharedResolve(
+  resolve: Resolve = resolveHost,
+  nowMs: () => number = () => performance.now(),
+): Resolve {
+  const lookUps = new Map<string, LookUp>();
+  // Who gives up waiting does not end the look-up for the others.
+  const never = new AbortController().signal;
+
+  const begin = (host: string): LookUp => {
+    const lookUp: LookUp = { addresses: resolve(host, never), untilMs: Infinity };
+    lookUps.delete(host);
+    lookUps.set(host, lookUp);
+    const [oldest] = lookUps.keys();
+    if (lookUps.size > MAX_NAMES && oldest !== undefined) lookUps.delete(oldest);
+    lookUp.addresses.then(
+      () => (lookUp.untilMs = nowMs() + ANSWER_LIFE_MS),
+      () => lookUps.get(host) === lookUp && lookUps.delete(host),
+    );
+    return lookUp;
+  };
+
+  return (host, stop) => {
+    const known = lookUps.get(host);
+    const lookUp = known !== undefined && nowMs() < known.untilMs ? known : begin(host);
+    return unlessStopped(lookUp.addresses, stop);
+  };
+}

@@ -1,0 +1,65 @@
+import { expect } from 'chai';
+import { ANNOUNCES_PER_TRACKER, HTTP_ANNOUNCES, Pacers } from '../../lib/coordinator/pacers';
+import { settled } from '../support/sim-engine';
+
+const LIMITS = { maxHalfOpen: 1, dialsPerSec: 1000 };
+
+/** Tasks that end when told to. */
+class Tasks {
+  readonly begun: string[] = [];
+  readonly #ends: (() => void)[] = [];
+
+  task(name: string): () => Promise<void> {
+    return () => {
+      this.begun.push(name);
+      return new Promise((end) => this.#ends.push(end));
+    };
+  }
+
+  async endAll(): Promise<void> {
+    while (this.#ends.length > 0) {
+      for (const end of this.#ends.splice(0)) end();
+      await settled();
+    }
+  }
+}
+
+describe('coordinator: pacing of announces', () => {
+  it('a tracker that never answers delays the announces to itself only', async () => {
+    const pacers = new Pacers(LIMITS);
+    const tasks = new Tasks();
+    for (let n = 0; n < 1000; n++) pacers.announce(tasks.task('dead'), 'udp://dead.example:80/a');
+    pacers.announce(tasks.task('live'), 'udp://live.example:80');
+    pacers.announce(tasks.task('port'), 'udp://dead.example:81');
+    pacers.announce(tasks.task('http'), 'http://dead.example:80/announce');
+    await settled();
+    expect(tasks.begun.filter((name) => name === 'dead')).to.have.length(ANNOUNCES_PER_TRACKER);
+    expect(tasks.begun.slice(ANNOUNCES_PER_TRACKER)).to.deep.equal(['live', 'port', 'http']);
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(1003);
+    expect(pacers.busyTrackers, 'nothing is left of them').to.equal(0);
+  });
+
+  it('HTTP costs a connection each: so many in all, and UDP does not wait for them', async () => {
+    const pacers = new Pacers(LIMITS);
+    const tasks = new Tasks();
+    for (let n = 0; n < HTTP_ANNOUNCES + 50; n++) {
+      pacers.announce(tasks.task('http'), `http://dead-${n}.example/announce`);
+    }
+    pacers.announce(tasks.task('udp'), 'UDP://live.example:80');
+    await settled();
+    expect(tasks.begun.filter((name) => name === 'http')).to.have.length(HTTP_ANNOUNCES);
+    expect(tasks.begun).to.include('udp');
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(HTTP_ANNOUNCES + 51);
+  });
+
+  it('takes whatever stands where a URL should', async () => {
+    const pacers = new Pacers(LIMITS);
+    const tasks = new Tasks();
+    pacers.announce(tasks.task('odd'), 'http://%zz');
+    await settled();
+    expect(tasks.begun).to.deep.equal(['odd']);
+    await tasks.endAll();
+  });
+});

@@ -1,0 +1,350 @@
+// What the coordinator tells trackers and when, on a clock that stands still until it is moved.
+
+import { expect } from 'chai';
+import { pauseTorrent } from '../../lib/coordinator/phases';
+import { torrentStats } from '../../lib/coordinator/snapshot';
+import { removeTorrent } from '../../lib/coordinator/torrents';
+import { MAX_ANNOUNCES_UNDER_WAY, PATIENCE_MS } from '../../lib/coordinator/trackers';
+import { MillraceError } from '../../lib/errors/millrace-error';
+import type { AddRequest } from '../../lib/messages/control';
+import type { AnnounceReply, PeerAddress } from '../../lib/tracker/announce';
+import { SimDesk } from '../support/sim-desk';
+import type { DeskTorrent } from '../support/sim-desk';
+import { settled } from '../support/sim-engine';
+import type { SimEngine } from '../support/sim-engine';
+import { KIB, MIB } from '../support/sim-torrent';
+
+const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+const A = 'http://a.example/announce';
+const B = 'udp://b.example:80';
+const C = 'http://c.example/announce';
+
+type Answer = Partial<AnnounceReply> | Error | 'silence';
+
+interface Scene {
+  readonly desk: SimDesk;
+  readonly engine: SimEngine;
+  readonly torrent: DeskTorrent;
+}
+
+/** A torrent with one tracker in each tier; those without an answer say that nobody is there. */
+async function scene(
+  answers: Readonly<Record<string, Answer>>,
+  request: Partial<AddRequest> = {},
+): Promise<Scene> {
+  const desk = new SimDesk();
+  const { engine } = desk;
+  engine.answerAnnounce = (url) => {
+    const answer = answers[url];
+    if (answer === 'silence') return new Promise(() => undefined);
+    if (answer instanceof Error) return Promise.reject(answer);
+    return Promise.resolve({ intervalSec: 1800, peers: [], ...answer });
+  };
+  const trackers = Object.keys(answers).map((url) => [url]);
+  const torrent = await desk.add({ ...SHORT, trackers }, [], request);
+  await settled();
+  return { desk, engine, torrent };
+}
+
+/** Who heard what, in order. */
+function heard({ engine }: Scene): string[] {
+  return engine.announces.map(({ url, request }) => `${url} ${request.event ?? '-'}`);
+}
+
+/** Lets time pass, to a tick that also idle torrents have. */
+async function pass({ engine }: Scene, ms: number): Promise<void> {
+  engine.pass(ms);
+  for (let tick = 0; tick < 3; tick++) engine.pass(0);
+  await settled();
+}
+
+/** Runs `work` while every `AbortSignal.timeout` is the one returned, of which a spec decides. */
+async function withDeadline(work: (deadline: AbortController) => Promise<void>): Promise<void> {
+  const { timeout } = AbortSignal;
+  const deadline = new AbortController();
+  AbortSignal.timeout = () => deadline.signal;
+  try {
+    await work(deadline);
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+}
+
+function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  return Promise.race([promise.then(() => true), settled().then(() => false)]);
+}
+
+const peersOf = (count: number, net = '10.9'): PeerAddress[] =>
+  Array.from({ length: count }, (_, n) => ({ host: `${net}.${n >> 8}.${n & 255}`, port: 7000 }));
+
+describe('coordinator: trackers', () => {
+  describe('one slow tracker delays no other', () => {
+    it('after some patience the next is asked', async () => {
+      const it = await scene({ [A]: 'silence', [B]: {} });
+      expect(heard(it)).to.deep.equal([`${A} started`]);
+      await pass(it, PATIENCE_MS - 1);
+      expect(heard(it)).to.have.length(1);
+      await pass(it, 1);
+      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
+      expect(it.engine.eventsOf('tracker').map(({ url }) => url)).to.deep.equal([B]);
+    });
+
+    it('with announceToAll every tracker is asked at once', async () => {
+      const it = await scene(
+        { [A]: 'silence', [B]: {}, [C]: 'silence' },
+        { announceToAll: 'trackers' },
+      );
+      expect(heard(it)).to.have.members([`${A} started`, `${B} started`, `${C} started`]);
+      expect(it.engine.eventsOf('tracker').map(({ url }) => url)).to.deep.equal([B]);
+    });
+
+    it('with announceToAll "tiers" one of each tier is', async () => {
+      const desk = new SimDesk();
+      const trackers = [[A, C], [B]];
+      await desk.add({ ...SHORT, trackers }, [], { announceToAll: 'tiers' });
+      await settled();
+      const urls = desk.engine.announces.map(({ url }) => url);
+      expect(urls).to.have.length(2).and.include(B);
+    });
+
+    it('a failure makes the next due at once, without a tick', async () => {
+      const it = await scene({ [A]: new MillraceError('tracker-unreachable', 'gone'), [B]: {} });
+      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
+    });
+
+    it('a list of a thousand dead ones costs a bounded number of announces at a time', async () => {
+      const urls = Array.from({ length: 1000 }, (_, n) => `udp://dead-${n}.example:80`);
+      const it = await scene(Object.fromEntries(urls.map((url) => [url, 'silence'])), {
+        announceToAll: 'trackers',
+      });
+      expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
+      await pass(it, 60_000);
+      expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
+    });
+  });
+
+  it('each is told with the time of its own next announce', async () => {
+    const it = await scene(
+      { [A]: new MillraceError('tracker-unreachable', 'down'), [B]: { intervalSec: 900 } },
+      { announceToAll: 'trackers', peers: peersOf(1) },
+    );
+    const next = it.engine.eventsOf('tracker').map((event) => [event.url, event.nextAnnounceSec]);
+    expect(next.find(([url]) => url === A)?.[1]).to.be.within(15, 19);
+    expect(next.find(([url]) => url === B)?.[1]).to.equal(900);
+  });
+
+  it('an engine that accepts no peers still names a port, which trackers insist on', async () => {
+    const quiet = await scene({ [A]: {} });
+    expect(quiet.engine.announces[0]?.request.port).to.equal(1);
+    const desk = new SimDesk();
+    desk.engine.state.listenPort = 6881;
+    await desk.add({ ...SHORT, trackers: [[A]] });
+    await settled();
+    expect(desk.engine.announces[0]?.request.port).to.equal(6881);
+  });
+
+  describe('numwant follows need', () => {
+    it('as many as there are free connections, fewer where addresses are known', async () => {
+      for (const [known, wanted] of [
+        [0, 100],
+        [60, 40],
+        [100, 0],
+        [300, 0],
+      ] as const) {
+        const { engine } = await scene({ [A]: {} }, { peers: peersOf(known) });
+        expect(engine.announces[0]?.request.numWant, `${known} known`).to.equal(wanted);
+      }
+    });
+
+    it('addresses that failed are none, connected peers take a place each', async () => {
+      const it = await scene({ [A]: { intervalSec: 60 } }, { peers: peersOf(30) });
+      for (const order of it.engine.ordersOf('dial')) {
+        it.engine.facts({
+          type: 'dial-failed',
+          dial: order.dial,
+          reason: 'dial-failed',
+          detail: '',
+        });
+      }
+      await settled();
+      for (let n = 0; n < 25; n++) it.desk.connect(it.torrent, { unchoke: false });
+      await pass(it, 60_000); // They are due for a second dial meanwhile.
+      expect(it.engine.announces[1]?.request.numWant).to.equal(75);
+    });
+
+    it('nobody for a seed, nor for who leaves', async () => {
+      const it = await scene({ [A]: {} });
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      await removeTorrent(it.engine, it.torrent.state, false);
+      const wanted = it.engine.announces.map(({ request }) => [request.event, request.numWant]);
+      expect(wanted).to.deep.equal([
+        ['started', 100],
+        ['completed', 0],
+        ['stopped', 0],
+      ]);
+      const early = await scene({ [A]: {} });
+      await pauseTorrent(early.engine, early.torrent.state);
+      expect(early.engine.announces[1]?.request).to.include({ event: 'stopped', numWant: 0 });
+    });
+  });
+
+  describe('when the addresses run out', () => {
+    it('asks again after the min interval while nobody is connected, not before', async () => {
+      const it = await scene({ [A]: { minIntervalSec: 120 } });
+      await pass(it, 119_000);
+      expect(heard(it)).to.have.length(1);
+      await pass(it, 2_000);
+      expect(heard(it)).to.deep.equal([`${A} started`, `${A} -`]);
+    });
+
+    it('asks early for more than a few peers, as long as the tracker has news', async () => {
+      let news = 0;
+      const it = await scene({ [A]: {} });
+      it.engine.answerAnnounce = () =>
+        Promise.resolve({ intervalSec: 1800, peers: peersOf(news, '10.8') });
+      // One peer is connected: without news there is no reason to think that there are others.
+      it.desk.connect(it.torrent);
+      await pass(it, 300_000);
+      expect(heard(it)).to.have.length(1);
+      news = 3;
+      await pass(it, 1_500_000);
+      expect(heard(it), 'the regular announce').to.have.length(2);
+      for (const { dial } of it.engine.ordersOf('dial')) {
+        it.engine.facts({ type: 'dial-failed', dial, reason: 'dial-failed', detail: '' });
+      }
+      await pass(it, 0);
+      await pass(it, 59_000);
+      for (const { dial } of it.engine.ordersOf('dial')) {
+        it.engine.facts({ type: 'dial-failed', dial, reason: 'dial-failed', detail: '' });
+      }
+      await pass(it, 1_000);
+      expect(heard(it), 'an early one, as it had news').to.have.length(3);
+      await pass(it, 300_000);
+      expect(heard(it), 'none, as it had none').to.have.length(3);
+    });
+
+    it('does not ask early for a torrent with all the connections it may have', async () => {
+      const it = await scene({ [A]: {} });
+      it.torrent.state.trackersHadNews = true;
+      for (let n = 0; n < 20; n++) it.desk.connect(it.torrent, { unchoke: false });
+      await pass(it, 600_000);
+      expect(heard(it)).to.have.length(1);
+    });
+  });
+
+  describe('what a tracker said before is kept', () => {
+    it('its id goes back to it, and to no other', async () => {
+      const trackerId = Uint8Array.of(1, 0xff, 0x26);
+      const it = await scene({ [A]: { trackerId }, [B]: {} }, { announceToAll: 'trackers' });
+      await pass(it, 1_800_000);
+      await removeTorrent(it.engine, it.torrent.state, false);
+      const sent = it.engine.announces.map(({ url, request }) => [url, request.trackerId]);
+      expect(sent).to.have.deep.members([
+        [A, undefined],
+        [B, undefined],
+        [A, trackerId],
+        [B, undefined],
+        [A, trackerId],
+        [B, undefined],
+      ]);
+    });
+
+    it('when to come back after a failure (BEP 31): not before, and never if it said never', async () => {
+      const details = { reason: 'overloaded', retryInSec: 3600 };
+      const later = await scene({ [A]: new MillraceError('tracker-failure', 'full', details) });
+      await pass(later, 3_599_000);
+      expect(heard(later)).to.have.length(1);
+      await pass(later, 0.26 * 3_600_000);
+      expect(heard(later)).to.have.length(2);
+      const gone = { reason: 'banned', retryNever: true };
+      const never = await scene({ [A]: new MillraceError('tracker-failure', 'no', gone) });
+      await pass(never, 30 * 86_400_000);
+      expect(heard(never)).to.have.length(1);
+    });
+
+    it('the address it sees us at (BEP 24) is told with the figures', async () => {
+      const it = await scene({ [A]: { externalIp: '192.0.2.77' } });
+      const { trackers } = torrentStats(it.engine, it.torrent.state);
+      expect(trackers[0]?.externalIp).to.equal('192.0.2.77');
+    });
+  });
+
+  describe('completion and stop', () => {
+    it('each tracker hears its own started, completed and stopped', async () => {
+      const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      await removeTorrent(it.engine, it.torrent.state, false);
+      for (const url of [A, B]) {
+        expect(heard(it).filter((line) => line.startsWith(url))).to.deep.equal([
+          `${url} started`,
+          `${url} completed`,
+          `${url} stopped`,
+        ]);
+      }
+    });
+
+    it('`completed` goes out although another tracker is silent, and before that one times out', async () => {
+      const it = await scene({ [A]: 'silence', [B]: {} }, { announceToAll: 'trackers' });
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
+    });
+
+    it('`completed` follows at once where `started` was still out', async () => {
+      let answer: (reply: AnnounceReply) => void = () => undefined;
+      const desk = new SimDesk();
+      desk.engine.answerAnnounce = () => new Promise((resolve) => (answer = resolve));
+      const torrent = await desk.add({ ...SHORT, trackers: [[A]] });
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      expect(desk.engine.announces).to.have.length(1);
+      answer({ intervalSec: 1800, peers: [] });
+      await settled();
+      expect(desk.engine.announces.map(({ request }) => request.event)).to.deep.equal([
+        'started',
+        'completed',
+      ]);
+    });
+
+    it('an exit waits for the slowest tracker no longer than the deadline', () =>
+      withDeadline(async (deadline) => {
+        const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
+        it.engine.answerAnnounce = (url) =>
+          url === A
+            ? new Promise(() => undefined)
+            : Promise.resolve({ intervalSec: 1800, peers: [] });
+        const removed = removeTorrent(it.engine, it.torrent.state, false);
+        expect(await isSettled(removed)).to.equal(false);
+        expect(heard(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
+        deadline.abort(new DOMException('too late', 'TimeoutError'));
+        await removed;
+      }));
+
+    it('… not even when the client never comes back at all', () =>
+      withDeadline(async (deadline) => {
+        const it = await scene({ [A]: {} });
+        it.engine.announce = () => new Promise(() => undefined);
+        const removed = removeTorrent(it.engine, it.torrent.state, false);
+        expect(await isSettled(removed)).to.equal(false);
+        deadline.abort();
+        await removed;
+      }));
+
+    it('a torrent that is not to be seeded leaves although one tracker is silent', () =>
+      withDeadline(async (deadline) => {
+        const it = await scene(
+          { [A]: 'silence', [B]: {} },
+          { announceToAll: 'trackers', seed: false },
+        );
+        await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+        await settled();
+        expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
+        deadline.abort(); // Of its patience with the silent one.
+        await settled();
+        await it.torrent.state.farewell;
+        const failures = it.engine.eventsOf('tracker').filter(({ ok }) => !ok);
+        expect(failures, 'what we gave up is no failure of the tracker').to.deep.equal([]);
+      }));
+  });
+});
