@@ -30,12 +30,11 @@ export function redactUrl(url: string): string {
 }
 
 function redactPath(path: string): string {
-  return path
-    .split('/')
-    .map((part) =>
-      part.length < KEY_LENGTH_CHARS || PLAIN_COMPONENT.test(part) ? part : shorten(part),
-    )
-    .join('/');
+  return path.split('/').map(shownInPath).join('/');
+}
+
+function shownInPath(part: string): string {
+  return part.length < KEY_LENGTH_CHARS || PLAIN_COMPONENT.test(part) ? part : shorten(part);
 }
 
 function redactQuery(query: string): string {
@@ -52,4 +51,57 @@ function redactQuery(query: string): string {
 /** Three characters tell two keys apart and give neither away. */
 function shorten(secret: string): string {
   return secret.length >= 12 ? `${secret.slice(0, 3)}…` : '…';
+}
+
+/** Shorter parts of a URL keep nobody out, and would be found everywhere. */
+const LEAST_SECRET_CHARS = 4;
+
+/**
+ * The parts of a tracker's URL that `redactUrl` takes out, word for word: user name and password,
+ * values of the query, long path components. Values of `publicKeys` are left out.
+ */
+export function secretsOf(url: string, publicKeys: readonly string[] = []): string[] {
+  if (!URL.canParse(url)) return [];
+  const { username, password, pathname, search } = new URL(url);
+  const parts = pathname.split('/').filter((part) => shownInPath(part) !== part);
+  for (const pair of search.slice(1).split('&')) {
+    const equals = pair.indexOf('=');
+    if (equals < 0 && pair.length < KEY_LENGTH_CHARS) continue;
+    if (!publicKeys.includes(pair.slice(0, equals))) parts.push(pair.slice(equals + 1));
+  }
+  const secrets = [username, password, ...parts];
+  // Servers that quote the URL may write it without escapes.
+  for (const part of [...secrets]) if (part.includes('%')) secrets.push(unescaped(part));
+  const long = secrets.filter((secret) => secret.length >= LEAST_SECRET_CHARS);
+  return [...new Set(long)].sort((a, b) => b.length - a.length);
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The text with a `*` in the place of every character of every secret. */
+export function maskText(text: string, secrets: readonly string[]): string {
+  return secrets.reduce(
+    (masked, secret) => masked.replaceAll(secret, '*'.repeat(secret.length)),
+    text,
+  );
+}
+
+/** The bytes with a `*` in the place of every byte of every secret; the same bytes where there is none. */
+export function maskBytes(bytes: Uint8Array, secrets: readonly string[]): Uint8Array {
+  let masked: Buffer | undefined;
+  for (const secret of secrets) {
+    const wanted = Buffer.from(secret, 'utf8');
+    const view = masked ?? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = view.indexOf(wanted); at >= 0; at = view.indexOf(wanted, at + wanted.length)) {
+      masked ??= Buffer.from(bytes);
+      masked.fill('*', at, at + wanted.length);
+    }
+  }
+  return masked ?? bytes;
 }
