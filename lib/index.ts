@@ -20,3 +20,13 @@ export type { LogLevel, PeerAddress } from './messages/control';
 export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
+export {
+  announce,
+  scrape,
+  type AnnounceOptions,
+  type ReportField,
+  type ReportPacket,
+  type ScrapeOptions,
+  type TrackerReport,
+} from './api/announce';
+export { hexDump, type ByteRange, type HexDumpOptions } from './bytes/hexdump';

@@ -27,8 +27,11 @@ const NAMES = [
   'MillraceError',
   'Torrent',
   'VERSION',
+  'announce',
   'createTorrent',
+  'hexDump',
   'readTorrent',
+  'scrape',
   'startTracker',
   'verifyTorrent',
 ];
