@@ -117,8 +117,7 @@ export function inWords(report: TrackerReport, hex: boolean, api: Pick<Api, 'hex
   };
   fact('info hash', `${report.infoHash} in hex`);
   fact('', `${report.infoHashEscaped} escaped, as HTTP trackers want it`);
-  if (report.requestUrl !== undefined) fact('sent', `GET ${report.requestUrl}`);
-  else fact('sent', report.attempts === 0 ? 'nothing' : plural(report.attempts, 'packet'));
+  fact('request', requestInWords(report));
   lines.push(...fieldLines(report.request));
   if (report.protocol === 'udp') {
     for (const { direction, what, atMs, bytes } of packets) {
@@ -143,6 +142,11 @@ function fieldLines(fields: TrackerReport['request']): string[] {
     .map(({ name, value }) => `    ${printable(name).padEnd(width)}  ${printable(value)}`);
   if (fields.length > MAX_FIELDS) lines.push(`    and ${fields.length - MAX_FIELDS} more`);
   return lines;
+}
+
+function requestInWords({ requestUrl, attempts }: TrackerReport): string {
+  if (requestUrl !== undefined) return `GET ${requestUrl}`;
+  return attempts === 0 ? 'none was sent' : `the last of ${plural(attempts, 'packet')}:`;
 }
 
 function answerInWords({ status, elapsedMs, trackerIp, packets, failure }: TrackerReport): string {

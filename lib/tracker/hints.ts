@@ -270,11 +270,30 @@ function onlyUndialable(facts: ConversationFacts): string | undefined {
   return 'all peers in the reply were left out: they are ourselves, or addresses that nobody can dial from here';
 }
 
-function zeroCounts({ kind, failureCode, seeds, leechers }: ConversationFacts): string | undefined {
+function zeroCounts(facts: ConversationFacts): string | undefined {
+  const { kind, failureCode, seeds, leechers } = facts;
   if (kind !== 'scrape' || failureCode !== undefined) return undefined;
   if (seeds === undefined) {
-    return 'the reply has no entry for this info hash: the tracker does not know it';
+    return (
+      otherSpelling(facts) ??
+      'the reply has no entry for this info hash: the tracker does not know it'
+    );
   }
   if (seeds > 0 || (leechers ?? 0) > 0) return undefined;
   return 'all counts are 0: many trackers say so of a torrent that they have never heard of';
+}
+
+/** Some trackers take the hash for text on the way out: the npm package bittorrent-tracker 10 does. */
+function otherSpelling({
+  infoHash,
+  body = new Uint8Array(0),
+}: ConversationFacts): string | undefined {
+  const raw = Buffer.from(infoHash);
+  const spellings = [
+    ['as text in UTF-8', raw.toString('latin1')],
+    ['in hex digits', toHex(infoHash)],
+  ] as const;
+  const found = spellings.find(([, text]) => Buffer.from(body).includes(Buffer.from(text, 'utf8')));
+  if (found === undefined) return undefined;
+  return `the reply names this info hash ${found[0]}, not as its 20 bytes, which no client finds: a bug of the tracker's scrape; \`millrace announce\` gets its counts`;
 }

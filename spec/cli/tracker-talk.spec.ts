@@ -104,7 +104,7 @@ describe('cli announce and scrape', () => {
       `announce ${URL_}
   info hash   ${HASH} in hex
               ${'%AB'.repeat(20)} escaped, as HTTP trackers want it
-  sent        GET ${URL_}?info_hash=…
+  request     GET ${URL_}?info_hash=…
     port  6881
   answer      HTTP status 200 from 192.0.2.1 in 12.3 ms
     interval  1800

@@ -33,6 +33,16 @@ export async function startOpentracker(
   return tracker;
 }
 
+/** The tracker of the npm package bittorrent-tracker, over HTTP and UDP on one port. */
+export async function startBittorrentTracker(port: number): Promise<Client> {
+  const program = join(ROOT, 'node_modules/bittorrent-tracker/bin/cmd.js');
+  const listen = ['--port', String(port), '--http', '--udp'];
+  const tracker = new Client([process.execPath, program, ...listen]);
+  await tracker.untilPrinted(/^UDP tracker: /m, READY_MS);
+  await tracker.untilPrinted(/^HTTP tracker: /m, READY_MS);
+  return tracker;
+}
+
 /** Resolves when the tracker counts one seed of this torrent. */
 export async function untilSeedKnown(
   seed: Client,
@@ -79,6 +89,13 @@ function startMillrace(args: readonly string[], place?: Place): Client {
     place,
     cwd: ROOT,
   });
+}
+
+/** Our command line with these arguments, when it has ended, however. */
+export async function runMillrace(args: readonly string[]): Promise<Client> {
+  const client = new Client([...millraceCommand(), ...args], { cwd: ROOT });
+  await client.exited(TRANSFER_MS);
+  return client;
 }
 
 /** Downloads with our command line until it exits 0. */

@@ -109,6 +109,16 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
   ['only peers that cannot be dialled', { peers: 0, droppedPeers: 5 }, /were left out/],
   ['a scrape without an entry', { kind: 'scrape', ...NO_REPLY }, /no entry for this info hash/],
   [
+    'a scrape by the hash as text',
+    { kind: 'scrape', ...NO_REPLY, body: Buffer.from(`d5:filesd40:${'\u00ff'.repeat(20)}de`) },
+    /as text in UTF-8/,
+  ],
+  [
+    'a scrape by the hash in hex',
+    { kind: 'scrape', ...NO_REPLY, body: Buffer.from(`d5:filesd40:${'ff'.repeat(20)}de`) },
+    /in hex digits/,
+  ],
+  [
     'a scrape of zeros',
     { kind: 'scrape', seeds: 0, leechers: 0, peers: undefined },
     /never heard of/,
