@@ -238,7 +238,9 @@ function secretsIn({ url, heard }: Conversation): string[] {
     return URL.canParse(location, url) ? [new URL(location, url).href] : [];
   });
   return [
-    ...new Set([url, ...others].flatMap((each, at) => secretsOf(each, at === 0 ? [] : OWN_KEYS))),
+    ...new Set(
+      [url, ...others].flatMap((each, at) => secretsOf(each, at === 0 ? ['info_hash'] : OWN_KEYS)),
+    ),
   ].sort((a, b) => b.length - a.length);
 }
 

@@ -146,7 +146,8 @@ function fieldLines(fields: TrackerReport['request']): string[] {
 
 function requestInWords({ requestUrl, attempts }: TrackerReport): string {
   if (requestUrl !== undefined) return `GET ${requestUrl}`;
-  return attempts === 0 ? 'none was sent' : `the last of ${plural(attempts, 'packet')}:`;
+  if (attempts === 0) return 'none was sent';
+  return attempts === 1 ? 'one packet:' : `the last of ${attempts} packets:`;
 }
 
 function answerInWords({ status, elapsedMs, trackerIp, packets, failure }: TrackerReport): string {

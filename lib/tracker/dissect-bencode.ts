@@ -2,6 +2,7 @@
 // first byte that is wrong and says what is wrong there, because it is for replies that puzzle people.
 
 import type { ByteRange } from '../bytes/hexdump';
+import { toHex } from '../bytes/hex';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, formatAddress } from './address';
 import { bytesInWords, keyInWords, peerInWords } from './dissect-values';
 
@@ -77,7 +78,9 @@ class Walker {
   #key(top: Open): void {
     const key = this.#stringSpan();
     if (typeof key === 'string') return this.#bad(key);
-    top.key = keyInWords(this.#bytes.subarray(key.from, key.end));
+    const bytes = this.#bytes.subarray(key.from, key.end);
+    // The keys of a scrape's `files` are info hashes, even those that happen to be text (BEP 48).
+    top.key = top.label === 'files' ? toHex(bytes.subarray(0, 64)) : keyInWords(bytes);
     this.#put(key.end, 'frame', 'key', `"${top.key}"`);
   }
 

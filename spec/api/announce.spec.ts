@@ -218,6 +218,13 @@ describe('api: announce and scrape', () => {
     expect(report.hints.join()).to.include('dropped the announce request');
   });
 
+  it('shows an info_hash in the announce URL for what it is', async () => {
+    const url = await serve((_, response) => response.end(GOOD));
+    const report = await ask(`${url}/announce?info_hash=${HASH}`);
+    expect(valueOf(report.request, 'info_hash')).to.match(/^3030666630306666.* \(40 bytes\)$/);
+    expect(report.hints.join()).to.include('40 hex digits');
+  });
+
   describe('secrets', () => {
     const KEY = '0123456789abcdef';
 

@@ -42,10 +42,14 @@ describe('tracker: dissecting bencoded replies', () => {
       'peers[0].port=9',
       'peers[1].ip="x"',
     ]);
-    const hash = Buffer.alloc(20, 0xab).toString('latin1');
-    expect(fields(Buffer.from(`d5:filesd20:${hash}d8:completei7eeee`, 'latin1'))).to.deep.equal([
-      `files.${'ab'.repeat(20)}.complete=7`,
-    ]);
+    for (const byte of [0xab, 0x61]) {
+      const hash = Buffer.alloc(20, byte);
+      const reply = Buffer.from(
+        `d5:filesd20:${hash.toString('latin1')}d8:completei7eeee`,
+        'latin1',
+      );
+      expect(fields(reply)).to.deep.equal([`files.${hash.toString('hex')}.complete=7`]);
+    }
   });
 
   it('lists so many peers, and counts the others', () => {
