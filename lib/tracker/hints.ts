@@ -216,7 +216,7 @@ function noPath({ url, failureCode }: ConversationFacts): string | undefined {
 
 function redirected({ redirectedTo }: ConversationFacts): string | undefined {
   if (redirectedTo === undefined) return undefined;
-  return 'the tracker sends us on to another URL (see the packets): the torrent names an old one';
+  return 'the tracker sends us on to another URL (--hex shows it): the torrent names an old one';
 }
 
 function unreachable({ failureCode, cause }: ConversationFacts): string | undefined {
@@ -224,6 +224,9 @@ function unreachable({ failureCode, cause }: ConversationFacts): string | undefi
   if (cause === 'ECONNREFUSED') return 'the machine is there, and nothing listens on this port';
   if (cause === 'ENOTFOUND') {
     return 'the name is gone or mistyped: trackers come and go, and another of the torrent may live';
+  }
+  if (/CERT|SELF_SIGNED/.test(cause ?? '')) {
+    return "the tracker's certificate is not valid for this name or at this time: is the clock of this machine right?";
   }
   if (cause === 'EAI_AGAIN') return 'no name server answers: is this machine connected?';
   return undefined;

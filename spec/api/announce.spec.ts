@@ -261,6 +261,17 @@ describe('api: announce and scrape', () => {
       expect(open).to.include(KEY).and.include('pa55w0rd').and.include('SECRET-OF-THEIRS');
     });
 
+    it('are masked where a redirect that is not followed leads', async () => {
+      const url = await serve((_, response) =>
+        response
+          .writeHead(302, { Location: 'ftp://t.example/announce?token=SECRET-OF-THEIRS' })
+          .end(),
+      );
+      const report = await ask(`${url}/announce`);
+      expect(report.failure?.code).to.equal('tracker-unsupported');
+      expect(textOf(report)).to.include('Location').and.not.include('SECRET-OF-THEIRS');
+    });
+
     it('are masked in the URL data of UDP packets, also across two options', async () => {
       const { udpUrl } = await tracker();
       const path = `${'x/'.repeat(120)}?auth=${KEY}`;

@@ -81,6 +81,7 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
     /nothing listens/,
   ],
   ['a name that is gone', failure('unreachable', { cause: 'ENOTFOUND' }), /gone or mistyped/],
+  ['a certificate', failure('unreachable', { cause: 'CERT_HAS_EXPIRED' }), /certificate.*clock/],
   ['no name server', failure('unreachable', { cause: 'EAI_AGAIN' }), /connected/],
   ['HTTP time-out', failure('timeout'), /overloaded/],
   [
