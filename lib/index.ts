@@ -21,3 +21,13 @@ export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './me
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { redactUrl } from './tracker/redact';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
+export {
+  announce,
+  scrape,
+  type AnnounceOptions,
+  type ReportField,
+  type ReportPacket,
+  type ScrapeOptions,
+  type TrackerReport,
+} from './api/announce';
+export { hexDump, type ByteRange, type HexDumpOptions } from './bytes/hexdump';

@@ -9,6 +9,7 @@ import { Slab } from '../lib/memory/slab';
 import type * as run from '../lib/coordinator/run';
 import type { EngineSettings } from '../lib/messages/control';
 import { MAX_PIECE_LENGTH_BYTES } from '../lib/metainfo/limits';
+import { peerIdPrefix } from '../lib/tracker/peer-id';
 
 interface Start {
   readonly settings: EngineSettings;
@@ -45,11 +46,3 @@ const threads = new PeerThreads({
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be loaded first
 const { runEngine } = require('../lib/coordinator/run') as typeof run;
 runEngine({ settings, control, events, threads, slab, table, peerId, maxBytes });
-
-/** BEP 20, Azureus style: `-MR`, one digit (0–9, A–Z) per part of the version, `0-`. */
-function peerIdPrefix(version: string): string {
-  const [major = '0', minor = '0', patch = '0'] = version.split('.');
-  const digit = (text: string): string =>
-    Math.min(35, Number.parseInt(text, 10)).toString(36).toUpperCase();
-  return `-MR${digit(major)}${digit(minor)}${digit(patch)}0-`;
-}

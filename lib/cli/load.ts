@@ -38,6 +38,14 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
     summary: 'watch a tracker, a seed and a download work on this machine',
     load: () => require('./demo') as CommandModule,
   },
+  announce: {
+    summary: 'announce once to the trackers and show what was said',
+    load: () => require('./announce') as CommandModule,
+  },
+  scrape: {
+    summary: "ask the trackers for a torrent's counts and show what was said",
+    load: () => require('./scrape') as CommandModule,
+  },
 };
 
 export const loadApi = (): Api => require('../index') as Api;

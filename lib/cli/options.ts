@@ -167,3 +167,13 @@ export function engineOptions(): readonly Option[] {
     secretsOption(),
   ];
 }
+
+/** A .torrent's path or http(s) URL, or an info hash in hexadecimal. */
+export function torrentOrHash(text: string): string {
+  if (/^[0-9a-f]+$/i.test(text) && text.length !== 40 && text.length >= 32) {
+    throw new InvalidArgumentError(
+      `Allowed: a path, an http(s) URL, or an info hash of 40 hex digits (this has ${text.length}).`,
+    );
+  }
+  return torrentSource(text);
+}

@@ -12,6 +12,7 @@ import type { HttpAgents, HttpReply } from './http-get';
 import { proxyFor, proxyFromEnvironment } from './http-proxy';
 import type { ProxySettings } from './http-proxy';
 import { MAX_HASHES_PER_REQUEST, buildScrapeUrl, parseScrapeReply } from './http-scrape';
+import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from './request-error';
@@ -40,6 +41,8 @@ export interface HttpTrackerOptions {
   readonly ownIps?: readonly string[];
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
+  /** Told what goes over the wire. Default: nobody. */
+  readonly overhear?: Overhear;
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
@@ -154,6 +157,7 @@ export class HttpTrackerClient implements TrackerClient {
       proxy: this.#proxy,
       agents: this.#agents,
       resolve: options.resolve,
+      overhear: options.overhear,
       signal,
     });
     const { status } = reply;

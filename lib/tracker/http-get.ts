@@ -14,6 +14,7 @@ import type { Family, Resolve } from './families';
 import { proxyFor } from './http-proxy';
 import type { ProxySettings } from './http-proxy';
 import { absoluteForm, openTunnel } from './http-tunnel';
+import type { Overhear } from './overhear';
 import { connectionError, describe, requestError } from './request-error';
 import type { Subject } from './request-error';
 import { printable } from './text';
@@ -33,6 +34,8 @@ export interface HttpGetOptions {
   readonly agents?: HttpAgents;
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
+  /** Told what goes over the wire. Default: nobody. */
+  readonly overhear?: Overhear;
   readonly signal?: AbortSignal;
 }
 
@@ -79,6 +82,7 @@ async function followRedirects(
     const raw = await requestOnce(url, options, stop);
     if (raw.location === undefined) {
       const body = await decompress(raw, url, options);
+      if (body !== raw.body) options.overhear?.({ type: 'http-body', body });
       if (stop.aborted) throw stop.reason;
       return { status: raw.status, body, remoteIp: raw.remoteIp, localIp: raw.localIp };
     }
@@ -155,7 +159,7 @@ function exchange(
   stop: AbortSignal,
   { proxy, socket, agents }: Route,
 ): Promise<RawReply> {
-  const { subject, maxBodyBytes } = options;
+  const { subject, maxBodyBytes, overhear } = options;
   return new Promise((resolve, reject) => {
     if (stop.aborted) return reject(stop.reason as Error);
     const secure = url.protocol === 'https:';
@@ -199,9 +203,11 @@ function exchange(
       return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
     }
     stop.addEventListener('abort', onStop, { once: true });
-    request.on('error', (error) =>
-      fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error)),
-    );
+    request.on('error', (error: Error & { rawPacket?: unknown }) => {
+      const { rawPacket } = error; // Node's HTTP parser keeps what it could not read.
+      if (rawPacket instanceof Uint8Array) overhear?.({ type: 'not-http', bytes: rawPacket });
+      fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error));
+    });
     // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
     // may come before them.
     let answered = false;
@@ -221,6 +227,12 @@ function exchange(
         if (location === undefined) {
           return fail(requestError(subject, 'bad-reply', url, 'redirects without saying where to'));
         }
+        overhear?.({
+          type: 'http-answer',
+          ...answerHead(response),
+          body: Buffer.alloc(0),
+          ...ends,
+        });
         resolve({ status, location, encoding, body: Buffer.alloc(0) });
         return leave();
       }
@@ -236,13 +248,38 @@ function exchange(
       });
       response.on('error', (error) => fail(connectionError(subject, url, error)));
       response.on('end', () => {
-        resolve({ status, encoding, body: Buffer.concat(chunks, received), ...ends });
+        const body = Buffer.concat(chunks, received);
+        overhear?.({ type: 'http-answer', ...answerHead(response), body, ...ends });
+        resolve({ status, encoding, body, ...ends });
         if (agents === undefined) leave();
         else stop.removeEventListener('abort', onStop);
       });
     });
     request.end();
+    overhear?.({ type: 'http-request', url: url.href, head: requestHead(request) });
   });
+}
+
+function requestHead(request: http.ClientRequest): string {
+  const names = request.getRawHeaderNames();
+  const lines = names.map((name) => `${name}: ${String(request.getHeader(name))}\r\n`);
+  return `${request.method} ${request.path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+function answerHead({
+  httpVersion,
+  statusCode = 0,
+  statusMessage = '',
+  rawHeaders,
+}: http.IncomingMessage): {
+  readonly status: number;
+  readonly head: string;
+} {
+  let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  }
+  return { status: statusCode, head: `${head}\r\n` };
 }
 
 /** A resolver in the form that sockets ask. */

@@ -9,6 +9,9 @@ const PLAIN_COMPONENT = /^(announce|scrape|download|torrents?)(\.[a-z]{1,5})?$/i
 /** Path components from this length on are taken for keys: short enough for any real passkey. */
 const KEY_LENGTH_CHARS = 8;
 
+/** Shorter parts of a URL keep nobody out, and would be found everywhere. */
+const LEAST_SECRET_CHARS = 4;
+
 /** Longest redacted URL, in characters: a log line is no place for a hostile megabyte. */
 const MAX_URL_CHARS = 200;
 
@@ -29,22 +32,31 @@ export function redactUrl(url: string): string {
  */
 export function withoutSecrets(text: string, url: string): string {
   let clean = text;
-  for (const secret of secretsOf(url)) clean = clean.replaceAll(secret, shorten(secret));
+  for (const secret of secretsOf(url)) {
+    // Short ones are words like any other; what a tracker says is to be shown word for word.
+    if (secret.length >= KEY_LENGTH_CHARS) clean = clean.replaceAll(secret, shorten(secret));
+  }
   return clean;
 }
 
-/** Credentials, values and path components that `redactUrl` hides, the longest first. */
-function secretsOf(url: string): string[] {
+/**
+ * The parts of a tracker's URL that `redactUrl` takes out, word for word, the longest first: user
+ * name and password, values of the query, long path components. Values of `publicKeys` are left out.
+ */
+export function secretsOf(url: string, publicKeys: readonly string[] = []): string[] {
   const { credentials = '', path, query = '' } = partsOf(url);
-  const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
-  const components = path.split('/').filter((part) => !PLAIN_COMPONENT.test(part));
-  // Short ones are words like any other; what a tracker says is to be shown word for word.
-  const found = [...credentials.split(':'), ...values, ...components].filter(
-    ({ length }) => length >= KEY_LENGTH_CHARS,
-  );
-  return [...new Set(found.flatMap((secret) => [secret, unescaped(secret)]))].sort(
-    (a, b) => b.length - a.length,
-  );
+  const parts = path.split('/').filter((part) => shownInPath(part) !== part);
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    if (equals < 0 && pair.length < KEY_LENGTH_CHARS) continue;
+    if (!publicKeys.includes(pair.slice(0, equals))) parts.push(pair.slice(equals + 1));
+  }
+  const found = [...credentials.split(':'), ...parts];
+  // Whoever quotes the URL may write it without escapes.
+  const secrets = new Set(found.flatMap((secret) => [secret, unescaped(secret)]));
+  return [...secrets]
+    .filter((secret) => secret.length >= LEAST_SECRET_CHARS)
+    .sort((a, b) => b.length - a.length);
 }
 
 function unescaped(text: string): string {
@@ -82,12 +94,11 @@ function partsOf(url: string): UrlParts {
 }
 
 function redactPath(path: string): string {
-  return path
-    .split('/')
-    .map((part) =>
-      part.length < KEY_LENGTH_CHARS || PLAIN_COMPONENT.test(part) ? part : shorten(part),
-    )
-    .join('/');
+  return path.split('/').map(shownInPath).join('/');
+}
+
+function shownInPath(part: string): string {
+  return part.length < KEY_LENGTH_CHARS || PLAIN_COMPONENT.test(part) ? part : shorten(part);
 }
 
 function redactQuery(query: string): string {
@@ -104,4 +115,26 @@ function redactQuery(query: string): string {
 /** Three characters tell two keys apart and give neither away. */
 function shorten(secret: string): string {
   return secret.length >= 12 ? `${secret.slice(0, 3)}…` : '…';
+}
+
+/** The text with a `*` in the place of every character of every secret. */
+export function maskText(text: string, secrets: readonly string[]): string {
+  return secrets.reduce(
+    (masked, secret) => masked.replaceAll(secret, '*'.repeat(secret.length)),
+    text,
+  );
+}
+
+/** The bytes with a `*` in the place of every byte of every secret; the same bytes where there is none. */
+export function maskBytes(bytes: Uint8Array, secrets: readonly string[]): Uint8Array {
+  let masked: Buffer | undefined;
+  for (const secret of secrets) {
+    const wanted = Buffer.from(secret, 'utf8');
+    const view = masked ?? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = view.indexOf(wanted); at >= 0; at = view.indexOf(wanted, at + wanted.length)) {
+      masked ??= Buffer.from(bytes);
+      masked.fill('*', at, at + wanted.length);
+    }
+  }
+  return masked ?? bytes;
 }

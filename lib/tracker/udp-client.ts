@@ -11,6 +11,7 @@ import { unlessStopped, withDeadline } from './deadline';
 import { announceToFamilies, resolveHost } from './families';
 import type { Family, Resolve, ResolvedAddress } from './families';
 import { boundedInterval } from './limits';
+import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from './request-error';
@@ -36,6 +37,8 @@ export interface UdpTrackerOptions {
   readonly ownIps?: readonly string[];
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
+  /** Told what goes over the wire. Default: nobody. */
+  readonly overhear?: Overhear;
 }
 
 const DEFAULT_TIMEOUT_MS = 105_000;
@@ -168,7 +171,8 @@ export class UdpTrackerClient implements TrackerClient {
         nowMs,
       });
       try {
-        return { reply: await run(this.#socketOf(family), target, exchange, stop), target };
+        const socket = this.#socketOf(family);
+        return { reply: await run(socket, target, exchange, this.#options.overhear, stop), target };
       } catch (reason) {
         error = reason as NodeJS.ErrnoException;
         if (!NO_WAY.includes(error.code ?? '')) throw reason;
@@ -227,8 +231,10 @@ function run(
   socket: SharedSocket,
   target: Target,
   exchange: UdpExchange,
+  overhear: Overhear | undefined,
   stop: AbortSignal,
 ): Promise<WantedReply> {
+  const { family, address } = target;
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const leave = (): void => {
@@ -251,6 +257,7 @@ function run(
         );
       }
       if (packet !== undefined) {
+        overhear?.({ type: 'datagram', direction: 'sent', packet, family, address });
         socket.send(packet, target, (error) => {
           if (error !== null) fail(error);
         });
@@ -269,6 +276,11 @@ function run(
         resolve(received);
       },
       fail,
+      overhear:
+        overhear &&
+        ((packet) => {
+          overhear({ type: 'datagram', direction: 'received', packet, family, address });
+        }),
     });
     pump();
   });
@@ -277,6 +289,8 @@ function run(
 interface Listener {
   receive(received: Received): void;
   fail(error: Error): void;
+  /** Told every packet of the tracker, also those that are then ignored. */
+  readonly overhear?: (packet: Uint8Array) => void;
 }
 
 /** One socket for all exchanges of a family. It keeps the process alive only while one is under way. */
@@ -324,6 +338,7 @@ class SharedSocket {
   #receive(packet: Buffer, from: dgram.RemoteInfo): void {
     for (const [exchange, { address, port, listener }] of this.#exchanges) {
       if (from.port !== port || !isSameAddress(from.address, address)) continue;
+      listener.overhear?.(packet);
       const received = exchange.receive(packet, performance.now());
       if (received !== 'ignored') return listener.receive(received);
     }

@@ -27,9 +27,12 @@ const NAMES = [
   'MillraceError',
   'Torrent',
   'VERSION',
+  'announce',
   'createTorrent',
+  'hexDump',
   'readTorrent',
   'redactUrl',
+  'scrape',
   'startTracker',
   'verifyTorrent',
 ];

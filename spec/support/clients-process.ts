@@ -71,9 +71,14 @@ export class Client {
     await this.until(`${pattern} in its output`, deadlineMs, () => pattern.test(this.output));
   }
 
+  /** Resolves when the client has ended by itself. */
+  async exited(deadlineMs: number): Promise<void> {
+    await this.until('its end', deadlineMs, () => this.ended !== undefined);
+  }
+
   /** Resolves when the client has ended by itself with exit code 0. */
   async succeeded(deadlineMs: number): Promise<void> {
-    await this.until('its end', deadlineMs, () => this.ended !== undefined);
+    await this.exited(deadlineMs);
     if (this.ended !== 0) throw this.#failure(`ended with ${this.ended}`);
   }
 

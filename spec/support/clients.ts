@@ -90,6 +90,13 @@ function startMillrace(args: readonly string[], place?: Place): Client {
   });
 }
 
+/** Our command line with these arguments, when it has ended, however. */
+export async function runMillrace(args: readonly string[]): Promise<Client> {
+  const client = new Client([...millraceCommand(), ...args], { cwd: ROOT });
+  await client.exited(TRANSFER_MS);
+  return client;
+}
+
 /** Downloads with our command line until it exits 0. */
 export async function downloadWithMillrace(
   payload: Payload,

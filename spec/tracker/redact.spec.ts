@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { redactUrl, withoutSecrets } from '../../lib/tracker/redact';
+import {
+  maskBytes,
+  maskText,
+  redactUrl,
+  secretsOf,
+  withoutSecrets,
+} from '../../lib/tracker/redact';
 
 describe('tracker: URLs in logs', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -30,5 +36,36 @@ describe('tracker: URLs in logs', () => {
     expect(redactUrl('')).to.equal('');
     expect(redactUrl('no url\u001b[2J').includes('\u001b')).to.equal(false);
     expect(redactUrl(`http://${'a/'.repeat(50_000)}`).length).to.be.at.most(201);
+  });
+});
+
+describe('tracker: secrets of a URL', () => {
+  const URL_OF_US =
+    'http://user:pass%40word@t.example/0123456789abcdef/announce?passkey=ABCDEF&x=1&bare-secret';
+
+  it('are what redacting cuts out, longest first, also unescaped', () => {
+    expect(secretsOf(URL_OF_US)).to.deep.equal([
+      '0123456789abcdef',
+      'pass%40word',
+      'bare-secret',
+      'pass@word',
+      'ABCDEF',
+      'user',
+    ]);
+    expect(secretsOf('udp://t.example:80/announce')).to.deep.equal([]);
+    expect(secretsOf('http://t.example/announce?key=12345&other=12345678', ['key'])).to.deep.equal([
+      '12345678',
+    ]);
+    expect(secretsOf('not a URL')).to.deep.equal([]);
+  });
+
+  it('are masked in text and bytes without changing their length', () => {
+    const said = 'GET /0123456789abcdef/announce?passkey=ABCDEF&left=1 ABCDEF';
+    const masked = 'GET /****************/announce?passkey=******&left=1 ******';
+    expect(maskText(said, secretsOf(URL_OF_US))).to.equal(masked);
+    const bytes = Buffer.from(said);
+    expect(Buffer.from(maskBytes(bytes, secretsOf(URL_OF_US))).toString()).to.equal(masked);
+    expect(bytes.toString()).to.equal(said);
+    expect(maskBytes(bytes, [])).to.equal(bytes);
   });
 });

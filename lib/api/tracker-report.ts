@@ -1,0 +1,287 @@
+// From what was overheard in one conversation with a tracker to the report on it: bytes dissected,
+// secrets masked, hints added. Does nothing but arithmetic on what it is given.
+
+import type { ByteRange } from '../bytes/hexdump';
+import { toHex } from '../bytes/hex';
+import { percentEncode } from '../bytes/percent';
+import type { ErrorRecord } from '../errors/millrace-error';
+import type { AnnounceEvent, AnnounceReply, ScrapeReply } from '../tracker/announce';
+import { dissectBencode } from '../tracker/dissect-bencode';
+import { dissectHttpHead } from '../tracker/dissect-http';
+import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../tracker/dissect-udp';
+import { hintsFor } from '../tracker/hints';
+import type { Overheard } from '../tracker/overhear';
+import { maskBytes, maskText, redactUrl, secretsOf } from '../tracker/redact';
+import type { ReportField, ReportPacket, TrackerReport } from './announce';
+
+export interface Heard {
+  readonly what: Overheard;
+  /** Since the conversation began. */
+  readonly atMs: number;
+}
+
+/** One request and what became of it: one of `announced`, `scraped` and `failure` is set. */
+export interface Conversation {
+  readonly kind: 'announce' | 'scrape';
+  readonly url: string;
+  readonly infoHash: Uint8Array;
+  readonly event?: AnnounceEvent;
+  readonly heard: readonly Heard[];
+  readonly elapsedMs: number;
+  readonly announced?: AnnounceReply;
+  readonly scraped?: ScrapeReply;
+  readonly failure?: ErrorRecord;
+  readonly stoppedAfter?: boolean;
+}
+
+/** What we add to a tracker's URL ourselves: no secrets, even in the URL of a redirect. */
+const OWN_KEYS =
+  'info_hash peer_id port uploaded downloaded left compact no_peer_id numwant key event trackerid'.split(
+    ' ',
+  );
+
+export function buildReport(talk: Conversation, showSecrets: boolean): TrackerReport {
+  const { kind, url, infoHash, event, heard, announced, scraped, failure } = talk;
+  const secrets = showSecrets ? [] : secretsIn(talk);
+  const mask = (text: string): string => maskText(text, secrets);
+  const packets = heard.flatMap((each) => packetsOf(each, heard, secrets, showSecrets));
+
+  const sent = packets.filter(({ direction }) => direction === 'sent');
+  const received = packets.filter(({ direction }) => direction === 'received');
+  const asked = sent.filter(({ what }) => what !== CONNECT_REQUEST).at(-1) ?? sent.at(-1);
+  const first = isHttp(url) ? sent[0] : asked;
+  const answers = received.filter(({ what }) => !NO_ANSWERS.includes(what));
+  const http = lastOf(heard, 'http-answer');
+  const counts = scraped?.counts[0];
+  const { seeds, leechers } = announced ?? counts ?? {};
+  const { peers = [], droppedPeers = 0, intervalSec, warning } = announced ?? {};
+  const reason = failure?.details?.reason;
+
+  const hints = hintsFor({
+    kind,
+    url,
+    infoHash,
+    event,
+    failureCode: failure?.code,
+    failureReason: reason === undefined ? undefined : String(reason),
+    cause: failure?.details?.cause === undefined ? undefined : String(failure.details.cause),
+    status: http?.status,
+    body: (lastOf(heard, 'http-body') ?? http)?.body ?? lastOf(heard, 'not-http')?.bytes,
+    redirectedTo: redirectIn(heard),
+    packetsReceived: received.map(({ what }) => what),
+    packetsSent: sent.length,
+    peers: announced && peers.length,
+    droppedPeers,
+    seeds,
+    leechers,
+  });
+  return {
+    kind,
+    url: showSecrets ? url : redactUrl(url),
+    protocol: /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? '',
+    ok: peers.length > 0 || seeds !== undefined || leechers !== undefined,
+    infoHash: toHex(infoHash),
+    infoHashEscaped: percentEncode(infoHash),
+    requestUrl: requestUrlIn(heard, secrets, showSecrets),
+    request: fieldsOf(first),
+    attempts: sent.length,
+    status: http?.status,
+    elapsedMs: Math.round(talk.elapsedMs * 10) / 10,
+    trackerIp: announced?.trackerIp ?? scraped?.trackerIp ?? trackerIpIn(heard),
+    reply: fieldsOf(answers.at(-1)),
+    failure: failure && {
+      code: failure.code,
+      message: mask(failure.message),
+      reason: reason === undefined ? undefined : mask(String(reason)),
+    },
+    warning: warning === undefined ? undefined : mask(warning),
+    peers: peers.map(({ host, port }) => ({ host, port })),
+    droppedPeers,
+    seeds,
+    leechers,
+    completed: counts?.completed,
+    intervalSec,
+    stoppedAfter: talk.stoppedAfter,
+    hints: hints.map(mask),
+    packets,
+  };
+}
+
+const CONNECT_REQUEST = 'connect request';
+/** Received, and not what was asked for in the end. */
+const NO_ANSWERS: readonly string[] = [
+  'connect reply',
+  'HTTP answer, head',
+  'HTTP answer, compressed body',
+];
+
+function isHttp(url: string): boolean {
+  return /^https?:/i.test(url);
+}
+
+function packetsOf(
+  { what, atMs }: Heard,
+  heard: readonly Heard[],
+  secrets: readonly string[],
+  showSecrets: boolean,
+): ReportPacket[] {
+  const received = { direction: 'received', atMs } as const;
+  const dissected = (bytes: Uint8Array, ranges: readonly ByteRange[]) => ({
+    bytes: maskBytes(bytes, secrets),
+    ranges: ranges.map((range) => ({
+      ...range,
+      label: maskText(range.label, secrets),
+      value: maskText(range.value, secrets),
+    })),
+  });
+  const headed = (head: string) => {
+    const text = showSecrets ? head : withoutCredentials(maskText(head, secrets));
+    return { bytes: Buffer.from(text, 'latin1'), ranges: dissectHttpHead(text) };
+  };
+  switch (what.type) {
+    case 'http-request':
+      return [{ direction: 'sent', what: 'HTTP request', atMs, ...headed(what.head) }];
+    case 'http-answer': {
+      const head = { ...received, what: 'HTTP answer, head', ...headed(what.head) };
+      const { body } = what;
+      if (body.length === 0) return [head];
+      // Whole bodies come once in a conversation: what was decompressed is this one.
+      if (!heard.some((other) => other.what.type === 'http-body')) {
+        return [
+          head,
+          { ...received, what: 'HTTP answer, body', ...dissected(body, dissectBencode(body)) },
+        ];
+      }
+      const label = 'compressed';
+      const whole: ByteRange = {
+        startByte: 0,
+        endByte: body.length,
+        kind: 'frame',
+        label,
+        value: '',
+      };
+      return [
+        head,
+        { ...received, what: 'HTTP answer, compressed body', ...dissected(body, [whole]) },
+      ];
+    }
+    case 'http-body': {
+      const { body } = what;
+      return [{ ...received, what: 'HTTP answer, body', ...dissected(body, dissectBencode(body)) }];
+    }
+    case 'not-http': {
+      const { bytes } = what;
+      const whole = {
+        startByte: 0,
+        endByte: bytes.length,
+        kind: 'bad',
+        label: 'not HTTP',
+        value: '',
+      } as const;
+      return [
+        {
+          ...received,
+          what: 'bytes that are not HTTP',
+          ...dissected(bytes, bytes.length > 0 ? [whole] : []),
+        },
+      ];
+    }
+    case 'datagram': {
+      const { packet, direction, family } = what;
+      const ranges =
+        direction === 'sent' ? dissectUdpRequest(packet) : dissectUdpReply(packet, family);
+      const shown = dissected(packet, ranges);
+      const options =
+        direction === 'sent' ? ranges.filter(({ label }) => label === 'URL data') : [];
+      // A secret that two options share is found in neither.
+      const split = options.length > 1 && secrets.length > 0;
+      return [
+        {
+          direction,
+          what: udpPacketName(packet, direction),
+          atMs,
+          ...(split ? withoutRanges(shown, 'URL data') : shown),
+        },
+      ];
+    }
+  }
+}
+
+function withoutRanges(
+  { bytes, ranges }: { readonly bytes: Uint8Array; readonly ranges: readonly ByteRange[] },
+  label: string,
+): { readonly bytes: Uint8Array; readonly ranges: readonly ByteRange[] } {
+  const masked = Uint8Array.from(bytes);
+  for (const range of ranges) {
+    if (range.label === label) masked.fill(0x2a, range.startByte, range.endByte);
+  }
+  return {
+    bytes: masked,
+    ranges: ranges.map((range) => (range.label === label ? { ...range, value: 'masked' } : range)),
+  };
+}
+
+/** Values only: frames hold them together. What is bad is shown, too. */
+function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
+  const ranges = packet?.ranges ?? [];
+  return ranges.flatMap(({ kind, label, value }) =>
+    kind === 'frame' ? [] : [{ name: label, value }],
+  );
+}
+
+/** Those of the tracker's URL, and of wherever it sent us. */
+function secretsIn({ url, heard }: Conversation): string[] {
+  const others = heard.flatMap(({ what }) => {
+    if (what.type === 'http-request') return [what.url];
+    if (what.type !== 'http-answer') return [];
+    const location = /^location:\s*(.*?)\s*$/im.exec(what.head)?.[1] ?? '';
+    return URL.canParse(location, url) ? [new URL(location, url).href] : [];
+  });
+  return [
+    ...new Set(
+      [url, ...others].flatMap((each, at) => secretsOf(each, at === 0 ? ['info_hash'] : OWN_KEYS)),
+    ),
+  ].sort((a, b) => b.length - a.length);
+}
+
+/** Basic authentication carries the name and password in another form. */
+function withoutCredentials(head: string): string {
+  return head.replace(
+    /^((?:proxy-)?authorization: )(.*)$/gim,
+    (_, name: string, value: string) => name + '*'.repeat(value.length),
+  );
+}
+
+function requestUrlIn(
+  heard: readonly Heard[],
+  secrets: readonly string[],
+  showSecrets: boolean,
+): string | undefined {
+  const request = heard.find(({ what }) => what.type === 'http-request')?.what;
+  if (request?.type !== 'http-request') return undefined;
+  if (showSecrets) return request.url;
+  const url = new URL(request.url);
+  url.username = '';
+  url.password = '';
+  return maskText(url.href, secrets);
+}
+
+function redirectIn(heard: readonly Heard[]): string | undefined {
+  const requests = heard.flatMap(({ what }) => (what.type === 'http-request' ? [what.url] : []));
+  return requests.length > 1 ? requests.at(-1) : undefined;
+}
+
+function trackerIpIn(heard: readonly Heard[]): string | undefined {
+  const answer = lastOf(heard, 'http-answer');
+  if (answer !== undefined) return answer.remoteIp;
+  const datagram = lastOf(heard, 'datagram');
+  return datagram?.direction === 'received' ? datagram.address : undefined;
+}
+
+function lastOf<Type extends Overheard['type']>(
+  heard: readonly Heard[],
+  type: Type,
+): Extract<Overheard, { readonly type: Type }> | undefined {
+  const found = heard.filter(({ what }) => what.type === type).at(-1)?.what;
+  return found as Extract<Overheard, { readonly type: Type }> | undefined;
+}

@@ -1,0 +1,9 @@
+// PURE. The name we give ourselves to trackers and peers (BEP 20).
+
+/** Azureus style: `-MR`, one digit (0–9, A–Z) for each part of the version, `0-`; 12 random bytes follow. */
+export function peerIdPrefix(version: string): string {
+  const [major = '0', minor = '0', patch = '0'] = version.split('.');
+  const digit = (text: string): string =>
+    Math.min(35, Number.parseInt(text, 10)).toString(36).toUpperCase();
+  return `-MR${digit(major)}${digit(minor)}${digit(patch)}0-`;
+}
