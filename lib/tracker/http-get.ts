@@ -47,6 +47,8 @@ export interface HttpReply {
   /** Both ends of the connection the answer came over; absent through a proxy. */
   readonly remoteIp?: string;
   readonly localIp?: string;
+  /** What the server's clock said (its `Date` header), in milliseconds since 1970. */
+  readonly dateMs?: number;
 }
 
 /**
@@ -80,7 +82,8 @@ async function followRedirects(
     if (raw.location === undefined) {
       const body = await decompress(raw, url, options);
       if (stop.aborted) throw stop.reason;
-      return { status: raw.status, body, remoteIp: raw.remoteIp, localIp: raw.localIp };
+      const { status, remoteIp, localIp, dateMs } = raw;
+      return { status, body, remoteIp, localIp, dateMs };
     }
     if (!URL.canParse(raw.location, url.href)) {
       throw requestError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
@@ -111,6 +114,7 @@ interface RawReply {
   readonly body: Buffer;
   readonly remoteIp?: string;
   readonly localIp?: string;
+  readonly dateMs?: number;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -236,7 +240,9 @@ function exchange(
       });
       response.on('error', (error) => fail(connectionError(subject, url, error)));
       response.on('end', () => {
-        resolve({ status, encoding, body: Buffer.concat(chunks, received), ...ends });
+        const sentMs = Date.parse(response.headers.date ?? '');
+        const dateMs = Number.isNaN(sentMs) ? undefined : sentMs;
+        resolve({ status, encoding, body: Buffer.concat(chunks, received), ...ends, dateMs });
         if (agents === undefined) leave();
         else stop.removeEventListener('abort', onStop);
       });
