@@ -20,3 +20,5 @@ export type { LogLevel, PeerAddress } from './messages/control';
 export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
+export { diagnose, type Diagnosis, type DiagnoseOptions } from './api/diagnose';
+export type * from './doctor/findings';

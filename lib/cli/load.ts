@@ -38,6 +38,10 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
     summary: 'watch a tracker, a seed and a download work on this machine',
     load: () => require('./demo') as CommandModule,
   },
+  doctor: {
+    summary: 'say whether a torrent is alive, and what is in the way',
+    load: () => require('./doctor') as CommandModule,
+  },
 };
 
 export const loadApi = (): Api => require('../index') as Api;

@@ -128,6 +128,9 @@ export const timeOption = (): Option =>
     .argParser(decimal(0, 5_256_000, ' minutes', true)) // ten years
     .conflicts(['seedRatio']);
 
+export const secretsOption = (): Option =>
+  new Option('--show-secrets', 'show tracker URLs whole, with passkeys and credentials');
+
 /** The options of `download` and `seed` alike. */
 export function engineOptions(): readonly Option[] {
   return [

@@ -28,6 +28,7 @@ const NAMES = [
   'Torrent',
   'VERSION',
   'createTorrent',
+  'diagnose',
   'readTorrent',
   'startTracker',
   'verifyTorrent',
