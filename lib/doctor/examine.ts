@@ -2,6 +2,7 @@
 // they come. Disk and port need nobody; peers are dialled as soon as a tracker names them.
 
 import { randomBytes, randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { isIP } from 'node:net';
 import PQueue from 'p-queue';
 import type { PeerAddress } from '../messages/control';
@@ -61,6 +62,8 @@ export async function examine(metainfo: Metainfo, options: ExamineOptions): Prom
   const stop = new AbortController();
   const signal =
     options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  // One listener for each request and dial under way: many are no leak.
+  setMaxListeners(0, signal);
   const tell = (...findings: readonly Finding[]): void => {
     try {
       if (!signal.aborted) findings.forEach((each) => options.onFinding(each));

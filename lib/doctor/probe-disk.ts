@@ -22,6 +22,7 @@ export interface DiskProbe {
 const STATS_IN_FLIGHT = 32;
 /** `blocks` of a stat are of 512 bytes, whatever the file system's own are (POSIX). */
 const STAT_BLOCK_BYTES = 512;
+const SMALL_FILE_BYTES = 4096;
 
 export async function probeDisk(output: string, metainfo: Metainfo): Promise<DiskProbe> {
   const [{ folder, cause: inTheWay }, missingBytes] = await Promise.all([
@@ -78,8 +79,9 @@ async function missingIn(output: string, metainfo: Metainfo): Promise<number> {
     queue.add(async () => {
       const found = await stat(join(output, path)).catch(() => undefined);
       if (!found?.isFile()) return lengthBytes;
-      // Windows counts no blocks.
-      const takenBytes = found.blocks === undefined ? found.size : found.blocks * STAT_BLOCK_BYTES;
+      // Windows counts no blocks, and some file systems keep small files beside the name.
+      const inBlocks = found.blocks !== undefined && found.size > SMALL_FILE_BYTES;
+      const takenBytes = inBlocks ? found.blocks * STAT_BLOCK_BYTES : found.size;
       return Math.max(0, lengthBytes - Math.min(found.size, takenBytes));
     }),
   );
