@@ -21,4 +21,20 @@ export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './me
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
 export { diagnose, type Diagnosis, type DiagnoseOptions } from './api/diagnose';
-export type * from './doctor/findings';
+export type {
+  AddressFinding,
+  ClockFinding,
+  DnsFinding,
+  Finding,
+  FindingLevel,
+  PeerFinding,
+  PeerOutcome,
+  PieceRange,
+  PiecesFinding,
+  PortFinding,
+  SpaceFinding,
+  TorrentFinding,
+  TrackerFinding,
+  Verdict,
+  WriteFinding,
+} from './doctor/findings';

@@ -3,7 +3,7 @@
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Diagnosis, Finding, Level, Verdict } from '../index';
+import type { Diagnosis, Finding, FindingLevel, Verdict } from '../index';
 import { EXIT } from './context';
 import type { Context, Runner } from './context';
 import { failureJson, failureLine, failureOf } from './failure';
@@ -45,7 +45,7 @@ const EXIT_OF: Readonly<Record<Verdict, number>> = {
 };
 
 /** Words, so that nothing is lost without colours. */
-const LEVEL_WORDS: Readonly<Record<Level, string>> = {
+const LEVEL_WORDS: Readonly<Record<FindingLevel, string>> = {
   ok: 'ok',
   warn: 'warn',
   fail: 'fail',

@@ -20,6 +20,7 @@ import type { OpenPort } from './probe-port';
 import { probeTracker } from './probe-tracker';
 import type { TrackerProbe } from './probe-tracker';
 import { Sampler } from './sampler';
+import { withoutSecrets } from './secrets';
 import { trackerFinding } from './tracker-finding';
 import {
   addressFinding,
@@ -199,7 +200,8 @@ class Examiner {
       signal: this.#signal,
     });
     this.#probes.push(probe);
-    this.#tell(trackerFinding(probe.answers));
+    const found = trackerFinding(probe.answers);
+    this.#tell(showSecrets ? found : withoutSecrets(found, url));
     if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
   }
 

@@ -1,10 +1,10 @@
 // PURE. What a diagnosis may find: one record for each check. Only types live here.
 
 /** `ok`; `warn`: may be a reason; `fail`: is one; `skip`: could not be checked. */
-export type Level = 'ok' | 'warn' | 'fail' | 'skip';
+export type FindingLevel = 'ok' | 'warn' | 'fail' | 'skip';
 
 interface Checked {
-  readonly level: Level;
+  readonly level: FindingLevel;
   /** One plain sentence, without a full stop. Words of strangers in it are printable. */
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 // PURE. One peer's behaviour in words, and the pieces of the whole sample added up.
 
 import { Bitfield } from '../bytes/bitfield';
-import type { Level, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
+import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
 import { countText, elapsedText, endpointText, rangesText } from './text';
 
 /** What came of dialling one peer. */
@@ -34,7 +34,7 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   const { host, port, outcome, pieces, client, detail, elapsedMs } = answers;
   const count = pieces?.count();
   let words = WORDS[outcome];
-  let level: Level = 'warn';
+  let level: FindingLevel = 'warn';
   if (outcome === 'talks' && pieces !== undefined && count !== undefined) {
     const share = pieces.isFull() ? 'every piece' : `${count} of ${pieces.length} pieces`;
     words = `has ${count === 0 ? 'told of no piece' : share} (${elapsedText(elapsedMs)})`;

@@ -2,7 +2,7 @@
 
 import type { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, ScrapeCounts } from '../tracker/announce';
-import type { Level, TrackerFinding } from './findings';
+import type { FindingLevel, TrackerFinding } from './findings';
 import { countText, elapsedText } from './text';
 
 /** What came of asking one tracker. */
@@ -77,7 +77,7 @@ type Parts = Pick<
   'state' | 'known' | 'seeds' | 'leechers' | 'peers' | 'reason' | 'elapsedMs'
 >;
 
-function levelOf({ state, seeds = 0, peers }: Parts): Level {
+function levelOf({ state, seeds = 0, peers }: Parts): FindingLevel {
   if (state === 'unsupported') return 'skip';
   if (state !== 'answers') return 'fail';
   return seeds > 0 || peers > 0 ? 'ok' : 'warn';

@@ -202,13 +202,14 @@ describe('diagnose', function () {
 
   it('shows no secrets unless told to', async () => {
     const secret = '0123456789abcdef0123456789abcdef';
-    const said = await tracker(() => ({ 'failure reason': 'no' }));
+    const said = await tracker(() => ({ 'failure reason': `who is ${secret}?` }));
     const url = said.url
       .replace('http://', 'http://user:word@')
       .replace('/announce', `/${secret}/announce`);
     const payload = torrentOf([url]);
     const hidden = JSON.stringify(await run(payload));
     expect(hidden).to.include('"check":"tracker"').and.not.include(secret).and.not.include('word@');
+    expect(hidden).to.include('who is …?');
     const shown = await run(payload, { showSecrets: true });
     expect(found(shown, 'tracker')[0]?.url).to.equal(url);
   });
