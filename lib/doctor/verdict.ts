@@ -70,7 +70,7 @@ function factsOf(findings: readonly Finding[]): Facts {
 }
 
 /** Every piece is with peers that we talked to: what may still be in the way is on this machine. */
-function alive({ space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
+function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
   const say = (advice: string): Judgement => ({ verdict: 'alive', advice });
   if (write?.level === 'fail') {
     const why = causeText(write.cause ?? 'it cannot be written');
@@ -101,7 +101,8 @@ function alive({ space, write, port, clock }: Facts, pieces: PiecesFinding): Jud
     wholePeers > 0
       ? `${countText(wholePeers, 'peer')} with every piece answered`
       : `the ${talkingPeers} peers that answered have every piece between them`;
-  return say(`The torrent is alive (${who}); start the download.`);
+  const how = answering.length > 0 ? '' : ' and name those peers by hand, as no tracker names any';
+  return say(`The torrent is alive (${who}); start the download${how}.`);
 }
 
 /** Peers talk, and together they lack pieces. */

@@ -35,7 +35,7 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
     'no tracker answers, and a named peer has all',
     [lost('ECONNREFUSED'), peer('talks'), pieces()],
     'alive',
-    /start the download/,
+    /start the download and name those peers by hand/,
   ],
   [
     'the folder cannot be written',
