@@ -17,7 +17,7 @@ import { Names } from './names';
 import { probeDisk } from './probe-disk';
 import { openPort } from './probe-port';
 import type { OpenPort } from './probe-port';
-import { probeTracker } from './probe-tracker';
+import { probeTrackers } from './probe-tracker';
 import type { TrackerProbe } from './probe-tracker';
 import { Sampler } from './sampler';
 import { withoutSecrets } from './secrets';
@@ -49,8 +49,8 @@ export interface ExamineOptions {
 
 /** A torrent may name thousands; whoever does not answer among fifty, is not worth the asking. */
 const MAX_TRACKERS = 50;
-/** All at once, but for torrents with a whole directory of trackers. */
-const CONCURRENT_TRACKERS = 25;
+/** Hosts: all at once, but for torrents with a whole directory of trackers. */
+const CONCURRENT_HOSTS = 25;
 /** Twice the sample, as not all of them are there. */
 const NUM_WANT = 50;
 
@@ -157,10 +157,10 @@ class Examiner {
       key: randomInt(2 ** 32),
     };
     const asked = this.#trackers.slice(0, MAX_TRACKERS);
-    const queue = new PQueue({ concurrency: CONCURRENT_TRACKERS });
+    const queue = new PQueue({ concurrency: CONCURRENT_HOSTS });
     await Promise.all([
       ...hostsOf(asked).map((host) => this.#lookUp(host)),
-      ...asked.map((tracker) => queue.add(() => this.#ask(tracker, request, sampler))),
+      ...byHost(asked).map((some) => queue.add(() => this.#ask(some, request, sampler))),
     ]);
     this.#compare();
     this.#tell(await sampler.finding());
@@ -184,25 +184,23 @@ class Examiner {
   }
 
   async #ask(
-    { url, tier }: NamedTracker,
+    trackers: readonly NamedTracker[],
     request: AnnounceRequest,
     sampler: Sampler,
   ): Promise<void> {
     const { timeoutMs, showSecrets } = this.#options;
     if (this.#signal.aborted) return;
-    const probe = await probeTracker({
-      client: this.#client,
-      url,
-      shownUrl: showSecrets ? url : redactUrl(url),
-      tier,
-      request,
-      timeoutMs,
-      signal: this.#signal,
+    const client = this.#client;
+    const options = trackers.map(({ url, tier }) => {
+      const shownUrl = showSecrets ? url : redactUrl(url);
+      return { client, url, shownUrl, tier, request, timeoutMs, signal: this.#signal };
     });
-    this.#probes.push(probe);
-    const found = trackerFinding(probe.answers);
-    this.#tell(showSecrets ? found : withoutSecrets(found, url));
-    if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
+    await probeTrackers(options, (probe, url) => {
+      this.#probes.push(probe);
+      const found = trackerFinding(probe.answers);
+      this.#tell(showSecrets ? found : withoutSecrets(found, url));
+      if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
+    });
   }
 
   /** What trackers said of this machine. */
@@ -224,12 +222,26 @@ function trackersOf({ trackers }: Metainfo): NamedTracker[] {
 
 /** Names that must be looked up for these trackers. */
 function hostsOf(trackers: readonly NamedTracker[]): string[] {
-  const hosts = trackers.flatMap(({ url }) => {
-    const { protocol, hostname } = URL.canParse(url) ? new URL(url) : new URL('none:');
-    const spoken = ['http:', 'https:', 'udp:'].includes(protocol);
-    return !spoken || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 ? [] : [hostname];
-  });
-  return [...new Set(hosts)];
+  const spoken = trackers.filter(({ url }) => /^(https?|udp):/i.test(url));
+  const hosts = spoken.map(({ url }) => hostOf(url));
+  return [...new Set(hosts)].filter(
+    (host) => host !== '' && isIP(host.replace(/^\[|\]$/g, '')) === 0,
+  );
+}
+
+function byHost(trackers: readonly NamedTracker[]): NamedTracker[][] {
+  const groups = new Map<string, NamedTracker[]>();
+  for (const tracker of trackers) {
+    const host = hostOf(tracker.url);
+    const group = groups.get(host);
+    if (group === undefined) groups.set(host, [tracker]);
+    else group.push(tracker);
+  }
+  return [...groups.values()];
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.toLowerCase() : '';
 }
 
 /**

@@ -1,5 +1,5 @@
-// EDGE. Asks one tracker everything: counts first, while we are no part of the swarm, then peers,
-// then takes us out again, so that nobody is sent to a peer that is not there.
+// EDGE. Asks trackers everything: counts first, while we are no part of the swarm, then peers, then
+// takes us out again, so that nobody is sent to a peer that is not there.
 
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type {
@@ -34,27 +34,51 @@ export interface TrackerProbe {
   readonly left: Promise<void>;
 }
 
-/** Never rejects: that a tracker fails is what we want to know. */
-export async function probeTracker(options: TrackerProbeOptions): Promise<TrackerProbe> {
+/**
+ * Asks trackers of one host, which are often one tracker behind several URLs: all are scraped before
+ * the first hears of us, and we have left one before the next is asked, so that none counts or names
+ * us to ourselves. Once that has taken `timeoutMs`, the rest are asked side by side. Never rejects:
+ * that a tracker fails is what we want to know.
+ */
+export async function probeTrackers(
+  trackers: readonly TrackerProbeOptions[],
+  onProbe: (probe: TrackerProbe, url: string) => void,
+): Promise<void> {
+  const scraped = await Promise.all(trackers.map(scrapeOf));
+  const startedMs = performance.now();
+  const rest: Promise<void>[] = [];
+  for (const { options, scrape } of scraped) {
+    const asked = probeOne(options, scrape).then((probe) => {
+      onProbe(probe, options.url);
+      return probe;
+    });
+    if (performance.now() - startedMs >= options.timeoutMs) {
+      rest.push(asked.then(() => undefined));
+      continue;
+    }
+    const { answers, left } = await asked;
+    // One that did not answer is not waited for.
+    if (answers.reply !== undefined && trackers.length > 1) await left;
+  }
+  await Promise.all(rest);
+}
+
+async function probeOne(options: TrackerProbeOptions, scrape: Scrape): Promise<TrackerProbe> {
   const { shownUrl, tier } = options;
   const startedMs = performance.now();
-  const scrape = await scrapeOf(options);
-  const scrapedAheadSec = aheadOf(scrape);
   const answered = await announce(options);
   const { reply, error } = answered;
-  const aheadSec = aheadOf(reply) ?? scrapedAheadSec;
-  const elapsedMs = performance.now() - startedMs;
   return {
     answers: {
       url: shownUrl,
       tier,
-      elapsedMs,
-      scraped: scrape !== undefined,
-      counts: scrape?.counts[0],
+      elapsedMs: scrape.elapsedMs + performance.now() - startedMs,
+      scraped: scrape.reply !== undefined,
+      counts: scrape.reply?.counts[0],
       reply,
       error,
     },
-    aheadSec,
+    aheadSec: aheadOf(reply) ?? scrape.aheadSec,
     left: leave(options, answered),
   };
 }
@@ -70,23 +94,25 @@ interface Answered {
   readonly error?: MillraceError;
 }
 
+interface Scrape {
+  readonly reply?: ScrapeReply;
+  readonly aheadSec?: number;
+  readonly elapsedMs: number;
+}
+
 /** Many trackers have no scrape, and what else is wrong the announce shows. */
-async function scrapeOf({
-  client,
-  url,
-  request,
-  timeoutMs,
-  signal,
-}: TrackerProbeOptions): Promise<ScrapeReply | undefined> {
+async function scrapeOf(
+  options: TrackerProbeOptions,
+): Promise<{ readonly options: TrackerProbeOptions; readonly scrape: Scrape }> {
+  const { client, url, request, timeoutMs, signal } = options;
+  const startedMs = performance.now();
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeoutMs / 2);
-  try {
-    return await client.scrape(url, [request.infoHash], AbortSignal.any([signal, late.signal]));
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
+  const limit = AbortSignal.any([signal, late.signal]);
+  const reply = await client.scrape(url, [request.infoHash], limit).catch(() => undefined);
+  clearTimeout(timer);
+  const elapsedMs = performance.now() - startedMs;
+  return { options, scrape: { reply, aheadSec: aheadOf(reply), elapsedMs } };
 }
 
 async function announce({ client, url, request, signal }: TrackerProbeOptions): Promise<Answered> {

@@ -214,6 +214,25 @@ describe('diagnose', function () {
     expect(found(shown, 'tracker')[0]?.url).to.equal(url);
   });
 
+  it('has left one tracker of a host before it asks the next: they may be the same', async () => {
+    const said = await tracker(() => ({ interval: 60, peers: '' }));
+    await run(torrentOf([`${said.url}?way=1`, `${said.url}?way=2`]));
+    expect(said.queries.map((query) => [query.get('way'), query.get('event')])).to.deep.equal([
+      ['1', null],
+      ['1', 'stopped'],
+      ['2', null],
+      ['2', 'stopped'],
+    ]);
+  });
+
+  it('does not wait for many silent trackers of a host one by one', async () => {
+    const said = await tracker(() => undefined);
+    const urls = Array.from({ length: 50 }, (_, at) => `${said.url}?way=${at}`);
+    // 50 times 400 ms would be 20 s.
+    const diagnosing = run(torrentOf(urls), { timeoutMs: 400 });
+    expect(found(await within(diagnosing, 'all of them', 15_000), 'tracker')).to.have.length(50);
+  });
+
   it('compares the clock with that of a tracker', async () => {
     const date = new Date(Date.now() - 3_600_000).toUTCString();
     const said = await tracker(() => ({ interval: 60, peers: '' }), { date });
