@@ -9,6 +9,7 @@ const ROOMS = [
   'choke',
   'cli',
   'coordinator',
+  'doctor',
   'memory',
   'messages',
   'metainfo',
@@ -51,7 +52,18 @@ const MAY_IMPORT = {
     'tracker',
     'verify',
   ],
-  api: ['bytes', 'bencode', 'messages', 'metainfo', 'storage', 'threads', 'tracker', 'verify'],
+  doctor: ['bytes', 'messages', 'metainfo', 'tracker', 'wire'],
+  api: [
+    'bytes',
+    'bencode',
+    'doctor',
+    'messages',
+    'metainfo',
+    'storage',
+    'threads',
+    'tracker',
+    'verify',
+  ],
 };
 
 // Rooms whose code is told everything: no socket, file, timer, clock, random source or logger.

@@ -31,3 +31,21 @@ export {
   type TrackerReport,
 } from './api/announce';
 export { hexDump, type ByteRange, type HexDumpOptions } from './bytes/hexdump';
+export { diagnose, type Diagnosis, type DiagnoseOptions } from './api/diagnose';
+export type {
+  AddressFinding,
+  ClockFinding,
+  DnsFinding,
+  Finding,
+  FindingLevel,
+  PeerFinding,
+  PeerOutcome,
+  PieceRange,
+  PiecesFinding,
+  PortFinding,
+  SpaceFinding,
+  TorrentFinding,
+  TrackerFinding,
+  Verdict,
+  WriteFinding,
+} from './doctor/findings';

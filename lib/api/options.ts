@@ -84,7 +84,7 @@ export interface AddOptions {
 
 const MIB = 1024 * 1024;
 
-function integer(
+export function integer(
   name: string,
   value: unknown,
   low: number,

@@ -35,4 +35,11 @@ export type Job = (context: Context) => Promise<number>;
 export type Runner = (flags: RunFlags, job: Job) => Promise<void>;
 
 /** Exit codes, as documented in docs/CLI.md. */
-export const EXIT = { done: 0, failed: 1, usage: 2, sigint: 130, sigterm: 143 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  unknown: 3,
+  sigint: 130,
+  sigterm: 143,
+} as const;

@@ -46,6 +46,10 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
     summary: "ask the trackers for a torrent's counts and show what was said",
     load: () => require('./scrape') as CommandModule,
   },
+  doctor: {
+    summary: 'say whether a torrent is alive, and what is in the way',
+    load: () => require('./doctor') as CommandModule,
+  },
 };
 
 export const loadApi = (): Api => require('../index') as Api;

@@ -63,6 +63,8 @@ export interface AnnounceReply {
   readonly trackerIp?: string;
   /** Peers left out because nobody, or only we ourselves, can be behind them (peer-filter.ts). */
   readonly droppedPeers?: number;
+  /** What the tracker's clock said (HTTP only), in milliseconds since 1970. */
+  readonly dateMs?: number;
 }
 
 /** What a tracker counts for one torrent (BEP 48, BEP 15). */
@@ -82,6 +84,8 @@ export interface ScrapeReply {
   readonly counts: readonly (ScrapeCounts | undefined)[];
   /** The address that answered; absent behind a proxy. */
   readonly trackerIp?: string;
+  /** What the tracker's clock said (HTTP only), in milliseconds since 1970. */
+  readonly dateMs?: number;
 }
 
 /** Codes of the errors that an announce may end with; `aborted` when its signal was fired. */

@@ -93,13 +93,14 @@ export class HttpTrackerClient implements TrackerClient {
   ): Promise<ScrapeReply> {
     const counts: ScrapeReply['counts'][number][] = [];
     let trackerIp: string | undefined;
+    let dateMs: number | undefined;
     for (let at = 0; at < infoHashes.length; at += MAX_HASHES_PER_REQUEST) {
       const part = infoHashes.slice(at, at + MAX_HASHES_PER_REQUEST);
       const reply = await this.#get(buildScrapeUrl(url, part), url, this.#options.family, signal);
       counts.push(...parseScrapeReply(reply.body, part));
-      trackerIp = reply.remoteIp;
+      ({ remoteIp: trackerIp, dateMs } = reply);
     }
-    return { counts, trackerIp };
+    return { counts, trackerIp, dateMs };
   }
 
   /** See `TrackerClient`. */
@@ -114,13 +115,13 @@ export class HttpTrackerClient implements TrackerClient {
     family: Family | undefined,
     signal: AbortSignal | undefined,
   ): Promise<AnnounceReply> {
-    const { body, remoteIp, localIp } = await this.#get(
+    const { body, remoteIp, localIp, dateMs } = await this.#get(
       buildAnnounceUrl(url, request),
       url,
       family,
       signal,
     );
-    const reply = { ...parseAnnounceReply(body), trackerIp: remoteIp };
+    const reply = { ...parseAnnounceReply(body), trackerIp: remoteIp, dateMs };
     const seenAs = [localIp, reply.externalIp].filter((ip) => ip !== undefined);
     return this.#withoutUs(reply, request, seenAs);
   }

@@ -50,6 +50,8 @@ export interface HttpReply {
   /** Both ends of the connection the answer came over; absent through a proxy. */
   readonly remoteIp?: string;
   readonly localIp?: string;
+  /** What the server's clock said (its `Date` header), in milliseconds since 1970. */
+  readonly dateMs?: number;
 }
 
 /**
@@ -84,7 +86,8 @@ async function followRedirects(
       const body = await decompress(raw, url, options);
       if (body !== raw.body) options.overhear?.({ type: 'http-body', body });
       if (stop.aborted) throw stop.reason;
-      return { status: raw.status, body, remoteIp: raw.remoteIp, localIp: raw.localIp };
+      const { status, remoteIp, localIp, dateMs } = raw;
+      return { status, body, remoteIp, localIp, dateMs };
     }
     if (!URL.canParse(raw.location, url.href)) {
       throw requestError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
@@ -115,6 +118,7 @@ interface RawReply {
   readonly body: Buffer;
   readonly remoteIp?: string;
   readonly localIp?: string;
+  readonly dateMs?: number;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -249,8 +253,10 @@ function exchange(
       response.on('error', (error) => fail(connectionError(subject, url, error)));
       response.on('end', () => {
         const body = Buffer.concat(chunks, received);
+        const sentMs = Date.parse(response.headers.date ?? '');
+        const dateMs = Number.isNaN(sentMs) ? undefined : sentMs;
         overhear?.({ type: 'http-answer', ...answerHead(response), body, ...ends });
-        resolve({ status, encoding, body, ...ends });
+        resolve({ status, encoding, body, ...ends, dateMs });
         if (agents === undefined) leave();
         else stop.removeEventListener('abort', onStop);
       });

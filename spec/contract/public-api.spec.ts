@@ -29,6 +29,7 @@ const NAMES = [
   'VERSION',
   'announce',
   'createTorrent',
+  'diagnose',
   'hexDump',
   'readTorrent',
   'redactUrl',

@@ -1,0 +1,262 @@
+// EDGE. All checks of a diagnosis, side by side, each under its own deadline; findings are told as
+// they come. Disk and port need nobody; peers are dialled as soon as a tracker names them.
+
+import { randomBytes, randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { isIP } from 'node:net';
+import PQueue from 'p-queue';
+import type { PeerAddress } from '../messages/control';
+import type { Metainfo } from '../metainfo/metainfo';
+import type { AnnounceRequest } from '../tracker/announce';
+import { TrackerClients } from '../tracker/clients';
+import type { Resolve } from '../tracker/families';
+import { localIps } from '../tracker/own-addresses';
+import { redactUrl } from '../tracker/redact';
+import type { Finding } from './findings';
+import { Names } from './names';
+import { probeDisk } from './probe-disk';
+import { openPort } from './probe-port';
+import type { OpenPort } from './probe-port';
+import { probeTrackers } from './probe-tracker';
+import type { TrackerProbe } from './probe-tracker';
+import { Sampler } from './sampler';
+import { withoutSecrets } from './secrets';
+import { trackerFinding } from './tracker-finding';
+import {
+  addressFinding,
+  clockFinding,
+  dnsFinding,
+  portFinding,
+  spaceFinding,
+  torrentFinding,
+  writeFinding,
+} from './words';
+
+export interface ExamineOptions {
+  /** Absolute. */
+  readonly output: string;
+  readonly peers: readonly PeerAddress[];
+  readonly samplePeers: number;
+  readonly port: number;
+  readonly timeoutMs: number;
+  readonly showSecrets: boolean;
+  readonly version: string;
+  readonly onFinding: (finding: Finding) => void;
+  readonly signal?: AbortSignal;
+  /** Name look-up. Default: the system's. */
+  readonly resolve?: Resolve;
+}
+
+/** A torrent may name thousands; whoever does not answer among fifty, is not worth the asking. */
+const MAX_TRACKERS = 50;
+/** Hosts: all at once, but for torrents with a whole directory of trackers. */
+const CONCURRENT_HOSTS = 25;
+/** Twice the sample, as not all of them are there. */
+const NUM_WANT = 50;
+
+/**
+ * Resolves when everything that was begun has ended, `signal` or not. Rejects only with what a
+ * listener threw, which ends the rest.
+ */
+export async function examine(metainfo: Metainfo, options: ExamineOptions): Promise<void> {
+  const port = await openPort(options.port);
+  const stop = new AbortController();
+  const signal =
+    options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  // One listener for each request and dial under way: many are no leak.
+  setMaxListeners(0, signal);
+  const tell = (...findings: readonly Finding[]): void => {
+    try {
+      if (!signal.aborted) findings.forEach((each) => options.onFinding(each));
+    } catch (error) {
+      stop.abort(error);
+    }
+  };
+  const examiner = new Examiner(metainfo, options, signal, tell);
+  try {
+    examiner.begin();
+    await Promise.all([examiner.disk(), examiner.port(port), examiner.swarm(port)]);
+  } finally {
+    port.close();
+    await examiner.leave();
+  }
+  stop.signal.throwIfAborted();
+}
+
+interface NamedTracker {
+  readonly url: string;
+  readonly tier: number;
+}
+
+class Examiner {
+  readonly #metainfo: Metainfo;
+  readonly #options: ExamineOptions;
+  readonly #signal: AbortSignal;
+  readonly #tell: (...findings: readonly Finding[]) => void;
+  readonly #names: Names;
+  readonly #client: TrackerClients;
+  readonly #trackers: readonly NamedTracker[];
+  readonly #probes: TrackerProbe[] = [];
+
+  constructor(
+    metainfo: Metainfo,
+    options: ExamineOptions,
+    signal: AbortSignal,
+    tell: (...findings: readonly Finding[]) => void,
+  ) {
+    this.#metainfo = metainfo;
+    this.#options = options;
+    this.#signal = signal;
+    this.#tell = tell;
+    const { version, timeoutMs, resolve } = options;
+    this.#names = new Names(timeoutMs, resolve);
+    this.#client = new TrackerClients({
+      version,
+      timeoutMs,
+      keepAlive: true,
+      resolve: this.#names.resolve,
+    });
+    this.#trackers = trackersOf(metainfo);
+  }
+
+  begin(): void {
+    const count = this.#trackers.length;
+    this.#tell(torrentFinding(this.#metainfo, count, Math.max(0, count - MAX_TRACKERS)));
+  }
+
+  async disk(): Promise<void> {
+    const { output } = this.#options;
+    const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, this.#metainfo);
+    this.#tell(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
+  }
+
+  async port(open: OpenPort): Promise<void> {
+    const { reachedAt, notReachedAt } = await open.reach(this.#signal);
+    this.#tell(portFinding(open.port, reachedAt, notReachedAt, open.cause));
+  }
+
+  async swarm(open: OpenPort): Promise<void> {
+    const { peers, samplePeers, timeoutMs, version } = this.#options;
+    const { infoHash, pieceCount } = this.#metainfo;
+    const peerId = Buffer.concat([Buffer.from(peerIdPrefix(version)), randomBytes(12)]);
+    const sampler = new Sampler(
+      Math.max(samplePeers, peers.length),
+      { infoHash, peerId, pieceCount, timeoutMs, signal: this.#signal },
+      this.#tell,
+    );
+    sampler.offer(peers);
+    const request: AnnounceRequest = {
+      infoHash,
+      peerId,
+      port: await announcedPort(open),
+      uploadedBytes: 0,
+      downloadedBytes: 0,
+      // As one who has nothing: a seed is told of no seeds.
+      leftBytes: this.#metainfo.totalLengthBytes,
+      numWant: NUM_WANT,
+      key: randomInt(2 ** 32),
+    };
+    const asked = this.#trackers.slice(0, MAX_TRACKERS);
+    const queue = new PQueue({ concurrency: CONCURRENT_HOSTS });
+    await Promise.all([
+      ...hostsOf(asked).map((host) => this.#lookUp(host)),
+      ...byHost(asked).map((some) => queue.add(() => this.#ask(some, request, sampler))),
+    ]);
+    this.#compare();
+    this.#tell(await sampler.finding());
+  }
+
+  /** Waits until trackers know that we are gone, 2 s at the most. */
+  async leave(): Promise<void> {
+    await Promise.all(this.#probes.map(({ left }) => left));
+    this.#client.close();
+  }
+
+  async #lookUp(host: string): Promise<void> {
+    try {
+      const found = await this.#names.resolve(host, this.#signal);
+      const addresses = [...new Set(found.map(({ address }) => address))];
+      this.#tell(dnsFinding(host, addresses));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.#tell(dnsFinding(host, [], code ?? 'unknown'));
+    }
+  }
+
+  async #ask(
+    trackers: readonly NamedTracker[],
+    request: AnnounceRequest,
+    sampler: Sampler,
+  ): Promise<void> {
+    const { timeoutMs, showSecrets } = this.#options;
+    if (this.#signal.aborted) return;
+    const client = this.#client;
+    const options = trackers.map(({ url, tier }) => {
+      const shownUrl = showSecrets ? url : redactUrl(url);
+      return { client, url, shownUrl, tier, request, timeoutMs, signal: this.#signal };
+    });
+    await probeTrackers(options, (probe, url) => {
+      this.#probes.push(probe);
+      const found = trackerFinding(probe.answers);
+      this.#tell(showSecrets ? found : withoutSecrets(found, url));
+      if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
+    });
+  }
+
+  /** What trackers said of this machine. */
+  #compare(): void {
+    const [seenAs] = this.#probes.flatMap(({ answers }) => answers.reply?.externalIp ?? []);
+    if (seenAs !== undefined) this.#tell(addressFinding(seenAs, localIps()));
+    this.#tell(clockFinding(this.#probes.flatMap(({ aheadSec }) => aheadSec ?? [])));
+  }
+}
+
+/** Every URL once, where it first stands. */
+function trackersOf({ trackers }: Metainfo): NamedTracker[] {
+  const tierOf = new Map<string, number>();
+  for (const [tier, urls] of trackers.entries()) {
+    for (const url of urls) if (!tierOf.has(url)) tierOf.set(url, tier);
+  }
+  return [...tierOf].map(([url, tier]) => ({ url, tier }));
+}
+
+/** Names that must be looked up for these trackers. */
+function hostsOf(trackers: readonly NamedTracker[]): string[] {
+  const spoken = trackers.filter(({ url }) => /^(https?|udp):/i.test(url));
+  const hosts = spoken.map(({ url }) => hostOf(url));
+  return [...new Set(hosts)].filter(
+    (host) => host !== '' && isIP(host.replace(/^\[|\]$/g, '')) === 0,
+  );
+}
+
+function byHost(trackers: readonly NamedTracker[]): NamedTracker[][] {
+  const groups = new Map<string, NamedTracker[]>();
+  for (const tracker of trackers) {
+    const host = hostOf(tracker.url);
+    const group = groups.get(host);
+    if (group === undefined) groups.set(host, [tracker]);
+    else group.push(tracker);
+  }
+  return [...groups.values()];
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.toLowerCase() : '';
+}
+
+/**
+ * A port of which no other program takes peers: some trackers know peers by address and port alone,
+ * and our `stopped` would take that program out of the swarm.
+ */
+async function announcedPort(open: OpenPort): Promise<number> {
+  if (open.cause === undefined) return open.port;
+  const spare = await openPort(0);
+  spare.close();
+  return spare.port;
+}
+
+/** BEP 20, Azureus style, as the engine's own. */
+function peerIdPrefix(version: string): string {
+  const digits = version.split('.').map((part) => Number(part).toString(36).toUpperCase());
+  return `-MR${digits.join('').slice(0, 3).padEnd(3, '0')}0-`;
+}

@@ -1,0 +1,37 @@
+// EDGE. Name look-ups, each done once, for the trackers and for the report alike.
+
+import { unlessStopped } from '../tracker/deadline';
+import { resolveHost } from '../tracker/families';
+import type { Resolve, ResolvedAddress } from '../tracker/families';
+
+export class Names {
+  readonly #resolve: Resolve;
+  readonly #timeoutMs: number;
+  readonly #lookups = new Map<string, Promise<readonly ResolvedAddress[]>>();
+
+  constructor(timeoutMs: number, resolve: Resolve = resolveHost) {
+    this.#timeoutMs = timeoutMs;
+    this.#resolve = resolve;
+  }
+
+  /** As `resolveHost`; rejects with `ETIMEOUT` when there is no answer in time. */
+  readonly resolve: Resolve = (host, stop) => {
+    let lookup = this.#lookups.get(host);
+    if (lookup === undefined) {
+      lookup = this.#lookUp(host);
+      lookup.catch(() => undefined); // whoever waits for it hears of it
+      this.#lookups.set(host, lookup);
+    }
+    return unlessStopped(lookup, stop);
+  };
+
+  async #lookUp(host: string): Promise<readonly ResolvedAddress[]> {
+    const limit = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      return await unlessStopped(this.#resolve(host, limit), limit);
+    } catch (error) {
+      if (!limit.aborted) throw error;
+      throw Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' });
+    }
+  }
+}

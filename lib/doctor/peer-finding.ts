@@ -1,0 +1,115 @@
+// PURE. One peer's behaviour in words, and the pieces of the whole sample added up.
+
+import { Bitfield } from '../bytes/bitfield';
+import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
+import { countText, elapsedText, endpointText, rangesText } from './text';
+
+/** What came of dialling one peer. */
+export interface PeerAnswers {
+  readonly host: string;
+  readonly port: number;
+  readonly outcome: PeerOutcome;
+  /** The pieces of one that talks. */
+  readonly pieces?: Bitfield;
+  readonly client?: string;
+  /** More words on the outcome. */
+  readonly detail?: string;
+  readonly elapsedMs: number;
+}
+
+const WORDS: Readonly<Record<PeerOutcome, string>> = {
+  talks: 'answers',
+  refused: 'refuses connections',
+  unreachable: 'cannot be reached',
+  'no-connection': 'does not take the connection',
+  silent: 'takes the connection and says nothing',
+  closed: 'closes the connection before it shakes hands',
+  'other-torrent': 'answers for another torrent',
+  'not-plain':
+    'does not answer in plain BitTorrent: another program, or one that insists on encryption',
+  'breaks-rules': 'breaks the protocol',
+};
+
+export function peerFinding(answers: PeerAnswers): PeerFinding {
+  const { host, port, outcome, pieces, client, detail, elapsedMs } = answers;
+  const count = pieces?.count();
+  let words = WORDS[outcome];
+  let level: FindingLevel = 'warn';
+  if (outcome === 'talks' && pieces !== undefined && count !== undefined) {
+    const share = pieces.isFull() ? 'every piece' : `${count} of ${pieces.length} pieces`;
+    words = `has ${count === 0 ? 'told of no piece' : share} (${elapsedText(elapsedMs)})`;
+    if (count > 0) level = 'ok';
+  } else if (detail !== undefined) words = `${words}: ${detail}`;
+  const name = client === undefined ? '' : `, ${client},`;
+  const message = `${endpointText(host, port)}${name} ${words}`;
+  return { check: 'peer', level, host, port, outcome, pieces: count, client, elapsedMs, message };
+}
+
+/** 1,000 ranges are 40 KB of JSON: a line, still. */
+const MAX_RANGES = 1000;
+
+/** What the sample has together. Only bits are kept, not the peers. */
+export class Sample {
+  readonly #union: Bitfield;
+  #tried = 0;
+  #talking = 0;
+  #whole = 0;
+
+  constructor(pieceCount: number) {
+    this.#union = new Bitfield(pieceCount);
+  }
+
+  add({ outcome, pieces }: Pick<PeerAnswers, 'outcome' | 'pieces'>): void {
+    this.#tried += 1;
+    if (outcome !== 'talks' || pieces === undefined) return;
+    this.#talking += 1;
+    if (pieces.isFull()) this.#whole += 1;
+    for (const [at, byte] of pieces.bytes.entries()) {
+      this.#union.bytes[at] = (this.#union.bytes[at] ?? 0) | byte;
+    }
+  }
+
+  finding(knownPeers: number): PiecesFinding {
+    const pieceCount = this.#union.length;
+    const missingPieces = pieceCount - this.#union.count();
+    const missing = this.#missing();
+    return {
+      check: 'pieces',
+      level: this.#talking === 0 ? 'skip' : missingPieces === 0 ? 'ok' : 'fail',
+      pieceCount,
+      knownPeers,
+      triedPeers: this.#tried,
+      talkingPeers: this.#talking,
+      wholePeers: this.#whole,
+      missingPieces,
+      missing,
+      message: this.#words(knownPeers, missingPieces, missing),
+    };
+  }
+
+  #words(known: number, missingPieces: number, missing: readonly PieceRange[]): string {
+    if (known === 0) return 'no peer is known to ask';
+    const tried = `of ${countText(this.#tried, 'peer')} tried`;
+    if (this.#talking === 0) return `${tried} none told its pieces`;
+    const answered = `${tried} ${this.#talking} answered`;
+    if (missingPieces > 0) {
+      const share = `${missingPieces} of ${countText(this.#union.length, 'piece')}`;
+      return `${answered}, and none of them has ${share}: ${rangesText(missing)}`;
+    }
+    return `every piece is with somebody: ${answered}, ${this.#whole} with every piece`;
+  }
+
+  #missing(): PieceRange[] {
+    const ranges: PieceRange[] = [];
+    const { length } = this.#union;
+    let at = 0;
+    while (at < length && ranges.length < MAX_RANGES) {
+      const next = this.#union.nextSet(at);
+      const end = next === -1 ? length : next;
+      if (end > at) ranges.push({ first: at, last: end - 1 });
+      at = end;
+      while (this.#union.get(at)) at += 1;
+    }
+    return ranges;
+  }
+}

@@ -1,0 +1,209 @@
+// EDGE. Dials one peer, shakes hands and hears which pieces it has. Everything is bounded: time,
+// bytes, and what is kept; when the promise settles the socket is gone.
+
+import * as net from 'node:net';
+import { Bitfield } from '../bytes/bitfield';
+import { bytesEqual } from '../bytes/compare';
+import { MillraceError } from '../errors/millrace-error';
+import { WireDecoder } from '../wire/decoder';
+import { EXTENDED_HANDSHAKE_ID, decodeExtendedHandshake } from '../wire/extended-handshake';
+import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
+import type { WireMessage } from '../wire/messages';
+import type { PeerOutcome } from './findings';
+import type { PeerAnswers } from './peer-finding';
+import { causeText } from './text';
+
+export interface PeerProbeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly infoHash: Uint8Array;
+  /** Ours: 20 raw bytes. */
+  readonly peerId: Uint8Array;
+  readonly pieceCount: number;
+  /** For connecting, for the handshake, and for what follows: this long each. */
+  readonly timeoutMs: number;
+  /**
+   * A peer that told some pieces and then nothing for so long has told all; one that told none gets
+   * four times that. Default 500: `have` messages behind a bitfield come at once.
+   */
+  readonly quietMs?: number;
+  readonly signal: AbortSignal;
+}
+
+const DEFAULT_QUIET_MS = 500;
+/** The longest bitfield is 256 KiB, and 2 million `have` messages are 18 MiB: who says more is at play. */
+const MAX_HEARD_BYTES = 32 * 1024 * 1024;
+/** BEP 6, `have all`: some say it unasked. */
+const HAVE_ALL_ID = 14;
+const NONE = new Uint8Array(0);
+
+/** Never rejects: how a peer fails is what we want to know. */
+export function probePeer(options: PeerProbeOptions): Promise<PeerAnswers> {
+  return new Promise((resolve) => new Probe(options, resolve).start());
+}
+
+class Probe {
+  readonly #options: PeerProbeOptions;
+  readonly #resolve: (answers: PeerAnswers) => void;
+  readonly #startedMs = performance.now();
+  readonly #handshake = new HandshakeDecoder();
+  readonly #decoder: WireDecoder;
+  readonly #pieces: Bitfield;
+  readonly #onAbort = (): void => this.#end(this.#unfinished());
+  #socket: net.Socket | undefined;
+  #stage: 'connecting' | 'greeting' | 'telling' | 'ended' = 'connecting';
+  #deadline: NodeJS.Timeout | undefined;
+  #quiet: NodeJS.Timeout | undefined;
+  #heardBytes = 0;
+  #told = false;
+  /** Every piece may have been told by the last bytes, in one message. */
+  #mayBeWhole = false;
+  #client: string | undefined;
+
+  constructor(options: PeerProbeOptions, resolve: (answers: PeerAnswers) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#pieces = new Bitfield(options.pieceCount);
+    this.#decoder = new WireDecoder({ pieceCount: options.pieceCount });
+  }
+
+  start(): void {
+    const { host, port, infoHash, peerId, signal } = this.#options;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal.aborted) return this.#onAbort();
+    this.#limit();
+    const socket = net.connect({ host, port, noDelay: true });
+    this.#socket = socket;
+    socket.on('connect', () => {
+      this.#stage = 'greeting';
+      this.#limit();
+      socket.write(encodeHandshake({ infoHash, peerId }));
+    });
+    socket.on('data', (bytes) => this.#hear(bytes));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#broke(error));
+    socket.on('close', () => this.#end(this.#unfinished('closed')));
+  }
+
+  /** Starts the time of a new stage. */
+  #limit(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#end(this.#unfinished()), this.#options.timeoutMs);
+  }
+
+  /** The outcome when it is over at this stage. */
+  #unfinished(greeting: PeerOutcome = 'silent'): PeerOutcome {
+    if (this.#stage === 'telling') return 'talks';
+    return this.#stage === 'greeting' ? greeting : 'no-connection';
+  }
+
+  #broke({ code = 'unknown' }: NodeJS.ErrnoException): void {
+    if (this.#stage !== 'connecting') return this.#end(this.#unfinished('closed'));
+    if (code === 'ECONNREFUSED') return this.#end('refused');
+    if (code === 'ETIMEDOUT') return this.#end('no-connection');
+    this.#end('unreachable', causeText(code));
+  }
+
+  #hear(bytes: Buffer): void {
+    if (this.#stage === 'ended') return;
+    this.#heardBytes += bytes.length;
+    if (this.#heardBytes > MAX_HEARD_BYTES) return this.#end('breaks-rules', 'it never stops');
+    try {
+      const used = this.#stage === 'greeting' ? this.#greet(bytes) : 0;
+      if (this.#stage !== 'telling') return;
+      this.#decoder.feed(bytes, used, bytes.length, {
+        onMessage: (message) => this.#onMessage(message),
+        onBlock: () => undefined,
+      });
+      if (this.#mayBeWhole) this.#endIfWhole();
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      const greeting = this.#stage === 'greeting';
+      this.#end(greeting ? 'not-plain' : 'breaks-rules', greeting ? undefined : error.message);
+    }
+  }
+
+  #greet(bytes: Buffer): number {
+    const used = this.#handshake.feed(bytes, 0, bytes.length);
+    const { handshake } = this.#handshake;
+    if (handshake === undefined) return used;
+    if (!bytesEqual(handshake.infoHash, this.#options.infoHash)) this.#end('other-torrent');
+    // Nobody else has our id: this is an echo.
+    else if (bytesEqual(handshake.peerId, this.#options.peerId)) this.#end('not-plain');
+    else {
+      this.#stage = 'telling';
+      this.#limit();
+      this.#waitForMore();
+    }
+    return used;
+  }
+
+  #waitForMore(): void {
+    const { quietMs = DEFAULT_QUIET_MS } = this.#options;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#end('talks'), this.#told ? quietMs : 4 * quietMs);
+  }
+
+  /** Nothing more to hear, but for the client's name, which comes at once or never. */
+  #endIfWhole(): void {
+    this.#mayBeWhole = false;
+    const { handshake } = this.#handshake;
+    const named = this.#client !== undefined || !supportsExtensions(handshake?.reserved ?? NONE);
+    if (named && this.#pieces.isFull()) this.#end('talks');
+  }
+
+  #onMessage(message: WireMessage): void {
+    switch (message.type) {
+      case 'bitfield':
+        if (!Bitfield.spareBitsAreZero(message.bits, this.#pieces.length)) {
+          throw new MillraceError('bad-message', 'its bitfield has another number of pieces');
+        }
+        for (const [at, byte] of message.bits.entries()) {
+          this.#pieces.bytes[at] = (this.#pieces.bytes[at] ?? 0) | byte;
+        }
+        this.#mayBeWhole = true;
+        break;
+      case 'have':
+        if (message.piece >= this.#pieces.length) {
+          throw new MillraceError('bad-message', `it claims piece ${message.piece}`);
+        }
+        if (this.#pieces.get(message.piece)) return;
+        this.#pieces.set(message.piece);
+        break;
+      case 'unknown':
+        if (message.id !== HAVE_ALL_ID || message.lengthBytes !== 0) return;
+        this.#pieces.setAll();
+        this.#mayBeWhole = true;
+        break;
+      case 'extended':
+        if (message.id === EXTENDED_HANDSHAKE_ID) {
+          this.#client = decodeExtendedHandshake(message.payload).client;
+          this.#mayBeWhole = true;
+        }
+        return;
+      default:
+        return;
+    }
+    this.#told = true;
+    this.#waitForMore();
+  }
+
+  #end(outcome: PeerOutcome, detail?: string): void {
+    if (this.#stage === 'ended') return;
+    this.#stage = 'ended';
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#quiet);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#decoder.stop();
+    this.#socket?.destroy();
+    const { host, port } = this.#options;
+    this.#resolve({
+      host,
+      port,
+      outcome,
+      pieces: outcome === 'talks' ? this.#pieces : undefined,
+      client: this.#client,
+      detail,
+      elapsedMs: performance.now() - this.#startedMs,
+    });
+  }
+}

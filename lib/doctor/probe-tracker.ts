@@ -1,0 +1,143 @@
+// EDGE. Asks trackers everything: counts first, while we are no part of the swarm, then peers, then
+// takes us out again, so that nobody is sent to a peer that is not there.
+
+import { MillraceError, recordOf } from '../errors/millrace-error';
+import type {
+  AnnounceReply,
+  AnnounceRequest,
+  ScrapeReply,
+  TrackerClient,
+} from '../tracker/announce';
+import type { TrackerAnswers } from './tracker-finding';
+
+/** Nobody waits longer for a tracker to hear that we are gone. */
+const STOPPED_TIMEOUT_MS = 2000;
+
+export interface TrackerProbeOptions {
+  readonly client: TrackerClient;
+  readonly url: string;
+  /** As it may be shown. */
+  readonly shownUrl: string;
+  readonly tier: number;
+  /** Without an event. */
+  readonly request: AnnounceRequest;
+  /** The client's own, for the announce; the scrape, which many trackers never answer, gets half. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface TrackerProbe {
+  readonly answers: TrackerAnswers;
+  /** How far our clock is ahead of the tracker's, where it told the time. */
+  readonly aheadSec?: number;
+  /** Settles when the tracker knows that we are gone, or 2 s later; never rejects. */
+  readonly left: Promise<void>;
+}
+
+/**
+ * Asks trackers of one host, which are often one tracker behind several URLs: all are scraped before
+ * the first hears of us, and we have left one before the next is asked, so that none counts or names
+ * us to ourselves. Once that has taken `timeoutMs`, the rest are asked side by side. Never rejects:
+ * that a tracker fails is what we want to know.
+ */
+export async function probeTrackers(
+  trackers: readonly TrackerProbeOptions[],
+  onProbe: (probe: TrackerProbe, url: string) => void,
+): Promise<void> {
+  const scraped = await Promise.all(trackers.map(scrapeOf));
+  const startedMs = performance.now();
+  const rest: Promise<void>[] = [];
+  for (const { options, scrape } of scraped) {
+    const asked = probeOne(options, scrape).then((probe) => {
+      onProbe(probe, options.url);
+      return probe;
+    });
+    if (performance.now() - startedMs >= options.timeoutMs) {
+      rest.push(asked.then(() => undefined));
+      continue;
+    }
+    const { answers, left } = await asked;
+    // One that did not answer is not waited for.
+    if (answers.reply !== undefined && trackers.length > 1) await left;
+  }
+  await Promise.all(rest);
+}
+
+async function probeOne(options: TrackerProbeOptions, scrape: Scrape): Promise<TrackerProbe> {
+  const { shownUrl, tier } = options;
+  const startedMs = performance.now();
+  const answered = await announce(options);
+  const { reply, error } = answered;
+  return {
+    answers: {
+      url: shownUrl,
+      tier,
+      elapsedMs: scrape.elapsedMs + performance.now() - startedMs,
+      scraped: scrape.reply !== undefined,
+      counts: scrape.reply?.counts[0],
+      reply,
+      error,
+    },
+    aheadSec: aheadOf(reply) ?? scrape.aheadSec,
+    left: leave(options, answered),
+  };
+}
+
+function aheadOf(reply: { readonly dateMs?: number } | undefined): number | undefined {
+  return reply?.dateMs === undefined ? undefined : (Date.now() - reply.dateMs) / 1000;
+}
+
+interface Answered {
+  /** False when we were told to stop before it went out. */
+  readonly sent: boolean;
+  readonly reply?: AnnounceReply;
+  readonly error?: MillraceError;
+}
+
+interface Scrape {
+  readonly reply?: ScrapeReply;
+  readonly aheadSec?: number;
+  readonly elapsedMs: number;
+}
+
+/** Many trackers have no scrape, and what else is wrong the announce shows. */
+async function scrapeOf(
+  options: TrackerProbeOptions,
+): Promise<{ readonly options: TrackerProbeOptions; readonly scrape: Scrape }> {
+  const { client, url, request, timeoutMs, signal } = options;
+  const startedMs = performance.now();
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs / 2);
+  const limit = AbortSignal.any([signal, late.signal]);
+  const reply = await client.scrape(url, [request.infoHash], limit).catch(() => undefined);
+  clearTimeout(timer);
+  const elapsedMs = performance.now() - startedMs;
+  return { options, scrape: { reply, aheadSec: aheadOf(reply), elapsedMs } };
+}
+
+async function announce({ client, url, request, signal }: TrackerProbeOptions): Promise<Answered> {
+  const sent = !signal.aborted;
+  try {
+    return { sent, reply: await client.announce(url, request, signal) };
+  } catch (error) {
+    return { sent, error: MillraceError.fromRecord(recordOf(error)) };
+  }
+}
+
+/** A tracker that did not answer in time, or that we did not wait for, may have heard us all the same. */
+async function leave(
+  { client, url, request }: TrackerProbeOptions,
+  { sent, reply, error }: Answered,
+): Promise<void> {
+  const mayKnowUs =
+    reply !== undefined || ['tracker-timeout', 'aborted'].includes(error?.code ?? '');
+  if (!sent || !mayKnowUs) return;
+  const goodbye: AnnounceRequest = {
+    ...request,
+    event: 'stopped',
+    numWant: 0,
+    trackerId: reply?.trackerId,
+  };
+  const limit = AbortSignal.timeout(STOPPED_TIMEOUT_MS);
+  await client.announce(url, goodbye, limit).catch(() => undefined);
+}

@@ -1,0 +1,109 @@
+// PURE. What a tracker's answers, or its failure to answer, say of the torrent.
+
+import type { MillraceError } from '../errors/millrace-error';
+import type { AnnounceReply, ScrapeCounts } from '../tracker/announce';
+import type { FindingLevel, TrackerFinding } from './findings';
+import { countText, elapsedText } from './text';
+
+/** What came of asking one tracker. */
+export interface TrackerAnswers {
+  /** As it may be shown. */
+  readonly url: string;
+  readonly tier: number;
+  readonly elapsedMs: number;
+  /** Whether a scrape came back, and what it counts of this torrent. */
+  readonly scraped: boolean;
+  readonly counts?: ScrapeCounts;
+  /** One of these two. */
+  readonly reply?: AnnounceReply;
+  readonly error?: MillraceError;
+}
+
+/** Failure reasons by which trackers say that they do not serve this torrent. */
+const NOT_SERVED =
+  /unregistered|not registered|not (been )?found|unknown (torrent|info)|not authori[sz]ed|does not (exist|serve)|not on the list|not allowed on|deleted|no such torrent/i;
+
+export function trackerFinding(answers: TrackerAnswers): TrackerFinding {
+  const { url, tier, elapsedMs, reply, error } = answers;
+  const reason = error?.code === 'tracker-failure' ? String(error.details.reason ?? '') : undefined;
+  const state = stateOf(error, reason);
+  const { seeds, leechers } = countsOf(answers);
+  const known = isKnown(answers, reason);
+  const cause = error?.details.cause;
+  const peers = reply?.peers.length ?? 0;
+  const base = { url, tier, state, known, seeds, leechers, peers, reason, elapsedMs };
+  return {
+    check: 'tracker',
+    ...base,
+    completed: answers.counts?.completed,
+    code: error?.code,
+    cause: typeof cause === 'string' ? cause : undefined,
+    level: levelOf(base),
+    message: `${url}: ${wordsOf(base, error, reply?.warning)}`,
+  };
+}
+
+function stateOf(
+  error: MillraceError | undefined,
+  reason: string | undefined,
+): TrackerFinding['state'] {
+  if (error === undefined) return 'answers';
+  if (reason !== undefined) return 'refuses';
+  return error.code === 'tracker-unsupported' ? 'unsupported' : 'fails';
+}
+
+/** The scrape came first, when we were not in the swarm; an announce counts us as a leecher. */
+function countsOf({ counts, reply }: TrackerAnswers): { seeds?: number; leechers?: number } {
+  if (counts !== undefined) return { seeds: counts.seeds, leechers: counts.leechers };
+  const leechers = reply?.leechers;
+  return {
+    seeds: reply?.seeds,
+    leechers: leechers === undefined ? undefined : Math.max(0, leechers - 1),
+  };
+}
+
+function isKnown(answers: TrackerAnswers, reason: string | undefined): boolean | undefined {
+  const { counts, reply, scraped } = answers;
+  if (reason !== undefined && NOT_SERVED.test(reason)) return false;
+  const { seeds, leechers } = countsOf(answers);
+  const completed = counts?.completed ?? 0;
+  if ((reply?.peers.length ?? 0) > 0 || (seeds ?? 0) + (leechers ?? 0) + completed > 0) return true;
+  // Over UDP an unknown torrent is three zeros, over HTTP it is left out.
+  return scraped || seeds !== undefined || leechers !== undefined ? false : undefined;
+}
+
+type Parts = Pick<
+  TrackerFinding,
+  'state' | 'known' | 'seeds' | 'leechers' | 'peers' | 'reason' | 'elapsedMs'
+>;
+
+function levelOf({ state, seeds = 0, peers }: Parts): FindingLevel {
+  if (state === 'unsupported') return 'skip';
+  if (state !== 'answers') return 'fail';
+  return seeds > 0 || peers > 0 ? 'ok' : 'warn';
+}
+
+function wordsOf(
+  { state, known, seeds, leechers, peers, reason, elapsedMs }: Parts,
+  error: MillraceError | undefined,
+  warning: string | undefined,
+): string {
+  const counts = [
+    ...(seeds === undefined ? [] : [countText(seeds, 'seed')]),
+    ...(leechers === undefined ? [] : [countText(leechers, 'leecher')]),
+  ];
+  if (error !== undefined) {
+    const what = state === 'refuses' ? `refuses: ${reason}` : withoutSubject(error);
+    return counts.length === 0 ? what : `counts ${counts.join(' and ')}, but ${what}`;
+  }
+  const knows = known === false ? 'answers, but does not know this torrent: ' : '';
+  const warned = warning === undefined ? '' : `; it warns: ${warning}`;
+  counts.push(`names ${countText(peers, 'peer')}`);
+  return `${knows}${counts.join(', ')} (${elapsedText(elapsedMs)})${warned}`;
+}
+
+/** The line begins with the URL already. */
+function withoutSubject({ message, details }: MillraceError): string {
+  const subject = `tracker ${String(details.url)} `;
+  return message.startsWith(subject) ? message.slice(subject.length) : message;
+}

@@ -1,0 +1,267 @@
+// PURE. From findings to a verdict, and to one sentence that says what to do. The order of the
+// questions is the order of the functions: did anybody talk, did anybody listen, is anybody known.
+
+import type {
+  ClockFinding,
+  DnsFinding,
+  Finding,
+  PeerFinding,
+  PeerOutcome,
+  PiecesFinding,
+  PortFinding,
+  SpaceFinding,
+  TrackerFinding,
+  Verdict,
+  WriteFinding,
+} from './findings';
+import { causeText, countText, durationText, rangesText, sizeText } from './text';
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** One sentence for a person: what is the matter, and what to do. */
+  readonly advice: string;
+}
+
+/** A tracker's `cause` when it was the look-up of its name that failed. */
+const NAME_CAUSES = ['ENOTFOUND', 'EAI_AGAIN', 'ETIMEOUT', 'ENODATA', 'ESERVFAIL'];
+
+interface Facts {
+  readonly trackers: readonly TrackerFinding[];
+  readonly dns: readonly DnsFinding[];
+  readonly peers: readonly PeerFinding[];
+  readonly pieces: PiecesFinding | undefined;
+  readonly space: SpaceFinding | undefined;
+  readonly write: WriteFinding | undefined;
+  readonly port: PortFinding | undefined;
+  readonly clock: ClockFinding | undefined;
+  /** Trackers that told their counts or their peers. */
+  readonly answering: readonly TrackerFinding[];
+  /** The most that one tracker counts; undefined where none counts. */
+  readonly seeds: number | undefined;
+}
+
+export function judge(findings: readonly Finding[]): Judgement {
+  const facts = factsOf(findings);
+  const { pieces } = facts;
+  if (pieces !== undefined && pieces.talkingPeers > 0) {
+    return pieces.missingPieces === 0 ? alive(facts, pieces) : incomplete(facts, pieces);
+  }
+  if (facts.peers.length > 0) return nobodyTalks(facts);
+  return nobodyKnown(facts);
+}
+
+function factsOf(findings: readonly Finding[]): Facts {
+  const all = <Check extends Finding['check']>(check: Check) =>
+    findings.filter((each): each is Extract<Finding, { check: Check }> => each.check === check);
+  const trackers = all('tracker');
+  const counts = trackers.flatMap(({ seeds }) => seeds ?? []);
+  return {
+    trackers,
+    dns: all('dns'),
+    peers: all('peer'),
+    pieces: all('pieces')[0],
+    space: all('space')[0],
+    write: all('write')[0],
+    port: all('port')[0],
+    clock: all('clock')[0],
+    answering: trackers.filter(({ state, known }) => state === 'answers' || known === true),
+    seeds: counts.length === 0 ? undefined : Math.max(...counts),
+  };
+}
+
+/** Every piece is with peers that we talked to: what may still be in the way is on this machine. */
+function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
+  const say = (advice: string): Judgement => ({ verdict: 'alive', advice });
+  if (write?.level === 'fail') {
+    const why = causeText(write.cause ?? 'it cannot be written');
+    return say(
+      `The torrent is alive, but nothing can be written to ${write.folder} (${why}); choose another output folder or change its permissions.`,
+    );
+  }
+  if (space?.level === 'fail') {
+    const [free, missing] = [sizeText(space.freeBytes ?? 0), sizeText(space.missingBytes)];
+    return say(
+      `The torrent is alive, but ${space.folder} has ${free} free where ${missing} are missing; make room or choose another output folder.`,
+    );
+  }
+  if (port?.level === 'fail') {
+    return say(
+      `The torrent is alive, but port ${port.port} cannot be used (${causeText(port.cause ?? '')}); choose another port, or peers cannot connect to you.`,
+    );
+  }
+  if (clock?.level === 'warn')
+    return say(`The torrent is alive; start the download, and ${setClock(clock)}.`);
+  if (space?.missingBytes === 0) {
+    return say(
+      'The torrent is alive, and its files are there in full length; verify them, or start the download to mend what is wrong.',
+    );
+  }
+  const { talkingPeers, wholePeers } = pieces;
+  const who =
+    wholePeers > 0
+      ? `${countText(wholePeers, 'peer')} with every piece answered`
+      : `the ${talkingPeers} peers that answered have every piece between them`;
+  const how = answering.length > 0 ? '' : ' and name those peers by hand, as no tracker names any';
+  return say(`The torrent is alive (${who}); start the download${how}.`);
+}
+
+/** Peers talk, and together they lack pieces. */
+function incomplete({ answering, seeds }: Facts, pieces: PiecesFinding): Judgement {
+  const { missingPieces, pieceCount, missing, knownPeers, triedPeers, talkingPeers } = pieces;
+  const noun = missingPieces === 1 ? 'piece' : 'pieces';
+  const share = missingPieces === pieceCount ? 'any piece' : `${noun} ${rangesText(missing)}`;
+  const lack = `none of the ${countText(talkingPeers, 'peer')} that answered has ${share}`;
+  if (seeds !== undefined && seeds > 0) {
+    return unknown(
+      `Cannot tell: trackers count ${countText(seeds, 'seed')}, but ${lack}; try again with a larger sample of peers, or later.`,
+    );
+  }
+  if (knownPeers > triedPeers) {
+    return unknown(
+      `Cannot tell: ${lack}, and ${knownPeers - triedPeers} known peers were not tried; try again with a larger sample of peers.`,
+    );
+  }
+  if (answering.length === 0) {
+    return unknown(
+      `Cannot tell: ${lack}, and no tracker answers that could name others; see what the trackers said, or name more peers.`,
+    );
+  }
+  if (seeds === undefined && triedPeers > talkingPeers) {
+    return unknown(
+      `Cannot tell: ${lack}, and ${triedPeers - talkingPeers} others did not answer; try again later.`,
+    );
+  }
+  return dead(
+    `The torrent is dead for now: ${lack} and no tracker counts a seed; ask somebody who has the data to seed it.`,
+  );
+}
+
+/** Peers are known, and none shook hands over this torrent. */
+function nobodyTalks({ peers: tried, seeds }: Facts): Judgement {
+  const count = (...outcomes: PeerOutcome[]): number =>
+    tried.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  const of = tried.length === 1 ? 'the one peer tried' : `all ${tried.length} peers tried`;
+  const none = tried.length === 1 ? of : `none of the ${tried.length} peers tried`;
+  if (count('other-torrent') === tried.length) {
+    return unknown(
+      `Cannot tell: ${of} served another torrent; check that this .torrent is the right and current one.`,
+    );
+  }
+  const encrypted = count('not-plain');
+  if (encrypted > 0 && encrypted >= count('closed', 'silent', 'breaks-rules')) {
+    return unknown(
+      `Cannot tell: peers are there, but they do not answer in plain BitTorrent (encryption is not supported yet); try another client, or name a peer that takes plain connections.`,
+    );
+  }
+  if (count('closed', 'silent', 'breaks-rules', 'other-torrent') > 0) {
+    return unknown(
+      `Cannot tell: peers are there, but they end the connection before they say what they have (full, or they want encryption or ban you); try again later.`,
+    );
+  }
+  const refused = count('refused');
+  const what = tried.length === 1 ? `${none} did not take` : `${none} took`;
+  const rest =
+    refused === tried.length
+      ? 'nobody listens there any more: try again when trackers have newer addresses'
+      : 'if other torrents fail as well, your firewall or provider is in the way, else try again later';
+  const hope = seeds === 0 ? ' and no tracker counts a seed' : '';
+  return unknown(`Cannot tell: ${what} a connection${hope}; ${rest}.`);
+}
+
+/** Nobody named a peer: the trackers are all there is to go by. */
+function nobodyKnown(facts: Facts): Judgement {
+  const { trackers, answering, seeds } = facts;
+  if (trackers.length === 0) {
+    return unknown(
+      'Cannot tell: the torrent names no tracker, and peers come from trackers only; name a peer that has it.',
+    );
+  }
+  const leechers = Math.max(0, ...trackers.map((each) => each.leechers ?? 0));
+  if ((seeds ?? 0) + leechers > 0) {
+    const counted = seeds ? countText(seeds, 'seed') : countText(leechers, 'leecher');
+    const next = refusalOf(trackers) ?? 'try again in a few minutes';
+    return unknown(`Cannot tell: a tracker counts ${counted} but names no peer; ${next}.`);
+  }
+  const refusing = trackers.filter(({ state }) => state === 'refuses');
+  if (answering.length > 0) {
+    // One that names no peer says the same as one that never heard of the torrent.
+    const strange = answering.every(({ known }) => known === false);
+    const which = strange ? 'do not know it' : 'name no peer and count no seed';
+    const some =
+      answering.length < trackers.length ? ` (${answering.length} of ${trackers.length})` : '';
+    return dead(
+      `The torrent is dead for now: the trackers that answer${some} ${which}; ask whoever has the data to seed it, or for a newer .torrent.`,
+    );
+  }
+  const gone = refusing.find(({ known }) => known === false);
+  if (gone !== undefined) {
+    return dead(
+      `The torrent is dead: its tracker does not serve it ("${gone.reason}"); look for a newer .torrent.`,
+    );
+  }
+  return noTracker(facts, refusing[0]);
+}
+
+/** No tracker helped: is it the network, the names, the clock, or the trackers? */
+function noTracker(
+  { trackers, dns, clock }: Facts,
+  refusing: TrackerFinding | undefined,
+): Judgement {
+  if (refusing !== undefined) {
+    return unknown(`Cannot tell: ${refusalOf([refusing])}.`);
+  }
+  if (trackers.every(({ state }) => state === 'unsupported')) {
+    return unknown(
+      'Cannot tell: none of its trackers speaks HTTP, HTTPS or UDP, and peers come from those only; name a peer that has it.',
+    );
+  }
+  const lost = dns.filter(({ level }) => level === 'fail');
+  const nameless = trackers.every(
+    ({ state, cause = '' }) => state === 'unsupported' || NAME_CAUSES.includes(cause),
+  );
+  if (lost.length > 0 && nameless) {
+    return unknown(
+      lost.length === 1 && lost[0]?.cause === 'ENOTFOUND'
+        ? `Cannot tell: your DNS says there is no ${lost[0].host}, so the tracker is gone or your DNS blocks it; try another DNS server, or name a peer.`
+        : `Cannot tell: your DNS finds none of the trackers' names; check your network connection and your DNS server.`,
+    );
+  }
+  if (clock?.level === 'warn')
+    return unknown(`Cannot tell: no tracker answers; ${setClock(clock)}.`);
+  const certificate = trackers.some(({ message }) => /certificate/i.test(message));
+  if (certificate) {
+    return unknown(
+      'Cannot tell: a tracker has a certificate that is not accepted; check the date and time of this machine, then ask its owner.',
+    );
+  }
+  const http = trackers.filter(({ code }) => code === 'tracker-http-status').length;
+  if (http > 0 && http === trackers.length) {
+    return unknown(
+      'Cannot tell: the trackers answer with an HTTP error; check the announce URL, or try again later.',
+    );
+  }
+  const which =
+    trackers.length === 1
+      ? 'its tracker does not answer; if other sites work, it is down or blocked'
+      : 'no tracker answers; if other sites work, they are down or blocked';
+  return unknown(`Cannot tell: ${which}: try again later or from another network, or name a peer.`);
+}
+
+function refusalOf(trackers: readonly TrackerFinding[]): string | undefined {
+  const refusing = trackers.find(({ state }) => state === 'refuses');
+  if (refusing === undefined) return undefined;
+  return `the tracker refuses you ("${refusing.reason}"); do what it says, or get the .torrent from its site anew`;
+}
+
+function setClock({ aheadSec = 0 }: ClockFinding): string {
+  const off = durationText(Math.abs(aheadSec));
+  return `set the clock of this machine, which is ${off} ${aheadSec > 0 ? 'ahead' : 'behind'}`;
+}
+
+function unknown(advice: string): Judgement {
+  return { verdict: 'unknown', advice };
+}
+
+function dead(advice: string): Judgement {
+  return { verdict: 'dead', advice };
+}

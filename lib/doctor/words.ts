@@ -1,0 +1,129 @@
+// PURE. What was measured on this machine and of names, as findings.
+
+import { toHex } from '../bytes/hex';
+import type { Metainfo } from '../metainfo/metainfo';
+import type {
+  AddressFinding,
+  ClockFinding,
+  DnsFinding,
+  PortFinding,
+  SpaceFinding,
+  TorrentFinding,
+  WriteFinding,
+} from './findings';
+import { causeText, countText, durationText, sizeText } from './text';
+
+export function torrentFinding(
+  metainfo: Metainfo,
+  trackers: number,
+  trackersLeftOut: number,
+): TorrentFinding {
+  const { name, totalLengthBytes, pieceCount } = metainfo;
+  const left = trackersLeftOut > 0 ? ` (${trackersLeftOut} of them are not asked)` : '';
+  return {
+    check: 'torrent',
+    level: trackers === 0 ? 'warn' : 'ok',
+    infoHash: toHex(metainfo.infoHash),
+    name,
+    totalBytes: totalLengthBytes,
+    pieceCount,
+    trackers,
+    trackersLeftOut,
+    message: `${name}: ${sizeText(totalLengthBytes)} in ${countText(pieceCount, 'piece')}, names ${countText(trackers, 'tracker')}${left}`,
+  };
+}
+
+export function spaceFinding(
+  folder: string,
+  freeBytes: number | undefined,
+  missingBytes: number,
+): SpaceFinding {
+  const missing =
+    missingBytes === 0
+      ? 'the files are all there already, in length'
+      : `${sizeText(missingBytes)} still to write`;
+  const head = { check: 'space', folder, missingBytes } as const;
+  if (freeBytes === undefined) {
+    return { ...head, level: 'skip', message: `${folder}: free space unknown; ${missing}` };
+  }
+  const level = freeBytes < missingBytes ? 'fail' : 'ok';
+  return {
+    ...head,
+    freeBytes,
+    level,
+    message: `${folder}: ${sizeText(freeBytes)} free, ${missing}`,
+  };
+}
+
+export function writeFinding(folder: string, cause: string | undefined): WriteFinding {
+  return {
+    check: 'write',
+    level: cause === undefined ? 'ok' : 'fail',
+    folder,
+    cause,
+    message:
+      cause === undefined
+        ? `${folder}: files can be written`
+        : `${folder}: cannot be written: ${causeText(cause)}`,
+  };
+}
+
+export function portFinding(
+  port: number,
+  reachedAt: readonly string[],
+  notReachedAt: readonly string[],
+  cause?: string,
+): PortFinding {
+  const head = { check: 'port', port, reachedAt, notReachedAt, cause } as const;
+  if (cause !== undefined) {
+    const message = `${port}: cannot be listened on: ${causeText(cause)}`;
+    return { ...head, level: 'fail', message };
+  }
+  const yes = reachedAt.length === 0 ? 'not reachable' : `reachable at ${reachedAt.join(', ')}`;
+  const no = notReachedAt.length === 0 ? '' : `, not at ${notReachedAt.join(', ')}`;
+  const level = notReachedAt.length > 0 || reachedAt.length === 0 ? 'warn' : 'ok';
+  const remark = '; whether through your router, only others can see';
+  return { ...head, level, message: `${port}: from this machine ${yes}${no}${remark}` };
+}
+
+export function addressFinding(externalIp: string, ownIps: readonly string[]): AddressFinding {
+  const translated = !ownIps.includes(externalIp);
+  const message = translated
+    ? `trackers see you as ${externalIp}, which this machine does not have: peers reach you only if a router forwards the port`
+    : `trackers see you as ${externalIp}, an address of this machine`;
+  return { check: 'address', level: translated ? 'warn' : 'ok', externalIp, translated, message };
+}
+
+export function dnsFinding(host: string, addresses: readonly string[], cause?: string): DnsFinding {
+  const message =
+    cause === undefined
+      ? `${host}: ${addresses.join(', ')}`
+      : `${host}: cannot be looked up: ${causeText(cause)}`;
+  return {
+    check: 'dns',
+    level: cause === undefined ? 'ok' : 'fail',
+    host,
+    addresses,
+    cause,
+    message,
+  };
+}
+
+/** Certificates are often dated a few minutes back; beyond that new ones begin to fail. */
+export const MAX_CLOCK_SEC = 300;
+
+/** `aheadSec`: one figure for each tracker that told the time; a liar among them counts for nothing. */
+export function clockFinding(aheadSec: readonly number[]): ClockFinding {
+  const [first, ...others] = aheadSec;
+  if (first === undefined) {
+    return { check: 'clock', level: 'skip', message: 'no tracker told the time to compare with' };
+  }
+  const nearest = Math.round(others.reduce((a, b) => (Math.abs(b) < Math.abs(a) ? b : a), first));
+  const off = Math.abs(nearest);
+  if (off <= MAX_CLOCK_SEC) {
+    const message = `within ${durationText(Math.max(off, 1))} of a tracker's`;
+    return { check: 'clock', level: 'ok', aheadSec: nearest, message };
+  }
+  const message = `${durationText(off)} ${nearest > 0 ? 'ahead of' : 'behind'} that of a tracker`;
+  return { check: 'clock', level: 'warn', aheadSec: nearest, message };
+}

@@ -1,0 +1,221 @@
+// One dial against peers on loopback: honest ones, and those that say anything but the truth.
+
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { probePeer } from '../../lib/doctor/probe-peer';
+import type { PeerProbeOptions } from '../../lib/doctor/probe-peer';
+import type { PeerAnswers } from '../../lib/doctor/peer-finding';
+import { WireWriter } from '../../lib/wire/encoder';
+import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
+import { encodeHandshake } from '../../lib/wire/handshake';
+import { HostilePeer } from '../support/hostile-peer';
+import { KIB, Payload } from '../support/payload';
+import { Swarm, within } from '../support/swarm';
+
+/** 20 pieces: the last byte of a bitfield has four spare bits. */
+const PIECES = 20;
+const INFO_HASH = Buffer.from('the-very-same-torrent');
+const infoHash = INFO_HASH.subarray(0, 20);
+const peerId = Buffer.from('-MR0000-the-doctor-1');
+const theirId = Buffer.from('-XX0000-hostile-peer');
+const NAME = encodeExtendedHandshake({ extensions: {}, client: 'Thing 1.0' });
+/** Never reached but by those who wait for nothing. */
+const LONG_MS = 30_000;
+
+function bytesOf(say: (writer: WireWriter) => void): Uint8Array {
+  const writer = new WireWriter();
+  say(writer);
+  return writer.take() ?? new Uint8Array(0);
+}
+
+const name = bytesOf((writer) => writer.extended(0, NAME));
+const all = Uint8Array.of(0xff, 0xff, 0xf0);
+const bitfield = (bits: Uint8Array): Uint8Array => bytesOf((writer) => writer.bitfield(bits));
+const have = (...pieces: number[]): Uint8Array =>
+  bytesOf((writer) => pieces.forEach((piece) => writer.have(piece)));
+
+describe('doctor: a dial', () => {
+  const swarm = new Swarm();
+  afterEach(() => swarm.close());
+
+  async function probe(
+    script: (peer: HostilePeer) => unknown,
+    change: Partial<PeerProbeOptions> = {},
+  ): Promise<PeerAnswers> {
+    const { port, peer, close } = await HostilePeer.listen();
+    swarm.onClose(async () => close());
+    const never = new AbortController().signal;
+    const options = { host: '127.0.0.1', port, infoHash, peerId, pieceCount: PIECES };
+    const answers = probePeer({
+      ...options,
+      timeoutMs: LONG_MS,
+      quietMs: 5,
+      signal: never,
+      ...change,
+    });
+    const far = await peer;
+    await script(far);
+    const told = await within(answers, 'the end of the dial');
+    await within(far.closed, 'the socket to go');
+    return told;
+  }
+
+  /** Shakes hands over this torrent, then says these bytes. */
+  const honest =
+    (...parts: readonly Uint8Array[]) =>
+    async (peer: HostilePeer): Promise<void> => {
+      await peer.hear(68);
+      // In one piece: no pause between them that could be taken for the end.
+      peer.say(Buffer.concat([encodeHandshake({ infoHash, peerId: theirId }), ...parts]));
+    };
+
+  it('hears of every piece and the name of the client, and says a right handshake', async () => {
+    let heard: Buffer = Buffer.alloc(0);
+    // Neither the end of the time nor silence: it ends because all is said.
+    const told = await probe(
+      async (peer) => {
+        heard = await peer.hear(68);
+        await honest(bitfield(all), name)(peer);
+      },
+      { quietMs: LONG_MS },
+    );
+    expect(told).to.include({ outcome: 'talks', client: 'Thing 1.0', detail: undefined });
+    expect(told.pieces?.isFull()).to.equal(true);
+    expect(heard).to.deep.equal(Buffer.from(encodeHandshake({ infoHash, peerId })));
+  });
+
+  it('adds up a bitfield and what comes behind it', async () => {
+    const told = await probe(honest(bitfield(Uint8Array.of(0x80, 0, 0x10)), have(3, 4, 3)));
+    expect(told.outcome).to.equal('talks');
+    const pieces = [...Array(PIECES).keys()].filter((piece) => told.pieces?.get(piece));
+    expect(pieces).to.deep.equal([0, 3, 4, 19]);
+  });
+
+  it('takes a peer without a word on pieces for one that has none', async () => {
+    const told = await probe(honest());
+    expect(told.outcome).to.equal('talks');
+    expect(told.pieces?.count()).to.equal(0);
+  });
+
+  it('takes `have all` (BEP 6), though nobody asked for it', async () => {
+    const told = await probe(honest(Uint8Array.of(0, 0, 0, 1, 14)));
+    expect(told.pieces?.isFull()).to.equal(true);
+  });
+
+  it('understands one that sends byte by byte', async () => {
+    const parts = [encodeHandshake({ infoHash, peerId: theirId }), name, bitfield(all)];
+    const told = await probe((peer) => peer.trickle(Buffer.concat(parts)), { quietMs: LONG_MS });
+    expect(told.pieces?.isFull()).to.equal(true);
+  });
+
+  it('counts what was told by one that hangs up', async () => {
+    const told = await probe(async (peer) => {
+      await honest(have(7))(peer);
+      peer.socket.end();
+    });
+    expect(told.outcome).to.equal('talks');
+    expect(told.pieces?.count()).to.equal(1);
+  });
+
+  it('asks a seed of another make', async () => {
+    const payload = new Payload({ lengthBytes: 200 * KIB, pieceLengthBytes: 16 * KIB });
+    const seed = await swarm.seed(payload, { pieces: [0, 12] });
+    const { infoHash: hash, pieceCount } = payload.metainfo;
+    const { signal } = new AbortController();
+    const where = { host: '127.0.0.1', port: seed.port, infoHash: hash, peerId, pieceCount };
+    const told = await probePeer({ ...where, timeoutMs: LONG_MS, quietMs: 100, signal });
+    expect(told.outcome).to.equal('talks');
+    expect([told.pieces?.get(0), told.pieces?.get(1), told.pieces?.get(12)]).to.deep.equal([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  it('finds a port where nobody listens', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const { signal } = new AbortController();
+    const where = { host: '127.0.0.1', port, infoHash, peerId, pieceCount: PIECES };
+    const told = await probePeer({ ...where, timeoutMs: LONG_MS, signal });
+    expect(told).to.include({ outcome: 'refused', pieces: undefined });
+  });
+
+  it('finds one that says nothing', async () => {
+    const told = await probe(() => undefined, { timeoutMs: 60 });
+    expect(told.outcome).to.equal('silent');
+  });
+
+  it('finds one that hangs up, and one that does so in the middle of a handshake', async () => {
+    const first = await probe((peer) => peer.end());
+    const second = await probe((peer) => {
+      peer.say(encodeHandshake({ infoHash, peerId: infoHash }).subarray(0, 50));
+      peer.socket.end();
+    });
+    expect([first.outcome, second.outcome]).to.deep.equal(['closed', 'closed']);
+  });
+
+  it('finds one of another torrent', async () => {
+    const told = await probe((peer) => peer.sayHandshake(Buffer.alloc(20, 1)));
+    expect(told).to.include({ outcome: 'other-torrent', pieces: undefined });
+  });
+
+  it('finds what is no peer: another protocol, noise, an echo', async () => {
+    const web = await probe((peer) => peer.say(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')));
+    const noise = await probe((peer) => peer.say(Buffer.alloc(1000, 0x13)));
+    const echo = await probe(async (peer) => peer.say(await peer.hear(68)));
+    expect([web, noise, echo].map(({ outcome }) => outcome)).to.deep.equal(
+      Array(3).fill('not-plain'),
+    );
+  });
+
+  const LIES: readonly [string, Uint8Array][] = [
+    ['a bitfield that is too long', bitfield(new Uint8Array(4))],
+    ['a bitfield that is too short', bitfield(new Uint8Array(2))],
+    ['a bitfield with spare bits', bitfield(Uint8Array.of(0, 0, 1))],
+    ['a piece that does not exist', have(PIECES)],
+    ['a message of 2 GiB', Uint8Array.of(0x80, 0, 0, 0, 7)],
+    ['a broken extended handshake', bytesOf((writer) => writer.extended(0, Buffer.from('x')))],
+  ];
+  for (const [what, bytes] of LIES) {
+    it(`believes nothing of one that sends ${what}`, async () => {
+      const told = await probe(honest(have(1), bytes), { quietMs: LONG_MS });
+      expect(told).to.include({ outcome: 'breaks-rules', pieces: undefined });
+      expect(told.detail).to.be.a('string');
+    });
+  }
+
+  it('does not listen for ever to one that never stops', async () => {
+    const chatter = Buffer.concat([have(1), new Uint8Array(400), have(1)]);
+    const told = await probe(async (peer) => {
+      await honest()(peer);
+      const go = (): void => {
+        if (!peer.socket.destroyed) peer.socket.write(chatter, () => setImmediate(go));
+      };
+      go();
+    });
+    expect(told.outcome).to.equal('talks');
+    expect(told.pieces?.count()).to.equal(1);
+  });
+
+  it('ends at once when told to', async () => {
+    const stop = new AbortController();
+    const told = await probe(() => stop.abort(), { signal: stop.signal });
+    expect(told.outcome).to.be.oneOf(['silent', 'no-connection']);
+    const again = await probePeer({
+      host: '127.0.0.1',
+      port: 1,
+      infoHash,
+      peerId,
+      pieceCount: PIECES,
+      timeoutMs: LONG_MS,
+      signal: stop.signal,
+    });
+    expect(again.outcome).to.equal('no-connection');
+  });
+});
