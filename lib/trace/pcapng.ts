@@ -27,6 +27,7 @@ const OPTION_HEADER_BYTES = 4;
 const MAX_COMMENT_BYTES = 1024;
 
 const INITIAL_CAPACITY_BYTES = 65_536;
+const NOTHING = new Uint8Array(0);
 
 /** What a file begins with. `application`: who wrote it. */
 export function encodeFileHeader(application: string): Uint8Array {
@@ -74,7 +75,7 @@ export class PacketBuffer {
     comment = '',
   ): void {
     const capturedBytes = headerBytes + end - start;
-    const note = new TextEncoder().encode(comment).subarray(0, MAX_COMMENT_BYTES);
+    const note = comment === '' ? NOTHING : encodeNote(comment);
     const optionsBytes =
       note.length === 0 ? 0 : OPTION_HEADER_BYTES + padded(note.length) + OPTION_HEADER_BYTES;
     const blockBytes = PACKET_HEADER_BYTES + padded(capturedBytes) + optionsBytes + TRAILER_BYTES;
@@ -123,6 +124,10 @@ export class PacketBuffer {
     }
     return at;
   }
+}
+
+function encodeNote(text: string): Uint8Array {
+  return new TextEncoder().encode(text).subarray(0, MAX_COMMENT_BYTES);
 }
 
 /** Everything in a block begins at a multiple of 4. */
