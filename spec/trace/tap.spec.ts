@@ -283,7 +283,7 @@ describe('trace lines', () => {
       '→ unknown id=99 length=3',
       '· gives back piece=4 blocks=2-4: not answered in time',
       "· wants blocks=16 since the peer's last unchoke, rate=2 B/s",
-      '· closed reason=request-flood rule="the peer keeps more requests outstanding than we announced (reqq)" detail="too \\"many\\"\\u000a"',
+      '· closed reason=request-flood rule="the peer keeps more requests outstanding than we announced (reqq, BEP 10)" detail="too \\"many\\"\\u000a"',
     ]);
   });
 
