@@ -1,7 +1,7 @@
 // The front door: everything an embedder may import. Nobody inside the house imports this file,
 // except the command line, which is an embedder like any other.
 
-export { Coordinator } from './api/coordinator';
+export { Coordinator, type CoordinatorEvents } from './api/coordinator';
 export { Torrent, type TorrentEvents } from './api/torrent';
 export type { AddOptions, CoordinatorOptions, Logger } from './api/options';
 export { readTorrent, type TorrentSource } from './api/sources';
@@ -17,7 +17,13 @@ export { VERSION } from './api/version';
 export { MillraceError } from './errors/millrace-error';
 export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { AnnounceToAll, LogLevel, PeerAddress } from './messages/control';
-export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
+export type {
+  CloseCounts,
+  EngineStats,
+  TorrentPhase,
+  TorrentStats,
+  TrackerStats,
+} from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { redactUrl } from './tracker/redact';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
@@ -49,3 +55,4 @@ export type {
   Verdict,
   WriteFinding,
 } from './doctor/findings';
+export type { TraceOptions, TraceStatus } from './api/trace';

@@ -29,7 +29,7 @@ const table = new BlockTable(
 );
 const peerId = Buffer.concat([Buffer.from(peerIdPrefix(settings.version)), randomBytes(12)]);
 
-const { limits, version, peerThreads } = settings;
+const { limits, version, peerThreads, trace } = settings;
 const threads = new PeerThreads({
   count: peerThreads,
   start: (thread) => ({
@@ -39,6 +39,7 @@ const threads = new PeerThreads({
     peerId,
     limits,
     version,
+    trace,
   }),
   listen: settings.port === undefined ? null : { port: settings.port, host: settings.host },
 });

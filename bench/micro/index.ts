@@ -8,14 +8,14 @@ import { claimTasks } from './claim';
 import { benchHops } from './hop';
 import { pickerTasks } from './picker';
 import { runTasks } from './task';
+import { traceTasks } from './trace';
 import { benchVerify } from './verify';
 import { wireTasks } from './wire';
 
 export async function benchMicro(engine: Engine, quick: boolean, results: Results): Promise<void> {
   const options = { timeMs: quick ? 20 : 500 };
-  for (const tasks of [wireTasks, bencodeTasks, bitfieldTasks, pickerTasks, claimTasks]) {
-    await runTasks(tasks(engine), options, results);
-  }
+  const groups = [wireTasks, bencodeTasks, bitfieldTasks, pickerTasks, claimTasks, traceTasks];
+  for (const tasks of groups) await runTasks(tasks(engine), options, results);
   await benchHops(engine, options, results);
   await benchVerify(engine, quick ? 1 : 5, results);
 }

@@ -1,11 +1,19 @@
 // The public engine: starts the coordinator thread, checks options, hands out torrents. Every call
 // is a message; when that thread dies, every pending and later call rejects with one typed error.
 
+import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
-import type { AppMessage, EngineControl, EngineEvent, LogLevel } from '../messages/control';
+import type {
+  AppMessage,
+  EngineControl,
+  EngineEvent,
+  EngineSettings,
+  LogLevel,
+} from '../messages/control';
 import type { EngineStats } from '../messages/stats';
+import type { TraceSettings } from '../messages/trace';
 import { callWithSignal, wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
@@ -14,10 +22,21 @@ import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
 import { Torrent } from './torrent';
+import { beginTrace, traceStatus } from './trace';
+import type { TraceOptions, TraceStatus } from './trace';
 import { VERSION } from './version';
 
 /** How long the coordinator thread may take to end by itself before it is ended. */
 const CLOSE_DEADLINE_MS = 15_000;
+
+/** Events of an engine and what their listeners are called with. */
+export interface CoordinatorEvents {
+  /**
+   * An incoming connection was refused, or ended before a valid handshake. It belongs to no torrent;
+   * the ends of those that do are told by `Torrent`'s `peerClosed`.
+   */
+  peerRejected: [Omit<Extract<EngineEvent, { type: 'peer-rejected' }>, 'type'>];
+}
 
 /**
  * A running engine. Threads live until `close()`:
@@ -28,11 +47,13 @@ const CLOSE_DEADLINE_MS = 15_000;
  * await torrent.completed;
  * ```
  */
-export class Coordinator {
+export class Coordinator extends EventEmitter<CoordinatorEvents> {
   readonly #worker: Worker;
   readonly #control: EngineControl;
   readonly #events: TypedPort<AppMessage, EngineEvent>;
   readonly #logger: Logger | undefined;
+  readonly #trace: TraceSettings | undefined;
+  readonly #onTraceLines: TraceOptions['onLines'];
   readonly #torrents = new Map<number, Torrent>();
   readonly #exited: Promise<void>;
   #nextTorrent = 1;
@@ -40,7 +61,11 @@ export class Coordinator {
   #closing: Promise<void> | undefined;
 
   private constructor(options: CoordinatorOptions) {
-    const settings = engineSettings(options, VERSION);
+    super();
+    const checked = engineSettings(options, VERSION);
+    this.#trace = beginTrace(options.trace, VERSION);
+    this.#onTraceLines = options.trace?.onLines;
+    const settings: EngineSettings = { ...checked, trace: this.#trace };
     const control = new MessageChannel();
     const events = new MessageChannel();
     this.#logger = options.logger;
@@ -81,7 +106,8 @@ export class Coordinator {
   /**
    * Starts the engine's threads; resolves when they are ready and listening.
    *
-   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `start-failed`.
+   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `start-failed`,
+   *   `trace-not-writable`.
    */
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
     options.signal?.throwIfAborted();
@@ -104,6 +130,11 @@ export class Coordinator {
   /** The TCP port that peers can connect to; undefined when none was wanted. */
   get port(): number | undefined {
     return this.#port;
+  }
+
+  /** How far the trace's file is; undefined without one. Valid after `close()`, too. */
+  get trace(): TraceStatus | undefined {
+    return traceStatus(this.#trace);
   }
 
   /** Torrents that were added and not removed. */
@@ -209,11 +240,19 @@ export class Coordinator {
   }
 
   #onEvent(event: EngineEvent): void {
-    if (event.type === 'log') {
-      this.#log(event.level, event.message, event.fields);
-      return;
+    switch (event.type) {
+      case 'log':
+        return this.#log(event.level, event.message, event.fields);
+      case 'trace':
+        return this.#onTraceLines?.(event.lines, event.lost);
+      case 'peer-rejected': {
+        const { host, port, reason, detail } = event;
+        this.emit('peerRejected', { host, port, reason, detail });
+        return;
+      }
+      default:
+        this.#torrents.get(event.torrent)?.handle(event);
     }
-    this.#torrents.get(event.torrent)?.handle(event);
   }
 
   #log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {

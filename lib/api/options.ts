@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceToAll, EngineSettings, LogLevel, PeerAddress } from '../messages/control';
+import type { TraceOptions } from './trace';
 
 /** A logger in the shape of pino's: the embedder's own, or none. */
 export interface Logger {
@@ -48,6 +49,8 @@ export interface CoordinatorOptions {
     /** Silence that ends a connection. Default 240,000 (keep-alives are due every 120 s, BEP 3). */
     readonly idleMs?: number;
   };
+  /** Writes down what is said to peers and by them. Default: nothing is. */
+  readonly trace?: TraceOptions;
   /** Where log records go. Default: nowhere. */
   readonly logger?: Logger;
   /** Ends the start: the returned promise rejects and every thread ends. */
@@ -103,7 +106,10 @@ export function integer(
 }
 
 /** Checks options and fills in the defaults. Throws `bad-option` naming the option and what is allowed. */
-export function engineSettings(options: CoordinatorOptions, version: string): EngineSettings {
+export function engineSettings(
+  options: CoordinatorOptions,
+  version: string,
+): Omit<EngineSettings, 'trace'> {
   const cores = availableParallelism();
   const peerThreads = integer(
     'peerThreads',

@@ -229,7 +229,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         return;
       }
       case 'log':
-        return;
+      case 'trace':
+      case 'peer-rejected':
+        return; // not of a torrent
     }
   }
 

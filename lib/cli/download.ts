@@ -16,6 +16,7 @@ import {
 import type { EngineFlags } from './options';
 import type { Summary } from './report';
 import { withTorrent } from './session';
+import { traceOptions } from './trace';
 import { untilComplete, untilSeeded } from './wait';
 
 export interface DownloadFlags extends EngineFlags {
@@ -58,7 +59,7 @@ export function define(command: Command, run: Runner): void {
       ),
     )
     .option('--force', 'cut existing files that are longer than the torrent says');
-  for (const option of engineOptions()) command.addOption(option);
+  for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)
     .action((source: string, flags: DownloadFlags) =>

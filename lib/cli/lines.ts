@@ -1,7 +1,7 @@
 // What is said about a transfer in words, one line each. Pure: figures in, text out.
 
-import type { CloseReason, Torrent, TorrentEvents, TorrentStats } from '../index';
-import type { Place, Summary } from './report';
+import type { CloseCounts, CloseReason, Torrent, TorrentEvents, TorrentStats } from '../index';
+import type { PeerEnds, Place, Summary } from './report';
 import { formatBytes, formatDuration, formatPercent, formatRate, plural, printable } from './text';
 
 type Tracker = TorrentEvents['tracker'][0];
@@ -86,6 +86,23 @@ export function peerClosedLine(
 ): string {
   const what = detail === '' ? '' : ` (${detail})`;
   return printable(`peer ${hostPort(host, port)}: ${reasons[reason]}${what}`);
+}
+
+/** `peers closed: 12 (remote-closed 9, bad-bitfield 3); refused: 1 (…)`; undefined if there is nothing to say. */
+export function peerEndsLine({ closed, rejected }: PeerEnds): string | undefined {
+  const parts: string[] = [];
+  if (totalOf(closed) > 0) parts.push(`peers closed: ${countsText(closed)}`);
+  if (totalOf(rejected) > 0) parts.push(`refused: ${countsText(rejected)}`);
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+function countsText(counts: CloseCounts): string {
+  const most = Object.entries(counts).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  return `${totalOf(counts)} (${most.map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
+}
+
+export function totalOf(counts: CloseCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 export function pieceFailedLine({ piece, banned }: TorrentEvents['pieceFailed'][0]): string {

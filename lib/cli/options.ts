@@ -51,6 +51,19 @@ export function peerList(text: string, before: readonly string[] = []): readonly
   return [...before, text];
 }
 
+/** `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`, repeatable. */
+export function tracedPeerList(text: string, before: readonly string[] = []): readonly string[] {
+  const match = /^(?:\[([^\]\s]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
+  const port = Number(match?.[3] ?? 1);
+  const v6 = match?.[1];
+  if (!match || port < 1 || port > 65_535 || (v6 !== undefined && !isIPv6(v6))) {
+    throw new InvalidArgumentError(
+      'Allowed: HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a port from 1 to 65535.',
+    );
+  }
+  return [...before, text];
+}
+
 /** Tracker URLs, repeatable. */
 export function trackerList(text: string, before: readonly string[] = []): readonly string[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -107,6 +120,10 @@ export interface EngineFlags {
   readonly logLevel?: LogLevel;
   readonly announceToAll?: AnnounceToAll;
   readonly showSecrets?: boolean;
+  readonly trace?: string;
+  readonly tracePeer?: readonly string[];
+  readonly tracePayload?: boolean;
+  readonly traceLimit?: number;
 }
 
 export const jsonOption = (): Option =>

@@ -2,6 +2,7 @@
 
 import type { Torrent, TorrentStats } from '../index';
 import type { Io } from './context';
+import { totalOf } from './lines';
 import type { Reporter } from './report';
 import { jsonLine } from './text';
 
@@ -45,6 +46,18 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
     },
     complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec }) {
       print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec });
+    },
+    peerRejected({ host, port, reason, detail }) {
+      print({ type: 'peer-rejected', host, port, reason, detail });
+    },
+    peerEnds({ closed, rejected }) {
+      print({
+        type: 'peers-closed',
+        total: totalOf(closed),
+        reasons: closed,
+        rejectedTotal: totalOf(rejected),
+        rejectedReasons: rejected,
+      });
     },
     end() {},
   };

@@ -8,6 +8,7 @@ import {
   hostPort,
   isDeadEnd,
   peerClosedLine,
+  peerEndsLine,
   pieceFailedLine,
   progressLine,
   shareOf,
@@ -110,6 +111,13 @@ export function textReporter(
     complete(summary) {
       wipeBar();
       if (!quiet) io.stdout(`${summaryLine(summary)}\n`);
+    },
+    peerRejected() {},
+    peerEnds(ends) {
+      const line = peerEndsLine(ends);
+      if (quiet || line === undefined) return;
+      wipeBar();
+      io.stdout(`${line}\n`);
     },
     end() {
       if (bar) say(lastLine); // What a wiped bar showed last.

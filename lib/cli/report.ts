@@ -1,6 +1,12 @@
 // What a transfer tells its user, whoever shows it: the events of a torrent brought to a reporter.
 
-import type { Torrent, TorrentEvents, TorrentStats } from '../index';
+import type {
+  CloseCounts,
+  CoordinatorEvents,
+  Torrent,
+  TorrentEvents,
+  TorrentStats,
+} from '../index';
 
 /** What came of a transfer. */
 export interface Summary {
@@ -13,6 +19,14 @@ export interface Summary {
   readonly elapsedSec: number;
 }
 
+/** How many connections ended, by reason. */
+export interface PeerEnds {
+  /** Of peers, dials included. */
+  readonly closed: CloseCounts;
+  /** Incoming ones without a valid handshake. */
+  readonly rejected: CloseCounts;
+}
+
 /** Shows a transfer: JSON lines, a progress bar, or plain lines. */
 export interface Reporter {
   readonly progressEveryMs: number;
@@ -21,8 +35,11 @@ export interface Reporter {
   pieceFailed(event: TorrentEvents['pieceFailed'][0]): void;
   peerConnected(event: TorrentEvents['peerConnected'][0]): void;
   peerClosed(event: TorrentEvents['peerClosed'][0]): void;
+  peerRejected(event: CoordinatorEvents['peerRejected'][0]): void;
   tracker(event: TorrentEvents['tracker'][0], stats: TorrentStats): void;
   complete(summary: Summary): void;
+  /** Once, when the command's work is over, good or bad. */
+  peerEnds(ends: PeerEnds): void;
   /** Gives the terminal back. Nothing is shown afterwards. */
   end(): void;
 }

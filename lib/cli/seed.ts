@@ -11,6 +11,7 @@ import type { Api, Context, Runner } from './context';
 import { engineOptions, nonEmpty, ratioOption, timeOption, torrentSource } from './options';
 import type { EngineFlags } from './options';
 import { withTorrent } from './session';
+import { traceOptions } from './trace';
 import { untilSeeded, untilTrue } from './wait';
 
 export interface SeedFlags extends EngineFlags {
@@ -37,7 +38,7 @@ export function define(command: Command, run: Runner): void {
     )
     .addOption(ratioOption())
     .addOption(timeOption());
-  for (const option of engineOptions()) command.addOption(option);
+  for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)
     .action((source: string, flags: SeedFlags) =>

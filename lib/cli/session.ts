@@ -3,7 +3,7 @@
 
 import { resolve } from 'node:path';
 import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../index';
-import type { Context } from './context';
+import type { Context, Io } from './context';
 import { stderrLogger } from './log';
 import type { EngineFlags } from './options';
 import { report } from './report';
@@ -11,6 +11,8 @@ import { shownUrl } from './secrets';
 import type { Reporter } from './report';
 import { jsonReporter } from './report-json';
 import { textReporter } from './report-text';
+import { printable } from './text';
+import { isTracedToStdout, traceNotice, traceOf } from './trace';
 
 const MIB = 1024 * 1024;
 
@@ -28,8 +30,12 @@ export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: b
   const quiet = flags.quiet ?? false;
   const showUrl = shownUrl(flags, api);
   if (flags.json) return jsonReporter(io, quiet, showUrl);
+  // A bar would be drawn across the lines of the trace.
+  const place: Io = !isTracedToStdout(flags)
+    ? io
+    : { stdout: (text) => io.stdout(text), stderr: (text) => io.stderr(text), terminal: false };
   const { peer: peers = [], showSecrets = false } = flags;
-  return textReporter(io, { quiet, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
+  return textReporter(place, { quiet, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
 }
 
 /** What `withTorrent` is told. */
@@ -52,6 +58,7 @@ export async function withTorrent(
     context.signal.throwIfAborted();
     const torrent = await coordinator.add(metainfo, options.add);
     const reporter = reporterFor(options.flags, context, options.add.seed);
+    coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
     const stopReporting = report(torrent, reporter, place);
     try {
@@ -60,18 +67,29 @@ export async function withTorrent(
       reporter.progress(torrent.stats()); // How far it came.
       throw error;
     } finally {
+      await tellEnds(coordinator, reporter);
       stopReporting();
     }
   } finally {
     await coordinator.close();
+    const notice = traceNotice(coordinator.trace);
+    if (notice !== undefined) context.io.stderr(`millrace: ${printable(notice)}\n`);
   }
+}
+
+/** Nothing, where the engine is dead. */
+async function tellEnds(coordinator: Coordinator, reporter: Reporter): Promise<void> {
+  const stats = await coordinator.stats().catch(() => undefined);
+  if (stats === undefined) return;
+  reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected });
 }
 
 /** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */
 async function startAndRead(
-  { api, signal }: Context,
+  { api, io, signal }: Context,
   { source, flags, inspect }: SessionOptions,
 ): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
+  const engine = { ...coordinatorOptions(flags), trace: traceOf(flags, io, api) };
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   let cause: unknown;
@@ -85,7 +103,7 @@ async function startAndRead(
     await inspect?.(metainfo);
     return metainfo;
   });
-  const starting = api.Coordinator.start({ ...coordinatorOptions(flags), signal: either });
+  const starting = api.Coordinator.start({ ...engine, signal: either });
   const [coordinator, metainfo] = await Promise.all([watch(starting), watch(reading)]);
   if (coordinator && metainfo) return { coordinator, metainfo };
   await coordinator?.close();

@@ -8,6 +8,9 @@ import { EventQueue, Latest } from '../threads/latest';
 /** Enough for a busy second of an app that looks every few; 10,000 small records are some 2 MB. */
 const MAX_WAITING_EVENTS = 10_000;
 
+/** Lines of the wire trace that wait for a slow app: some 2 MB. Later ones are lost, and counted. */
+const MAX_TRACE_LINES = 20_000;
+
 /** Batches leave at most this often, but for those that somebody waits for: an end, good or bad. */
 const INTERVAL_MS = 50;
 
@@ -21,6 +24,8 @@ export class AppEvents {
   /** The last of each kind per torrent: somebody waits for them, so none is ever lost. */
   readonly #ends = new Latest<string, EndEvent>();
   readonly #others = new EventQueue<EngineEvent>(MAX_WAITING_EVENTS);
+  #traceLines: string[] = [];
+  #lostLines = 0;
   #listening = true;
   #urgent = false;
   #lastSentMs = -Infinity;
@@ -42,7 +47,11 @@ export class AppEvents {
         break;
       case 'peer-connected':
       case 'peer-closed':
+      case 'peer-rejected':
         this.#others.push(event, 'low');
+        break;
+      case 'trace':
+        this.#keepLines(event);
         break;
       case 'log':
         this.#others.push(
@@ -87,6 +96,11 @@ export class AppEvents {
     const events: EngineEvent[] = [];
     for (const [torrent, pieces] of this.#pieces) events.push({ type: 'pieces', torrent, pieces });
     this.#pieces.clear();
+    if (this.#traceLines.length > 0) {
+      events.push({ type: 'trace', lines: this.#traceLines, lost: this.#lostLines });
+      this.#traceLines = [];
+      this.#lostLines = 0;
+    }
     // Ends come last: whoever hears of one finds the figures that belong to it.
     events.push(...this.#stats.take().values(), ...this.#others.take());
     events.push(...this.#ends.take().values());
@@ -97,7 +111,14 @@ export class AppEvents {
   }
 
   get #waiting(): number {
-    return this.#stats.size + this.#pieces.size + this.#ends.size + this.#others.size;
+    const waiting = this.#stats.size + this.#pieces.size + this.#ends.size + this.#others.size;
+    return waiting + this.#traceLines.length;
+  }
+
+  #keepLines({ lines, lost }: Extract<EngineEvent, { type: 'trace' }>): void {
+    const room = MAX_TRACE_LINES - this.#traceLines.length;
+    this.#traceLines.push(...lines.slice(0, room));
+    this.#lostLines += lost + Math.max(0, lines.length - room);
   }
 
   #gather(torrent: number, pieces: readonly number[]): void {

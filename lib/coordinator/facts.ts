@@ -2,6 +2,7 @@
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
+import { onRejected } from './endings';
 import type { Engine } from './engine';
 import * as peer from './on-peer';
 
@@ -14,7 +15,7 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'closed':
       return peer.onClosed(engine, fact);
     case 'rejected':
-      return engine.log('debug', 'an incoming connection was refused', { ...fact });
+      return onRejected(engine, fact);
     case 'peer-bitfield':
       return peer.onBitfield(engine, fact);
     case 'peer-have':
@@ -36,6 +37,8 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return engine.log('error', 'a file could not be read for upload', { ...fact });
     case 'log':
       return engine.log(fact.level, fact.message, { thread, ...fact.fields });
+    case 'trace':
+      return engine.emit(fact);
     case 'torrent-closed':
       return;
     case 'ready':

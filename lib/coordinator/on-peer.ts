@@ -6,6 +6,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
+import { tellClosed } from './endings';
 import type { Engine } from './engine';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
@@ -156,13 +157,7 @@ export function forgetPeer(
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
     torrent.book.ended(peer.dialed.host, peer.dialed.port, end.reason, useful, engine.nowMs());
   }
-  engine.emit({
-    type: 'peer-closed',
-    torrent: torrent.id,
-    host: peer.host,
-    port: peer.port,
-    ...end,
-  });
+  tellClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
 }
 
 export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
@@ -174,16 +169,9 @@ export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
   if (!torrent) return;
   const { host, port } = dial.address;
   torrent.book.ended(host, port, fact.reason, false, engine.nowMs());
-  engine.emit({
-    type: 'peer-closed',
-    torrent: torrent.id,
-    host,
-    port,
-    reason: fact.reason,
-    detail: fact.detail,
-    downloadedBytes: 0,
-    uploadedBytes: 0,
-  });
+  const { reason, detail } = fact;
+  const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
+  tellClosed(engine, torrent.id, end);
 }
 
 export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {

@@ -78,6 +78,8 @@ export function runEngine(options: RunOptions): void {
       nextDial: 1,
       ticks: 0,
       threadRestarts: 0,
+      closed: new Map(),
+      rejected: new Map(),
       closing: false,
     },
     table,

@@ -69,5 +69,7 @@ export function engineStats(engine: Engine): EngineStats {
     memoryQuarantinedBytes: state.slab.quarantinedUnits * UNIT_LENGTH_BYTES,
     connections: state.peers.size,
     threadRestarts: state.threadRestarts,
+    peersClosed: Object.fromEntries(state.closed),
+    peersRejected: Object.fromEntries(state.rejected),
   };
 }

@@ -44,6 +44,9 @@ export interface EngineState {
   /** Ticks so far. */
   ticks: number;
   threadRestarts: number;
+  /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
+  readonly closed: Map<CloseReason, number>;
+  readonly rejected: Map<CloseReason, number>;
   closing: boolean;
 }
 

@@ -1,6 +1,6 @@
 // Why a peer connection ended: stable codes for events, `--json` and the redial policy.
 
-/** Each code with the rule or event behind it. */
+/** Each code with the rule or event behind it; docs/CLOSE-REASONS.md repeats them, and says more. */
 export const CLOSE_REASONS = {
   // Ordinary ends.
   'remote-closed': 'the peer closed the connection',
@@ -23,13 +23,13 @@ export const CLOSE_REASONS = {
     'the first byte was not 19: an encrypted handshake, which is not supported',
   'bad-handshake': 'the handshake is not that of the BitTorrent protocol (BEP 3)',
   'wrong-info-hash': 'the peer handshook with an info hash that is not served here',
-  'message-too-long': 'a message length exceeds what this torrent can need',
+  'message-too-long': 'a message is longer than any that this torrent can need (BEP 3)',
   'bad-message': 'a message has a wrong length or content for its type (BEP 3)',
   'bad-bitfield': 'a bitfield has the wrong length or spare bits set (BEP 3)',
-  'bad-piece-index': 'a piece index is outside the torrent',
-  'bad-request': 'a request lies outside its piece or is longer than is allowed',
-  'request-flood': 'the peer keeps more requests outstanding than we announced (reqq)',
-  'unrequested-piece': 'the peer sends blocks that were never asked for',
+  'bad-piece-index': 'a message names a piece that the torrent does not have (BEP 3)',
+  'bad-request': 'a request is empty, longer than 128 KiB, or reaches out of its piece (BEP 3)',
+  'request-flood': 'the peer keeps more requests outstanding than we announced (reqq, BEP 10)',
+  'unrequested-piece': 'the peer sends blocks that were never asked for (BEP 3)',
   'bad-extended-message': 'an extended handshake is not a bencoded dictionary (BEP 10)',
 } as const;
 

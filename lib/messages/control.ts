@@ -6,6 +6,7 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type { CloseReason } from './close-reasons';
 import type { PeerThreadLimits } from './peer-thread';
 import type { EngineStats, TorrentStats } from './stats';
+import type { TraceSettings } from './trace';
 
 /** Everything the coordinator thread is started with; every value is already checked. */
 export interface EngineSettings {
@@ -23,6 +24,8 @@ export interface EngineSettings {
   readonly limits: PeerThreadLimits;
   readonly logLevel: LogLevel | 'silent';
   readonly version: string;
+  /** Undefined: nothing is traced. */
+  readonly trace: TraceSettings | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -108,6 +111,14 @@ export type EngineEvent =
       readonly downloadedBytes: number;
       readonly uploadedBytes: number;
     }
+  /** An incoming connection was refused or ended before a valid handshake: it has no torrent. */
+  | {
+      readonly type: 'peer-rejected';
+      readonly host: string;
+      readonly port: number;
+      readonly reason: CloseReason;
+      readonly detail: string;
+    }
   /** A tracker answered or failed. */
   | {
       readonly type: 'tracker';
@@ -126,6 +137,8 @@ export type EngineEvent =
   | { readonly type: 'complete'; readonly torrent: number }
   /** The torrent stopped because of this; `resume()` tries again. */
   | { readonly type: 'error'; readonly torrent: number; readonly error: ErrorRecord }
+  /** Lines of the wire trace since the last such event; `lost` more found no room. */
+  | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | {
       readonly type: 'log';
       readonly level: LogLevel;

@@ -6,6 +6,7 @@
 
 import type { CloseReason } from './close-reasons';
 import type { StorageRef, StoredFile } from './storage';
+import type { TraceSettings } from './trace';
 
 /** At most this many peer threads: the block table keeps 5 bits for the thread that writes. */
 export const MAX_PEER_THREADS = 32;
@@ -24,6 +25,8 @@ export interface PeerThreadStart {
   readonly limits: PeerThreadLimits;
   /** Ours, for the extended handshake (`v`). */
   readonly version: string;
+  /** Absent where nothing is traced. */
+  readonly trace?: TraceSettings | undefined;
 }
 
 export interface PeerThreadLimits {
@@ -222,4 +225,6 @@ export type PeerFact =
       readonly message: string;
       readonly fields?: Readonly<Record<string, string | number | boolean>>;
     }
+  /** Lines of the wire trace since the last such fact; `lost` more found no room. */
+  | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | { readonly type: 'stopped' };

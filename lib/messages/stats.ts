@@ -1,5 +1,7 @@
 // What the engine tells about itself: snapshots for people, scripts and dashboards. Plain data.
 
+import type { CloseReason } from './close-reasons';
+
 /** Where a torrent stands. */
 export type TorrentPhase =
   /** Existing data is being hashed. */
@@ -77,4 +79,10 @@ export interface EngineStats {
   readonly memoryQuarantinedBytes: number;
   readonly connections: number;
   readonly threadRestarts: number;
+  /** Connections and dials that ended since the engine was started, by reason; absent ones are 0. */
+  readonly peersClosed: CloseCounts;
+  /** Incoming connections that ended before a valid handshake, likewise. */
+  readonly peersRejected: CloseCounts;
 }
+
+export type CloseCounts = Readonly<Partial<Record<CloseReason, number>>>;

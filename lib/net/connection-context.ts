@@ -5,6 +5,7 @@ import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Connection } from './connection';
 import type { TorrentSource } from './torrent-source';
+import type { Tracer } from './tracer';
 import type { Uploader } from './upload';
 
 /** What all connections of a thread share. */
@@ -18,6 +19,8 @@ export interface ConnectionContext {
   readonly table: BlockTable;
   readonly readBuffer: Buffer;
   readonly uploader: Uploader;
+  /** Undefined where nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly nowMs: () => number;
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;

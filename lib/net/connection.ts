@@ -9,6 +9,7 @@ import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
 import { PeerSession } from '../peer/session';
 import type { SessionOutput } from '../peer/session-types';
+import type { WireTap } from '../trace/tap';
 import { WireWriter } from '../wire/encoder';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
 import type { ConnectionContext } from './connection-context';
@@ -33,6 +34,8 @@ export class Connection implements SessionOutput, UploadPeer {
   private readonly origin: Origin;
   private readonly host: string;
   private readonly port: number;
+  /** Undefined unless this connection is traced: then all it costs is the question. */
+  private readonly tap: WireTap | undefined;
   private readonly writer = new WireWriter();
   private readonly handshake = new HandshakeDecoder();
   private socket: Socket | undefined;
@@ -59,6 +62,7 @@ export class Connection implements SessionOutput, UploadPeer {
     this.origin = origin;
     this.host = peer.host;
     this.port = peer.port;
+    this.tap = context.tracer?.tap({ ...peer, connection: id, dialled: origin.type === 'dialled' });
     this.state = origin.type === 'dialled' ? 'dialling' : 'handshaking';
     const { dialTimeoutMs, handshakeTimeoutMs } = context.limits;
     this.stepDeadlineMs = nowMs + (this.state === 'dialling' ? dialTimeoutMs : handshakeTimeoutMs);
@@ -95,6 +99,7 @@ export class Connection implements SessionOutput, UploadPeer {
   ): Connection {
     const connection = new Connection(context, id, { type: 'accepted' }, peer);
     connection.attach(adoptSocket(accepted, context.readBuffer, connection.onBytes));
+    connection.openTap();
     return connection;
   }
 
@@ -156,6 +161,7 @@ export class Connection implements SessionOutput, UploadPeer {
   // ---- SessionOutput ----
 
   fact(fact: PeerFact): void {
+    this.tap?.fact(fact);
     this.context.send(fact);
   }
 
@@ -170,6 +176,7 @@ export class Connection implements SessionOutput, UploadPeer {
     this.state = 'closed';
     this.peerSession?.close(reason, detail); // calls back here, and finds the state closed
     this.context.uploader.forget(this);
+    this.tap?.closed(reason, detail);
     this.socket?.destroy();
     this.context.send(this.endFact(wasOpen, reason, detail));
     this.context.onGone(this);
@@ -199,6 +206,7 @@ export class Connection implements SessionOutput, UploadPeer {
     this.socket?.uncork();
   }
   write(bytes: Uint8Array, onFlushed?: () => void): void {
+    this.tap?.sent(bytes);
     if (onFlushed === undefined) {
       this.socket?.write(bytes);
       return;
@@ -225,15 +233,26 @@ export class Connection implements SessionOutput, UploadPeer {
     socket.on('close', () => this.close('remote-closed', 'the connection was closed'));
   }
 
+  private openTap(): void {
+    const { tap, socket } = this;
+    const end = (host?: string, port?: number) => ({ host, port });
+    tap?.opened(
+      end(socket?.localAddress, socket?.localPort),
+      end(socket?.remoteAddress, socket?.remotePort),
+    );
+  }
+
   private onConnect(): void {
     if (this.state !== 'dialling' || this.torrentSource === undefined) return;
     this.state = 'handshaking';
+    this.openTap();
     this.stepDeadlineMs = this.context.nowMs() + this.context.limits.handshakeTimeoutMs;
     this.sendHandshake(this.torrentSource);
   }
 
   private readonly onBytes = (bytes: Uint8Array, start: number, end: number): void => {
     this.guard(() => {
+      this.tap?.received(bytes, start, end);
       let position = start;
       if (this.state === 'handshaking') {
         position += this.handshake.feed(bytes, start, end);
@@ -299,8 +318,9 @@ export class Connection implements SessionOutput, UploadPeer {
   }
 
   private sendHandshake(source: TorrentSource): void {
-    const { infoHash } = source;
-    this.socket?.write(encodeHandshake({ infoHash, peerId: this.context.peerId }));
+    const handshake = encodeHandshake({ infoHash: source.infoHash, peerId: this.context.peerId });
+    this.tap?.sent(handshake);
+    this.socket?.write(handshake);
   }
 
   /** Everything said in this turn, in one write. */
@@ -313,6 +333,7 @@ export class Connection implements SessionOutput, UploadPeer {
     this.serveWanted = false;
     if (serve) socket.cork();
     if (messages !== undefined) {
+      this.tap?.sent(messages);
       socket.write(messages);
       peerSession?.noteSent(nowMs());
     }

@@ -12,6 +12,7 @@ import type { ConnectionContext } from './connection-context';
 import { Listener } from './listener';
 import { READ_BUFFER_LENGTH_BYTES } from './sockets';
 import { TorrentSource } from './torrent-source';
+import type * as tracing from './tracer';
 import { Uploader } from './upload';
 
 /** One timer for all connections: fine enough for a rate sample of 100 ms, coarse enough to be free. */
@@ -73,6 +74,7 @@ export class PeerThread {
       table: new BlockTable(start.blockTable),
       readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH_BYTES),
       uploader: this.uploader,
+      tracer: start.trace === undefined ? undefined : loadTracer(start.trace, send),
       nowMs,
       send,
       findTorrent: (infoHash) => this.byInfoHash.get(hex(infoHash)),
@@ -205,6 +207,7 @@ export class PeerThread {
     for (const connection of [...this.connections.values()]) {
       connection.close('shutting-down', 'the engine is closing');
     }
+    this.context.tracer?.close();
     const sources = [...this.torrents.values()];
     for (const source of sources) this.forgetTorrent(source);
     void Promise.all(sources.map((source) => this.closeSource(source))).then(() => {
@@ -282,6 +285,7 @@ export class PeerThread {
     const nowMs = this.nowMs();
     for (const connection of [...this.connections.values()]) connection.tick(nowMs);
     this.uploader.tick(nowMs);
+    this.context.tracer?.flush();
     // A tick early is as good as a tick late, and keeps the interval where it should be on average.
     if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
     this.lastTrafficMs = nowMs;
@@ -297,6 +301,13 @@ export class PeerThread {
   ): void {
     this.send({ type: 'log', level, message, fields: { thread: this.start.thread, ...fields } });
   }
+}
+
+/** Loaded only where something is traced. */
+function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): tracing.Tracer {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it always
+  const { Tracer } = require('./tracer') as typeof tracing;
+  return new Tracer(...args);
 }
 
 function hex(bytes: Uint8Array): string {

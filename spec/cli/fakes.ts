@@ -116,6 +116,8 @@ export interface FakeEngine {
   readonly torrent: FakeTorrent;
   /** What was asked of the engine, in order. */
   readonly calls: unknown[][];
+  /** What it says of peers that were closed. */
+  closed: Record<string, number>;
   /** Called once the command has begun to listen. */
   onAdded: (torrent: FakeTorrent) => void;
 }
@@ -125,20 +127,25 @@ export function fakeApi(change: object = {}): { api: Api; engine: FakeEngine } {
   const engine: FakeEngine = {
     torrent: new FakeTorrent(),
     calls: [],
+    closed: {},
     onAdded: () => undefined,
   };
-  const coordinator = {
+  const coordinator = Object.assign(new EventEmitter(), {
     port: 6881,
+    trace: undefined,
     add(source: unknown, options: unknown) {
       engine.calls.push(['add', source, options]);
       setImmediate(() => engine.onAdded(engine.torrent));
       return Promise.resolve(engine.torrent);
     },
+    stats() {
+      return Promise.resolve({ peersClosed: engine.closed, peersRejected: {} });
+    },
     close() {
       engine.calls.push(['close']);
       return Promise.resolve();
     },
-  };
+  });
   const api = {
     VERSION: '9.8.7',
     MillraceError,

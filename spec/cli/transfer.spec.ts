@@ -21,11 +21,12 @@ describe('cli download', () => {
     expect(engine.torrent.eventNames()).to.deep.equal([]);
   });
 
-  it('ends its JSON with progress and complete', async () => {
+  it('ends its JSON with progress, complete and the account of peers', async () => {
     const { api, engine } = fakeApi();
     engine.onAdded = (torrent) => torrent.complete();
     const { io } = await millrace(['download', 'x', '--json'], { api });
-    expect(io.json().map(({ type }) => type)).to.deep.equal(['metadata', 'progress', 'complete']);
+    const types = io.json().map(({ type }) => type);
+    expect(types).to.deep.equal(['metadata', 'progress', 'complete', 'peers-closed']);
     expect(io.err).to.equal('');
   });
 

@@ -11,7 +11,7 @@ const FRONT_DOOR = path.join(__dirname, '..', '..', 'lib', 'index');
 
 const EMBEDDER = `
 import { Coordinator, MillraceError, createTorrent, readTorrent, verifyTorrent, startTracker } from ${JSON.stringify(FRONT_DOOR)};
-import type { CloseReason, CoordinatorOptions, EngineStats, Logger, Metainfo, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
+import type { CloseReason, CoordinatorOptions, TraceOptions, TraceStatus, EngineStats, Logger, Metainfo, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
 
 export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   const options: CoordinatorOptions = { port: null, memoryBytes: 64 * 2 ** 20, logger, signal, timeouts: { dialMs: 1 } };
@@ -27,6 +27,12 @@ export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
     void [known, bytes];
   });
   torrent.on('error', (error: MillraceError) => error.code.length);
+  const trace: TraceOptions = { file: 'a.pcapng', onLines: (lines, lost) => lines.length + lost };
+  await Coordinator.start({ trace });
+  const status: TraceStatus | undefined = engine.trace;
+  engine.on('peerRejected', ({ reason, host }) => void [reason satisfies CloseReason, host.length]);
+  const ends: number | undefined = (await engine.stats()).peersClosed['bad-bitfield'];
+  void [status, ends];
   const stats: TorrentStats = torrent.stats();
   const figures: EngineStats = await engine.stats();
   await torrent.completed;

@@ -103,6 +103,23 @@ describe('coordinator/app-events', () => {
     expect(app.batches, 'the interval has nothing left to send').to.have.length(2);
   });
 
+  it('keeps 20,000 lines of a wire trace for a slow app, the first ones, and counts the others', () => {
+    const app = new App();
+    const lines = (first: number): string[] =>
+      Array.from({ length: 1500 }, (_, at) => `${first + at}`);
+    for (let batch = 0; batch < 20; batch++) {
+      app.emit({ type: 'trace', lines: lines(batch * 1500), lost: batch === 3 ? 7 : 0 });
+    }
+    app.events.flush();
+    app.emit({ type: 'trace', lines: ['after'], lost: 0 });
+    app.events.flush();
+    const [full, after] = app.of('trace');
+    expect(full?.lines).to.have.length(20_000);
+    expect([full?.lines[0], full?.lines.at(-1)]).to.deep.equal(['0', '19999']);
+    expect(full?.lost).to.equal(20 * 1500 - 20_000 + 7);
+    expect(after).to.deep.equal({ type: 'trace', lines: ['after'], lost: 0 });
+  });
+
   it('replaces figures by newer ones, per torrent', () => {
     const app = new App();
     for (let doneBytes = 0; doneBytes < 1_000; doneBytes++) {

@@ -15,6 +15,7 @@ const NEEDS = {
     try: ['sh', '-c', 'command -v transmission-cli'],
     from: 'package transmission-cli',
   },
+  tshark: { try: ['tshark', '--version'], from: 'package tshark' },
   namespaces: {
     try: ['sh', '-c', 'n=millrace-try-$$; ip netns add $n && ip netns delete $n'],
     from: 'root and package iproute2',

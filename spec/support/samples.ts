@@ -77,6 +77,8 @@ export const engineStats: Full<EngineStats> = {
   memoryQuarantinedBytes: 0,
   connections: 7,
   threadRestarts: 1,
+  peersClosed: { 'remote-closed': 2 },
+  peersRejected: { 'bad-handshake': 1 },
 };
 
 export const metainfo: Full<Metainfo> = {
@@ -190,6 +192,7 @@ export const peerFacts: Samples<PeerFact> = {
   'read-failed': { type: 'read-failed', torrent: 1, code: 'EIO', message: 'bad disk' },
   'torrent-closed': { type: 'torrent-closed', torrent: 1 },
   log: { type: 'log', level: 'warn', message: 'm', fields: { a: 'b', c: 1, d: true } },
+  trace: { type: 'trace', lines: ['a'], lost: 0 },
   stopped: { type: 'stopped' },
 };
 
@@ -225,6 +228,14 @@ export const engineEvents: Samples<EngineEvent> = {
     leechers: 3,
     nextAnnounceSec: 1800,
   },
+  'peer-rejected': {
+    type: 'peer-rejected',
+    host: 'h',
+    port: 1,
+    reason: 'bad-handshake',
+    detail: 'd',
+  },
+  trace: { type: 'trace', lines: ['a', 'b'], lost: 3 },
   complete: { type: 'complete', torrent: 1 },
   error: { type: 'error', torrent: 1, error: { code: 'EIO', message: 'm', details: { a: 1 } } },
   log: { type: 'log', level: 'info', message: 'm', fields: { deep: { er: [1] }, when: undefined } },

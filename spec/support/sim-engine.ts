@@ -41,6 +41,7 @@ export const SIM_SETTINGS: EngineSettings = {
     requestQueue: 500,
     uploadBufferBytes: 16 * MIB,
   },
+  trace: undefined,
   logLevel: 'silent',
   version: '0.0.0',
 };
@@ -120,6 +121,8 @@ export class SimEngine implements Engine {
       nextDial: 1,
       ticks: 0,
       threadRestarts: 0,
+      closed: new Map(),
+      rejected: new Map(),
       closing: false,
     };
     let outstanding = 0;

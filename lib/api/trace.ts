@@ -1,0 +1,128 @@
+// The wire trace as the embedder asks for it: the check that says what is allowed, the beginning of the
+// file, and how far it is. Peer threads do the writing.
+
+import { writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { MillraceError, recordOf } from '../errors/millrace-error';
+import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
+import type { TracedPeer, TraceSettings } from '../messages/trace';
+import { encodeFileHeader } from '../trace/pcapng';
+
+/** What is traced, and where to. `file`, `onLines` or both. */
+export interface TraceOptions {
+  /**
+   * pcapng file for Wireshark: every message to and from the peers as TCP segments of its own.
+   * Replaced if it exists.
+   */
+  readonly file?: string;
+  /**
+   * Called with the same as readable lines, in batches: seconds since the start, peer, direction (`→`
+   * sent, `←` received, `·` decided here), message, fields. `lost`: how many lines before the next
+   * batch were dropped because they came faster than they were taken.
+   */
+  readonly onLines?: (lines: readonly string[], lost: number) => void;
+  /** Keep blocks whole in the file, not only the 13 bytes that head each. Default false. */
+  readonly payload?: boolean;
+  /** The file grows no longer than this, 64 KiB–1 TiB; then the trace ends. Default 256 MiB. */
+  readonly limitBytes?: number;
+  /** Only these peers: `host`, `host:port`, `[v6]:port`. Default: all. */
+  readonly peers?: readonly string[];
+}
+
+/** How far the file of a trace is. */
+export interface TraceStatus {
+  /** Absolute path. */
+  readonly file: string;
+  readonly writtenBytes: number;
+  /** `limit`: it has grown as long as it may; `failed`: it could not be written (see the log). */
+  readonly stopped: 'limit' | 'failed' | undefined;
+}
+
+const KIB = 1024;
+const MIN_LIMIT_BYTES = 64 * KIB;
+const MAX_LIMIT_BYTES = KIB ** 4;
+const DEFAULT_LIMIT_BYTES = 256 * KIB * KIB;
+
+/** Checks the options and begins the file. Throws `bad-option`, `trace-not-writable`. */
+export function beginTrace(
+  options: TraceOptions | undefined,
+  version: string,
+): TraceSettings | undefined {
+  if (options === undefined) return undefined;
+  const { file, onLines, payload = false, limitBytes = DEFAULT_LIMIT_BYTES, peers = [] } = options;
+  if (file === undefined && onLines === undefined) {
+    throw badOption('trace', 'needs a file, onLines, or both');
+  }
+  if (file !== undefined && (typeof file !== 'string' || file === '' || file.includes('\0'))) {
+    throw badOption('trace.file', 'must be the path of a file');
+  }
+  if (onLines !== undefined && typeof onLines !== 'function') {
+    throw badOption('trace.onLines', 'must be a function');
+  }
+  if (typeof payload !== 'boolean') throw badOption('trace.payload', 'must be true or false');
+  if (
+    !Number.isInteger(limitBytes) ||
+    limitBytes < MIN_LIMIT_BYTES ||
+    limitBytes > MAX_LIMIT_BYTES
+  ) {
+    const allowed = `a whole number from ${MIN_LIMIT_BYTES} to ${MAX_LIMIT_BYTES}`;
+    throw badOption('trace.limitBytes', `must be ${allowed}, not ${String(limitBytes)}`);
+  }
+  const settings: TraceSettings = {
+    file: file === undefined ? undefined : resolve(file),
+    lines: onLines !== undefined,
+    payload,
+    limitBytes,
+    peers: peers.map(tracedPeer),
+    startedMs: performance.timeOrigin + performance.now(),
+    counter: new SharedArrayBuffer(TRACE_COUNTER_BYTES),
+  };
+  if (settings.file !== undefined) beginFile(settings, settings.file, version);
+  return settings;
+}
+
+/** Undefined where there is no file. */
+export function traceStatus(settings: TraceSettings | undefined): TraceStatus | undefined {
+  if (settings?.file === undefined) return undefined;
+  const code = Atomics.load(new Int32Array(settings.counter), TRACE_STOPPED_WORD);
+  const stopped =
+    code === TRACE_STOPPED.limit ? 'limit' : code === TRACE_STOPPED.failed ? 'failed' : undefined;
+  const writtenBytes = Number(Atomics.load(new BigInt64Array(settings.counter, 0, 1), 0));
+  return { file: settings.file, writtenBytes, stopped };
+}
+
+function beginFile({ counter }: TraceSettings, file: string, version: string): void {
+  const header = encodeFileHeader(`Millrace ${version}`);
+  try {
+    writeFileSync(file, header);
+  } catch (error) {
+    const { message } = recordOf(error);
+    throw new MillraceError(
+      'trace-not-writable',
+      `the trace cannot be written: ${message}; name a file in a folder that exists and may be written to`,
+    );
+  }
+  Atomics.store(new BigInt64Array(counter, 0, 1), 0, BigInt(header.length));
+}
+
+/** `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
+export function tracedPeer(text: string): TracedPeer {
+  if (typeof text === 'string' && isIP(text) === 6) return { host: text };
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(String(text));
+  const [, v6, name, digits] = match ?? [];
+  const host = v6 ?? name ?? '';
+  const port = digits === undefined ? undefined : Number(digits);
+  const isPortWrong = port !== undefined && (port < 1 || port > 65_535);
+  if (host === '' || isPortWrong || (v6 !== undefined && isIP(v6) !== 6)) {
+    throw badOption(
+      'trace.peers',
+      `must name peers as HOST, HOST:PORT or [IPV6]:PORT with a port from 1 to 65535, not "${String(text)}"`,
+    );
+  }
+  return port === undefined ? { host } : { host, port };
+}
+
+function badOption(option: string, rule: string): MillraceError {
+  return new MillraceError('bad-option', `option ${option} ${rule}`, { option });
+}

@@ -1,0 +1,30 @@
+// Ends of connections: each is counted by its reason, and told to the app.
+
+import type { CloseReason } from '../messages/close-reasons';
+import type { EngineEvent } from '../messages/control';
+import type { PeerFact } from '../messages/peer-thread';
+import type { Engine } from './engine';
+
+type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
+
+/** A connection to a peer of a torrent, or a dial, is over. */
+export function tellClosed(
+  engine: Engine,
+  torrent: number,
+  end: Omit<PeerClosed, 'type' | 'torrent'>,
+): void {
+  count(engine.state.closed, end.reason);
+  engine.emit({ type: 'peer-closed', torrent, ...end });
+}
+
+/** An incoming connection ended before anybody knew for which torrent it came. */
+export function onRejected(engine: Engine, fact: Extract<PeerFact, { type: 'rejected' }>): void {
+  const { host, port, reason, detail } = fact;
+  count(engine.state.rejected, reason);
+  engine.emit({ type: 'peer-rejected', host, port, reason, detail });
+  engine.log('debug', 'an incoming connection was refused', { ...fact });
+}
+
+function count(counts: Map<CloseReason, number>, reason: CloseReason): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}

@@ -1,0 +1,114 @@
+// The trace of one peer thread: makes the taps, gathers what they say, and brings it out with every
+// tick: packets at the end of the file that all threads share, lines up to the coordinator.
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { recordOf } from '../errors/millrace-error';
+import type { PeerFact } from '../messages/peer-thread';
+import { TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
+import type { TraceSettings } from '../messages/trace';
+import { PacketBuffer } from '../trace/pcapng';
+import { WireTap, isChosen } from '../trace/tap';
+import type { TappedConnection, TraceOutlets } from '../trace/tap';
+
+/** Written before the next tick when this much waits: bounded memory, few system calls. */
+const BATCH_BYTES = 262_144;
+
+/** Lines kept between two ticks (125 ms): some 200 KB, and more than anybody reads. */
+const MAX_LINES = 2000;
+
+export class Tracer implements TraceOutlets {
+  readonly startedMs: number;
+  readonly payload: boolean;
+  readonly line: ((text: string) => void) | undefined;
+  private readonly settings: TraceSettings;
+  private readonly send: (fact: PeerFact) => void;
+  private readonly writtenBytes: BigInt64Array;
+  private readonly stopped: Int32Array;
+  private batch: PacketBuffer | undefined;
+  private file: number | undefined;
+  private lines: string[] = [];
+  private lostLines = 0;
+
+  constructor(settings: TraceSettings, send: (fact: PeerFact) => void) {
+    this.settings = settings;
+    this.send = send;
+    this.startedMs = settings.startedMs;
+    this.payload = settings.payload;
+    this.writtenBytes = new BigInt64Array(settings.counter, 0, 1);
+    this.stopped = new Int32Array(settings.counter);
+    this.batch = settings.file === undefined ? undefined : new PacketBuffer();
+    this.line = settings.lines ? (text) => this.keepLine(text) : undefined;
+  }
+
+  readonly wallMs = (): number => performance.timeOrigin + performance.now();
+
+  /** Looked at before every packet, so a full batch leaves here. */
+  get packets(): PacketBuffer | undefined {
+    if (this.batch !== undefined && this.batch.lengthBytes >= BATCH_BYTES) this.writeBatch();
+    return this.batch;
+  }
+
+  /** Undefined where the peer was not chosen. */
+  tap(about: TappedConnection): WireTap | undefined {
+    return isChosen(this.settings.peers, about) ? new WireTap(this, about) : undefined;
+  }
+
+  /** Brings out what was gathered. */
+  flush(): void {
+    this.writeBatch();
+    if (this.lines.length === 0) return;
+    this.send({ type: 'trace', lines: this.lines, lost: this.lostLines });
+    this.lines = [];
+    this.lostLines = 0;
+  }
+
+  close(): void {
+    this.flush();
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+    this.batch = undefined;
+  }
+
+  private keepLine(text: string): void {
+    if (this.lines.length < MAX_LINES) this.lines.push(text);
+    else this.lostLines += 1;
+  }
+
+  /**
+   * Whole packets in one write at the end of the file (`O_APPEND`), so that threads never cut into each
+   * other's. Synchronous: a trace that cannot keep up slows its peers down, and is not lost.
+   */
+  private writeBatch(): void {
+    const { batch, settings } = this;
+    if (batch === undefined || batch.lengthBytes === 0 || settings.file === undefined) return;
+    if (Atomics.load(this.stopped, TRACE_STOPPED_WORD) !== TRACE_STOPPED.not) {
+      this.batch = undefined;
+      return;
+    }
+    const bytes = batch.take();
+    const lengthBytes = BigInt(bytes.length);
+    const before = Atomics.add(this.writtenBytes, 0, lengthBytes);
+    if (before + lengthBytes > BigInt(settings.limitBytes)) {
+      Atomics.sub(this.writtenBytes, 0, lengthBytes);
+      this.stop(TRACE_STOPPED.limit, `it has reached its limit of ${settings.limitBytes} bytes`);
+      return;
+    }
+    try {
+      this.file ??= openSync(settings.file, 'a');
+      for (let at = 0; at < bytes.length;) at += writeSync(this.file, bytes, at);
+    } catch (error) {
+      this.stop(TRACE_STOPPED.failed, recordOf(error).message);
+    }
+  }
+
+  /** For all threads; the first to notice says so. */
+  private stop(code: number, why: string): void {
+    this.batch = undefined;
+    const { not } = TRACE_STOPPED;
+    if (Atomics.compareExchange(this.stopped, TRACE_STOPPED_WORD, not, code) !== not) return;
+    const level = code === TRACE_STOPPED.limit ? 'warn' : 'error';
+    const file = this.settings.file ?? '';
+    this.send({ type: 'log', level, message: `the wire trace ends: ${why}`, fields: { file } });
+  }
+}

@@ -1,0 +1,145 @@
+// What was said and decided, as words for people: a name, then `key=value`. Foreign text is quoted,
+// and nothing in it can move a cursor or fake a line.
+
+import { MillraceError } from '../errors/millrace-error';
+import { CLOSE_REASONS } from '../messages/close-reasons';
+import type { CloseReason } from '../messages/close-reasons';
+import type { PeerFact } from '../messages/peer-thread';
+import { decodeExtendedHandshake } from '../wire/extended-handshake';
+import { HANDSHAKE_LENGTH_BYTES, supportsExtensions } from '../wire/handshake';
+import { MESSAGE_ID } from '../wire/messages';
+import { readUint32 } from '../wire/uint32';
+import type { Segment } from './splitter';
+
+/** Everything but plain ASCII. */
+const UNPRINTABLE = /[^\x20-\x7e]/g;
+
+/** What a segment says; undefined for one that only goes on with what an earlier one began. */
+export function describeSegment(segment: Segment): string | undefined {
+  if (segment.kind === 'rest') return undefined;
+  const bytes = segment.bytes.subarray(0, segment.keptBytes);
+  const cameBytes = segment.keptBytes + segment.cutBytes;
+  if (segment.kind === 'handshake') return describeHandshake(bytes);
+  if (cameBytes < 4) return `unfinished bytes=${cameBytes}`;
+  const lengthBytes = readUint32(bytes, 0);
+  if (lengthBytes === 0) return 'keep-alive';
+  const text = describeMessage(bytes, lengthBytes);
+  return cameBytes < 4 + lengthBytes ? `${text} (${cameBytes - 4} of its bytes)` : text;
+}
+
+function describeHandshake(bytes: Uint8Array): string {
+  if (bytes.length < HANDSHAKE_LENGTH_BYTES) return `unfinished handshake bytes=${bytes.length}`;
+  const hex = Buffer.from(bytes).toString('hex');
+  const reserved = hex.slice(40, 56);
+  const extensions = supportsExtensions(bytes.subarray(20, 28)) ? ' extensions' : '';
+  const peerId = quoted(Buffer.from(bytes.subarray(48, 68)).toString('latin1'));
+  return `handshake info_hash=${hex.slice(56, 96)} peer_id=${peerId} reserved=${reserved}${extensions}`;
+}
+
+/** `lengthBytes`: what the message's length field says, 1 or more. */
+function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
+  const id = bytes[4];
+  const fields = bytes.length - 5;
+  switch (id) {
+    case undefined:
+      return `unfinished length=${lengthBytes}`;
+    case MESSAGE_ID.choke:
+      return 'choke';
+    case MESSAGE_ID.unchoke:
+      return 'unchoke';
+    case MESSAGE_ID.interested:
+      return 'interested';
+    case MESSAGE_ID.notInterested:
+      return 'not-interested';
+    case MESSAGE_ID.have:
+      return fields < 4 ? 'have' : `have piece=${readUint32(bytes, 5)}`;
+    case MESSAGE_ID.bitfield:
+      return `bitfield ${describeBits(bytes.subarray(5), lengthBytes - 1)}`;
+    case MESSAGE_ID.request:
+    case MESSAGE_ID.cancel: {
+      const name = id === MESSAGE_ID.request ? 'request' : 'cancel';
+      if (fields < 12) return name;
+      return `${name} ${describePlace(bytes)} length=${readUint32(bytes, 13)}`;
+    }
+    case MESSAGE_ID.piece:
+      return fields < 8 ? 'piece' : `piece ${describePlace(bytes)} length=${lengthBytes - 9}`;
+    case MESSAGE_ID.port:
+      return fields < 2 ? 'port' : `port port=${((bytes[5] ?? 0) << 8) | (bytes[6] ?? 0)}`;
+    case MESSAGE_ID.extended:
+      return describeExtended(bytes, lengthBytes);
+    default:
+      return `unknown id=${id} length=${lengthBytes}`;
+  }
+}
+
+function describePlace(bytes: Uint8Array): string {
+  return `piece=${readUint32(bytes, 5)} begin=${readUint32(bytes, 9)}`;
+}
+
+function describeBits(bits: Uint8Array, allBytes: number): string {
+  if (bits.length < allBytes) return `bytes=${allBytes}`;
+  let set = 0;
+  for (const byte of bits) for (let left = byte; left !== 0; left &= left - 1) set++;
+  return `set=${set} bytes=${allBytes}`;
+}
+
+function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
+  const id = bytes[5];
+  if (id === undefined) return 'extended';
+  const isWhole = bytes.length === 4 + lengthBytes;
+  if (id !== 0 || !isWhole) return `extended id=${id} length=${lengthBytes - 2}`;
+  try {
+    const told = decodeExtendedHandshake(bytes.subarray(6));
+    const offers = Object.entries(told.extensions).map(([name, code]) => `${name}:${code}`);
+    const fields = [
+      told.client === undefined ? '' : ` client=${quoted(told.client)}`,
+      told.listenPort === undefined ? '' : ` port=${told.listenPort}`,
+      told.requestQueue === undefined ? '' : ` reqq=${told.requestQueue}`,
+      offers.length === 0 ? '' : ` offers=${quoted(offers.join(' '))}`,
+    ];
+    return `extended-handshake${fields.join('')}`;
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return `extended-handshake bad=${quoted(error.message)}`;
+  }
+}
+
+/** What our session tells the coordinator, where it is a decision or its ground; else undefined. */
+export function describeFact(fact: PeerFact): string | undefined {
+  switch (fact.type) {
+    case 'appetite': {
+      const rate = Math.round(fact.rateBytesPerSec);
+      return `wants blocks=${fact.creditBlocks} since the peer's last unchoke, rate=${rate} B/s`;
+    }
+    case 'lease-done':
+      return `has ${describeRun(fact)}`;
+    case 'lease-returned':
+      return `gives back ${describeRun(fact)}: not answered in time`;
+    case 'peer-choke':
+      return fact.choked ? 'drops its requests: the peer choked us' : 'may request';
+    default:
+      return undefined;
+  }
+}
+
+function describeRun(run: {
+  readonly piece: number;
+  readonly firstBlock: number;
+  readonly blockCount: number;
+}): string {
+  return `piece=${run.piece} blocks=${run.firstBlock}-${run.firstBlock + run.blockCount - 1}`;
+}
+
+/** The end: its code, the rule behind it, and the particulars. */
+export function describeEnd(reason: CloseReason, detail: string): string {
+  return `closed reason=${reason} rule=${quoted(CLOSE_REASONS[reason])} detail=${quoted(detail)}`;
+}
+
+function quoted(text: string): string {
+  const safe = text.replace(/[\\"]/g, '\\$&');
+  return `"${safe.replace(UNPRINTABLE, escaped)}"`;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
