@@ -17,6 +17,7 @@ export { VERSION } from './api/version';
 export { MillraceError } from './errors/millrace-error';
 export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { LogLevel, PeerAddress } from './messages/control';
+export type { LimitBehind, TransferAccount, TransferLimit } from './messages/account';
 export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';

@@ -1,6 +1,7 @@
 // A transfer as JSON lines on stdout. Every field and unit is documented in docs/CLI.md.
 
 import type { Torrent, TorrentStats } from '../index';
+import { accountJson } from './account';
 import type { Io } from './context';
 import type { Reporter } from './report';
 import { jsonLine } from './text';
@@ -43,8 +44,9 @@ export function jsonReporter(io: Io, quiet: boolean): Reporter {
         nextAnnounceSec: event.nextAnnounceSec ?? null,
       });
     },
-    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec }) {
-      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec });
+    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec, ...rest }) {
+      const account = accountJson(rest.account);
+      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec, account });
     },
     end() {},
   };
@@ -75,5 +77,6 @@ function progressOf(stats: TorrentStats): object {
     etaSec: stats.etaSec === undefined ? null : Math.ceil(stats.etaSec),
     peers: stats.peers,
     memoryBytes: stats.memoryBytes,
+    account: accountJson(stats.account),
   };
 }

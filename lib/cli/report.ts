@@ -1,6 +1,6 @@
 // What a transfer tells its user, whoever shows it: the events of a torrent brought to a reporter.
 
-import type { Torrent, TorrentEvents, TorrentStats } from '../index';
+import type { Torrent, TorrentEvents, TorrentStats, TransferAccount } from '../index';
 
 /** What came of a transfer. */
 export interface Summary {
@@ -11,6 +11,8 @@ export interface Summary {
   readonly wastedBytes: number;
   /** From the start of the command to the last byte on disk. */
   readonly elapsedSec: number;
+  /** What limited it. */
+  readonly account: TransferAccount;
 }
 
 /** Shows a transfer: JSON lines, a progress bar, or plain lines. */

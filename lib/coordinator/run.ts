@@ -9,10 +9,12 @@ import { SlabOwner } from '../memory/slab-owner';
 import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
+import { LoopLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import type * as clients from '../tracker/clients';
 import { VerifyPool } from '../verify/pool';
+import { Account } from './account';
 import { AppEvents } from './app-events';
 import { engineControl, type Lifecycle } from './control';
 import { Departed } from './departed';
@@ -78,6 +80,9 @@ export function runEngine(options: RunOptions): void {
       nextDial: 1,
       ticks: 0,
       threadRestarts: 0,
+      account: new Account(),
+      threadBusy: [],
+      loopBusy: 0,
       closing: false,
     },
     table,
@@ -112,11 +117,15 @@ export function runEngine(options: RunOptions): void {
     log('error', 'a verify worker died; its jobs are run again', { error: reason });
   };
 
+  const loop = new LoopLoad();
   let ticking: NodeJS.Timeout | undefined;
   const lifecycle: Lifecycle = {
     start: async () => {
       await threads.ready();
-      ticking = setInterval(() => onTick(engine), TICK_MS);
+      ticking = setInterval(() => {
+        engine.state.loopBusy = loop.share();
+        onTick(engine);
+      }, TICK_MS);
     },
     stop: async () => {
       clearInterval(ticking);

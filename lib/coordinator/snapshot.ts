@@ -2,6 +2,7 @@
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
 
@@ -53,6 +54,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
           ? undefined
           : Math.max(0, Math.round((tracker.nextAnnounceMs - nowMs) / 1000)),
     })),
+    account: torrentAccount(engine, torrent),
     error: torrent.error,
   };
 }
@@ -68,5 +70,6 @@ export function engineStats(engine: Engine): EngineStats {
     memoryQuarantinedBytes: state.slab.quarantinedUnits * UNIT_LENGTH_BYTES,
     connections: state.peers.size,
     threadRestarts: state.threadRestarts,
+    account: engineAccount(engine),
   };
 }

@@ -15,6 +15,8 @@ import type { PiecePicker } from '../picker/picker';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
 import type { ResumeFile } from '../storage/resume-file';
+import type { Account } from './account';
+import type { AccountState } from './accounting';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
@@ -44,6 +46,11 @@ export interface EngineState {
   /** Ticks so far. */
   ticks: number;
   threadRestarts: number;
+  /** What limited all downloads so far. */
+  readonly account: Account;
+  /** How busy each peer thread's event loop was lately, 0 to 1, and this thread's own. */
+  readonly threadBusy: number[];
+  loopBusy: number;
   closing: boolean;
 }
 
@@ -118,6 +125,8 @@ export interface TorrentState {
   piecesFailed: number;
   readonly downloadRate: RateMeter;
   readonly uploadRate: RateMeter;
+  /** What limited the download. */
+  readonly account: AccountState;
   /** Pieces verified since peers and the app were last told. */
   newPieces: number[];
   lastNewsMs: number;
@@ -187,6 +196,10 @@ export interface PeerState {
   lastUnchokedMs: number;
   downloadedBytes: number;
   uploadedBytes: number;
+  /** As its thread last reported: asked for and not here, received lately, what limits it. */
+  bytesInFlight: number;
+  bytesInLately: number;
+  limit: number;
   client: string | undefined;
   closing: CloseReason | undefined;
 }

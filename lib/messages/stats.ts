@@ -1,5 +1,7 @@
 // What the engine tells about itself: snapshots for people, scripts and dashboards. Plain data.
 
+import type { TransferAccount } from './account';
+
 /** Where a torrent stands. */
 export type TorrentPhase =
   /** Existing data is being hashed. */
@@ -47,6 +49,8 @@ export interface TorrentStats {
   /** Memory of the slab committed to this torrent's unfinished pieces. */
   readonly memoryBytes: number;
   readonly trackers: readonly TrackerStats[];
+  /** What limited the download, from the torrent's addition on, pauses left out. */
+  readonly account: TransferAccount;
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
@@ -74,4 +78,6 @@ export interface EngineStats {
   readonly memoryQuarantinedBytes: number;
   readonly connections: number;
   readonly threadRestarts: number;
+  /** The accounts of all torrents together, removed ones too: seconds of several at once add up. */
+  readonly account: TransferAccount;
 }

@@ -1,6 +1,7 @@
 // The coordinator's engine with every outlet in a spec's hands: a clock that stands still, seeded
 // dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
+import { Account } from '../../lib/coordinator/account';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
 import { onFact } from '../../lib/coordinator/facts';
@@ -120,6 +121,9 @@ export class SimEngine implements Engine {
       nextDial: 1,
       ticks: 0,
       threadRestarts: 0,
+      account: new Account(),
+      threadBusy: [],
+      loopBusy: 0,
       closing: false,
     };
     let outstanding = 0;
