@@ -9,7 +9,7 @@ const NAMES: Readonly<Record<TransferLimit, string>> = {
   requestDepth: 'the request depth',
   memory: 'memory',
   peers: 'the peers',
-  cpu: 'this machine',
+  cpu: 'the processor',
 };
 
 /** … and how it showed, after "71 % of the time". */
@@ -19,7 +19,7 @@ const SIGNS: Readonly<Record<TransferLimit, string>> = {
   requestDepth: 'every allowed request was out and the round trip set the pace',
   memory: 'pieces filled the memory',
   peers: 'nobody connected had what was missing',
-  cpu: 'a thread of the engine had no rest',
+  cpu: 'a thread of the engine or all processors had no rest',
 };
 
 const BEHIND: Readonly<Record<LimitBehind, { readonly name: string; readonly sign: string }>> = {

@@ -104,6 +104,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     bytesInAtDepth,
     memoryRefused: account.memoryRefused,
     busy,
+    processBusy: state.processBusy,
   });
   account.memoryRefused = false;
   if (account.limit === 'memory') account.behind = behindMemory(engine);

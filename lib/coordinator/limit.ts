@@ -22,9 +22,11 @@ export interface Moment {
   readonly memoryRefused: boolean;
   /** Of the busiest thread that works for this torrent: part of the time that its loop did not rest. */
   readonly busy: number;
+  /** Part of the time of all cores that the process used. */
+  readonly processBusy: number;
 }
 
-/** A loop that rests less than a tenth of the time makes whatever comes to it wait. */
+/** A loop, or a machine, that rests less than a tenth of the time makes whatever comes to it wait. */
 export const BUSY_SHARE = 0.9;
 
 export function limitAt(moment: Moment): TransferLimit {
@@ -32,6 +34,8 @@ export function limitAt(moment: Moment): TransferLimit {
   if (verifyingPieces > 0 && verifyingPieces >= missingPieces) return 'memory';
   if (sources === 0) return 'peers';
   if (open === 0) return 'unchoke';
+  // Before memory: hashing and writing that lack a core are behind, and more memory would not help.
+  if (moment.processBusy >= BUSY_SHARE) return 'cpu';
   const allHere = verifyingPieces > 0 && moment.bytesInFlight === 0;
   if (2 * starved >= open && (moment.memoryRefused || allHere)) return 'memory';
   if (moment.busy >= BUSY_SHARE) return 'cpu';

@@ -9,7 +9,7 @@ import { SlabOwner } from '../memory/slab-owner';
 import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
-import { LoopLoad } from '../threads/loop-load';
+import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import type * as clients from '../tracker/clients';
@@ -83,6 +83,7 @@ export function runEngine(options: RunOptions): void {
       account: new Account(),
       threadBusy: [],
       loopBusy: 0,
+      processBusy: 0,
       closing: false,
     },
     table,
@@ -118,12 +119,14 @@ export function runEngine(options: RunOptions): void {
   };
 
   const loop = new LoopLoad();
+  const cores = new ProcessLoad();
   let ticking: NodeJS.Timeout | undefined;
   const lifecycle: Lifecycle = {
     start: async () => {
       await threads.ready();
       ticking = setInterval(() => {
         engine.state.loopBusy = loop.share();
+        engine.state.processBusy = cores.share();
         onTick(engine);
       }, TICK_MS);
     },

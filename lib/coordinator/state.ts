@@ -51,6 +51,8 @@ export interface EngineState {
   /** How busy each peer thread's event loop was lately, 0 to 1, and this thread's own. */
   readonly threadBusy: number[];
   loopBusy: number;
+  /** Part of all cores' time that the process used lately, 0 to 1. */
+  processBusy: number;
   closing: boolean;
 }
 

@@ -8,7 +8,7 @@
  * - `unchoke`: somebody has, and all who have choke us
  * - `memory`: peers would send more, but the memory budget is full, or all that can be had is here
  *   and waits to be hashed and written (`LimitBehind` says for what)
- * - `cpu`: a thread of the engine had no rest
+ * - `cpu`: a thread of the engine had no rest, or the process used up the processors
  * - `requestDepth`: as many requests are out as the peer or we allow, and blocks come back without
  *   waiting on the far side: the round trip limits
  * - `network`: none of these; the far side, or the path to it, delivers as fast as it does

@@ -36,6 +36,18 @@ const UNQUEUED_SLACK_MS = 1;
 /** A path that limits is never idle: from this part of the time on it is not the path. */
 const IDLE_SHARE = 0.1;
 
+/**
+ * Blocks come in bursts, a round trip apart: over four of them a mean is wrong by a third at most,
+ * less than `UNQUEUED_FACTOR` forgives. Paths of more than 1.25 s are judged every 5 s all the same.
+ */
+const STRETCH_ROUND_TRIPS = 4;
+const MAX_STRETCH_MS = 5000;
+
+function stretchMs(minRoundTripMs: number): number {
+  if (minRoundTripMs === Infinity) return 0; // nothing came yet
+  return Math.min(MAX_STRETCH_MS, minRoundTripMs * STRETCH_ROUND_TRIPS);
+}
+
 export function limitOf(sums: FlowSums): SessionLimit {
   const { wantMs, starvedMs, fullMs, idleMs, blockMs, blocks, minRoundTripMs } = sums;
   const unqueued =
@@ -59,7 +71,9 @@ export class Flow {
   private fullMs = 0;
   private idleMs = 0;
   private blockMs = 0;
+  private bytes = 0;
   private toldBytes = 0;
+  private limit: SessionLimit = SESSION_LIMIT.farSide;
 
   constructor(nowMs: number) {
     this.lastMs = nowMs;
@@ -75,17 +89,23 @@ export class Flow {
     this.starved = !this.full && unasked <= 0;
   }
 
-  /** Ends a stretch. Undefined when the session neither wanted nor awaited anything. */
+  /** What came since the last report, and what limits. Undefined when nothing was wanted or came. */
   report(nowMs: number, downloadedBytes: number, minRoundTripMs: number): FlowReport | undefined {
     this.pass(nowMs);
     const bytesIn = downloadedBytes - this.toldBytes;
-    const { wantMs, starvedMs, fullMs, idleMs, blockMs } = this;
     this.toldBytes = downloadedBytes;
-    this.wantMs = this.starvedMs = this.fullMs = this.idleMs = this.blockMs = 0;
+    this.bytes += bytesIn;
+    const { wantMs } = this;
     if (wantMs === 0 && bytesIn === 0) return undefined;
-    const blocks = bytesIn / BLOCK_LENGTH_BYTES;
-    const sums = { wantMs, starvedMs, fullMs, idleMs, blockMs, blocks, minRoundTripMs };
-    return { bytesIn, limit: limitOf(sums) };
+    if (wantMs >= stretchMs(minRoundTripMs)) this.judge(minRoundTripMs);
+    return { bytesIn, limit: this.limit };
+  }
+
+  private judge(minRoundTripMs: number): void {
+    const { wantMs, starvedMs, fullMs, idleMs, blockMs } = this;
+    const blocks = this.bytes / BLOCK_LENGTH_BYTES;
+    this.limit = limitOf({ wantMs, starvedMs, fullMs, idleMs, blockMs, blocks, minRoundTripMs });
+    this.wantMs = this.starvedMs = this.fullMs = this.idleMs = this.blockMs = this.bytes = 0;
   }
 
   private pass(nowMs: number): void {

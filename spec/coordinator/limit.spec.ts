@@ -17,6 +17,7 @@ const FLOWING: Moment = {
   bytesInAtDepth: 0,
   memoryRefused: false,
   busy: 0.5,
+  processBusy: 0.5,
 };
 
 const TABLE: readonly (readonly [string, Partial<Moment>, TransferLimit])[] = [
@@ -41,6 +42,9 @@ const TABLE: readonly (readonly [string, Partial<Moment>, TransferLimit])[] = [
   ['the thread has some rest', { busy: 0.89 }, 'network'],
   ['no rest, but choked', { busy: 1, open: 0 }, 'unchoke'],
   ['no rest, and memory refused', { busy: 1, memoryRefused: true, starved: 2 }, 'memory'],
+  ['no core has rest', { processBusy: 0.9 }, 'cpu'],
+  ['… so that hashing is behind', { processBusy: 1, memoryRefused: true, starved: 2 }, 'cpu'],
+  ['no core has rest, and nobody has anything', { processBusy: 1, sources: 0, open: 0 }, 'peers'],
   ['half of the bytes come by the round trip', { bytesInAtDepth: 250_000 }, 'requestDepth'],
   ['a smaller part does', { bytesInAtDepth: 249_999 }, 'network'],
   ['no rest: more requests would not help', { bytesInAtDepth: 500_000, busy: 0.95 }, 'cpu'],

@@ -51,6 +51,19 @@ describe('peer/flow', () => {
     expect(flow.report(1000, 40 * 16_384, 100)).to.deep.equal({ bytesIn: 655_360, limit: depth });
   });
 
+  it('judges over four round trips: bursts between two reports do not count as waiting', () => {
+    const flow = new Flow(0);
+    const limits: number[] = [];
+    // 4 blocks per round trip of 200 ms, told every 250 ms: once in a while 8 come between two.
+    for (let nowMs = 250; nowMs <= 4000; nowMs += 250) {
+      flow.turn(nowMs - 250, true, 4, 4, 100);
+      const blocks = 4 * Math.floor(nowMs / 200);
+      limits.push(flow.report(nowMs, blocks * 16_384, 200)?.limit ?? -1);
+    }
+    // The first judgement comes after 800 ms, that is with the fourth report.
+    expect(limits).to.deep.equal([farSide, farSide, farSide, ...Array(13).fill(depth)]);
+  });
+
   it('measures each stretch by itself', () => {
     const flow = new Flow(0);
     flow.turn(0, true, 0, 8, 0);

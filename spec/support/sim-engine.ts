@@ -124,6 +124,7 @@ export class SimEngine implements Engine {
       account: new Account(),
       threadBusy: [],
       loopBusy: 0,
+      processBusy: 0,
       closing: false,
     };
     let outstanding = 0;
