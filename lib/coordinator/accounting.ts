@@ -163,13 +163,16 @@ export function noteJob(
 
 export function torrentAccount(engine: Engine, torrent: TorrentState): TransferAccount {
   let bytesInFlight = 0;
-  for (const id of torrent.peers) bytesInFlight += engine.state.peers.get(id)?.bytesInFlight ?? 0;
+  // The last reports may be older than the end of the download.
+  const peers = torrent.phase === 'downloading' ? torrent.peers : [];
+  for (const id of peers) bytesInFlight += engine.state.peers.get(id)?.bytesInFlight ?? 0;
   return torrent.account.sums.snapshot({ bytesInFlight, verifyQueue: verifyQueueOf(torrent) });
 }
 
 export function engineAccount({ state }: Engine): TransferAccount {
   let bytesInFlight = 0;
-  for (const peer of state.peers.values()) bytesInFlight += peer.bytesInFlight;
+  for (const peer of state.peers.values())
+    if (peer.torrent.phase === 'downloading') bytesInFlight += peer.bytesInFlight;
   const verifyQueue = { pieces: 0, bytes: 0, jobs: 0 };
   for (const torrent of state.torrents.values()) {
     const own = verifyQueueOf(torrent);
