@@ -3,15 +3,17 @@
 // `npm run build`, then `npm run bench:account`. Exits with 1 when a label is wrong.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type * as millrace from '../lib/index';
 import type { TransferAccount } from '../lib/index';
 import { ScriptedSeed } from '../spec/support/faults-seed';
 import type { SeedScript } from '../spec/support/faults-seed';
 import { Payload } from '../spec/support/payload';
 import { slowStorage } from '../spec/support/slow-storage';
+import { spinningStorage } from '../spec/support/spinning-storage';
 import { LOOPBACK, startSeeders } from './swarm/peers';
 import { benchCommand } from './support/flags';
 import { findEngine, load } from './support/engine';
@@ -110,6 +112,31 @@ async function run(engine: Engine, folder: string, one: Case): Promise<TransferA
   }
 }
 
+/** Most of the data is there, another engine wants it, and each read for it spins for 200 ms. */
+async function runBusyThread(engine: Engine, folder: string): Promise<TransferAccount> {
+  const { Coordinator } = load<typeof millrace>(engine, 'index');
+  const payload = new Payload({ lengthBytes: 32 * MIB });
+  const seed = await ScriptedSeed.listen(payload, { bytesPerSec: 256 * KIB });
+  const output = mkdtempSync(join(folder, 'out-'));
+  writeFileSync(join(output, payload.metainfo.name), Buffer.from(payload.bytes).fill(0, 30 * MIB));
+  const options = { host: '127.0.0.1', peerThreads: 1 };
+  const [busy, other] = [await Coordinator.start(options), await Coordinator.start(options)];
+  try {
+    const storage = spinningStorage(200);
+    const torrent = await busy.add(payload.torrent, { output, peers: [seed.address], storage });
+    while (torrent.stats().phase === 'checking') await delay(20); // till then it refuses peers
+    await other.add(payload.torrent, {
+      output: mkdtempSync(join(folder, 'out-')),
+      peers: [`127.0.0.1:${busy.port}`],
+    });
+    await delay(CUT_MS);
+    return torrent.stats().account;
+  } finally {
+    await Promise.all([busy.close(), other.close()]);
+    await seed.close();
+  }
+}
+
 /** The whole engine on one core, eight seeders as fast as they can on another. */
 async function runOnOneCore(engine: Engine, folder: string): Promise<TransferAccount> {
   const shape = { totalBytes: 1024 * MIB, pieceLengthBytes: MIB, salt: 1 };
@@ -152,6 +179,7 @@ async function main(): Promise<void> {
   try {
     console.log(`${'throttled'.padEnd(46)} ${'label'.padEnd(14)} share  seconds`);
     for (const one of CASES) show(one.throttled, one.expected, await run(engine, folder, one));
+    show('a peer thread: its uploads spin', 'cpu', await runBusyThread(engine, folder));
     if (spawnSync('taskset', ['--version']).status !== 0 || availableParallelism() < 2)
       console.log('the engine on one core: left out, needs `taskset` and a second core');
     // Where others hold that core, hashing and writing are behind, and the account says so instead.

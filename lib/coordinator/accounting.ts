@@ -21,6 +21,14 @@ export interface AccountState {
   memoryRefused: boolean;
 }
 
+/** How busy a peer thread's event loop was, 0 to 1, when it last told. */
+export interface ThreadLoad {
+  readonly busy: number;
+  readonly toldMs: number;
+  /** It had downloads then: another report follows. */
+  readonly goesOn: boolean;
+}
+
 export function newAccount(): AccountState {
   return {
     sums: new Account(),
@@ -91,7 +99,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     bytesIn += peer.bytesInLately;
     if (peer.limit === SESSION_LIMIT.leases) starved++;
     if (peer.limit === SESSION_LIMIT.depth) bytesInAtDepth += peer.bytesInLately;
-    busy = Math.max(busy, state.threadBusy[peer.thread] ?? 0);
+    busy = Math.max(busy, busyShare(state.threadLoads[peer.thread], engine.nowMs()));
   }
   account.limit = limitAt({
     missingPieces: torrent.picker.remaining,
@@ -108,6 +116,14 @@ function look(engine: Engine, torrent: TorrentState): void {
   });
   account.memoryRefused = false;
   if (account.limit === 'memory') account.behind = behindMemory(engine);
+}
+
+/** A thread that owes a report, of four a second, for so long has no time for it. */
+const SILENCE_MS = 600;
+
+function busyShare(load: ThreadLoad | undefined, nowMs: number): number {
+  if (load === undefined) return 0;
+  return load.goesOn && nowMs - load.toldMs > SILENCE_MS ? 1 : load.busy;
 }
 
 /** Most of the memory is full pieces: they wait for hash and disk. Else peers are still filling it. */
@@ -135,7 +151,7 @@ export function onLoad(
   { busy, rows }: Extract<PeerFact, { type: 'load' }>,
 ): void {
   const { state } = engine;
-  state.threadBusy[thread] = busy;
+  state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
   for (const peer of state.peers.values()) {
     if (peer.thread !== thread) continue;
     peer.bytesInFlight = 0;

@@ -81,7 +81,7 @@ export function runEngine(options: RunOptions): void {
       ticks: 0,
       threadRestarts: 0,
       account: new Account(),
-      threadBusy: [],
+      threadLoads: [],
       loopBusy: 0,
       processBusy: 0,
       closing: false,

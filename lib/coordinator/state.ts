@@ -16,7 +16,7 @@ import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
 import type { ResumeFile } from '../storage/resume-file';
 import type { Account } from './account';
-import type { AccountState } from './accounting';
+import type { AccountState, ThreadLoad } from './accounting';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
@@ -48,8 +48,9 @@ export interface EngineState {
   threadRestarts: number;
   /** What limited all downloads so far. */
   readonly account: Account;
-  /** How busy each peer thread's event loop was lately, 0 to 1, and this thread's own. */
-  readonly threadBusy: number[];
+  /** What each peer thread last told of its event loop. */
+  readonly threadLoads: (ThreadLoad | undefined)[];
+  /** How busy this thread's event loop was lately, 0 to 1. */
   loopBusy: number;
   /** Part of all cores' time that the process used lately, 0 to 1. */
   processBusy: number;

@@ -100,6 +100,15 @@ describe('coordinator/account', () => {
     expect(account.bytesInFlight).to.equal(0);
   });
 
+  it('a thread that has no time to report has no rest', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    engine.facts({ type: 'load', busy: 0.1, rows: [peer, 65_536, 1000, 0] });
+    for (let n = 0; n < 4; n++) engine.pass(250);
+    const { seconds } = torrentAccount(engine, torrent.state);
+    expect(seconds).to.include({ network: 0.5, cpu: 0.5 });
+  });
+
   it('the last sync counts as writing; seeding counts as nothing', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { creditBlocks: 16, rateBytesPerSec: 1e6 });

@@ -64,10 +64,10 @@ describe('engine account', function () {
   });
 
   it('tells that a peer thread has no rest', async () => {
-    const payload = new Payload({ lengthBytes: 8 * MIB, seed: ++salt });
+    const payload = new Payload({ lengthBytes: 32 * MIB, seed: ++salt });
     const output = await swarm.folder();
     // All but the last eight pieces are there, and somebody wants them; reading them costs time.
-    const half = Buffer.from(payload.bytes).fill(0, 6 * MIB);
+    const half = Buffer.from(payload.bytes).fill(0, 30 * MIB);
     await writeFile(join(output, payload.metainfo.name), half);
     const seed = await swarm.seed(payload, { bytesPerSec: 256 * KIB });
     const engine = await swarm.engine();
@@ -76,6 +76,7 @@ describe('engine account', function () {
       peers: [seed.address],
       storage: spinningStorage(200),
     });
+    await untilStats(torrent, 'the check', ({ phase }) => phase === 'downloading');
     const other = await swarm.engine();
     const port = engine.port ?? 0;
     await other.add(payload.torrent, {

@@ -122,7 +122,7 @@ export class SimEngine implements Engine {
       ticks: 0,
       threadRestarts: 0,
       account: new Account(),
-      threadBusy: [],
+      threadLoads: [],
       loopBusy: 0,
       processBusy: 0,
       closing: false,
