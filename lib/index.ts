@@ -16,6 +16,7 @@ export type { BulkOptions, WorkProgress } from './api/bulk-verify';
 export { VERSION } from './api/version';
 export { MillraceError } from './errors/millrace-error';
 export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
+export type { LimitBehind, TransferAccount, TransferLimit } from './messages/account';
 export type { AnnounceToAll, LogLevel, PeerAddress } from './messages/control';
 export type {
   CloseCounts,

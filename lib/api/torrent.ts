@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillraceError } from '../errors/millrace-error';
+import { EMPTY_ACCOUNT } from '../messages/account';
 import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
 import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -282,6 +283,7 @@ function initialStats(metainfo: Metainfo): TorrentStats {
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],
+    account: EMPTY_ACCOUNT,
     error: undefined,
   };
 }

@@ -1,6 +1,7 @@
 // A transfer as JSON lines on stdout. Every field and unit is documented in docs/CLI.md.
 
 import type { Torrent, TorrentStats } from '../index';
+import { accountJson } from './account';
 import type { Io } from './context';
 import { totalOf } from './lines';
 import type { Reporter } from './report';
@@ -44,8 +45,9 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
         nextAnnounceSec: event.nextAnnounceSec ?? null,
       });
     },
-    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec }) {
-      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec });
+    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec, ...rest }) {
+      const account = accountJson(rest.account);
+      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec, account });
     },
     peerRejected({ host, port, reason, detail }) {
       print({ type: 'peer-rejected', host, port, reason, detail });
@@ -88,5 +90,6 @@ function progressOf(stats: TorrentStats): object {
     etaSec: stats.etaSec === undefined ? null : Math.ceil(stats.etaSec),
     peers: stats.peers,
     memoryBytes: stats.memoryBytes,
+    account: accountJson(stats.account),
   };
 }

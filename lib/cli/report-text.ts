@@ -2,6 +2,7 @@
 // on stdout. With `quiet` only what went wrong.
 
 import type { CloseReason, TorrentEvents, TorrentStats } from '../index';
+import { limitLine } from './account';
 import type { Io } from './context';
 import {
   beginLine,
@@ -110,7 +111,10 @@ export function textReporter(
     },
     complete(summary) {
       wipeBar();
-      if (!quiet) io.stdout(`${summaryLine(summary)}\n`);
+      if (quiet) return;
+      io.stdout(`${summaryLine(summary)}\n`);
+      const limited = limitLine(summary.account);
+      if (limited !== undefined) io.stdout(`${limited}\n`);
     },
     peerRejected() {},
     peerEnds(ends) {

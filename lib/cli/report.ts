@@ -6,6 +6,7 @@ import type {
   Torrent,
   TorrentEvents,
   TorrentStats,
+  TransferAccount,
 } from '../index';
 
 /** What came of a transfer. */
@@ -17,6 +18,8 @@ export interface Summary {
   readonly wastedBytes: number;
   /** From the start of the command to the last byte on disk. */
   readonly elapsedSec: number;
+  /** What limited it. */
+  readonly account: TransferAccount;
 }
 
 /** How many connections ended, by reason. */

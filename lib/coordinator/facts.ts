@@ -3,6 +3,7 @@
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { onRejected } from './endings';
+import { onLoad } from './accounting';
 import type { Engine } from './engine';
 import * as peer from './on-peer';
 
@@ -33,6 +34,8 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return peer.onLeaseEnd(engine, fact);
     case 'traffic':
       return peer.onTraffic(engine, fact);
+    case 'load':
+      return onLoad(engine, thread, fact);
     case 'read-failed':
       return engine.log('error', 'a file could not be read for upload', { ...fact });
     case 'log':

@@ -86,7 +86,7 @@ function leaseNew(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
   const index = torrent.picker.pick(peer.isSeed ? 'all' : peer.bits);
   if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
-  if (!piece) engine.state.memoryRefused = true;
+  if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
   return piece !== undefined && leaseFree(engine, peer, piece, maxBlocks);
 }
 

@@ -2,6 +2,7 @@
 // ask for work, finish it.
 
 import { Bitfield } from '../bytes/bitfield';
+import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
@@ -59,6 +60,9 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     lastUnchokedMs: 0,
     downloadedBytes: 0,
     uploadedBytes: 0,
+    bytesInFlight: 0,
+    bytesInLately: 0,
+    limit: SESSION_LIMIT.farSide,
     client: undefined,
     closing: undefined,
   };

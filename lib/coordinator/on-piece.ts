@@ -4,6 +4,7 @@ import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
 import { batchPieces, isFullJob } from '../verify/batch';
+import { noteJob } from './accounting';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
@@ -98,6 +99,7 @@ function onVerified(
   pieces: readonly PieceState[],
   result: VerifyResult,
 ): void {
+  noteJob(engine, torrent, result);
   let failure: ErrorRecord | undefined;
   pieces.forEach((piece, at) => {
     const outcome = result.outcomes[at];

@@ -4,6 +4,7 @@
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { AnnounceSchedule } from '../tracker/schedule';
+import { accountLastSync, closeAccount, openAccount } from './accounting';
 import type { Engine } from './engine';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
 import { verifyAllFilled } from './on-piece';
@@ -35,6 +36,7 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   });
   torrent.book.forgetFailures(nowMs);
   if (!quiet) openOnAll(engine, torrent);
+  if (!whole) openAccount(engine, torrent);
   finishIfWhole(engine, torrent);
 }
 
@@ -77,6 +79,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
   torrent.phase = 'seeding';
+  accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   torrent.schedule.completed(engine.nowMs());
   announceIfDue(engine, torrent);
@@ -93,6 +96,7 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       await saveRecord(engine, torrent, true);
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
       if (!torrent.seed) stopPeers(engine, torrent, 'torrent-closed');
+      closeAccount(engine, torrent);
       engine.turn.stats.add(torrent);
       engine.endTurn();
       // Once: not again for a whole torrent that was paused and resumed.
@@ -154,6 +158,7 @@ export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
 /** Stops all traffic and makes durable what was verified. */
 export async function quiesce(engine: Engine, torrent: TorrentState): Promise<void> {
   const run = ++torrent.run;
+  closeAccount(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   stopPeers(engine, torrent, 'torrent-closed');
   if (torrent.phase !== 'failed') verifyAllFilled(engine, torrent);

@@ -9,9 +9,11 @@ import { SlabOwner } from '../memory/slab-owner';
 import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
+import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import { VerifyPool } from '../verify/pool';
+import { Account } from './account';
 import { AppEvents } from './app-events';
 import { engineControl, type Lifecycle } from './control';
 import { Departed } from './departed';
@@ -80,6 +82,10 @@ export function runEngine(options: RunOptions): void {
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),
+      account: new Account(),
+      threadLoads: [],
+      loopBusy: 0,
+      processBusy: 0,
       closing: false,
     },
     table,
@@ -114,11 +120,17 @@ export function runEngine(options: RunOptions): void {
     log('error', 'a verify worker died; its jobs are run again', { error: reason });
   };
 
+  const loop = new LoopLoad();
+  const cores = new ProcessLoad();
   let ticking: NodeJS.Timeout | undefined;
   const lifecycle: Lifecycle = {
     start: async () => {
       await threads.ready();
-      ticking = setInterval(() => onTick(engine), TICK_MS);
+      ticking = setInterval(() => {
+        engine.state.loopBusy = loop.share();
+        engine.state.processBusy = cores.share();
+        onTick(engine);
+      }, TICK_MS);
     },
     stop: async () => {
       clearInterval(ticking);

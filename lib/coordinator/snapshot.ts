@@ -2,6 +2,7 @@
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
 
@@ -54,6 +55,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
           : Math.max(0, Math.round((tracker.nextAnnounceMs - nowMs) / 1000)),
       externalIp: tracker.externalIp,
     })),
+    account: torrentAccount(engine, torrent),
     error: torrent.error,
   };
 }
@@ -71,5 +73,6 @@ export function engineStats(engine: Engine): EngineStats {
     threadRestarts: state.threadRestarts,
     peersClosed: Object.fromEntries(state.closed),
     peersRejected: Object.fromEntries(state.rejected),
+    account: engineAccount(engine),
   };
 }

@@ -15,6 +15,8 @@ import type { PiecePicker } from '../picker/picker';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
 import type { ResumeFile } from '../storage/resume-file';
+import type { Account } from './account';
+import type { AccountState, ThreadLoad } from './accounting';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
@@ -47,6 +49,14 @@ export interface EngineState {
   /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
   readonly closed: Map<CloseReason, number>;
   readonly rejected: Map<CloseReason, number>;
+  /** What limited all downloads so far. */
+  readonly account: Account;
+  /** What each peer thread last told of its event loop. */
+  readonly threadLoads: (ThreadLoad | undefined)[];
+  /** How busy this thread's event loop was lately, 0 to 1. */
+  loopBusy: number;
+  /** Part of all cores' time that the process used lately, 0 to 1. */
+  processBusy: number;
   closing: boolean;
 }
 
@@ -124,6 +134,8 @@ export interface TorrentState {
   piecesFailed: number;
   readonly downloadRate: RateMeter;
   readonly uploadRate: RateMeter;
+  /** What limited the download. */
+  readonly account: AccountState;
   /** Pieces verified since peers and the app were last told. */
   newPieces: number[];
   lastNewsMs: number;
@@ -193,6 +205,10 @@ export interface PeerState {
   lastUnchokedMs: number;
   downloadedBytes: number;
   uploadedBytes: number;
+  /** As its thread last reported: asked for and not here, received lately, what limits it. */
+  bytesInFlight: number;
+  bytesInLately: number;
+  limit: number;
   client: string | undefined;
   closing: CloseReason | undefined;
 }

@@ -1,6 +1,7 @@
 // What time alone brings about: announces, dials, syncs, upload turns, evictions, figures.
 
 import { chooseUnchoked } from '../choke/round-robin';
+import { keepAccount } from './accounting';
 import { announceIfDue } from './trackers';
 import { dialMore, freeSlots } from './dialing';
 import type { Engine } from './engine';
@@ -57,6 +58,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
   endLongParoles(engine, torrent);
   feedEndGame(engine, torrent);
+  keepAccount(engine, torrent);
   if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, IDLE_STATS_TICKS)) {
     engine.turn.stats.add(torrent);
   }

@@ -11,6 +11,7 @@ import { acquireLock, type OutputLock } from '../storage/lock';
 import { checkOutput } from '../storage/output-check';
 import { ResumeFile } from '../storage/resume-file';
 import { AnnounceSchedule } from '../tracker/schedule';
+import { newAccount } from './accounting';
 import { AddressBook } from './address-book';
 import { trustPieces } from './checking';
 import { Durability } from './durability';
@@ -173,6 +174,7 @@ function newTorrent(
     piecesFailed: 0,
     downloadRate: new RateMeter(),
     uploadRate: new RateMeter(),
+    account: newAccount(),
     newPieces: [],
     lastNewsMs: -Infinity,
     lastProgressMs: engine.nowMs(),

@@ -210,6 +210,13 @@ export type PeerFact =
    * connection, payload bytes in, payload bytes out, wasted bytes in (duplicates and late blocks).
    */
   | { readonly type: 'traffic'; readonly rows: readonly number[] }
+  /**
+   * What holds downloads up, every 250 ms while there are any: `busy` is the part of that time, 0 to
+   * 1, in which the thread's event loop did not rest. Rows of four per connection that downloads:
+   * connection, bytes asked for and not here, payload bytes in since the last such fact, and one of
+   * `SESSION_LIMIT`. A connection without a row downloads nothing.
+   */
+  | { readonly type: 'load'; readonly busy: number; readonly rows: readonly number[] }
   /** A file of the torrent could not be read for upload. */
   | {
       readonly type: 'read-failed';

@@ -1,6 +1,7 @@
 // What the engine tells about itself: snapshots for people, scripts and dashboards. Plain data.
 
 import type { CloseReason } from './close-reasons';
+import type { TransferAccount } from './account';
 
 /** Where a torrent stands. */
 export type TorrentPhase =
@@ -49,6 +50,8 @@ export interface TorrentStats {
   /** Memory of the slab committed to this torrent's unfinished pieces. */
   readonly memoryBytes: number;
   readonly trackers: readonly TrackerStats[];
+  /** What limited the download, from the torrent's addition on, pauses left out. */
+  readonly account: TransferAccount;
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
@@ -83,6 +86,8 @@ export interface EngineStats {
   readonly peersClosed: CloseCounts;
   /** Incoming connections that ended before a valid handshake, likewise. */
   readonly peersRejected: CloseCounts;
+  /** The accounts of all torrents together, removed ones too: seconds of several at once add up. */
+  readonly account: TransferAccount;
 }
 
 export type CloseCounts = Readonly<Partial<Record<CloseReason, number>>>;

@@ -35,6 +35,8 @@ export interface PeerThreadOptions {
   readonly nowMs: () => number;
   /** Where the counter in connection numbers begins: a restarted thread must not repeat them. */
   readonly firstConnection?: number;
+  /** Part of the time since the last call, 0 to 1, in which the event loop did not rest. */
+  readonly loopBusy?: () => number;
 }
 
 export class PeerThread {
@@ -56,6 +58,8 @@ export class PeerThread {
   private counter: number;
   private lastTrafficMs: number;
   private stopping = false;
+  private readonly loopBusy: () => number;
+  private loadTold = false;
 
   constructor(options: PeerThreadOptions) {
     const { start, send, nowMs } = options;
@@ -63,6 +67,7 @@ export class PeerThread {
     this.send = send;
     this.onStopped = options.onStopped;
     this.nowMs = nowMs;
+    this.loopBusy = options.loopBusy ?? (() => 0);
     this.counter = options.firstConnection ?? 0;
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
     this.context = {
@@ -292,6 +297,16 @@ export class PeerThread {
     const rows: number[] = [];
     for (const connection of this.connections.values()) connection.pushTraffic(rows);
     if (rows.length > 0) this.send({ type: 'traffic', rows });
+    this.tellLoad(nowMs);
+  }
+
+  private tellLoad(nowMs: number): void {
+    const busy = this.loopBusy();
+    const rows: number[] = [];
+    for (const { session } of this.connections.values()) session?.download.pushLoad(rows, nowMs);
+    // Once more after the last: nothing is in flight any longer.
+    if (rows.length > 0 || this.loadTold) this.send({ type: 'load', busy, rows });
+    this.loadTold = rows.length > 0;
   }
 
   private log(

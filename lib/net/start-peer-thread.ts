@@ -2,6 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
+import { LoopLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { PortLike } from '../threads/typed-port';
 import { PeerThread } from './peer-thread';
@@ -17,12 +18,14 @@ export function startPeerThread(
     onBatchEnd: () => thread.endBatch(),
     onError: (error) => thread.reportError(error),
   });
+  const loop = new LoopLoad();
   const thread = new PeerThread({
     start,
     send: (fact) => typedPort.send(fact),
     onStopped: () => typedPort.close(),
     nowMs: () => performance.now(),
     firstConnection,
+    loopBusy: () => loop.share(),
   });
   return thread;
 }

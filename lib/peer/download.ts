@@ -5,6 +5,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
 import type { Lease } from '../messages/peer-thread';
 import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { Flow } from './flow';
 import { Leases } from './leases';
 import type { LeaseRun } from './leases';
 import { Forgiven, Outstanding } from './outstanding';
@@ -28,6 +29,7 @@ export class Download {
   private readonly leases = new Leases();
   private readonly outstanding = new Outstanding();
   private readonly forgiven = new Forgiven();
+  private readonly flow: Flow;
   private choked = true;
   private interested = false;
   private chokeEpoch = 0;
@@ -41,6 +43,7 @@ export class Download {
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
     this.pipeline = new Pipeline(nowMs);
+    this.flow = new Flow(nowMs);
   }
 
   /** How often the peer has choked us. */
@@ -169,6 +172,23 @@ export class Download {
     if (this.choked) return;
     this.fillRequests(nowMs);
     this.postAppetite();
+  }
+
+  /** The very end of a turn: what limits this download until the next. */
+  noteFlow(nowMs: number): void {
+    const { outstanding, leases, pipeline } = this;
+    const { count } = outstanding;
+    const wants = this.interested && !this.choked;
+    this.flow.turn(nowMs, wants, count, pipeline.depth, leases.heldBlocks - count);
+  }
+
+  /** Appends this connection's row of a `load` fact, if it downloads. */
+  pushLoad(rows: number[], nowMs: number): void {
+    const { shortestRoundTripMs } = this.pipeline;
+    const report = this.flow.report(nowMs, this.downloadedBytes, shortestRoundTripMs);
+    if (report === undefined) return;
+    const bytesInFlight = this.outstanding.count * BLOCK_LENGTH_BYTES;
+    rows.push(this.options.connection, bytesInFlight, report.bytesIn, report.limit);
   }
 
   private fillRequests(nowMs: number): void {

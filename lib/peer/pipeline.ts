@@ -58,6 +58,11 @@ export class Pipeline {
     return this.rate;
   }
 
+  /** The shortest time from a request to its block so far; Infinity before the first. */
+  get shortestRoundTripMs(): number {
+    return this.minRoundTripMs;
+  }
+
   /** When the rate wants its next sample; Infinity while nothing moves. */
   get nextSampleMs(): number {
     return this.sampleBytes > 0 || this.rate > 0

@@ -190,6 +190,7 @@ export class PeerSession implements WireSink {
     this.postHaves();
     this.postStates();
     this.download.endTurn(this.nowMs);
+    this.download.noteFlow(this.nowMs);
     if (this.newRequests) {
       this.newRequests = false;
       if (this.serving.waiting > 0) this.options.output.serve();

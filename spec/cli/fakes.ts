@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { MillraceError } from '../../lib/errors/millrace-error';
+import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
 import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
@@ -55,6 +56,7 @@ export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],
+    account: EMPTY_ACCOUNT,
     error: undefined,
     ...change,
   };

@@ -1,6 +1,7 @@
 // What a transfer tells its user, in words and in JSON.
 
 import { expect } from 'chai';
+import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
 import type { Torrent, TorrentEvents } from '../../lib/index';
 import { progressLine, summaryLine, trackerLine } from '../../lib/cli/lines';
@@ -18,6 +19,7 @@ const SUMMARY = {
   downloadedBytes: 10_485_760,
   wastedBytes: 16_384,
   elapsedSec: 2,
+  account: EMPTY_ACCOUNT,
 };
 
 function tracker(change: object = {}): TorrentEvents['tracker'][0] {
@@ -220,6 +222,7 @@ describe('cli json reporter', () => {
     reporter.progress(fakeStats());
     reporter.complete(SUMMARY);
     const { name: _name, ...fields } = SUMMARY;
-    expect(io.json()).to.deep.equal([{ type: 'complete', ...fields }]);
+    const account = { ...fields.account, limit: null };
+    expect(io.json()).to.deep.equal([{ type: 'complete', ...fields, account }]);
   });
 });

@@ -6,6 +6,7 @@ import net from 'node:net';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { WireDecoder } from '../../lib/wire/decoder';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { HandshakeDecoder, encodeHandshake } from '../../lib/wire/handshake';
 import type { WireMessage, WireSink } from '../../lib/wire/messages';
 import type { Payload } from './payload';
@@ -19,6 +20,12 @@ export interface SeedScript {
   readonly bytesPerSec?: number;
   /** Never unchokes. */
   readonly choking?: boolean;
+  /** Unchokes for `forMs` of every `everyMs` only; what waits when it chokes is dropped. */
+  readonly unchokes?: { readonly forMs: number; readonly everyMs: number };
+  /** Hears every message this late. Default at once. */
+  readonly latencyMs?: number;
+  /** `reqq` that it tells. Default none told. */
+  readonly requestQueue?: number;
   /** Only these pieces. Default all. */
   readonly pieces?: readonly number[];
   /** 20 characters. Default one of its own. */
@@ -52,6 +59,9 @@ export class ScriptedSeed {
   #gateOpen: boolean;
   #budgetBytes = 0;
   #timer: NodeJS.Timeout | undefined;
+  #turns: NodeJS.Timeout | undefined;
+  /** Chokes everybody at present. */
+  choked = false;
   #waiters: (() => void)[] = [];
 
   private constructor(payload: Payload, script: SeedScript) {
@@ -78,6 +88,7 @@ export class ScriptedSeed {
     if (script.bytesPerSec !== undefined) {
       seed.#timer = setInterval(() => seed.#trickle(), TRICKLE_INTERVAL_MS);
     }
+    if (script.unchokes !== undefined) seed.#takeTurns(script.unchokes);
     return seed;
   }
 
@@ -108,6 +119,7 @@ export class ScriptedSeed {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#turns);
     for (const peer of this.#peers) peer.socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
@@ -136,6 +148,16 @@ export class ScriptedSeed {
     if (this.script.pieces) for (const piece of this.script.pieces) bits.set(piece);
     else bits.setAll();
     return bits;
+  }
+
+  #takeTurns({ forMs, everyMs }: { readonly forMs: number; readonly everyMs: number }): void {
+    const turn = (choked: boolean): void => {
+      this.choked = choked;
+      if (choked) this.#queue = [];
+      for (const peer of this.#peers) peer.sayChoked();
+      this.#turns = setTimeout(() => turn(!choked), choked ? everyMs - forMs : forMs);
+    };
+    turn(true);
   }
 
   #trickle(): void {
@@ -178,6 +200,7 @@ class SeedPeer implements WireSink {
   readonly #seed: ScriptedSeed;
   readonly #handshake = new HandshakeDecoder();
   readonly #decoder: WireDecoder;
+  #interested = false;
 
   constructor(seed: ScriptedSeed, socket: net.Socket) {
     this.#seed = seed;
@@ -185,25 +208,37 @@ class SeedPeer implements WireSink {
     this.#decoder = new WireDecoder({ pieceCount: seed.payload.metainfo.pieceCount });
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
-    socket.on('data', (chunk) => {
+    const hear = (chunk: Buffer): void => {
       try {
         this.#onData(chunk);
       } catch {
         socket.destroy();
       }
-    });
+    };
+    const { latencyMs } = seed.script;
+    if (latencyMs === undefined) socket.on('data', hear);
+    else socket.on('data', (chunk: Buffer) => setTimeout(hear, latencyMs, chunk));
   }
 
   onBlock(): void {}
 
   onMessage(message: WireMessage): void {
-    if (message.type === 'request') this.#seed.onRequest({ peer: this, ...message });
+    if (message.type === 'request' && !this.#seed.choked)
+      this.#seed.onRequest({ peer: this, ...message });
     if (message.type === 'cancel') this.#seed.onCancel(this, message.piece, message.begin);
-    if (message.type === 'interested' && !this.#seed.script.choking) {
-      const writer = new WireWriter();
-      writer.unchoke();
-      this.#write(writer);
+    if (message.type === 'interested') {
+      this.#interested = true;
+      if (!this.#seed.script.choking && !this.#seed.choked) this.sayChoked();
     }
+  }
+
+  /** Chokes or unchokes the peer, as the seed does at present. */
+  sayChoked(): void {
+    if (!this.#interested) return;
+    const writer = new WireWriter();
+    if (this.#seed.choked) writer.choke();
+    else writer.unchoke();
+    this.#write(writer);
   }
 
   #onData(chunk: Buffer): void {
@@ -214,6 +249,9 @@ class SeedPeer implements WireSink {
       const { infoHash } = this.#seed.payload.metainfo;
       this.socket.write(encodeHandshake({ infoHash, peerId: this.#seed.peerId }));
       const writer = new WireWriter();
+      const { requestQueue } = this.#seed.script;
+      if (requestQueue !== undefined)
+        writer.extended(0, encodeExtendedHandshake({ extensions: {}, requestQueue }));
       writer.bitfield(this.#seed.bitfield().bytes);
       this.#write(writer);
       this.#seed.onHandshake();

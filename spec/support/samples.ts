@@ -1,6 +1,7 @@
 // One sample of every message between threads. The types make sure that none is left out: a new
 // variant without a sample does not compile.
 
+import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import type { EngineEvent } from '../../lib/messages/control';
 import type { PeerFact, PeerOrder, PeerTorrent } from '../../lib/messages/peer-thread';
 import type { EngineStats, TorrentStats } from '../../lib/messages/stats';
@@ -65,6 +66,7 @@ export const torrentStats: Full<TorrentStats> = {
       externalIp: '192.0.2.7',
     },
   ],
+  account: { ...EMPTY_ACCOUNT, limit: { what: 'memory', behind: undefined, share: 0.5 } },
   error: { code: 'ENOSPC', message: 'disk full' },
 };
 
@@ -79,6 +81,7 @@ export const engineStats: Full<EngineStats> = {
   threadRestarts: 1,
   peersClosed: { 'remote-closed': 2 },
   peersRejected: { 'bad-handshake': 1 },
+  account: EMPTY_ACCOUNT,
 };
 
 export const metainfo: Full<Metainfo> = {
@@ -188,6 +191,7 @@ export const peerFacts: Samples<PeerFact> = {
     firstBlock: 0,
     blockCount: 1,
   },
+  load: { type: 'load', busy: 0.25, rows: [33, 16_384, 4, 2] },
   traffic: { type: 'traffic', rows: [33, 1, 2, 3, 65, 4, 5, 6] },
   'read-failed': { type: 'read-failed', torrent: 1, code: 'EIO', message: 'bad disk' },
   'torrent-closed': { type: 'torrent-closed', torrent: 1 },

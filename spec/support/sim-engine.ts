@@ -1,6 +1,7 @@
 // The coordinator's engine with every outlet in a spec's hands: a clock that stands still, seeded
 // dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
+import { Account } from '../../lib/coordinator/account';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
 import { onFact } from '../../lib/coordinator/facts';
@@ -123,6 +124,10 @@ export class SimEngine implements Engine {
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),
+      account: new Account(),
+      threadLoads: [],
+      loopBusy: 0,
+      processBusy: 0,
       closing: false,
     };
     let outstanding = 0;

@@ -15,7 +15,7 @@ import { Geometry } from '../../lib/metainfo/geometry';
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../lib/wire/encoder';
 import type { SimClock } from './sim-clock';
 import { SimConnection } from './sim-connection';
-import { SimEngine, settled } from './sim-engine';
+import { SIM_SETTINGS, SimEngine, settled } from './sim-engine';
 import type { PendingJob } from './sim-engine';
 import type { SimSwarm } from './sim-swarm';
 import { seededRandom } from './sim-torrent';
@@ -25,8 +25,8 @@ import { runVerifyJob } from './sim-verify';
 const HOP_MS = 0.05;
 /** As the peer thread ticks. */
 const PEER_TICK_MS = 125;
-/** What a verify worker does in a second. */
-const VERIFY_BYTES_PER_MS = 200_000;
+/** What a verify worker hashes, and writes, in a millisecond. */
+const VERIFY_BYTES_PER_MS = 400_000;
 
 export interface SimNodeOptions {
   /** Bytes per second that the node can send. Default 10 MB/s. */
@@ -41,6 +41,11 @@ export interface SimNodeOptions {
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
   readonly uploadSlots?: number;
+  /** `reqq`: requests that others may keep at this node. Default 500. */
+  readonly requestQueue?: number;
+  /** What its verify threads hash, and write, in a millisecond. Default 400,000 bytes of each. */
+  readonly hashBytesPerMs?: number;
+  readonly writeBytesPerMs?: number;
 }
 
 export class SimNode {
@@ -63,6 +68,7 @@ export class SimNode {
   #pumping = false;
   #opened = false;
   #lastServed = 0;
+  #peerTicks = 0;
   /** Peer threads so far. */
   #threads = 1;
 
@@ -86,6 +92,7 @@ export class SimNode {
       settings: {
         memoryBytes: options.memoryBytes ?? 1024 * 1024,
         uploadSlots: options.uploadSlots ?? 16,
+        limits: { ...SIM_SETTINGS.limits, requestQueue: options.requestQueue ?? 500 },
       },
       onOrder: (_thread, order) => this.#onOrder(order),
       onJob: (job) => this.#onJob(job),
@@ -326,10 +333,14 @@ export class SimNode {
     const { job, resolve } = pending;
     const bytes =
       'pieces' in job ? job.pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0) : 0;
-    this.clock.after(1 + bytes / VERIFY_BYTES_PER_MS, async () => {
+    const { hashBytesPerMs, writeBytesPerMs } = this.options;
+    const hashMs = bytes / (hashBytesPerMs ?? VERIFY_BYTES_PER_MS);
+    const storageMs = bytes / (writeBytesPerMs ?? VERIFY_BYTES_PER_MS);
+    this.clock.after(1 + hashMs + storageMs, async () => {
       if (this.gone) return;
       this.#syncClock();
-      resolve(runVerifyJob(job, this.engine.slab.bytes, this.stored));
+      const result = runVerifyJob(job, this.engine.slab.bytes, this.stored);
+      resolve({ ...result, hashMs, storageMs });
       await settled();
       this.#noteEvents();
     });
@@ -352,7 +363,15 @@ export class SimNode {
     for (const connection of [...this.connections.values()]) connection.tick();
     for (const connection of this.connections.values()) connection.pushTraffic(rows);
     if (rows.length > 0) this.tell({ type: 'traffic', rows });
+    if (this.#peerTicks++ % 2 === 0) this.#tellLoad();
     this.clock.after(PEER_TICK_MS, () => this.#peerTick());
+  }
+
+  #tellLoad(): void {
+    const rows: number[] = [];
+    for (const { session } of this.connections.values())
+      session.download.pushLoad(rows, this.clock.nowMs);
+    this.tell({ type: 'load', busy: 0, rows });
   }
 
   #syncClock(): void {

@@ -1,0 +1,200 @@
+// Keeps the accounts: on every tick, and where a download begins and ends, the time since the last
+// look is charged to what limited it, for the torrent and for the engine.
+
+import { SESSION_LIMIT } from '../messages/account';
+import type { TransferAccount, TransferLimit } from '../messages/account';
+import type { PeerFact } from '../messages/peer-thread';
+import { Account } from './account';
+import type { Engine } from './engine';
+import { limitAt } from './limit';
+import type { TorrentState } from './state';
+
+/** A torrent's account and what it is kept by. */
+export interface AccountState {
+  readonly sums: Account;
+  /** Up to here the time is charged; undefined while nothing is downloaded. */
+  chargedMs: number | undefined;
+  /** What the last look said: the rest of a download that ends between two looks is charged so, too. */
+  limit: TransferLimit;
+  behind: 'verify' | 'write' | 'fill';
+  /** Since the last look a piece could not be started for want of memory. */
+  memoryRefused: boolean;
+}
+
+/** How busy a peer thread's event loop was, 0 to 1, when it last told. */
+export interface ThreadLoad {
+  readonly busy: number;
+  readonly toldMs: number;
+  /** It had downloads then: another report follows. */
+  readonly goesOn: boolean;
+}
+
+export function newAccount(): AccountState {
+  return {
+    sums: new Account(),
+    chargedMs: undefined,
+    limit: 'peers',
+    behind: 'fill',
+    memoryRefused: false,
+  };
+}
+
+/** The download begins, or goes on after a pause. */
+export function openAccount(engine: Engine, { account }: TorrentState): void {
+  account.chargedMs = engine.nowMs();
+  account.limit = 'peers';
+  account.memoryRefused = false;
+}
+
+/** The download is over, or interrupted. */
+export function closeAccount(engine: Engine, torrent: TorrentState): void {
+  charge(engine, torrent);
+  torrent.account.chargedMs = undefined;
+}
+
+/** Every piece is written; what remains is the last sync, which counts as writing. */
+export function accountLastSync(engine: Engine, torrent: TorrentState): void {
+  charge(engine, torrent);
+  torrent.account.limit = 'memory';
+  torrent.account.behind = 'write';
+}
+
+/** Called on every tick of the torrent: the time since the last one has what is found now. */
+export function keepAccount(engine: Engine, torrent: TorrentState): void {
+  const { account } = torrent;
+  if (account.chargedMs === undefined) return;
+  if (torrent.phase === 'downloading') look(engine, torrent);
+  charge(engine, torrent);
+}
+
+function charge(engine: Engine, { account }: TorrentState): void {
+  if (account.chargedMs === undefined) return;
+  const nowMs = engine.nowMs();
+  const sec = Math.max(0, nowMs - account.chargedMs) / 1000;
+  account.chargedMs = nowMs;
+  const total = engine.state.account;
+  for (const sums of [account.sums, total]) {
+    sums.charge(account.limit, sec, account.behind);
+    sums.tellApart(total);
+  }
+}
+
+function look(engine: Engine, torrent: TorrentState): void {
+  const { state } = engine;
+  const { account } = torrent;
+  let sources = 0;
+  let open = 0;
+  let starved = 0;
+  let bytesInFlight = 0;
+  let bytesIn = 0;
+  let bytesInAtDepth = 0;
+  let busy = state.loopBusy;
+  for (const id of torrent.peers) {
+    const peer = state.peers.get(id);
+    if (!peer || peer.closing || peer.usefulPieces === 0) continue;
+    sources++;
+    if (peer.choked) continue;
+    open++;
+    bytesInFlight += peer.bytesInFlight;
+    bytesIn += peer.bytesInLately;
+    if (peer.limit === SESSION_LIMIT.leases) starved++;
+    if (peer.limit === SESSION_LIMIT.depth) bytesInAtDepth += peer.bytesInLately;
+    busy = Math.max(busy, busyShare(state.threadLoads[peer.thread], engine.nowMs()));
+  }
+  account.limit = limitAt({
+    missingPieces: torrent.picker.remaining,
+    verifyingPieces: verifyQueueOf(torrent).pieces,
+    sources,
+    open,
+    starved,
+    bytesInFlight,
+    bytesIn,
+    bytesInAtDepth,
+    memoryRefused: account.memoryRefused,
+    busy,
+    processBusy: state.processBusy,
+  });
+  account.memoryRefused = false;
+  if (account.limit === 'memory') account.behind = behindMemory(engine);
+}
+
+/** A thread that owes a report, of four a second, for so long has no time for it. */
+const SILENCE_MS = 600;
+
+function busyShare(load: ThreadLoad | undefined, nowMs: number): number {
+  if (load === undefined) return 0;
+  return load.goesOn && nowMs - load.toldMs > SILENCE_MS ? 1 : load.busy;
+}
+
+/** Most of the memory is full pieces: they wait for hash and disk. Else peers are still filling it. */
+function behindMemory({ state }: Engine): 'verify' | 'fill' {
+  let bytes = 0;
+  for (const torrent of state.torrents.values()) bytes += verifyQueueOf(torrent).bytes;
+  return 2 * bytes >= state.budget.committedBytes ? 'verify' : 'fill';
+}
+
+function verifyQueueOf(torrent: TorrentState): TransferAccount['verifyQueue'] {
+  let pieces = 0;
+  let bytes = 0;
+  for (const piece of torrent.active.values()) {
+    if (!piece.verifying) continue;
+    pieces++;
+    bytes += piece.lengthBytes;
+  }
+  return { pieces, bytes, jobs: torrent.jobsOut };
+}
+
+/** Rows of four: connection, bytes in flight, bytes in since the last such fact, `SESSION_LIMIT`. */
+export function onLoad(
+  engine: Engine,
+  thread: number,
+  { busy, rows }: Extract<PeerFact, { type: 'load' }>,
+): void {
+  const { state } = engine;
+  state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
+  for (const peer of state.peers.values()) {
+    if (peer.thread !== thread) continue;
+    peer.bytesInFlight = 0;
+    peer.bytesInLately = 0;
+    peer.limit = SESSION_LIMIT.farSide;
+  }
+  for (let row = 0; row + 3 < rows.length; row += 4) {
+    const peer = state.peers.get(rows[row] ?? -1);
+    if (!peer) continue;
+    peer.bytesInFlight = rows[row + 1] ?? 0;
+    peer.bytesInLately = rows[row + 2] ?? 0;
+    peer.limit = rows[row + 3] ?? SESSION_LIMIT.farSide;
+  }
+}
+
+/** A verify job of downloaded pieces is done. */
+export function noteJob(
+  engine: Engine,
+  torrent: TorrentState,
+  { hashMs, storageMs }: { readonly hashMs: number; readonly storageMs: number },
+): void {
+  torrent.account.sums.noteJob(hashMs, storageMs);
+  engine.state.account.noteJob(hashMs, storageMs);
+}
+
+export function torrentAccount(engine: Engine, torrent: TorrentState): TransferAccount {
+  let bytesInFlight = 0;
+  // The last reports may be older than the end of the download.
+  const peers = torrent.phase === 'downloading' ? torrent.peers : [];
+  for (const id of peers) bytesInFlight += engine.state.peers.get(id)?.bytesInFlight ?? 0;
+  return torrent.account.sums.snapshot({ bytesInFlight, verifyQueue: verifyQueueOf(torrent) });
+}
+
+export function engineAccount({ state }: Engine): TransferAccount {
+  let bytesInFlight = 0;
+  for (const peer of state.peers.values())
+    if (peer.torrent.phase === 'downloading') bytesInFlight += peer.bytesInFlight;
+  const verifyQueue = { pieces: 0, bytes: 0, jobs: 0 };
+  for (const torrent of state.torrents.values()) {
+    const own = verifyQueueOf(torrent);
+    verifyQueue.pieces += own.pieces;
+    verifyQueue.bytes += own.bytes;
+    verifyQueue.jobs += own.jobs;
+  }
+  return state.account.snapshot({ bytesInFlight, verifyQueue });
+}

@@ -1,0 +1,121 @@
+// What holds a download from one peer up, measured over a stretch of time: sums over turns (a read
+// of the socket, a batch of orders), never work per block.
+
+import { SESSION_LIMIT } from '../messages/account';
+import type { SessionLimit } from '../messages/account';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+
+/** What a session tells of the stretch since it last told. */
+export interface FlowReport {
+  readonly bytesIn: number;
+  readonly limit: SessionLimit;
+}
+
+/** Sums over a stretch, in milliseconds and blocks. */
+export interface FlowSums {
+  /** Time that we wanted blocks and were not choked. */
+  readonly wantMs: number;
+  /** Part of it with room for requests and nothing leased to ask for … */
+  readonly starvedMs: number;
+  /** … with as many requests out as the depth allows … */
+  readonly fullMs: number;
+  /** … and with none out. */
+  readonly idleMs: number;
+  /** Requests out, summed over time: divided by the blocks that came, their mean round trip. */
+  readonly blockMs: number;
+  readonly blocks: number;
+  /** The shortest round trip ever seen on this connection; Infinity before the first. */
+  readonly minRoundTripMs: number;
+}
+
+/** A mean round trip within half as much again of the shortest: nothing waited on the far side … */
+const UNQUEUED_FACTOR = 1.5;
+/** … nor within a thread's turn of it. */
+const UNQUEUED_SLACK_MS = 1;
+
+/** A path that limits is never idle: from this part of the time on it is not the path. */
+const IDLE_SHARE = 0.1;
+
+/**
+ * Blocks come in bursts, a round trip apart: over four of them a mean is wrong by a third at most,
+ * less than `UNQUEUED_FACTOR` forgives. Paths of more than 1.25 s are judged every 5 s all the same.
+ */
+const STRETCH_ROUND_TRIPS = 4;
+const MAX_STRETCH_MS = 5000;
+
+function stretchMs(minRoundTripMs: number): number {
+  if (minRoundTripMs === Infinity) return 0; // nothing came yet
+  return Math.min(MAX_STRETCH_MS, minRoundTripMs * STRETCH_ROUND_TRIPS);
+}
+
+export function limitOf(sums: FlowSums): SessionLimit {
+  const { wantMs, starvedMs, fullMs, idleMs, blockMs, blocks, minRoundTripMs } = sums;
+  const unqueued =
+    blocks > 0 &&
+    minRoundTripMs < Infinity &&
+    blockMs / blocks <= minRoundTripMs * UNQUEUED_FACTOR + UNQUEUED_SLACK_MS;
+  const idle = idleMs > wantMs * IDLE_SHARE;
+  if (wantMs > 0 && starvedMs >= wantMs / 2 && (idle || unqueued)) return SESSION_LIMIT.leases;
+  if (wantMs > 0 && fullMs >= wantMs / 2 && unqueued) return SESSION_LIMIT.depth;
+  return SESSION_LIMIT.farSide;
+}
+
+export class Flow {
+  private lastMs: number;
+  private outstanding = 0;
+  private wants = false;
+  private starved = false;
+  private full = false;
+  private wantMs = 0;
+  private starvedMs = 0;
+  private fullMs = 0;
+  private idleMs = 0;
+  private blockMs = 0;
+  private bytes = 0;
+  private toldBytes = 0;
+  private limit: SessionLimit = SESSION_LIMIT.farSide;
+
+  constructor(nowMs: number) {
+    this.lastMs = nowMs;
+  }
+
+  /** The end of a turn. What is told holds until the next. `unasked`: leased and not requested. */
+  turn(nowMs: number, wants: boolean, outstanding: number, depth: number, unasked: number): void {
+    this.pass(nowMs);
+    this.wants = wants;
+    this.outstanding = outstanding;
+    // Requests go out in bursts of an eighth of the depth: that near to it is full.
+    this.full = outstanding + Math.max(1, depth >> 3) > depth;
+    this.starved = !this.full && unasked <= 0;
+  }
+
+  /** What came since the last report, and what limits. Undefined when nothing was wanted or came. */
+  report(nowMs: number, downloadedBytes: number, minRoundTripMs: number): FlowReport | undefined {
+    this.pass(nowMs);
+    const bytesIn = downloadedBytes - this.toldBytes;
+    this.toldBytes = downloadedBytes;
+    this.bytes += bytesIn;
+    const { wantMs } = this;
+    if (wantMs === 0 && bytesIn === 0) return undefined;
+    if (wantMs >= stretchMs(minRoundTripMs)) this.judge(minRoundTripMs);
+    return { bytesIn, limit: this.limit };
+  }
+
+  private judge(minRoundTripMs: number): void {
+    const { wantMs, starvedMs, fullMs, idleMs, blockMs } = this;
+    const blocks = this.bytes / BLOCK_LENGTH_BYTES;
+    this.limit = limitOf({ wantMs, starvedMs, fullMs, idleMs, blockMs, blocks, minRoundTripMs });
+    this.wantMs = this.starvedMs = this.fullMs = this.idleMs = this.blockMs = this.bytes = 0;
+  }
+
+  private pass(nowMs: number): void {
+    const elapsedMs = nowMs - this.lastMs;
+    this.lastMs = nowMs;
+    if (!this.wants || elapsedMs <= 0) return;
+    this.wantMs += elapsedMs;
+    this.blockMs += elapsedMs * this.outstanding;
+    if (this.starved) this.starvedMs += elapsedMs;
+    if (this.full) this.fullMs += elapsedMs;
+    if (this.outstanding === 0) this.idleMs += elapsedMs;
+  }
+}

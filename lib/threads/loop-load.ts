@@ -1,0 +1,32 @@
+// How busy this thread's event loop is, and how busy this process keeps the processors.
+
+import { availableParallelism } from 'node:os';
+import { performance } from 'node:perf_hooks';
+
+export class LoopLoad {
+  #last = performance.eventLoopUtilization();
+
+  /** Part of the time since the last call, 0 to 1, in which the loop did not wait for anything. */
+  share(): number {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#last);
+    this.#last = now;
+    return utilization;
+  }
+}
+
+export class ProcessLoad {
+  readonly #cores = availableParallelism();
+  #lastMs = performance.now();
+  #last = process.cpuUsage();
+
+  /** Part of the time of all cores that the process may use that it did use since the last call. */
+  share(): number {
+    const nowMs = performance.now();
+    const { user, system } = process.cpuUsage(this.#last);
+    const elapsedMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    this.#last = process.cpuUsage();
+    return elapsedMs > 0 ? (user + system) / 1000 / elapsedMs / this.#cores : 0;
+  }
+}

@@ -1,0 +1,74 @@
+// What holds a download from one peer up: the rules, and the measuring over time.
+
+import { expect } from 'chai';
+import { SESSION_LIMIT } from '../../lib/messages/account';
+import { Flow, limitOf } from '../../lib/peer/flow';
+import type { FlowSums } from '../../lib/peer/flow';
+
+const { farSide, depth, leases } = SESSION_LIMIT;
+
+/** A quarter of a second with 10 requests out and a round trip of 250 ms: queued at the far side. */
+const QUEUED: FlowSums = {
+  wantMs: 250,
+  starvedMs: 0,
+  fullMs: 0,
+  idleMs: 0,
+  blockMs: 2500,
+  blocks: 10,
+  minRoundTripMs: 40,
+};
+
+const TABLE: readonly (readonly [string, Partial<FlowSums>, number])[] = [
+  ['blocks wait on the far side', {}, farSide],
+  ['… at full depth, too', { fullMs: 250 }, farSide],
+  ['… and with no more to ask for', { starvedMs: 250 }, farSide],
+  ['full, and answered without waiting', { fullMs: 250, blocks: 60 }, depth],
+  ['full for the smaller part of the time', { fullMs: 124, blocks: 60 }, farSide],
+  ['full, and nothing came', { fullMs: 250, blocks: 0 }, farSide],
+  ['full, and only blocks that nobody awaited', { fullMs: 250, minRoundTripMs: Infinity }, farSide],
+  ['starved, and answered without waiting', { starvedMs: 250, blocks: 60 }, leases],
+  ['starved, and idle now and then', { starvedMs: 250, idleMs: 26 }, leases],
+  ['starved, idle no longer than a turn', { starvedMs: 250, idleMs: 25 }, farSide],
+  ['starved for the smaller part of the time', { starvedMs: 124, idleMs: 100 }, farSide],
+  ['nothing wanted', { wantMs: 0, blockMs: 0 }, farSide],
+];
+
+describe('peer/flow', () => {
+  for (const [when, change, limit] of TABLE) {
+    it(when, () => expect(limitOf({ ...QUEUED, ...change })).to.equal(limit));
+  }
+
+  it('says nothing of a peer of which nothing is wanted', () => {
+    const flow = new Flow(0);
+    flow.turn(0, false, 0, 8, 0);
+    expect(flow.report(250, 0, Infinity)).to.equal(undefined);
+  });
+
+  it('four requests at most, answered in 100 ms each time: the depth', () => {
+    const flow = new Flow(0);
+    for (let nowMs = 0; nowMs < 1000; nowMs += 25) flow.turn(nowMs, true, 4, 4, 100);
+    // 4 blocks per 100 ms.
+    expect(flow.report(1000, 40 * 16_384, 100)).to.deep.equal({ bytesIn: 655_360, limit: depth });
+  });
+
+  it('judges over four round trips: bursts between two reports do not count as waiting', () => {
+    const flow = new Flow(0);
+    const limits: number[] = [];
+    // 4 blocks per round trip of 200 ms, told every 250 ms: once in a while 8 come between two.
+    for (let nowMs = 250; nowMs <= 4000; nowMs += 250) {
+      flow.turn(nowMs - 250, true, 4, 4, 100);
+      const blocks = 4 * Math.floor(nowMs / 200);
+      limits.push(flow.report(nowMs, blocks * 16_384, 200)?.limit ?? -1);
+    }
+    // The first judgement comes after 800 ms, that is with the fourth report.
+    expect(limits).to.deep.equal([farSide, farSide, farSide, ...Array(13).fill(depth)]);
+  });
+
+  it('measures each stretch by itself', () => {
+    const flow = new Flow(0);
+    flow.turn(0, true, 0, 8, 0);
+    expect(flow.report(250, 16_384, 1)?.limit).to.equal(leases);
+    flow.turn(250, true, 8, 8, 8);
+    expect(flow.report(500, 32_768, 1)).to.deep.equal({ bytesIn: 16_384, limit: farSide });
+  });
+});
