@@ -19,4 +19,12 @@ export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { LogLevel, PeerAddress } from './messages/control';
 export type { EngineStats, TorrentPhase, TorrentStats, TrackerStats } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
-export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
+export {
+  startTracker,
+  type TrackerLimits,
+  type TrackerServer,
+  type TrackerServerOptions,
+  type TrackerServerStats,
+} from './api/tracker';
+export { share, type Share, type ShareOptions } from './api/share';
+export { localAddresses } from './api/local-addresses';

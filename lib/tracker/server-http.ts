@@ -1,4 +1,5 @@
-// EDGE. The HTTP server of our tracker: /announce, /scrape, /stats, /stats.json.
+// EDGE. The HTTP server of our tracker: /announce, /scrape, /stats, /stats.json, and published
+// torrents.
 
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,6 +15,7 @@ import {
 import type { ListeningServer } from './server-udp';
 import { statsPage } from './stats-page';
 import { NOT_LISTED } from './tracker-desk';
+import type { TorrentShelf } from './torrent-shelf';
 import type { TrackerDesk, TrackerLimits } from './tracker-desk';
 
 export interface HttpServerOptions {
@@ -22,6 +24,7 @@ export interface HttpServerOptions {
   readonly desk: TrackerDesk;
   readonly now: () => number;
   readonly limits?: TrackerLimits;
+  readonly shelf: TorrentShelf;
   /** Serve the counters. */
   readonly page: boolean;
 }
@@ -35,6 +38,9 @@ const MAX_CONNECTIONS_PER_IP = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** A client that has something more to say (a scrape, its next torrent) says it soon. */
 const KEEP_ALIVE_MS = 5_000;
+
+/** A torrent file is longer than the system's buffers: who does not read it is let go. */
+const TORRENT_STALL_MS = 30_000;
 
 /** Who asked too often is told to come back in a minute (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
@@ -102,7 +108,9 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
       if (page) return statistics(asker, options, 'application/json');
       break;
   }
-  return text(404, 'announce at /announce\n');
+  return (
+    publishedTorrent(path, request.socket, asker, options) ?? text(404, 'announce at /announce\n')
+  );
 }
 
 function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
@@ -168,6 +176,19 @@ function statistics(
   const stats = desk.stats(nowMs);
   const body = type === 'text/html' ? statsPage(stats) : JSON.stringify(stats);
   return { status: 200, type: `${type}; charset=utf-8`, body };
+}
+
+function publishedTorrent(
+  path: string,
+  socket: Socket,
+  asker: Uint8Array,
+  { shelf, desk, now }: HttpServerOptions,
+): Answer | undefined {
+  const body = shelf.find(path);
+  if (body === undefined) return undefined;
+  if (!desk.mayAsk(asker, now())) return tooFast();
+  socket.setTimeout(TORRENT_STALL_MS, () => socket.destroy());
+  return { status: 200, type: 'application/x-bittorrent', body, last: true };
 }
 
 /** One address must not take all connections there are. */

@@ -75,7 +75,8 @@ export function eventsOf(client: Client, type: string): readonly JsonEvent[] {
 }
 
 function startMillrace(args: readonly string[], place?: Place): Client {
-  return new Client([...millraceCommand(), ...args, '--json', '--log-level', 'debug'], {
+  const logged = args[0] === 'share' ? [] : ['--log-level', 'debug'];
+  return new Client([...millraceCommand(), ...args, '--json', ...logged], {
     place,
     cwd: ROOT,
   });
@@ -91,6 +92,23 @@ export async function downloadWithMillrace(
   const client = startMillrace([...command, ...args]);
   await client.succeeded(TRANSFER_MS);
   return client;
+}
+
+/** A `share` of ours, and the words of the command that it says to run elsewhere. */
+export async function shareWithMillrace(
+  path: string,
+  place: Place,
+): Promise<{ readonly client: Client; readonly command: readonly string[] }> {
+  const client = startMillrace(['share', path, '--host', place.address], place);
+  await client.until('its line', READY_MS, () => eventsOf(client, 'shared').length > 0);
+  const [shared] = eventsOf(client, 'shared');
+  return { client, command: String(shared?.command).split(' ') };
+}
+
+/** Runs what a share said to run, in another place, and into a folder of its own. */
+export function followShare(command: readonly string[], folder: string, place: Place): Client {
+  const [, ...args] = command;
+  return startMillrace([...args, '--output', folder, '--stall-timeout', '60'], place);
 }
 
 /** A `seed` of ours that the tracker has answered. */
