@@ -152,12 +152,27 @@ async function startAria2(
   return new Client(['aria2c', ...alone, ...files, port, ...more, `-T${payload.torrent}`]);
 }
 
-export async function seedWithAria2(payload: Payload): Promise<Client> {
-  return startAria2(payload, payload.folder, ['--bt-seed-unverified=true', '--seed-ratio=0.0']);
+export async function seedWithAria2(
+  payload: Payload,
+  more: readonly string[] = [],
+): Promise<Client> {
+  const seeding = ['--bt-seed-unverified=true', '--seed-ratio=0.0'];
+  return startAria2(payload, payload.folder, [...seeding, ...more]);
 }
 
-export async function downloadWithAria2(payload: Payload, folder: string): Promise<void> {
-  await (await startAria2(payload, folder, ['--seed-time=0'])).succeeded(TRANSFER_MS);
+/** It speaks to UDP trackers only with its DHT on, which knows nobody here: no node to begin with. */
+export async function aria2OverUdp(folder: string): Promise<readonly string[]> {
+  const port = await freePort();
+  const file = join(folder, `dht-${port}.dat`);
+  return ['--enable-dht=true', `--dht-file-path=${file}`, `--dht-listen-port=${port}`];
+}
+
+export async function downloadWithAria2(
+  payload: Payload,
+  folder: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  await (await startAria2(payload, folder, ['--seed-time=0', ...more])).succeeded(TRANSFER_MS);
 }
 
 // ---- Transmission ----
