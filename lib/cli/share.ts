@@ -177,9 +177,12 @@ export function shareLine(figures: ShareFigures): string {
 
 function preface({ name, totalBytes, files }: Torrent, others: readonly string[]): string {
   const what = `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}`;
-  const also =
-    others.length === 0 ? '' : ` This machine is also ${others.join(', ')}: --host chooses.`;
-  return printable(`sharing ${what}. Run this on every other machine:${also}`);
+  const lines = [`sharing ${what}`];
+  if (others.length > 0) {
+    lines.push(`this machine is also ${others.join(', ')}: --host says which the others reach`);
+  }
+  lines.push('run this on every other machine:');
+  return lines.map(printable).join('\n');
 }
 
 function sharedRecord(share: Share, command: string, addresses: readonly string[]): object {

@@ -28,7 +28,9 @@ const NAMES = [
   'Torrent',
   'VERSION',
   'createTorrent',
+  'localAddresses',
   'readTorrent',
+  'share',
   'startTracker',
   'verifyTorrent',
 ];
