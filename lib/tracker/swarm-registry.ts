@@ -17,7 +17,7 @@ const SWEEPS_PER_EXPIRY = 8;
 export const DEFAULT_NUM_WANT = 50;
 export const MAX_NUM_WANT = 200;
 
-/** A peer costs about 150 bytes, a torrent 1.2 KB (bench/tracker.ts): 30 MB and 60 MB when full. */
+/** A peer costs about 150 bytes, a torrent 1.2 KB (docs/PERFORMANCE.md): 30 MB and 60 MB when full. */
 const MAX_TORRENTS = 50_000;
 const MAX_PEERS = 200_000;
 const MAX_PEERS_PER_TORRENT = 50_000;
