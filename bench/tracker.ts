@@ -1,6 +1,6 @@
 // Our tracker under load, in a process of its own: announces per second of its CPU time over UDP and
-// HTTP, and memory per peer. Run it with
-// `node --expose-gc -r ./spec/register.cjs bench/tracker.ts`.
+// HTTP, and memory per peer. Run it with `npm run bench:tracker`; behind `--` it takes the parts to
+// run: `udp`, `http` (kept connections), `http-close` (a connection each), `memory`.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -45,20 +45,27 @@ async function serve(): Promise<void> {
 
 // ---- the load ----
 
-async function main(): Promise<void> {
+async function main(parts: readonly string[]): Promise<void> {
+  const runs = (part: string): boolean => parts.length === 0 || parts.includes(part);
   console.log(`node ${process.version}, ${RUNS} runs after a warm-up: median (min–max)`);
   const child = fork(__filename, ['serve'], { execArgv: process.execArgv });
   try {
     const { port, udpPort } = await nextMessage<Serving>(child);
-    const udp = await openUdp(udpPort);
-    await measure('UDP announces', child, () => announceOverUdp(udp, udpPort));
-    udp.socket.close();
-    await measure('HTTP announces, kept connections', child, () => announceOverHttp(port, true));
-    await measure('HTTP announces, a connection each', child, () => announceOverHttp(port, false));
+    if (runs('udp')) {
+      const udp = await openUdp(udpPort);
+      await measure('UDP announces', child, () => announceOverUdp(udp, udpPort));
+      udp.socket.close();
+    }
+    for (const [part, name, keep] of [
+      ['http', 'HTTP announces, kept connections', true],
+      ['http-close', 'HTTP announces, a connection each', false],
+    ] as const) {
+      if (runs(part)) await measure(name, child, () => announceOverHttp(port, keep));
+    }
   } finally {
     child.disconnect();
   }
-  await measureMemory();
+  if (runs('memory')) await measureMemory();
 }
 
 async function measure(
@@ -253,5 +260,4 @@ async function heldBytes(): Promise<number> {
 }
 
 if (process.argv[2] === 'serve') void serve();
-else if (process.argv[2] === 'memory') void measureMemory();
-else void main();
+else void main(process.argv.slice(2));

@@ -27,7 +27,6 @@ export type {
 } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
 export { redactUrl } from './tracker/redact';
-export { startTracker, type TrackerServer, type TrackerServerOptions } from './api/tracker';
 export {
   announce,
   scrape,
@@ -57,3 +56,12 @@ export type {
   WriteFinding,
 } from './doctor/findings';
 export type { TraceOptions, TraceStatus } from './api/trace';
+export {
+  startTracker,
+  type TrackerLimits,
+  type TrackerServer,
+  type TrackerServerOptions,
+  type TrackerServerStats,
+} from './api/tracker';
+export { share, type Share, type ShareOptions } from './api/share';
+export { localAddresses } from './api/local-addresses';

@@ -3,12 +3,17 @@
 import type * as server from '../tracker/server';
 import type { TrackerServer, TrackerServerOptions } from '../tracker/server';
 
-export type { TrackerServer, TrackerServerOptions } from '../tracker/server';
+export type {
+  TrackerLimits,
+  TrackerServer,
+  TrackerServerOptions,
+  TrackerServerStats,
+} from '../tracker/server';
 
 /**
- * Starts an HTTP tracker (BEP 3, BEP 7, BEP 23) in this thread; it lives until `close()`.
+ * Starts a tracker (BEP 3, 7, 15, 23, 48) in this thread; it lives until `close()`.
  *
- * @throws MillraceError `tracker-listen-failed`.
+ * @throws MillraceError `tracker-listen-failed`, `bad-option`.
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load

@@ -34,6 +34,14 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
     summary: 'check data against a .torrent',
     load: () => require('./verify') as CommandModule,
   },
+  tracker: {
+    summary: 'run a small tracker for a private cluster',
+    load: () => require('./tracker') as CommandModule,
+  },
+  share: {
+    summary: 'serve a file or folder to other machines',
+    load: () => require('./share') as CommandModule,
+  },
   demo: {
     summary: 'watch a tracker, a seed and a download work on this machine',
     load: () => require('./demo') as CommandModule,

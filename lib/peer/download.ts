@@ -220,9 +220,10 @@ export class Download {
   private postAppetite(): void {
     if (!this.interested) return;
     const { depth, rateBytesPerSec } = this.pipeline;
-    // Held or requested: two depths, so that a round trip to the coordinator never drains the pipe.
+    // Requested or held: a depth, and a reserve so that a round trip to the coordinator never drains
+    // the pipe. No more than that: what a slow peer holds, no faster one that gets it can bring.
     const settledBlocks = this.acceptedBlocks - this.leases.heldBlocks;
-    const wantedBlocks = settledBlocks + 2 * depth;
+    const wantedBlocks = settledBlocks + depth + this.pipeline.reserve;
     if (wantedBlocks - this.creditBlocks < Math.max(1, depth >> 2)) return;
     this.creditBlocks = wantedBlocks;
     this.options.output.fact({

@@ -21,6 +21,12 @@ export const SAMPLE_INTERVAL_MS = 100;
 /** Time for the far side's disk and scheduler, on top of two round trips. */
 const MARGIN_MS = 250;
 
+/**
+ * A round trip to a busy coordinator is some 10 ms; requests on the way cover what is longer. Fast
+ * peers, whose depth is capped, hold as many leases as requests.
+ */
+const RESERVE_MS = 100;
+
 /** Weight of the newest sample: with 100 ms samples the average spans about 300 ms. */
 const SAMPLE_WEIGHT = 0.3;
 
@@ -46,6 +52,14 @@ export class Pipeline {
   /** Requests to keep outstanding. */
   get depth(): number {
     return this.depthBlocks;
+  }
+
+  /** Leases to hold beyond the requests: what the peer brings in `RESERVE_MS`. */
+  get reserve(): number {
+    if (this.slowStart) return this.depthBlocks; // It is about to double.
+    const blocks = Math.ceil((this.rate * RESERVE_MS) / 1000 / BLOCK_LENGTH_BYTES);
+    // Work is asked for in steps of a quarter of the depth: that much may be missing meanwhile.
+    return Math.min(this.depthBlocks, (this.depthBlocks >> 2) + Math.max(1, blocks));
   }
 
   /** The peer let requests time out and has delivered nothing since. */

@@ -1,4 +1,5 @@
-// EDGE. The HTTP server of our tracker: /announce, /scrape, /stats, /stats.json.
+// EDGE. The HTTP server of our tracker: /announce, /scrape, /stats, /stats.json, and published
+// torrents.
 
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,6 +15,7 @@ import {
 import type { ListeningServer } from './server-udp';
 import { statsPage } from './stats-page';
 import { NOT_LISTED } from './tracker-desk';
+import type { TorrentShelf } from './torrent-shelf';
 import type { TrackerDesk, TrackerLimits } from './tracker-desk';
 
 export interface HttpServerOptions {
@@ -22,6 +24,7 @@ export interface HttpServerOptions {
   readonly desk: TrackerDesk;
   readonly now: () => number;
   readonly limits?: TrackerLimits;
+  readonly shelf: TorrentShelf;
   /** Serve the counters. */
   readonly page: boolean;
 }
@@ -33,8 +36,12 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_CONNECTIONS = 1000;
 const MAX_CONNECTIONS_PER_IP = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
+const CHECK_EVERY_MS = 2_000;
 /** A client that has something more to say (a scrape, its next torrent) says it soon. */
 const KEEP_ALIVE_MS = 5_000;
+
+/** A torrent file is longer than the system's buffers: who does not read it is let go. */
+const TORRENT_STALL_MS = 30_000;
 
 /** Who asked too often is told to come back in a minute (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
@@ -42,6 +49,7 @@ const TOO_FAST_RETRY_MIN = 1;
 interface Answer {
   readonly status: number;
   readonly type: string;
+  /** Text is Latin-1, a character a byte: Node joins it with the header, which bytes it does not. */
   readonly body: Uint8Array | string;
   /** End the connection after it. */
   readonly last?: boolean;
@@ -55,16 +63,18 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       headersTimeout: REQUEST_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      noDelay: true,
+      // An answer is one write, which nothing holds back: the system call would be for nothing.
+      noDelay: false,
+      // Looked for so often, who says nothing is let go after 12 s at most.
+      connectionsCheckingInterval: CHECK_EVERY_MS,
     },
     (request, response) => {
       const { status, type, body, last } = answer(request, options);
       // No `Date`: making it costs more than the rest of the header, and no tracker client reads it.
       response.sendDate = false;
       if (last === true) response.shouldKeepAlive = false;
-      response.writeHead(status, ['Content-Type', type, 'Content-Length', Buffer.byteLength(body)]);
-      response.end(body);
-      request.resume();
+      response.writeHead(status, ['Content-Type', type, 'Content-Length', body.length]);
+      response.end(body, 'latin1'); // It also drops what a request may have for a body.
     },
   );
   server.maxConnections = limits.maxConnections ?? MAX_CONNECTIONS;
@@ -102,7 +112,9 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
       if (page) return statistics(asker, options, 'application/json');
       break;
   }
-  return text(404, 'announce at /announce\n');
+  return (
+    publishedTorrent(path, request.socket, asker, options) ?? text(404, 'announce at /announce\n')
+  );
 }
 
 function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
@@ -142,7 +154,12 @@ function scrape(query: string, asker: Uint8Array, { desk, now }: HttpServerOptio
 }
 
 function plain(body: Uint8Array): Answer {
-  return { status: 200, type: 'text/plain', body };
+  const { buffer, byteOffset, length } = body;
+  return {
+    status: 200,
+    type: 'text/plain',
+    body: Buffer.from(buffer, byteOffset, length).toString('latin1'),
+  };
 }
 
 function failure(reason: string): Answer {
@@ -168,6 +185,19 @@ function statistics(
   const stats = desk.stats(nowMs);
   const body = type === 'text/html' ? statsPage(stats) : JSON.stringify(stats);
   return { status: 200, type: `${type}; charset=utf-8`, body };
+}
+
+function publishedTorrent(
+  path: string,
+  socket: Socket,
+  asker: Uint8Array,
+  { shelf, desk, now }: HttpServerOptions,
+): Answer | undefined {
+  const body = shelf.find(path);
+  if (body === undefined) return undefined;
+  if (!desk.mayAsk(asker, now())) return tooFast();
+  socket.setTimeout(TORRENT_STALL_MS, () => socket.destroy());
+  return { status: 200, type: 'application/x-bittorrent', body, last: true };
 }
 
 /** One address must not take all connections there are. */

@@ -7,13 +7,14 @@ import { MillraceError } from '../errors/millrace-error';
 import { fromHex } from '../bytes/hex';
 import { startHttpServer } from './server-http';
 import { startUdpServer } from './server-udp';
+import { TorrentShelf } from './torrent-shelf';
 import { TrackerDesk } from './tracker-desk';
 import type { TrackerLimits, TrackerServerStats } from './tracker-desk';
 
 export type { TrackerLimits, TrackerServerStats } from './tracker-desk';
 
 export interface TrackerServerOptions {
-  /** Default 127.0.0.1; `::` is every address of both families. */
+  /** Default 127.0.0.1; `::` is every address of both families, of IPv4 alone where there is no IPv6. */
   readonly host?: string;
   /** Of HTTP. Default 0: any free port; `false` for no HTTP. */
   readonly port?: number | false;
@@ -41,6 +42,13 @@ export interface TrackerServer {
   readonly port: number;
   readonly udpPort: number | undefined;
   stats(): TrackerServerStats;
+  /** Serves this torrent from now on, where there is a whitelist; 20 raw bytes or 40 hex digits. */
+  allow(infoHash: string | Uint8Array): void;
+  /**
+   * Hands out a .torrent over HTTP at `/NAME`, from memory. `name` ends in `.torrent`; at most 100
+   * torrents, 64 MiB together. Throws `bad-option`.
+   */
+  publish(name: string, torrent: Uint8Array): void;
   /** Stops at once, open connections included. May be called again. */
   close(): Promise<void>;
 }
@@ -49,12 +57,26 @@ const DEFAULT_INTERVAL_SEC = 1800;
 const HASH_BYTES = 20;
 const SECRET_BYTES = 16;
 
+/** What a system without IPv6 says to `::`. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
+
 /**
  * Starts the tracker; resolves once it listens. Rejects with `tracker-listen-failed` where an
  * address cannot be had, and `bad-option` for options that make no sense.
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
-  const { host = '127.0.0.1', port = 0, udpPort = false, limits } = options;
+  const { host = '127.0.0.1' } = options;
+  try {
+    return await startAt(host, options);
+  } catch (error) {
+    const cause = error instanceof MillraceError ? error.details.cause : undefined;
+    if (host !== '::' || !NO_IPV6.has(String(cause))) throw error;
+    return startAt('0.0.0.0', options);
+  }
+}
+
+async function startAt(host: string, options: TrackerServerOptions): Promise<TrackerServer> {
+  const { port = 0, udpPort = false, limits, statsPage: page = true } = options;
   if (port === false && udpPort === false) {
     throw new MillraceError('bad-option', 'a tracker needs a port for HTTP, for UDP, or both');
   }
@@ -66,10 +88,11 @@ export async function startTracker(options: TrackerServerOptions = {}): Promise<
     random: options.random ?? Math.random,
     nowMs: now(),
   });
+  const shelf = new TorrentShelf();
   const http =
     port === false
       ? undefined
-      : await startHttpServer({ host, port, desk, now, limits, page: options.statsPage ?? true });
+      : await startHttpServer({ host, port, desk, shelf, now, limits, page });
   let udp;
   try {
     udp =
@@ -95,6 +118,8 @@ export async function startTracker(options: TrackerServerOptions = {}): Promise<
     port: http?.port ?? 0,
     udpPort: udp?.port,
     stats: () => desk.stats(now()),
+    allow: (infoHash) => desk.allow(hashOf(infoHash)),
+    publish: (name, torrent) => shelf.put(name, torrent),
     close(): Promise<void> {
       closing ??= Promise.all([http?.close(), udp?.close()]).then(() => undefined);
       return closing;

@@ -9,6 +9,7 @@ export function statsPage(stats: TrackerServerStats): string {
     ['Torrents', stats.torrents],
     ['Peers', stats.peers],
     ['Seeds', stats.seeds],
+    ['Downloads completed', stats.completed],
     ['Announces over HTTP', stats.announces.http],
     ['Announces over UDP', stats.announces.udp],
     ['Scrapes over HTTP', stats.scrapes.http],

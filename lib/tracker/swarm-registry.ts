@@ -17,7 +17,7 @@ const SWEEPS_PER_EXPIRY = 8;
 export const DEFAULT_NUM_WANT = 50;
 export const MAX_NUM_WANT = 200;
 
-/** A peer costs about 150 bytes, a torrent 1.2 KB (bench/tracker.ts): 30 MB and 60 MB when full. */
+/** A peer costs about 150 bytes, a torrent 1.2 KB (docs/PERFORMANCE.md): 30 MB and 60 MB when full. */
 const MAX_TORRENTS = 50_000;
 const MAX_PEERS = 200_000;
 const MAX_PEERS_PER_TORRENT = 50_000;
@@ -98,6 +98,7 @@ export class SwarmRegistry {
   readonly #scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
   #peerCount = 0;
   #seedCount = 0;
+  #completedCount = 0;
   #nextSweepMs = -Infinity;
 
   constructor({ intervalSec, random, limits = {} }: SwarmRegistryOptions) {
@@ -121,6 +122,11 @@ export class SwarmRegistry {
 
   get seedCount(): number {
     return this.#seedCount;
+  }
+
+  /** Of all torrents since the start, forgotten ones included. */
+  get completedCount(): number {
+    return this.#completedCount;
   }
 
   /** Takes an announce in and answers it. */
@@ -220,7 +226,10 @@ export class SwarmRegistry {
     const seed = leftBytes === 0;
     const seedsBefore = table.seeds;
     const wasSeed = slot >= 0 && table.isSeed(slot);
-    if (event === 'completed' && seed && !wasSeed) swarm.completed += 1;
+    if (event === 'completed' && seed && !wasSeed) {
+      swarm.completed += 1;
+      this.#completedCount += 1;
+    }
     if (slot >= 0) table.update(slot, peerId, seed, partialSeed && !seed, nowMs);
     else {
       table.add(packed, peerId, seed, partialSeed && !seed, nowMs);

@@ -35,6 +35,8 @@ export interface TrackerServerStats {
   readonly torrents: number;
   readonly peers: number;
   readonly seeds: number;
+  /** Peers that said `completed`: downloads finished since the start. */
+  readonly completed: number;
   readonly announces: { readonly http: number; readonly udp: number };
   readonly scrapes: { readonly http: number; readonly udp: number };
   /** UDP connection ids given out. */
@@ -65,7 +67,7 @@ export class TrackerDesk {
   readonly intervalSec: number;
   readonly #registry: SwarmRegistry;
   readonly #gate: RateGate;
-  readonly #whitelist: ReadonlySet<string> | undefined;
+  readonly #whitelist: Set<string> | undefined;
   readonly #startedMs: number;
   readonly #announces = { http: 0, udp: 0 };
   readonly #scrapes = { http: 0, udp: 0 };
@@ -113,6 +115,11 @@ export class TrackerDesk {
     return infoHashes.map((hash) => this.#registry.scrape(hash, nowMs));
   }
 
+  /** Adds a torrent to the list; without a list all are served anyway. */
+  allow(infoHash: Uint8Array): void {
+    this.#whitelist?.add(keyOf(infoHash));
+  }
+
   connected(): void {
     this.#connects += 1;
   }
@@ -132,6 +139,7 @@ export class TrackerDesk {
       torrents: this.#registry.torrentCount,
       peers: this.#registry.peerCount,
       seeds: this.#registry.seedCount,
+      completed: this.#registry.completedCount,
       announces: { ...this.#announces },
       scrapes: { ...this.#scrapes },
       connects: this.#connects,

@@ -31,9 +31,11 @@ const NAMES = [
   'createTorrent',
   'diagnose',
   'hexDump',
+  'localAddresses',
   'readTorrent',
   'redactUrl',
   'scrape',
+  'share',
   'startTracker',
   'verifyTorrent',
 ];

@@ -8,15 +8,19 @@ import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { startTracker } from '../../lib/tracker/server';
 import {
+  aria2OverUdp,
   downloadWithAria2,
   downloadWithLibtorrent,
+  downloadWithMillrace,
   seedWithAria2,
   seedWithLibtorrent,
   startOpentracker,
 } from '../support/clients';
 import { describeWith } from '../support/clients-needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
+import type { Payload } from '../support/clients-payload';
 import { freePort, useClients } from '../support/clients-process';
+import type { Client } from '../support/clients-process';
 
 const TIMEOUT_MS = 150_000;
 const HASH = Uint8Array.from({ length: 20 }, (_, at) => [0x00, 0x25, 0xff, 0x20][at % 4] ?? 0);
@@ -94,8 +98,8 @@ const LAYOUT = { pieceLengthBytes: 32 * KIB, files: new Map([['payload.bin', MIB
 
 async function swarmOf(
   scheme: 'http' | 'udp',
-  seedWith: typeof seedWithAria2,
-  downloadWith: typeof downloadWithAria2,
+  seedWith: (payload: Payload) => Promise<Client>,
+  downloadWith: (payload: Payload, folder: string) => Promise<void>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-tracked-'));
   const tracker = await startTracker({ udpPort: 0, intervalSec: 30 });
@@ -119,6 +123,13 @@ describeWith(['aria2'], 'interop of our tracker with aria2', () => {
 
   it('HTTP: one aria2 finds the other', () =>
     swarmOf('http', seedWithAria2, downloadWithAria2)).timeout(TIMEOUT_MS);
+  it('UDP: one aria2 finds the other', () =>
+    swarmOf(
+      'udp',
+      async (payload) => seedWithAria2(payload, await aria2OverUdp(payload.folder)),
+      async (payload, folder) =>
+        downloadWithAria2(payload, folder, await aria2OverUdp(payload.folder)),
+    )).timeout(TIMEOUT_MS);
 });
 
 describeWith(['libtorrent'], 'interop of our tracker with libtorrent', () => {
@@ -128,4 +139,17 @@ describeWith(['libtorrent'], 'interop of our tracker with libtorrent', () => {
     swarmOf('http', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
   it('UDP: one libtorrent finds the other', () =>
     swarmOf('udp', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
+});
+
+describeWith(['libtorrent'], 'interop of our tracker with libtorrent and Millrace', () => {
+  useClients();
+
+  for (const scheme of ['http', 'udp'] as const) {
+    it(`${scheme}: what libtorrent seeds, our download finds`, () =>
+      swarmOf(
+        scheme,
+        (payload) => seedWithLibtorrent(payload),
+        (payload, folder) => downloadWithMillrace(payload, folder).then(() => undefined),
+      )).timeout(TIMEOUT_MS);
+  }
 });

@@ -48,6 +48,16 @@ describe('sim: swarms in virtual time', () => {
     expect(traces[0]).to.not.equal(traces[2]);
   });
 
+  it('a slow seed sends eight quick leechers less than 1.75 copies: they trade, and hold back little', async () => {
+    const swarm = new SimSwarm({ totalLengthBytes: 6 * MIB, pieceLengthBytes: 16 * KIB });
+    const seed = await swarm.add({ have: 'all', uplinkBytesPerSec: 2 * MIB, latencyMs: 1 });
+    for (let n = 0; n < 8; n++) await swarm.add({ uplinkBytesPerSec: 40 * MIB, latencyMs: 1 });
+    swarm.introduceAll();
+    await swarm.runUntilComplete(30);
+    expectWhole(swarm);
+    expect(seed.torrent.uploadedBytes).to.be.below(1.75 * 6 * MIB);
+  });
+
   it('a slow peer does not hold up the end', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 2 * MIB, pieceLengthBytes: 256 * KIB });
     const leecher = await swarm.add();

@@ -84,7 +84,8 @@ export function eventsOf(client: Client, type: string): readonly JsonEvent[] {
 }
 
 function startMillrace(args: readonly string[], place?: Place): Client {
-  return new Client([...millraceCommand(), ...args, '--json', '--log-level', 'debug'], {
+  const logged = args[0] === 'share' ? [] : ['--log-level', 'debug'];
+  return new Client([...millraceCommand(), ...args, '--json', ...logged], {
     place,
     cwd: ROOT,
   });
@@ -107,6 +108,23 @@ export async function downloadWithMillrace(
   const client = startMillrace([...command, ...args]);
   await client.succeeded(TRANSFER_MS);
   return client;
+}
+
+/** A `share` of ours, and the words of the command that it says to run elsewhere. */
+export async function shareWithMillrace(
+  path: string,
+  place: Place,
+): Promise<{ readonly client: Client; readonly command: readonly string[] }> {
+  const client = startMillrace(['share', path, '--host', place.address], place);
+  await client.until('its line', READY_MS, () => eventsOf(client, 'shared').length > 0);
+  const [shared] = eventsOf(client, 'shared');
+  return { client, command: String(shared?.command).split(' ') };
+}
+
+/** Runs what a share said to run, in another place, and into a folder of its own. */
+export function followShare(command: readonly string[], folder: string, place: Place): Client {
+  const [, ...args] = command;
+  return startMillrace([...args, '--output', folder, '--stall-timeout', '60'], place);
 }
 
 /** A `seed` of ours that the tracker has answered. */
@@ -150,12 +168,27 @@ async function startAria2(
   return new Client(['aria2c', ...alone, ...files, port, ...more, `-T${payload.torrent}`]);
 }
 
-export async function seedWithAria2(payload: Payload): Promise<Client> {
-  return startAria2(payload, payload.folder, ['--bt-seed-unverified=true', '--seed-ratio=0.0']);
+export async function seedWithAria2(
+  payload: Payload,
+  more: readonly string[] = [],
+): Promise<Client> {
+  const seeding = ['--bt-seed-unverified=true', '--seed-ratio=0.0'];
+  return startAria2(payload, payload.folder, [...seeding, ...more]);
 }
 
-export async function downloadWithAria2(payload: Payload, folder: string): Promise<void> {
-  await (await startAria2(payload, folder, ['--seed-time=0'])).succeeded(TRANSFER_MS);
+/** It speaks to UDP trackers only with its DHT on, which knows nobody here: no node to begin with. */
+export async function aria2OverUdp(folder: string): Promise<readonly string[]> {
+  const port = await freePort();
+  const file = join(folder, `dht-${port}.dat`);
+  return ['--enable-dht=true', `--dht-file-path=${file}`, `--dht-listen-port=${port}`];
+}
+
+export async function downloadWithAria2(
+  payload: Payload,
+  folder: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  await (await startAria2(payload, folder, ['--seed-time=0', ...more])).succeeded(TRANSFER_MS);
 }
 
 // ---- Transmission ----

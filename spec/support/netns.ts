@@ -1,5 +1,5 @@
-// Two network namespaces with a cable between them: addresses that are not loopback (some clients
-// refuse peers on 127/8), and nothing of the machine's own network touched.
+// Network namespaces with cables between them: addresses that are not loopback (some clients refuse
+// peers on 127/8), and nothing of the machine's own network touched.
 
 import { execFileSync } from 'node:child_process';
 import type { Place } from './clients-process';
@@ -36,6 +36,53 @@ export function layCable(): Cable {
       return { address, enter: ['ip', 'netns', 'exec', name] };
     });
     return { here: places[0] as Place, there: places[1] as Place, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+export interface Lan {
+  /** One namespace each, all on one switch. */
+  readonly places: readonly Place[];
+  remove(): void;
+}
+
+/**
+ * Namespaces on a switch, the first behind a slow uplink: what it sends passes a bucket of
+ * `uplinkMbit`. Needs root. The others are as fast as the machine.
+ */
+export function layLan(count: number, uplinkMbit: number): Lan {
+  const name = (which: string): string => `millrace-${process.pid}-${which}`;
+  const hub = name('hub');
+  const names = Array.from({ length: count }, (_, index) => name(`lan${index}`));
+  const remove = (): void => {
+    for (const each of [...names, hub]) {
+      try {
+        ip('netns', 'delete', each);
+      } catch {
+        // Never made, or gone already.
+      }
+    }
+  };
+  process.once('exit', remove);
+  try {
+    ip('netns', 'add', hub);
+    ip('-n', hub, 'link', 'add', 'switch', 'type', 'bridge');
+    ip('-n', hub, 'link', 'set', 'switch', 'up');
+    const places = names.map((each, index): Place => {
+      const port = `port${index}`;
+      const address = `10.74.0.${index + 1}`;
+      ip('netns', 'add', each);
+      ip('-n', each, 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', port, 'netns', hub);
+      ip('-n', hub, 'link', 'set', port, 'master', 'switch', 'up');
+      ip('-n', each, 'address', 'add', `${address}/24`, 'dev', 'lan');
+      for (const device of ['lo', 'lan']) ip('-n', each, 'link', 'set', device, 'up');
+      return { address, enter: ['ip', 'netns', 'exec', each] };
+    });
+    const bucket = ['tbf', 'rate', `${uplinkMbit}mbit`, 'burst', '64kb', 'latency', '100ms'];
+    execFileSync('tc', ['-n', name('lan0'), 'qdisc', 'add', 'dev', 'lan', 'root', ...bucket]);
+    return { places, remove };
   } catch (error) {
     remove();
     throw error;

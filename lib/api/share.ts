@@ -1,0 +1,158 @@
+// One call that serves a file or folder to other machines: its torrent, a tracker that hands it out,
+// and a seed.
+
+import { isIPv6 } from 'node:net';
+import { basename, dirname, resolve } from 'node:path';
+import { percentEncode } from '../bytes/percent';
+import { MillraceError } from '../errors/millrace-error';
+import type { Metainfo } from '../metainfo/metainfo';
+import { Coordinator } from './coordinator';
+import { createTorrent } from './create-torrent';
+import type { CreateOptions } from './create-torrent';
+import { localAddresses } from './local-addresses';
+import type { CoordinatorOptions } from './options';
+import type { Torrent } from './torrent';
+import { startTracker } from './tracker';
+import type { TrackerServer } from './tracker';
+
+export interface ShareOptions extends Omit<CreateOptions, 'trackers'> {
+  /**
+   * Name or address of this machine as the others know it; this machine must reach itself by it.
+   * Default: the first of `localAddresses()`, 127.0.0.1 where there is none.
+   */
+  readonly host?: string;
+  /** Of the tracker, for HTTP and UDP alike. Default 0: any free ones. */
+  readonly port?: number;
+  /** Of the engine that seeds: `port` is where peers connect. */
+  readonly engine?: CoordinatorOptions;
+}
+
+/** A share that others can download from until it is closed. */
+export interface Share {
+  /** Where the .torrent is: all that others need. Holds no character that a shell would take apart but the brackets of IPv6. */
+  readonly downloadUrl: string;
+  /** The seed. */
+  readonly torrent: Torrent;
+  readonly metainfo: Metainfo;
+  /** Its `stats()` tell who is there: `peers` (the seed included), `seeds`, `completed`. */
+  readonly tracker: TrackerServer;
+  /** TCP port of the seed. */
+  readonly peerPort: number | undefined;
+  /** Tells the tracker, then ends both. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Somebody who comes late is heard of by the others within a minute; they know him at once from his dial. */
+const INTERVAL_SEC = 60;
+
+/** Our own tracker on our own machine answers at once, or cannot be reached by this name. */
+const ANNOUNCE_DEADLINE_MS = 10_000;
+
+/**
+ * Hashes `path`, and serves it: resolves once the data was checked, the tracker knows the seed, and
+ * `downloadUrl` works. The tracker listens on every address and serves this torrent only.
+ *
+ * @throws MillraceError `bad-option`, `source-unreadable`, `tracker-listen-failed`, `listen-failed`,
+ *   `share-unreachable` (`host` does not lead to this machine); the torrent's own error if the data
+ *   changed since it was hashed.
+ */
+export async function share(path: string, options: ShareOptions = {}): Promise<Share> {
+  const { host: wanted, port = 0, engine, signal, ...create } = options;
+  const host = wanted ?? localAddresses()[0] ?? '127.0.0.1';
+  const authority = authorityOf(host);
+  const source = resolve(path);
+  const open: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of open.reverse().splice(0)) await close();
+  };
+  try {
+    // First of all: a port that is taken is known before hours of hashing.
+    const tracker = await startTracker({
+      host: '::',
+      port,
+      udpPort: port,
+      intervalSec: INTERVAL_SEC,
+      whitelist: [],
+    });
+    open.push(() => tracker.close());
+    const coordinator = await Coordinator.start({ ...engine, signal });
+    open.push(() => coordinator.close());
+    const { bytes, metainfo } = await createTorrent(source, {
+      ...create,
+      signal,
+      trackers: [
+        [`http://${authority}:${tracker.port}/announce`],
+        [`udp://${authority}:${tracker.udpPort ?? 0}/announce`],
+      ],
+    });
+    tracker.allow(metainfo.infoHash);
+    const name = `${basename(source)}.torrent`;
+    tracker.publish(name, bytes);
+    const torrent = await coordinator.add(metainfo, {
+      output: dirname(source),
+      download: false,
+      signal,
+    });
+    await untilSeeding(torrent, host);
+    let closing: Promise<void> | undefined;
+    return {
+      downloadUrl: `http://${authority}:${tracker.port}/${percentEncode(Buffer.from(name))}`,
+      torrent,
+      metainfo,
+      tracker,
+      peerPort: coordinator.port,
+      close: () => (closing ??= closeAll()),
+    };
+  } catch (error) {
+    await closeAll();
+    signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
+    throw error;
+  }
+}
+
+/** As it stands in a URL; throws `bad-option`. */
+function authorityOf(host: string): string {
+  const authority = isIPv6(host) ? `[${host}]` : host;
+  if (!/^[\w.-]+$|^\[.*\]$/.test(authority) || !URL.canParse(`http://${authority}:1/`)) {
+    throw new MillraceError(
+      'bad-option',
+      `option host must be a name or an address without a port, not "${host}"`,
+    );
+  }
+  return authority;
+}
+
+/** The data is whole and the tracker has heard of it, so that whoever comes finds the seed. */
+function untilSeeding(torrent: Torrent, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let reason = 'no answer';
+    let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    const settle = (how: () => void): void => {
+      settled = true;
+      clearTimeout(timer);
+      torrent.off('tracker', onTracker);
+      torrent.off('closed', onClosed);
+      how();
+    };
+    const fail = (error: unknown): void => settle(() => reject(error as Error));
+    const onClosed = (): void => fail(new MillraceError('closed', 'the torrent was removed'));
+    const onTracker = ({ ok, message }: { ok: boolean; message: string | undefined }): void => {
+      if (ok) settle(resolve);
+      else reason = message ?? reason;
+    };
+    const onLate = (): void =>
+      fail(
+        new MillraceError(
+          'share-unreachable',
+          `this machine does not reach its own tracker at ${host} (${reason}): name it by an address of its own`,
+        ),
+      );
+    torrent.on('tracker', onTracker);
+    torrent.on('closed', onClosed);
+    torrent.completed.then(() => {
+      // The answer may have come together with the news of completion.
+      if (!settled) timer = setTimeout(onLate, ANNOUNCE_DEADLINE_MS);
+    }, fail);
+  });
+}

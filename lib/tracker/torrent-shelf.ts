@@ -1,0 +1,48 @@
+// PURE. The few .torrent files that our tracker hands out itself, by name, so that one URL is enough
+// to join a torrent. They are in memory: no path of a request ever reaches a file system.
+
+import { MillraceError } from '../errors/millrace-error';
+
+/** A share has one, a small cluster a few; whoever has more has a web server. */
+const MAX_TORRENTS = 100;
+
+/** Of all together: the largest single .torrent that our own client fetches. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+const SUFFIX = '.torrent';
+
+export class TorrentShelf {
+  readonly #torrents = new Map<string, Uint8Array>();
+  #bytes = 0;
+
+  /** Puts a torrent up; one of the same name is replaced. Throws `bad-option`. */
+  put(name: string, torrent: Uint8Array): void {
+    if (!name.endsWith(SUFFIX) || name === SUFFIX || name.includes('/')) {
+      throw new MillraceError(
+        'bad-option',
+        `a published torrent is named like a file, ending in ${SUFFIX}, not "${name}"`,
+      );
+    }
+    const before = this.#torrents.get(name);
+    const count = this.#torrents.size + (before === undefined ? 1 : 0);
+    const bytes = this.#bytes + torrent.length - (before?.length ?? 0);
+    if (count > MAX_TORRENTS || bytes > MAX_BYTES) {
+      throw new MillraceError(
+        'bad-option',
+        `a tracker publishes at most ${MAX_TORRENTS} torrents of ${MAX_BYTES} bytes together`,
+      );
+    }
+    this.#bytes = bytes;
+    this.#torrents.set(name, torrent);
+  }
+
+  /** The torrent behind the path of a request, as it came: `/NAME.torrent`, percent-encoded. */
+  find(path: string): Uint8Array | undefined {
+    if (this.#torrents.size === 0 || !path.endsWith(SUFFIX)) return undefined;
+    try {
+      return this.#torrents.get(decodeURIComponent(path.slice(1)));
+    } catch {
+      return undefined; // A broken escape.
+    }
+  }
+}

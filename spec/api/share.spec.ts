@@ -1,0 +1,95 @@
+// A share as an embedder starts it: everything real, on loopback.
+
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Coordinator } from '../../lib/api/coordinator';
+import { createTorrent } from '../../lib/api/create-torrent';
+import { share } from '../../lib/api/share';
+import type { Share } from '../../lib/api/share';
+import { readTorrent } from '../../lib/api/sources';
+import { startTracker } from '../../lib/api/tracker';
+import { TempTree, refusal } from './temp-tree';
+
+const HOST = '127.0.0.1';
+
+describe('api/share', function () {
+  this.timeout(30_000);
+  let tree: TempTree;
+  const open: { close(): Promise<void> }[] = [];
+  beforeEach(() => (tree = new TempTree()));
+  afterEach(async () => {
+    for (const each of open.splice(0)) await each.close();
+    tree.remove();
+  });
+
+  async function shareOf(path: string): Promise<Share> {
+    const started = await share(path, { host: HOST, threads: 1 });
+    open.push(started);
+    return started;
+  }
+
+  it('is downloaded from its URL alone, whatever its name, and counts who finished', async () => {
+    const file = tree.write("it's a säck (1).bin", 100_000);
+    const { downloadUrl, metainfo, tracker, torrent, close } = await shareOf(file);
+    expect(downloadUrl).to.match(/^http:\/\/127\.0\.0\.1:\d+\/[\w.%-]+\.torrent$/);
+    expect(metainfo.trackers).to.deep.equal([
+      [`http://${HOST}:${tracker.port}/announce`],
+      [`udp://${HOST}:${tracker.udpPort}/announce`],
+    ]);
+    expect(tracker.stats()).to.include({ peers: 1, seeds: 1, completed: 0 });
+    expect((await readTorrent(downloadUrl)).infoHash).to.deep.equal(metainfo.infoHash);
+
+    const engine = await Coordinator.start({ host: HOST });
+    open.unshift(engine);
+    const output = tree.path('output');
+    const download = await engine.add(downloadUrl, { output, seed: false });
+    await download.completed;
+    await engine.close(); // By now the tracker was told.
+    expect(readFileSync(join(output, metainfo.name))).to.deep.equal(readFileSync(file));
+    expect(tracker.stats()).to.include({ completed: 1, peers: 1 });
+    expect(torrent.stats().phase).to.equal('seeding');
+    await close();
+    await close();
+    expect((await refusal(readTorrent(downloadUrl))).code).to.equal('torrent-unreachable');
+  });
+
+  it('serves nothing but its own torrent', async () => {
+    const { tracker } = await shareOf(tree.write('one.bin', 10));
+    const other = await Coordinator.start({ host: HOST });
+    open.unshift(other);
+    const { bytes } = await createTorrent(tree.write('two.bin', 20), {
+      threads: 1,
+      trackers: [[`http://${HOST}:${tracker.port}/announce`]],
+    });
+    const torrent = await other.add(bytes, { output: tree.path('.') });
+    const [answer] = await new Promise<[{ ok: boolean; message: string | undefined }]>((resolve) =>
+      torrent.once('tracker', (...args) => resolve(args)),
+    );
+    expect(answer.ok).to.equal(false);
+    expect(answer.message).to.contain('not on the list');
+  });
+
+  it('says what is wrong, and leaves nothing behind', async () => {
+    const file = tree.write('one.bin', 10);
+    const codes: string[] = [];
+    for (const [path, options] of [
+      [tree.path('missing'), {}],
+      [file, { host: 'a b' }],
+      [file, { host: 'example.org:80' }],
+      [file, { engine: { peerThreads: 0 } }],
+    ] as const) {
+      codes.push((await refusal(share(path, { host: HOST, threads: 1, ...options }))).code);
+    }
+    expect(codes).to.deep.equal(['source-unreadable', 'bad-option', 'bad-option', 'bad-option']);
+    const taken = await startTracker();
+    open.push(taken);
+    expect((await refusal(share(file, { host: HOST, port: taken.port }))).code).to.equal(
+      'tracker-listen-failed',
+    );
+    const aborted = await share(file, { host: HOST, signal: AbortSignal.abort() }).catch(
+      (error: unknown) => error,
+    );
+    expect(aborted).to.include({ name: 'AbortError' });
+  });
+});
