@@ -11,8 +11,9 @@ import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
 import type { Resolve } from '../tracker/families';
 import { localIps } from '../tracker/own-addresses';
-import { redactUrl } from '../tracker/redact';
-import type { Finding } from './findings';
+import { peerIdPrefix } from '../tracker/peer-id';
+import { redactUrl, withoutSecrets } from '../tracker/redact';
+import type { Finding, TrackerFinding } from './findings';
 import { Names } from './names';
 import { probeDisk } from './probe-disk';
 import { openPort } from './probe-port';
@@ -20,7 +21,6 @@ import type { OpenPort } from './probe-port';
 import { probeTrackers } from './probe-tracker';
 import type { TrackerProbe } from './probe-tracker';
 import { Sampler } from './sampler';
-import { withoutSecrets } from './secrets';
 import { trackerFinding } from './tracker-finding';
 import {
   addressFinding,
@@ -198,7 +198,7 @@ class Examiner {
     await probeTrackers(options, (probe, url) => {
       this.#probes.push(probe);
       const found = trackerFinding(probe.answers);
-      this.#tell(showSecrets ? found : withoutSecrets(found, url));
+      this.#tell(showSecrets ? found : withoutSecretsOf(found, url));
       if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
     });
   }
@@ -255,8 +255,9 @@ async function announcedPort(open: OpenPort): Promise<number> {
   return spare.port;
 }
 
-/** BEP 20, Azureus style, as the engine's own. */
-function peerIdPrefix(version: string): string {
-  const digits = version.split('.').map((part) => Number(part).toString(36).toUpperCase());
-  return `-MR${digits.join('').slice(0, 3).padEnd(3, '0')}0-`;
+/** The finding without the passkeys of `url`, which some trackers repeat in what they say. */
+function withoutSecretsOf(found: TrackerFinding, url: string): TrackerFinding {
+  const { message, reason } = found;
+  const hide = (text: string): string => withoutSecrets(text, url);
+  return { ...found, message: hide(message), reason: reason === undefined ? reason : hide(reason) };
 }
