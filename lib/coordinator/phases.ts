@@ -90,7 +90,10 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
     if (torrent.seed) closeIfUseless(engine, peer);
   }
   const { run } = torrent;
-  syncNow(engine, torrent)
+  // Later than this very call, which may come before the first run has begun to make them.
+  Promise.resolve()
+    .then(() => torrent.emptied)
+    .then(() => syncNow(engine, torrent))
     .then(async () => {
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
       await saveRecord(engine, torrent, true);

@@ -2,6 +2,7 @@
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import type { TrackerSnapshot } from '../tracker/schedule';
 import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
@@ -44,8 +45,8 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
     memoryBytes: engine.state.budget.committedOf(torrent.id),
     trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({
       url: tracker.url,
-      status: tracker.status === 'working' ? 'working' : tracker.lastError ? 'failed' : 'waiting',
-      message: tracker.status === 'working' ? tracker.warning : tracker.lastError?.message,
+      status: statusOf(tracker),
+      message: tracker.lastError?.message ?? tracker.warning,
       seeds: tracker.seeds,
       leechers: tracker.leechers,
       peers: tracker.peers ?? 0,
@@ -75,4 +76,8 @@ export function engineStats(engine: Engine): EngineStats {
     peersRejected: Object.fromEntries(state.rejected),
     account: engineAccount(engine),
   };
+} /** By its last answer, also while the next announce is out. */
+function statusOf({ lastError, peers }: TrackerSnapshot): TrackerStats['status'] {
+  if (lastError !== undefined) return 'failed';
+  return peers === undefined ? 'waiting' : 'working';
 }

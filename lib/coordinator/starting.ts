@@ -1,6 +1,7 @@
 // The beginning of a run, the first one or the one after a pause: check what is to be checked, create
 // what no piece will ever write, then transfer.
 
+import { recordOf } from '../errors/millrace-error';
 import { pathOf } from '../metainfo/paths';
 import { checkPieces } from './checking';
 import type { Engine } from './engine';
@@ -27,7 +28,8 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   tickTorrent(engine, torrent);
   engine.turn.stats.add(torrent);
   engine.endTurn();
-  if (torrent.download) await createEmptyFiles(engine, torrent);
+  if (torrent.download) torrent.emptied = createEmptyFiles(engine, torrent);
+  await torrent.emptied;
   if (torrent.run === run && torrent.picker.remaining > 0 && torrent.download)
     await saveRecord(engine, torrent, true);
 }
@@ -37,9 +39,8 @@ async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<
     .filter((file) => file.lengthBytes === 0)
     .map((file) => pathOf(file));
   if (paths.length === 0) return;
-  const { error } = await engine.verify.submit(
-    { type: 'create-empty', storage: torrent.storage, paths },
-    'live',
-  );
+  const { error } = await engine.verify
+    .submit({ type: 'create-empty', storage: torrent.storage, paths }, 'live')
+    .catch((cause: unknown) => ({ error: recordOf(cause) }));
   if (error) failTorrent(engine, torrent, error);
 }

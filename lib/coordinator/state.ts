@@ -106,6 +106,8 @@ export interface TorrentState {
   farewell: Promise<void>;
   /** Dials queued or under way. */
   dialing: number;
+  /** Settles, and never rejects, when the files without a byte, which no piece makes, are there. */
+  emptied: Promise<void>;
   /** Sent with every announce: tells a tracker that a new address is still us. */
   readonly announceKey: number;
   /** Counters at the start of the run: trackers are told what happened since. */

@@ -148,6 +148,7 @@ function newTorrent(
     trackersHadNews: false,
     farewell: Promise.resolve(),
     dialing: 0,
+    emptied: Promise.resolve(),
     announceKey: Math.floor(random() * 2 ** 32),
     downloadedAtStart: 0,
     uploadedAtStart: 0,

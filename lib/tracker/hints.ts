@@ -276,11 +276,10 @@ function onlyUndialable(facts: ConversationFacts): string | undefined {
 function zeroCounts(facts: ConversationFacts): string | undefined {
   const { kind, failureCode, seeds, leechers } = facts;
   if (kind !== 'scrape' || failureCode !== undefined) return undefined;
+  const spelling = otherSpelling(facts);
+  if (spelling !== undefined) return spelling;
   if (seeds === undefined) {
-    return (
-      otherSpelling(facts) ??
-      'the reply has no entry for this info hash: the tracker does not know it'
-    );
+    return 'the reply has no entry for this info hash: the tracker does not know it';
   }
   if (seeds > 0 || (leechers ?? 0) > 0) return undefined;
   return 'all counts are 0: many trackers say so of a torrent that they have never heard of';
@@ -298,5 +297,5 @@ function otherSpelling({
   ] as const;
   const found = spellings.find(([, text]) => Buffer.from(body).includes(Buffer.from(text, 'utf8')));
   if (found === undefined) return undefined;
-  return `the reply names this info hash ${found[0]}, not as its 20 bytes, which no client finds: a bug of the tracker's scrape; \`millrace announce\` gets its counts`;
+  return `the reply names this info hash ${found[0]}, not as its 20 bytes, and most clients do not find it: a bug of the tracker's scrape; \`millrace announce\` gets its counts`;
 }
