@@ -81,6 +81,19 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.logs).to.deep.equal([]);
   });
 
+  it('is complete only once its empty files are there', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    let made: () => void = () => undefined;
+    torrent.state.emptied = new Promise((done) => (made = done));
+    const peer = desk.connect(torrent, { creditBlocks: 64 });
+    await desk.serveAll(peer);
+    expect(torrent.state.doneBytes).to.equal(MIB);
+    expect(engine.eventsOf('complete')).to.have.length(0);
+    made();
+    await desk.serveAll(peer);
+    expect(engine.eventsOf('complete')).to.have.length(1);
+  });
+
   it('is complete only after a file sync that covers every piece', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL.slice(1) });
     const peer = desk.connect(torrent, { creditBlocks: 4 });
