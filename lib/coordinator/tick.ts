@@ -28,16 +28,30 @@ export function onTick(engine: Engine): void {
   state.ticks++;
   if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
   for (const torrent of state.torrents.values()) {
-    if (isBusy(torrent) || isTurnOf(torrent, state.ticks, IDLE_TICKS)) tickTorrent(engine, torrent);
+    if (isBusy(torrent) || isTurnOf(torrent, state.ticks, paceOf(engine).look)) {
+      tickTorrent(engine, torrent);
+    }
   }
   evictStale(engine);
   if (state.hungry.size > 0) engine.turn.feed = true;
   engine.endTurn();
 }
 
-/** Torrents without traffic are looked at once a second, and tell their figures every five. */
-const IDLE_TICKS = 4;
-const IDLE_STATS_TICKS = 20;
+/** Ticks between two looks at a torrent without traffic, and between two tellings of its figures. */
+interface IdlePace {
+  readonly look: number;
+  readonly tell: number;
+}
+
+/** Once a second, and every five seconds … */
+const FEW: IdlePace = { look: 4, tell: 20 };
+/** … but of hundreds, whose trackers are minutes apart, every five and every twenty. */
+const MANY: IdlePace = { look: 20, tell: 80 };
+const MANY_TORRENTS = 200;
+
+function paceOf(engine: Engine): IdlePace {
+  return engine.state.torrents.size > MANY_TORRENTS ? MANY : FEW;
+}
 
 function isBusy(torrent: TorrentState): boolean {
   return torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0;
@@ -59,7 +73,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   endLongParoles(engine, torrent);
   feedEndGame(engine, torrent);
   keepAccount(engine, torrent);
-  if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, IDLE_STATS_TICKS)) {
+  if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, paceOf(engine).tell)) {
     engine.turn.stats.add(torrent);
   }
 }
