@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { Worker, isMainThread, workerData } from 'node:worker_threads';
 import type { FloorConfig } from './receive';
 
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 256 * 1024;
 
 interface Share {
   readonly config: FloorConfig;

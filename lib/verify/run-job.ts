@@ -16,8 +16,11 @@ import type { StorageWriter } from '../storage/storage';
 import { blockDigests, checkPiece, sameBytes } from './check-piece';
 import { WriterCache } from './writers';
 
-/** Pieces of up to 256 MiB pass through a buffer of this size, never whole. */
-const READ_BUFFER_BYTES = 1024 * 1024;
+/**
+ * Pieces of up to 256 MiB pass through a buffer of this size, never whole. What was read is hashed
+ * while it is in the core's cache: 1 MiB at a time costs 1.9 CPU s per GiB, 256 KiB 1.4.
+ */
+const READ_BUFFER_BYTES = 256 * 1024;
 
 const sha1 = () => createHash('sha1');
 
