@@ -6,7 +6,7 @@ import type { TransferAccount, TransferLimit } from '../messages/account';
 import type { PeerFact } from '../messages/peer-thread';
 import { Account } from './account';
 import type { Engine } from './engine';
-import { limitAt } from './limit';
+import { limitAt, waitsForVerify } from './limit';
 import type { TorrentState } from './state';
 
 /** A torrent's account and what it is kept by. */
@@ -101,7 +101,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     if (peer.limit === SESSION_LIMIT.depth) bytesInAtDepth += peer.bytesInLately;
     busy = Math.max(busy, busyShare(state.threadLoads[peer.thread], engine.nowMs()));
   }
-  account.limit = limitAt({
+  const moment = {
     missingPieces: torrent.picker.remaining,
     verifyingPieces: verifyQueueOf(torrent).pieces,
     sources,
@@ -113,9 +113,11 @@ function look(engine: Engine, torrent: TorrentState): void {
     memoryRefused: account.memoryRefused,
     busy,
     processBusy: state.processBusy,
-  });
+  };
+  account.limit = limitAt(moment);
   account.memoryRefused = false;
-  if (account.limit === 'memory') account.behind = behindMemory(engine);
+  if (account.limit === 'memory')
+    account.behind = waitsForVerify(moment) ? 'verify' : behindFullMemory(engine);
 }
 
 /** A thread that owes a report, of four a second, for so long has no time for it. */
@@ -127,7 +129,7 @@ function busyShare(load: ThreadLoad | undefined, nowMs: number): number {
 }
 
 /** Most of the memory is full pieces: they wait for hash and disk. Else peers are still filling it. */
-function behindMemory({ state }: Engine): 'verify' | 'fill' {
+function behindFullMemory({ state }: Engine): 'verify' | 'fill' {
   let bytes = 0;
   for (const torrent of state.torrents.values()) bytes += verifyQueueOf(torrent).bytes;
   return 2 * bytes >= state.budget.committedBytes ? 'verify' : 'fill';

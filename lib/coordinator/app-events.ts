@@ -8,7 +8,10 @@ import { EventQueue, Latest } from '../threads/latest';
 /** Enough for a busy second of an app that looks every few; 10,000 small records are some 2 MB. */
 const MAX_WAITING_EVENTS = 10_000;
 
-/** Lines of the wire trace that wait for a slow app: some 2 MB. Later ones are lost, and counted. */
+/**
+ * Lines of the wire trace that wait for a slow app: some 2 MB, 20 MiB if each has its 1 KiB. Later ones
+ * are lost, and counted.
+ */
 const MAX_TRACE_LINES = 20_000;
 
 /** Batches leave at most this often, but for those that somebody waits for: an end, good or bad. */

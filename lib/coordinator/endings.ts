@@ -13,8 +13,13 @@ export function tellClosed(
   torrent: number,
   end: Omit<PeerClosed, 'type' | 'torrent'>,
 ): void {
-  count(engine.state.closed, end.reason);
+  countClosed(engine, end.reason);
   engine.emit({ type: 'peer-closed', torrent, ...end });
+}
+
+/** Such an end that nobody is told of: its torrent is gone. */
+export function countClosed(engine: Engine, reason: CloseReason): void {
+  count(engine.state.closed, reason);
 }
 
 /** An incoming connection ended before anybody knew for which torrent it came. */

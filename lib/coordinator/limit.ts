@@ -30,15 +30,28 @@ export interface Moment {
 export const BUSY_SHARE = 0.9;
 
 export function limitAt(moment: Moment): TransferLimit {
-  const { missingPieces, verifyingPieces, sources, open, starved } = moment;
-  if (verifyingPieces > 0 && verifyingPieces >= missingPieces) return 'memory';
+  const { sources, open, starved } = moment;
+  if (allThatIsMissingIsHere(moment)) return 'memory';
   if (sources === 0) return 'peers';
   if (open === 0) return 'unchoke';
   // Before memory: hashing and writing that lack a core are behind, and more memory would not help.
   if (moment.processBusy >= BUSY_SHARE) return 'cpu';
-  const allHere = verifyingPieces > 0 && moment.bytesInFlight === 0;
-  if (2 * starved >= open && (moment.memoryRefused || allHere)) return 'memory';
+  const isHeldUp = moment.memoryRefused || allThatCameIsFull(moment);
+  if (2 * starved >= open && isHeldUp) return 'memory';
   if (moment.busy >= BUSY_SHARE) return 'cpu';
   if (moment.bytesIn > 0 && 2 * moment.bytesInAtDepth >= moment.bytesIn) return 'requestDepth';
   return 'network';
+}
+
+/** With `memory`: full pieces wait for the verify threads, and however much memory would not help. */
+export function waitsForVerify(moment: Moment): boolean {
+  return allThatIsMissingIsHere(moment) || allThatCameIsFull(moment);
+}
+
+function allThatIsMissingIsHere({ missingPieces, verifyingPieces }: Moment): boolean {
+  return verifyingPieces > 0 && verifyingPieces >= missingPieces;
+}
+
+function allThatCameIsFull({ verifyingPieces, bytesInFlight }: Moment): boolean {
+  return verifyingPieces > 0 && bytesInFlight === 0;
 }

@@ -7,7 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
-import { tellClosed } from './endings';
+import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
@@ -32,6 +32,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
   const peerId = toHex(fact.peerId);
   if (!torrent) {
     engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
+    countClosed(engine, 'torrent-closed'); // no peer is known by the time its end is told
     return;
   }
   const nowMs = engine.nowMs();
@@ -170,7 +171,7 @@ export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
   engine.state.dials.delete(fact.dial);
   dial.done();
   const torrent = engine.state.torrents.get(dial.torrent);
-  if (!torrent) return;
+  if (!torrent) return countClosed(engine, fact.reason);
   const { host, port } = dial.address;
   torrent.book.ended(host, port, fact.reason, false, engine.nowMs());
   const { reason, detail } = fact;

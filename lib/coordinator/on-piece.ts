@@ -3,7 +3,7 @@
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
-import { batchPieces, isFullJob } from '../verify/batch';
+import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
 import { noteJob } from './accounting';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
@@ -36,31 +36,36 @@ export function pumpVerify(engine: Engine): void {
   while (engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER) {
     const torrent = nextToVerify(engine);
     if (!torrent) return;
-    submit(engine, torrent, takeBatch(torrent));
+    submit(engine, torrent, takeBatch(engine, torrent));
   }
 }
 
 /** The torrent is about to stop: what is full is verified and written all the same. */
 export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
-  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(torrent));
+  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
 }
 
 function nextToVerify(engine: Engine): TorrentState | undefined {
+  const targetBytes = targetBytesOf(engine);
   let next: TorrentState | undefined;
   for (const torrent of engine.state.torrents.values()) {
     if (torrent.filled.length === 0) continue;
     // While one of its jobs is out, pieces gather for a full one: half the messages.
-    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled)) continue;
+    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled, targetBytes)) continue;
     if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
   }
   return next;
 }
 
 /** The first job's worth of what waits; smaller if less waits, for a good piece is worth telling soon. */
-function takeBatch(torrent: TorrentState): PieceState[] {
-  const [batch = []] = batchPieces(torrent.filled);
+function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
+  const [batch = []] = batchPieces(torrent.filled, targetBytesOf(engine));
   torrent.filled.splice(0, batch.length);
   return batch;
+}
+
+function targetBytesOf({ state, verify }: Engine): number {
+  return jobTargetBytes(state.budget.limitBytes, verify.threads);
 }
 
 function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {

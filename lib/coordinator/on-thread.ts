@@ -12,6 +12,7 @@ export function onThreadDied(engine: Engine, thread: number, error: MillraceErro
   engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
   state.threadRestarts++;
   state.downThreads.add(thread);
+  state.threadLoads[thread] = undefined; // the new one is not late with its first report
   // No code of the thread runs any more, so the table can be put right before leases are settled.
   engine.table.reclaimThread(thread);
   state.slab.retryQuarantined();

@@ -170,7 +170,7 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   engine.turn.stats.add(torrent);
   engine.endTurn();
   // Pieces that are being written belong into the record: after it, they would make it doubtful.
-  await Promise.allSettled(torrent.verifyJobs);
+  await Promise.allSettled([...torrent.verifyJobs, torrent.emptied]);
   await syncNow(engine, torrent);
   if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
   // An interrupted check and a failed sync leave good pieces that nobody knows of: only an open record

@@ -39,8 +39,9 @@ async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<
     .filter((file) => file.lengthBytes === 0)
     .map((file) => pathOf(file));
   if (paths.length === 0) return;
+  const { run } = torrent;
   const { error } = await engine.verify
     .submit({ type: 'create-empty', storage: torrent.storage, paths }, 'live')
     .catch((cause: unknown) => ({ error: recordOf(cause) }));
-  if (error) failTorrent(engine, torrent, error);
+  if (error && torrent.run === run) failTorrent(engine, torrent, error);
 }

@@ -53,7 +53,8 @@ export interface TransferAccount {
 
 /**
  * Bucket 0 counts jobs of less than 1/4 ms; bucket n those of 2^(n-3) to 2^(n-2) ms; the last all
- * from 4,096 ms up. A job has up to 4 MiB, which take some 2 to 8 ms to hash.
+ * from 4,096 ms up. A full job has 4 MiB, which take some 2 to 8 ms to hash, and never more than 8 MiB
+ * but for a longer piece, which is a job of its own.
  */
 export const HISTOGRAM_BUCKETS = 16;
 

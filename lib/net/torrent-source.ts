@@ -2,6 +2,7 @@
 // uploads read from.
 
 import { Bitfield } from '../bytes/bitfield';
+import { cutPlaces } from '../bytes/places';
 import { MillraceError } from '../errors/millrace-error';
 import { Geometry } from '../metainfo/geometry';
 import type { PeerTorrent } from '../messages/peer-thread';
@@ -89,7 +90,7 @@ export class TorrentSource {
         throw new MillraceError('unexpected', `offset ${at} is past the end of the torrent`);
       }
       if (fileEnd <= at) continue; // an empty file
-      const { head, tail, headBytes } = cut(rest, fileEnd - at);
+      const { head, tail, headBytes } = cutPlaces(rest, fileEnd - at);
       const inFile = at - (fileEnd - file.lengthBytes);
       const readBytes = await this.reader.read(file.path, inFile, head);
       if (readBytes < headBytes) {
@@ -119,26 +120,4 @@ export class TorrentSource {
     }
     return low;
   }
-}
-
-/** Cuts a run of places after `lengthBytes`, or at its end. */
-function cut(
-  places: readonly Uint8Array[],
-  lengthBytes: number,
-): { head: readonly Uint8Array[]; tail: readonly Uint8Array[]; headBytes: number } {
-  let headBytes = 0;
-  for (const [index, place] of places.entries()) {
-    const room = lengthBytes - headBytes;
-    if (place.length > room) {
-      const head = places.slice(0, index);
-      if (room > 0) head.push(place.subarray(0, room));
-      return {
-        head,
-        tail: [place.subarray(room), ...places.slice(index + 1)],
-        headBytes: lengthBytes,
-      };
-    }
-    headBytes += place.length;
-  }
-  return { head: places, tail: [], headBytes };
 }

@@ -7,14 +7,14 @@ import { recordOf } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TraceSettings } from '../messages/trace';
-import { PacketBuffer } from '../trace/pcapng';
+import { PacketBuffer, wholePacketBytes } from '../trace/pcapng';
 import { WireTap, isChosen } from '../trace/tap';
 import type { TappedConnection, TraceOutlets } from '../trace/tap';
 
 /** Written before the next tick when this much waits: bounded memory, few system calls. */
 const BATCH_BYTES = 262_144;
 
-/** Lines kept between two ticks (125 ms): some 200 KB, and more than anybody reads. */
+/** Lines kept between two ticks (125 ms): some 200 KB, 2 MiB at most, and more than anybody reads. */
 const MAX_LINES = 2000;
 
 export class Tracer implements TraceOutlets {
@@ -86,17 +86,17 @@ export class Tracer implements TraceOutlets {
       this.batch = undefined;
       return;
     }
+    const { limitBytes } = settings;
     const bytes = batch.take();
-    const lengthBytes = BigInt(bytes.length);
-    const before = Atomics.add(this.writtenBytes, 0, lengthBytes);
-    if (before + lengthBytes > BigInt(settings.limitBytes)) {
-      Atomics.sub(this.writtenBytes, 0, lengthBytes);
-      this.stop(TRACE_STOPPED.limit, `it has reached its limit of ${settings.limitBytes} bytes`);
-      return;
+    const before = Number(Atomics.add(this.writtenBytes, 0, BigInt(bytes.length)));
+    const endBytes = wholePacketBytes(bytes, limitBytes - before);
+    if (endBytes < bytes.length) {
+      Atomics.sub(this.writtenBytes, 0, BigInt(bytes.length - endBytes));
+      this.stop(TRACE_STOPPED.limit, `it has reached its limit of ${limitBytes} bytes`);
     }
     try {
       this.file ??= openSync(settings.file, 'a');
-      for (let at = 0; at < bytes.length;) at += writeSync(this.file, bytes, at);
+      for (let at = 0; at < endBytes;) at += writeSync(this.file, bytes, at, endBytes - at);
     } catch (error) {
       this.stop(TRACE_STOPPED.failed, recordOf(error).message);
     }

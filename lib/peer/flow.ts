@@ -64,6 +64,8 @@ export class Flow {
   private lastMs: number;
   private outstanding = 0;
   private wants = false;
+  /** For some time since the last report; `wantMs` may be older than that. */
+  private wanted = false;
   private starved = false;
   private full = false;
   private wantMs = 0;
@@ -95,9 +97,10 @@ export class Flow {
     const bytesIn = downloadedBytes - this.toldBytes;
     this.toldBytes = downloadedBytes;
     this.bytes += bytesIn;
-    const { wantMs } = this;
-    if (wantMs === 0 && bytesIn === 0) return undefined;
-    if (wantMs >= stretchMs(minRoundTripMs)) this.judge(minRoundTripMs);
+    const { wanted } = this;
+    this.wanted = false;
+    if (!wanted && bytesIn === 0) return undefined;
+    if (this.wantMs >= stretchMs(minRoundTripMs)) this.judge(minRoundTripMs);
     return { bytesIn, limit: this.limit };
   }
 
@@ -110,8 +113,11 @@ export class Flow {
 
   private pass(nowMs: number): void {
     const elapsedMs = nowMs - this.lastMs;
+    // A turn has the time of its beginning, which may be before the last report: no time passed.
+    if (elapsedMs <= 0) return;
     this.lastMs = nowMs;
-    if (!this.wants || elapsedMs <= 0) return;
+    if (!this.wants) return;
+    this.wanted = true;
     this.wantMs += elapsedMs;
     this.blockMs += elapsedMs * this.outstanding;
     if (this.starved) this.starvedMs += elapsedMs;

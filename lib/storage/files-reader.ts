@@ -3,6 +3,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { promisify } from 'node:util';
+import { cutPlaces } from '../bytes/places';
 import { MillraceError } from '../errors/millrace-error';
 import { resolveBelow } from './safe-path';
 import type { StorageReader } from './storage';
@@ -109,20 +110,9 @@ async function readAll(
     const bytes = await readOnce(fd, rest, offsetBytes + done);
     if (bytes === 0) break;
     done += bytes;
-    rest = after(rest, bytes);
+    rest = cutPlaces(rest, bytes).tail;
   }
   return done;
-}
-
-/** What remains to be filled after the first `bytes`. */
-function after(targets: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
-  let skipped = 0;
-  for (const [index, target] of targets.entries()) {
-    const taken = bytes - skipped;
-    if (taken < target.length) return [target.subarray(taken), ...targets.slice(index + 1)];
-    skipped += target.length;
-  }
-  return [];
 }
 
 function readOnce(fd: number, targets: readonly Uint8Array[], position: number): Promise<number> {

@@ -126,6 +126,18 @@ export class PacketBuffer {
   }
 }
 
+/** As many bytes of what `take` gave as are packets that end within `maxBytes`. */
+export function wholePacketBytes(packets: Uint8Array, maxBytes: number): number {
+  const view = new DataView(packets.buffer, packets.byteOffset, packets.length);
+  let end = 0;
+  while (end < packets.length) {
+    const next = end + view.getUint32(end + 4, true); // every block begins with type and length
+    if (next > maxBytes) break;
+    end = next;
+  }
+  return end;
+}
+
 function encodeNote(text: string): Uint8Array {
   return new TextEncoder().encode(text).subarray(0, MAX_COMMENT_BYTES);
 }

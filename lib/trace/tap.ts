@@ -44,6 +44,9 @@ export interface SocketEnd {
 /** Spreads the first sequence numbers: connections between the same ports must not look like one. */
 const SEQUENCE_STRIDE = 0x9e3779b1;
 
+/** A peer may offer 64 extensions with names of 64 characters to be escaped: 24 KiB that nobody reads. */
+const MAX_LINE_CHARACTERS = 1024;
+
 const ARROW = { sent: '→', received: '←', decided: '·' } as const;
 
 export class WireTap {
@@ -132,7 +135,9 @@ export class WireTap {
 
   private line(arrow: string, text: string): void {
     const seconds = ((this.nowMs - this.outlets.startedMs) / 1000).toFixed(6).padStart(11);
-    this.outlets.line?.(`${seconds} ${this.name} ${arrow} ${text}`);
+    const line = `${seconds} ${this.name} ${arrow} ${text}`;
+    const fits = line.length <= MAX_LINE_CHARACTERS;
+    this.outlets.line?.(fits ? line : `${line.slice(0, MAX_LINE_CHARACTERS - 1)}…`);
   }
 }
 

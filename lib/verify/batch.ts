@@ -6,6 +6,15 @@
  * 0.86 CPU s per GiB where one per job costs 1.33; of a whole download 4 MiB cost 5 % less than 2.
  */
 export const JOB_TARGET_BYTES = 4 * 1024 * 1024;
+/**
+ * What a job is full from in an engine of this size. Pieces of a torrent gather while one of its jobs is
+ * out; with two jobs per thread, full ones may fill half of the memory, and peers the other half. 64 MiB
+ * for two threads have room for twice the target.
+ */
+export function jobTargetBytes(memoryBytes: number, threads: number): number {
+  return Math.min(JOB_TARGET_BYTES, memoryBytes / (4 * threads));
+}
+
 /** No job grows past this by taking one more; a piece larger than that is a job of its own. */
 export const JOB_MAX_BYTES = 8 * 1024 * 1024;
 /** Sixty-four pieces of 16 KiB per job cost 1.1 CPU s per GiB, one per job 3 to 11. */
@@ -16,15 +25,21 @@ export interface Sized {
 }
 
 /** Whether there is no point in waiting for more. */
-export function isFullJob(pieces: readonly Sized[]): boolean {
+export function isFullJob(
+  pieces: readonly Sized[],
+  targetBytes: number = JOB_TARGET_BYTES,
+): boolean {
   if (pieces.length >= JOB_MAX_PIECES) return true;
   let bytes = 0;
   for (const { lengthBytes } of pieces) bytes += lengthBytes;
-  return bytes >= JOB_TARGET_BYTES;
+  return bytes >= targetBytes;
 }
 
 /** Cuts a run of pieces of one torrent into jobs, in order, as they are asked for. */
-export function* batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Generator<Piece[]> {
+export function* batchPieces<Piece extends Sized>(
+  pieces: Iterable<Piece>,
+  targetBytes: number = JOB_TARGET_BYTES,
+): Generator<Piece[]> {
   let job: Piece[] = [];
   let bytes = 0;
   for (const piece of pieces) {
@@ -35,7 +50,7 @@ export function* batchPieces<Piece extends Sized>(pieces: Iterable<Piece>): Gene
     }
     job.push(piece);
     bytes += piece.lengthBytes;
-    if (bytes >= JOB_TARGET_BYTES || job.length === JOB_MAX_PIECES) {
+    if (bytes >= targetBytes || job.length === JOB_MAX_PIECES) {
       yield job;
       job = [];
       bytes = 0;

@@ -2,9 +2,11 @@
 
 import { expect } from 'chai';
 import { Account } from '../../lib/coordinator/account';
+import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread';
 import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
 import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { removeTorrent } from '../../lib/coordinator/torrents';
+import { MillraceError } from '../../lib/errors/millrace-error';
 import { HISTOGRAM_BUCKETS } from '../../lib/messages/account';
 import type { TransferAccount } from '../../lib/messages/account';
 import { SimDesk } from '../support/sim-desk';
@@ -100,6 +102,18 @@ describe('coordinator/account', () => {
     expect(account.bytesInFlight).to.equal(0);
   });
 
+  it('a thread that died owes no report: the one in its place has not begun', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const peer = desk.connect(torrent, { creditBlocks: 4 });
+    engine.facts({ type: 'load', busy: 0.1, rows: [peer, 65_536, 1000, 0] });
+    onThreadDied(engine, 0, new MillraceError('thread-died', 'gone'));
+    onThreadRestarted(engine, 0);
+    desk.connect(torrent, { creditBlocks: 4 });
+    engine.pass(1000);
+    expect(torrentAccount(engine, torrent.state).seconds).to.include({ network: 1, cpu: 0 });
+    engine.logs.length = 0;
+  });
+
   it('a thread that has no time to report has no rest', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { creditBlocks: 4 });
@@ -125,6 +139,22 @@ describe('coordinator/account', () => {
     const whole = sumOf(torrentAccount(engine, torrent.state));
     engine.pass(1000);
     expect(sumOf(torrentAccount(engine, torrent.state))).to.equal(whole);
+  });
+
+  it('all here and being verified: behind the verify threads, though others fill the memory', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const other = await desk.add({
+      totalLengthBytes: 2048 * KIB,
+      pieceLengthBytes: 64 * KIB,
+      seed: 2,
+    });
+    desk.connect(other, { creditBlocks: 128, rateBytesPerSec: 1e6 });
+    const peer = desk.connect(torrent, { creditBlocks: 16, rateBytesPerSec: 1e6 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    await settled();
+    expect(engine.state.budget.committedBytes).to.be.above(1024 * KIB);
+    engine.pass(250);
+    expect(torrent.state.account).to.include({ limit: 'memory', behind: 'verify' });
   });
 
   it("the engine's account outlives its torrents", async () => {

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import type { TransferLimit } from '../../lib/messages/account';
-import { limitAt } from '../../lib/coordinator/limit';
+import { limitAt, waitsForVerify } from '../../lib/coordinator/limit';
 import type { Moment } from '../../lib/coordinator/limit';
 
 /** Ten pieces to go, two peers that deliver as fast as they can. */
@@ -56,4 +56,13 @@ describe('coordinator/limit', () => {
       expect(limitAt({ ...FLOWING, ...change })).to.equal(what);
     });
   }
+
+  it('memory waits for the verify threads where all is here, and else for what fills it', () => {
+    const refused = { ...FLOWING, memoryRefused: true, starved: 2 };
+    expect(waitsForVerify(refused)).to.equal(false);
+    expect(waitsForVerify({ ...refused, verifyingPieces: 10 })).to.equal(true);
+    expect(waitsForVerify({ ...refused, bytesInFlight: 0 })).to.equal(true);
+    expect(waitsForVerify({ ...refused, bytesInFlight: 0, verifyingPieces: 0 })).to.equal(false);
+    expect(waitsForVerify({ ...refused, missingPieces: 0, verifyingPieces: 0 })).to.equal(false);
+  });
 });

@@ -175,8 +175,8 @@ describe('coordinator/on-peer', () => {
       expect(reason).to.equal('torrent-closed');
     });
 
-    it('of a torrent that is gone is closed', async () => {
-      const { engine } = await SimDesk.with(SHORT);
+    it('of a torrent that is gone is closed, and counted once', async () => {
+      const { desk, engine } = await SimDesk.with(SHORT);
       engine.facts({
         type: 'connected',
         connection: 32,
@@ -187,6 +187,8 @@ describe('coordinator/on-peer', () => {
       });
       expect(engine.ordersOf('close', 32)[0]?.reason).to.equal('torrent-closed');
       expect(engine.state.peers.size).to.equal(0);
+      desk.close(32, 'torrent-closed');
+      expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
     });
 
     it('refused gets no work, and its end is told with our reason', async () => {
@@ -238,6 +240,17 @@ describe('coordinator/on-peer', () => {
       expect(engine.ordersOf('dial')).to.have.length(1);
       engine.pass(2_000);
       expect(engine.ordersOf('dial')).to.have.length(2);
+    });
+
+    it('that fail once their torrent is gone are counted', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      const [dial] = engine.ordersOf('dial');
+      engine.state.torrents.delete(torrent.state.id);
+      const fact = { type: 'dial-failed', dial: dial?.dial ?? 0, detail: '' } as const;
+      engine.facts({ ...fact, reason: 'torrent-closed' });
+      engine.facts({ ...fact, reason: 'torrent-closed' });
+      expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
     });
 
     it('go to the least busy thread, and to none that is down', async () => {

@@ -5,11 +5,10 @@ import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread
 import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { torrentStats } from '../../lib/coordinator/snapshot';
 import { removeTorrent } from '../../lib/coordinator/torrents';
-import { settled } from '../support/sim-engine';
-import type { SimEngine } from '../support/sim-engine';
+import { SimEngine, settled } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
-import { KIB, MIB } from '../support/sim-torrent';
+import { KIB, MIB, simTorrent } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 const ALL = Array.from({ length: 16 }, (_, piece) => piece);
@@ -92,6 +91,40 @@ describe('coordinator: the life of a torrent', () => {
     made();
     await desk.serveAll(peer);
     expect(engine.eventsOf('complete')).to.have.length(1);
+  });
+
+  it('is at rest only once its empty files are made, or could not be', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    let made: () => void = () => undefined;
+    torrent.state.emptied = new Promise((done) => (made = done));
+    const paused = watch(pauseTorrent(engine, torrent.state));
+    await desk.answerJobs();
+    expect(paused.done).to.equal(false);
+    made();
+    await desk.answerJobs();
+    expect(paused.done).to.equal(true);
+  });
+
+  it('does not stop for an empty file that an earlier run could not make', async () => {
+    const { metainfo } = simTorrent(SHORT);
+    const empty = { path: ['empty'], lengthBytes: 0, offsetBytes: MIB };
+    const engine = new SimEngine();
+    const torrent = await engine.add({ ...metainfo, files: [...metainfo.files, empty] });
+    const [recheck] = engine.jobs.splice(0);
+    const checked = recheck?.job.type === 'recheck' ? recheck.job.pieces : [];
+    const outcomes = checked.map(({ piece }) => ({ type: 'bad' as const, piece }));
+    recheck?.resolve({ outcomes, hashMs: 0, storageMs: 0 });
+    await settled();
+    const [first] = engine.jobs.splice(0);
+    expect(first?.job.type).to.equal('create-empty');
+    const paused = watch(pauseTorrent(engine, torrent));
+    resumeTorrent(engine, torrent);
+    const error = { code: 'EACCES', message: 'no' };
+    first?.resolve({ outcomes: [], error, hashMs: 0, storageMs: 0 });
+    await settled();
+    expect(torrent.phase).to.equal('downloading');
+    await answerOnBadDisk(engine);
+    expect(paused.done).to.equal(true);
   });
 
   it('is complete only after a file sync that covers every piece', async () => {

@@ -19,6 +19,19 @@ function only(leases: readonly Lease[]): Lease {
 }
 
 describe('coordinator: pieces on their way', () => {
+  it('keep every verify thread busy, however small the memory', async () => {
+    const settings = { memoryBytes: 4 * MIB, verifyThreads: 2 };
+    const long = { totalLengthBytes: 8 * MIB, pieceLengthBytes: 128 * KIB };
+    const { desk, engine, torrent } = await SimDesk.with(long, { settings });
+    const peer = desk.connect(torrent, { creditBlocks: 256, rateBytesPerSec: 1e9 });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    // The first goes out at once; the others gather to an eighth of the memory, so that none waits long.
+    const sizes = engine.jobs.map(({ job }) => (job.type === 'pieces' ? job.pieces.length : 0));
+    expect(sizes).to.deep.equal([1, 4, 4, 4]);
+    await desk.answerJobs();
+    expect(torrent.state.filled).to.have.length(0);
+  });
+
   describe('the end of a lease', () => {
     it('may come in parts; what is not here goes to somebody else', async () => {
       const { desk, torrent } = await SimDesk.with(ONE_PIECE);

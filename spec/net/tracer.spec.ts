@@ -84,6 +84,21 @@ describe('net: tracer', () => {
     for (const tracer of tracers) tracer.close();
   });
 
+  it('fills the file up to its limit with packets of the batch that reaches it', () => {
+    const settings = begin({ file, limitBytes: 100_000 });
+    const tracer = tracerOf(settings);
+    const tap = open(tracer, 1);
+    tap.received(Buffer.alloc(68), 0, 68);
+    const keepAlives = Buffer.alloc(4 * 3000); // more than 70 bytes of file for each
+    tap.received(keepAlives, 0, keepAlives.length);
+    tracer.close();
+    const { length } = readFileSync(file);
+    expect(length).to.be.within(99_900, 100_000);
+    const { packets } = readPcapng(readFileSync(file));
+    expect(streamFrom(packets, '7f000001:6001').length).to.be.within(4 * 1000, 4 * 2000);
+    expect(traceStatus(settings)).to.deep.equal({ file, writtenBytes: length, stopped: 'limit' });
+  });
+
   it('writes before the tick when much waits', () => {
     const tracer = tracerOf(begin({ file, payload: true }));
     const tap = open(tracer, 1);

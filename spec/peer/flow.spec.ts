@@ -44,6 +44,26 @@ describe('peer/flow', () => {
     expect(flow.report(250, 0, Infinity)).to.equal(undefined);
   });
 
+  it('says nothing more once nothing is wanted, though the stretch was never judged', () => {
+    const flow = new Flow(0);
+    flow.turn(0, true, 4, 8, 4);
+    expect(flow.report(250, 16_384, 200)?.bytesIn).to.equal(16_384);
+    flow.turn(250, false, 0, 8, 0);
+    expect(flow.report(500, 16_384, 200)).to.equal(undefined);
+    expect(flow.report(750, 32_768, 200)?.bytesIn).to.equal(16_384);
+    expect(flow.report(1000, 32_768, 200)).to.equal(undefined);
+  });
+
+  it('counts no time twice where a turn is older than the last report', () => {
+    const flow = new Flow(0);
+    flow.turn(0, true, 4, 4, 100);
+    expect(flow.report(250, 10 * 16_384, 137.5)?.limit).to.equal(farSide);
+    flow.turn(150, true, 4, 4, 100);
+    // Four round trips are 550 ms: too early to judge after 500, not so after 100 more.
+    expect(flow.report(500, 20 * 16_384, 137.5)?.limit).to.equal(farSide);
+    expect(flow.report(600, 24 * 16_384, 137.5)?.limit).to.equal(depth);
+  });
+
   it('four requests at most, answered in 100 ms each time: the depth', () => {
     const flow = new Flow(0);
     for (let nowMs = 0; nowMs < 1000; nowMs += 25) flow.turn(nowMs, true, 4, 4, 100);

@@ -69,6 +69,8 @@ export class SimNode {
   #opened = false;
   #lastServed = 0;
   #peerTicks = 0;
+  /** When each verify thread has done what it was given. */
+  readonly #verifyFreeMs = new Array<number>(SIM_SETTINGS.verifyThreads).fill(0);
   /** Peer threads so far. */
   #threads = 1;
 
@@ -336,7 +338,12 @@ export class SimNode {
     const { hashBytesPerMs, writeBytesPerMs } = this.options;
     const hashMs = bytes / (hashBytesPerMs ?? VERIFY_BYTES_PER_MS);
     const storageMs = bytes / (writeBytesPerMs ?? VERIFY_BYTES_PER_MS);
-    this.clock.after(1 + hashMs + storageMs, async () => {
+    // As many at once as there are threads; the others wait for the first that is free.
+    const { nowMs } = this.clock;
+    const next = this.#verifyFreeMs.indexOf(Math.min(...this.#verifyFreeMs));
+    const endMs = Math.max(nowMs, this.#verifyFreeMs[next] ?? 0) + 1 + hashMs + storageMs;
+    this.#verifyFreeMs[next] = endMs;
+    this.clock.after(endMs - nowMs, async () => {
       if (this.gone) return;
       this.#syncClock();
       const result = runVerifyJob(job, this.engine.slab.bytes, this.stored);

@@ -95,6 +95,22 @@ describe('a traced connection', () => {
     );
   });
 
+  it('never writes a line of more than a KiB, whatever a peer says', () => {
+    const { tap, lines } = trace();
+    tap.opened(OURS, THEIRS);
+    tap.received(HANDSHAKE, 0, HANDSHAKE.length);
+    const names = Array.from({ length: 32 }, (_, at) => `30:${'\n'.repeat(28)}${at + 10}i1e`);
+    const said = Buffer.from(`d1:md${names.join('')}ee`);
+    const message = messages((writer) => writer.extended(0, said));
+    tap.received(message, 0, message.length);
+    tap.closed('bad-message', '"'.repeat(5000));
+    expect(lines.slice(-2).map((line) => [line.length, line.at(-1)])).to.deep.equal([
+      [1024, '…'],
+      [1024, '…'],
+    ]);
+    expect(lines.slice(0, -2).every((line) => line.length < 300)).to.equal(true);
+  });
+
   it('begins with the SYN of whoever dialled, and ends with the FIN of whoever closed', () => {
     const { tap, read } = trace({ dialled: false });
     tap.opened(OURS, THEIRS);

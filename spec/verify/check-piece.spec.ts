@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { JOB_MAX_BYTES, JOB_MAX_PIECES, batchPieces } from '../../lib/verify/batch';
+import { JOB_MAX_BYTES, JOB_MAX_PIECES, batchPieces, jobTargetBytes } from '../../lib/verify/batch';
 import { checkPiece } from '../../lib/verify/check-piece';
 import { pieceChunks } from '../../lib/storage/spans';
 
@@ -36,6 +36,16 @@ describe('check piece', () => {
 });
 
 describe('batches', () => {
+  it('are full from 4 MiB on, and from less in a small memory', () => {
+    const MIB = 1024 * 1024;
+    expect(jobTargetBytes(64 * MIB, 2)).to.equal(4 * MIB);
+    expect(jobTargetBytes(4096 * MIB, 2)).to.equal(4 * MIB);
+    expect(jobTargetBytes(4 * MIB, 2)).to.equal(MIB / 2);
+    const pieces = Array.from({ length: 5 }, () => ({ lengthBytes: MIB / 4 }));
+    const jobs = [...batchPieces(pieces, jobTargetBytes(4 * MIB, 2))];
+    expect(jobs.map((job) => job.length)).to.deep.equal([2, 2, 1]);
+  });
+
   it('keep every piece in order, bounded in bytes and number, large pieces alone', () => {
     const sizes = fc.array(
       fc.oneof(fc.integer({ min: 1, max: 20_000 }), fc.integer({ min: 1, max: 8 << 20 })),
