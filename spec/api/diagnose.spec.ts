@@ -1,5 +1,7 @@
 // `diagnose` as a whole, against trackers, seeds and an engine on loopback.
 
+import { createSocket } from 'node:dgram';
+import type { RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import http from 'node:http';
 import { createServer } from 'node:net';
@@ -174,6 +176,28 @@ describe('diagnose', function () {
     expect(await events(broken, 'tracker-http-status')).to.deep.equal([null, 'stopped']);
     const refusing = await tracker(() => ({ 'failure reason': 'no' }));
     expect(await events(refusing, 'tracker-failure')).to.deep.equal([null]);
+  });
+
+  it('takes no lost datagram for a dead tracker', async () => {
+    const server = await startTracker({ port: false, udpPort: 0 });
+    swarm.onClose(() => server.close());
+    // Between us and the tracker, and loses the first packet of every kind.
+    const seen = new Set<number>();
+    const net = createSocket('udp4');
+    let client: RemoteInfo | undefined;
+    net.on('message', (packet, from) => {
+      if (from.port === server.udpPort) return net.send(packet, client?.port, client?.address);
+      client = from;
+      const action = packet.readUInt32BE(8);
+      if (seen.has(action)) net.send(packet, server.udpPort, '127.0.0.1');
+      seen.add(action);
+    });
+    net.bind(0, '127.0.0.1');
+    await once(net, 'listening');
+    swarm.onClose(async () => void net.close());
+    const diagnosis = await run(torrentOf([`udp://127.0.0.1:${net.address().port}`]));
+    expect(found(diagnosis, 'tracker')[0]).to.include({ state: 'answers', known: false });
+    expect(server.stats().scrapes.udp).to.equal(1);
   });
 
   it('names the pieces that nobody has', async () => {
