@@ -8,7 +8,7 @@ import type * as talk from './tracker-talk';
 export interface ScrapeOptions {
   /** Ask these instead of the torrent's: http, https or udp announce URLs. */
   readonly trackers?: readonly string[];
-  /** For each tracker, in milliseconds, 100–600,000. Default 20,000: one retransmission over UDP, after 15 s. */
+  /** For each tracker, in milliseconds, 100–600,000. Default 20,000. Over UDP it is asked again after 1, 3, 7 … s. */
   readonly timeoutMs?: number;
   /** Show passkeys and credentials in tracker URLs. Default false: they are masked wherever they occur. */
   readonly showSecrets?: boolean;

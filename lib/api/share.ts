@@ -14,6 +14,7 @@ import type { CoordinatorOptions } from './options';
 import type { Torrent } from './torrent';
 import { startTracker } from './tracker';
 import type { TrackerServer } from './tracker';
+import { tellVerified, untilSeeding } from './until-seeding';
 
 export interface ShareOptions extends Omit<CreateOptions, 'trackers'> {
   /**
@@ -23,6 +24,11 @@ export interface ShareOptions extends Omit<CreateOptions, 'trackers'> {
   readonly host?: string;
   /** Of the tracker, for HTTP and UDP alike. Default 0: any free ones. */
   readonly port?: number;
+  /**
+   * As `onProgress`, of the second reading: the engine believes only what it has verified itself. At
+   * most four times a second, and at its end.
+   */
+  readonly onVerifyProgress?: CreateOptions['onProgress'];
   /** Of the engine that seeds: `port` is where peers connect. */
   readonly engine?: CoordinatorOptions;
 }
@@ -45,11 +51,8 @@ export interface Share {
 /** Somebody who comes late is heard of by the others within a minute; they know him at once from his dial. */
 const INTERVAL_SEC = 60;
 
-/** Our own tracker on our own machine answers at once, or cannot be reached by this name. */
-const ANNOUNCE_DEADLINE_MS = 10_000;
-
 /**
- * Hashes `path`, and serves it: resolves once the data was checked, the tracker knows the seed, and
+ * Hashes `path`, verifies it, and serves it: resolves once the data was checked, the tracker knows the seed, and
  * `downloadUrl` works. The tracker listens on every address and serves this torrent only.
  *
  * @throws MillraceError `bad-option`, `source-unreadable`, `tracker-listen-failed`, `listen-failed`,
@@ -57,13 +60,18 @@ const ANNOUNCE_DEADLINE_MS = 10_000;
  *   changed since it was hashed.
  */
 export async function share(path: string, options: ShareOptions = {}): Promise<Share> {
-  const { host: wanted, port = 0, engine, signal, ...create } = options;
+  const { host: wanted, port = 0, engine, onVerifyProgress, signal, ...create } = options;
   const host = wanted ?? localAddresses()[0] ?? '127.0.0.1';
   const authority = authorityOf(host);
   const source = resolve(path);
   const open: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
-    for (const close of open.reverse().splice(0)) await close();
+    const failures: unknown[] = [];
+    // Each of them, whatever becomes of the others.
+    for (const close of open.splice(0).reverse()) {
+      await close().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     // First of all: a port that is taken is known before hours of hashing.
@@ -93,7 +101,8 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       download: false,
       signal,
     });
-    await untilSeeding(torrent, host);
+    const stop = tellVerified(torrent, onVerifyProgress);
+    await untilSeeding(torrent, host).finally(stop);
     let closing: Promise<void> | undefined;
     return {
       downloadUrl: `http://${authority}:${tracker.port}/${percentEncode(Buffer.from(name))}`,
@@ -104,7 +113,7 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       close: () => (closing ??= closeAll()),
     };
   } catch (error) {
-    await closeAll();
+    await closeAll().catch(() => undefined); // What went wrong first is what counts.
     signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
     throw error;
   }
@@ -120,39 +129,4 @@ function authorityOf(host: string): string {
     );
   }
   return authority;
-}
-
-/** The data is whole and the tracker has heard of it, so that whoever comes finds the seed. */
-function untilSeeding(torrent: Torrent, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let reason = 'no answer';
-    let timer: NodeJS.Timeout | undefined;
-    let settled = false;
-    const settle = (how: () => void): void => {
-      settled = true;
-      clearTimeout(timer);
-      torrent.off('tracker', onTracker);
-      torrent.off('closed', onClosed);
-      how();
-    };
-    const fail = (error: unknown): void => settle(() => reject(error as Error));
-    const onClosed = (): void => fail(new MillraceError('closed', 'the torrent was removed'));
-    const onTracker = ({ ok, message }: { ok: boolean; message: string | undefined }): void => {
-      if (ok) settle(resolve);
-      else reason = message ?? reason;
-    };
-    const onLate = (): void =>
-      fail(
-        new MillraceError(
-          'share-unreachable',
-          `this machine does not reach its own tracker at ${host} (${reason}): name it by an address of its own`,
-        ),
-      );
-    torrent.on('tracker', onTracker);
-    torrent.on('closed', onClosed);
-    torrent.completed.then(() => {
-      // The answer may have come together with the news of completion.
-      if (!settled) timer = setTimeout(onLate, ANNOUNCE_DEADLINE_MS);
-    }, fail);
-  });
 }

@@ -9,6 +9,7 @@ import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
 import { peerIdPrefix } from '../tracker/peer-id';
+import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';
 import { readTorrent, type TorrentSource } from './sources';
 import { buildReport, type Conversation, type Heard } from './tracker-report';
@@ -121,6 +122,7 @@ function writingDown(
     const clients = new TrackerClients({
       version: VERSION,
       timeoutMs,
+      firstWaitMs: PROBE_FIRST_WAIT_MS,
       overhear: (what) => {
         if (heard.length < MAX_HEARD) heard.push({ what, atMs: performance.now() - startedMs });
       },
@@ -145,7 +147,11 @@ async function leave(
   { trackerId }: AnnounceReply,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const clients = new TrackerClients({ version: VERSION, timeoutMs: STOP_DEADLINE_MS });
+  const clients = new TrackerClients({
+    version: VERSION,
+    timeoutMs: STOP_DEADLINE_MS,
+    firstWaitMs: PROBE_FIRST_WAIT_MS,
+  });
   try {
     await clients.announce(url, { ...request, event: 'stopped', numWant: 0, trackerId }, signal);
     return true;

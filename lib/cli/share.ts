@@ -25,7 +25,7 @@ export interface ShareFlags extends RunFlags {
 }
 
 const HELP = `
-Hashes the data, starts a tracker and a seed, and prints the line to run on every other machine.
+Hashes the data, verifies it, starts a tracker and a seed, and prints the line to run on every other machine.
 The data is not changed. It goes on until it is interrupted.
 
 Examples:
@@ -74,7 +74,8 @@ export async function shareCommand(
   flags: ShareFlags,
   { api, io, signal }: Context,
 ): Promise<number> {
-  const progress = hashProgress(io, 'hashing', flags);
+  const hashing = hashProgress(io, 'hashing', flags);
+  const verifying = hashProgress(io, 'verifying', flags);
   const share = await api
     .share(path, {
       host: flags.host,
@@ -82,10 +83,14 @@ export async function shareCommand(
       engine: { port: flags.peerPort },
       pieceLengthBytes: flags.pieceLength,
       private: flags.private,
-      onProgress: (done) => progress.update(done),
+      onProgress: (done) => hashing.update(done),
+      onVerifyProgress: (done) => verifying.update(done),
       signal,
     })
-    .finally(() => progress.end());
+    .finally(() => {
+      hashing.end();
+      verifying.end();
+    });
   try {
     const command = `millrace download ${shellWord(share.downloadUrl)}`;
     const others = flags.host === undefined ? api.localAddresses().slice(1) : [];

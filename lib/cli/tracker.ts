@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -163,7 +164,8 @@ function urlsOf(
   flags: TrackerFlags,
   api: Api,
 ): TrackerUrls {
-  const local = api.localAddresses();
+  // `::` is both families, 0.0.0.0 is IPv4 alone.
+  const local = api.localAddresses().filter((host) => flags.host === '::' || isIPv4(host));
   const everywhere = flags.host === '::' || flags.host === '0.0.0.0';
   const hosts = everywhere ? (local.length > 0 ? local : ['127.0.0.1']) : [flags.host];
   const authorities = hosts.map((host) => (host.includes(':') ? `[${host}]` : host));

@@ -13,6 +13,7 @@ import type { Resolve } from '../tracker/families';
 import { localIps } from '../tracker/own-addresses';
 import { peerIdPrefix } from '../tracker/peer-id';
 import { redactUrl, withoutSecrets } from '../tracker/redact';
+import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { Finding, TrackerFinding } from './findings';
 import { Names } from './names';
 import { probeDisk } from './probe-disk';
@@ -113,6 +114,7 @@ class Examiner {
     this.#client = new TrackerClients({
       version,
       timeoutMs,
+      firstWaitMs: PROBE_FIRST_WAIT_MS,
       keepAlive: true,
       resolve: this.#names.resolve,
     });

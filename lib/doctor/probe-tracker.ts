@@ -8,10 +8,16 @@ import type {
   ScrapeReply,
   TrackerClient,
 } from '../tracker/announce';
+import { NAME_CAUSES } from './text';
 import type { TrackerAnswers } from './tracker-finding';
 
 /** Nobody waits longer for a tracker to hear that we are gone. */
 const STOPPED_TIMEOUT_MS = 2000;
+
+/** Errors after which no tracker counts us. */
+const NOT_TAKEN_IN: readonly string[] = ['tracker-failure', 'tracker-unsupported'];
+/** Causes by which nothing of ours got there. */
+const NOT_REACHED: readonly string[] = ['ECONNREFUSED', ...NAME_CAUSES];
 
 export interface TrackerProbeOptions {
   readonly client: TrackerClient;
@@ -124,14 +130,13 @@ async function announce({ client, url, request, signal }: TrackerProbeOptions): 
   }
 }
 
-/** A tracker that did not answer in time, or that we did not wait for, may have heard us all the same. */
+/** Whatever it answered, if anything: it may have heard us, unless it said no or was never reached. */
 async function leave(
   { client, url, request }: TrackerProbeOptions,
   { sent, reply, error }: Answered,
 ): Promise<void> {
-  const mayKnowUs =
-    reply !== undefined || ['tracker-timeout', 'aborted'].includes(error?.code ?? '');
-  if (!sent || !mayKnowUs) return;
+  if (!sent || NOT_TAKEN_IN.includes(error?.code ?? '')) return;
+  if (NOT_REACHED.includes(String(error?.details.cause))) return;
   const goodbye: AnnounceRequest = {
     ...request,
     event: 'stopped',

@@ -45,6 +45,15 @@ export function endpointText(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** A tracker's `cause` when it was the look-up of its name that failed. */
+export const NAME_CAUSES: readonly string[] = [
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEOUT',
+  'ENODATA',
+  'ESERVFAIL',
+];
+
 /** System errors that users meet, in words; the code itself for others. */
 const CAUSES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',

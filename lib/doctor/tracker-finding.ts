@@ -19,9 +19,18 @@ export interface TrackerAnswers {
   readonly error?: MillraceError;
 }
 
-/** Failure reasons by which trackers say that they do not serve this torrent. */
-const NOT_SERVED =
-  /unregistered|not registered|not (been )?found|unknown (torrent|info)|not authori[sz]ed|does not (exist|serve)|not on the list|not allowed on|deleted|no such torrent/i;
+/** Failure reasons that are about who asks: of the torrent they say nothing. */
+const ABOUT_US = /client|pass.?key|torrent.?pass|user|account|peer.?id|\bip\b|address/i;
+
+/**
+ * Failure reasons by which trackers say that they do not serve this torrent. The word for it must be
+ * there, and in its place: "not authorized to download this torrent" is about who asks.
+ */
+const NOT_SERVED = [
+  /\b(unregistered|unknown|deleted|no such) (torrent|info.?hash|hash)\b/i,
+  /(torrent|hash|download)\b[^.;:!?]{0,30}\b(not (been )?(found|registered|authori[sz]ed|allowed|on the list)|unregistered|deleted|does not exist)\b/i,
+  /\bdoes not (serve|track|know) (this|that|the) (torrent|info.?hash|hash)\b/i,
+] as const;
 
 export function trackerFinding(answers: TrackerAnswers): TrackerFinding {
   const { url, tier, elapsedMs, reply, error } = answers;
@@ -64,12 +73,18 @@ function countsOf({ counts, reply }: TrackerAnswers): { seeds?: number; leechers
 
 function isKnown(answers: TrackerAnswers, reason: string | undefined): boolean | undefined {
   const { counts, reply, scraped } = answers;
-  if (reason !== undefined && NOT_SERVED.test(reason)) return false;
+  if (reason !== undefined && refusesTorrent(reason)) return false;
   const { seeds, leechers } = countsOf(answers);
   const completed = counts?.completed ?? 0;
   if ((reply?.peers.length ?? 0) > 0 || (seeds ?? 0) + (leechers ?? 0) + completed > 0) return true;
+  // Who is refused may be told of no torrent at all.
+  if (reason !== undefined) return undefined;
   // Over UDP an unknown torrent is three zeros, over HTTP it is left out.
   return scraped || seeds !== undefined || leechers !== undefined ? false : undefined;
+}
+
+function refusesTorrent(reason: string): boolean {
+  return !ABOUT_US.test(reason) && NOT_SERVED.some((pattern) => pattern.test(reason));
 }
 
 type Parts = Pick<

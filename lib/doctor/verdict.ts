@@ -14,16 +14,13 @@ import type {
   Verdict,
   WriteFinding,
 } from './findings';
-import { causeText, countText, durationText, rangesText, sizeText } from './text';
+import { NAME_CAUSES, causeText, countText, durationText, rangesText, sizeText } from './text';
 
 export interface Judgement {
   readonly verdict: Verdict;
   /** One sentence for a person: what is the matter, and what to do. */
   readonly advice: string;
 }
-
-/** A tracker's `cause` when it was the look-up of its name that failed. */
-const NAME_CAUSES = ['ENOTFOUND', 'EAI_AGAIN', 'ETIMEOUT', 'ENODATA', 'ESERVFAIL'];
 
 interface Facts {
   readonly trackers: readonly TrackerFinding[];
@@ -106,7 +103,8 @@ function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFi
 }
 
 /** Peers talk, and together they lack pieces. */
-function incomplete({ answering, seeds }: Facts, pieces: PiecesFinding): Judgement {
+function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
+  const { trackers, answering, seeds } = facts;
   const { missingPieces, pieceCount, missing, knownPeers, triedPeers, talkingPeers } = pieces;
   const noun = missingPieces === 1 ? 'piece' : 'pieces';
   const share = missingPieces === pieceCount ? 'any piece' : `${noun} ${rangesText(missing)}`;
@@ -126,11 +124,20 @@ function incomplete({ answering, seeds }: Facts, pieces: PiecesFinding): Judgeme
       `Cannot tell: ${lack}, and no tracker answers that could name others; see what the trackers said, or name more peers.`,
     );
   }
-  if (seeds === undefined && triedPeers > talkingPeers) {
+  if (triedPeers > talkingPeers) {
+    const mute = triedPeers - talkingPeers;
     return unknown(
-      `Cannot tell: ${lack}, and ${triedPeers - talkingPeers} others did not answer; try again later.`,
+      `Cannot tell: ${lack}, and ${mute === 1 ? '1 other' : `${mute} others`} did not answer; try again later.`,
     );
   }
+  const leechers = leechersOf(trackers);
+  if (leechers > knownPeers) {
+    return unknown(
+      `Cannot tell: ${lack}, and of the ${countText(leechers, 'leecher')} that a tracker counts only ${knownPeers} ${knownPeers === 1 ? 'is' : 'are'} known; try again in a few minutes.`,
+    );
+  }
+  const doubt = doubtOf(trackers);
+  if (doubt !== undefined) return unknown(`Cannot tell: ${lack}, and ${doubt}.`);
   return dead(
     `The torrent is dead for now: ${lack} and no tracker counts a seed; ask somebody who has the data to seed it.`,
   );
@@ -176,13 +183,14 @@ function nobodyKnown(facts: Facts): Judgement {
       'Cannot tell: the torrent names no tracker, and peers come from trackers only; name a peer that has it.',
     );
   }
-  const leechers = Math.max(0, ...trackers.map((each) => each.leechers ?? 0));
+  const leechers = leechersOf(trackers);
   if ((seeds ?? 0) + leechers > 0) {
     const counted = seeds ? countText(seeds, 'seed') : countText(leechers, 'leecher');
     const next = refusalOf(trackers) ?? 'try again in a few minutes';
     return unknown(`Cannot tell: a tracker counts ${counted} but names no peer; ${next}.`);
   }
-  const refusing = trackers.filter(({ state }) => state === 'refuses');
+  const doubt = doubtOf(trackers);
+  if (doubt !== undefined) return unknown(`Cannot tell: ${doubt}.`);
   if (answering.length > 0) {
     // One that names no peer says the same as one that never heard of the torrent.
     const strange = answering.every(({ known }) => known === false);
@@ -193,23 +201,17 @@ function nobodyKnown(facts: Facts): Judgement {
       `The torrent is dead for now: the trackers that answer${some} ${which}; ask whoever has the data to seed it, or for a newer .torrent.`,
     );
   }
-  const gone = refusing.find(({ known }) => known === false);
+  const gone = trackers.find(({ state, known }) => state === 'refuses' && known === false);
   if (gone !== undefined) {
     return dead(
       `The torrent is dead: its tracker does not serve it ("${gone.reason}"); look for a newer .torrent.`,
     );
   }
-  return noTracker(facts, refusing[0]);
+  return noTracker(facts);
 }
 
 /** No tracker helped: is it the network, the names, the clock, or the trackers? */
-function noTracker(
-  { trackers, dns, clock }: Facts,
-  refusing: TrackerFinding | undefined,
-): Judgement {
-  if (refusing !== undefined) {
-    return unknown(`Cannot tell: ${refusalOf([refusing])}.`);
-  }
+function noTracker({ trackers, dns, clock }: Facts): Judgement {
   if (trackers.every(({ state }) => state === 'unsupported')) {
     return unknown(
       'Cannot tell: none of its trackers speaks HTTP, HTTPS or UDP, and peers come from those only; name a peer that has it.',
@@ -245,6 +247,16 @@ function noTracker(
       ? 'its tracker does not answer; if other sites work, it is down or blocked'
       : 'no tracker answers; if other sites work, they are down or blocked';
   return unknown(`Cannot tell: ${which}: try again later or from another network, or name a peer.`);
+}
+
+/** The most that one tracker counts. */
+function leechersOf(trackers: readonly TrackerFinding[]): number {
+  return Math.max(0, ...trackers.map(({ leechers = 0 }) => leechers));
+}
+
+/** One that refuses us may well serve the torrent to others. */
+function doubtOf(trackers: readonly TrackerFinding[]): string | undefined {
+  return refusalOf(trackers.filter(({ known }) => known === undefined));
 }
 
 function refusalOf(trackers: readonly TrackerFinding[]): string | undefined {

@@ -4,6 +4,7 @@
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { parseAddress } from './address';
+import { ConnectionPlaces } from './connection-places';
 import { listenFailed } from './listen-failed';
 import {
   encodeAnswer,
@@ -27,6 +28,8 @@ export interface HttpServerOptions {
   readonly shelf: TorrentShelf;
   /** Serve the counters. */
   readonly page: boolean;
+  /** Default 30,000. */
+  readonly stallMs?: number;
 }
 
 /** An announce has about 400 bytes; a scrape of 50 torrents 3,600. */
@@ -40,8 +43,11 @@ const CHECK_EVERY_MS = 2_000;
 /** A client that has something more to say (a scrape, its next torrent) says it soon. */
 const KEEP_ALIVE_MS = 5_000;
 
-/** A torrent file is longer than the system's buffers: who does not read it is let go. */
-const TORRENT_STALL_MS = 30_000;
+/**
+ * Who lets this pass without reading a byte of what waits for him is let go: a torrent is longer than
+ * the system's buffers, and so are the answers to many announces in one go.
+ */
+const STALL_MS = 30_000;
 
 /** Who asked too often is told to come back in a minute (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
@@ -77,6 +83,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       response.end(body, 'latin1'); // It also drops what a request may have for a body.
     },
   );
+  // Of any connection: Node destroys it, and asks whether bytes still went out before it does.
+  server.timeout = options.stallMs ?? STALL_MS;
   server.maxConnections = limits.maxConnections ?? MAX_CONNECTIONS;
   limitPerIp(server, limits.maxConnectionsPerIp ?? MAX_CONNECTIONS_PER_IP);
   const address = await listen(server, port, host);
@@ -112,9 +120,7 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
       if (page) return statistics(asker, options, 'application/json');
       break;
   }
-  return (
-    publishedTorrent(path, request.socket, asker, options) ?? text(404, 'announce at /announce\n')
-  );
+  return publishedTorrent(path, asker, options) ?? text(404, 'announce at /announce\n');
 }
 
 function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
@@ -189,30 +195,21 @@ function statistics(
 
 function publishedTorrent(
   path: string,
-  socket: Socket,
   asker: Uint8Array,
   { shelf, desk, now }: HttpServerOptions,
 ): Answer | undefined {
   const body = shelf.find(path);
   if (body === undefined) return undefined;
   if (!desk.mayAsk(asker, now())) return tooFast();
-  socket.setTimeout(TORRENT_STALL_MS, () => socket.destroy());
   return { status: 200, type: 'application/x-bittorrent', body, last: true };
 }
 
-/** One address must not take all connections there are. */
 function limitPerIp(server: http.Server, max: number): void {
-  const open = new Map<string, number>();
+  const places = new ConnectionPlaces(max);
   server.on('connection', (socket: Socket) => {
     const ip = socket.remoteAddress ?? '';
-    const count = (open.get(ip) ?? 0) + 1;
-    open.set(ip, count);
-    socket.once('close', () => {
-      const left = (open.get(ip) ?? 1) - 1;
-      if (left === 0) open.delete(ip);
-      else open.set(ip, left);
-    });
-    if (count > max) socket.destroy();
+    if (!places.take(ip)) return void socket.destroy();
+    socket.once('close', () => places.giveBack(ip));
   });
 }
 

@@ -315,7 +315,7 @@ function seedsOf({ v4, v6 }: Swarm): number {
 }
 
 /** One customer: an IPv4 address, or a /64 of IPv6, of which everybody has 2^64 addresses. */
-function ipKey(address: Uint8Array): number | string {
+export function ipKey(address: Uint8Array): number | string {
   if (address.length !== 4) return latin1(address.subarray(0, 8));
   const [a = 0, b = 0, c = 0, d = 0] = address;
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;

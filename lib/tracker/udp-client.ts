@@ -26,6 +26,8 @@ export interface UdpTrackerOptions {
    * one's wait. The full schedule takes 7,665 s; a schedule that asks again is better.
    */
   readonly timeoutMs?: number;
+  /** Until the first retransmission; doubles with each. Default 15,000 (BEP 15). */
+  readonly firstWaitMs?: number;
   /** Use one address family only. */
   readonly family?: Family;
   /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
@@ -169,6 +171,7 @@ export class UdpTrackerClient implements TrackerClient {
         connectionIds: this.#connectionIds,
         random32: () => randomInt(2 ** 32),
         nowMs,
+        firstWaitMs: this.#options.firstWaitMs,
       });
       try {
         const socket = this.#socketOf(family);

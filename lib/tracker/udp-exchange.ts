@@ -11,6 +11,11 @@ import type { ConnectionId, UdpReply } from './udp-codec';
 export const FIRST_WAIT_MS = 15_000;
 /** … n up to 8: nine packets, the last one waited for 3,840 s, 7,665 s in all. */
 export const MAX_DOUBLINGS = 8;
+/**
+ * First wait of a request that is made once and given up after seconds: a lost datagram must not
+ * look like a dead tracker. Longer than nearly every round trip.
+ */
+export const PROBE_FIRST_WAIT_MS = 1_000;
 /** A client may use a connection id until one minute after it received it. */
 export const CONNECTION_ID_LIFE_MS = 60_000;
 
@@ -60,6 +65,8 @@ export interface UdpExchangeOptions {
   /** 32 random bits, not to be guessed: they are what tells the tracker's answer from a stranger's. */
   readonly random32: () => number;
   readonly nowMs: number;
+  /** After the first packet; it doubles. Default 15,000 (BEP 15). */
+  readonly firstWaitMs?: number;
 }
 
 /** What a received packet meant. */
@@ -112,13 +119,13 @@ export class UdpExchange {
   }
 
   #send(nowMs: number): Uint8Array {
-    const { endpoint, connectionIds, wanted, encode } = this.#options;
+    const { endpoint, connectionIds, wanted, encode, firstWaitMs = FIRST_WAIT_MS } = this.#options;
     const connectionId = connectionIds.get(endpoint, nowMs);
     const ask = connectionId === undefined ? 'connect' : wanted;
     // A retransmission keeps its id, so that the answer to either copy counts.
     if (ask !== this.#asked) this.#transactionId = this.#options.random32() >>> 0;
     this.#asked = ask;
-    this.#dueMs = nowMs + FIRST_WAIT_MS * 2 ** this.#doublings;
+    this.#dueMs = nowMs + firstWaitMs * 2 ** this.#doublings;
     return connectionId === undefined
       ? encodeConnect(this.#transactionId)
       : encode(connectionId, this.#transactionId);

@@ -1,5 +1,7 @@
 // `diagnose` as a whole, against trackers, seeds and an engine on loopback.
 
+import { createSocket } from 'node:dgram';
+import type { RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
 import http from 'node:http';
 import { createServer } from 'node:net';
@@ -56,6 +58,7 @@ describe('diagnose', function () {
   async function tracker(
     answer: (query: URLSearchParams) => Record<string, unknown> | undefined,
     headers: Record<string, string> = {},
+    status = 200,
   ): Promise<{ url: string; queries: URLSearchParams[] }> {
     const queries: URLSearchParams[] = [];
     const server = http.createServer((request, response) => {
@@ -63,7 +66,7 @@ describe('diagnose', function () {
       if (!pathname.endsWith('/announce')) return void response.writeHead(404).end();
       queries.push(searchParams);
       const reply = answer(searchParams);
-      if (reply) response.writeHead(200, headers).end(encode(reply as Record<string, string>));
+      if (reply) response.writeHead(status, headers).end(encode(reply as Record<string, string>));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -157,6 +160,44 @@ describe('diagnose', function () {
     expect(found(diagnosis, 'tracker')[0]).to.include({ code: 'tracker-timeout' });
     // It may have heard us all the same.
     expect(silent.queries.map((query) => query.get('event'))).to.deep.equal([null, 'stopped']);
+  });
+
+  it('says goodbye after an answer that is of no use, not after a refusal', async () => {
+    const events = async (
+      { url, queries }: { url: string; queries: URLSearchParams[] },
+      code: string,
+    ): Promise<unknown[]> => {
+      expect(found(await run(torrentOf([url])), 'tracker')[0]).to.include({ code });
+      return queries.map((query) => query.get('event'));
+    };
+    const odd = await tracker(() => ({ interval: 60, peers: 'odd' }));
+    expect(await events(odd, 'tracker-bad-reply')).to.deep.equal([null, 'stopped']);
+    const broken = await tracker(() => ({}), {}, 500);
+    expect(await events(broken, 'tracker-http-status')).to.deep.equal([null, 'stopped']);
+    const refusing = await tracker(() => ({ 'failure reason': 'no' }));
+    expect(await events(refusing, 'tracker-failure')).to.deep.equal([null]);
+  });
+
+  it('takes no lost datagram for a dead tracker', async () => {
+    const server = await startTracker({ port: false, udpPort: 0 });
+    swarm.onClose(() => server.close());
+    // Between us and the tracker, and loses the first packet of every kind.
+    const seen = new Set<number>();
+    const net = createSocket('udp4');
+    let client: RemoteInfo | undefined;
+    net.on('message', (packet, from) => {
+      if (from.port === server.udpPort) return net.send(packet, client?.port, client?.address);
+      client = from;
+      const action = packet.readUInt32BE(8);
+      if (seen.has(action)) net.send(packet, server.udpPort, '127.0.0.1');
+      seen.add(action);
+    });
+    net.bind(0, '127.0.0.1');
+    await once(net, 'listening');
+    swarm.onClose(async () => void net.close());
+    const diagnosis = await run(torrentOf([`udp://127.0.0.1:${net.address().port}`]));
+    expect(found(diagnosis, 'tracker')[0]).to.include({ state: 'answers', known: false });
+    expect(server.stats().scrapes.udp).to.equal(1);
   });
 
   it('names the pieces that nobody has', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Coordinator } from '../../lib/api/coordinator';
 import { createTorrent } from '../../lib/api/create-torrent';
 import { share } from '../../lib/api/share';
-import type { Share } from '../../lib/api/share';
+import type { Share, ShareOptions } from '../../lib/api/share';
 import { readTorrent } from '../../lib/api/sources';
 import { startTracker } from '../../lib/api/tracker';
 import { TempTree, refusal } from './temp-tree';
@@ -72,15 +72,18 @@ describe('api/share', function () {
 
   it('says what is wrong, and leaves nothing behind', async () => {
     const file = tree.write('one.bin', 10);
+    const free = await startTracker({ host: '::' });
+    const { port } = free;
+    await free.close();
     const codes: string[] = [];
-    for (const [path, options] of [
-      [tree.path('missing'), {}],
-      [file, { host: 'a b' }],
-      [file, { host: 'example.org:80' }],
-      [file, { engine: { peerThreads: 0 } }],
-    ] as const) {
-      codes.push((await refusal(share(path, { host: HOST, threads: 1, ...options }))).code);
-    }
+    const shareFails = async (path: string, options: ShareOptions): Promise<void> => {
+      codes.push((await refusal(share(path, { host: HOST, port, threads: 1, ...options }))).code);
+      await (await startTracker({ host: '::', port, udpPort: port })).close();
+    };
+    await shareFails(tree.path('missing'), {});
+    await shareFails(file, { host: 'a b' });
+    await shareFails(file, { host: 'example.org:80' });
+    await shareFails(file, { engine: { peerThreads: 0 } });
     expect(codes).to.deep.equal(['source-unreadable', 'bad-option', 'bad-option', 'bad-option']);
     const taken = await startTracker();
     open.push(taken);
@@ -91,5 +94,42 @@ describe('api/share', function () {
       (error: unknown) => error,
     );
     expect(aborted).to.include({ name: 'AbortError' });
+  });
+
+  it('ends the tracker also where the engine does not end well', async () => {
+    const started = await share(tree.write('one.bin', 10), { host: HOST, threads: 1 });
+    const { close } = Coordinator.prototype;
+    const fault = new Error('the engine fell over');
+    Coordinator.prototype.close = async function (this: Coordinator) {
+      await close.call(this);
+      throw fault;
+    };
+    const failure = await started.close().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    Coordinator.prototype.close = close;
+    expect(failure).to.equal(fault);
+    expect((await refusal(readTorrent(started.downloadUrl))).code).to.equal('torrent-unreachable');
+  });
+
+  it('tells how far it has hashed and then verified', async () => {
+    const told: string[] = [];
+    const note =
+      (pass: string): ShareOptions['onProgress'] =>
+      ({ doneBytes, totalBytes }) => {
+        told.push(pass);
+        expect(doneBytes).to.be.at.most(totalBytes);
+        if (doneBytes === totalBytes) told.push(`all ${pass}, ${totalBytes}`);
+      };
+    const started = await share(tree.write('one.bin', 50_000), {
+      host: HOST,
+      threads: 1,
+      onProgress: note('hashed'),
+      onVerifyProgress: note('verified'),
+    });
+    open.push(started);
+    expect(told).to.include('all hashed, 50000').and.include('all verified, 50000');
+    expect(told.lastIndexOf('hashed')).to.be.lessThan(told.indexOf('verified'));
   });
 });

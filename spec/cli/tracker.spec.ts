@@ -63,6 +63,15 @@ describe('cli tracker', () => {
     expect(neither.io.err).to.contain('a port for HTTP, for UDP, or both');
   });
 
+  it('names no IPv6 address where it listens on IPv4 alone', async () => {
+    const used: Api = { ...api, localAddresses: () => ['10.0.0.2', 'fd00::2'] };
+    const argv = (host: string) => ['tracker', '--host', host, '--http', '0', '--udp', '0'];
+    const { io } = await during(argv('0.0.0.0'), used, () => undefined);
+    expect(io.out).to.contain('http://10.0.0.2:').and.not.contain('[');
+    const { io: both } = await during(argv('::'), used, () => undefined);
+    expect(both.out).to.contain('http://10.0.0.2:').and.contain('udp://[fd00::2]:');
+  });
+
   it('takes its list from a file or from a folder of torrents, and its limits', async () => {
     const asked: (Parameters<Api['startTracker']>[0] | undefined)[] = [];
     const used: Api = {

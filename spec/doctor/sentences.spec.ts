@@ -80,8 +80,26 @@ describe('doctor: sentences on trackers', () => {
     ['this torrent is not on the list of this tracker', false],
     ['an answer without content: it does not serve this torrent', false],
     ['Torrent not found', false],
+    ['Torrent not registered with this tracker.', false],
+    ['torrent has been deleted', false],
+    ['info_hash not found in the database', false],
+    ['unknown info hash', false],
     ['passkey is wrong', undefined],
     ['your client is banned', undefined],
+    ['Your client is not allowed on this tracker', undefined],
+    ['Client is not on the list', undefined],
+    ['Client not authorized', undefined],
+    ['Passkey not found', undefined],
+    ['Unregistered passkey', undefined],
+    ['unregistered torrent pass', undefined],
+    ['unregistered user', undefined],
+    ['User does not exist', undefined],
+    ['account deleted', undefined],
+    ['this IP is not allowed on this torrent', undefined],
+    ['torrent not found for this user', undefined],
+    ['you are not authorized to download this torrent', undefined],
+    ['not found', undefined],
+    ['not authorized', undefined],
   ] as const) {
     it(`takes a refusal by its words: ${reason}`, () => {
       const error = new MillraceError('tracker-failure', `refused: ${reason}`, { reason });
@@ -90,6 +108,15 @@ describe('doctor: sentences on trackers', () => {
       expect(found.message).to.equal(`${URL}: refuses: ${reason}`);
     });
   }
+
+  it('believes the scrape of one that refuses us only where it counts somebody', () => {
+    const error = new MillraceError('tracker-failure', 'refused', { reason: 'slow down' });
+    const known = (seeds: number) =>
+      trackerFinding(
+        answers({ error, scraped: true, counts: { seeds, leechers: 0, completed: 0 } }),
+      ).known;
+    expect([known(0), known(1)]).to.deep.equal([undefined, true]);
+  });
 
   it('says what failed once, and keeps the counts', () => {
     const error = requestError('tracker', 'unreachable', URL, 'refuses connections', {

@@ -112,6 +112,30 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
     'unknown',
     /and 3 others did not answer/,
   ],
+  [
+    'no seed is counted, but one of the peers did not answer',
+    [tracker({ seeds: 0 }), peer('no-connection'), lacking({ triedPeers: 3, knownPeers: 3 })],
+    'unknown',
+    /and 1 other did not answer; try again later/,
+  ],
+  [
+    'a tracker counts more leechers than are named',
+    [tracker({ seeds: 0, leechers: 3 }), tracker({ seeds: 0, leechers: 1 }), lacking()],
+    'unknown',
+    /of the 3 leechers that a tracker counts only 2 are known/,
+  ],
+  [
+    'as many leechers as are named, and none has the pieces',
+    [tracker({ seeds: 0, leechers: 2 }), lacking()],
+    'dead',
+    /has pieces 3-5/,
+  ],
+  [
+    'another tracker, which may know more, refuses us',
+    [tracker({ seeds: 0 }), refusal('passkey not found'), lacking()],
+    'unknown',
+    /has pieces 3-5, and the tracker refuses you \("passkey not found"\)/,
+  ],
 
   // Peers are known, and none talks.
   [
@@ -200,6 +224,24 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
     [refusal('unregistered torrent', false), mute(0)],
     'dead',
     /does not serve it \("unregistered torrent"\); look for a newer/,
+  ],
+  [
+    'one does not know it, another refuses us',
+    [strange(), refusal('account deleted'), mute(0)],
+    'unknown',
+    /^Cannot tell: the tracker refuses you \("account deleted"\)/,
+  ],
+  [
+    'one refuses the torrent, another refuses us',
+    [refusal('unregistered torrent', false), refusal('your client is banned'), mute(0)],
+    'unknown',
+    /^Cannot tell: the tracker refuses you \("your client is banned"\)/,
+  ],
+  [
+    'one does not know it, another refuses the torrent',
+    [strange(), refusal('unregistered torrent', false), mute(0)],
+    'dead',
+    /the trackers that answer \(1 of 2\) do not know it/,
   ],
   [
     'it refuses us',

@@ -21,7 +21,7 @@ const TRANSFER_MS = 120_000;
 
 describeWith(['namespaces'], 'interop: one share, eight machines, one slow uplink', function () {
   let folder = '';
-  let lan: Lan;
+  let lan: Lan | undefined;
 
   before(async function () {
     this.timeout(30_000);
@@ -29,8 +29,8 @@ describeWith(['namespaces'], 'interop: one share, eight machines, one slow uplin
     lan = layLan(1 + DOWNLOADERS, UPLINK_MBIT);
   });
   after(async () => {
-    lan.remove();
-    await rm(folder, { recursive: true, force: true });
+    lan?.remove();
+    if (folder !== '') await rm(folder, { recursive: true, force: true });
   });
   useClients();
 
@@ -40,7 +40,7 @@ describeWith(['namespaces'], 'interop: one share, eight machines, one slow uplin
     const big = randomFillSync(Buffer.allocUnsafe(PAYLOAD_BYTES));
     await writeFile(join(source, 'big.bin'), big);
     await writeFile(join(source, 'small'), 'small');
-    const [here, ...others] = lan.places;
+    const [here, ...others] = lan?.places ?? [];
     if (here === undefined) throw new Error('no place for the seed');
     const { client: seed, command } = await shareWithMillrace(source, here);
     expect(command[2]).to.match(/^http:\/\/10\.74\.0\.1:\d+\/data%20set\.torrent$/);
@@ -56,6 +56,8 @@ describeWith(['namespaces'], 'interop: one share, eight machines, one slow uplin
     const figures = () => eventsOf(seed, 'share-progress').at(-1);
     await seed.until('all eight as finished', 20_000, () => figures()?.finished === DOWNLOADERS);
     await seed.stop();
-    expect(figures()?.uploadedBytes).to.be.lessThan(2.5 * PAYLOAD_BYTES);
+    // 1.5 to 1.8 on two idle cores; nine processes on a slow or busy machine trade later. Without
+    // trade it is eight.
+    expect(figures()?.uploadedBytes).to.be.lessThan(4 * PAYLOAD_BYTES);
   }).timeout(TRANSFER_MS + 60_000);
 });

@@ -32,7 +32,11 @@ describe('tracker: UDP exchange (BEP 15)', () => {
     connectionIds = new ConnectionIds();
   });
 
-  function exchangeAt(nowMs: number, wanted: 'announce' | 'scrape' = 'announce'): UdpExchange {
+  function exchangeAt(
+    nowMs: number,
+    wanted: 'announce' | 'scrape' = 'announce',
+    firstWaitMs?: number,
+  ): UdpExchange {
     return new UdpExchange({
       endpoint: '10.0.0.1 80',
       family: 4,
@@ -45,6 +49,7 @@ describe('tracker: UDP exchange (BEP 15)', () => {
       connectionIds,
       random32: () => (counter += 1),
       nowMs,
+      firstWaitMs,
     });
   }
 
@@ -75,6 +80,12 @@ describe('tracker: UDP exchange (BEP 15)', () => {
       '7665 expired',
     ]);
     expect(exchange.nextDueMs).to.equal(Infinity);
+  });
+
+  it('who asks once is told a shorter wait, which doubles just so', () => {
+    const log = unanswered(exchangeAt(0, 'announce', 1000));
+    expect(log.slice(0, 4)).to.deep.equal(['0 connect', '1 connect', '3 connect', '7 connect']);
+    expect(log.at(-1)).to.equal('511 expired');
   });
 
   it('announce times out: the second example of the text, with a new connect at 107 s', () => {

@@ -1,0 +1,61 @@
+// From the moment a share's torrent is added until others can download it.
+
+import { MillraceError } from '../errors/millrace-error';
+import type { TorrentStats } from '../messages/stats';
+import type { CreateOptions } from './create-torrent';
+import type { Torrent } from './torrent';
+
+/** Our own tracker on our own machine answers at once, or cannot be reached by this name. */
+const ANNOUNCE_DEADLINE_MS = 10_000;
+
+/** Tells how far the engine has verified what it is to serve; returns what ends that. */
+export function tellVerified(torrent: Torrent, tell: CreateOptions['onProgress']): () => void {
+  const { totalBytes, pieceLengthBytes } = torrent;
+  const onStats = ({ piecesChecked, piecesToCheck }: TorrentStats): void => {
+    if (piecesToCheck === 0) return; // Not begun, or an earlier run's record vouches for all.
+    const bytesOf = (pieces: number): number => Math.min(pieces * pieceLengthBytes, totalBytes);
+    tell?.({ doneBytes: bytesOf(piecesChecked), totalBytes: bytesOf(piecesToCheck) });
+  };
+  const onComplete = (): void => tell?.({ doneBytes: totalBytes, totalBytes });
+  torrent.on('stats', onStats).once('complete', onComplete);
+  return () => torrent.off('stats', onStats).off('complete', onComplete);
+}
+
+/** The data is whole and the tracker has heard of it, so that whoever comes finds the seed. */
+export function untilSeeding(
+  torrent: Torrent,
+  host: string,
+  deadlineMs = ANNOUNCE_DEADLINE_MS,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let reason = 'no answer';
+    let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    const settle = (how: () => void): void => {
+      settled = true;
+      clearTimeout(timer);
+      torrent.off('tracker', onTracker);
+      torrent.off('closed', onClosed);
+      how();
+    };
+    const fail = (error: unknown): void => settle(() => reject(error as Error));
+    const onClosed = (): void => fail(new MillraceError('closed', 'the torrent was removed'));
+    const onTracker = ({ ok, message }: { ok: boolean; message: string | undefined }): void => {
+      if (ok) settle(resolve);
+      else reason = message ?? reason;
+    };
+    const onLate = (): void =>
+      fail(
+        new MillraceError(
+          'share-unreachable',
+          `this machine does not reach its own tracker at ${host} (${reason}): name it by an address of its own`,
+        ),
+      );
+    torrent.on('tracker', onTracker);
+    torrent.on('closed', onClosed);
+    torrent.completed.then(() => {
+      // The answer may have come together with the news of completion.
+      if (!settled) timer = setTimeout(onLate, deadlineMs);
+    }, fail);
+  });
+}

@@ -1,0 +1,63 @@
+// When a share may be told of, and why it may not.
+
+import { expect } from 'chai';
+import type { Torrent } from '../../lib/api/torrent';
+import { tellVerified, untilSeeding } from '../../lib/api/until-seeding';
+import { FakeTorrent } from '../cli/fakes';
+import { refusal } from './temp-tree';
+
+describe('api/until-seeding', () => {
+  /** Its data is whole. */
+  function whole(): FakeTorrent & Torrent {
+    const torrent = new FakeTorrent();
+    torrent.complete();
+    return torrent as FakeTorrent & Torrent;
+  }
+
+  it('says that this machine does not reach its own tracker, and why', async () => {
+    const torrent = whole();
+    const until = untilSeeding(torrent, 'other.example', 20);
+    torrent.emit('tracker', { ok: false, message: 'tracker other.example refuses connections' });
+    const error = await refusal(until);
+    expect(error.code).to.equal('share-unreachable');
+    expect(error.message).to.contain(
+      'at other.example (tracker other.example refuses connections)',
+    );
+    expect(torrent.eventNames()).to.deep.equal([]);
+  });
+
+  it('has done with the first answer, whatever failed before', async () => {
+    const torrent = whole();
+    const until = untilSeeding(torrent, 'here', 60_000);
+    torrent.emit('tracker', { ok: false, message: 'too early' });
+    torrent.emit('tracker', { ok: true, message: undefined });
+    await until;
+    expect(torrent.eventNames()).to.deep.equal([]);
+  });
+
+  it('tells the second reading in bytes, and nothing of what is not read', () => {
+    const torrent = whole();
+    const told: string[] = [];
+    const end = tellVerified(torrent, ({ doneBytes, totalBytes }) =>
+      told.push(`${doneBytes} of ${totalBytes}`),
+    );
+    const { pieceLengthBytes, totalBytes, pieceCount } = torrent;
+    for (const [piecesChecked, piecesToCheck] of [
+      [0, 0],
+      [0, pieceCount],
+      [1, pieceCount],
+      [1, 2],
+      [pieceCount, pieceCount],
+    ] as const) {
+      torrent.emit('stats', { ...torrent.stats(), piecesChecked, piecesToCheck });
+    }
+    end();
+    torrent.emit('complete');
+    expect(told).to.deep.equal([
+      `0 of ${totalBytes}`,
+      `${pieceLengthBytes} of ${totalBytes}`,
+      `${pieceLengthBytes} of ${2 * pieceLengthBytes}`,
+      `${totalBytes} of ${totalBytes}`,
+    ]);
+  });
+});
