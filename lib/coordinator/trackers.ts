@@ -30,19 +30,15 @@ export interface AnnounceUnderWay {
 }
 
 /**
- * Makes the announces that are due, or those of them with this event. Called on every tick, and
- * whenever an answer may have made another one due.
+ * Makes the announces that are due. Called on every tick, and whenever an answer may have made
+ * another one due.
  */
-export function announceIfDue(
-  engine: Engine,
-  torrent: TorrentState,
-  only?: DueAnnounce['event'],
-): void {
+export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
   while (torrent.announcing.size < MAX_ANNOUNCES_UNDER_WAY) {
     const due = torrent.schedule.next(engine.nowMs());
     if (due === undefined) return;
-    if (only === undefined || due.event === only) startAnnounce(engine, torrent, due);
+    startAnnounce(engine, torrent, due);
   }
 }
 

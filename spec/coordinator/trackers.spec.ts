@@ -307,6 +307,18 @@ describe('coordinator: trackers', () => {
       ]);
     });
 
+    it('`completed` is not lost when it is owed and not under way as a run ends', async () => {
+      const it = await scene({ [A]: new MillraceError('tracker-unreachable', 'down'), [B]: {} });
+      it.engine.answerAnnounce = () => new Promise(() => undefined);
+      await pass(it, 1_800_000); // The first is tried again, and silent.
+      const before = it.engine.announces.length;
+      it.engine.answerAnnounce = () => Promise.resolve({ intervalSec: 1800, peers: [] });
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      await removeTorrent(it.engine, it.torrent.state, false);
+      expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
+    });
+
     it('an exit waits for the slowest tracker no longer than the deadline', () =>
       withDeadline(async (deadline) => {
         const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
