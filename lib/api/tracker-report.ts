@@ -145,25 +145,15 @@ function packetsOf(
       const head = { ...received, what: 'HTTP answer, head', ...headed(what.head) };
       const { body } = what;
       if (body.length === 0) return [head];
-      // Whole bodies come once in a conversation: what was decompressed is this one.
-      if (!heard.some((other) => other.what.type === 'http-body')) {
+      if (!isCompressed(what.head)) {
         return [
           head,
           { ...received, what: 'HTTP answer, body', ...dissected(body, dissectBencode(body)) },
         ];
       }
-      const label = 'compressed';
-      const whole: ByteRange = {
-        startByte: 0,
-        endByte: body.length,
-        kind: 'frame',
-        label,
-        value: '',
-      };
-      return [
-        head,
-        { ...received, what: 'HTTP answer, compressed body', ...dissected(body, [whole]) },
-      ];
+      // Whole bodies come once in a conversation: what was decompressed is this one.
+      const compressed = compressedBody(body, lastOf(heard, 'http-body')?.body, secrets);
+      return [head, { ...received, what: 'HTTP answer, compressed body', ...compressed }];
     }
     case 'http-body': {
       const { body } = what;
@@ -205,6 +195,31 @@ function packetsOf(
       ];
     }
   }
+}
+
+function isCompressed(head: string): boolean {
+  const encodings = head.matchAll(/^(?:content|transfer)-encoding:[ \t]*(.*?)[ \t]*\r?$/gim);
+  return [...encodings].some(([, value = '']) => !/^(identity|chunked)?$/i.test(value));
+}
+
+/** Secrets cannot be masked in it one by one, and whoever has the dump can decompress it: all or nothing. */
+function compressedBody(
+  body: Uint8Array,
+  decompressed: Uint8Array | undefined,
+  secrets: readonly string[],
+): Pick<ReportPacket, 'bytes' | 'ranges'> {
+  const clean =
+    secrets.length === 0 ||
+    (decompressed !== undefined && maskBytes(decompressed, secrets) === decompressed);
+  const why = decompressed === undefined ? 'may repeat secrets' : 'repeats secrets';
+  const whole: ByteRange = {
+    startByte: 0,
+    endByte: body.length,
+    kind: 'frame',
+    label: clean ? 'compressed' : `compressed; masked, as it ${why}`,
+    value: '',
+  };
+  return { bytes: clean ? body : new Uint8Array(body.length).fill(0x2a), ranges: [whole] };
 }
 
 function withoutRanges(
