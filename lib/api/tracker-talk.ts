@@ -9,6 +9,7 @@ import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
 import { peerIdPrefix } from '../tracker/peer-id';
+import { redactUrl } from '../tracker/redact';
 import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';
 import { readTorrent, type TorrentSource } from './sources';
 import { buildReport, type Conversation, type Heard } from './tracker-report';
@@ -163,7 +164,7 @@ async function targetOf(source: TorrentSource, options: ScrapeOptions): Promise<
     throw badOption(
       'trackers',
       'a list of http, https or udp announce URLs',
-      bad ?? 'an empty one',
+      bad === undefined ? 'an empty one' : `"${redactUrl(String(bad))}"`,
     );
   }
   if (typeof source === 'string' && /^[0-9a-f]{40}$/i.test(source)) {

@@ -261,6 +261,27 @@ describe('api: announce and scrape', () => {
       expect(open).to.include(KEY).and.include('pa55w0rd').and.include('SECRET-OF-THEIRS');
     });
 
+    it('are not in the dump of a compressed body, either', async () => {
+      let broken = false;
+      const url = await serve(({ url: path = '' }, response) => {
+        const packed = gzipSync(encode({ 'failure reason': `no ${path.split('?')[0]} here` }));
+        response.setHeader('Content-Encoding', 'GZip');
+        response.end(broken ? packed.subarray(0, -6) : packed);
+      });
+      const dump = async (showSecrets: boolean): Promise<TrackerReport['packets'][number]> => {
+        const report = await ask(`${url}/${KEY}/announce`, { showSecrets });
+        const found = report.packets.find(({ what }) => what === 'HTTP answer, compressed body');
+        if (found === undefined) throw new Error('no compressed body');
+        return found;
+      };
+      for (broken of [false, true]) {
+        const { bytes, ranges } = await dump(false);
+        expect(Buffer.from(bytes).toString()).to.match(/^\*+$/);
+        expect(ranges[0]?.label).to.match(/^compressed; masked/);
+        expect((await dump(true)).bytes).to.not.deep.equal(bytes);
+      }
+    });
+
     it('are masked where a redirect that is not followed leads', async () => {
       const url = await serve((_, response) =>
         response
@@ -307,6 +328,13 @@ describe('api: announce and scrape', () => {
         expect(await code(announce(HASH, options))).to.equal('bad-option');
       }
       expect(await code(announce(fakeMetainfo({ trackers: [] })))).to.equal('no-trackers');
+    });
+
+    it('are quoted without secrets', async () => {
+      const trackers = ['https://t.example/0123456789abcdef/announce '];
+      const error = await announce(HASH, { trackers }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(MillraceError);
+      expect(String(error)).to.include('t.example').and.not.include('0123456789abcdef');
     });
 
     it('end it all with the signal', async () => {
