@@ -244,7 +244,10 @@ function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
   );
 }
 
-/** Those of the tracker's URL, and of wherever it sent us. */
+/** A hostile URL may have thousands; each is searched for in every packet. */
+const MAX_SECRETS = 100;
+
+/** Those of the tracker's URL, also as it is written in URL data, and of wherever it sent us. */
 function secretsIn({ url, heard }: Conversation): string[] {
   const others = heard.flatMap(({ what }) => {
     if (what.type === 'http-request') return [what.url];
@@ -252,11 +255,12 @@ function secretsIn({ url, heard }: Conversation): string[] {
     const location = /^location:\s*(.*?)\s*$/im.exec(what.head)?.[1] ?? '';
     return URL.canParse(location, url) ? [new URL(location, url).href] : [];
   });
-  return [
-    ...new Set(
-      [url, ...others].flatMap((each, at) => secretsOf(each, at === 0 ? ['info_hash'] : OWN_KEYS)),
-    ),
-  ].sort((a, b) => b.length - a.length);
+  const own = URL.canParse(url) ? [url, new URL(url).href] : [url];
+  const found = [
+    ...own.flatMap((each) => secretsOf(each, ['info_hash'])),
+    ...others.flatMap((each) => secretsOf(each, OWN_KEYS)),
+  ];
+  return [...new Set(found)].sort((a, b) => b.length - a.length).slice(0, MAX_SECRETS);
 }
 
 /** Basic authentication carries the name and password in another form. */
