@@ -39,7 +39,7 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     const before = goodbyes.get(due.url) ?? deliveryOf('completed', due.url, underWay);
     const said = Promise.race([before, deadline]).then(() => {
       if (signal.aborted) return undefined;
-      return Promise.race([sayGoodbye(engine, torrent, due, signal), deadline]);
+      return Promise.race([goodbyeInTurn(engine, torrent, due, signal), deadline]);
     });
     goodbyes.set(due.url, said);
   }
@@ -59,6 +59,21 @@ function fired(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** A thousand torrents leave one tracker at once: not on two thousand connections. */
+function goodbyeInTurn(
+  engine: Engine,
+  torrent: TorrentState,
+  due: DueAnnounce,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((settle) => {
+    engine.paceAnnounce(async () => {
+      if (!signal.aborted) await sayGoodbye(engine, torrent, due, signal);
+      settle();
+    }, due.url);
   });
 }
 

@@ -336,6 +336,20 @@ describe('coordinator: trackers', () => {
       expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
     });
 
+    it('`stopped` waits for its turn like every announce, and no longer than the deadline', () =>
+      withDeadline(async (deadline) => {
+        const it = await scene({ [A]: {} });
+        const queue: (() => Promise<void>)[] = [];
+        it.engine.paceAnnounce = (task) => void queue.push(task);
+        const removed = removeTorrent(it.engine, it.torrent.state, false);
+        expect(await isSettled(removed)).to.equal(false);
+        expect(heard(it)).to.deep.equal([`${A} started`]);
+        deadline.abort();
+        await removed;
+        for (const task of queue) await task();
+        expect(heard(it), 'too late').to.deep.equal([`${A} started`]);
+      }));
+
     it('an exit waits for the slowest tracker no longer than the deadline', () =>
       withDeadline(async (deadline) => {
         const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
