@@ -239,8 +239,8 @@ export class AnnounceSchedule {
   }
 
   /**
-   * Ends the schedule; what is left to say to the trackers that heard `started`: `completed` where it
-   * is owed and not on its way, then `stopped`.
+   * Ends the schedule; what is left to say to the trackers that heard `started` and did not say never to
+   * come back: `completed` where it is owed and not on its way, then `stopped`.
    */
   stop(): DueAnnounce[] {
     if (this.#state === 'stopped') return [];
@@ -248,7 +248,7 @@ export class AnnounceSchedule {
     return this.#tiers.flat().flatMap((tracker) => {
       const { url, trackerId, flight } = tracker;
       tracker.flight = undefined;
-      if (!tracker.heardStarted) return [];
+      if (!tracker.heardStarted || tracker.status === 'gone') return [];
       const stopped: DueAnnounce = { url, event: 'stopped', trackerId };
       const owed = this.#eventFor(tracker) === 'completed' && flight?.event !== 'completed';
       return owed ? [{ url, event: 'completed', trackerId }, stopped] : [stopped];

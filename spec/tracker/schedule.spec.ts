@@ -296,6 +296,10 @@ describe('tracker: announce schedule', () => {
     fail(alone, 7_200_000, never);
     expect(alone.nextDueMs).to.equal(Infinity);
     expect(alone.snapshot()[0]).to.include({ status: 'gone', nextAnnounceMs: undefined });
+    const known = scheduleOf([['a']]);
+    succeed(known, 0);
+    fail(known, 1_800_000, never);
+    expect(known.stop(), 'nor is it told that we stop').to.deep.equal([]);
     const backed = scheduleOf([['a'], ['b']]);
     fail(backed, 0, never);
     expect(succeed(backed, 0)).to.equal('b started');
