@@ -26,6 +26,7 @@ export type {
   TrackerStats,
 } from './messages/stats';
 export type { FileEntry, Metainfo } from './metainfo/metainfo';
+export { isTrackerUrl } from './metainfo/trackers';
 export { redactUrl } from './tracker/redact';
 export {
   announce,

@@ -12,9 +12,15 @@ export interface ScrapeOptions {
   readonly timeoutMs?: number;
   /** Show passkeys and credentials in tracker URLs. Default false: they are masked wherever they occur. */
   readonly showSecrets?: boolean;
-  /** Called with each report as soon as it is there, in whatever order trackers answer. */
+  /**
+   * Called with each report as soon as it is there, in whatever order trackers answer. Those that are
+   * returned then have no `packets`.
+   */
   readonly onReport?: (report: TrackerReport) => void;
-  /** Ends it all; the returned promise rejects with `aborted`. */
+  /**
+   * Ends it all; the returned promise rejects with `aborted`, once trackers that heard `started` were
+   * told `stopped` (2 s at the most).
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -97,9 +103,9 @@ export interface TrackerReport {
 }
 
 /**
- * Announces a torrent at each of its trackers, several at once, and reports what was said. Failures
- * of trackers are in the reports, which are in the order of the torrent's list. `source` is as for
- * `readTorrent`, or an info hash of 40 hex digits together with `options.trackers`.
+ * Announces a torrent at each of its trackers (the first 200), several at once, and reports what was
+ * said. Failures of trackers are in the reports, which are in the order of the torrent's list.
+ * `source` is as for `readTorrent`, or an info hash of 40 hex digits together with `options.trackers`.
  *
  * @throws MillraceError as `readTorrent`; `bad-option`; `no-trackers`; `aborted`.
  */

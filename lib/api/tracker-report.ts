@@ -145,25 +145,15 @@ function packetsOf(
       const head = { ...received, what: 'HTTP answer, head', ...headed(what.head) };
       const { body } = what;
       if (body.length === 0) return [head];
-      // Whole bodies come once in a conversation: what was decompressed is this one.
-      if (!heard.some((other) => other.what.type === 'http-body')) {
+      if (!isCompressed(what.head)) {
         return [
           head,
           { ...received, what: 'HTTP answer, body', ...dissected(body, dissectBencode(body)) },
         ];
       }
-      const label = 'compressed';
-      const whole: ByteRange = {
-        startByte: 0,
-        endByte: body.length,
-        kind: 'frame',
-        label,
-        value: '',
-      };
-      return [
-        head,
-        { ...received, what: 'HTTP answer, compressed body', ...dissected(body, [whole]) },
-      ];
+      // Whole bodies come once in a conversation: what was decompressed is this one.
+      const compressed = compressedBody(body, lastOf(heard, 'http-body')?.body, secrets);
+      return [head, { ...received, what: 'HTTP answer, compressed body', ...compressed }];
     }
     case 'http-body': {
       const { body } = what;
@@ -207,6 +197,31 @@ function packetsOf(
   }
 }
 
+function isCompressed(head: string): boolean {
+  const encodings = head.matchAll(/^(?:content|transfer)-encoding:[ \t]*(.*?)[ \t]*\r?$/gim);
+  return [...encodings].some(([, value = '']) => !/^(identity|chunked)?$/i.test(value));
+}
+
+/** Secrets cannot be masked in it one by one, and whoever has the dump can decompress it: all or nothing. */
+function compressedBody(
+  body: Uint8Array,
+  decompressed: Uint8Array | undefined,
+  secrets: readonly string[],
+): Pick<ReportPacket, 'bytes' | 'ranges'> {
+  const clean =
+    secrets.length === 0 ||
+    (decompressed !== undefined && maskBytes(decompressed, secrets) === decompressed);
+  const why = decompressed === undefined ? 'may repeat secrets' : 'repeats secrets';
+  const whole: ByteRange = {
+    startByte: 0,
+    endByte: body.length,
+    kind: 'frame',
+    label: clean ? 'compressed' : `compressed; masked, as it ${why}`,
+    value: '',
+  };
+  return { bytes: clean ? body : new Uint8Array(body.length).fill(0x2a), ranges: [whole] };
+}
+
 function withoutRanges(
   { bytes, ranges }: { readonly bytes: Uint8Array; readonly ranges: readonly ByteRange[] },
   label: string,
@@ -229,7 +244,10 @@ function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
   );
 }
 
-/** Those of the tracker's URL, and of wherever it sent us. */
+/** A hostile URL may have thousands; each is searched for in every packet. */
+const MAX_SECRETS = 100;
+
+/** Those of the tracker's URL, also as it is written in URL data, and of wherever it sent us. */
 function secretsIn({ url, heard }: Conversation): string[] {
   const others = heard.flatMap(({ what }) => {
     if (what.type === 'http-request') return [what.url];
@@ -237,11 +255,12 @@ function secretsIn({ url, heard }: Conversation): string[] {
     const location = /^location:\s*(.*?)\s*$/im.exec(what.head)?.[1] ?? '';
     return URL.canParse(location, url) ? [new URL(location, url).href] : [];
   });
-  return [
-    ...new Set(
-      [url, ...others].flatMap((each, at) => secretsOf(each, at === 0 ? ['info_hash'] : OWN_KEYS)),
-    ),
-  ].sort((a, b) => b.length - a.length);
+  const own = URL.canParse(url) ? [url, new URL(url).href] : [url];
+  const found = [
+    ...own.flatMap((each) => secretsOf(each, ['info_hash'])),
+    ...others.flatMap((each) => secretsOf(each, OWN_KEYS)),
+  ];
+  return [...new Set(found)].sort((a, b) => b.length - a.length).slice(0, MAX_SECRETS);
 }
 
 /** Basic authentication carries the name and password in another form. */

@@ -6,9 +6,12 @@ import PQueue from 'p-queue';
 import { fromHex } from '../bytes/hex';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { isTrackerUrl } from '../metainfo/trackers';
-import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
+import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
+import { udpPacketName } from '../tracker/dissect-udp';
 import { peerIdPrefix } from '../tracker/peer-id';
+import { redactUrl } from '../tracker/redact';
+import { MAX_TRACKERS } from '../tracker/schedule';
 import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';
 import { readTorrent, type TorrentSource } from './sources';
@@ -55,8 +58,10 @@ export async function announce(
       const reply = await clients.announce(url, request, options.signal);
       return { announced: reply };
     });
-    if (options.event === undefined && talk.announced !== undefined) {
-      stoppedAfter = await leave(url, request, talk.announced, options.signal);
+    // Also of who gives up: the tracker may know us all the same.
+    const cutShort = options.signal?.aborted === true && saidSomething(talk);
+    if (options.event === undefined && (talk.announced !== undefined || cutShort)) {
+      stoppedAfter = await leave(url, request, talk.announced?.trackerId);
     }
     return { ...talk, stoppedAfter };
   });
@@ -77,7 +82,10 @@ export async function scrape(
 interface Target {
   readonly infoHash: Uint8Array;
   readonly leftBytes: number;
+  /** Those that are asked … */
   readonly urls: readonly string[];
+  /** … and how many are not. */
+  readonly unasked: number;
 }
 
 type Outcome = Pick<Conversation, 'announced' | 'scraped'>;
@@ -101,21 +109,39 @@ async function atEach(
   const reports = target.urls.map((url) =>
     queue.add(async () => {
       if (signal?.aborted === true) throw aborted();
-      const converse = writingDown(url, target.infoHash, timeoutMs, signal);
-      const report = buildReport(await ask(url, target, converse), showSecrets);
+      const converse = writingDown(url, target.infoHash, timeoutMs);
+      const talk = await ask(url, target, converse);
+      if (talk.failure !== undefined && options.signal?.aborted === true) throw aborted();
+      const report = leftOut(buildReport(talk, showSecrets), url, target);
       onReport?.(report);
-      return report;
+      // Whoever was shown them has them: all packets of 200 trackers may be hundreds of MiB.
+      return onReport === undefined ? report : { ...report, packets: [] };
     }),
   );
+  // Also after a failure: others may be about to say `stopped`.
+  await Promise.allSettled(reports);
   return Promise.all(reports);
 }
 
-function writingDown(
-  url: string,
-  infoHash: Uint8Array,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Converse {
+/** The report of the last tracker says how many others there are. */
+function leftOut(report: TrackerReport, url: string, { urls, unasked }: Target): TrackerReport {
+  if (unasked === 0 || url !== urls.at(-1)) return report;
+  const hint = `only the first ${MAX_TRACKERS} trackers are asked: ${unasked} more are left out`;
+  return { ...report, hints: [...report.hints, hint] };
+}
+
+/** More than a question for a connection id went out. */
+function saidSomething({ heard }: Conversation): boolean {
+  return heard.some(
+    ({ what }) =>
+      what.type === 'http-request' ||
+      (what.type === 'datagram' &&
+        what.direction === 'sent' &&
+        udpPacketName(what.packet, 'sent') === 'announce request'),
+  );
+}
+
+function writingDown(url: string, infoHash: Uint8Array, timeoutMs: number): Converse {
   return async (kind, event, ask) => {
     const heard: Heard[] = [];
     const startedMs = performance.now();
@@ -132,7 +158,6 @@ function writingDown(
       const outcome = await ask(clients);
       return { ...facts, ...outcome, elapsedMs: performance.now() - startedMs };
     } catch (error) {
-      if (signal?.aborted === true) throw aborted();
       return { ...facts, failure: recordOf(error), elapsedMs: performance.now() - startedMs };
     } finally {
       clients.close();
@@ -140,12 +165,11 @@ function writingDown(
   };
 }
 
-/** Takes our name off the tracker's list again. Best effort: whether it was answered. */
+/** Takes our name off the tracker's list again, within 2 s. Best effort: whether it was answered. */
 async function leave(
   url: string,
   request: AnnounceRequest,
-  { trackerId }: AnnounceReply,
-  signal: AbortSignal | undefined,
+  trackerId: Uint8Array | undefined,
 ): Promise<boolean> {
   const clients = new TrackerClients({
     version: VERSION,
@@ -153,7 +177,7 @@ async function leave(
     firstWaitMs: PROBE_FIRST_WAIT_MS,
   });
   try {
-    await clients.announce(url, { ...request, event: 'stopped', numWant: 0, trackerId }, signal);
+    await clients.announce(url, { ...request, event: 'stopped', numWant: 0, trackerId });
     return true;
   } catch {
     return false;
@@ -169,28 +193,31 @@ async function targetOf(source: TorrentSource, options: ScrapeOptions): Promise<
     throw badOption(
       'trackers',
       'a list of http, https or udp announce URLs',
-      bad ?? 'an empty one',
+      bad === undefined ? 'an empty one' : `"${redactUrl(String(bad))}"`,
     );
   }
   if (typeof source === 'string' && /^[0-9a-f]{40}$/i.test(source)) {
     if (trackers === undefined) {
       throw badOption('trackers', 'given with an info hash, which names no tracker', 'absent');
     }
-    return { infoHash: fromHex(source), leftBytes: UNKNOWN_LEFT_BYTES, urls: unique(trackers) };
+    return { infoHash: fromHex(source), leftBytes: UNKNOWN_LEFT_BYTES, ...firstOf(trackers) };
   }
   const metainfo = await readTorrent(source, { signal });
-  const urls = unique(trackers ?? metainfo.trackers.flat());
-  if (urls.length === 0) {
+  const asked = firstOf(trackers ?? metainfo.trackers.flat());
+  if (asked.urls.length === 0) {
     throw new MillraceError(
       'no-trackers',
       `the torrent "${metainfo.name}" names no tracker: name one (option trackers, --tracker)`,
     );
   }
-  return { infoHash: metainfo.infoHash, leftBytes: metainfo.totalLengthBytes, urls };
+  return { infoHash: metainfo.infoHash, leftBytes: metainfo.totalLengthBytes, ...asked };
 }
 
-function unique(urls: readonly string[]): readonly string[] {
-  return [...new Set(urls)];
+/** Each once, and no more of them than a download uses. */
+function firstOf(named: readonly string[]): Pick<Target, 'urls' | 'unasked'> {
+  const all = [...new Set(named)];
+  const urls = all.slice(0, MAX_TRACKERS);
+  return { urls, unasked: all.length - urls.length };
 }
 
 function integer(

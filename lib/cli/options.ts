@@ -4,6 +4,7 @@
 import { isIPv6 } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import type { AnnounceToAll, LogLevel } from '../index';
+import { loadApi } from './load';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
@@ -66,9 +67,10 @@ export function tracedPeerList(text: string, before: readonly string[] = []): re
 
 /** Tracker URLs, repeatable. */
 export function trackerList(text: string, before: readonly string[] = []): readonly string[] {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^(https?|udp|wss?):$/.test(url.protocol) || url.hostname === '') {
-    throw new InvalidArgumentError('Allowed: a URL that starts with http, https, udp, ws or wss.');
+  if (!URL.canParse(text) || !loadApi().isTrackerUrl(text)) {
+    throw new InvalidArgumentError(
+      'Allowed: a URL that starts with http://, https://, udp://, ws:// or wss://, without spaces.',
+    );
   }
   return [...before, text];
 }

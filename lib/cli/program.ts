@@ -40,7 +40,10 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
     .configureOutput({
       writeOut: (text) => around.io.stdout(text),
       writeErr: (text) => around.io.stderr(text),
-      outputError: (text, print) => print(text.replace(/^error: /, 'millrace: ')),
+      outputError: (text, print) => {
+        const shown = withoutSecrets(text, around.loadApi().redactUrl);
+        print(shown.replace(/^error: /, 'millrace: '));
+      },
     })
     .option('-V, --version', 'print the version');
   // The version lives in the library: loaded only for whom asks.
@@ -71,6 +74,14 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
     around.io.stderr(failureLine(failure));
     return failure.exitCode;
   }
+}
+
+/** Commander quotes what it refuses, and that may be a tracker's URL with a passkey, or nearly one. */
+function withoutSecrets(text: string, redact: (quoted: string) => string): string {
+  return text.replace(
+    /( (?:argument|value) '|unknown option ')(.*)('(?: is invalid|$))/ms,
+    (_, before: string, quoted: string, after: string) => before + redact(quoted) + after,
+  );
 }
 
 async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<number> {

@@ -4,24 +4,25 @@ import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { DueAnnounce } from '../tracker/schedule';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
-import { PATIENCE_MS, announceIfDue, requestOf } from './trackers';
+import { PATIENCE_MS, requestOf } from './trackers';
 import type { AnnounceUnderWay } from './trackers';
 
 /** What the user waits for at the most when trackers do not answer. */
 const STOP_DEADLINE_MS = 2_000;
 
-/** Complete and not to be seeded: trackers hear `completed`, if it is due, and `stopped`. */
+/** Complete and not to be seeded: trackers hear `completed`, if it is owed, and `stopped`. */
 export async function leaveTrackers(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
-  // `completed` is due once `started` was answered.
+  // `completed` is owed once `started` was answered.
   const answers = [...torrent.announcing].map(({ done }) => done);
   await Promise.race([Promise.all(answers), fired(AbortSignal.timeout(PATIENCE_MS))]);
-  if (torrent.run !== run) return;
-  announceIfDue(engine, torrent, 'completed');
-  stopAnnouncing(engine, torrent);
+  if (torrent.run === run) stopAnnouncing(engine, torrent);
 }
 
-/** Ends the run's announces; `farewell` settles when the trackers heard `stopped`, or after 2 s. */
+/**
+ * Ends the run's announces; `farewell` settles when the trackers heard what they are owed and
+ * `stopped`, or after 2 s.
+ */
 export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   const underWay = [...torrent.announcing];
   torrent.announcing = new Set();
@@ -32,12 +33,18 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     if (event === 'completed') void deadline.then(() => abort.abort(signal.reason));
     else abort.abort(new MillraceError('closed', 'the torrent was stopped'));
   }
-  const goodbyes = torrent.schedule.stop().map(async (due) => {
-    // It may still be in the queue behind slow trackers.
-    await Promise.race([deliveryOf('completed', due.url, underWay), deadline]);
-    if (!signal.aborted) await Promise.race([sayStopped(engine, torrent, due, signal), deadline]);
-  });
-  torrent.farewell = Promise.all([torrent.farewell, ...goodbyes]).then(() => undefined);
+  // What each tracker hears last, one after the other; some `completed` may be on their way already.
+  const goodbyes = new Map<string, Promise<unknown>>();
+  for (const due of torrent.schedule.stop()) {
+    const before = goodbyes.get(due.url) ?? deliveryOf('completed', due.url, underWay);
+    const said = Promise.race([before, deadline]).then(() => {
+      if (signal.aborted) return undefined;
+      return Promise.race([goodbyeInTurn(engine, torrent, due, signal), deadline]);
+    });
+    goodbyes.set(due.url, said);
+  }
+  const all = [torrent.farewell, ...goodbyes.values()];
+  torrent.farewell = Promise.all(all).then(() => undefined);
 }
 
 function deliveryOf(
@@ -55,7 +62,22 @@ function fired(signal: AbortSignal): Promise<void> {
   });
 }
 
-async function sayStopped(
+/** A thousand torrents leave one tracker at once: not on two thousand connections. */
+function goodbyeInTurn(
+  engine: Engine,
+  torrent: TorrentState,
+  due: DueAnnounce,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((settle) => {
+    engine.paceAnnounce(async () => {
+      if (!signal.aborted) await sayGoodbye(engine, torrent, due, signal);
+      settle();
+    }, due.url);
+  });
+}
+
+async function sayGoodbye(
   engine: Engine,
   torrent: TorrentState,
   due: DueAnnounce,
@@ -64,7 +86,8 @@ async function sayStopped(
   try {
     await engine.announce(due.url, requestOf(engine, torrent, due), signal);
   } catch (error) {
-    engine.log('debug', 'a tracker did not hear that we stopped', {
+    engine.log('debug', 'a tracker did not hear that we leave', {
+      event: due.event,
       error: recordOf(error).message,
     });
   }

@@ -18,31 +18,36 @@ const NO_PORT = 1;
 /** An announce that is out for so long no longer keeps the next tracker waiting. */
 export const PATIENCE_MS = 10_000;
 
-/** Of one torrent at one time: a list of a thousand dead trackers must not cost a thousand sockets. */
+/**
+ * Of one torrent, without those that are out for longer than `PATIENCE_MS`: a long list must not go
+ * out in one burst, nor wait for dead trackers. In all it is one for each tracker, 200 at the most.
+ */
 export const MAX_ANNOUNCES_UNDER_WAY = 32;
 
 /** An announce that is out, or waits for its turn. */
 export interface AnnounceUnderWay {
   readonly url: string;
   readonly event: DueAnnounce['event'];
+  readonly sinceMs: number;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
 /**
- * Makes the announces that are due, or those of them with this event. Called on every tick, and
- * whenever an answer may have made another one due.
+ * Makes the announces that are due. Called on every tick, and whenever an answer may have made
+ * another one due.
  */
-export function announceIfDue(
-  engine: Engine,
-  torrent: TorrentState,
-  only?: DueAnnounce['event'],
-): void {
+export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
-  while (torrent.announcing.size < MAX_ANNOUNCES_UNDER_WAY) {
-    const due = torrent.schedule.next(engine.nowMs());
+  const nowMs = engine.nowMs();
+  const recent = [...torrent.announcing].filter(({ sinceMs }) => nowMs - sinceMs < PATIENCE_MS);
+  let room = MAX_ANNOUNCES_UNDER_WAY - recent.length;
+  for (;;) {
+    // `completed` is held back by nobody: the torrent may leave at once.
+    const due = torrent.schedule.next(nowMs, room > 0 ? undefined : 'completed');
     if (due === undefined) return;
-    if (only === undefined || due.event === only) startAnnounce(engine, torrent, due);
+    startAnnounce(engine, torrent, due);
+    room -= 1;
   }
 }
 
@@ -60,7 +65,7 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
       if (torrent.run === run) announceIfDue(engine, torrent);
     }, url);
   });
-  const underWay: AnnounceUnderWay = { url, event, abort, done };
+  const underWay: AnnounceUnderWay = { url, event, sinceMs: engine.nowMs(), abort, done };
   announcing.add(underWay);
 }
 

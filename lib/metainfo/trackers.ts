@@ -7,7 +7,7 @@ const MAX_URL_LENGTH = 8_192;
 /** A known scheme, a host, and nothing that could break out of a request line or a terminal. */
 const TRACKER_URL = /^(https?|udp|wss?):\/\/[^\s\p{Cc}/?#][^\s\p{Cc}]*$/iu;
 
-/** Whether a text can be a tracker's URL. */
+/** Whether a text can be a tracker's URL: http, https, udp, ws or wss, a host, at most 8,192 characters. */
 export function isTrackerUrl(text: string): boolean {
   return text.length <= MAX_URL_LENGTH && TRACKER_URL.test(text);
 }

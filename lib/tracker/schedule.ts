@@ -160,16 +160,17 @@ export class AnnounceSchedule {
 
   /**
    * An announce to make now, which is then out until `succeeded` or `failed`; undefined when there
-   * is none (more).
+   * is none (more). `completed` comes first: a download that is not seeded has seconds to say it.
    */
-  next(nowMs: number): DueAnnounce | undefined {
-    for (const { tracker, readyMs } of this.#candidates()) {
-      if (readyMs > nowMs) continue;
-      const event = this.#eventFor(tracker);
-      tracker.flight = { event, sinceMs: nowMs };
-      return { url: tracker.url, event, trackerId: tracker.trackerId };
-    }
-    return undefined;
+  next(nowMs: number, only?: AnnounceEvent): DueAnnounce | undefined {
+    const ready = this.#candidates().filter(({ readyMs }) => readyMs <= nowMs);
+    const due = ready.map(({ tracker }) => ({ tracker, event: this.#eventFor(tracker) }));
+    const wanted = only === undefined ? due : due.filter(({ event }) => event === only);
+    const first = wanted.find(({ event }) => event === 'completed') ?? wanted[0];
+    if (first === undefined) return undefined;
+    const { tracker, event } = first;
+    tracker.flight = { event, sinceMs: nowMs };
+    return { url: tracker.url, event, trackerId: tracker.trackerId };
   }
 
   /** An announce that is out was answered. */
@@ -237,15 +238,21 @@ export class AnnounceSchedule {
     for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
-  /** Ends the schedule; the announces that say so, to the trackers that heard `started`. */
+  /**
+   * Ends the schedule; what is left to say to the trackers that heard `started` and did not say never to
+   * come back: `completed` where it is owed and not on its way, then `stopped`.
+   */
   stop(): DueAnnounce[] {
     if (this.#state === 'stopped') return [];
     this.#state = 'stopped';
-    const trackers = this.#tiers.flat();
-    for (const tracker of trackers) tracker.flight = undefined;
-    return trackers
-      .filter((tracker) => tracker.heardStarted)
-      .map(({ url, trackerId }) => ({ url, event: 'stopped', trackerId }));
+    return this.#tiers.flat().flatMap((tracker) => {
+      const { url, trackerId, flight } = tracker;
+      tracker.flight = undefined;
+      if (!tracker.heardStarted || tracker.status === 'gone') return [];
+      const stopped: DueAnnounce = { url, event: 'stopped', trackerId };
+      const owed = this.#eventFor(tracker) === 'completed' && flight?.event !== 'completed';
+      return owed ? [{ url, event: 'completed', trackerId }, stopped] : [stopped];
+    });
   }
 
   /** Every tracker in the order it is tried. */

@@ -261,6 +261,27 @@ describe('api: announce and scrape', () => {
       expect(open).to.include(KEY).and.include('pa55w0rd').and.include('SECRET-OF-THEIRS');
     });
 
+    it('are not in the dump of a compressed body, either', async () => {
+      let broken = false;
+      const url = await serve(({ url: path = '' }, response) => {
+        const packed = gzipSync(encode({ 'failure reason': `no ${path.split('?')[0]} here` }));
+        response.setHeader('Content-Encoding', 'GZip');
+        response.end(broken ? packed.subarray(0, -6) : packed);
+      });
+      const dump = async (showSecrets: boolean): Promise<TrackerReport['packets'][number]> => {
+        const report = await ask(`${url}/${KEY}/announce`, { showSecrets });
+        const found = report.packets.find(({ what }) => what === 'HTTP answer, compressed body');
+        if (found === undefined) throw new Error('no compressed body');
+        return found;
+      };
+      for (broken of [false, true]) {
+        const { bytes, ranges } = await dump(false);
+        expect(Buffer.from(bytes).toString()).to.match(/^\*+$/);
+        expect(ranges[0]?.label).to.match(/^compressed; masked/);
+        expect((await dump(true)).bytes).to.not.deep.equal(bytes);
+      }
+    });
+
     it('are masked where a redirect that is not followed leads', async () => {
       const url = await serve((_, response) =>
         response
@@ -275,6 +296,8 @@ describe('api: announce and scrape', () => {
     it('are masked in the URL data of UDP packets, also across two options', async () => {
       const { udpUrl } = await tracker();
       const path = `${'x/'.repeat(120)}?auth=${KEY}`;
+      const odd = await ask(`${udpUrl}?auth=k\u00e9yk\u00e9yk\u00e9y0123456`);
+      expect(textOf(odd)).to.not.include('%C3%A9yk').and.not.include('0123456');
       for (const url of [`${udpUrl}?auth=${KEY}`, `${udpUrl?.replace('announce', '')}${path}`]) {
         const report = await ask(url);
         expect(report.ok).to.equal(true);
@@ -309,11 +332,43 @@ describe('api: announce and scrape', () => {
       expect(await code(announce(fakeMetainfo({ trackers: [] })))).to.equal('no-trackers');
     });
 
+    it('are quoted without secrets', async () => {
+      const trackers = ['https://t.example/0123456789abcdef/announce '];
+      const error = await announce(HASH, { trackers }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(MillraceError);
+      expect(String(error)).to.include('t.example').and.not.include('0123456789abcdef');
+    });
+
+    it('ask so many trackers, and say how many are left out', async () => {
+      const trackers = Array.from({ length: 203 }, (_, n) => `ws://t${n}.example/announce`);
+      const reports = await announce(HASH, { trackers });
+      expect(reports).to.have.length(200);
+      expect(reports.at(-1)?.hints.join()).to.include('3 more');
+      expect(reports[0]?.hints.join()).to.not.include('3 more');
+    });
+
+    it('end nothing before the tracker was told that we stop', async () => {
+      for (const answered of [false, true]) {
+        const abort = new AbortController();
+        const events: unknown[] = [];
+        const url = await serve(({ url: path = '' }, response) => {
+          events.push(new URLSearchParams(path.split('?')[1]).get('event'));
+          if (events.length === (answered ? 2 : 1)) abort.abort();
+          if (answered || events.length === 2) response.end(GOOD);
+        });
+        const options = { trackers: [`${url}/announce`], signal: abort.signal };
+        const pending = announce(HASH, options);
+        if (answered) expect((await pending)[0]?.stoppedAfter).to.equal(true);
+        else expect(await code(pending)).to.equal('aborted');
+        expect(events).to.deep.equal(['started', 'stopped']);
+      }
+    });
+
     it('end it all with the signal', async () => {
       const abort = new AbortController();
       const url = await serve(() => abort.abort());
-      const pending = announce(HASH, { trackers: [`${url}/announce`], signal: abort.signal });
-      expect(await code(pending)).to.equal('aborted');
+      const options = { trackers: [`${url}/announce`], signal: abort.signal };
+      expect(await code(announce(HASH, { ...options, event: 'none' }))).to.equal('aborted');
     });
   });
 });

@@ -60,6 +60,21 @@ describe('cli options', () => {
     });
   }
 
+  it('quotes no tracker URL whole in what it refuses', async () => {
+    const key = '0123456789abcdef';
+    for (const argv of [
+      ['announce', 'x', '--tracker', `t.example:80/${key}/announce`],
+      ['announce', 'x', '--tracker', `https://t.example/${key}/announce `],
+      ['create', 'x', '-o', 'y', '--tracker', `ftp://t.example/it's/${key}`],
+      ['create', 'x', '-o', 'y', `--trackers=http://t.example/${key}/announce`],
+      ['download', `magnet:?xt=urn:btih:00&tr=http://t.example/${key}/announce`],
+    ]) {
+      const { exitCode, io } = await millrace(argv, { api: fakeApi().api });
+      expect(exitCode).to.equal(2);
+      expect(io.err).to.not.include(key).and.not.equal('');
+    }
+  });
+
   it('hands options on in the units of the library', async () => {
     const { api, engine } = fakeApi();
     engine.onAdded = (torrent) => torrent.complete();

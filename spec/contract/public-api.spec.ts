@@ -31,6 +31,7 @@ const NAMES = [
   'createTorrent',
   'diagnose',
   'hexDump',
+  'isTrackerUrl',
   'localAddresses',
   'readTorrent',
   'redactUrl',

@@ -8,6 +8,7 @@ import { MAX_ANNOUNCES_UNDER_WAY, PATIENCE_MS } from '../../lib/coordinator/trac
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AddRequest } from '../../lib/messages/control';
 import type { AnnounceReply, PeerAddress } from '../../lib/tracker/announce';
+import { MAX_TRACKERS } from '../../lib/tracker/schedule';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
@@ -112,14 +113,30 @@ describe('coordinator: trackers', () => {
       expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
     });
 
-    it('a list of a thousand dead ones costs a bounded number of announces at a time', async () => {
+    it('a list of a thousand dead ones costs so many announces at a time, and in all', async () => {
       const urls = Array.from({ length: 1000 }, (_, n) => `udp://dead-${n}.example:80`);
       const it = await scene(Object.fromEntries(urls.map((url) => [url, 'silence'])), {
         announceToAll: 'trackers',
       });
       expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
-      await pass(it, 60_000);
+      await pass(it, PATIENCE_MS - 1);
       expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
+      await pass(it, 1);
+      expect(heard(it)).to.have.length(2 * MAX_ANNOUNCES_UNDER_WAY);
+      for (let n = 0; n < 10; n++) await pass(it, PATIENCE_MS);
+      expect(heard(it)).to.have.length(MAX_TRACKERS);
+    });
+
+    it('`completed` goes out however many are silent', async () => {
+      const urls = Array.from({ length: 100 }, (_, n) => `udp://dead-${n}.example:80`);
+      const it = await scene(
+        { [B]: {}, ...Object.fromEntries(urls.map((url) => [url, 'silence'])) },
+        { announceToAll: 'trackers' },
+      );
+      const full = heard(it).length;
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      expect(heard(it).slice(full)).to.deep.equal([`${B} completed`]);
     });
   });
 
@@ -306,6 +323,32 @@ describe('coordinator: trackers', () => {
         'completed',
       ]);
     });
+
+    it('`completed` is not lost when it is owed and not under way as a run ends', async () => {
+      const it = await scene({ [A]: new MillraceError('tracker-unreachable', 'down'), [B]: {} });
+      it.engine.answerAnnounce = () => new Promise(() => undefined);
+      await pass(it, 1_800_000); // The first is tried again, and silent.
+      const before = it.engine.announces.length;
+      it.engine.answerAnnounce = () => Promise.resolve({ intervalSec: 1800, peers: [] });
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      await removeTorrent(it.engine, it.torrent.state, false);
+      expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
+    });
+
+    it('`stopped` waits for its turn like every announce, and no longer than the deadline', () =>
+      withDeadline(async (deadline) => {
+        const it = await scene({ [A]: {} });
+        const queue: (() => Promise<void>)[] = [];
+        it.engine.paceAnnounce = (task) => void queue.push(task);
+        const removed = removeTorrent(it.engine, it.torrent.state, false);
+        expect(await isSettled(removed)).to.equal(false);
+        expect(heard(it)).to.deep.equal([`${A} started`]);
+        deadline.abort();
+        await removed;
+        for (const task of queue) await task();
+        expect(heard(it), 'too late').to.deep.equal([`${A} started`]);
+      }));
 
     it('an exit waits for the slowest tracker no longer than the deadline', () =>
       withDeadline(async (deadline) => {

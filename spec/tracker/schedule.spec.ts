@@ -162,6 +162,27 @@ describe('tracker: announce schedule', () => {
     expect(succeed(schedule, 15_000)).to.equal('nothing');
   });
 
+  it('prefers who is owed completed, and leaves with what is still owed and not on its way', () => {
+    const owing = (): AnnounceSchedule => {
+      const schedule = scheduleOf([['a'], ['b']]);
+      fail(schedule, 0);
+      succeed(schedule, 0);
+      schedule.completed(20_000); // The back-off of `a` is over.
+      return schedule;
+    };
+    expect(succeed(owing(), 20_000)).to.equal('b completed');
+    const said = (schedule: AnnounceSchedule): unknown[] =>
+      schedule.stop().map(({ url, event }) => `${url} ${event}`);
+    expect(said(owing())).to.deep.equal(['b completed', 'b stopped']);
+    const underWay = owing();
+    expect(underWay.next(20_000, 'completed')?.url).to.equal('b');
+    expect(underWay.next(1e9, 'completed')).to.equal(undefined);
+    expect(said(underWay)).to.deep.equal(['b stopped']);
+    const answered = owing();
+    succeed(answered, 20_000);
+    expect(said(answered)).to.deep.equal(['b stopped']);
+  });
+
   it('says stopped to those that heard started, and falls silent', () => {
     const schedule = scheduleOf([['a'], ['b'], ['c']]);
     fail(schedule, 0);
@@ -275,6 +296,10 @@ describe('tracker: announce schedule', () => {
     fail(alone, 7_200_000, never);
     expect(alone.nextDueMs).to.equal(Infinity);
     expect(alone.snapshot()[0]).to.include({ status: 'gone', nextAnnounceMs: undefined });
+    const known = scheduleOf([['a']]);
+    succeed(known, 0);
+    fail(known, 1_800_000, never);
+    expect(known.stop(), 'nor is it told that we stop').to.deep.equal([]);
     const backed = scheduleOf([['a'], ['b']]);
     fail(backed, 0, never);
     expect(succeed(backed, 0)).to.equal('b started');
