@@ -43,10 +43,11 @@ describe('engine with two torrents', function () {
     await expectCode(reading, 'ENOSPC');
     expect(torrent.stats()).to.deep.include({
       phase: 'failed',
-      memoryBytes: 0,
       error: { code: 'ENOSPC', message: failure.message },
     });
+    // Jobs that were out when the disk refused one keep their memory until they end.
     await untilMemoryIsBack(engine);
+    await untilStats(torrent, 'the memory to be back', ({ memoryBytes }) => memoryBytes === 0);
 
     const otherSeed = await swarm.seed(other);
     const second = await engine.add(other.torrent, {
