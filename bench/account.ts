@@ -137,6 +137,12 @@ async function runBusyThread(engine: Engine, folder: string): Promise<TransferAc
   }
 }
 
+/** The only event of `download --json` that is looked at. */
+interface Complete {
+  readonly type: string;
+  readonly account?: TransferAccount;
+}
+
 /** The whole engine on one core, eight seeders as fast as they can on another. */
 async function runOnOneCore(engine: Engine, folder: string): Promise<TransferAccount> {
   const shape = { totalBytes: 1024 * MIB, pieceLengthBytes: MIB, salt: 1 };
@@ -147,8 +153,12 @@ async function runOnOneCore(engine: Engine, folder: string): Promise<TransferAcc
     args.push(writeTorrent(torrent, join(folder, 'a.torrent')), '--output', join(folder, 'out'));
     args.push('--json', '--quiet', ...seeders.peers.flatMap((peer) => ['--peer', peer]));
     const stdout = execFileSync('taskset', args, { encoding: 'utf8' });
-    const last = stdout.trim().split('\n').at(-1) ?? '{}';
-    const { account } = JSON.parse(last) as { account: TransferAccount };
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Complete);
+    const account = events.find(({ type }) => type === 'complete')?.account;
+    if (account === undefined) throw new Error('the download told no `complete`');
     return { ...account, limit: account.limit && { ...account.limit, behind: undefined } };
   } finally {
     await seeders.stop();
