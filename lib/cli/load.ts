@@ -1,6 +1,6 @@
 // Modules that are loaded when first needed: start-up counts. `require`, because a dynamic import
 // of a relative path would need a file extension that differs between source and compiled code.
-/* eslint-disable @typescript-eslint/no-require-imports */
+/* eslint-disable @typescript-eslint/no-require-imports -- this file's purpose, see above */
 
 import type * as CliProgress from 'cli-progress';
 import type { Command } from 'commander';

@@ -5,7 +5,6 @@ import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { TrackerClients } from '../../lib/tracker/clients';
 import {
   downloadWithMillrace,
@@ -17,6 +16,7 @@ import {
 import { describeWith } from '../support/clients-needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
 import type { Client } from '../support/clients-process';
+import { HASH, request } from '../support/announce-request';
 import { freePort, useClients } from '../support/clients-process';
 
 const TIMEOUT_MS = 150_000;
@@ -102,20 +102,3 @@ describe('interop with bittorrent-tracker', function () {
     });
   }
 });
-
-const HASH = Uint8Array.from({ length: 20 }, (_, at) => [0x00, 0x25, 0xff, 0x20][at % 4] ?? 0);
-
-function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
-  return {
-    infoHash: HASH,
-    peerId: new Uint8Array(20).fill(id),
-    port: 1000 + id,
-    uploadedBytes: 0,
-    downloadedBytes: 0,
-    leftBytes: 10,
-    event: 'started',
-    numWant: 50,
-    key: id,
-    ...more,
-  };
-}

@@ -1,0 +1,24 @@
+// An announce as the interop specs make it: of a hash that has every kind of byte to be escaped.
+
+import type { AnnounceRequest } from '../../lib/tracker/announce';
+
+export const HASH = Uint8Array.from(
+  { length: 20 },
+  (_, at) => [0x00, 0x25, 0xff, 0x20][at % 4] ?? 0,
+);
+
+/** Of the peer with this number; its port follows from it. */
+export function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
+  return {
+    infoHash: HASH,
+    peerId: new Uint8Array(20).fill(id),
+    port: 1000 + id,
+    uploadedBytes: 0,
+    downloadedBytes: 0,
+    leftBytes: 10,
+    event: 'started',
+    numWant: 50,
+    key: id,
+    ...more,
+  };
+}
