@@ -135,7 +135,7 @@ export const quietOption = (): Option =>
   new Option('--quiet', 'print no progress and no summary; errors are still printed');
 
 export const threadsOption = (): Option =>
-  new Option('--verify-threads <N>', 'threads that hash and write, 2-64').argParser(
+  new Option('--verify-threads <N>', 'most threads that hash and write, 2-64').argParser(
     wholeNumber(2, 64),
   );
 

@@ -45,6 +45,7 @@ export function runEngine(options: RunOptions): void {
   const { settings, control, events, threads, slab, table } = options;
   const pool = new VerifyPool({
     threads: settings.verifyThreads,
+    minThreads: 1,
     start: { slab: slab.buffer, closeEpoch: new SharedArrayBuffer(4) },
   });
   const pacers = new Pacers(settings);

@@ -75,6 +75,7 @@ export interface TrackerStats {
 export interface EngineStats {
   readonly port: number | undefined;
   readonly peerThreads: number;
+  /** The most there may be: see the option. */
   readonly verifyThreads: number;
   readonly memoryLimitBytes: number;
   readonly memoryCommittedBytes: number;

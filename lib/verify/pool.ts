@@ -11,10 +11,17 @@ import type { JobPriority } from './job-queue';
 export const MAX_DEATHS_PER_JOB = 3;
 /** Pools set up in a row without one job done before workers are taken to be unable to start. */
 const MAX_FRUITLESS_POOLS = 2;
+/**
+ * When jobs have waited so long without a gap, the workers are doubled. Sooner would not pay: a
+ * worker's start costs 100 ms of a core, and jobs may wait a little while memory lasts.
+ */
+const GROW_AFTER_MS = 1000;
 
 export interface VerifyPoolOptions {
-  /** Worker threads. */
+  /** Worker threads at most. */
   readonly threads: number;
+  /** Worker threads to begin with; more are started while jobs wait. Default `threads`. */
+  readonly minThreads?: number;
   readonly start: VerifyStart;
   /** Jobs handed to one worker at a time; the second hides the way to and fro. Default 2. */
   readonly maxInFlightPerWorker?: number;
@@ -35,12 +42,17 @@ export class VerifyPool {
   onThreadDeath: ((reason: string) => void) | undefined;
 
   private readonly threads: number;
+  private readonly minThreads: number;
   private readonly perWorker: number;
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
   private readonly queue = new JobQueue<Ticket>();
   private readonly running = new Set<Ticket>();
   private piscina: Piscina | undefined;
+  /** Workers that jobs are handed out for, between `minThreads` and `threads`. */
+  private active: number;
+  /** Runs while jobs wait that another worker could take. */
+  private growTimer: NodeJS.Timeout | undefined;
   /** The end of a pool that lost workers for good; nothing is dispatched before it. */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
@@ -49,6 +61,8 @@ export class VerifyPool {
 
   constructor(options: VerifyPoolOptions) {
     this.threads = options.threads;
+    this.minThreads = Math.min(options.minThreads ?? options.threads, options.threads);
+    this.active = this.minThreads;
     this.perWorker = options.maxInFlightPerWorker ?? 2;
     this.startData = options.start;
     this.workerPath = options.workerPath ?? workerFile('verify');
@@ -103,6 +117,7 @@ export class VerifyPool {
 
   private async closeWhenIdle(): Promise<void> {
     for (const ticket of this.queue.drain()) ticket.reject(shuttingDown());
+    clearTimeout(this.growTimer);
     if (this.running.size > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
     await this.rebuilding;
     const piscina = this.piscina;
@@ -112,12 +127,27 @@ export class VerifyPool {
 
   private pump(): void {
     if (this.rebuilding !== undefined) return;
-    while (this.running.size < this.threads * this.perWorker) {
+    while (this.running.size < this.active * this.perWorker) {
       const ticket = this.queue.next(this.syncIsRunning());
-      if (ticket === undefined) return;
+      if (ticket === undefined) break;
       this.running.add(ticket);
       void this.dispatch(ticket);
     }
+    this.watchBacklog();
+  }
+
+  /** Another worker, once jobs have waited without a gap: the present ones are slow, or hang. */
+  private watchBacklog(): void {
+    if (this.queue.size === 0 || this.active === this.threads || this.closing !== undefined) {
+      clearTimeout(this.growTimer);
+      this.growTimer = undefined;
+      return;
+    }
+    this.growTimer ??= setTimeout(() => {
+      this.growTimer = undefined;
+      this.active = Math.min(this.active * 2, this.threads);
+      this.pump();
+    }, GROW_AFTER_MS).unref();
   }
 
   private syncIsRunning(): boolean {
@@ -166,8 +196,10 @@ export class VerifyPool {
     const loaded = require('piscina') as { readonly Piscina: typeof Piscina };
     const piscina = new loaded.Piscina({
       filename: this.workerPath,
-      minThreads: this.threads,
+      minThreads: this.minThreads,
+      // Piscina starts another worker for the first job that the present ones have no place for.
       maxThreads: this.threads,
+      idleTimeout: Infinity,
       concurrentTasksPerWorker: this.perWorker,
       maxQueue: this.threads * this.perWorker,
       // Blocking on atomics would stop the timer by which idle workers close their files.
@@ -189,8 +221,9 @@ export class VerifyPool {
   private onWorkerGone(piscina: Piscina, error: string): void {
     if (piscina !== this.piscina || this.rebuilding !== undefined) return;
     this.onThreadDeath?.(error === '' ? 'the worker was terminated' : error);
+    this.active = Math.max(this.minThreads, Math.min(this.active, piscina.threads.length));
     // Piscina replaces a dead worker, but gives up for good after one that died while it started.
-    if (this.closing === undefined && piscina.threads.length < this.threads) {
+    if (this.closing === undefined && piscina.threads.length < this.minThreads) {
       this.rebuilding = this.rebuild(piscina, error);
     }
   }
