@@ -140,19 +140,6 @@ export class BlockTable {
     return this.#owners[unit] ?? 0;
   }
 
-  /** How many units of the segments (pairs: first unit, count) are HERE at that generation. */
-  countHere(segments: readonly number[], generation: number): number {
-    let here = 0;
-    for (let i = 0; i + 1 < segments.length; i += 2) {
-      const first = segments[i] ?? 0;
-      const end = first + (segments[i + 1] ?? 0);
-      for (let unit = first; unit < end; unit++) {
-        if (this.stateOf(unit, generation) === HERE) here++;
-      }
-    }
-    return here;
-  }
-
   /**
    * Coordinator, only after that thread's exit event: what it was writing when it died is missing
    * again, at the same generation. Returns how many units that were.

@@ -120,18 +120,6 @@ describe('block table', () => {
     expect(blocks.claim(0, 9, 1, 33)).to.equal(CLAIMED);
   });
 
-  it('counts the blocks of a piece that are here', () => {
-    const blocks = table();
-    for (const unit of [1, 2, 5]) blocks.assign(unit, 4);
-    blocks.claim(1, 4, 0, 32);
-    blocks.publish(1, 4, 0);
-    blocks.claim(5, 4, 0, 32);
-    expect(blocks.countHere([1, 2, 5, 1], 4)).to.equal(1);
-    blocks.publish(5, 4, 0);
-    expect(blocks.countHere([1, 2, 5, 1], 4)).to.equal(2);
-    expect(blocks.countHere([1, 2, 5, 1], 3)).to.equal(0);
-  });
-
   it('counts generations from 1 and wraps past the largest to 1, never to 0', () => {
     expect(new GenerationCounter().next()).to.equal(1);
     const counter = new GenerationCounter(MAX_GENERATION - 1);

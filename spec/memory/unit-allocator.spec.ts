@@ -3,13 +3,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BlockTable, CLAIMED, HERE, MISSING, STALE } from '../../lib/memory/block-table';
-import { appendSegment, sliceSegments, unitAt, unitsIn } from '../../lib/memory/segments';
+import { appendSegment } from '../../lib/memory/segments';
 import { SlabOwner } from '../../lib/memory/slab-owner';
 import { UnitAllocator } from '../../lib/memory/unit-allocator';
-
-function unitsOf(segments: readonly number[]): number[] {
-  return Array.from({ length: unitsIn(segments) }, (_, i) => unitAt(segments, i));
-}
+import { unitsOf } from '../support/segments';
 
 describe('unit allocator', () => {
   it('hands out the lowest addresses first, as few pairs as they allow', () => {
@@ -73,18 +70,6 @@ describe('unit allocator', () => {
 });
 
 describe('segments', () => {
-  it('finds the unit of every block, and cuts the part that a lease carries', () => {
-    const segments = [4, 2, 9, 1, 20, 3];
-    expect(unitsOf(segments)).to.deep.equal([4, 5, 9, 20, 21, 22]);
-    expect(unitAt(segments, 6)).to.equal(-1);
-    for (let first = 0; first <= 6; first++) {
-      for (let count = 0; count <= 6 - first; count++) {
-        const slice = sliceSegments(segments, first, count);
-        expect(unitsOf(slice)).to.deep.equal(unitsOf(segments).slice(first, first + count));
-      }
-    }
-  });
-
   it('grows the last pair where units follow on', () => {
     const segments: number[] = [];
     for (const [first, count] of [

@@ -3,11 +3,11 @@
 
 import type { PeerState, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
-import { unitAt } from '../../lib/memory/segments';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { AddRequest } from '../../lib/messages/control';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { Bitfield } from '../../lib/bytes/bitfield';
+import { unitsOf } from './segments';
 import { SimEngine, settled } from './sim-engine';
 import type { SimEngineOptions } from './sim-engine';
 import { KIB, simTorrent } from './sim-torrent';
@@ -165,12 +165,13 @@ export class SimDesk {
     const torrent = this.#torrentOf.get(lease.connection);
     if (torrent === undefined) throw new Error('no torrent');
     let written = 0;
+    const units = unitsOf(lease.segments);
     for (let at = 0; at < (options.blocks ?? lease.blockCount); at++) {
       const start =
         lease.piece * torrent.metainfo.pieceLengthBytes + (lease.firstBlock + at) * BLOCK;
       const pieceEnd = (lease.piece + 1) * torrent.metainfo.pieceLengthBytes;
       const end = Math.min(start + BLOCK, pieceEnd, torrent.content.length);
-      const unit = unitAt(lease.segments, at);
+      const unit = units[at] ?? -1;
       const { table, slab } = this.engine;
       const thread = lease.connection % 32;
       if (table.claim(unit, lease.generation, thread, lease.connection) !== CLAIMED) continue;
