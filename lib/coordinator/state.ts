@@ -166,8 +166,8 @@ export interface PieceState {
   paroles: number;
   onParole: boolean;
   witness: BlockWitness | undefined;
-  /** Everyone who filled a block of a failed attempt, by name. */
-  readonly accused: Map<string, Identity>;
+  /** Everyone who filled a block of a failed attempt, by name; undefined before the first. */
+  accused: Map<string, Identity> | undefined;
 }
 
 /** A run of blocks promised to a peer. */
