@@ -27,7 +27,7 @@ export function startPiece(
     torrent,
     blocks: new ActivePiece(index, blockCount),
     lengthBytes,
-    units: new Int32Array(blockCount).fill(-1),
+    units: new Array<number>(blockCount).fill(-1),
     generation: engine.generations.next(),
     verifying: false,
     lastProgressMs: engine.nowMs(),

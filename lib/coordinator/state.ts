@@ -152,8 +152,8 @@ export interface PieceState {
   readonly torrent: TorrentState;
   readonly blocks: ActivePiece;
   readonly lengthBytes: number;
-  /** Slab unit of each block, -1 before it is first leased. */
-  readonly units: Int32Array;
+  /** Slab unit of each block, -1 before it is first leased. A plain array, as in `ActivePiece`. */
+  readonly units: number[];
   generation: number;
   verifying: boolean;
   lastProgressMs: number;
