@@ -71,7 +71,8 @@ export async function createTorrent(
   const root = dirname(source);
   const jobs = batchPieces(piecesOf(geometry, pieceCount, files));
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, options, (outcome) => {
-    if (outcome.type === 'digest') pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);
+    if (outcome.type === 'digest')
+      pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);
     else if (outcome.type === 'storage-error')
       throw MillraceError.fromRecord({ ...outcome.error, code: 'source-unreadable' });
   });
