@@ -88,11 +88,11 @@ function piecesOf(bytes: Uint8Array, lengthBytes: number): FilledPiece[] {
     const offsetBytes = piece * lengthBytes;
     const sha1 = createHash('sha1')
       .update(bytes.subarray(offsetBytes, offsetBytes + lengthBytes))
-      .digest();
+      .digest('hex');
     return {
       piece,
       lengthBytes,
-      sha1: Uint8Array.from(sha1),
+      sha1,
       segments: [piece * units, units],
       spans: [{ path: 'payload.bin', offsetBytes, lengthBytes }],
     };

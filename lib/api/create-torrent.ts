@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { fromHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import type { DigestPiece } from '../messages/verify';
 import { buildMetainfo, choosePieceLength } from '../metainfo/create';
@@ -70,7 +71,8 @@ export async function createTorrent(
   const root = dirname(source);
   const jobs = batchPieces(piecesOf(geometry, pieceCount, files));
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, options, (outcome) => {
-    if (outcome.type === 'digest') pieceHashes.set(outcome.sha1, outcome.piece * PIECE_HASH_BYTES);
+    if (outcome.type === 'digest')
+      pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);
     else if (outcome.type === 'storage-error')
       throw MillraceError.fromRecord({ ...outcome.error, code: 'source-unreadable' });
   });

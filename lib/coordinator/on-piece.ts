@@ -195,10 +195,11 @@ function onBad(
   torrent.piecesFailed++;
   torrent.wastedBytes += piece.lengthBytes;
   piece.witness ??= new BlockWitness();
-  for (const filler of fillers) if (filler) piece.accused.set(peerName(filler), filler);
+  const accused = (piece.accused ??= new Map());
+  for (const filler of fillers) if (filler) accused.set(peerName(filler), filler);
   if (blockDigests) piece.witness.failed(names, blockDigests);
   // A lone filler is convicted at once; among several, the good copy will tell.
-  const banned = suspects.length === 1 ? suspects.filter((name) => piece.accused.has(name)) : [];
+  const banned = suspects.length === 1 ? suspects.filter((name) => accused.has(name)) : [];
   piece.onParole = true;
   if (torrent.phase === 'downloading') restartPiece(engine, piece);
   else evictPiece(engine, piece);
@@ -223,7 +224,7 @@ function fillersOf(engine: Engine, piece: PieceState): (Identity | undefined)[] 
 function banLiars(engine: Engine, piece: PieceState, liars: ReadonlySet<string>): void {
   const { torrent } = piece;
   for (const name of liars) {
-    const liar = piece.accused.get(name);
+    const liar = piece.accused?.get(name);
     if (!liar) continue;
     torrent.book.ban(liar.host, liar.port, liar.peerId);
     engine.log('warn', 'peer banned: it sent data that failed its hash check', {

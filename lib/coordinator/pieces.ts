@@ -27,7 +27,7 @@ export function startPiece(
     torrent,
     blocks: new ActivePiece(index, blockCount),
     lengthBytes,
-    units: new Int32Array(blockCount).fill(-1),
+    units: new Array<number>(blockCount).fill(-1),
     generation: engine.generations.next(),
     verifying: false,
     lastProgressMs: engine.nowMs(),
@@ -37,7 +37,7 @@ export function startPiece(
     paroles: 0,
     onParole: false,
     witness: undefined,
-    accused: new Map(),
+    accused: undefined,
   };
   torrent.picker.markActive(index);
   torrent.active.set(index, piece);
@@ -176,7 +176,9 @@ function removeRun(
   const end = firstBlock + blockCount;
   const after = lease.firstBlock + lease.blockCount - end;
   if (after > 0) rest.push({ ...lease, firstBlock: end, blockCount: after });
-  peer.leases.splice(at, 1, ...rest);
+  // Nearly always the oldest ends, whole: to splice a thousand takes 8 µs.
+  if (at === 0 && rest.length === 0) peer.leases.shift();
+  else peer.leases.splice(at, 1, ...rest);
   lease.piece.holders += rest.length - 1;
 }
 

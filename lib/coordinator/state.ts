@@ -152,8 +152,8 @@ export interface PieceState {
   readonly torrent: TorrentState;
   readonly blocks: ActivePiece;
   readonly lengthBytes: number;
-  /** Slab unit of each block, -1 before it is first leased. */
-  readonly units: Int32Array;
+  /** Slab unit of each block, -1 before it is first leased. A plain array, as in `ActivePiece`. */
+  readonly units: number[];
   generation: number;
   verifying: boolean;
   lastProgressMs: number;
@@ -166,8 +166,8 @@ export interface PieceState {
   paroles: number;
   onParole: boolean;
   witness: BlockWitness | undefined;
-  /** Everyone who filled a block of a failed attempt, by name. */
-  readonly accused: Map<string, Identity>;
+  /** Everyone who filled a block of a failed attempt, by name; undefined before the first. */
+  accused: Map<string, Identity> | undefined;
 }
 
 /** A run of blocks promised to a peer. */

@@ -1,5 +1,6 @@
 // The jobs that the coordinator hands to the Piscina pool, and what comes back. A job carries
-// 1–4 MiB of pieces so that its own cost is small beside the hashing.
+// 1–4 MiB of pieces so that its own cost is small beside the hashing. A SHA-1 is 40 hexadecimal digits:
+// an array of 20 bytes costs 3 µs on its way, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { StorageRef, StoredSpan } from './storage';
@@ -42,7 +43,7 @@ export type VerifyJob =
 export interface FilledPiece {
   readonly piece: number;
   readonly lengthBytes: number;
-  readonly sha1: Uint8Array;
+  readonly sha1: string;
   /** Pairs (first slab unit, number of units), in piece order. */
   readonly segments: readonly number[];
   readonly spans: readonly StoredSpan[];
@@ -57,7 +58,7 @@ export interface DigestPiece {
 }
 
 export interface StoredPiece extends DigestPiece {
-  readonly sha1: Uint8Array;
+  readonly sha1: string;
 }
 
 /** Per-piece outcome: one bad piece does not fail its job. */
@@ -67,7 +68,7 @@ export type PieceOutcome =
   /** The digest does not match. `blockDigests`: SHA-1 of each 16 KiB block, 20 bytes each (`pieces` only). */
   | { readonly type: 'bad'; readonly piece: number; readonly blockDigests?: Uint8Array }
   /** A `digest` job's answer. */
-  | { readonly type: 'digest'; readonly piece: number; readonly sha1: Uint8Array }
+  | { readonly type: 'digest'; readonly piece: number; readonly sha1: string }
   /** Storage failed; the piece itself may be fine. */
   | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
 

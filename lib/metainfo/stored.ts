@@ -1,5 +1,6 @@
 // A torrent's files and pieces in the words of storage: stored paths, and the spans of a piece.
 
+import { toHex } from '../bytes/hex';
 import type { Geometry } from './geometry';
 import type { Metainfo } from './metainfo';
 import { pathOf } from './paths';
@@ -24,7 +25,7 @@ export function storedSpans(
   }));
 }
 
-/** The 20 bytes that the piece must hash to. */
-export function pieceHash(metainfo: Metainfo, piece: number): Uint8Array {
-  return metainfo.pieceHashes.slice(piece * 20, piece * 20 + 20);
+/** What the piece must hash to, in hexadecimal: as verify jobs carry it. */
+export function pieceHash(metainfo: Metainfo, piece: number): string {
+  return toHex(metainfo.pieceHashes.subarray(piece * 20, piece * 20 + 20));
 }

@@ -103,7 +103,9 @@ export class Leases {
   private forget(run: LeaseRun): void {
     const index = this.runs.indexOf(run);
     if (index < 0) return;
-    this.runs.splice(index, 1);
+    if (index === 0)
+      this.runs.shift(); // the oldest, nearly always; a splice moves all the others
+    else this.runs.splice(index, 1);
     if (index < this.cursor) this.cursor -= 1;
   }
 }

@@ -7,7 +7,7 @@ export interface BlockRun {
   readonly blockCount: number;
 }
 
-/** Holders are counted in a byte. */
+/** More peers than this never share a block. */
 const MOST_HOLDERS = 255;
 
 /**
@@ -17,8 +17,11 @@ const MOST_HOLDERS = 255;
 export class ActivePiece {
   readonly piece: number;
   readonly blockCount: number;
-  private readonly here: Uint8Array;
-  private readonly holders: Uint8Array;
+  // Plain arrays: a typed one weighs 200 bytes before its first element, and most of the memory of a
+  // torrent with pieces of one block would be that.
+  /** 1 for a block that is here. */
+  private readonly here: number[];
+  private readonly holders: number[];
   private missingCount: number;
   private freeCount: number;
   /** No block before this one is free. */
@@ -27,8 +30,8 @@ export class ActivePiece {
   constructor(piece: number, blockCount: number) {
     this.piece = piece;
     this.blockCount = blockCount;
-    this.here = new Uint8Array(blockCount);
-    this.holders = new Uint8Array(blockCount);
+    this.here = new Array<number>(blockCount).fill(0);
+    this.holders = new Array<number>(blockCount).fill(0);
     this.missingCount = blockCount;
     this.freeCount = blockCount;
   }

@@ -8,29 +8,28 @@ export const DIGEST_BYTES = 20;
 export interface IncrementalHash {
   update(bytes: Uint8Array): unknown;
   digest(): Uint8Array;
+  digest(encoding: 'hex'): string;
 }
 
 export type HashFactory = () => IncrementalHash;
 
-/** Hashes the chunks of a piece in order. */
-export function digestOf(chunks: readonly Uint8Array[], createHash: HashFactory): Uint8Array {
+/** Hashes the chunks of a piece in order; in hexadecimal. */
+function digestOf(chunks: readonly Uint8Array[], createHash: HashFactory): string {
   const hash = createHash();
   for (const chunk of chunks) hash.update(chunk);
-  return hash.digest();
+  return hash.digest('hex');
 }
 
 /**
- * Undefined when the piece's digest is `sha1`; otherwise the digests of its 16 KiB blocks, back to
+ * Undefined when the piece's digest is `sha1` (hexadecimal); otherwise the digests of its 16 KiB blocks, back to
  * back, by which a later good copy shows who sent the wrong ones.
  */
 export function checkPiece(
   chunks: readonly Uint8Array[],
-  sha1: Uint8Array,
+  sha1: string,
   createHash: HashFactory,
 ): Uint8Array | undefined {
-  return sameBytes(digestOf(chunks, createHash), sha1)
-    ? undefined
-    : blockDigests(chunks, createHash);
+  return digestOf(chunks, createHash) === sha1 ? undefined : blockDigests(chunks, createHash);
 }
 
 /** SHA-1 of each 16 KiB block of a piece, the last one perhaps short. */
@@ -48,10 +47,4 @@ export function blockDigests(chunks: readonly Uint8Array[], createHash: HashFact
     }
   }
   return digests;
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
 }

@@ -13,7 +13,7 @@ import type {
 } from '../messages/verify';
 import { pieceChunks, spanChunks } from '../storage/spans';
 import type { StorageWriter } from '../storage/storage';
-import { blockDigests, checkPiece, sameBytes } from './check-piece';
+import { blockDigests, checkPiece } from './check-piece';
 import { WriterCache } from './writers';
 
 /**
@@ -140,8 +140,7 @@ export class JobRunner {
     clock: Clock,
   ): Promise<PieceOutcome> {
     const { digest } = await this.readAndHash(writer, piece, clock);
-    const good = digest !== undefined && sameBytes(digest, piece.sha1);
-    return { type: good ? 'good' : 'bad', piece: piece.piece };
+    return { type: digest === piece.sha1 ? 'good' : 'bad', piece: piece.piece };
   }
 
   private async digest(
@@ -158,12 +157,12 @@ export class JobRunner {
     );
   }
 
-  /** The digest of a piece in storage, or the file that ended too early. */
+  /** The digest of a piece in storage, in hexadecimal, or the file that ended too early. */
   private async readAndHash(
     writer: StorageWriter,
     piece: DigestPiece,
     clock: Clock,
-  ): Promise<{ digest: Uint8Array; shortPath?: never } | { digest?: never; shortPath: string }> {
+  ): Promise<{ digest: string; shortPath?: never } | { digest?: never; shortPath: string }> {
     const buffer = this.buffers.pop() ?? new Uint8Array(READ_BUFFER_BYTES);
     const hash = sha1();
     try {
@@ -180,8 +179,7 @@ export class JobRunner {
           done += bytes;
         }
       }
-      // A plain array: a Buffer would arrive as one with a pool of 8 KiB behind it.
-      return { digest: Uint8Array.from(hash.digest()) };
+      return { digest: hash.digest('hex') };
     } finally {
       this.buffers.push(buffer);
     }

@@ -247,19 +247,20 @@ export const engineEvents: Samples<EngineEvent> = {
 
 const spans = [{ path: 'a/b', offsetBytes: 2 ** 40, lengthBytes: 16_384 }];
 const sha1 = bytes(...Array(20).keys());
+const hex = '00'.repeat(20);
 
 export const verifyJobs: Samples<VerifyJob> = {
   pieces: {
     type: 'pieces',
     storage,
     pieces: [
-      { piece: 1, lengthBytes: 16_384, sha1, segments: [5, 1], spans, wantBlockDigests: true },
+      { piece: 1, lengthBytes: 16_384, sha1: hex, segments: [5, 1], spans, wantBlockDigests: true },
     ],
   },
   recheck: {
     type: 'recheck',
     storage,
-    pieces: [{ piece: 1, lengthBytes: 16_384, sha1, spans }],
+    pieces: [{ piece: 1, lengthBytes: 16_384, sha1: hex, spans }],
   },
   digest: { type: 'digest', storage, pieces: [{ piece: 1, lengthBytes: 16_384, spans }] },
   sync: { type: 'sync', storage, paths: ['a/b'] },
@@ -269,7 +270,7 @@ export const verifyJobs: Samples<VerifyJob> = {
 export const pieceOutcomes: Samples<PieceOutcome> = {
   good: { type: 'good', piece: 1, blockDigests: sha1 },
   bad: { type: 'bad', piece: 1, blockDigests: sha1 },
-  digest: { type: 'digest', piece: 1, sha1 },
+  digest: { type: 'digest', piece: 1, sha1: hex },
   'storage-error': {
     type: 'storage-error',
     piece: 1,

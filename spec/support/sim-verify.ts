@@ -39,7 +39,7 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
   } else if (job.type === 'recheck') {
     for (const { piece, sha1: wanted, spans, lengthBytes } of job.pieces) {
       const at = spans[0]?.offsetBytes ?? 0;
-      const good = sha1(content.subarray(at, at + lengthBytes)).equals(wanted);
+      const good = sha1(content.subarray(at, at + lengthBytes)).toString('hex') === wanted;
       outcomes.push({ type: good ? 'good' : 'bad', piece });
     }
   }

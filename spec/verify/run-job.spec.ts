@@ -7,7 +7,7 @@ import { JobRunner } from '../../lib/verify/run-job';
 import { useTempFolder } from '../storage/temp';
 
 const UNIT = 16_384;
-const sha1 = (bytes: Uint8Array) => new Uint8Array(createHash('sha1').update(bytes).digest());
+const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
 
 describe('verify job', () => {
   const folder = useTempFolder();
@@ -42,7 +42,7 @@ describe('verify job', () => {
     const bad = {
       ...good,
       piece: 5,
-      sha1: new Uint8Array(20),
+      sha1: '00'.repeat(20),
       spans: [span('never', 0, content.length)],
     };
     const written = await runner.run({ type: 'pieces', storage, pieces: [bad, good] });
