@@ -2,6 +2,7 @@
 // except the command line, which is an embedder like any other.
 
 export { Coordinator, type CoordinatorEvents } from './api/coordinator';
+export { EngineThreads } from './api/engine-threads';
 export { Torrent, type TorrentEvents } from './api/torrent';
 export type { AddOptions, CoordinatorOptions, Logger } from './api/options';
 export { readTorrent, type TorrentSource } from './api/sources';

@@ -1,49 +1,52 @@
-// Entry point of the coordinator thread. The peer threads are started before the rest of the
-// coordinator is loaded: a first dial waits for both, and this way they do not wait for each other.
+// Entry point of the coordinator thread: loads everything, then waits to hear what to do.
 
 import { randomBytes } from 'node:crypto';
-import { workerData, type MessagePort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { PeerThreads } from '../lib/coordinator/peer-threads';
+import { runEngine } from '../lib/coordinator/run';
 import { BlockTable } from '../lib/memory/block-table';
 import { Slab } from '../lib/memory/slab';
-import type * as run from '../lib/coordinator/run';
-import type { EngineSettings } from '../lib/messages/control';
+import type { CoordinatorBoot, CoordinatorStart, EndPeerThread } from '../lib/messages/boot';
 import { MAX_PIECE_LENGTH_BYTES } from '../lib/metainfo/limits';
+import { AdoptedThread } from '../lib/threads/thread';
 import { peerIdPrefix } from '../lib/tracker/peer-id';
 
-interface Start {
-  readonly settings: EngineSettings;
-  readonly control: MessagePort;
-  readonly events: MessagePort;
-}
+if (parentPort === null) throw new Error('workers/coordinator runs as a worker thread');
+const app = parentPort;
+const booted = (workerData as CoordinatorBoot).peers;
 
-const { settings, control, events } = workerData as Start;
+app.once('message', ({ settings, control, events }: CoordinatorStart) => {
+  // Reserved, not used: pages that no piece touches cost nothing. Room for two of the longest
+  // pieces, and a quarter more than any budget for units in quarantine.
+  const maxBytes = Math.max(settings.memoryBytes, 2 * MAX_PIECE_LENGTH_BYTES);
+  const slab = Slab.allocate(maxBytes + maxBytes / 4);
+  const table = new BlockTable(
+    new SharedArrayBuffer(BlockTable.byteLength(slab.unitCount)),
+    slab.unitCount,
+  );
+  const peerId = Buffer.concat([Buffer.from(peerIdPrefix(settings.version)), randomBytes(12)]);
 
-// Reserved, not used: pages that no piece touches cost nothing. Room for two of the longest pieces,
-// and a quarter more than any budget for units in quarantine.
-const maxBytes = Math.max(settings.memoryBytes, 2 * MAX_PIECE_LENGTH_BYTES);
-const slab = Slab.allocate(maxBytes + maxBytes / 4);
-const table = new BlockTable(
-  new SharedArrayBuffer(BlockTable.byteLength(slab.unitCount)),
-  slab.unitCount,
-);
-const peerId = Buffer.concat([Buffer.from(peerIdPrefix(settings.version)), randomBytes(12)]);
-
-const { limits, version, peerThreads, trace } = settings;
-const threads = new PeerThreads({
-  count: peerThreads,
-  start: (thread) => ({
-    thread,
-    slab: slab.buffer,
-    blockTable: table.buffer,
-    peerId,
-    limits,
-    version,
-    trace,
-  }),
-  listen: settings.port === undefined ? null : { port: settings.port, host: settings.host },
+  const { limits, version, peerThreads, trace } = settings;
+  // More were booted than the engine may have: without its port a thread ends.
+  for (const port of booted.slice(peerThreads)) port.close();
+  const end = (endPeerThread: number): void => {
+    app.postMessage({ endPeerThread } satisfies EndPeerThread);
+  };
+  const threads = new PeerThreads({
+    count: peerThreads,
+    booted: booted
+      .slice(0, peerThreads)
+      .map((port, thread) => new AdoptedThread(port, () => end(thread))),
+    start: (thread) => ({
+      thread,
+      slab: slab.buffer,
+      blockTable: table.buffer,
+      peerId,
+      limits,
+      version,
+      trace,
+    }),
+    listen: settings.port === undefined ? null : { port: settings.port, host: settings.host },
+  });
+  runEngine({ settings, control, events, threads, slab, table, peerId, maxBytes });
 });
-
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be loaded first
-const { runEngine } = require('../lib/coordinator/run') as typeof run;
-runEngine({ settings, control, events, threads, slab, table, peerId, maxBytes });

@@ -1,6 +1,7 @@
 // Entry point of a peer thread: wiring only.
 
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import type { PeerThreadBoot } from '../lib/messages/boot';
 import type { PeerThreadStart } from '../lib/messages/peer-thread';
 import { startPeerThread } from '../lib/net/start-peer-thread';
 
@@ -12,4 +13,12 @@ if (parentPort === null) throw new Error('workers/peers runs as a worker thread'
  */
 const firstConnection = (threadId % 1024) * 65_536;
 
-startPeerThread(workerData as PeerThreadStart, parentPort, firstConnection);
+// The app thread boots the first threads before the engine has settings; the coordinator, which
+// starts their successors, knows everything at once.
+const data = workerData as PeerThreadBoot | PeerThreadStart;
+if ('port' in data) {
+  const { port } = data;
+  port.once('message', (start: PeerThreadStart) => startPeerThread(start, port, firstConnection));
+} else {
+  startPeerThread(data, parentPort, firstConnection);
+}

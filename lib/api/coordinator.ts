@@ -3,7 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
 import type {
   AppMessage,
@@ -16,7 +16,7 @@ import type { EngineStats } from '../messages/stats';
 import type { TraceSettings } from '../messages/trace';
 import { callWithSignal, wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
-import { workerFile } from '../threads/worker-file';
+import { EngineThreads } from './engine-threads';
 import { announceToAll, engineSettings, peerAddress } from './options';
 import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
@@ -48,7 +48,7 @@ export interface CoordinatorEvents {
  * ```
  */
 export class Coordinator extends EventEmitter<CoordinatorEvents> {
-  readonly #worker: Worker;
+  readonly #threads: EngineThreads;
   readonly #control: EngineControl;
   readonly #events: TypedPort<AppMessage, EngineEvent>;
   readonly #logger: Logger | undefined;
@@ -69,31 +69,25 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const control = new MessageChannel();
     const events = new MessageChannel();
     this.#logger = options.logger;
-    this.#worker = new Worker(workerFile('coordinator'), {
-      name: 'millrace-coordinator',
-      workerData: { settings, control: control.port2, events: events.port2 },
-      transferList: [control.port2, events.port2],
-    });
+    this.#threads = options.threads ?? new EngineThreads(settings.peerThreads);
+    const ended = this.#threads.run(
+      { settings, control: control.port2, events: events.port2 },
+      (error) => this.#logger?.error({ error }, 'a thread failed'),
+    );
     let died: (error: MillraceError) => void = () => undefined;
     const death = new Promise<MillraceError>((done) => (died = done));
-    let cause: string | undefined;
-    this.#worker.on('error', (error) => (cause = error.message));
-    this.#exited = new Promise((done) => {
-      this.#worker.once('exit', (code) => {
-        const why = cause ?? `exit code ${code}`;
-        const error = this.#closing
-          ? new MillraceError('closed', 'the engine is closed')
-          : new MillraceError(
-              'coordinator-died',
-              `the coordinator thread ended unexpectedly (${why}): start a new Coordinator; resume records keep what was verified`,
-            );
-        died(error);
-        control.port1.close();
-        this.#events.close();
-        for (const torrent of this.#torrents.values()) torrent.end(error);
-        this.#torrents.clear();
-        done();
-      });
+    this.#exited = ended.then((why) => {
+      const error = this.#closing
+        ? new MillraceError('closed', 'the engine is closed')
+        : new MillraceError(
+            'coordinator-died',
+            `the coordinator thread ended unexpectedly (${why}): start a new Coordinator; resume records keep what was verified`,
+          );
+      died(error);
+      control.port1.close();
+      this.#events.close();
+      for (const torrent of this.#torrents.values()) torrent.end(error);
+      this.#torrents.clear();
     });
     this.#control = wrapControl<EngineControl>(control.port1, death);
     this.#events = new TypedPort<AppMessage, EngineEvent>(events.port1, {
@@ -112,14 +106,14 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
     options.signal?.throwIfAborted();
     const coordinator = new Coordinator(options);
-    const abort = (): void => void coordinator.#worker.terminate();
+    const abort = (): void => void coordinator.#threads.terminate();
     options.signal?.addEventListener('abort', abort, { once: true });
     try {
       coordinator.#port = (await coordinator.#control.start()).port;
       return coordinator;
     } catch (error) {
       coordinator.#closing = Promise.resolve();
-      await coordinator.#worker.terminate();
+      await coordinator.#threads.terminate();
       options.signal?.throwIfAborted();
       throw error;
     } finally {
@@ -215,12 +209,12 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   /** For fault-injection specs: ends a thread as a crash would. */
   async killThread(kind: 'peer' | 'verify' | 'coordinator', index = 0): Promise<boolean> {
     if (kind !== 'coordinator') return this.#control.killThread(kind, index);
-    await this.#worker.terminate();
+    await this.#threads.terminate();
     return true;
   }
 
   async #close(): Promise<void> {
-    const deadline = setTimeout(() => void this.#worker.terminate(), CLOSE_DEADLINE_MS);
+    const deadline = setTimeout(() => void this.#threads.terminate(), CLOSE_DEADLINE_MS);
     try {
       await this.#control.close();
     } catch (error) {
@@ -229,7 +223,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     } finally {
       clearTimeout(deadline);
       // Its work is done, but a name look-up for a tracker may still hold its loop.
-      await this.#worker.terminate();
+      await this.#threads.terminate();
       await this.#exited;
     }
   }

@@ -3,6 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceToAll, EngineSettings, LogLevel, PeerAddress } from '../messages/control';
+import { defaultPeerThreads } from './engine-threads';
+import type { EngineThreads } from './engine-threads';
 import type { TraceOptions } from './trace';
 
 /** A logger in the shape of pino's: the embedder's own, or none. */
@@ -56,6 +58,8 @@ export interface CoordinatorOptions {
   readonly trace?: TraceOptions;
   /** Where log records go. Default: nowhere. */
   readonly logger?: Logger;
+  /** Threads that were booted before the options were known. Default: new ones. */
+  readonly threads?: EngineThreads | undefined;
   /** Ends the start: the returned promise rejects and every thread ends. */
   readonly signal?: AbortSignal;
 }
@@ -114,13 +118,7 @@ export function engineSettings(
   version: string,
 ): Omit<EngineSettings, 'trace'> {
   const cores = availableParallelism();
-  const peerThreads = integer(
-    'peerThreads',
-    options.peerThreads,
-    1,
-    32,
-    Math.min(8, Math.max(1, cores >> 2)),
-  );
+  const peerThreads = integer('peerThreads', options.peerThreads, 1, 32, defaultPeerThreads());
   const verifyThreads = integer(
     'verifyThreads',
     options.verifyThreads,

@@ -20,6 +20,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** `performance.now()` when the command began. */
   readonly startedMs: number;
+  /** For the command's engine, if they were booted already. */
+  readonly threads?: Millrace.EngineThreads | undefined;
 }
 
 /** What `main` needs to know of a command's options to report its failure. */

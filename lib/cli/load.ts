@@ -5,21 +5,32 @@
 import type * as CliProgress from 'cli-progress';
 import type { Command } from 'commander';
 import type * as Pino from 'pino';
+import type * as threadsFirst from '../threads-first';
 import type { Api, Runner } from './context';
+import type * as program from './program';
 
 /** A command's file: declares its arguments, options and help, and what it does. */
 export interface CommandModule {
   define(command: Command, run: Runner): void;
 }
 
+export interface CommandEntry {
+  readonly summary: string;
+  /** It begins with an engine, whose threads may as well boot before the command is loaded. */
+  readonly engine?: true;
+  load(): CommandModule;
+}
+
 /** Every command with its one-line summary. */
-export const COMMANDS: Readonly<Record<string, { summary: string; load(): CommandModule }>> = {
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   download: {
     summary: 'download a torrent',
+    engine: true,
     load: () => require('./download') as CommandModule,
   },
   seed: {
     summary: 'serve data that is already there',
+    engine: true,
     load: () => require('./seed') as CommandModule,
   },
   create: {
@@ -59,6 +70,11 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Comman
     load: () => require('./doctor') as CommandModule,
   },
 };
+
+export const loadThreadsFirst = (): typeof threadsFirst =>
+  require('../threads-first') as typeof threadsFirst;
+
+export const loadProgram = (): typeof program => require('./program') as typeof program;
 
 export const loadApi = (): Api => require('../index') as Api;
 

@@ -1,12 +1,20 @@
 #!/usr/bin/env node
 // The `millrace` command's entry: connects the process to the program, and decides nothing.
 
-import { loadApi } from './load';
-import { runProgram } from './program';
+import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
 
 /** How long something left over may keep the process alive after all work has ended. */
 const EXIT_GRACE_MS = 5000;
+
+const argv = process.argv.slice(2);
+// First of all: they boot while the program is loaded. Whoever asks for help needs none.
+const threads =
+  COMMANDS[argv[0] ?? '']?.engine &&
+  argv.length > 1 &&
+  !argv.some((word) => /^(-h|--help)$/.test(word))
+    ? new (loadThreadsFirst().EngineThreads)()
+    : undefined;
 
 // A reader that goes away (`| head`) ends neither the command nor the download it watches.
 const gone = new Set<NodeJS.WriteStream>();
@@ -20,17 +28,20 @@ function write(stream: NodeJS.WriteStream, text: string): void {
   if (!gone.has(stream)) stream.write(text);
 }
 
-void runProgram(process.argv.slice(2), {
+const { runProgram } = loadProgram();
+void runProgram(argv, {
   io: {
     stdout: (text) => write(process.stdout, text),
     stderr: (text) => write(process.stderr, text),
     terminal: process.stderr.isTTY === true,
   },
   loadApi,
+  threads,
   watchSignals: (onFirst) => watchSignals(process, onFirst),
   // 0 is when the process was started, so that figures include the start-up.
   startedMs: 0,
 }).then((exitCode) => {
+  void threads?.terminate(); // Those that got no engine.
   process.exitCode = exitCode;
   // Unreferenced: a process with nothing left to do does not wait for it.
   setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();

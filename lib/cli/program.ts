@@ -5,12 +5,15 @@ import { Command, CommanderError } from 'commander';
 import type { Api, Io, Job, RunFlags } from './context';
 import { EXIT } from './context';
 import { failureJson, failureLine, failureOf } from './failure';
+import type { EngineThreads } from '../index';
 import type { Interrupt } from './interrupt';
 import { COMMANDS } from './load';
 
 export interface Surroundings {
   readonly io: Io;
   loadApi(): Api;
+  /** Booted for a command that begins with an engine. */
+  readonly threads?: EngineThreads | undefined;
   watchSignals(onFirst: () => void): Interrupt;
   /** When the program began, on the scale of `performance.now()`. */
   readonly startedMs: number;
@@ -91,7 +94,13 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
   });
   try {
     const { signal } = interrupt;
-    const exitCode = await job({ io, api: around.loadApi(), signal, startedMs });
+    const exitCode = await job({
+      io,
+      api: around.loadApi(),
+      signal,
+      startedMs,
+      threads: around.threads,
+    });
     return interrupt.exitCode() ?? exitCode;
   } catch (error) {
     const stopped = interrupt.exitCode();

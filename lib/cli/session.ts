@@ -86,7 +86,7 @@ async function tellEnds(coordinator: Coordinator, reporter: Reporter): Promise<v
 
 /** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */
 async function startAndRead(
-  { api, io, signal }: Context,
+  { api, io, signal, threads }: Context,
   { source, flags, inspect }: SessionOptions,
 ): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
   const engine = { ...coordinatorOptions(flags), trace: traceOf(flags, io, api) };
@@ -103,7 +103,7 @@ async function startAndRead(
     await inspect?.(metainfo);
     return metainfo;
   });
-  const starting = api.Coordinator.start({ ...engine, signal: either });
+  const starting = api.Coordinator.start({ ...engine, threads, signal: either });
   const [coordinator, metainfo] = await Promise.all([watch(starting), watch(reading)]);
   if (coordinator && metainfo) return { coordinator, metainfo };
   await coordinator?.close();

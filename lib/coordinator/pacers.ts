@@ -1,58 +1,63 @@
-// What must be paced: dials (per second and half open) and announces. p-queue does the waiting.
+// What must be paced: dials (per second and half open) and announces.
 
-import PQueue from 'p-queue';
 import type { EngineSettings } from '../messages/control';
+import type * as announcing from './announce-pacer';
 
-/**
- * Announces under way at one tracker. Each tracker has a queue of its own, so that a dead one (a
- * UDP tracker holds its place for 105 s) delays the announces to itself only.
- */
-export const ANNOUNCES_PER_TRACKER = 16;
-
-/**
- * HTTP announces under way in all. Each has two connections where the tracker has both IPv4 and IPv6,
- * so 512 at the most: below the usual 1,024 files of a process; and each ends after 15 s. UDP ones
- * share two sockets, so they need no such limit.
- */
-export const HTTP_ANNOUNCES = 256;
+/** Dials begin in bursts of at most so many, a second apart. */
+const DIAL_WINDOW_MS = 1000;
 
 export class Pacers {
-  readonly #dials: PQueue;
-  /** By scheme and host; gone when empty. */
-  readonly #trackers = new Map<string, PQueue>();
-  readonly #http = new PQueue({ concurrency: HTTP_ANNOUNCES });
+  readonly #maxHalfOpen: number;
+  readonly #dialsPerSec: number;
+  // Not p-queue's: it takes 10 ms to load, and every start waits for its first dial.
+  readonly #dials: (() => Promise<void>)[] = [];
+  #halfOpen = 0;
+  #dialledInWindow = 0;
+  #announces: announcing.AnnouncePacer | undefined;
 
   constructor(settings: Pick<EngineSettings, 'maxHalfOpen' | 'dialsPerSec'>) {
-    this.#dials = new PQueue({
-      concurrency: settings.maxHalfOpen,
-      interval: 1000,
-      intervalCap: settings.dialsPerSec,
-    });
+    this.#maxHalfOpen = settings.maxHalfOpen;
+    this.#dialsPerSec = settings.dialsPerSec;
   }
 
+  /** Runs the task when its turn comes; until it settles it counts as half open. */
   dial(task: () => Promise<void>): void {
-    void this.#dials.add(task);
+    this.#dials.push(task);
+    this.#dialDue();
   }
 
   announce(task: () => Promise<void>, url: string): void {
-    const tracker = trackerOf(url);
-    let queue = this.#trackers.get(tracker);
-    if (queue === undefined) {
-      queue = new PQueue({ concurrency: ANNOUNCES_PER_TRACKER });
-      queue.on('idle', () => this.#trackers.delete(tracker));
-      this.#trackers.set(tracker, queue);
-    }
-    void queue.add(() => (/^udp:/i.test(url) ? task() : this.#http.add(task)));
+    this.#announces ??= loadAnnouncePacer();
+    this.#announces.add(task, url);
   }
 
   /** Trackers with announces queued or under way. */
   get busyTrackers(): number {
-    return this.#trackers.size;
+    return this.#announces?.busyTrackers ?? 0;
   }
+
+  #dialDue(): void {
+    while (this.#halfOpen < this.#maxHalfOpen && this.#dialledInWindow < this.#dialsPerSec) {
+      const task = this.#dials.shift();
+      if (task === undefined) return;
+      if (this.#dialledInWindow++ === 0) setTimeout(this.#nextWindow, DIAL_WINDOW_MS).unref();
+      this.#halfOpen++;
+      const settled = (): void => {
+        this.#halfOpen--;
+        this.#dialDue();
+      };
+      task().then(settled, settled);
+    }
+  }
+
+  readonly #nextWindow = (): void => {
+    this.#dialledInWindow = 0;
+    this.#dialDue();
+  };
 }
 
-function trackerOf(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
+function loadAnnouncePacer(): announcing.AnnouncePacer {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
+  const { AnnouncePacer } = require('./announce-pacer') as typeof announcing;
+  return new AnnouncePacer();
 }

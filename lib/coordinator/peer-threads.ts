@@ -1,11 +1,10 @@
 // The peer threads: started, watched, restarted, stopped. Knows nothing of what they are for; what a
-// death means to torrents and peers is `on-thread.ts`. Light on purpose: it is loaded first, so that
-// the threads start while the rest of the coordinator loads.
+// death means to torrents and peers is `on-thread.ts`.
 
-import type { Worker } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
 import { supervise, type SupervisedThread } from '../threads/supervisor';
+import type { Thread } from '../threads/thread';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
 
@@ -15,6 +14,8 @@ const STOP_DEADLINE_MS = 3_000;
 export interface PeerThreadsOptions {
   readonly count: number;
   readonly start: (thread: number) => PeerThreadStart;
+  /** The first threads, started by the app thread beside the coordinator; their successors are ours. */
+  readonly booted: readonly Thread[];
   /** Port to listen on: the first thread does. `null`: nobody listens. */
   readonly listen: { readonly port: number; readonly host: string | undefined } | null;
 }
@@ -50,7 +51,7 @@ export class PeerThreads {
   #onListening: () => void = () => undefined;
   #onStartFailed: ((error: MillraceError) => void) | undefined;
 
-  /** Starts all threads, side by side. */
+  /** Takes over the threads that were booted and starts what is missing, side by side. */
   constructor(options: PeerThreadsOptions) {
     this.#options = options;
     const ready: Promise<void>[] = [];
@@ -105,11 +106,15 @@ export class PeerThreads {
   #startThread(thread: number, ready: () => void): void {
     const slot: Slot = { thread: undefined, port: undefined, stopped: () => undefined };
     this.#slots.push(slot);
+    const start = this.#options.start(thread);
+    const adopt = this.#options.booted[thread];
+    adopt?.postMessage(start);
     slot.thread = supervise(
       {
         file: workerFile('peers'),
         name: `millrace-peers-${thread}`,
-        start: this.#options.start(thread),
+        start,
+        adopt,
       },
       {
         onStarted: (worker) => this.#attach(thread, slot, worker),
@@ -127,7 +132,7 @@ export class PeerThreads {
     );
   }
 
-  #attach(thread: number, slot: Slot, worker: Worker): void {
+  #attach(thread: number, slot: Slot, worker: Thread): void {
     const restarted = slot.thread !== undefined;
     const port = new TypedPort<PeerOrder, PeerFact>(worker, {
       onMessage: (fact) => this.#onFact(slot, thread, fact),

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import type { ResourceLimits } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
 import { nextBackoffMs } from './backoff';
+import type { Thread } from './thread';
 
 /** Posted by a worker that is ready; no array, so typed ports ignore it. */
 const READY_MARK = 'thread-ready';
@@ -43,13 +44,15 @@ export interface SuperviseOptions<Start> {
   /** A thread that lived this long after ready begins a new count of deaths. Default 60,000. */
   readonly stableAfterMs?: number;
   readonly resourceLimits?: ResourceLimits;
+  /** A thread that runs already: supervised first; only its successors are started here. */
+  readonly adopt?: Thread | undefined;
   readonly clock?: SupervisorClock;
 }
 
 export interface SuperviseCallbacks {
   /** A worker was created: attach ports now, before it can have said anything. */
-  readonly onStarted: (worker: Worker) => void;
-  readonly onReady?: (worker: Worker) => void;
+  readonly onStarted: (worker: Thread) => void;
+  readonly onReady?: (worker: Thread) => void;
   /**
    * The thread has exited, though nobody asked it to; none of its code runs any more, so what it
    * left in shared memory may be cleaned up. `restartInMs` undefined: it was given up.
@@ -60,12 +63,12 @@ export interface SuperviseCallbacks {
 }
 
 export type ThreadState =
-  | { readonly type: 'starting'; readonly worker: Worker; readonly cancelTimeout: () => void }
-  | { readonly type: 'ready'; readonly worker: Worker; readonly sinceMs: number }
+  | { readonly type: 'starting'; readonly worker: Thread; readonly cancelTimeout: () => void }
+  | { readonly type: 'ready'; readonly worker: Thread; readonly sinceMs: number }
   /** Dead, to be restarted. */
   | { readonly type: 'waiting'; readonly cancelRestart: () => void }
   /** Asked to end, not yet gone. */
-  | { readonly type: 'stopping'; readonly worker: Worker }
+  | { readonly type: 'stopping'; readonly worker: Thread }
   | { readonly type: 'stopped' }
   | { readonly type: 'failed'; readonly error: MillraceError };
 
@@ -102,7 +105,7 @@ class Supervisor<Start> implements SupervisedThread {
     this.#callbacks = callbacks;
     this.#clock = options.clock ?? REAL_CLOCK;
     this.#gone = new Promise((resolve) => (this.#resolveGone = resolve));
-    this.#state = this.#start();
+    this.#state = this.#watch(options.adopt ?? this.#start());
   }
 
   get state(): ThreadState {
@@ -144,14 +147,17 @@ class Supervisor<Start> implements SupervisedThread {
     await gone;
   }
 
-  #start(): ThreadState {
-    const { file, name, start, resourceLimits, readyTimeoutMs } = this.#options;
-    const worker = new Worker(file, {
+  #start(): Thread {
+    const { file, name, start, resourceLimits } = this.#options;
+    return new Worker(file, {
       name,
       workerData: start,
       // No `execArgv`: a worker inherits it; spelled out, V8's own flags would be rejected.
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
+  }
+
+  #watch(worker: Thread): ThreadState {
     // `error` comes before `exit` and says why; only `exit` says that the thread runs no more.
     let cause: string | undefined;
     worker.on('error', (error) => (cause ??= describe(error)));
@@ -163,8 +169,10 @@ class Supervisor<Start> implements SupervisedThread {
     worker.on('message', (message) => {
       if (message === READY_MARK) this.markReady();
     });
-    worker.on('exit', (code) => this.#onExit(cause ?? `exit code ${code}`));
-    const timeoutMs = readyTimeoutMs ?? 10_000;
+    worker.on('exit', (code) => {
+      this.#onExit(cause ?? (code === undefined ? 'it ended by itself' : `exit code ${code}`));
+    });
+    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
     const cancelTimeout = this.#clock.after(timeoutMs, () => {
       cause ??= `not ready after ${timeoutMs} ms`;
       void worker.terminate();
@@ -199,7 +207,7 @@ class Supervisor<Start> implements SupervisedThread {
           return;
         }
         const cancelRestart = this.#clock.after(delayMs, () => {
-          this.#state = this.#start();
+          this.#state = this.#watch(this.#start());
         });
         this.#state = { type: 'waiting', cancelRestart };
         this.#callbacks.onDied?.(error, delayMs);

@@ -24,6 +24,7 @@ function builtIndex(): string {
 const NAMES = [
   'CLOSE_REASONS',
   'Coordinator',
+  'EngineThreads',
   'MillraceError',
   'Torrent',
   'VERSION',
@@ -89,5 +90,18 @@ const heavy = Object.keys(require.cache).filter((file) => /node_modules.(piscina
 console.log(JSON.stringify(heavy.length));\n`,
     );
     expect(JSON.parse(output)).to.equal(0);
+  });
+
+  it('boot threads before the rest is loaded', () => {
+    const first = JSON.stringify(built.replace(/index\.js$/, 'threads-first.js'));
+    const output = run(
+      'first.cjs',
+      `const { EngineThreads } = require(${first});
+const threads = new EngineThreads();
+const files = Object.keys(require.cache).length;
+const { Coordinator } = require(${JSON.stringify(built)});
+Coordinator.start({ threads }).then((engine) => engine.close()).then(() => console.log(files));\n`,
+    );
+    expect(Number(output), 'files loaded').to.be.below(10);
   });
 });

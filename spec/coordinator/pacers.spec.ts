@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { ANNOUNCES_PER_TRACKER, HTTP_ANNOUNCES, Pacers } from '../../lib/coordinator/pacers';
+import { mock } from 'node:test';
+import { ANNOUNCES_PER_TRACKER, HTTP_ANNOUNCES } from '../../lib/coordinator/announce-pacer';
+import { Pacers } from '../../lib/coordinator/pacers';
 import { settled } from '../support/sim-engine';
 
 const LIMITS = { maxHalfOpen: 1, dialsPerSec: 1000 };
@@ -60,6 +62,47 @@ describe('coordinator: pacing of announces', () => {
     pacers.announce(tasks.task('odd'), 'http://%zz');
     await settled();
     expect(tasks.begun).to.deep.equal(['odd']);
+    await tasks.endAll();
+  });
+});
+
+describe('coordinator: pacing of dials', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+  afterEach(() => mock.timers.reset());
+
+  it('so many are half open at one time', async () => {
+    const pacers = new Pacers({ maxHalfOpen: 2, dialsPerSec: 1000 });
+    const tasks = new Tasks();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) pacers.dial(tasks.task(name));
+    expect(tasks.begun).to.deep.equal(['a', 'b']);
+    await tasks.endAll();
+    expect(tasks.begun).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('so many begin per second, however soon they end', async () => {
+    const pacers = new Pacers({ maxHalfOpen: 100, dialsPerSec: 2 });
+    const tasks = new Tasks();
+    for (let n = 0; n < 5; n++) pacers.dial(tasks.task('dial'));
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(2);
+    mock.timers.tick(999);
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(2);
+    mock.timers.tick(1);
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(4);
+    mock.timers.tick(1000);
+    await tasks.endAll();
+    expect(tasks.begun).to.have.length(5);
+  });
+
+  it('a dial that fails makes room, too', async () => {
+    const pacers = new Pacers(LIMITS);
+    const tasks = new Tasks();
+    pacers.dial(() => Promise.reject(new Error('refused')));
+    pacers.dial(tasks.task('next'));
+    await settled();
+    expect(tasks.begun).to.deep.equal(['next']);
     await tasks.endAll();
   });
 });

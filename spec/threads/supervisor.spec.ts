@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import path from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import type { Thread } from '../../lib/threads/thread';
 import type { MillraceError } from '../../lib/errors/millrace-error';
 import { nextBackoffMs } from '../../lib/threads/backoff';
 import { supervise } from '../../lib/threads/supervisor';
@@ -39,7 +40,7 @@ class FakeClock implements SupervisorClock {
 }
 
 type Note =
-  | { type: 'started' | 'ready'; worker: Worker }
+  | { type: 'started' | 'ready'; worker: Thread }
   | { type: 'died'; error: MillraceError; restartInMs: number | undefined }
   | { type: 'failed'; error: MillraceError };
 
@@ -214,7 +215,7 @@ describe('supervisor', () => {
     const { next } = watched({ mode: 'ready' }, { resourceLimits: { maxOldGenerationSizeMb: 64 } });
     const { worker } = await next('started');
     await next('ready');
-    expect(worker.resourceLimits?.maxOldGenerationSizeMb).to.equal(64);
+    expect((worker as Worker).resourceLimits?.maxOldGenerationSizeMb).to.equal(64);
   });
 });
 

@@ -1,0 +1,92 @@
+// The first threads of an engine, booted before it is known what the engine is to do: a thread of
+// Node takes 50 ms to come up, and that time is better spent on loading, parsing and reading.
+
+import { availableParallelism } from 'node:os';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { MillraceError } from '../errors/millrace-error';
+import type {
+  CoordinatorBoot,
+  CoordinatorStart,
+  EndPeerThread,
+  PeerThreadBoot,
+} from '../messages/boot';
+import { workerFile } from '../threads/worker-file';
+
+/** A quarter of the cores, at least 1, at most 8. */
+export function defaultPeerThreads(): number {
+  return Math.min(8, Math.max(1, availableParallelism() >> 2));
+}
+
+/**
+ * Threads for one engine, to be handed to `Coordinator.start` as `threads`. Until then they do not
+ * keep the process alive; threads that get no engine are to be ended by `terminate`.
+ */
+export class EngineThreads {
+  readonly #coordinator: Worker;
+  readonly #peers: readonly Worker[];
+  readonly #errors: string[] = [];
+  #onError = (message: string): void => void this.#errors.push(message);
+  #used = false;
+
+  /** Resolves with the reason when the coordinator thread has ended, and the others after it. */
+  readonly #exited: Promise<string>;
+
+  /** @param peerThreads how many; an engine that wants more or fewer gets them. Default: its default. */
+  constructor(peerThreads = defaultPeerThreads()) {
+    const ports = Array.from({ length: peerThreads }, () => new MessageChannel());
+    const peers = ports.map(({ port2 }) => port2);
+    this.#coordinator = new Worker(workerFile('coordinator'), {
+      name: 'millrace-coordinator',
+      workerData: { peers } satisfies CoordinatorBoot,
+      transferList: [...peers],
+    });
+    this.#peers = ports.map(({ port1 }, thread) => {
+      const worker = new Worker(workerFile('peers'), {
+        name: `millrace-peers-${thread}`,
+        workerData: { port: port1 } satisfies PeerThreadBoot,
+        transferList: [port1],
+      });
+      worker.on('error', (error: Error) =>
+        this.#onError(`peer thread ${thread}: ${error.message}`),
+      );
+      worker.unref();
+      return worker;
+    });
+    let cause: string | undefined;
+    this.#coordinator.on('error', (error: Error) => (cause = error.message));
+    this.#coordinator.on('message', ({ endPeerThread }: EndPeerThread) => {
+      void this.#peers[endPeerThread]?.terminate();
+    });
+    this.#exited = new Promise((done) => {
+      this.#coordinator.once('exit', (code) => {
+        const ends = this.#peers.map((peer) => peer.terminate());
+        void Promise.all(ends).then(() => done(cause ?? `exit code ${code}`));
+      });
+    });
+    this.#coordinator.unref();
+  }
+
+  /** Ends the threads at once. May be called at any time and twice. */
+  async terminate(): Promise<void> {
+    await this.#coordinator.terminate();
+    await this.#exited;
+  }
+
+  /**
+   * For `Coordinator`: makes an engine of the threads; from now on they keep the process alive.
+   * Resolves with the reason when all of them have ended.
+   */
+  run(start: CoordinatorStart, onError: (message: string) => void): Promise<string> {
+    if (this.#used) {
+      throw new MillraceError('bad-option', 'option threads must be threads without an engine', {
+        option: 'threads',
+      });
+    }
+    this.#used = true;
+    for (const worker of [this.#coordinator, ...this.#peers]) worker.ref();
+    for (const message of this.#errors) onError(message);
+    this.#onError = onError;
+    this.#coordinator.postMessage(start, [start.control, start.events]);
+    return this.#exited;
+  }
+}

@@ -1,0 +1,57 @@
+// Threads that boot before their engine: what becomes of them with an engine, and without one.
+
+import { expect } from 'chai';
+import { Coordinator, EngineThreads, MillraceError } from '../../lib/index';
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'nothing';
+  } catch (error) {
+    return error instanceof MillraceError ? error.code : String(error);
+  }
+}
+
+describe('api: threads booted early', () => {
+  for (const [booted, wanted] of [
+    [1, 1],
+    [1, 2],
+    [2, 1],
+  ] as const) {
+    it(`${booted} peer threads booted, ${wanted} wanted: they become an engine`, async () => {
+      const threads = new EngineThreads(booted);
+      const engine = await Coordinator.start({ threads, peerThreads: wanted });
+      try {
+        expect(engine.port).to.be.above(0);
+        expect((await engine.stats()).peerThreads).to.equal(wanted);
+        expect(await engine.killThread('peer', wanted - 1)).to.equal(true);
+        expect(await engine.killThread('peer', wanted)).to.equal(false);
+      } finally {
+        await engine.close();
+      }
+      await threads.terminate();
+    });
+  }
+
+  it('make one engine only', async () => {
+    const threads = new EngineThreads();
+    const engine = await Coordinator.start({ threads });
+    expect(await codeOf(Coordinator.start({ threads }))).to.equal('bad-option');
+    expect(await codeOf(engine.stats())).to.equal('nothing');
+    await engine.close();
+  });
+
+  it('that were ended make no engine', async () => {
+    const threads = new EngineThreads();
+    await threads.terminate();
+    expect(await codeOf(Coordinator.start({ threads }))).to.equal('coordinator-died');
+    await threads.terminate();
+  });
+
+  it('stay whole where the options are wrong', async () => {
+    const threads = new EngineThreads();
+    expect(await codeOf(Coordinator.start({ threads, port: -1 }))).to.equal('bad-option');
+    const engine = await Coordinator.start({ threads });
+    await engine.close();
+  });
+});
