@@ -153,7 +153,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const metainfo = await readTorrent(source, { signal });
     this.#throwIfClosing();
     const id = this.#nextTorrent++;
-    const torrent = new Torrent(id, metainfo, this.#control);
+    const torrent = new Torrent(id, metainfo, this.#control, () =>
+      this.#events.send({ type: 'stats-wanted', torrent: id }),
+    );
     this.#torrents.set(id, torrent);
     const abort = (): void => void torrent.remove().catch(() => undefined);
     torrent.once('closed', () => {

@@ -17,7 +17,7 @@ type Payload<Type extends EngineEvent['type']> = Omit<
 
 /** Events of a torrent and what their listeners are called with. */
 export interface TorrentEvents {
-  /** New figures, at most four times a second. */
+  /** New figures, at most four times a second; none while nothing happens. */
   stats: [TorrentStats];
   /** Pieces that were verified and written. */
   pieces: [Payload<'pieces'>];
@@ -33,6 +33,9 @@ export interface TorrentEvents {
   /** The torrent was removed, or its engine ended. */
   closed: [];
 }
+
+/** Figures older than that are asked for when somebody looks at them: of a thousand, 200 a second. */
+const STALE_STATS_MS = 5_000;
 
 interface Deferred {
   readonly promise: Promise<void>;
@@ -60,7 +63,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly infoHash: string;
   readonly #id: number;
   readonly #control: EngineControl;
+  readonly #wantStats: () => void;
   #stats: TorrentStats;
+  /** When these figures were told, or newer ones asked for. */
+  #statsMs = performance.now();
   #completion: Deferred = deferred();
   #closed = false;
   /** Why the engine ended, if it did not end in order. */
@@ -69,10 +75,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #held: EngineEvent[] | undefined = [];
 
   /** Made by `Coordinator.add`. */
-  constructor(id: number, metainfo: Metainfo, control: EngineControl) {
+  constructor(id: number, metainfo: Metainfo, control: EngineControl, wantStats: () => void) {
     super();
     this.#id = id;
     this.#control = control;
+    this.#wantStats = wantStats;
     this.metainfo = metainfo;
     this.infoHash = Buffer.from(metainfo.infoHash).toString('hex');
     this.#stats = initialStats(metainfo);
@@ -114,8 +121,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.#completion.promise;
   }
 
-  /** The newest figures. Never waits. */
+  /**
+   * The newest figures. Never waits. A torrent without peers tells none of itself while nothing happens:
+   * what only time changes (its account, the seconds until the next announce) is then as old as the
+   * last call, or 5 s where calls are more frequent.
+   */
   stats(): TorrentStats {
+    const nowMs = performance.now();
+    if (nowMs - this.#statsMs > STALE_STATS_MS && !this.#closed) {
+      this.#statsMs = nowMs;
+      this.#wantStats();
+    }
     return this.#stats;
   }
 
@@ -146,7 +162,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const waking = signal ? AbortSignal.any([end.signal, signal]) : end.signal;
     try {
       while (!end.signal.aborted) {
-        yield this.#stats;
+        yield this.stats();
         await delay(intervalMs, undefined, { signal: waking }).catch(() => undefined);
         signal?.throwIfAborted();
       }
@@ -193,13 +209,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   handle(event: EngineEvent): void {
     if (this.#closed) return;
     if (this.#held) {
-      if (event.type === 'stats') this.#stats = event.stats;
+      if (event.type === 'stats') this.#keep(event.stats);
       this.#held.push(event);
       return;
     }
     switch (event.type) {
       case 'stats':
-        this.#stats = event.stats;
+        this.#keep(event.stats);
         this.emit('stats', event.stats);
         return;
       case 'pieces':
@@ -234,6 +250,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       case 'peer-rejected':
         return; // not of a torrent
     }
+  }
+
+  #keep(stats: TorrentStats): void {
+    this.#stats = stats;
+    this.#statsMs = performance.now();
   }
 
   #renewCompletion(): void {

@@ -67,6 +67,11 @@ export function keepAccount(engine: Engine, torrent: TorrentState): void {
   charge(engine, torrent);
 }
 
+/** At rest nobody looks: the time is charged, to what it was, when the rest ends or somebody asks. */
+export function chargeRest(engine: Engine, torrent: TorrentState): void {
+  if (torrent.restUntilMs !== undefined) charge(engine, torrent);
+}
+
 function charge(engine: Engine, { account }: TorrentState): void {
   if (account.chargedMs === undefined) return;
   const nowMs = engine.nowMs();
@@ -180,6 +185,7 @@ export function noteJob(
 }
 
 export function torrentAccount(engine: Engine, torrent: TorrentState): TransferAccount {
+  chargeRest(engine, torrent);
   let bytesInFlight = 0;
   // The last reports may be older than the end of the download.
   const peers = torrent.phase === 'downloading' ? torrent.peers : [];
@@ -187,12 +193,14 @@ export function torrentAccount(engine: Engine, torrent: TorrentState): TransferA
   return torrent.account.sums.snapshot({ bytesInFlight, verifyQueue: verifyQueueOf(torrent) });
 }
 
-export function engineAccount({ state }: Engine): TransferAccount {
+export function engineAccount(engine: Engine): TransferAccount {
+  const { state } = engine;
   let bytesInFlight = 0;
   for (const peer of state.peers.values())
     if (peer.torrent.phase === 'downloading') bytesInFlight += peer.bytesInFlight;
   const verifyQueue = { pieces: 0, bytes: 0, jobs: 0 };
   for (const torrent of state.torrents.values()) {
+    chargeRest(engine, torrent);
     const own = verifyQueueOf(torrent);
     verifyQueue.pieces += own.pieces;
     verifyQueue.bytes += own.bytes;

@@ -6,6 +6,7 @@ import type { EngineStats } from '../messages/stats';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
 import { pauseTorrent, resumeTorrent } from './phases';
+import { wake } from './rest';
 import { engineStats } from './snapshot';
 import type { TorrentState } from './state';
 import { addTorrent, removeTorrent } from './torrents';
@@ -40,6 +41,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       const torrent = find(id);
       for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
       dialMore(engine, torrent);
+      wake(engine, torrent);
     },
     async pause(id: number): Promise<void> {
       await pauseTorrent(engine, find(id));
@@ -62,6 +64,14 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       return lifecycle.kill(kind, index);
     },
   };
+}
+
+/** The app wants the figures of a torrent that tells none at rest. */
+export function tellStats(engine: Engine, id: number): void {
+  const torrent = engine.state.torrents.get(id);
+  if (torrent === undefined) return;
+  engine.turn.stats.add(torrent);
+  engine.endTurn();
 }
 
 /** Torrents first (trackers, syncs and records side by side), then the threads. */

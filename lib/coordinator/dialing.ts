@@ -2,17 +2,21 @@
 
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
+import { wake } from './rest';
 import type { TorrentState } from './state';
 
 /** Starts as many dials as the torrent may have. Called on ticks and whenever addresses arrive. */
 export function dialMore(engine: Engine, torrent: TorrentState): void {
   const { state } = engine;
-  if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
-  // A seed waits to be dialled: whoever it could dial can reach it through the tracker, too.
-  const { metainfo, seed } = torrent;
-  if (torrent.phase === 'seeding' && (!seed || metainfo.trackers.length > 0)) return;
+  if (!dialsNow(torrent)) return;
   const room = Math.min(freeSlots(engine, torrent), state.settings.maxHalfOpen - torrent.dialing);
   for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
+}
+
+/** A seed waits to be dialled: whoever it could dial can reach it through the tracker, too. */
+export function dialsNow({ phase, seed, metainfo }: TorrentState): boolean {
+  if (phase === 'seeding') return seed && metainfo.trackers.length === 0;
+  return phase === 'downloading';
 }
 
 /** How many connections more the torrent may have; below 0 when it has too many. */
@@ -27,6 +31,7 @@ export function freeSlots({ state }: Engine, torrent: TorrentState): number {
 function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void {
   const { run } = torrent;
   torrent.dialing++;
+  wake(engine, torrent);
   engine.paceDial(async () => {
     try {
       if (torrent.run !== run || engine.state.closing) {

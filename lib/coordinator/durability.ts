@@ -52,8 +52,13 @@ export class Durability {
   }
 
   isDue(nowMs: number): boolean {
-    if (this.#syncing || this.#broken || this.#pieces.length === 0) return false;
-    return nowMs - this.#sinceMs >= SYNC_INTERVAL_MS || this.#bytes >= SYNC_BYTES;
+    return this.dueMs <= nowMs;
+  }
+
+  /** When the next sync is due; `Infinity` while nothing waits for one, or one is running or failed. */
+  get dueMs(): number {
+    if (this.#syncing || this.#broken || this.#pieces.length === 0) return Infinity;
+    return this.#bytes >= SYNC_BYTES ? -Infinity : this.#sinceMs + SYNC_INTERVAL_MS;
   }
 
   /**

@@ -39,6 +39,8 @@ export interface Engine {
   paceAnnounce(announce: () => Promise<void>, url: string): void;
   /** What changed in this turn, acted on once at its end. */
   readonly turn: Turn;
+  /** Has `onTick` called at that time, or up to 250 ms later; `Infinity` asks for nothing. */
+  tickBy(atMs: number): void;
   /** Acts on `turn`: called after every batch of facts, every outcome, every tick. */
   endTurn(): void;
 }

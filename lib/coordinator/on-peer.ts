@@ -12,6 +12,7 @@ import type { Engine } from './engine';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
 import { giveUpParole, settle } from './pieces';
+import { wake } from './rest';
 import { peerName } from './state';
 import type { PeerState, TorrentState } from './state';
 
@@ -69,6 +70,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
   };
   const refusal = whyRefuse(engine, torrent, peer);
   state.peers.set(peer.id, peer);
+  wake(engine, torrent);
   torrent.peers.add(peer.id);
   if (dial) torrent.book.connected(dial.address.host, dial.address.port);
   engine.emit({

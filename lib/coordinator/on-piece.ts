@@ -10,6 +10,7 @@ import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
 import { endPiece, evictPiece, restartPiece, recallLeases, segmentsOf } from './pieces';
 import { failTorrent } from './phases';
+import { wake } from './rest';
 import { peerName } from './state';
 import type { PieceState, TorrentState } from './state';
 import { pieceHash, storedSpans } from '../metainfo/stored';
@@ -161,6 +162,7 @@ function onGood(
   blockDigests: Uint8Array | undefined,
 ): void {
   const index = piece.blocks.piece;
+  wake(engine, torrent);
   if (piece.witness && blockDigests) banLiars(engine, piece, piece.witness.liars(blockDigests));
   endPiece(engine, piece);
   torrent.picker.markHave(index);

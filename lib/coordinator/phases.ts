@@ -9,6 +9,7 @@ import type { Engine } from './engine';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
 import { verifyAllFilled } from './on-piece';
 import { evictAll } from './pieces';
+import { wake } from './rest';
 import { saveRecord, syncNow } from './saving';
 import { beginRun } from './starting';
 import { leaveTrackers, stopAnnouncing } from './farewell';
@@ -79,6 +80,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
   torrent.phase = 'seeding';
+  wake(engine, torrent);
   accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   torrent.schedule.completed(engine.nowMs());
@@ -161,6 +163,7 @@ export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
 /** Stops all traffic and makes durable what was verified. */
 export async function quiesce(engine: Engine, torrent: TorrentState): Promise<void> {
   const run = ++torrent.run;
+  wake(engine, torrent);
   closeAccount(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   stopPeers(engine, torrent, 'torrent-closed');

@@ -10,12 +10,13 @@ import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
+import { REAL_CLOCK } from '../threads/supervisor';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import { VerifyPool } from '../verify/pool';
 import { Account } from './account';
 import { AppEvents } from './app-events';
-import { engineControl, type Lifecycle } from './control';
+import { engineControl, tellStats, type Lifecycle } from './control';
 import { Departed } from './departed';
 import type { Engine, VerifyOutlet } from './engine';
 import { onFact } from './facts';
@@ -23,7 +24,8 @@ import { LOG_LEVELS } from './log-levels';
 import { onThreadDied, onThreadRestarted } from './on-thread';
 import { Pacers } from './pacers';
 import type { PeerThreads } from './peer-threads';
-import { TICK_MS, onTick } from './tick';
+import { onTick } from './tick';
+import { Ticker } from './ticker';
 import { loadTrackers } from './tracker-clients';
 import { endTurn, newTurn } from './turn';
 
@@ -51,7 +53,10 @@ export function runEngine(options: RunOptions): void {
   const pacers = new Pacers(settings);
   const logLevel = LOG_LEVELS[settings.logLevel];
   const app = new TypedPort<EngineEvent, AppMessage>(events, {
-    onMessage: (message) => appEvents.onMessage(message),
+    onMessage: (message) => {
+      if (message.type === 'stats-wanted') tellStats(engine, message.torrent);
+      else appEvents.onMessage(message);
+    },
     onError: (error) => log('error', 'the app port failed', { error: recordOf(error).message }),
   });
   const appEvents = new AppEvents((batch) => {
@@ -79,7 +84,6 @@ export function runEngine(options: RunOptions): void {
       adding: new Set(),
       listenPort: undefined,
       nextDial: 1,
-      ticks: 0,
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),
@@ -104,6 +108,7 @@ export function runEngine(options: RunOptions): void {
     paceDial: (dial) => pacers.dial(dial),
     paceAnnounce: (announce, url) => pacers.announce(announce, url),
     turn: newTurn(),
+    tickBy: (atMs) => ticker.by(atMs),
     endTurn: () => endTurn(engine),
   };
 
@@ -123,18 +128,15 @@ export function runEngine(options: RunOptions): void {
 
   const loop = new LoopLoad();
   const cores = new ProcessLoad();
-  let ticking: NodeJS.Timeout | undefined;
+  const ticker = new Ticker(() => {
+    engine.state.loopBusy = loop.share();
+    engine.state.processBusy = cores.share();
+    onTick(engine);
+  }, REAL_CLOCK);
   const lifecycle: Lifecycle = {
-    start: async () => {
-      await threads.ready();
-      ticking = setInterval(() => {
-        engine.state.loopBusy = loop.share();
-        engine.state.processBusy = cores.share();
-        onTick(engine);
-      }, TICK_MS);
-    },
+    start: () => threads.ready(),
     stop: async () => {
-      clearInterval(ticking);
+      ticker.stop();
       trackers?.close();
       await threads.stop();
       await pool.close();

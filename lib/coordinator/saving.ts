@@ -6,6 +6,7 @@ import type { ErrorRecord } from '../errors/millrace-error';
 import type { SyncBatch } from './durability';
 import type { Engine } from './engine';
 import { failTorrent } from './phases';
+import { wake } from './rest';
 import type { TorrentState } from './state';
 
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
@@ -53,6 +54,7 @@ async function syncFiles(
   } catch (cause) {
     error = recordOf(cause);
   }
+  wake(engine, torrent); // more may have been written meanwhile
   if (!error) {
     torrent.durability.succeeded(batch);
     for (const path of batch.paths) torrent.changedPaths.add(path);

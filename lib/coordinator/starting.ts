@@ -6,6 +6,7 @@ import { pathOf } from '../metainfo/paths';
 import { checkPieces } from './checking';
 import type { Engine } from './engine';
 import { failTorrent, startTransfer } from './phases';
+import { wake } from './rest';
 import { saveRecord } from './saving';
 import type { TorrentState } from './state';
 import { tickTorrent } from './tick';
@@ -19,6 +20,7 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
 
 async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
+  wake(engine, torrent);
   torrent.durability.mend();
   const checked = checkPieces(engine, torrent);
   engine.turn.stats.add(torrent);

@@ -43,8 +43,6 @@ export interface EngineState {
   readonly downThreads: Set<number>;
   listenPort: number | undefined;
   nextDial: number;
-  /** Ticks so far. */
-  ticks: number;
   threadRestarts: number;
   /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
   readonly closed: Map<CloseReason, number>;
@@ -143,6 +141,8 @@ export interface TorrentState {
   lastNewsMs: number;
   lastProgressMs: number;
   completeSent: boolean;
+  /** At rest no tick looks at it before this; undefined: every tick does. Ended by `wake`. */
+  restUntilMs: number | undefined;
   /** Raised whenever work under way must not touch the torrent any more (pause, remove). */
   run: number;
 }

@@ -8,6 +8,7 @@ import type { Engine } from './engine';
 import { onFilled } from './on-piece';
 import { feedEndGame } from './end-game';
 import { evictPiece, giveUpParole, lookUp } from './pieces';
+import { restAfterLook } from './rest';
 import { syncIfDue } from './saving';
 import type { PieceState, TorrentState } from './state';
 
@@ -25,41 +26,17 @@ const EVICTIONS_PER_TICK = 4;
 export function onTick(engine: Engine): void {
   const { state } = engine;
   if (state.closing) return;
-  state.ticks++;
+  const nowMs = engine.nowMs();
   if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
   for (const torrent of state.torrents.values()) {
-    if (isBusy(torrent) || isTurnOf(torrent, state.ticks, paceOf(engine).look)) {
-      tickTorrent(engine, torrent);
-    }
+    const { restUntilMs = nowMs } = torrent;
+    if (restUntilMs <= nowMs) tickTorrent(engine, torrent);
+    else engine.tickBy(restUntilMs);
   }
   evictStale(engine);
   if (state.hungry.size > 0) engine.turn.feed = true;
   engine.endTurn();
-}
-
-/** Ticks between two looks at a torrent without traffic, and between two tellings of its figures. */
-interface IdlePace {
-  readonly look: number;
-  readonly tell: number;
-}
-
-/** Once a second, and every five seconds … */
-const FEW: IdlePace = { look: 4, tell: 20 };
-/** … but of hundreds, whose trackers are minutes apart, every five and every twenty. */
-const MANY: IdlePace = { look: 20, tell: 80 };
-const MANY_TORRENTS = 200;
-
-function paceOf(engine: Engine): IdlePace {
-  return engine.state.torrents.size > MANY_TORRENTS ? MANY : FEW;
-}
-
-function isBusy(torrent: TorrentState): boolean {
-  return torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0;
-}
-
-/** Spread over the ticks, so that a thousand idle torrents do not wake up as one. */
-function isTurnOf(torrent: TorrentState, ticks: number, every: number): boolean {
-  return (ticks + torrent.id) % every === 0;
+  if (state.slab.quarantinedUnits > 0) engine.tickBy(nowMs);
 }
 
 /** What is due for one torrent: on ticks, and at once when its run begins. */
@@ -73,9 +50,11 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   endLongParoles(engine, torrent);
   feedEndGame(engine, torrent);
   keepAccount(engine, torrent);
-  if (isBusy(torrent) || isTurnOf(torrent, engine.state.ticks, paceOf(engine).tell)) {
-    engine.turn.stats.add(torrent);
-  }
+  const rested = torrent.restUntilMs !== undefined;
+  torrent.restUntilMs = restAfterLook(engine, torrent);
+  // The last time when it comes to rest; from then on the app asks, if it wants to know.
+  if (!rested || torrent.restUntilMs === undefined) engine.turn.stats.add(torrent);
+  engine.tickBy(torrent.restUntilMs ?? engine.nowMs());
 }
 
 /** With so many peers a torrent can wait for the next regular announce. */

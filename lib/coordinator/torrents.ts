@@ -180,6 +180,7 @@ function newTorrent(
     lastNewsMs: -Infinity,
     lastProgressMs: engine.nowMs(),
     completeSent: false,
+    restUntilMs: Infinity,
     run: 0,
   };
 }

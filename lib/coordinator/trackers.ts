@@ -7,6 +7,7 @@ import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
 import { dialMore, freeSlots } from './dialing';
 import type { Engine } from './engine';
+import { wake } from './rest';
 import type { TorrentState } from './state';
 
 /** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
@@ -33,15 +34,27 @@ export interface AnnounceUnderWay {
   readonly done: Promise<void>;
 }
 
+/** When `announceIfDue` will have something to do; `Infinity` while only answers are waited for. */
+export function nextAnnounceMs(torrent: TorrentState, nowMs: number): number {
+  const dueMs = torrent.schedule.nextDueMs;
+  // Oldest first: with room for one more once this one has been out for long enough.
+  const recent = recentAnnounces(torrent, nowMs);
+  const leaver = recent[recent.length - MAX_ANNOUNCES_UNDER_WAY];
+  return leaver === undefined ? dueMs : Math.max(dueMs, leaver.sinceMs + PATIENCE_MS);
+}
+
+function recentAnnounces(torrent: TorrentState, nowMs: number): readonly AnnounceUnderWay[] {
+  return [...torrent.announcing].filter(({ sinceMs }) => nowMs - sinceMs < PATIENCE_MS);
+}
+
 /**
- * Makes the announces that are due. Called on every tick, and whenever an answer may have made
- * another one due.
+ * Makes the announces that are due. Called on ticks, and whenever an answer may have made another
+ * one due.
  */
 export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
   const nowMs = engine.nowMs();
-  const recent = [...torrent.announcing].filter(({ sinceMs }) => nowMs - sinceMs < PATIENCE_MS);
-  let room = MAX_ANNOUNCES_UNDER_WAY - recent.length;
+  let room = MAX_ANNOUNCES_UNDER_WAY - recentAnnounces(torrent, nowMs).length;
   for (;;) {
     // `completed` is held back by nobody: the torrent may leave at once.
     const due = torrent.schedule.next(nowMs, room > 0 ? undefined : 'completed');
@@ -63,6 +76,7 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
       announcing.delete(underWay);
       // Its tracker may be owed another event, and a failure makes the next tracker due.
       if (torrent.run === run) announceIfDue(engine, torrent);
+      wake(engine, torrent);
     }, url);
   });
   const underWay: AnnounceUnderWay = { url, event, sinceMs: engine.nowMs(), abort, done };

@@ -77,7 +77,9 @@ export interface EngineControl {
 /** App thread → coordinator, on the events' port. */
 export type AppMessage =
   /** The last batch of events is handled: the next may come. */
-  { readonly type: 'events-handled' };
+  | { readonly type: 'events-handled' }
+  /** Torrents at rest tell no figures; somebody looks at those of this one. */
+  | { readonly type: 'stats-wanted'; readonly torrent: number };
 
 /** Coordinator → app thread. */
 export type EngineEvent =

@@ -15,7 +15,10 @@ import { TorrentSource } from './torrent-source';
 import type * as tracing from './tracer';
 import { Uploader } from './upload';
 
-/** One timer for all connections: fine enough for a rate sample of 100 ms, coarse enough to be free. */
+/**
+ * One timer for all connections, and none without any: fine enough for a rate sample of 100 ms, coarse
+ * enough to be free.
+ */
 export const TICK_MS = 125;
 
 /** `traffic` facts leave this often. */
@@ -53,7 +56,7 @@ export class PeerThread {
   private readonly byInfoHash = new Map<string, TorrentSource>();
   /** Connections that got orders in this batch: each is flushed once, at its end. */
   private readonly touched = new Set<Connection>();
-  private readonly ticker: NodeJS.Timeout;
+  private ticker: NodeJS.Timeout | undefined;
   private listenPort: number | undefined;
   private counter: number;
   private lastTrafficMs: number;
@@ -93,7 +96,6 @@ export class PeerThread {
       onError: (error) => this.log('warn', `accepting a connection failed: ${error.message}`),
     });
     this.lastTrafficMs = nowMs();
-    this.ticker = setInterval(() => this.tick(), TICK_MS);
     send({ type: 'ready' });
   }
 
@@ -207,7 +209,7 @@ export class PeerThread {
   private onStop(): void {
     if (this.stopping) return;
     this.stopping = true;
-    clearInterval(this.ticker);
+    this.stopTicking();
     this.listener.close();
     for (const connection of [...this.connections.values()]) {
       connection.close('shutting-down', 'the engine is closing');
@@ -253,6 +255,7 @@ export class PeerThread {
 
   private add(connection: Connection): void {
     this.connections.set(connection.id, connection);
+    this.ticker ??= setInterval(() => this.tick(), TICK_MS);
   }
 
   private onGone(connection: Connection): void {
@@ -291,6 +294,16 @@ export class PeerThread {
     for (const connection of [...this.connections.values()]) connection.tick(nowMs);
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
+    this.tellTraffic(nowMs);
+    if (this.connections.size === 0 && !this.loadTold && this.uploader.isEmpty) this.stopTicking();
+  }
+
+  private stopTicking(): void {
+    clearInterval(this.ticker);
+    this.ticker = undefined;
+  }
+
+  private tellTraffic(nowMs: number): void {
     // A tick early is as good as a tick late, and keeps the interval where it should be on average.
     if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
     this.lastTrafficMs = nowMs;

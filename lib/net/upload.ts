@@ -143,8 +143,13 @@ export class Uploader {
     this.cache.evictTorrent(source);
   }
 
+  /** It keeps no memory: no tick is needed to give any back. */
+  get isEmpty(): boolean {
+    return this.cache.allocatedBytes === 0;
+  }
+
   tick(nowMs: number): void {
-    if (nowMs - this.lastUseMs < TRIM_AFTER_MS || this.cache.allocatedBytes === 0) return;
+    if (nowMs - this.lastUseMs < TRIM_AFTER_MS || this.isEmpty) return;
     this.cache.trim();
   }
 

@@ -22,7 +22,7 @@ export interface SupervisorClock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
-const REAL_CLOCK: SupervisorClock = {
+export const REAL_CLOCK: SupervisorClock = {
   nowMs: () => performance.now(),
   after: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs);

@@ -13,10 +13,13 @@ const ERROR: EngineEvent = {
   error: { code: 'disk-full', message: 'the disk is full' },
 };
 
-function torrentInPhase(): { torrent: Torrent; phase: (phase: string) => void } {
+function torrentInPhase(wantStats = (): void => undefined): {
+  torrent: Torrent;
+  phase: (phase: string) => void;
+} {
   const nothing = (): Promise<void> => Promise.resolve();
   const control = { pause: nothing, resume: nothing, remove: nothing } as unknown as EngineControl;
-  const torrent = new Torrent(1, metainfo, control);
+  const torrent = new Torrent(1, metainfo, control, wantStats);
   torrent.release();
   return {
     torrent,
@@ -86,5 +89,30 @@ describe('api/torrent: completed', () => {
     await torrent.resume();
     expect(torrent.completed).to.equal(first);
     expect(await codeOf(first)).to.equal('closed');
+  });
+});
+
+describe('api/torrent: stats', () => {
+  const { now } = performance;
+  let nowMs = 0;
+  before(() => (performance.now = () => nowMs));
+  after(() => (performance.now = now));
+
+  it('asks for newer figures when it is asked for old ones, every 5 s at the most', async () => {
+    const asked: number[] = [];
+    const { torrent, phase } = torrentInPhase(() => asked.push(nowMs));
+    for (; nowMs < 12_000; nowMs += 500) torrent.stats();
+    expect(asked).to.deep.equal([5500, 11_000]);
+    phase('downloading'); // told
+    nowMs += 5000;
+    torrent.stats();
+    expect(asked).to.have.length(2);
+    nowMs += 1;
+    expect(torrent.stats().phase).to.equal('downloading');
+    expect(asked).to.have.length(3);
+    await torrent.close();
+    nowMs += 60_000;
+    torrent.stats();
+    expect(asked).to.have.length(3);
   });
 });

@@ -1,6 +1,7 @@
 // The actor's orders and facts: dialling, torrents, uploads that fail, errors of our own, the end.
 import { expect } from 'chai';
 import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { WireWriter } from '../../lib/wire/encoder';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
@@ -27,6 +28,26 @@ function words(write: (writer: WireWriter) => void): Uint8Array {
   const writer = new WireWriter();
   write(writer);
   return writer.take() ?? new Uint8Array(0);
+}
+
+/** The intervals that are set from now on and not cleared. */
+function watchIntervals(): Set<unknown> & { end(): void } {
+  const { setInterval: set, clearInterval: clear } = globalThis;
+  const live = Object.assign(new Set<unknown>(), {
+    end: () => void Object.assign(globalThis, { setInterval: set, clearInterval: clear }),
+  });
+  Object.assign(globalThis, {
+    setInterval: (...args: Parameters<typeof set>): unknown => {
+      const timer = set(...args);
+      live.add(timer);
+      return timer;
+    },
+    clearInterval: (timer: NodeJS.Timeout | undefined): void => {
+      live.delete(timer);
+      clear(timer);
+    },
+  });
+  return live;
 }
 
 describe('net/peer-thread', () => {
@@ -187,6 +208,24 @@ describe('net/peer-thread', () => {
     expect(actor.of('log').map((fact) => fact.level)).to.deep.equal(['error']);
     second.peer.say(words((w) => w.unchoke()));
     await actor.fact('peer-choke', (fact) => fact.connection === second.connection);
+  });
+
+  it('keeps a timer while somebody is connected, and none before and after', async () => {
+    const live = watchIntervals();
+    try {
+      actor.order({ type: 'open-torrent', torrent: torrent('all') });
+      await actor.listen();
+      expect(live.size).to.equal(0);
+      for (let n = 0; n < 2; n++) {
+        const { peer, connection } = await dialled();
+        expect(live.size).to.equal(1);
+        peer.end();
+        await actor.fact('closed', (fact) => fact.connection === connection);
+        while (live.size > 0) await delay(20);
+      }
+    } finally {
+      live.end();
+    }
   });
 
   it('ignores orders for connections that are gone', () => {

@@ -88,6 +88,8 @@ export class SimEngine implements Engine {
   answerAnnounce: (url: string, request: AnnounceRequest) => Promise<AnnounceReply> = () =>
     Promise.resolve({ intervalSec: 1800, peers: [] });
   clockMs = 1_000_000;
+  /** When the engine asked to be ticked next; `Infinity` once it was. */
+  tickAtMs = Infinity;
   readonly #options: SimEngineOptions;
   readonly #random: () => number;
   #nextTorrent = 1;
@@ -120,7 +122,6 @@ export class SimEngine implements Engine {
       downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
-      ticks: 0,
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),
@@ -190,6 +191,10 @@ export class SimEngine implements Engine {
     void announce();
   }
 
+  tickBy(atMs: number): void {
+    this.tickAtMs = Math.min(this.tickAtMs, atMs);
+  }
+
   endTurn(): void {
     endTurn(this);
   }
@@ -208,6 +213,7 @@ export class SimEngine implements Engine {
   /** Lets time pass, with a tick at its end. */
   pass(ms: number): void {
     this.clockMs += ms;
+    this.tickAtMs = Infinity;
     onTick(this);
   }
 

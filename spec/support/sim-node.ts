@@ -358,7 +358,8 @@ export class SimNode {
   async #tick(): Promise<void> {
     if (this.gone) return;
     this.#syncClock();
-    this.engine.pass(0);
+    // Only the ticks that it asked for.
+    if (this.engine.tickAtMs <= this.clock.nowMs) this.engine.pass(0);
     this.#noteEvents();
     await settled();
     this.clock.after(TICK_MS, () => this.#tick());

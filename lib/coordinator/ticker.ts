@@ -1,0 +1,47 @@
+// When the coordinator ticks: at most every 250 ms, and only if something asked for it.
+
+import type { SupervisorClock } from '../threads/supervisor';
+import { TICK_MS } from './tick';
+
+/** A timer may wait for 24 days at the most; a tick in vain each hour is nothing. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+/** All ticks lie on one grid of `TICK_MS`, so that many who ask are served by one. */
+export class Ticker {
+  readonly #tick: () => void;
+  readonly #clock: SupervisorClock;
+  #lastMs = -Infinity;
+  #nextMs = Infinity;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(tick: () => void, clock: SupervisorClock) {
+    this.#tick = tick;
+    this.#clock = clock;
+  }
+
+  /**
+   * Asks for a tick at that time, or up to 250 ms later (375 after a tick that was late); `Infinity` asks
+   * for none.
+   */
+  by(atMs: number): void {
+    const nextMs = Math.max(Math.ceil(atMs / TICK_MS) * TICK_MS, this.#lastMs + TICK_MS);
+    if (nextMs >= this.#nextMs || this.#stopped) return;
+    this.#nextMs = nextMs;
+    this.#cancel?.();
+    const waitMs = Math.max(0, nextMs - this.#clock.nowMs());
+    this.#cancel = this.#clock.after(Math.min(waitMs, LONGEST_WAIT_MS), () => this.#run());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #run(): void {
+    // Of the grid, not of the clock: a timer may be a little early, or late.
+    this.#lastMs = Math.round(this.#clock.nowMs() / TICK_MS) * TICK_MS;
+    this.#nextMs = Infinity;
+    this.#tick();
+  }
+}

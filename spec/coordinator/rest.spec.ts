@@ -1,0 +1,209 @@
+// Torrents at rest: when the coordinator asks for its next tick, what the tick looks at, and what
+// is told and charged meanwhile.
+
+import { expect } from 'chai';
+import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
+import { engineControl, tellStats } from '../../lib/coordinator/control';
+import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
+import { PATIENCE_MS } from '../../lib/coordinator/trackers';
+import type { TorrentStats } from '../../lib/messages/stats';
+import { SimDesk } from '../support/sim-desk';
+import type { DeskTorrent } from '../support/sim-desk';
+import { settled } from '../support/sim-engine';
+import type { SimEngine } from '../support/sim-engine';
+import { KIB } from '../support/sim-torrent';
+
+const TORRENT = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
+const URL = 'http://a.example/announce';
+const TRACKED = { ...TORRENT, trackers: [[URL]] };
+const HOUR_MS = 3_600_000;
+
+/** Ticks when the engine asked for it, and not else, until that much time has passed; how many ticks. */
+async function passTicking(engine: SimEngine, ms: number): Promise<number> {
+  const endMs = engine.nowMs() + ms;
+  for (let ticks = 0; ; ticks++) {
+    const atMs = Math.max(engine.tickAtMs, engine.nowMs() + 250);
+    if (atMs > endMs) {
+      engine.clockMs = endMs;
+      return ticks;
+    }
+    engine.pass(atMs - engine.nowMs());
+    await settled();
+  }
+}
+
+function told({ engine }: SimDesk, torrent: DeskTorrent): TorrentStats[] {
+  return engine
+    .eventsOf('stats')
+    .filter((event) => event.torrent === torrent.state.id)
+    .map(({ stats }) => stats);
+}
+
+describe('coordinator/rest', () => {
+  it('nothing to do: no tick, and nothing told, for however long', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    await passTicking(engine, 1000);
+    engine.events = [];
+    expect(await passTicking(engine, HOUR_MS)).to.equal(0);
+    expect(engine.tickAtMs).to.equal(Infinity);
+    expect(told(desk, torrent)).to.deep.equal([]);
+  });
+
+  it('a seed of everything neither', async () => {
+    const { engine, torrent } = await SimDesk.with(TRACKED, { good: [0, 1, 2, 3] });
+    expect(torrent.state.phase).to.equal('seeding');
+    await passTicking(engine, 2 * HOUR_MS - 1);
+    expect(engine.announces).to.have.length(4); // half an hour apart
+    // A tick for the next one, and one after its answer.
+    expect(await passTicking(engine, 1_700_000)).to.equal(2);
+  });
+
+  it('of a thousand only those that do something are looked at', async () => {
+    const desk = new SimDesk();
+    const torrents: DeskTorrent[] = [];
+    for (let n = 0; n < 20; n++) torrents.push(await desk.add(torrentNumber(n)));
+    const [busy, ...idle] = torrents as [DeskTorrent, ...DeskTorrent[]];
+    await passTicking(desk.engine, 1000);
+    desk.connect(busy, { unchoke: false });
+    desk.engine.events = [];
+    expect(await passTicking(desk.engine, 10_000)).to.equal(40);
+    expect(told(desk, busy)).to.have.length(40);
+    for (const torrent of idle) expect(told(desk, torrent)).to.deep.equal([]);
+  });
+
+  it('an announce is made when it is due', async () => {
+    const { engine } = await SimDesk.with(TRACKED);
+    await settled();
+    expect(engine.announces).to.have.length(1);
+    await passTicking(engine, 59_999); // the min interval where none is named
+    expect(engine.announces).to.have.length(1);
+    await passTicking(engine, 251);
+    expect(engine.announces).to.have.length(2);
+  });
+
+  it('the next tracker is asked while the first is silent for too long', async () => {
+    const desk = new SimDesk();
+    desk.engine.answerAnnounce = () => new Promise(() => undefined);
+    await desk.add({ ...TORRENT, trackers: [[URL], ['http://b.example/announce']] });
+    await passTicking(desk.engine, PATIENCE_MS - 1);
+    expect(desk.engine.announces).to.have.length(1);
+    await passTicking(desk.engine, 251);
+    expect(desk.engine.announces).to.have.length(2);
+  });
+
+  it('an address is dialled again when it is due', async () => {
+    const { engine, torrent } = await SimDesk.with(TORRENT);
+    const control = engineControl(engine, NO_LIFECYCLE);
+    await passTicking(engine, 1000);
+    await control.addPeers(torrent.state.id, [{ host: '10.0.0.1', port: 6881 }]);
+    const dials = (): number[] => engine.ordersOf('dial').map(({ dial }) => dial);
+    expect(dials()).to.have.length(1);
+    engine.facts({ type: 'dial-failed', dial: 1, reason: 'dial-timeout', detail: '' });
+    await settled();
+    // 2 s and up to a quarter of jitter.
+    await passTicking(engine, 1999);
+    expect(dials()).to.have.length(1);
+    await passTicking(engine, 751);
+    expect(dials()).to.have.length(2);
+  });
+
+  it('held up by the limit of all connections: tried again, and dialled once there is room', async () => {
+    const settings = { maxConnections: 1 };
+    const { desk, engine, torrent: full } = await SimDesk.with(TORRENT, { settings });
+    const connection = desk.connect(full, { unchoke: false });
+    const held = await desk.add(torrentNumber(1));
+    const control = engineControl(engine, NO_LIFECYCLE);
+    await control.addPeers(held.state.id, [{ host: '10.0.0.9', port: 6881 }]);
+    await passTicking(engine, 10_000);
+    expect(engine.ordersOf('dial')).to.deep.equal([]);
+    desk.close(connection);
+    await passTicking(engine, 1250);
+    expect(engine.ordersOf('dial')).to.have.length(1);
+  });
+
+  it('a peer that connects ends the rest at once', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    await passTicking(engine, HOUR_MS);
+    desk.connect(torrent, { unchoke: false });
+    expect(engine.tickAtMs).to.be.at.most(engine.nowMs());
+  });
+
+  it('comes to rest with figures that stay true: nobody connected, no bytes per second', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const connection = desk.connect(torrent, { unchoke: false });
+    engine.facts({ type: 'traffic', rows: [connection, 100_000, 0, 0] });
+    await passTicking(engine, 250);
+    expect(told(desk, torrent).at(-1)?.downloadBytesPerSec).to.be.above(0);
+    desk.close(connection);
+    await passTicking(engine, 5000);
+    expect(engine.tickAtMs).to.equal(Infinity);
+    expect(told(desk, torrent).at(-1)).to.deep.include({ downloadBytesPerSec: 0 });
+    expect(told(desk, torrent).at(-1)?.peers).to.include({ connected: 0 });
+  });
+
+  it('figures are told when somebody asks', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+    await passTicking(engine, 10_000);
+    engine.events = [];
+    tellStats(engine, torrent.state.id);
+    expect(told(desk, torrent).map(({ trackers }) => trackers[0]?.nextAnnounceSec)).to.deep.equal([
+      50,
+    ]);
+    tellStats(engine, 999); // removed meanwhile
+    expect(engine.eventsOf('stats')).to.have.length(1);
+  });
+
+  it('the account goes on, for whoever asks', async () => {
+    const { engine, torrent } = await SimDesk.with(TORRENT);
+    await passTicking(engine, 100_000);
+    expect(engineAccount(engine).seconds).to.include({ peers: 100 });
+    expect(torrentAccount(engine, torrent.state).seconds).to.include({ peers: 100 });
+  });
+
+  it('the rest is charged to want of peers, not to what comes after it', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    await passTicking(engine, 100_000);
+    desk.connect(torrent, { creditBlocks: 4 });
+    await passTicking(engine, 1000);
+    expect(torrentAccount(engine, torrent.state).seconds).to.include({ peers: 100, network: 1 });
+  });
+
+  it('a pause rests, and a resumed torrent is looked at again', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+    await passTicking(engine, 1000);
+    await pauseTorrent(engine, torrent.state);
+    await passTicking(engine, 1000);
+    const before = engine.announces.length;
+    expect(await passTicking(engine, HOUR_MS)).to.equal(0);
+    resumeTorrent(engine, torrent.state);
+    await desk.answerJobs();
+    await passTicking(engine, 60_250);
+    expect(engine.announces.length - before).to.equal(2);
+  });
+
+  it('what was written is synced though its peers are gone', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const connection = desk.connect(torrent, { have: [0], creditBlocks: 4 });
+    for (const lease of desk.leases(connection)) desk.deliver(lease);
+    desk.close(connection);
+    await desk.answerJobs();
+    expect(torrent.state.durability.unsynced).to.equal(1);
+    await passTicking(engine, 2500);
+    await desk.answerJobs();
+    expect(torrent.state.durability.durable.count()).to.equal(1);
+    await passTicking(engine, 5000);
+    expect(engine.tickAtMs).to.equal(Infinity);
+    expect(engine.eventsOf('pieces').flatMap(({ pieces }) => pieces)).to.deep.equal([0]);
+  });
+});
+
+const NO_LIFECYCLE = {
+  start: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
+  kill: () => false,
+};
+
+/** Torrents of different info hashes. */
+function torrentNumber(seed: number): typeof TORRENT & { readonly seed: number } {
+  return { ...TORRENT, seed: seed + 100 };
+}
