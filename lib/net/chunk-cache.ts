@@ -2,6 +2,10 @@
 // used first out. A buffer is pinned while a socket still reads from it, so memory is bounded with
 // what sockets have queued, and a buffer is never refilled under a write.
 //
+// A chunk that gave as many bytes as it holds has done its work: its buffer, still in the core's
+// cache, is the next to be filled. Whoever wants the chunk again has it read again, from the page
+// cache, but no more often than its length was sent.
+//
 // Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
 // a row leave as one write, and every peer can be sent the same bytes.
 
@@ -21,21 +25,36 @@ const BUFFER_LENGTH_BYTES = (CHUNK_LENGTH_BYTES / BLOCK_LENGTH_BYTES) * FRAME_LE
 /** Fewer would let a block that straddles two chunks wait for itself. */
 const MIN_CHUNKS = 4;
 
+/** Memory of one chunk; the views are made once, not for every read. */
+interface ChunkBuffer {
+  readonly bytes: Buffer;
+  /** Where the blocks of a whole window lie, in order. */
+  readonly places: readonly Buffer[];
+}
+
 export class Chunk {
   readonly source: TorrentSource;
   readonly window: number;
   /** The bytes of the torrent that lie here: start … end. */
   readonly start: number;
   readonly end: number;
-  readonly buffer: Buffer;
+  readonly buffer: ChunkBuffer;
   private readonly windowStart: number;
   ready = false;
   /** Found by look-ups; false once evicted or replaced. */
   cached = true;
   /** Writes that still read from the buffer, and the read that fills it. */
   pins = 0;
+  /** Payload that was sent from here so far. */
+  servedBytes = 0;
 
-  constructor(source: TorrentSource, window: number, start: number, end: number, buffer: Buffer) {
+  constructor(
+    source: TorrentSource,
+    window: number,
+    start: number,
+    end: number,
+    buffer: ChunkBuffer,
+  ) {
     this.source = source;
     this.window = window;
     this.start = start;
@@ -44,7 +63,11 @@ export class Chunk {
     this.windowStart = window * CHUNK_LENGTH_BYTES;
   }
 
-  /** Where byte `at` of the torrent lies in `buffer`. */
+  get bytes(): Buffer {
+    return this.buffer.bytes;
+  }
+
+  /** Where byte `at` of the torrent lies in `bytes`. */
   offsetOf(at: number): number {
     const inWindow = at - this.windowStart;
     const frame = Math.floor(inWindow / BLOCK_LENGTH_BYTES);
@@ -59,11 +82,12 @@ export class Chunk {
   }
 
   /** The places of its bytes, in order. */
-  places(): Buffer[] {
+  places(): readonly Buffer[] {
+    if (this.end - this.start === CHUNK_LENGTH_BYTES) return this.buffer.places;
     const places: Buffer[] = [];
     for (let at = this.start; at < this.end; at = this.runEnd(at)) {
       const offset = this.offsetOf(at);
-      places.push(this.buffer.subarray(offset, offset + this.runEnd(at) - at));
+      places.push(this.bytes.subarray(offset, offset + this.runEnd(at) - at));
     }
     return places;
   }
@@ -79,7 +103,7 @@ export class Chunk {
       const piece = Math.floor(at / pieceLengthBytes);
       const begin = at - piece * pieceLengthBytes;
       const header = this.offsetOf(at) - PIECE_HEADER_LENGTH_BYTES;
-      writePieceHeader(this.buffer, header, piece, begin, this.runEnd(at) - at);
+      writePieceHeader(this.bytes, header, piece, begin, this.runEnd(at) - at);
     }
   }
 
@@ -94,7 +118,7 @@ export class ChunkCache {
   private readonly maxChunks: number;
   private allocated = 0;
   private pinned = 0;
-  private readonly free: Buffer[] = [];
+  private readonly free: ChunkBuffer[] = [];
   private readonly byTorrent = new Map<TorrentSource, Map<number, Chunk>>();
   /** Every cached chunk, longest unused first. */
   private readonly order = new Set<Chunk>();
@@ -149,6 +173,7 @@ export class ChunkCache {
     if (chunk.pins > 0) return;
     this.pinned -= 1;
     if (!chunk.cached) this.free.push(chunk.buffer);
+    else if (chunk.servedBytes >= chunk.end - chunk.start) this.evict(chunk); // spent
   }
 
   /** No look-up finds it any more; its buffer is free once nobody reads from it. */
@@ -173,12 +198,12 @@ export class ChunkCache {
     this.free.length = 0;
   }
 
-  private takeBuffer(): Buffer | undefined {
-    const spare = this.free.pop();
+  private takeBuffer(): ChunkBuffer | undefined {
+    const spare = this.free.pop(); // the last one used, which is the warmest
     if (spare !== undefined) return spare;
     if (this.allocated < this.maxChunks) {
       this.allocated += 1;
-      return Buffer.allocUnsafeSlow(BUFFER_LENGTH_BYTES);
+      return newBuffer();
     }
     for (const chunk of this.order) {
       if (chunk.pins > 0) continue;
@@ -187,4 +212,13 @@ export class ChunkCache {
     }
     return undefined;
   }
+}
+
+function newBuffer(): ChunkBuffer {
+  const bytes = Buffer.allocUnsafeSlow(BUFFER_LENGTH_BYTES);
+  const places: Buffer[] = [];
+  for (let end = FRAME_LENGTH_BYTES; end <= bytes.length; end += FRAME_LENGTH_BYTES) {
+    places.push(bytes.subarray(end - BLOCK_LENGTH_BYTES, end));
+  }
+  return { bytes, places };
 }

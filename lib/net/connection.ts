@@ -331,16 +331,15 @@ export class Connection implements SessionOutput, UploadPeer {
     const messages = this.writer.take();
     const serve = this.serveWanted;
     this.serveWanted = false;
-    if (serve) socket.cork();
+    const together = serve && messages !== undefined;
+    if (together) socket.cork();
     if (messages !== undefined) {
       this.tap?.sent(messages);
       socket.write(messages);
       peerSession?.noteSent(nowMs());
     }
-    if (serve) {
-      uploader.pump(this);
-      socket.uncork();
-    }
+    if (serve) uploader.pump(this);
+    if (together) socket.uncork();
     if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
       this.close('connection-error', 'the peer does not read what it is sent');
     }

@@ -1,5 +1,5 @@
 // Answers requests from storage: few large asynchronous reads of this thread's own handles, many
-// blocks of them in one corked write. A peer that does not read what it gets is not read for.
+// blocks of them in one write. A peer that does not read what it gets is not read for.
 
 import { recordOf } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
@@ -8,6 +8,7 @@ import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
 import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import { OutgoingRun } from './outgoing-run';
+import type { RunTarget } from './outgoing-run';
 import type { TorrentSource } from './torrent-source';
 
 /** libuv has four threads for the whole process: one peer thread takes half of them at most. */
@@ -34,15 +35,11 @@ const TRIM_AFTER_MS = 10_000;
 const FAILURE_INTERVAL_MS = 1000;
 
 /** What the uploader needs of a connection. */
-export interface UploadPeer {
+export interface UploadPeer extends RunTarget {
   readonly source: TorrentSource;
   readonly serving: Serving;
   /** False once it is closed. */
   readonly writable: boolean;
-  cork(): void;
-  uncork(): void;
-  /** Must not copy; `onFlushed` is called once, when `bytes` is no longer read or never will be. */
-  write(bytes: Uint8Array, onFlushed?: () => void): void;
   noteServed(lengthBytes: number): void;
 }
 
@@ -89,46 +86,46 @@ export class Uploader {
     const run = new OutgoingRun(peer);
     let batchBytes = 0;
     let gathered: Gathered = 'all';
-    peer.cork();
     while (serving.waiting > 0 && queued.bytes < QUEUED_BYTES_WATERMARK) {
       const lengthBytes = serving.lengthBytes(0);
       gathered = this.gather(peer, queued.chunks, pinned);
       if (gathered !== 'all') break;
-      this.answer(peer, run);
+      this.answer(peer, run, pinned.at(-1));
       serving.shift();
       queued.bytes += lengthBytes;
       batchBytes += lengthBytes;
-      peer.noteServed(lengthBytes);
     }
     if (batchBytes > 0) {
       this.queued.set(peer, queued);
+      peer.noteServed(batchBytes);
       run.end(() => this.onFlushed(peer, pinned, batchBytes));
     }
-    peer.uncork();
     if (gathered === 'pins-too-many') return; // its own flushes will call again
     if (gathered === 'reads') this.waiting.add(peer);
     this.readAhead(peer);
   }
 
-  /** Adds what answers the oldest request, whose chunks are pinned. */
-  private answer(peer: UploadPeer, run: OutgoingRun): void {
+  /** Adds what answers the oldest request, whose chunks are pinned; `last` is the last of them. */
+  private answer(peer: UploadPeer, run: OutgoingRun, last: Chunk | undefined): void {
     const { serving, source } = peer;
     const lengthBytes = serving.lengthBytes(0);
     let at = this.headOffset(peer);
     const end = at + lengthBytes;
-    let chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
-    const frame = chunk?.frameOf(at, lengthBytes) ?? -1;
-    if (chunk !== undefined && frame >= 0) {
-      run.add(chunk.buffer, frame, frame + PIECE_HEADER_LENGTH_BYTES + lengthBytes);
+    const frame = last !== undefined && at >= last.start ? last.frameOf(at, lengthBytes) : -1;
+    if (last !== undefined && frame >= 0) {
+      run.add(last.bytes, frame, frame + PIECE_HEADER_LENGTH_BYTES + lengthBytes);
+      last.servedBytes += lengthBytes;
       return;
     }
+    let chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
     const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
     writePieceHeader(header, 0, serving.piece(0), serving.begin(0), lengthBytes);
     run.add(header, 0, PIECE_HEADER_LENGTH_BYTES);
     while (chunk !== undefined && at < end) {
       const partEnd = Math.min(end, chunk.runEnd(at));
       const offset = chunk.offsetOf(at);
-      run.add(chunk.buffer, offset, offset + partEnd - at);
+      run.add(chunk.bytes, offset, offset + partEnd - at);
+      chunk.servedBytes += partEnd - at;
       at = partEnd;
       if (at >= chunk.end) chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
     }
@@ -161,7 +158,8 @@ export class Uploader {
       if (queued.bytes <= 0) this.queued.delete(peer);
     }
     this.pump(peer);
-    if (this.waiting.size > 0) this.pumpWaiting(); // a buffer may have come free
+    // A buffer may have come free. Where no read may begin, the end of one calls them anyway.
+    if (this.waiting.size > 0 && this.reads < MAX_READS) this.pumpWaiting();
   }
 
   private headOffset(peer: UploadPeer): number {
@@ -175,6 +173,8 @@ export class Uploader {
     const mayStart = own.size === 0;
     let at = this.headOffset(peer);
     const end = at + serving.lengthBytes(0);
+    const last = pinned.at(-1); // most requests lie where the one before them did
+    if (last !== undefined && at >= last.start && end <= last.end) return 'all';
     while (at < end) {
       const chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
       const missing = chunk === undefined || !chunk.ready || !covers(chunk, at, end);

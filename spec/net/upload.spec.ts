@@ -15,7 +15,10 @@ const BUDGET_CHUNKS = 16;
 
 /** Every piece is one chunk long and filled with its own number. */
 class NumberedSource extends TorrentSource {
+  reads = 0;
+
   override read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
+    this.reads += 1;
     for (const place of places) place.fill(offsetBytes / CHUNK_LENGTH_BYTES);
     return Promise.resolve();
   }
@@ -38,7 +41,7 @@ class Peer implements UploadPeer {
   readonly writable = true;
   /** The number in each block, as it was when the block left. */
   readonly numbers: (number | undefined)[] = [];
-  served = 0;
+  servedBytes = 0;
   writes = 0;
   readonly #decoder: WireDecoder;
   #reads: boolean;
@@ -59,8 +62,8 @@ class Peer implements UploadPeer {
   uncork(): void {
     return;
   }
-  noteServed(): void {
-    this.served += 1;
+  noteServed(lengthBytes: number): void {
+    this.servedBytes += lengthBytes;
   }
 
   write(bytes: Uint8Array, onFlushed?: () => void): void {
@@ -132,13 +135,36 @@ describe('net/upload', () => {
     expect(peer.writes, 'neighbours leave in one write').to.be.at.most(2 * PIECES);
   });
 
+  it('reads into few buffers again and again, since what was sent whole is done with', async () => {
+    const upload = uploader();
+    const peer = new Peer(numberedSource(), true);
+    const expected = askForBlocks(peer);
+    upload.pump(peer);
+    await until(() => peer.numbers.length === expected.length);
+    expect(peer.numbers).to.deep.equal(expected);
+    expect(upload.allocatedBytes / CHUNK_LENGTH_BYTES).to.be.at.most(6);
+  });
+
+  it('reads a chunk once for all of its blocks, whatever their order', async () => {
+    const source = numberedSource();
+    const peer = new Peer(source, true);
+    const last = CHUNK_LENGTH_BYTES - BLOCK;
+    for (let begin = last; begin >= 0; begin -= BLOCK) {
+      for (let piece = 0; piece < 8; piece++) peer.serving.request(piece, begin, BLOCK);
+    }
+    const blocks = peer.serving.waiting;
+    uploader().pump(peer);
+    await until(() => peer.numbers.length === blocks);
+    expect(source.reads).to.equal(8);
+  });
+
   it('gives a peer that never reads a quarter of the chunks at most', async () => {
     const upload = uploader();
     const hog = new Peer(numberedSource(), false);
     askForCrumbs(hog);
     upload.pump(hog);
     await turns(200);
-    expect(hog.served).to.equal(BUDGET_CHUNKS / 4);
+    expect(hog.servedBytes).to.equal(BUDGET_CHUNKS / 4);
   });
 
   for (const hogs of [1, 6]) {
@@ -156,7 +182,7 @@ describe('net/upload', () => {
       upload.pump(reader);
       await until(() => reader.numbers.length === expected.length);
       expect(reader.numbers).to.deep.equal(expected);
-      for (const hog of stuck) expect(hog.served).to.be.within(1, BUDGET_CHUNKS / 4);
+      for (const hog of stuck) expect(hog.servedBytes).to.be.within(1, BUDGET_CHUNKS / 4);
       expect(upload.allocatedBytes).to.be.at.most(BUDGET_CHUNKS * CHUNK_LENGTH_BYTES);
     });
   }
