@@ -27,7 +27,7 @@ export interface CoordinatorOptions {
    * waited for a second. Default: half of the cores, at least 2, at most 8.
    */
   readonly verifyThreads?: number;
-  /** Memory for pieces on their way, in bytes, 4 MiB–4 GiB. Default 64 MiB. */
+  /** Memory for pieces on their way, in bytes, 4 MiB–4 GiB. Default 48 MiB. */
   readonly memoryBytes?: number;
   /** TCP port for incoming peers, 0–65535; 0 picks a free one. `null`: accept none. Default 0. */
   readonly port?: number | null;
@@ -131,7 +131,7 @@ export function engineSettings(
   return {
     peerThreads,
     verifyThreads,
-    memoryBytes: integer('memoryBytes', options.memoryBytes, 4 * MIB, 4096 * MIB, 64 * MIB),
+    memoryBytes: integer('memoryBytes', options.memoryBytes, 4 * MIB, 4096 * MIB, 48 * MIB),
     port: options.port === null ? undefined : integer('port', options.port, 0, 65_535, 0),
     host: options.host,
     maxConnections,

@@ -171,7 +171,7 @@ export function engineOptions(): readonly Option[] {
     threadsOption(),
     new Option(
       '--memory <MIB>',
-      'memory for pieces on their way, 4-4096 MiB (default: 64)',
+      'memory for pieces on their way, 4-4096 MiB (default: 48)',
     ).argParser(wholeNumber(4, 4096, ' (MiB)')),
     jsonOption(),
     quietOption(),

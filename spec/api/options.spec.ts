@@ -128,7 +128,7 @@ describe('api/options', () => {
       expect(settings).to.deep.include({
         peerThreads: Math.min(8, Math.max(1, Math.floor(cores / 4))),
         verifyThreads: Math.min(8, Math.max(2, Math.floor(cores / 2))),
-        memoryBytes: 64 * MIB,
+        memoryBytes: 48 * MIB,
         port: 0,
         host: undefined,
         maxConnections: 200,
