@@ -23,8 +23,8 @@ export interface CoordinatorOptions {
   /** Threads that own peer connections, 1–32. Default: a quarter of the cores, at least 1, at most 8. */
   readonly peerThreads?: number;
   /**
-   * Most threads that hash and write, 2–64: it begins with one, and doubles them when jobs have
-   * waited for a second. Default: half of the cores, at least 2, at most 8.
+   * Most threads that hash and write, 2–64: it begins with one, and doubles them when jobs have to
+   * wait. Default: half of the cores, at least 2, at most 8.
    */
   readonly verifyThreads?: number;
   /** Memory for pieces on their way, in bytes, 4 MiB–4 GiB. Default 48 MiB. */
