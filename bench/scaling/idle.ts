@@ -49,7 +49,7 @@ export async function benchIdle(
           torrentPaths,
           output,
           seeding,
-          // By then the garbage of the start is collected: 1,000 torrents at rest are asked for.
+          // Most of what the start left behind is cleared away by then.
           settleMs: 3 * idleMs,
           idleMs,
         };
