@@ -1,16 +1,8 @@
 // Threads that boot before their engine: what becomes of them with an engine, and without one.
 
 import { expect } from 'chai';
-import { Coordinator, EngineThreads, MillraceError } from '../../lib/index';
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-    return 'nothing';
-  } catch (error) {
-    return error instanceof MillraceError ? error.code : String(error);
-  }
-}
+import { Coordinator, EngineThreads } from '../../lib/index';
+import { codeOf } from '../support/code-of';
 
 describe('api: threads booted early', () => {
   for (const [booted, wanted] of [
@@ -37,7 +29,7 @@ describe('api: threads booted early', () => {
     const threads = new EngineThreads();
     const engine = await Coordinator.start({ threads });
     expect(await codeOf(Coordinator.start({ threads }))).to.equal('bad-option');
-    expect(await codeOf(engine.stats())).to.equal('nothing');
+    expect(await codeOf(engine.stats())).to.equal('resolved');
     await engine.close();
   });
 

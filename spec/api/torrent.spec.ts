@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { Torrent } from '../../lib/api/torrent';
-import { MillraceError } from '../../lib/errors/millrace-error';
 import type { EngineControl, EngineEvent } from '../../lib/messages/control';
 import { Payload } from '../support/payload';
+import { codeOf } from '../support/code-of';
 
 const { metainfo } = new Payload({ lengthBytes: 1 });
 
@@ -30,15 +30,6 @@ function torrentInPhase(wantStats = (): void => undefined): {
         stats: { ...torrent.stats(), phase },
       } as EngineEvent),
   };
-}
-
-async function codeOf(promise: Promise<void>): Promise<string> {
-  try {
-    await promise;
-    return 'resolved';
-  } catch (error) {
-    return error instanceof MillraceError ? error.code : String(error);
-  }
 }
 
 describe('api/torrent: completed', () => {

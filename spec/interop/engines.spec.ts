@@ -83,8 +83,11 @@ describe('interop with bittorrent-tracker', function () {
       const url = `${scheme}://127.0.0.1:${port}/announce`;
       const clients = new TrackerClients({ version: '0', timeoutMs: 10_000, keepAlive: true });
       try {
-        expect(await clients.announce(url, request(1))).to.include({ leechers: 1, seeds: 0 });
-        const second = await clients.announce(url, request(2, { leftBytes: 0 }));
+        expect(await clients.announce(url, request(1, { event: 'started' }))).to.include({
+          leechers: 1,
+          seeds: 0,
+        });
+        const second = await clients.announce(url, request(2, { event: 'started', leftBytes: 0 }));
         expect(second).to.include({ seeds: 1, leechers: 1, trackerIp: '127.0.0.1' });
         expect(second.peers.map(({ host, port: of }) => [host, of])).to.deep.equal([
           ['127.0.0.1', 1001],

@@ -45,9 +45,9 @@ describeWith(['opentracker'], 'interop with opentracker', () => {
   for (const scheme of ['http', 'udp']) {
     it(`${scheme}: announces, hears of peers, completes, scrapes, stops`, async () => {
       const url = `${scheme}://127.0.0.1:${port}/announce`;
-      const first = await clients.announce(url, request(1));
+      const first = await clients.announce(url, request(1, { event: 'started' }));
       expect(first.leechers).to.equal(1);
-      const second = await clients.announce(url, request(2, { leftBytes: 0 }));
+      const second = await clients.announce(url, request(2, { event: 'started', leftBytes: 0 }));
       expect(second).to.include({ seeds: 1, leechers: 1, trackerIp: '127.0.0.1' });
       // It may name the asker as well, and that is filtered out.
       expect(second.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
@@ -60,19 +60,27 @@ describeWith(['opentracker'], 'interop with opentracker', () => {
 
     it(`${scheme}: a torrent that it does not serve is its failure`, async () => {
       const url = `${scheme}://127.0.0.1:${port}/announce`;
-      const refused = await clients.announce(url, request(1, { infoHash: UNKNOWN })).then(
-        (reply) => reply,
-        (error: unknown) => error,
-      );
+      const refused = await clients
+        .announce(url, request(1, { event: 'started', infoHash: UNKNOWN }))
+        .then(
+          (reply) => reply,
+          (error: unknown) => error,
+        );
       expect(refused).to.include({ code: 'tracker-failure' });
     });
   }
 
   it('what it hears over UDP it tells over HTTP, and the other way round', async () => {
-    await clients.announce(`udp://127.0.0.1:${port}`, request(1));
-    const reply = await clients.announce(`http://127.0.0.1:${port}/announce`, request(2));
+    await clients.announce(`udp://127.0.0.1:${port}`, request(1, { event: 'started' }));
+    const reply = await clients.announce(
+      `http://127.0.0.1:${port}/announce`,
+      request(2, { event: 'started' }),
+    );
     expect(reply.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
-    const back = await clients.announce(`udp://127.0.0.1:${port}/announce?x=y`, request(1));
+    const back = await clients.announce(
+      `udp://127.0.0.1:${port}/announce?x=y`,
+      request(1, { event: 'started' }),
+    );
     expect(back.peers).to.deep.equal([{ host: '127.0.0.1', port: 1002 }]);
   });
 });

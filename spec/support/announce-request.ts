@@ -1,4 +1,4 @@
-// An announce as the interop specs make it: of a hash that has every kind of byte to be escaped.
+// An announce as specs of trackers make it: of a hash that has every kind of byte to be escaped.
 
 import type { AnnounceRequest } from '../../lib/tracker/announce';
 
@@ -16,7 +16,6 @@ export function request(id: number, more: Partial<AnnounceRequest> = {}): Announ
     uploadedBytes: 0,
     downloadedBytes: 0,
     leftBytes: 10,
-    event: 'started',
     numWant: 50,
     key: id,
     ...more,

@@ -4,7 +4,6 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { toHex } from '../../lib/bytes/hex';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { startTracker } from '../../lib/tracker/server';
 import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
@@ -12,22 +11,7 @@ import { TrackerDesk } from '../../lib/tracker/tracker-desk';
 import { decodeReply, encodeAnnounce, encodeConnect } from '../../lib/tracker/udp-codec';
 import { UdpCookies } from '../../lib/tracker/udp-cookie';
 import { answerPacket } from '../../lib/tracker/udp-desk';
-
-const HASH = new Uint8Array(20).fill(0xfe);
-
-function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
-  return {
-    infoHash: HASH,
-    peerId: new Uint8Array(20).fill(id),
-    port: 1000 + id,
-    uploadedBytes: 0,
-    downloadedBytes: 0,
-    leftBytes: 10,
-    numWant: 50,
-    key: id,
-    ...more,
-  };
-}
+import { HASH, request } from '../support/announce-request';
 
 async function failureOf(pending: Promise<unknown>): Promise<MillraceError> {
   const error: unknown = await pending.then(

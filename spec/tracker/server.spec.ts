@@ -4,33 +4,14 @@ import { get } from 'node:http';
 import { decode } from '../../lib/bencode/decode';
 import { BencodeDictionary } from '../../lib/bencode/value';
 import { formatAddress, readCompactPeers } from '../../lib/tracker/address';
-import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker/server';
 import type { TrackerServer } from '../../lib/tracker/server';
 import { SwarmRegistry } from '../../lib/tracker/swarm-registry';
 import type { SwarmAnnounce, SwarmAnswer } from '../../lib/tracker/swarm-registry';
+import { HASH, request } from '../support/announce-request';
 
 const client = new HttpTrackerClient({ version: '0.0.0' });
-const AWKWARD_HASH = Uint8Array.from(
-  { length: 20 },
-  (_, i) => [0x00, 0x25, 0xff, 0x20][i % 4] ?? 0,
-);
-
-function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
-  return {
-    infoHash: AWKWARD_HASH,
-    peerId: new Uint8Array(20).fill(id),
-    port: 1000 + id,
-    uploadedBytes: 0,
-    downloadedBytes: 0,
-    leftBytes: 10,
-    numWant: 50,
-    key: id,
-    ...more,
-  };
-}
-
 function rawGet(url: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     get(url, { agent: false }, (response) => {
@@ -61,7 +42,7 @@ describe('tracker: built-in server', () => {
     );
     expect(second.peers).to.deep.equal([{ host: '127.0.0.1', port: 1001 }]);
     expect(second).to.include({ seeds: 1, leechers: 1 });
-    const other = AWKWARD_HASH.map((byte) => byte ^ 1);
+    const other = HASH.map((byte) => byte ^ 1);
     expect(
       (await client.announce(server.url, request(3, { infoHash: other }))).peers,
     ).to.have.length(0);
