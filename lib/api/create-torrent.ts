@@ -13,7 +13,7 @@ import { MAX_PIECE_LENGTH_BYTES, PIECE_HASH_BYTES } from '../metainfo/limits';
 import type { Metainfo } from '../metainfo/metainfo';
 import { parseMetainfo } from '../metainfo/parse';
 import { pathOf } from '../metainfo/paths';
-import { batchPieces } from '../verify/batch';
+import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { bulkVerify, type BulkOptions } from './bulk-verify';
 import { VERSION } from './version';
 
@@ -69,7 +69,7 @@ export async function createTorrent(
   const pieceHashes = new Uint8Array(pieceCount * PIECE_HASH_BYTES);
   // A multi-file torrent's paths begin with its name; on disk that is the folder itself.
   const root = dirname(source);
-  const jobs = batchPieces(piecesOf(geometry, pieceCount, files));
+  const jobs = batchPieces(piecesOf(geometry, pieceCount, files), BULK_JOB_TARGET_BYTES);
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, options, (outcome) => {
     if (outcome.type === 'digest')
       pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);

@@ -7,7 +7,7 @@ import type { StoredPiece } from '../messages/verify';
 import { Geometry } from '../metainfo/geometry';
 import type { Metainfo } from '../metainfo/metainfo';
 import { pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
-import { batchPieces } from '../verify/batch';
+import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { bulkVerify, type BulkOptions } from './bulk-verify';
 import { readTorrent, type TorrentSource } from './sources';
 
@@ -48,7 +48,7 @@ export async function verifyTorrent(
   const root = resolve(options.data);
   const geometry = new Geometry(metainfo);
   const bad: number[] = [];
-  const jobs = batchPieces(piecesOf(metainfo, geometry));
+  const jobs = batchPieces(piecesOf(metainfo, geometry), BULK_JOB_TARGET_BYTES);
   await bulkVerify<StoredPiece>(
     'recheck',
     root,

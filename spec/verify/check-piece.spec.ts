@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { JOB_MAX_BYTES, JOB_MAX_PIECES, batchPieces, jobTargetBytes } from '../../lib/verify/batch';
+import {
+  BULK_JOB_TARGET_BYTES,
+  JOB_MAX_PIECES,
+  JOB_MAX_TARGETS,
+  JOB_TARGET_BYTES,
+  batchPieces,
+  jobTargetBytes,
+} from '../../lib/verify/batch';
 import { checkPiece } from '../../lib/verify/check-piece';
 import { pieceChunks } from '../../lib/storage/spans';
 
@@ -53,15 +60,16 @@ describe('batches', () => {
         maxLength: 300,
       },
     );
+    const targets = fc.constantFrom(JOB_TARGET_BYTES, BULK_JOB_TARGET_BYTES, 64 * 1024);
     fc.assert(
-      fc.property(sizes, (lengths) => {
+      fc.property(sizes, targets, (lengths, target) => {
         const pieces = lengths.map((lengthBytes, piece) => ({ piece, lengthBytes }));
-        const jobs = [...batchPieces(pieces)];
+        const jobs = [...batchPieces(pieces, target)];
         expect(jobs.flat()).to.deep.equal(pieces);
         for (const job of jobs) {
           expect(job.length).to.be.within(1, JOB_MAX_PIECES);
           const bytes = job.reduce((sum, piece) => sum + piece.lengthBytes, 0);
-          if (job.length > 1) expect(bytes).to.be.at.most(JOB_MAX_BYTES);
+          if (job.length > 1) expect(bytes).to.be.at.most(JOB_MAX_TARGETS * target);
         }
       }),
       { numRuns: 200 },
