@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { CHUNK_LENGTH_BYTES } from '../../lib/net/chunk-cache';
+import type { PeerFact } from '../../lib/messages/peer-thread';
 import { TorrentSource } from '../../lib/net/torrent-source';
 import { Uploader } from '../../lib/net/upload';
 import type { UploadPeer } from '../../lib/net/upload';
@@ -15,12 +16,24 @@ const BUDGET_CHUNKS = 16;
 
 /** Every piece is one chunk long and filled with its own number. */
 class NumberedSource extends TorrentSource {
-  reads = 0;
+  /** The pieces that each read brought. */
+  readonly reads: number[][] = [];
+  /** A piece that cannot be read. */
+  broken: number | undefined;
 
   override read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
-    this.reads += 1;
-    for (const place of places) place.fill(offsetBytes / CHUNK_LENGTH_BYTES);
-    return Promise.resolve();
+    const pieces = new Set<number>();
+    let at = offsetBytes;
+    for (const place of places) {
+      const piece = Math.floor(at / CHUNK_LENGTH_BYTES);
+      pieces.add(piece);
+      place.fill(piece);
+      at += place.length;
+    }
+    this.reads.push([...pieces]);
+    const { broken } = this;
+    if (broken === undefined || !pieces.has(broken)) return Promise.resolve();
+    return Promise.reject(new Error('a bad sector'));
   }
 }
 
@@ -103,12 +116,8 @@ async function turns(count: number): Promise<void> {
 }
 
 describe('net/upload', () => {
-  const uploader = (): Uploader =>
-    new Uploader(
-      BUDGET_CHUNKS * CHUNK_LENGTH_BYTES,
-      () => undefined,
-      () => 0,
-    );
+  const uploader = (send: (fact: PeerFact) => void = () => undefined): Uploader =>
+    new Uploader(BUDGET_CHUNKS * CHUNK_LENGTH_BYTES, send, () => 0);
 
   /** One byte of each piece: the dearest request there is. */
   function askForCrumbs(peer: Peer): void {
@@ -155,8 +164,36 @@ describe('net/upload', () => {
     const blocks = peer.serving.waiting;
     uploader().pump(peer);
     await until(() => peer.numbers.length === blocks);
-    expect(source.reads).to.equal(8);
+    expect(source.reads.flat()).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7]);
   });
+
+  it('reads two neighbours at once', async () => {
+    const source = numberedSource();
+    const peer = new Peer(source, true);
+    const blocks = askForBlocks(peer).length;
+    uploader().pump(peer);
+    await until(() => peer.numbers.length === blocks);
+    expect(source.reads.flat()).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
+    expect(source.reads.length).to.be.within(PIECES / 2, (PIECES * 3) / 4);
+  });
+
+  for (const broken of [0, 1, 6, 7]) {
+    it(`owes nothing but piece ${broken} when that cannot be read`, async () => {
+      const facts: PeerFact[] = [];
+      const source = numberedSource();
+      source.broken = broken;
+      const upload = uploader((fact) => facts.push(fact));
+      const peer = new Peer(source, true);
+      const expected = askForBlocks(peer).filter((piece) => piece !== broken);
+      upload.pump(peer);
+      await until(() => peer.numbers.length === expected.length);
+      expect(peer.numbers).to.deep.equal(expected);
+      expect(facts.map(({ type }) => type)).to.deep.equal(['read-failed']);
+      await until(() => upload.queuedBytesOf(peer) === 0);
+      upload.tick(60_000);
+      expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
+    });
+  }
 
   it('gives a peer that never reads a quarter of the chunks at most', async () => {
     const upload = uploader();
