@@ -82,7 +82,8 @@ describe('engine resume', function () {
 
   it('goes on after an orderly close without fetching or checking anything twice', async () => {
     const payload = new Payload({ lengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB });
-    const seed = await swarm.seed(payload, { bytesPerSec: 4 * MIB });
+    // The gate stands past half of the blocks, so that neither engine can end before it was watched.
+    const seed = await swarm.seed(payload, { gateAfterBlocks: 160 });
     const output = await swarm.folder();
     const first = await swarm.engine();
     const torrent = await first.add(payload.torrent, { output, peers: [seed.address] });
@@ -97,6 +98,7 @@ describe('engine resume', function () {
     const start = await untilStats(resumed, 'the start', ({ phase }) => phase === 'downloading');
     expect(start.doneBytes).to.be.at.least(doneBytes);
     expect(start.piecesToCheck).to.equal(0);
+    seed.open();
     await within(resumed.completed, 'the download');
     await payload.expectIn(output);
     expect(resumed.stats().downloadedBytes).to.be.at.most(payload.lengthBytes - doneBytes);
