@@ -90,8 +90,10 @@ export class HostileTracker {
         return;
       case 'endless': {
         const chunk = Buffer.alloc(MIB, 'd');
-        const more = (): void => {
-          if (!response.destroyed) response.write(chunk, more);
+        // Ends with its connection: newer versions of Node take writes to a response without one
+        // and call back at once.
+        const more = (error?: Error | null): void => {
+          if (!error && !response.destroyed && request.socket.writable) response.write(chunk, more);
         };
         return more();
       }
