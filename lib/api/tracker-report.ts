@@ -6,7 +6,7 @@ import { toHex } from '../bytes/hex';
 import { percentEncode } from '../bytes/percent';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceEvent, AnnounceReply, ScrapeReply } from '../tracker/announce';
-import { dissectBencode } from '../tracker/dissect-bencode';
+import { AFTER_THE_END, dissectBencode } from '../tracker/dissect-bencode';
 import { dissectHttpHead } from '../tracker/dissect-http';
 import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../tracker/dissect-udp';
 import { hintsFor } from '../tracker/hints';
@@ -67,6 +67,7 @@ export function buildReport(talk: Conversation, showSecrets: boolean): TrackerRe
     cause: failure?.details?.cause === undefined ? undefined : String(failure.details.cause),
     status: http?.status,
     body: (lastOf(heard, 'http-body') ?? http)?.body ?? lastOf(heard, 'not-http')?.bytes,
+    bytesAfterReply: bytesAfterReply(answers.at(-1)),
     redirectedTo: redirectIn(heard),
     packetsReceived: received.map(({ what }) => what),
     packetsSent: sent.length,
@@ -242,6 +243,12 @@ function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
   return ranges.flatMap(({ kind, label, value }) =>
     kind === 'frame' ? [] : [{ name: label, value }],
   );
+}
+
+/** What follows a whole reply is a range of its own; absent where nothing does. */
+function bytesAfterReply(packet: ReportPacket | undefined): number | undefined {
+  const range = packet?.ranges.find(({ kind, label }) => kind === 'bad' && label === AFTER_THE_END);
+  return range && range.endByte - range.startByte;
 }
 
 /** A hostile URL may have thousands; each is searched for in every packet. */

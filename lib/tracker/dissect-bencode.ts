@@ -23,6 +23,9 @@ const MAX_LENGTH_DIGITS = 10;
 /** Longest label: what nests deeper is cut at the front. */
 const MAX_LABEL_CHARS = 120;
 
+/** Label of what follows a whole reply, blanks aside: one range, which nobody reads. */
+export const AFTER_THE_END = 'after the end';
+
 /** Ranges that cover every byte once, in order, whatever the bytes are. */
 export function dissectBencode(bytes: Uint8Array, options: DissectOptions = {}): ByteRange[] {
   return new Walker(bytes, options).walk();
@@ -157,7 +160,7 @@ class Walker {
   #afterEnd(): void {
     const rest = this.#bytes.subarray(this.#at);
     if (rest.every((byte) => byte <= 0x20)) this.#put(this.#bytes.length, 'frame', 'white space');
-    else this.#bad('bytes follow the end of the reply');
+    else this.#put(this.#bytes.length, 'bad', AFTER_THE_END, bytesInWords(rest));
   }
 
   /** Everything from here on: nobody can tell where the next value would start. */

@@ -22,6 +22,8 @@ export interface ConversationFacts {
   readonly status?: number;
   /** Body of the last HTTP answer, decompressed; bytes that are not HTTP where those came instead. */
   readonly body?: Uint8Array;
+  /** Bytes that follow a whole reply over HTTP, blanks aside. */
+  readonly bytesAfterReply?: number;
   /** Where redirects led to; absent without any. */
   readonly redirectedTo?: string;
   /** Names of the UDP packets that came, `connect reply`. */
@@ -51,6 +53,7 @@ const HINTS: readonly Hint[] = [
   badStatus,
   noPath,
   redirected,
+  bytesAfter,
   unreachable,
   noAnswer,
   unsupported,
@@ -217,6 +220,12 @@ function noPath({ url, failureCode }: ConversationFacts): string | undefined {
 function redirected({ redirectedTo }: ConversationFacts): string | undefined {
   if (redirectedTo === undefined) return undefined;
   return 'the tracker sends us on to another URL (--hex shows it): the torrent names an old one';
+}
+
+function bytesAfter({ bytesAfterReply = 0 }: ConversationFacts): string | undefined {
+  if (bytesAfterReply === 0) return undefined;
+  const bytes = bytesAfterReply === 1 ? '1 byte follows' : `${bytesAfterReply} bytes follow`;
+  return `${bytes} the end of the reply: clients ignore them, and stricter ones refuse the whole reply`;
 }
 
 function unreachable({ failureCode, cause }: ConversationFacts): string | undefined {

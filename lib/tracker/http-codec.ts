@@ -1,7 +1,7 @@
 // PURE. Announces over HTTP as text and bytes: the request's URL out, the bencoded reply in
 // (BEP 3 "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
 
-import { decode } from '../bencode/decode';
+import { decodePrefix } from '../bencode/decode';
 import { BencodeDictionary } from '../bencode/value';
 import type { BencodeValue } from '../bencode/value';
 import { percentEncode } from '../bytes/percent';
@@ -128,12 +128,15 @@ function readRetry(
   return { retryInSec: Math.min(minutes * 60, MAX_RETRY_SEC) };
 }
 
-/** The dictionary that every reply is; throws `tracker-bad-reply` for anything else. */
+/**
+ * The dictionary that every reply is; throws `tracker-bad-reply` for anything else. Whatever follows
+ * it is ignored: scripts append line breaks, and there were trackers that appended a second list.
+ */
 export function decodeReply(bytes: Uint8Array): BencodeDictionary {
   if (bytes.length === 0) throw badReply('the tracker sent an empty answer');
   let value: BencodeValue;
   try {
-    value = decode(withoutTrailingSpace(bytes), { maxItems: MAX_REPLY_ITEMS });
+    ({ value } = decodePrefix(bytes, 0, { maxItems: MAX_REPLY_ITEMS }));
   } catch (error) {
     // 100 = 'd': it meant to be a dictionary, so the decoder knows best what is wrong.
     const why = error instanceof Error && bytes[0] === 100 ? ` (${error.message})` : '';
@@ -141,13 +144,6 @@ export function decodeReply(bytes: Uint8Array): BencodeDictionary {
   }
   if (value instanceof BencodeDictionary) return value;
   throw badReply(`the tracker did not answer with a bencoded dictionary: ${quote(bytes)}`);
-}
-
-/** Scripts like to end with a line break; a dictionary ends with `e`, so nothing is lost. */
-function withoutTrailingSpace(bytes: Uint8Array): Uint8Array {
-  let end = bytes.length;
-  while (end > 0 && (bytes[end - 1] ?? 0) <= 32) end -= 1;
-  return bytes.subarray(0, end);
 }
 
 function quote(bytes: Uint8Array): string {

@@ -147,6 +147,22 @@ describe('api: announce and scrape', () => {
     expect(valueOf(report.reply, 'mystery')).to.equal('2 bytes: 0001');
   });
 
+  it('reads a reply that more bytes follow, and says so', async () => {
+    let after = '\n';
+    const url = await serve((_, response) =>
+      response.end(Buffer.concat([GOOD, Buffer.from(after)])),
+    );
+    const lineBreak = await ask(`${url}/announce`, { event: 'none' });
+    expect(lineBreak).to.include({ ok: true, failure: undefined, seeds: 2 });
+    expect(lineBreak.hints).to.deep.equal([]);
+    after = '6:peers60:e'; // As a large tracker once did.
+    const more = await ask(`${url}/announce`, { event: 'none' });
+    expect(more).to.include({ ok: true, failure: undefined, seeds: 2 });
+    expect(more.peers).to.deep.equal([{ host: '10.0.0.1', port: 9 }]);
+    expect(more.hints[0]).to.match(/^11 bytes follow the end of the reply/);
+    expect(valueOf(more.reply, 'after the end')).to.equal('"6:peers60:e"');
+  });
+
   it('shows the request exactly as it was sent', async () => {
     let received: IncomingMessage | undefined;
     const url = await serve((request, response) => {

@@ -80,7 +80,7 @@ describe('tracker: dissecting bencoded replies', () => {
     ['no integer', 'd1:aixe', 'not bencode=an integer must be i, digits, e'],
     ['a key that is no string', 'di1ei2ee', 'not bencode=no bencoded value starts here'],
     ['an odd list of peers', 'd5:peers7:aaaaaaae', 'peers=7 bytes, which is no multiple of 6'],
-    ['two replies', 'i1ei2e', 'not bencode=bytes follow the end of the reply'],
+    ['two replies', 'i1ei2e', 'after the end="i2e"'],
     ['too deep', 'l'.repeat(65), 'not bencode=nested deeper than 64 levels'],
   ];
   for (const [title, text, expected] of broken) {

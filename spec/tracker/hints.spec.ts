@@ -51,6 +51,8 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
   ['a wrong passkey', reason('Passkey not found'), /fetch the .torrent again/],
   ['a client that is not allowed', reason('Your client is banned'), /peer id and User-Agent/],
   ['a peer id that is not liked', reason('invalid peer_id'), /peer id and User-Agent/],
+  ['bytes after the reply', { bytesAfterReply: 11 }, /^11 bytes follow the end of the reply/],
+  ['a byte after the reply', { bytesAfterReply: 1 }, /^1 byte follows the end of the reply/],
   ['haste', reason('Please slow down'), /too often/],
   ['a closed port', reason('port 6881 is blacklisted'), /--port/],
   ['a missing key', reason('missing key: uploaded'), /misses a key/],

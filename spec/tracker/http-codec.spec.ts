@@ -198,6 +198,27 @@ describe('tracker: announce reply', () => {
     expect(parseAnnounceReply(Buffer.from('de')).intervalSec).to.equal(1800);
   });
 
+  it('takes what stands before the end of the dictionary, whatever follows it', () => {
+    const peers = Uint8Array.from([10, 0, 0, 1, 0, 80]);
+    const valid = encode({ interval: 900, peers });
+    const after = fc.oneof(
+      fc
+        .constantFrom('\n', '\r\n', '\0', '6:peers60:e', 'de', 'e', '<html>')
+        .map((text) => Buffer.from(text)),
+      fc.uint8Array({ maxLength: 40 }),
+    );
+    fc.assert(
+      fc.property(after, (bytes) => {
+        const reply = parseAnnounceReply(Buffer.concat([valid, bytes]));
+        expect(reply.peers).to.deep.equal([{ host: '10.0.0.1', port: 80 }]);
+        expect(reply.intervalSec).to.equal(900);
+      }),
+      { numRuns: 200 },
+    );
+    const failing = Buffer.from('d14:failure reason4:busyee');
+    expect(failureOf(failing).details).to.deep.equal({ reason: 'busy' });
+  });
+
   it('caps peers, drops duplicates, and lets a line break follow', () => {
     const peers = Buffer.alloc(6 * 5000);
     for (let i = 0; i < 5000; i += 1) {

@@ -41,6 +41,14 @@ describe('tracker: scrape over HTTP (BEP 48)', () => {
     expect(parseScrapeReply(encode({}), [A])).to.deep.equal([undefined]);
   });
 
+  it('takes what stands before the end of the dictionary', () => {
+    const files = new Map([[A, { complete: 4 }]]);
+    for (const after of ['\n', '\0\0', '5:filesdee']) {
+      const reply = Buffer.concat([encode({ files }), Buffer.from(after)]);
+      expect(parseScrapeReply(reply, [A])[0]?.seeds, after).to.equal(4);
+    }
+  });
+
   it('finds a hash that the tracker wrote as text', () => {
     const hash = Uint8Array.from({ length: 20 }, (_, at) => 0x75 + at);
     const files = new Map([
