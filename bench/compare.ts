@@ -1,9 +1,11 @@
 // `npm run bench:compare`: the engine against every other client found on this machine, with the
-// same seeders, payloads and measures, run by run in turn.
+// same seeders, payloads and measures, run by run in turn. With several `--engine NAME=DIR`: builds of
+// the engine against the first one, until it is decided whether they are slower.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Option } from 'commander';
 import { aria2 } from './clients/aria2';
 import { Unavailable } from './clients/client';
 import type { Client } from './clients/client';
@@ -12,6 +14,7 @@ import { libtorrent } from './clients/libtorrent';
 import { millrace } from './clients/millrace';
 import { transmission } from './clients/transmission';
 import { webtorrent } from './clients/webtorrent';
+import { runBuilds } from './compare/builds';
 import { printRatios } from './compare/ratios';
 import { findEngine } from './support/engine';
 import {
@@ -19,19 +22,22 @@ import {
   bytesList,
   bytesOf,
   collect,
+  namedBuilds,
   names,
   positive,
   positiveList,
   quickened,
   runMain,
 } from './support/flags';
-import type { SharedFlags } from './support/flags';
+import type { NamedBuild, SharedFlags } from './support/flags';
 import type { Target } from './support/places';
 import { Results } from './support/results';
+import { inTurn } from './support/rounds';
 import { runMatrix } from './swarm/matrix';
-import type { Direction } from './swarm/matrix';
+import type { Direction, RunCase } from './swarm/matrix';
 
-interface CompareFlags extends SharedFlags {
+interface CompareFlags extends Omit<SharedFlags, 'engine'> {
+  readonly engine?: readonly NamedBuild[];
   readonly node?: readonly string[];
   readonly libtorrent?: readonly string[];
   readonly webtorrentNode?: string;
@@ -42,13 +48,18 @@ interface CompareFlags extends SharedFlags {
   readonly size: number;
   readonly targets: readonly Target[];
   readonly rounds: number;
+  readonly maxRounds: number;
   readonly disk?: string;
 }
 
 async function main(): Promise<void> {
   const command = benchCommand(
     'bench:compare',
-    'Millrace against other clients, run by run in turn.',
+    'Millrace against other clients, or builds of it against each other, run by run in turn.',
+    new Option(
+      '--engine <NAME=DIR>',
+      'compiled engine to measure (default: dist of this checkout); repeated: builds against the first',
+    ).argParser(namedBuilds),
   )
     .option('--node <PATH>', 'Node to run Millrace and the floor with; repeatable', collect)
     .option(
@@ -72,12 +83,18 @@ async function main(): Promise<void> {
     .option('--targets <LIST>', 'tmpfs, disk', names('tmpfs', 'disk'), ['tmpfs'] as const)
     .option('--disk <DIR>', 'folder on a disk for --targets disk')
     .option('--rounds <N>', 'rounds that count, after one that does not', positive, 5)
+    .option(
+      '--max-rounds <N>',
+      'with several builds: rounds after which it stays undecided',
+      positive,
+      40,
+    )
     .parse();
   const flags = quickened<CompareFlags>(command, { peers: [1], size: 2 ** 26, rounds: 1 });
   const results = new Results('compare', flags.save === true);
   const scratch = mkdtempSync(join(tmpdir(), 'millrace-compare-'));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
-  const clients = findClients(flags, scratch, results);
+  const clients = comparesBuilds(flags) ? findBuilds(flags) : findClients(flags, scratch, results);
   console.log(`clients: ${clients.map(({ name }) => name).join('; ')}`);
   await runMatrix(
     {
@@ -88,17 +105,40 @@ async function main(): Promise<void> {
       targets: flags.targets,
       totalBytes: flags.size,
       diskFolder: flags.disk,
-      rounds: flags.rounds,
-      warmUp: !flags.quick,
+      runCase: caseRunner(flags),
     },
     results,
   );
-  printRatios(results);
+  if (!comparesBuilds(flags)) printRatios(results);
   results.end();
 }
 
+function comparesBuilds({ engine }: CompareFlags): boolean {
+  return engine !== undefined && engine.length > 1;
+}
+
+function caseRunner(flags: CompareFlags): RunCase {
+  const { rounds, maxRounds } = flags;
+  const warmUp = flags.quick !== true;
+  if (!comparesBuilds(flags)) return inTurn({ rounds, warmUp });
+  return (subjects, what, results) =>
+    runBuilds(subjects, what, { rounds, maxRounds, warmUp }, results);
+}
+
+/** The first build stands there twice: what it differs from itself is the noise. */
+function findBuilds({ engine: builds = [], node = [process.execPath] }: CompareFlags): Client[] {
+  if (node.length > 1) throw new Error('--node: builds are compared on one Node at a time');
+  const clients = builds.map(({ name, folder }) => ({
+    ...millrace(findEngine(folder), node[0]),
+    name,
+  }));
+  const [first, ...others] = clients;
+  if (first === undefined) return [];
+  return [first, ...others, { ...first, name: `${first.name}, again` }];
+}
+
 function findClients(flags: CompareFlags, scratch: string, results: Results): Client[] {
-  const engine = findEngine(flags.engine);
+  const engine = findEngine(flags.engine?.[0]?.folder);
   const nodes = flags.node ?? [process.execPath];
   const makers: (readonly [string, () => Client])[] = [
     ...nodes.map((node) => ['millrace', () => millrace(engine, node)] as const),

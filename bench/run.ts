@@ -23,6 +23,7 @@ import {
 import type { SharedFlags } from './support/flags';
 import type { Target } from './support/places';
 import { Results } from './support/results';
+import { inTurn } from './support/rounds';
 import { runMatrix } from './swarm/matrix';
 
 interface RunFlags extends SharedFlags {
@@ -82,8 +83,7 @@ async function main(): Promise<void> {
         targets,
         totalBytes: size,
         diskFolder: flags.disk,
-        rounds,
-        warmUp: !quick,
+        runCase: inTurn({ rounds, warmUp: !quick }),
       },
       results,
     );

@@ -16,6 +16,7 @@ import {
 } from './support/flags';
 import type { SharedFlags } from './support/flags';
 import { Results } from './support/results';
+import { inTurn } from './support/rounds';
 import { runMatrix } from './swarm/matrix';
 
 interface ScalingFlags extends SharedFlags {
@@ -76,7 +77,7 @@ async function main(): Promise<void> {
     );
     await runMatrix(
       {
-        ...rounds,
+        runCase: inTurn(rounds),
         clients,
         directions: ['download'],
         peers: flags.peers,

@@ -1,6 +1,6 @@
 // Options that the benches share.
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 export interface SharedFlags {
   readonly quick?: boolean;
@@ -8,17 +8,23 @@ export interface SharedFlags {
   readonly engine?: string;
 }
 
-export function benchCommand(name: string, description: string): Command {
+const ONE_ENGINE = new Option(
+  '--engine <DIR>',
+  'compiled engine to measure (default: dist of this checkout)',
+);
+
+/** `engine`: how the compiled engine is named, where it is not one folder. */
+export function benchCommand(name: string, description: string, engine = ONE_ENGINE): Command {
   return new Command(name)
     .description(description)
     .option('--quick', 'small and few runs, as a smoke test: figures mean nothing')
     .option('--save', 'keep the results below docs/bench/results')
-    .option('--engine <DIR>', 'compiled engine to measure (default: dist of this checkout)')
+    .addOption(engine)
     .showHelpAfterError();
 }
 
 /** The flags, where `--quick` replaces the defaults, and only those, by `small` ones. */
-export function quickened<Flags extends SharedFlags>(
+export function quickened<Flags extends Pick<SharedFlags, 'quick'>>(
   command: Command,
   small: Partial<Flags>,
 ): Flags {
@@ -30,6 +36,22 @@ export function quickened<Flags extends SharedFlags>(
       flags[name] = value;
   }
   return flags;
+}
+
+/** A build to measure: a compiled engine's folder, and what the results call it. */
+export interface NamedBuild {
+  readonly name: string;
+  readonly folder: string;
+}
+
+/** Collects `NAME=DIR` of a repeatable option; names must differ. */
+export function namedBuilds(text: string, before: readonly NamedBuild[] = []): NamedBuild[] {
+  const [, name, folder] = /^([\w.-]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || folder === undefined)
+    throw new InvalidArgumentError('Allowed: NAME=DIR, such as before=/tmp/before/dist.');
+  if (before.some((build) => build.name === name))
+    throw new InvalidArgumentError(`Two builds are called ${name}.`);
+  return [...before, { name, folder }];
 }
 
 export function positive(text: string): number {

@@ -30,20 +30,38 @@ export async function runRounds(
   const failed = new Set<Subject>();
   for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     const order = round % 2 === 0 ? [...subjects].reverse() : subjects;
-    for (const subject of order) {
-      if (failed.has(subject)) continue;
-      try {
-        const values = await subject.run();
-        if (round > 0) results.add(subject.name, what, round, values);
-      } catch (error) {
-        failed.add(subject);
-        const reason = error instanceof Error ? error.message : String(error);
-        results.miss(subject.name, what, reason);
-        console.error(`${labelOf(what)}: ${subject.name} failed: ${reason}`);
-      }
-    }
+    await runInOrder(order, what, round, failed, results);
   }
   for (const { name } of subjects) printSummary(name, what, results);
+}
+
+/** One round: each subject as often as `order` names it. Round 0 does not count. */
+export async function runInOrder(
+  order: readonly Subject[],
+  what: Case,
+  round: number,
+  failed: Set<Subject>,
+  results: Results,
+): Promise<void> {
+  for (const subject of order) {
+    if (failed.has(subject)) continue;
+    try {
+      const values = await subject.run();
+      if (round > 0) results.add(subject.name, what, round, values);
+    } catch (error) {
+      failed.add(subject);
+      const reason = error instanceof Error ? error.message : String(error);
+      results.miss(subject.name, what, reason);
+      console.error(`${labelOf(what)}: ${subject.name} failed: ${reason}`);
+    }
+  }
+}
+
+/** `runRounds` with its options given beforehand. */
+export function inTurn(
+  options: RoundOptions,
+): (subjects: readonly Subject[], what: Case, results: Results) => Promise<void> {
+  return (subjects, what, results) => runRounds(subjects, what, options, results);
 }
 
 export function labelOf(what: Case): string {

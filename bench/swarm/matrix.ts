@@ -6,8 +6,7 @@ import { shownBytes } from '../support/flags';
 import { placeFor } from '../support/places';
 import type { Place, Target } from '../support/places';
 import type { Case, Results } from '../support/results';
-import { runRounds } from '../support/rounds';
-import type { RoundOptions, Subject } from '../support/rounds';
+import type { Subject } from '../support/rounds';
 import { makeTorrent } from '../support/torrent';
 import type { BenchTorrent } from '../support/torrent';
 import { LOOPBACK, startSeeders } from './peers';
@@ -16,7 +15,17 @@ import { downloadBy, recheckBy, storeIn, uploadBy } from './transfers';
 
 export type Direction = 'download' | 'upload' | 'recheck';
 
-export interface Matrix extends RoundOptions {
+/** Runs the subjects of one case against each other. */
+export type RunCase = (
+  subjects: readonly Subject[],
+  what: MatrixCase,
+  results: Results,
+) => Promise<void>;
+
+export type MatrixCase = Case & { readonly direction: Direction };
+
+export interface Matrix {
+  readonly runCase: RunCase;
   readonly clients: readonly Client[];
   readonly directions: readonly Direction[];
   readonly peers: readonly number[];
@@ -53,7 +62,12 @@ export async function runMatrix(matrix: Matrix, results: Results): Promise<void>
   }
 }
 
-function caseOf(direction: Direction, torrent: BenchTorrent, place: Place, peers?: number): Case {
+function caseOf(
+  direction: Direction,
+  torrent: BenchTorrent,
+  place: Place,
+  peers?: number,
+): MatrixCase {
   const { pieceLengthBytes, totalBytes } = torrent.payload.shape;
   return {
     direction,
@@ -81,7 +95,7 @@ async function downloads(
         swarms.set(ground, seeders);
         subjects.push(downloadBy(client, { torrent, place }, seeders));
       }
-      await runRounds(subjects, caseOf('download', torrent, place, peers), matrix, results);
+      await matrix.runCase(subjects, caseOf('download', torrent, place, peers), results);
     } finally {
       for (const seeders of swarms.values()) await seeders.stop();
     }
@@ -101,13 +115,13 @@ async function fromStored(
     const subjects = matrix.clients
       .filter(({ recheck }) => recheck !== undefined)
       .map((client) => recheckBy(client, transfer, stored));
-    await runRounds(subjects, caseOf('recheck', torrent, place), matrix, results);
+    await matrix.runCase(subjects, caseOf('recheck', torrent, place), results);
     return;
   }
   for (const peers of matrix.peers) {
     const subjects = matrix.clients
       .filter(({ seed }) => seed !== undefined)
       .map((client) => uploadBy(client, transfer, stored, peers));
-    await runRounds(subjects, caseOf('upload', torrent, place, peers), matrix, results);
+    await matrix.runCase(subjects, caseOf('upload', torrent, place, peers), results);
   }
 }
