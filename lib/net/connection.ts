@@ -1,6 +1,7 @@
 // One peer connection: a socket under a handshake, then under a session. It decides nothing about
 // the conversation; it moves bytes, watches the clock and reports exactly one end.
 
+import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
@@ -299,6 +300,7 @@ export class Connection implements SessionOutput, UploadPeer {
         extensions: supportsExtensions(theirs.reserved),
         clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
+        hashSeed: randomInt(2 ** 32),
         writer: this.writer,
         output: this,
       },

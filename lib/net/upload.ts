@@ -103,11 +103,11 @@ export class Uploader {
     let batchBytes = 0;
     let gathered: Gathered = 'all';
     while (serving.waiting > 0 && queued.bytes < QUEUED_BYTES_WATERMARK) {
-      const lengthBytes = serving.lengthBytes(0);
+      const lengthBytes = serving.queue.lengthBytesAt(serving.queue.first);
       gathered = this.gather(peer, queued.chunks, pinned);
       if (gathered !== 'all') break;
       this.answer(peer, run, pinned.at(-1));
-      serving.shift();
+      serving.queue.shift();
       queued.bytes += lengthBytes;
       batchBytes += lengthBytes;
     }
@@ -123,8 +123,9 @@ export class Uploader {
 
   /** Adds what answers the oldest request, whose chunks are pinned; `last` is the last of them. */
   private answer(peer: UploadPeer, run: OutgoingRun, last: Chunk | undefined): void {
-    const { serving, source } = peer;
-    const lengthBytes = serving.lengthBytes(0);
+    const { source } = peer;
+    const { queue } = peer.serving;
+    const lengthBytes = queue.lengthBytesAt(queue.first);
     let at = this.headOffset(peer);
     const end = at + lengthBytes;
     const frame = last !== undefined && at >= last.start ? last.frameOf(at, lengthBytes) : -1;
@@ -135,7 +136,13 @@ export class Uploader {
     }
     let chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
     const header = Buffer.allocUnsafe(PIECE_HEADER_LENGTH_BYTES);
-    writePieceHeader(header, 0, serving.piece(0), serving.begin(0), lengthBytes);
+    writePieceHeader(
+      header,
+      0,
+      queue.pieceAt(queue.first),
+      queue.beginAt(queue.first),
+      lengthBytes,
+    );
     run.add(header, 0, PIECE_HEADER_LENGTH_BYTES);
     while (chunk !== undefined && at < end) {
       const partEnd = Math.min(end, chunk.runEnd(at));
@@ -179,16 +186,18 @@ export class Uploader {
   }
 
   private headOffset(peer: UploadPeer): number {
-    return peer.serving.piece(0) * peer.source.pieceLengthBytes + peer.serving.begin(0);
+    const { queue } = peer.serving;
+    return queue.pieceAt(queue.first) * peer.source.pieceLengthBytes + queue.beginAt(queue.first);
   }
 
   /** Pins the chunks of the oldest request, unless one is missing: `readAhead` sees to that. */
   private gather(peer: UploadPeer, own: Map<Chunk, number>, pinned: Chunk[]): Gathered {
-    const { source, serving } = peer;
+    const { source } = peer;
+    const { queue } = peer.serving;
     const before = pinned.length;
     const mayStart = own.size === 0;
     let at = this.headOffset(peer);
-    const end = at + serving.lengthBytes(0);
+    const end = at + queue.lengthBytesAt(queue.first);
     const last = pinned.at(-1); // most requests lie where the one before them did
     if (last !== undefined && at >= last.start && end <= last.end) return 'all';
     while (at < end) {
@@ -251,12 +260,14 @@ export class Uploader {
   /** What is to be read for this peer, the oldest request first: parts of windows that are whole pieces. */
   private *missing({ serving, source }: UploadPeer): Generator<Stretch> {
     const { pieceLengthBytes } = source;
-    const count = Math.min(serving.waiting, LOOK_AHEAD_REQUESTS);
+    const { queue } = serving;
+    let looks = Math.min(serving.waiting, LOOK_AHEAD_REQUESTS);
     let window = -1;
     let windows = 0;
-    for (let index = 0; index < count; index++) {
-      let at = serving.piece(index) * pieceLengthBytes + serving.begin(index);
-      const end = at + serving.lengthBytes(index);
+    for (let slot = queue.first; looks > 0; slot = queue.next(slot), looks--) {
+      const piece = queue.pieceAt(slot);
+      let at = piece * pieceLengthBytes + queue.beginAt(slot);
+      const end = at + queue.lengthBytesAt(slot);
       for (; at < end; at = (window + 1) * CHUNK_LENGTH_BYTES) {
         if (Math.floor(at / CHUNK_LENGTH_BYTES) === window) continue;
         window = Math.floor(at / CHUNK_LENGTH_BYTES);
@@ -267,7 +278,7 @@ export class Uploader {
         if (known !== undefined && (!known.ready || covers(known, at, end))) continue;
         const windowStart = window * CHUNK_LENGTH_BYTES;
         const stretch = source.verifiedStretch(
-          serving.piece(index),
+          piece,
           windowStart,
           windowStart + CHUNK_LENGTH_BYTES,
         );
@@ -311,10 +322,11 @@ export class Uploader {
     // Whoever waits for these bytes first in line would wait for ever, and read them for ever.
     for (const peer of this.waiting) {
       if (peer.source !== source) continue;
-      while (peer.serving.waiting > 0) {
+      const { queue } = peer.serving;
+      while (queue.length > 0) {
         const at = this.headOffset(peer);
-        if (at >= chunk.end || at + peer.serving.lengthBytes(0) <= chunk.start) break;
-        peer.serving.dropPiece(peer.serving.piece(0));
+        if (at >= chunk.end || at + queue.lengthBytesAt(queue.first) <= chunk.start) break;
+        queue.dropPiece(queue.pieceAt(queue.first));
       }
     }
     const nowMs = this.nowMs();

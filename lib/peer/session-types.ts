@@ -41,6 +41,8 @@ export interface SessionOptions {
   readonly clientName: string;
   /** `p` of our extended handshake, where we listen. */
   readonly listenPort?: number;
+  /** 32 random bits: what hostile requests must not foresee. */
+  readonly hashSeed: number;
   /** Collects our messages; the driver takes them after each turn. */
   readonly writer: WireWriter;
   readonly output: SessionOutput;

@@ -50,7 +50,12 @@ export class PeerSession implements WireSink {
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
     this.connection = options.connection;
-    this.serving = new Serving(options.geometry, options.have, options.limits.requestQueue);
+    this.serving = new Serving(
+      options.geometry,
+      options.have,
+      options.limits.requestQueue,
+      options.hashSeed,
+    );
     this.download = new Download(options, nowMs);
     this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
     this.peerHave = new Bitfield(options.geometry.pieceCount);
@@ -238,7 +243,7 @@ export class PeerSession implements WireSink {
         }
         return;
       case 'cancel':
-        this.serving.cancel(message.piece, message.begin, message.lengthBytes);
+        this.serving.queue.cancel(message.piece, message.begin, message.lengthBytes);
         return;
       case 'extended':
         if (message.id === EXTENDED_HANDSHAKE_ID) this.onExtendedHandshake(message.payload);

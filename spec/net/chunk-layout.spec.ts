@@ -27,7 +27,7 @@ class Peer implements UploadPeer {
 
   constructor(source: TorrentSource) {
     this.source = source;
-    this.serving = new Serving(source.geometry, source.have, 2_000);
+    this.serving = new Serving(source.geometry, source.have, 2_000, 1);
     this.serving.setChoked(false);
     const { pieceCount } = source.geometry;
     this.#decoder = new WireDecoder({ pieceCount, maxBlockLengthBytes: 131_072 });

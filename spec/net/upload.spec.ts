@@ -64,7 +64,7 @@ class Peer implements UploadPeer {
   constructor(source: TorrentSource, reads: boolean) {
     this.source = source;
     this.#reads = reads;
-    this.serving = new Serving(source.geometry, source.have, 2_000);
+    this.serving = new Serving(source.geometry, source.have, 2_000, 1);
     this.serving.setChoked(false);
     this.#decoder = new WireDecoder({ pieceCount: PIECES });
   }

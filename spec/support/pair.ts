@@ -98,6 +98,7 @@ export class Side {
         extensions: options.extensions ?? true,
         clientName: 'spec 1',
         listenPort: 6881,
+        hashSeed: 1,
         writer: this.writer,
         output: {
           fact: (fact) => this.facts.push(fact),
@@ -227,15 +228,17 @@ export class Side {
     if (!this.answers) return;
     const messages = this.writer.take();
     if (messages !== undefined) this.outgoing.push(messages);
-    const { serving } = this.session;
-    while (serving.waiting > 0) {
-      const lengthBytes = serving.lengthBytes(0);
+    const { queue } = this.session.serving;
+    while (queue.length > 0) {
+      const piece = queue.pieceAt(queue.first);
+      const begin = queue.beginAt(queue.first);
+      const lengthBytes = queue.lengthBytesAt(queue.first);
       const message = new Uint8Array(PIECE_HEADER_LENGTH_BYTES + lengthBytes);
-      writePieceHeader(message, 0, serving.piece(0), serving.begin(0), lengthBytes);
-      const at = serving.piece(0) * this.geometry.pieceLengthBytes(0) + serving.begin(0);
+      writePieceHeader(message, 0, piece, begin, lengthBytes);
+      const at = piece * this.geometry.pieceLengthBytes(0) + begin;
       message.set(this.content.subarray(at, at + lengthBytes), PIECE_HEADER_LENGTH_BYTES);
       this.outgoing.push(message);
-      serving.shift();
+      queue.shift();
       this.session.noteServed(lengthBytes, this.nowMs);
     }
   }

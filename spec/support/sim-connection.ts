@@ -40,6 +40,7 @@ export class SimConnection implements SessionOutput {
         limits: node.engine.state.settings.limits,
         extensions: true,
         clientName: 'sim',
+        hashSeed: 1,
         writer: this.writer,
         output: this,
       },

@@ -310,11 +310,11 @@ export class SimNode {
     const next = waiting.find(({ id }) => id > this.#lastServed) ?? waiting[0];
     if (!next) return;
     this.#lastServed = next.id;
-    const { serving } = next.session;
-    const piece = serving.piece(0);
-    const begin = serving.begin(0);
-    const lengthBytes = serving.lengthBytes(0);
-    serving.shift();
+    const { queue } = next.session.serving;
+    const piece = queue.pieceAt(queue.first);
+    const begin = queue.beginAt(queue.first);
+    const lengthBytes = queue.lengthBytesAt(queue.first);
+    queue.shift();
     const message = new Uint8Array(PIECE_HEADER_LENGTH_BYTES + lengthBytes);
     writePieceHeader(message, 0, piece, begin, lengthBytes);
     const at = piece * this.swarm.torrent.metainfo.pieceLengthBytes + begin;
