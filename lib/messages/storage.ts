@@ -24,3 +24,16 @@ export interface StoredSpan {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
 }
+
+/** Where a file lies: numbers that a file system hands out, good within one boot and one mount. */
+export interface FilePlace {
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+/** A file as it was at one moment: enough to notice later that another program touched it. */
+export interface FileIdentity extends FilePlace {
+  readonly sizeBytes: number;
+  /** Last modification, nanoseconds since 1970. */
+  readonly mtimeNs: bigint;
+}

@@ -1,6 +1,7 @@
 // Who holds a lock, and whether that one still lives. A pid alone is not enough: pids are used
 // again, and an engine's thread may die while its process goes on.
 import * as fs from 'node:fs';
+import { bootId } from './boot-id';
 
 /** What a lock file says, as JSON. */
 export interface LockOwner {
@@ -81,14 +82,6 @@ function threadStat(
   const state = fields[0];
   const startTicks = fields[19];
   return state === undefined || startTicks === undefined ? undefined : { state, startTicks };
-}
-
-function bootId(): string | undefined {
-  try {
-    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  } catch {
-    return undefined;
-  }
 }
 
 function isPositive(value: unknown): value is number {

@@ -7,7 +7,7 @@ import { MillraceError } from '../errors/millrace-error';
 import type { StoredFile } from '../messages/storage';
 import { makeFolders, resolveBelow } from './safe-path';
 import { STATE_FOLDER } from './state-folder';
-import { statFiles } from './stat-files';
+import { identityOf, statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
 export interface OutputCheckOptions {
@@ -58,7 +58,7 @@ export async function checkOutput(
     if (found.sizeBytes <= file.lengthBytes || options.readOnly === true) continue;
     if (options.force !== true) throw tooLarge(full, found.sizeBytes, file.lengthBytes);
     await fs.truncate(full, file.lengthBytes);
-    stats[at] = { ...found, sizeBytes: file.lengthBytes, mtimeMs: Date.now() };
+    stats[at] = { ...identityOf(await fs.stat(full, { bigint: true })), kind: 'file' };
   }
   return stats;
 }

@@ -2,14 +2,17 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Bitfield } from '../bytes/bitfield';
+import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
-import { decodeRecord, encodeRecord, maxRecordBytes } from './resume-record';
-import type { RecordedFile, ResumeRecord } from './resume-record';
+import type { FilePlace } from '../messages/storage';
+import { bootId } from './boot-id';
+import { decodeRecord, encodeRecord, layoutDigest, maxRecordBytes } from './resume-record';
+import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 import { judgeResume } from './resume-rules';
 import type { ResumeShape, ResumeState } from './resume-rules';
 import { makeFolders } from './safe-path';
 import { stateFile } from './state-folder';
-import { statFiles } from './stat-files';
+import { identityOf, statFiles } from './stat-files';
 
 export interface SaveOptions {
   /** True while more will be written, false for the last save of an orderly close. */
@@ -20,27 +23,41 @@ export interface SaveOptions {
   readonly changed?: Iterable<string>;
 }
 
+/** A record, and where it lies. */
+interface FoundRecord {
+  readonly record: ResumeRecord;
+  readonly place: FilePlace;
+}
+
 /** The record of one torrent in one output folder. Needs the output's lock. */
 export class ResumeFile {
   readonly path: string;
   private readonly root: string;
   private readonly shape: ResumeShape;
   private recorded: Map<string, RecordedFile> | undefined;
+  /** What later versions wrote into the record that was loaded. */
+  private kept: ReadonlyMap<string, BencodeValue> = new Map();
   private lastSave: Promise<void> = Promise.resolve();
 
-  constructor(root: string, shape: ResumeShape) {
+  constructor(root: string, shape: RecordShape & { readonly infoHash: Uint8Array }) {
     this.root = root;
-    this.shape = shape;
+    this.shape = { ...shape, layout: layoutDigest(shape) };
     this.path = stateFile(root, shape.infoHash, 'resume');
   }
 
   /** What an earlier run left. Never raises because of what the record holds. */
   async load(): Promise<ResumeState> {
-    const record = await this.read();
+    const found = await this.read();
     const paths = this.shape.files.map((file) => file.path);
     const present = await statFiles(this.root, paths, () => undefined);
     const files = present.map((file) => (file?.kind === 'file' ? file : undefined));
-    return judgeResume(this.shape, record, files);
+    const record = typeof found === 'string' ? found : found?.record;
+    const state = judgeResume(this.shape, record, files, {
+      boot: bootId(),
+      place: typeof found === 'object' ? found.place : undefined,
+    });
+    if (typeof record === 'object' && state.status !== 'unusable') this.kept = record.kept;
+    return state;
   }
 
   /**
@@ -67,15 +84,30 @@ export class ResumeFile {
     changed: readonly string[] | undefined,
   ): Promise<void> {
     const files = await this.statRecorded(changed);
-    const { infoHash, pieceCount } = this.shape;
+    const { infoHash, layout, pieceCount } = this.shape;
     const { open, savedAtMs } = options;
-    const bytes = encodeRecord({ infoHash, pieceCount, have, open, files, savedAtMs });
     const folder = path.dirname(this.path);
     makeFolders(folder);
     const temp = `${this.path}.tmp`;
     const handle = await fs.open(temp, 'w');
     try {
-      await handle.writeFile(bytes);
+      const place = identityOf(await handle.stat({ bigint: true }));
+      const boot = bootId();
+      const { kept } = this;
+      await handle.writeFile(
+        encodeRecord({
+          infoHash,
+          layout,
+          pieceCount,
+          have,
+          open,
+          files,
+          savedAtMs,
+          boot,
+          place,
+          kept,
+        }),
+      );
       await handle.sync();
     } finally {
       await handle.close();
@@ -97,8 +129,8 @@ export class ResumeFile {
       const found = stats[at];
       if (found?.kind !== 'file') recorded.delete(stored);
       else {
-        const { sizeBytes, mtimeMs } = found;
-        recorded.set(stored, { path: stored, sizeBytes, mtimeMs });
+        const { sizeBytes, mtimeNs, device, inode } = found;
+        recorded.set(stored, { path: stored, sizeBytes, mtimeNs, device, inode });
       }
     }
     this.recorded = recorded;
@@ -106,15 +138,15 @@ export class ResumeFile {
   }
 
   /** The record, undefined when there is none, or why it cannot be read. */
-  private async read(): Promise<ResumeRecord | string | undefined> {
+  private async read(): Promise<FoundRecord | string | undefined> {
     const limit = maxRecordBytes(this.shape.pieceCount, this.shape.files);
     try {
       const handle = await fs.open(this.path, 'r');
       try {
-        const { size } = await handle.stat();
-        if (size > limit)
-          return `the resume record is ${size} bytes long, at most ${limit} are due`;
-        return decodeRecord(await handle.readFile());
+        const place = identityOf(await handle.stat({ bigint: true }));
+        if (place.sizeBytes > limit)
+          return `the resume record is ${place.sizeBytes} bytes long, at most ${limit} are due`;
+        return { record: decodeRecord(await handle.readFile()), place };
       } finally {
         await handle.close();
       }

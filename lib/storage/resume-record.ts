@@ -1,28 +1,66 @@
-// What a resume record says, as bytes and back. Pure.
+// What a resume record says, as bytes and back. Pure. docs/STORAGE.md describes the format.
+import { createHash } from 'node:crypto';
 import { decode } from '../bencode/decode';
 import { encode } from '../bencode/encode';
+import type { Encodable } from '../bencode/encode';
 import { BencodeDictionary } from '../bencode/value';
+import type { BencodeValue } from '../bencode/value';
 import { asText } from '../bencode/text';
 import { Bitfield } from '../bytes/bitfield';
+import { bytesEqual } from '../bytes/compare';
 import { MillraceError } from '../errors/millrace-error';
+import type { FileIdentity, FilePlace, StoredFile } from '../messages/storage';
 
 /** Raised whenever the meaning of the record changes: an older engine then rechecks. */
-export const RESUME_VERSION = 1;
-/** Keys, numbers and the info hash take some 200 bytes. */
+export const RESUME_VERSION = 2;
+/** The record ends with the SHA-256 of everything before. */
+const CHECKSUM_BYTES = 32;
+/** Keys, numbers, hashes and the boot id take some 400 bytes. */
 const FIXED_BYTES = 4096;
-/** Besides its path: one length and two integers of up to 16 digits, with their marks: below 64. */
-const BYTES_PER_FILE = 64;
+/** Besides its path: one length and four integers of up to 20 digits, with their marks: below 128. */
+const BYTES_PER_FILE = 128;
+/**
+ * Room for keys that this version does not know: an info dictionary of up to 32 MiB, a second
+ * bitfield (256 KiB for the most pieces there can be), and 7 MiB for what nobody has thought of.
+ */
+const KEPT_BYTES = 40 * 1024 * 1024;
+/** Values of unknown keys may nest as deep as this … */
+const MAX_DEPTH = 32;
+/** … and hold this many values: what decoding them may cost is bounded by it (see `decode`). */
+const MAX_KEPT_ITEMS = 1_048_576;
+/** A file's list, its path and its four integers. */
+const ITEMS_PER_FILE = 6;
 
-/** A file as it was when the record was written. */
-export interface RecordedFile {
+const KNOWN_KEYS: ReadonlySet<string> = new Set([
+  'version',
+  'info hash',
+  'layout',
+  'piece count',
+  'have',
+  'open',
+  'files',
+  'saved at',
+  'boot',
+  'place',
+]);
+
+/** What a record is bound to, besides the info hash: with another layout its pieces mean nothing. */
+export interface RecordShape {
+  readonly pieceCount: number;
+  readonly pieceLengthBytes: number;
+  /** In torrent order, empty ones included, by their names on disk. */
+  readonly files: readonly StoredFile[];
+}
+
+/** A file as it was when its last write had been synced. */
+export interface RecordedFile extends FileIdentity {
   readonly path: string;
-  readonly sizeBytes: number;
-  /** Whole milliseconds since 1970. */
-  readonly mtimeMs: number;
 }
 
 export interface ResumeRecord {
   readonly infoHash: Uint8Array;
+  /** `layoutDigest` of the torrent and its names on disk. */
+  readonly layout: Uint8Array;
   readonly pieceCount: number;
   /** Pieces that are on disk for sure: written, and then synced. */
   readonly have: Bitfield;
@@ -32,6 +70,19 @@ export interface ResumeRecord {
   readonly files: readonly RecordedFile[];
   /** Milliseconds since 1970. */
   readonly savedAtMs: number;
+  /** Where devices and inodes mean something: one boot. Undefined where the system names none. */
+  readonly boot: string | undefined;
+  /** Where the record itself lay: a record that was copied knows nothing of its files' inodes. */
+  readonly place: FilePlace | undefined;
+  /** Keys of later versions, which live on when this one saves the record again. */
+  readonly kept: ReadonlyMap<string, BencodeValue>;
+}
+
+/** SHA-256 over the piece length, their number, and path and length of every file in order. */
+export function layoutDigest(shape: RecordShape): Uint8Array {
+  const { pieceLengthBytes, pieceCount, files } = shape;
+  const listed = files.map((file) => [file.path, file.lengthBytes]);
+  return sha256(encode([pieceLengthBytes, pieceCount, listed]));
 }
 
 /** The longest record that this torrent can have: larger files are not read. */
@@ -39,41 +90,53 @@ export function maxRecordBytes(
   pieceCount: number,
   files: readonly { readonly path: string }[],
 ): number {
-  let total = FIXED_BYTES + Bitfield.byteLength(pieceCount);
+  let total = FIXED_BYTES + Bitfield.byteLength(pieceCount) + KEPT_BYTES;
   for (const file of files) total += BYTES_PER_FILE + Buffer.byteLength(file.path);
   return total;
 }
 
 export function encodeRecord(record: ResumeRecord): Uint8Array {
-  return encode({
+  const { place } = record;
+  const known: Record<string, Encodable | undefined> = {
     version: RESUME_VERSION,
     'info hash': record.infoHash,
+    layout: record.layout,
     'piece count': record.pieceCount,
     have: record.have.bytes,
     open: record.open ? 1 : 0,
-    files: record.files.map((file) => [file.path, file.sizeBytes, file.mtimeMs]),
+    files: record.files.map((file) => [
+      file.path,
+      file.sizeBytes,
+      file.mtimeNs,
+      file.device,
+      file.inode,
+    ]),
     'saved at': record.savedAtMs,
-  });
+    boot: record.boot,
+    place: place && [place.device, place.inode],
+  };
+  const body = encode(
+    new Map<string, Encodable | undefined>([...record.kept, ...Object.entries(known)]),
+  );
+  return Buffer.concat([body, sha256(body)]);
 }
 
 /** Raises `bad-resume` for anything that `encodeRecord` does not write. */
 export function decodeRecord(bytes: Uint8Array): ResumeRecord {
-  let value;
-  try {
-    value = decode(bytes, { maxDepth: 4, maxItems: bytes.length });
-  } catch (error) {
-    throw bad((error as Error).message);
-  }
-  if (!(value instanceof BencodeDictionary)) throw bad('it is not a dictionary');
+  const body = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
+  if (!bytesEqual(sha256(body), bytes.subarray(body.length)))
+    throw bad('its checksum is wrong: it was damaged, or written by an earlier version');
+  const value = dictionaryOf(body);
   const version = value.integer('version');
   if (version !== RESUME_VERSION) throw bad(`its version is ${version}, not ${RESUME_VERSION}`);
   const infoHash = value.bytes('info hash');
+  const layout = value.bytes('layout');
   const pieceCount = value.integer('piece count');
   const have = value.bytes('have');
   const open = value.integer('open');
   const files = value.list('files');
   const savedAtMs = value.integer('saved at');
-  if (infoHash === undefined || have === undefined || files === undefined) {
+  if (infoHash === undefined || layout === undefined || have === undefined || !files) {
     throw bad('a field is missing');
   }
   if (pieceCount === undefined || pieceCount < 0 || savedAtMs === undefined) {
@@ -83,21 +146,65 @@ export function decodeRecord(bytes: Uint8Array): ResumeRecord {
   if (!Bitfield.spareBitsAreZero(have, pieceCount)) throw bad('its bitfield has the wrong length');
   return {
     infoHash: Uint8Array.from(infoHash),
+    layout: Uint8Array.from(layout),
     pieceCount,
     have: new Bitfield(pieceCount, Uint8Array.from(have)),
     open: open === 1,
     files: files.map(fileOf),
     savedAtMs,
+    boot: value.text('boot'),
+    place: value.has('place') ? placeOf(value.list('place')) : undefined,
+    kept: keptOf(value),
   };
 }
 
-function fileOf(value: unknown): RecordedFile {
-  const [path, sizeBytes, mtimeMs] = Array.isArray(value) ? (value as unknown[]) : [];
-  if (!(path instanceof Uint8Array) || typeof sizeBytes !== 'number' || sizeBytes < 0) {
-    throw bad('a file entry is not [path, size, time]');
+function dictionaryOf(body: Uint8Array): BencodeDictionary {
+  // The caller bounds the bytes by `maxRecordBytes`, and a file takes more bytes than items.
+  const maxItems = MAX_KEPT_ITEMS + Math.ceil((ITEMS_PER_FILE * body.length) / BYTES_PER_FILE);
+  let value;
+  try {
+    value = decode(body, { maxDepth: MAX_DEPTH, maxItems });
+  } catch (error) {
+    throw bad((error as Error).message);
   }
-  if (typeof mtimeMs !== 'number') throw bad('a file entry is not [path, size, time]');
-  return { path: asText(path), sizeBytes, mtimeMs };
+  if (!(value instanceof BencodeDictionary)) throw bad('it is not a dictionary');
+  return value;
+}
+
+function keptOf(record: BencodeDictionary): ReadonlyMap<string, BencodeValue> {
+  const kept = new Map<string, BencodeValue>();
+  for (const key of record.keys()) {
+    const value = record.get(key);
+    if (!KNOWN_KEYS.has(key) && value !== undefined) kept.set(key, value);
+  }
+  return kept;
+}
+
+function fileOf(value: BencodeValue): RecordedFile {
+  const [path, sizeBytes, mtimeNs, device, inode] = Array.isArray(value) ? value : [];
+  if (!(path instanceof Uint8Array) || typeof sizeBytes !== 'number' || sizeBytes < 0) {
+    throw bad('a file entry is not [path, size, time, device, inode]');
+  }
+  return {
+    path: asText(path),
+    sizeBytes,
+    mtimeNs: integerOf(mtimeNs),
+    ...placeOf([device, inode]),
+  };
+}
+
+function placeOf(value: readonly (BencodeValue | undefined)[] | undefined): FilePlace {
+  return { device: integerOf(value?.[0]), inode: integerOf(value?.[1]) };
+}
+
+function integerOf(value: BencodeValue | undefined): bigint {
+  if (typeof value !== 'number' && typeof value !== 'bigint')
+    throw bad('a time, device or inode is not an integer');
+  return BigInt(value);
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest();
 }
 
 function bad(rule: string): MillraceError {

@@ -2,23 +2,32 @@
 // stats are parameters. The rule of the house: a piece is trusted only if the record says that it
 // was synced and nothing about its files speaks against it; whatever is strange is read again.
 import { Bitfield } from '../bytes/bitfield';
-import type { StoredFile } from '../messages/storage';
-import type { RecordedFile, ResumeRecord } from './resume-record';
+import { bytesEqual } from '../bytes/compare';
+import type { FileIdentity, FilePlace } from '../messages/storage';
+import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 
 /** The torrent as the rules need it; files in torrent order, empty ones included. */
-export interface ResumeShape {
+export interface ResumeShape extends RecordShape {
   readonly infoHash: Uint8Array;
-  readonly pieceCount: number;
-  readonly pieceLengthBytes: number;
-  readonly files: readonly StoredFile[];
+  /** `layoutDigest` of this shape. */
+  readonly layout: Uint8Array;
+}
+
+/** What surrounds the record now. */
+export interface ResumePlace {
+  /** The present boot, undefined where the system names none. */
+  readonly boot: string | undefined;
+  /** Where the record lies now. */
+  readonly place: FilePlace | undefined;
 }
 
 export interface ResumeState {
   /**
    * `none`: no record. `clean`: closed in order, nothing touched since. `crashed`: it was being
-   * written. `unusable`: it contradicts the files, or itself.
+   * written, nothing else touched since. `changed`: files are not as they were left. `unusable`: a
+   * record that cannot be read, or of something else.
    */
-  readonly status: 'none' | 'clean' | 'crashed' | 'unusable';
+  readonly status: 'none' | 'clean' | 'crashed' | 'changed' | 'unusable';
   /** Pieces to be trusted. */
   readonly have: Bitfield;
   /** Pieces not trusted of which every byte exists, so that reading them may find them good. */
@@ -28,7 +37,11 @@ export interface ResumeState {
 }
 
 /** A file now; undefined when it does not exist. */
-export type PresentFile = { readonly sizeBytes: number; readonly mtimeMs: number } | undefined;
+export type PresentFile = FileIdentity | undefined;
+
+/** Copies to file systems or archives that keep whole seconds (tar), or even ones (FAT), cut a time. */
+const COARSEST_COPY_NS = 2_000_000_000n;
+const SECOND_NS = 1_000_000_000n;
 
 /**
  * Judges a record. `record` is undefined when there is none, or a sentence saying why it could not
@@ -38,6 +51,7 @@ export function judgeResume(
   shape: ResumeShape,
   record: ResumeRecord | string | undefined,
   present: readonly PresentFile[],
+  here: ResumePlace,
 ): ResumeState {
   const covered = coveredPieces(shape, present);
   const nothing = new Bitfield(shape.pieceCount);
@@ -47,98 +61,113 @@ export function judgeResume(
       : 'files exist without a resume record';
     return { status: 'none', have: nothing, recheck: covered, reason };
   }
-  const strange =
-    typeof record === 'string' ? record : whatIsStrange(shape, record, present, covered);
-  if (typeof record === 'string' || strange !== undefined) {
-    return { status: 'unusable', have: nothing, recheck: covered, reason: strange ?? 'unknown' };
+  const reason = typeof record === 'string' ? record : whyUnusable(shape, record);
+  if (typeof record === 'string' || reason !== undefined) {
+    return { status: 'unusable', have: nothing, recheck: covered, reason: reason ?? 'unknown' };
   }
-  const have = record.have.clone();
-  if (record.open) {
-    const recheck = without(covered, have);
-    return { status: 'crashed', have, recheck, reason: 'the last run did not end in order' };
-  }
-  // Files that came from elsewhere since then may hold pieces that the record does not know of.
-  const recheck = without(appearedPieces(shape, record, present, covered), have);
-  return { status: 'clean', have, recheck, reason: 'the last run ended in order' };
+  return judgeFiles(shape, record, present, covered, inodesCount(record, here));
 }
 
-function whatIsStrange(
+function whyUnusable(shape: ResumeShape, record: ResumeRecord): string | undefined {
+  if (!bytesEqual(record.infoHash, shape.infoHash)) return 'it is of another torrent';
+  if (!bytesEqual(record.layout, shape.layout) || record.pieceCount !== shape.pieceCount)
+    return 'its files have other names or lengths';
+  return undefined;
+}
+
+/** Device and inode say something within one boot, and only if the record itself was not copied. */
+function inodesCount(record: ResumeRecord, here: ResumePlace): boolean {
+  if (record.boot === undefined || record.boot !== here.boot) return false;
+  return (
+    record.place !== undefined &&
+    record.place.inode === here.place?.inode &&
+    record.place.device === here.place.device
+  );
+}
+
+function judgeFiles(
   shape: ResumeShape,
   record: ResumeRecord,
   present: readonly PresentFile[],
   covered: Bitfield,
-): string | undefined {
-  if (Buffer.compare(record.infoHash, shape.infoHash) !== 0) return 'it is of another torrent';
-  if (record.pieceCount !== shape.pieceCount) return 'its number of pieces is wrong';
-  if (!without(record.have, covered).isEmpty())
-    return 'a file with recorded pieces is missing or short';
-  const recorded = recordedByPath(record);
-  let end = 0;
-  for (const [at, file] of shape.files.entries()) {
-    const start = end;
-    end += file.lengthBytes;
-    const now = present[at];
-    const then = recorded.get(file.path);
-    // A file that is gone, and held no recorded piece, is no harm: it was looked at above.
-    if (file.lengthBytes === 0 || now === undefined) continue;
-    if (then === undefined) {
-      const piece = record.have.nextSet(Math.floor(start / shape.pieceLengthBytes));
-      if (piece === -1 || piece * shape.pieceLengthBytes >= end) continue;
-      return `${file.path} is not in it, but pieces of it are`;
-    }
-    if (now.sizeBytes < then.sizeBytes) return `${file.path} became smaller`;
-    if (now.mtimeMs < then.mtimeMs) return `${file.path} became older`;
-    if (!record.open && (now.sizeBytes !== then.sizeBytes || now.mtimeMs !== then.mtimeMs)) {
-      return `${file.path} was changed since`;
+  byInode: boolean,
+): ResumeState {
+  const recorded = new Map(record.files.map((file) => [file.path, file]));
+  const have = record.have.clone();
+  // After a crash, pieces may lie on disk that the record does not know of.
+  const recheck = record.open ? covered.clone() : new Bitfield(shape.pieceCount);
+  let doubt: string | undefined;
+  for (const { file, now, first, end } of filesWithPieces(shape, present)) {
+    const why = whyDoubtful(file.path, recorded.get(file.path), now, byInode);
+    if (why === undefined) continue;
+    // A file that came from elsewhere, or went, and held nothing of ours, is no change of ours.
+    if (anySet(record.have, first, end)) doubt ??= why;
+    for (let piece = first; piece < end; piece++) {
+      have.clear(piece);
+      if (covered.get(piece)) recheck.set(piece);
     }
   }
-  return undefined;
+  const trusted = both(have, covered);
+  const state = { have: trusted, recheck: without(recheck, trusted) };
+  if (doubt !== undefined) return { status: 'changed', ...state, reason: doubt };
+  return record.open
+    ? { status: 'crashed', ...state, reason: 'the last run did not end in order' }
+    : { status: 'clean', ...state, reason: 'the last run ended in order' };
+}
+
+/** Why a file's pieces must be read again; undefined when it is as it was left. */
+function whyDoubtful(
+  path: string,
+  then: RecordedFile | undefined,
+  now: PresentFile,
+  byInode: boolean,
+): string | undefined {
+  if (now === undefined) return then && `${path} is gone`;
+  if (then === undefined) return `${path} is not in the record`;
+  if (now.sizeBytes !== then.sizeBytes) return `${path} has another size than it was left with`;
+  if (byInode && now.inode !== then.inode) return `${path} was replaced by another file`;
+  if (now.mtimeNs === then.mtimeNs) return undefined;
+  const cutNs = then.mtimeNs - now.mtimeNs;
+  const wasCut = now.mtimeNs % SECOND_NS === 0n && cutNs > 0n && cutNs < COARSEST_COPY_NS;
+  return wasCut && !byInode ? undefined : `${path} was written to since`;
 }
 
 /** Pieces of which every byte lies inside an existing file. */
 function coveredPieces(shape: ResumeShape, present: readonly PresentFile[]): Bitfield {
   const covered = new Bitfield(shape.pieceCount);
   covered.setAll();
-  let start = 0;
-  for (const [at, file] of shape.files.entries()) {
-    const end = start + file.lengthBytes;
-    const existsTo = start + Math.min(file.lengthBytes, present[at]?.sizeBytes ?? 0);
-    if (existsTo < end) {
-      const lastPiece = Math.floor((end - 1) / shape.pieceLengthBytes);
-      for (let p = Math.floor(existsTo / shape.pieceLengthBytes); p <= lastPiece; p++) {
-        covered.clear(p);
-      }
-    }
-    start = end;
+  for (const { file, now, start, end } of filesWithPieces(shape, present)) {
+    const existingBytes = Math.min(file.lengthBytes, now?.sizeBytes ?? 0);
+    if (existingBytes === file.lengthBytes) continue;
+    const firstLost = Math.floor((start + existingBytes) / shape.pieceLengthBytes);
+    for (let piece = firstLost; piece < end; piece++) covered.clear(piece);
   }
   return covered;
 }
 
-/** Covered pieces of files that exist now and did not when the record was written. */
-function appearedPieces(
-  shape: ResumeShape,
-  record: ResumeRecord,
-  present: readonly PresentFile[],
-  covered: Bitfield,
-): Bitfield {
-  const appeared = new Bitfield(shape.pieceCount);
-  const recorded = recordedByPath(record);
+/** The files that are not empty, each with where it starts, in bytes, and its pieces, `end` excluded. */
+function* filesWithPieces(shape: ResumeShape, present: readonly PresentFile[]) {
+  const { pieceLengthBytes } = shape;
   let start = 0;
   for (const [at, file] of shape.files.entries()) {
-    const end = start + file.lengthBytes;
-    if (file.lengthBytes > 0 && present[at] !== undefined && !recorded.has(file.path)) {
-      const lastPiece = Math.floor((end - 1) / shape.pieceLengthBytes);
-      for (let p = Math.floor(start / shape.pieceLengthBytes); p <= lastPiece; p++) {
-        if (covered.get(p)) appeared.set(p);
-      }
-    }
-    start = end;
+    const first = Math.floor(start / pieceLengthBytes);
+    const end = Math.ceil((start + file.lengthBytes) / pieceLengthBytes);
+    if (file.lengthBytes > 0) yield { file, now: present[at], start, first, end };
+    start += file.lengthBytes;
   }
-  return appeared;
 }
 
-function recordedByPath(record: ResumeRecord): Map<string, RecordedFile> {
-  return new Map(record.files.map((file) => [file.path, file]));
+function anySet(bits: Bitfield, first: number, end: number): boolean {
+  const piece = bits.nextSet(first);
+  return piece !== -1 && piece < end;
+}
+
+/** The bits that are in `a` and in `b`. */
+function both(a: Bitfield, b: Bitfield): Bitfield {
+  return new Bitfield(
+    a.length,
+    Uint8Array.from(a.bytes, (byte, at) => byte & (b.bytes[at] ?? 0)),
+  );
 }
 
 /** The bits of `from` that are not in `other`. */

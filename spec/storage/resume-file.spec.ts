@@ -1,9 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'chai';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { ResumeFile } from '../../lib/storage/resume-file';
 import { useTempFolder } from './temp';
+
+/** With its times: to the nanosecond, which Node's own copies do not keep. */
+const copy = (from: string, to: string) => execFileSync('cp', ['-Rp', from, to]);
 
 const SHAPE = {
   infoHash: new Uint8Array(20).fill(0x5a),
@@ -70,12 +74,33 @@ describe('resume file', () => {
     put('name/a', 20);
     const file = resume();
     await file.save(have(0), { open: false, savedAtMs: 1 });
-    fs.appendFileSync(file.path, Buffer.alloc(100_000));
+    fs.truncateSync(file.path, 64 * 1024 * 1024);
     expect((await resume().load()).reason).to.include('bytes long');
     fs.writeFileSync(file.path, 'd4:spam');
     const state = await resume().load();
     expect(state.status).to.equal('unusable');
     expect(state.recheck.count()).to.equal(2);
+  });
+
+  it('trusts a whole output that was copied, and no single file that was', async () => {
+    put('name/a', 20);
+    put('name/b', 10);
+    await resume().save(have(0, 1, 2), { open: false, savedAtMs: 1 });
+    const moved = path.join(folder(), 'moved');
+    fs.mkdirSync(moved);
+    for (const part of ['name', '.millrace']) copy(path.join(folder(), part), moved);
+    const state = await new ResumeFile(moved, SHAPE).load();
+    expect([state.status, state.have.count()]).to.deep.equal(['clean', 3]);
+
+    const file = path.join(folder(), 'name', 'b');
+    copy(file, `${file}.new`);
+    fs.renameSync(`${file}.new`, file);
+    const swapped = await resume().load();
+    // Only where boots have names do inodes count.
+    if (process.platform !== 'linux') return;
+    expect([swapped.status, swapped.have.count()]).to.deep.equal(['changed', 2]);
+    expect(swapped.recheck.get(2)).to.equal(true);
+    expect(swapped.reason).to.equal('name/b was replaced by another file');
   });
 
   it('reports a save that fails and goes on with the next', async () => {

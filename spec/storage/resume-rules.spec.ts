@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { judgeResume } from '../../lib/storage/resume-rules';
-import type { PresentFile, ResumeShape } from '../../lib/storage/resume-rules';
+import type { PresentFile, ResumePlace, ResumeShape } from '../../lib/storage/resume-rules';
 import type { ResumeRecord } from '../../lib/storage/resume-record';
 
 // Pieces of 10 bytes:  a: 0–24 (pieces 0 1 2), an empty file, b: 25–39 (2 3), c: 40–45 (4).
 const SHAPE: ResumeShape = {
   infoHash: new Uint8Array(20).fill(1),
+  layout: new Uint8Array(32).fill(2),
   pieceCount: 5,
   pieceLengthBytes: 10,
   files: [
@@ -16,8 +17,14 @@ const SHAPE: ResumeShape = {
     { path: 'c', lengthBytes: 6 },
   ],
 };
-const at = (sizeBytes: number, mtimeMs = 100): PresentFile => ({ sizeBytes, mtimeMs });
+const SECOND_NS = 1_000_000_000n;
+/** No whole second, so that a time that was cut shows. */
+const MTIME_NS = 100n * SECOND_NS + 123_456_789n;
+const at = (sizeBytes: number, mtimeNs = MTIME_NS, inode = 7n) => {
+  return { sizeBytes, mtimeNs, device: 3n, inode };
+};
 const WHOLE: PresentFile[] = [at(25), at(0), at(15), at(6)];
+const HERE: ResumePlace = { boot: 'this boot', place: { device: 3n, inode: 99n } };
 
 function bits(...pieces: number[]): Bitfield {
   const field = new Bitfield(5);
@@ -34,15 +41,18 @@ function listed(field: Bitfield): number[] {
 function record(change: Partial<ResumeRecord> = {}): ResumeRecord {
   return {
     infoHash: SHAPE.infoHash,
+    layout: SHAPE.layout,
     pieceCount: 5,
     have: bits(0, 2),
     open: false,
     files: [
-      { path: 'a', sizeBytes: 25, mtimeMs: 100 },
-      { path: 'b', sizeBytes: 15, mtimeMs: 100 },
-      { path: 'c', sizeBytes: 6, mtimeMs: 100 },
+      { path: 'a', ...at(25) },
+      { path: 'b', ...at(15) },
+      { path: 'c', ...at(6) },
     ],
     savedAtMs: 0,
+    ...HERE,
+    kept: new Map(),
     ...change,
   };
 }
@@ -51,6 +61,8 @@ interface Row {
   readonly name: string;
   readonly record: ResumeRecord | string | undefined;
   readonly present: PresentFile[];
+  /** Default: as when the record was written. */
+  readonly here?: ResumePlace;
   readonly status: string;
   readonly have: number[];
   readonly recheck: number[];
@@ -127,20 +139,106 @@ const ROWS: Row[] = [
     recheck: [4],
   },
   {
-    name: 'clean, a file newer',
+    name: 'clean, a file written to since: its pieces alone are in doubt',
     record: record(),
-    present: changed(0, at(25, 101)),
-    status: 'unusable',
+    present: changed(0, at(25, MTIME_NS + 1n)),
+    status: 'changed',
     have: [],
-    recheck: [0, 1, 2, 3, 4],
+    recheck: [0, 1, 2],
   },
   {
-    name: 'clean, a file longer',
+    name: 'clean, a file without recorded pieces longer',
     record: record(),
     present: changed(3, at(7)),
-    status: 'unusable',
+    status: 'clean',
+    have: [0, 2],
+    recheck: [4],
+  },
+  {
+    name: 'clean, a file cut',
+    record: record(),
+    present: changed(2, at(14)),
+    status: 'changed',
+    have: [0],
+    recheck: [2],
+  },
+  {
+    name: 'clean, a file set back in time',
+    record: record(),
+    present: changed(2, at(15, MTIME_NS - 1n)),
+    status: 'changed',
+    have: [0],
+    recheck: [2, 3],
+  },
+  {
+    name: 'clean, a file replaced by one of the same size and time',
+    record: record(),
+    present: changed(2, at(15, MTIME_NS, 8n)),
+    status: 'changed',
+    have: [0],
+    recheck: [2, 3],
+  },
+  {
+    name: 'another inode after a reboot',
+    record: record(),
+    present: changed(2, at(15, MTIME_NS, 8n)),
+    here: { ...HERE, boot: 'another boot' },
+    status: 'clean',
+    have: [0, 2],
+    recheck: [],
+  },
+  {
+    name: 'another inode where no boot has a name',
+    record: record({ boot: undefined }),
+    present: changed(2, at(15, MTIME_NS, 8n)),
+    here: { ...HERE, boot: undefined },
+    status: 'clean',
+    have: [0, 2],
+    recheck: [],
+  },
+  {
+    name: 'another inode, and the record was copied, too',
+    record: record(),
+    present: changed(2, at(15, MTIME_NS, 8n)),
+    here: { ...HERE, place: { device: 3n, inode: 98n } },
+    status: 'clean',
+    have: [0, 2],
+    recheck: [],
+  },
+  {
+    name: 'another device, and the record is on it, too',
+    record: record(),
+    present: changed(2, at(15, MTIME_NS, 8n)),
+    here: { ...HERE, place: { device: 4n, inode: 99n } },
+    status: 'clean',
+    have: [0, 2],
+    recheck: [],
+  },
+  {
+    name: 'copied, with times cut to whole seconds',
+    record: record(),
+    present: WHOLE.map((file) => file && at(file.sizeBytes, 100n * SECOND_NS, 8n)),
+    here: { ...HERE, place: { device: 4n, inode: 98n } },
+    status: 'clean',
+    have: [0, 2],
+    recheck: [],
+  },
+  {
+    name: 'copied, with a time that lies after',
+    record: record(),
+    present: changed(0, at(25, 101n * SECOND_NS)),
+    here: { ...HERE, place: { device: 4n, inode: 98n } },
+    status: 'changed',
     have: [],
-    recheck: [0, 1, 2, 3, 4],
+    recheck: [0, 1, 2],
+  },
+  {
+    name: 'not copied, with a time cut to whole seconds',
+    record: record(),
+    present: changed(0, at(25, 100n * SECOND_NS)),
+    status: 'changed',
+    have: [],
+    recheck: [0, 1, 2],
   },
   {
     name: 'crashed and untouched',
@@ -151,15 +249,12 @@ const ROWS: Row[] = [
     recheck: [1, 3, 4],
   },
   {
-    name: 'crashed, written to since',
-    record: record({
-      open: true,
-      files: [{ path: 'a', sizeBytes: 20, mtimeMs: 90 }, ...record().files.slice(1)],
-    }),
-    present: WHOLE,
-    status: 'crashed',
-    have: [0, 2],
-    recheck: [1, 3, 4],
+    name: 'crashed, written to since, by us or by others',
+    record: crashed,
+    present: changed(0, at(25, MTIME_NS + 1n)),
+    status: 'changed',
+    have: [],
+    recheck: [0, 1, 2, 3, 4],
   },
   {
     name: 'crashed, a file made since',
@@ -178,26 +273,26 @@ const ROWS: Row[] = [
     recheck: [1, 3],
   },
   {
-    name: 'crashed, a file older',
+    name: 'crashed, a file set back in time',
     record: crashed,
-    present: changed(2, at(15, 99)),
-    status: 'unusable',
-    have: [],
-    recheck: [0, 1, 2, 3, 4],
+    present: changed(2, at(15, MTIME_NS - 1n)),
+    status: 'changed',
+    have: [0],
+    recheck: [1, 2, 3, 4],
   },
   {
-    name: 'crashed, a file smaller',
+    name: 'crashed, a file cut',
     record: crashed,
     present: changed(2, at(14)),
-    status: 'unusable',
-    have: [],
-    recheck: [0, 1, 2, 4],
+    status: 'changed',
+    have: [0],
+    recheck: [1, 2, 4],
   },
   {
     name: 'crashed, a file with recorded pieces missing',
     record: crashed,
     present: withoutFile(0),
-    status: 'unusable',
+    status: 'changed',
     have: [],
     recheck: [3, 4],
   },
@@ -205,21 +300,29 @@ const ROWS: Row[] = [
     name: 'crashed, the other file of a recorded piece missing',
     record: crashed,
     present: withoutFile(2),
-    status: 'unusable',
-    have: [],
-    recheck: [0, 1, 4],
+    status: 'changed',
+    have: [0],
+    recheck: [1, 4],
   },
   {
     name: 'clean, a file with recorded pieces missing',
     record: record(),
     present: withoutFile(0),
-    status: 'unusable',
+    status: 'changed',
     have: [],
-    recheck: [3, 4],
+    recheck: [],
   },
   {
     name: 'pieces of a file that the record does not list',
     record: record({ files: record().files.slice(1) }),
+    present: WHOLE,
+    status: 'changed',
+    have: [],
+    recheck: [0, 1, 2],
+  },
+  {
+    name: 'another layout',
+    record: record({ layout: new Uint8Array(32) }),
     present: WHOLE,
     status: 'unusable',
     have: [],
@@ -254,7 +357,7 @@ const ROWS: Row[] = [
 describe('resume rules', () => {
   for (const row of ROWS) {
     it(`${row.name}: ${row.status}`, () => {
-      const state = judgeResume(SHAPE, row.record, row.present);
+      const state = judgeResume(SHAPE, row.record, row.present, row.here ?? HERE);
       expect(state.status).to.equal(row.status);
       expect(listed(state.have), 'have').to.deep.equal(row.have);
       expect(listed(state.recheck), 'recheck').to.deep.equal(row.recheck);
@@ -270,6 +373,7 @@ describe('resume rules', () => {
       shape,
       old,
       files.map((_, i) => (i % 2 ? at(7) : undefined)),
+      HERE,
     );
     expect(state.status).to.equal('crashed');
   });
