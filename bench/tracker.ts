@@ -232,7 +232,7 @@ async function bytesPerPeer(torrents: number, perTorrent: number): Promise<numbe
 }
 
 function filledRegistry(torrents: number, perTorrent: number): SwarmRegistry {
-  const registry = new SwarmRegistry({ intervalSec: 1800, random: Math.random });
+  const registry = new SwarmRegistry({ forgetAfterMs: 3_600_000, random: Math.random });
   for (let number = 0; number < torrents * perTorrent; number += 1) {
     registry.announce(
       {

@@ -146,15 +146,21 @@ export function encodeFailure(reason: string, retryInMin?: number): Uint8Array {
   return encode({ 'failure reason': Buffer.from(reason), 'retry in': retryInMin });
 }
 
+/** When an asker is to come back, and how early he may. */
+export interface AnnounceIntervals {
+  readonly intervalSec: number;
+  readonly minIntervalSec: number;
+}
+
 /** The answer in the form that was asked for. `asker` is his address, 4 or 16 bytes (BEP 24). */
 export function encodeAnswer(
   answer: SwarmAnswer,
   query: Pick<AnnounceQuery, 'compact' | 'noPeerId'>,
-  intervalSec: number,
+  intervals: AnnounceIntervals,
   asker: Uint8Array,
 ): Uint8Array {
   const { peers, peers6, full } = answer;
-  if (query.compact && !full) return encodeCompact(answer, intervalSec, asker);
+  if (query.compact && !full) return encodeCompact(answer, intervals, asker);
   const entries = [
     ...dictionaries(peers, COMPACT_IPV4_BYTES),
     ...dictionaries(peers6, COMPACT_IPV6_BYTES),
@@ -165,7 +171,8 @@ export function encodeAnswer(
     complete: answer.seeds,
     'external ip': asker,
     incomplete: answer.leechers,
-    interval: intervalSec,
+    interval: intervals.intervalSec,
+    'min interval': intervals.minIntervalSec,
     peers: query.compact ? peers : entries,
     peers6: query.compact && peers6.length > 0 ? peers6 : undefined,
     'warning message': full ? 'this tracker is full: nobody will hear of you' : undefined,
@@ -175,11 +182,13 @@ export function encodeAnswer(
 /** The common answer, written in one go: keys are in their sorted order already. */
 function encodeCompact(
   { seeds, leechers, peers, peers6 }: SwarmAnswer,
-  intervalSec: number,
+  { intervalSec, minIntervalSec }: AnnounceIntervals,
   asker: Uint8Array,
 ): Uint8Array {
   const before = `d8:completei${seeds}e11:external ip${asker.length}:`;
-  const middle = `10:incompletei${leechers}e8:intervali${intervalSec}e5:peers${peers.length}:`;
+  const middle =
+    `10:incompletei${leechers}e8:intervali${intervalSec}e12:min intervali${minIntervalSec}e` +
+    `5:peers${peers.length}:`;
   const tail = peers6.length > 0 ? `6:peers6${peers6.length}:` : '';
   const length =
     before.length + asker.length + middle.length + peers.length + tail.length + peers6.length + 1;

@@ -146,7 +146,7 @@ function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOpt
   );
   if (result === 'too-fast') return tooFast();
   if (result === 'not-listed') return failure(NOT_LISTED);
-  return plain(encodeAnswer(result, parsed, desk.intervalSec, asker));
+  return plain(encodeAnswer(result, parsed, desk, asker));
 }
 
 function scrape(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {

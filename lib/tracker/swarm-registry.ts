@@ -5,9 +5,6 @@ import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
 import type { AnnounceEvent, ScrapeCounts } from './announce';
 import { PeerTable } from './peer-table';
 
-/** A silent peer is forgotten after this many intervals: one announce may get lost, not two. */
-const EXPIRY_INTERVALS = 2;
-
 /** Looking for the silent costs a walk over a swarm: so often in the time one is waited for. */
 const LOOKS_PER_EXPIRY = 64;
 /** The same for a walk over all swarms. */
@@ -33,7 +30,8 @@ export interface SwarmLimits {
 }
 
 export interface SwarmRegistryOptions {
-  readonly intervalSec: number;
+  /** Silence after which a peer is forgotten. */
+  readonly forgetAfterMs: number;
   /** 0 ≤ x < 1; picks which peers an answer holds. */
   readonly random: () => number;
   /** Defaults: 50,000 torrents, 200,000 peers, 50,000 peers in one torrent, 10,000 behind one address. */
@@ -101,8 +99,8 @@ export class SwarmRegistry {
   #completedCount = 0;
   #nextSweepMs = -Infinity;
 
-  constructor({ intervalSec, random, limits = {} }: SwarmRegistryOptions) {
-    this.#expiryMs = intervalSec * 1000 * EXPIRY_INTERVALS;
+  constructor({ forgetAfterMs, random, limits = {} }: SwarmRegistryOptions) {
+    this.#expiryMs = forgetAfterMs;
     this.#random = random;
     this.#limits = {
       maxTorrents: limits.maxTorrents ?? MAX_TORRENTS,
@@ -166,7 +164,7 @@ export class SwarmRegistry {
     return { seeds, leechers, completed: swarm.completed, downloaders: leechers - paused };
   }
 
-  /** Forgets who was silent for two intervals. */
+  /** Forgets who was silent for too long. */
   expire(nowMs: number): void {
     this.#nextSweepMs = nowMs + this.#expiryMs / SWEEPS_PER_EXPIRY;
     for (const [id, swarm] of this.#swarms) {

@@ -19,6 +19,19 @@ export interface TrackerLimits extends SwarmLimits {
 /** A cluster behind one address that starts 200 torrents at once is served without a refusal. */
 const REQUESTS_PER_SEC_PER_IP = 100;
 
+/** One announce may get lost, not two. */
+const FORGET_AFTER_INTERVALS = 2;
+
+/**
+ * Clients do not announce as often as a tracker with a short interval asks: libtorrent waits for 300 s
+ * at the least, rtorrent for 600 s, and some keep the customary 1,800 s whatever it says. That and a
+ * half: a late announce still counts. A peer that leaves says `stopped`, and goes at once.
+ */
+const LEAST_FORGET_AFTER_SEC = 2_700;
+
+/** How early a client that needs peers may come back. */
+const MIN_INTERVAL_SEC = 60;
+
 export interface TrackerDeskOptions {
   readonly intervalSec: number;
   /** Info hashes served (20 raw bytes each); absent: all. */
@@ -65,6 +78,8 @@ export type Refusal = 'too-fast' | 'not-listed';
 
 export class TrackerDesk {
   readonly intervalSec: number;
+  /** Sent as `min interval`. */
+  readonly minIntervalSec: number;
   readonly #registry: SwarmRegistry;
   readonly #gate: RateGate;
   readonly #whitelist: Set<string> | undefined;
@@ -76,7 +91,9 @@ export class TrackerDesk {
 
   constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerDeskOptions) {
     this.intervalSec = intervalSec;
-    this.#registry = new SwarmRegistry({ intervalSec, random, limits });
+    this.minIntervalSec = Math.min(intervalSec, MIN_INTERVAL_SEC);
+    const forgetAfterSec = Math.max(FORGET_AFTER_INTERVALS * intervalSec, LEAST_FORGET_AFTER_SEC);
+    this.#registry = new SwarmRegistry({ forgetAfterMs: forgetAfterSec * 1000, random, limits });
     const perSec = limits.requestsPerSecPerIp ?? REQUESTS_PER_SEC_PER_IP;
     this.#gate = new RateGate({
       perSec,

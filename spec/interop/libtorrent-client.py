@@ -9,7 +9,8 @@ session = lt.session({
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'allow_multiple_connections_per_ip': True,  # Everybody here lives on one address.
     'enable_outgoing_utp': False, 'enable_incoming_utp': False,
-    'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
+    'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
+        | lt.alert.category_t.tracker_notification,
 })
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)
@@ -23,4 +24,7 @@ while mode == 'seed' or not handle.status().is_seeding:
     session.wait_for_alert(100)
     for alert in session.pop_alerts():
         print(alert, flush=True)
+        if isinstance(alert, lt.tracker_reply_alert):
+            wait = handle.status().next_announce
+            print('next announce in', round(wait.total_seconds()), 's', flush=True)
 del handle, session  # Waits until all is written.

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readTorrent } from '../../lib/index';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { startTracker } from '../../lib/tracker/server';
 import {
@@ -11,6 +12,7 @@ import {
   downloadWithAria2,
   downloadWithLibtorrent,
   downloadWithMillrace,
+  libtorrentPort,
   seedWithAria2,
   seedWithLibtorrent,
   startOpentracker,
@@ -131,6 +133,29 @@ describeWith(['libtorrent'], 'interop of our tracker with libtorrent', () => {
     swarmOf('http', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
   it('UDP: one libtorrent finds the other', () =>
     swarmOf('udp', seedWithLibtorrent, downloadWithLibtorrent)).timeout(TIMEOUT_MS);
+
+  it('names a seed for as long as libtorrent waits with its next announce', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-tracked-'));
+    const clients = new TrackerClients({ version: '0' });
+    let nowMs = 0;
+    const tracker = await startTracker({ intervalSec: 60, now: () => nowMs });
+    try {
+      const payload = await makePayload(folder, LAYOUT, tracker.url);
+      const seed = await seedWithLibtorrent(payload);
+      await seed.untilPrinted(/next announce in \d+ s/, 30_000);
+      const waitSec = Number(/next announce in (\d+) s/.exec(seed.output)?.[1]);
+      expect(waitSec, 'longer than the interval').to.be.within(120, 600);
+      const infoHash = (await readTorrent(payload.torrent)).infoHash;
+      nowMs += waitSec * 1000;
+      const { peers } = await clients.announce(tracker.url, request(1, { infoHash }));
+      expect(peers.map(({ port }) => port)).to.deep.equal([libtorrentPort(seed)]);
+      await seed.stop();
+    } finally {
+      clients.close();
+      await tracker.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  }).timeout(TIMEOUT_MS);
 });
 
 describeWith(['libtorrent'], 'interop of our tracker with libtorrent and Millrace', () => {

@@ -48,7 +48,7 @@ describe('tracker: built-in server', () => {
     ).to.have.length(0);
   });
 
-  it('forgets who stopped, counts who completed, and who is silent for two intervals', async () => {
+  it('forgets who stopped, and counts who completed', async () => {
     await client.announce(server.url, request(1, { event: 'started' }));
     await client.announce(server.url, request(2, { event: 'started' }));
     const done = await client.announce(
@@ -58,10 +58,59 @@ describe('tracker: built-in server', () => {
     expect(done).to.include({ seeds: 1, leechers: 1 });
     const gone = await client.announce(server.url, request(1, { event: 'stopped' }));
     expect(gone).to.include({ seeds: 1, leechers: 0 });
-    nowMs = 199_999;
-    expect((await client.announce(server.url, request(3))).peers).to.have.length(1);
-    nowMs = 200_001;
-    expect((await client.announce(server.url, request(3))).peers).to.have.length(0);
+  });
+
+  it('remembers peers for as long as clients keep silent, whatever the interval', async () => {
+    // Clients have a floor of their own: libtorrent announces every 300 s, rtorrent every 600 s.
+    const forgottenAfter: [number, number][] = [
+      [5, 2700],
+      [60, 2700],
+      [1800, 3600],
+      [7200, 14_400],
+    ];
+    for (const [intervalSec, forgottenSec] of forgottenAfter) {
+      nowMs = 0;
+      const tracker = await startTracker({ intervalSec, now: () => nowMs });
+      try {
+        await client.announce(tracker.url, request(1, { event: 'started' }));
+        const othersAt = async (sec: number): Promise<number> => {
+          nowMs = sec * 1000;
+          const { peers } = await client.announce(tracker.url, request(2));
+          await client.announce(tracker.url, request(2, { event: 'stopped' }));
+          return peers.length;
+        };
+        for (const sec of [300, 600, 1800, forgottenSec - 1]) {
+          expect(await othersAt(sec), `${intervalSec} s, after ${sec} s`).to.equal(1);
+        }
+        expect(tracker.stats().peers).to.equal(1);
+        expect(await othersAt(forgottenSec + 1), `${intervalSec} s`).to.equal(0);
+        expect(tracker.stats().peers).to.equal(0);
+      } finally {
+        await tracker.close();
+      }
+    }
+  });
+
+  it('says how early a client may come back', async () => {
+    expect(await client.announce(server.url, request(1))).to.include({ minIntervalSec: 60 });
+    const query = `info_hash=${'a'.repeat(20)}&peer_id=${'b'.repeat(20)}&port=5&compact=0`;
+    for (const [intervalSec, minIntervalSec] of [
+      [5, 5],
+      [60, 60],
+      [1800, 60],
+    ]) {
+      const tracker = await startTracker({ intervalSec });
+      try {
+        for (const asked of [query, query.replace('compact=0', 'compact=1')]) {
+          const reply = decode(await rawGet(`${tracker.url}?${asked}`));
+          if (!(reply instanceof BencodeDictionary)) throw new Error('no dictionary');
+          expect(reply.integer('interval')).to.equal(intervalSec);
+          expect(reply.integer('min interval')).to.equal(minIntervalSec);
+        }
+      } finally {
+        await tracker.close();
+      }
+    }
   });
 
   it('answers in dictionaries where compact=0', async () => {
@@ -140,7 +189,7 @@ describe('tracker: swarm registry', () => {
   }
 
   function registry(limits = {}): SwarmRegistry {
-    return new SwarmRegistry({ intervalSec: 1, random: () => 0.5, limits });
+    return new SwarmRegistry({ forgetAfterMs: 2000, random: () => 0.5, limits });
   }
 
   /** The addresses in an answer. */
@@ -256,7 +305,7 @@ describe('tracker: swarm registry', () => {
         fc.infiniteStream(fc.nat(99)),
         (steps, noise) => {
           const random = (): number => (noise.next().value as number) / 100;
-          const swarms = new SwarmRegistry({ intervalSec: 1, random });
+          const swarms = new SwarmRegistry({ forgetAfterMs: 2000, random });
           const naive = new Map<string, { seed: boolean; paused: boolean; seenMs: number }>();
           let nowMs = 0;
           for (const { peer, six, left, kind, waitMs } of steps) {
@@ -283,7 +332,7 @@ describe('tracker: swarm registry', () => {
               ...readCompactPeers(answer.peers6, 18),
             ].map((found) => found.host);
             naive.delete(host);
-            // The silent may be told about for a moment longer than two intervals, never shorter.
+            // The silent may be told about for a moment longer than the 2 s, never shorter.
             const lively = [...naive].filter(([, { seenMs }]) => nowMs - seenMs < 2000);
             const usable = lively
               .filter(([, { seed }]) => left !== 0 || !seed)
