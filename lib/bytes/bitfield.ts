@@ -39,13 +39,18 @@ export class Bitfield {
     return Math.ceil(length / 8);
   }
 
-  /**
-   * False when a bit past `length` is set: BEP 3 wants them zero, and a peer that sets one has
-   * another torrent in mind. False, too, when `bytes` has the wrong size.
-   */
+  /** False when a bit past `length` is set (BEP 3 wants them zero), or `bytes` has the wrong size. */
   static spareBitsAreZero(bytes: Uint8Array, length: number): boolean {
     if (bytes.length !== Bitfield.byteLength(length)) return false;
     return ((bytes[bytes.length - 1] ?? 0) & ~lastByteMask(length) & 0xff) === 0;
+  }
+
+  /** A copy of a peer's bytes for `length` bits, with the bits past `length` cleared. */
+  static withoutSpareBits(bytes: Uint8Array, length: number): Uint8Array {
+    const copy = Uint8Array.from(bytes);
+    const last = copy.length - 1;
+    if (last >= 0) copy[last] = (copy[last] ?? 0) & lastByteMask(length);
+    return copy;
   }
 
   /** False for an index outside the field. */

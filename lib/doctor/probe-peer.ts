@@ -154,10 +154,13 @@ class Probe {
   #onMessage(message: WireMessage): void {
     switch (message.type) {
       case 'bitfield':
-        if (!Bitfield.spareBitsAreZero(message.bits, this.#pieces.length)) {
+        if (message.bits.length !== this.#pieces.bytes.length) {
           throw new MillraceError('bad-message', 'its bitfield has another number of pieces');
         }
-        for (const [at, byte] of message.bits.entries()) {
+        for (const [at, byte] of Bitfield.withoutSpareBits(
+          message.bits,
+          this.#pieces.length,
+        ).entries()) {
           this.#pieces.bytes[at] = (this.#pieces.bytes[at] ?? 0) | byte;
         }
         this.#mayBeWhole = true;

@@ -25,7 +25,7 @@ export const CLOSE_REASONS = {
   'wrong-info-hash': 'the peer handshook with an info hash that is not served here',
   'message-too-long': 'a message is longer than any that this torrent can need (BEP 3)',
   'bad-message': 'a message has a wrong length or content for its type (BEP 3)',
-  'bad-bitfield': 'a bitfield has the wrong length or spare bits set (BEP 3)',
+  'bad-bitfield': 'a bitfield has the wrong length (BEP 3)',
   'bad-piece-index': 'a message names a piece that the torrent does not have (BEP 3)',
   'bad-request': 'a request is empty, longer than 128 KiB, or reaches out of its piece (BEP 3)',
   'request-flood': 'the peer keeps more requests outstanding than we announced (reqq, BEP 10)',

@@ -267,21 +267,23 @@ export class PeerSession implements WireSink {
 
   private onBitfield(bits: Uint8Array, first: boolean): void {
     const { length } = this.peerHave;
-    if (!Bitfield.spareBitsAreZero(bits, length)) {
+    if (bits.length !== this.peerHave.bytes.length) {
       throw new MillraceError(
         'bad-bitfield',
-        `a bitfield of ${bits.length} bytes for ${length} pieces, or spare bits set (BEP 3)`,
+        `a bitfield of ${bits.length} bytes for ${length} pieces (BEP 3)`,
       );
     }
     if (!first) {
       this.onLateBitfield(bits);
       return;
     }
-    this.peerHave.bytes.set(bits);
+    // Some clients set spare bits, and no other client refuses them for it.
+    const theirs = Bitfield.withoutSpareBits(bits, length);
+    this.peerHave.bytes.set(theirs);
     this.options.output.fact({
       type: 'peer-bitfield',
       connection: this.connection,
-      bits: Uint8Array.from(bits),
+      bits: theirs,
     });
   }
 
@@ -289,7 +291,10 @@ export class PeerSession implements WireSink {
   private onLateBitfield(bits: Uint8Array): void {
     for (let at = 0; at < bits.length; at++) {
       const news = (bits[at] ?? 0) & ~(this.peerHave.bytes[at] ?? 0);
-      for (let bit = 0; bit < 8; bit++) if (news & (0x80 >>> bit)) this.onHave(at * 8 + bit);
+      for (let bit = 0; bit < 8; bit++) {
+        const piece = at * 8 + bit;
+        if (news & (0x80 >>> bit) && piece < this.peerHave.length) this.onHave(piece);
+      }
     }
   }
 

@@ -72,6 +72,18 @@ describe('Bitfield', () => {
     expect(field.isEmpty()).to.equal(true);
   });
 
+  it('copies bytes of a peer without their spare bits', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(7), (bytes, spare) => {
+        const length = bytes.length * 8 - spare;
+        const copy = Bitfield.withoutSpareBits(bytes, length);
+        expect(Bitfield.spareBitsAreZero(copy, length)).to.equal(true);
+        const [ours, theirs] = [new Bitfield(length, copy), new Bitfield(length, bytes)];
+        for (let bit = 0; bit < length; bit++) expect(ours.get(bit)).to.equal(theirs.get(bit));
+      }),
+    );
+  });
+
   it('works in place on shared memory', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(8), 3, 2);
     const [one, two] = [new Bitfield(12, shared), new Bitfield(12, shared)];

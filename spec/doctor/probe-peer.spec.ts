@@ -177,7 +177,6 @@ describe('doctor: a dial', () => {
   const LIES: readonly [string, Uint8Array][] = [
     ['a bitfield that is too long', bitfield(new Uint8Array(4))],
     ['a bitfield that is too short', bitfield(new Uint8Array(2))],
-    ['a bitfield with spare bits', bitfield(Uint8Array.of(0, 0, 1))],
     ['a piece that does not exist', have(PIECES)],
     ['a message of 2 GiB', Uint8Array.of(0x80, 0, 0, 0, 7)],
     ['a broken extended handshake', bytesOf((writer) => writer.extended(0, Buffer.from('x')))],
@@ -189,6 +188,12 @@ describe('doctor: a dial', () => {
       expect(told.detail).to.be.a('string');
     });
   }
+
+  it('reads a bitfield with spare bits set, as other clients do', async () => {
+    const told = await probe(honest(bitfield(Uint8Array.of(0xff, 0xff, 0xff))));
+    expect(told).to.include({ outcome: 'talks' });
+    expect([...(told.pieces?.bytes ?? [])]).to.deep.equal([0xff, 0xff, 0xf0]);
+  });
 
   it('does not listen for ever to one that never stops', async () => {
     const chatter = Buffer.concat([have(1), new Uint8Array(400), have(1)]);

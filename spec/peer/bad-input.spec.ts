@@ -43,13 +43,14 @@ describe('peer/bad input', () => {
     });
   }
 
-  it('spare bits in a bitfield', () => {
+  it('spare bits in a bitfield are cleared, in the first and in a late one', () => {
     const side = new Side({ totalLengthBytes: 9 * 65_536 });
-    side.feed(frame(5, 0xff, 0xc0));
-    expect(side.closed?.reason).to.equal('bad-bitfield');
-    const good = new Side({ totalLengthBytes: 9 * 65_536 });
-    good.feed(frame(5, 0xff, 0x80));
-    expect(good.closed).to.equal(undefined);
+    side.feed(frame(5, 0xf0, 0x7f));
+    expect(side.of('peer-bitfield').map(({ bits }) => [...bits])).to.deep.equal([[0xf0, 0]]);
+    side.feed(frame(5, 0xff, 0xff));
+    side.session.endTurn();
+    expect(side.of('peer-have').flatMap(({ pieces }) => pieces)).to.deep.equal([4, 5, 6, 7, 8]);
+    expect(side.closed).to.equal(undefined);
   });
 
   describe('with requests outstanding', () => {
