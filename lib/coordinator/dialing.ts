@@ -13,10 +13,12 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
 }
 
-/** A seed waits to be dialled: whoever it could dial can reach it through the tracker, too. */
-export function dialsNow({ phase, seed, metainfo }: TorrentState): boolean {
-  if (phase === 'seeding') return seed && metainfo.trackers.length === 0;
-  return phase === 'downloading';
+/**
+ * A seed dials, too: peers that asked the tracker before it came would learn of it half an hour
+ * later, and nobody can dial a seed behind NAT.
+ */
+export function dialsNow({ phase, seed }: TorrentState): boolean {
+  return phase === 'downloading' || (phase === 'seeding' && seed);
 }
 
 /** How many connections more the torrent may have; below 0 when it has too many. */

@@ -44,6 +44,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     host: fact.host,
     port: fact.port,
     dialed: dial?.address,
+    address: dial?.address,
     peerId,
     connectedAtMs: nowMs,
     bits: new Bitfield(torrent.metainfo.pieceCount),
@@ -96,7 +97,14 @@ function whyRefuse(
   if (state.peers.size >= state.settings.maxConnections) return 'too-many-connections';
   const twin = twinOf(engine, torrent, peer);
   if (!twin) return undefined;
-  if (!isBetterTwin(engine, peer, twin)) return 'duplicate-peer';
+  if (!isBetterTwin(engine, peer, twin)) {
+    // We know now where the twin is reached: while it stays, nobody need dial there.
+    if (peer.address && !twin.address) {
+      twin.address = peer.address;
+      peer.address = undefined;
+    }
+    return 'duplicate-peer';
+  }
   closePeer(engine, twin, 'duplicate-peer');
   return undefined;
 }
@@ -160,9 +168,13 @@ export function forgetPeer(
   engine.state.peers.delete(peer.id);
   engine.state.hungry.delete(peer.id);
   engine.state.departed.note(peer);
-  if (peer.dialed) {
+  if (peer.address) {
+    const { host, port } = peer.address;
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
-    torrent.book.ended(peer.dialed.host, peer.dialed.port, end.reason, useful, engine.nowMs());
+    const { reason } = end;
+    const weSeed = torrent.phase === 'seeding';
+    const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed };
+    torrent.book.ended(host, port, ending, engine.nowMs());
   }
   tellClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
 }
@@ -175,8 +187,9 @@ export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
   const torrent = engine.state.torrents.get(dial.torrent);
   if (!torrent) return countClosed(engine, fact.reason);
   const { host, port } = dial.address;
-  torrent.book.ended(host, port, fact.reason, false, engine.nowMs());
   const { reason, detail } = fact;
+  const weSeed = torrent.phase === 'seeding';
+  torrent.book.ended(host, port, { reason, useful: false, weSeed }, engine.nowMs());
   const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
   tellClosed(engine, torrent.id, end);
 }
@@ -282,11 +295,19 @@ export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handsha
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.client = fact.client;
+  if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
   engine.log('debug', 'extended handshake', {
     peer: peerName(peer),
     client: fact.client,
     reqq: fact.requestQueue,
   });
+}
+
+/** An incoming peer is dialled no second time while it stays, and may be dialled once it is gone. */
+function learnAddress(engine: Engine, peer: PeerState, port: number): void {
+  const { host, torrent } = peer;
+  if (peer.address || peer.closing) return;
+  if (torrent.book.adopt(host, port, engine.nowMs())) peer.address = { host, port };
 }
 
 export function onAppetite(engine: Engine, fact: Fact<'appetite'>): void {

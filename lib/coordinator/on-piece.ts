@@ -168,6 +168,7 @@ function onGood(
   torrent.picker.markHave(index);
   torrent.have.set(index);
   torrent.doneBytes += piece.lengthBytes;
+  torrent.fetchedBytes += piece.lengthBytes;
   torrent.newPieces.push(index);
   torrent.lastProgressMs = engine.nowMs();
   torrent.durability.written(
@@ -195,7 +196,6 @@ function onBad(
   const names = fillers.map((filler) => (filler ? peerName(filler) : 'unknown'));
   const suspects = [...new Set(names)];
   torrent.piecesFailed++;
-  torrent.wastedBytes += piece.lengthBytes;
   piece.witness ??= new BlockWitness();
   const accused = (piece.accused ??= new Map());
   for (const filler of fillers) if (filler) accused.set(peerName(filler), filler);
@@ -203,8 +203,10 @@ function onBad(
   // A lone filler is convicted at once; among several, the good copy will tell.
   const banned = suspects.length === 1 ? suspects.filter((name) => accused.has(name)) : [];
   piece.onParole = true;
-  if (torrent.phase === 'downloading') restartPiece(engine, piece);
-  else evictPiece(engine, piece);
+  if (torrent.phase === 'downloading') {
+    torrent.wastedBytes += piece.lengthBytes;
+    restartPiece(engine, piece);
+  } else evictPiece(engine, piece); // which counts the waste itself
   if (banned.length > 0) banLiars(engine, piece, new Set(banned));
   engine.log('warn', 'a piece failed its hash check', {
     torrent: torrent.infoHash,

@@ -14,6 +14,7 @@ import { saveRecord, syncNow } from './saving';
 import { beginRun } from './starting';
 import { leaveTrackers, stopAnnouncing } from './farewell';
 import { PATIENCE_MS, announceIfDue } from './trackers';
+import { receivedBytes } from './state';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
 
@@ -22,7 +23,7 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   const nowMs = engine.nowMs();
   torrent.error = undefined;
   torrent.phase = 'downloading';
-  torrent.downloadedAtStart = torrent.downloadedBytes;
+  torrent.downloadedAtStart = receivedBytes(torrent);
   torrent.uploadedAtStart = torrent.uploadedBytes;
   const whole = torrent.picker.remaining === 0;
   if (!whole && !torrent.download) return failTorrent(engine, torrent, notWhole(torrent));

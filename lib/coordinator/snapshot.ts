@@ -5,6 +5,7 @@ import { UNIT_LENGTH_BYTES } from '../memory/slab';
 import type { TrackerSnapshot } from '../tracker/schedule';
 import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
+import { receivedBytes } from './state';
 import type { TorrentState } from './state';
 
 export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
@@ -28,7 +29,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
     piecesDone: torrent.metainfo.pieceCount - torrent.picker.remaining,
     piecesChecked: torrent.checkedPieces,
     piecesToCheck: torrent.piecesToCheck,
-    downloadedBytes: torrent.downloadedBytes,
+    downloadedBytes: receivedBytes(torrent),
     uploadedBytes: torrent.uploadedBytes,
     wastedBytes: torrent.wastedBytes,
     downloadBytesPerSec,

@@ -128,6 +128,9 @@ export interface TorrentState {
   checkedPieces: number;
   piecesToCheck: number;
   doneBytes: number;
+  /** Of verified pieces that came from peers since the torrent was added. */
+  fetchedBytes: number;
+  /** As peer threads have told so far: see `receivedBytes`. */
   downloadedBytes: number;
   uploadedBytes: number;
   wastedBytes: number;
@@ -186,6 +189,8 @@ export interface PeerState {
   readonly port: number;
   /** The address that was dialled; undefined for an incoming connection. */
   readonly dialed: PeerAddress | undefined;
+  /** Where it can be dialled, held as `connected` in the book; undefined while that is not known. */
+  address: PeerAddress | undefined;
   readonly peerId: string;
   readonly connectedAtMs: number;
   bits: Bitfield;
@@ -213,6 +218,14 @@ export interface PeerState {
   limit: number;
   client: string | undefined;
   closing: CloseReason | undefined;
+}
+
+/**
+ * Payload received since the torrent was added. Peer threads tell theirs four times a second, and a
+ * piece may be verified before that: what is verified or wasted has been received in any case.
+ */
+export function receivedBytes(torrent: TorrentState): number {
+  return Math.max(torrent.downloadedBytes, torrent.fetchedBytes + torrent.wastedBytes);
 }
 
 /** How a peer is called in events and logs. */

@@ -169,6 +169,7 @@ function newTorrent(
     checkedPieces: 0,
     piecesToCheck: 0,
     doneBytes: 0,
+    fetchedBytes: 0,
     downloadedBytes: 0,
     uploadedBytes: 0,
     wastedBytes: 0,

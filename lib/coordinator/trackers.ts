@@ -5,13 +5,20 @@ import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
-import { dialMore, freeSlots } from './dialing';
+import { dialMore, dialsNow, freeSlots } from './dialing';
 import type { Engine } from './engine';
 import { wake } from './rest';
+import { receivedBytes } from './state';
 import type { TorrentState } from './state';
 
 /** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
 const MAX_NUM_WANT = 200;
+
+/**
+ * Most that a seed asks for, as trackers give by default: it serves a few at a time, leechers dial it,
+ * too, and many trackers name other seeds as well.
+ */
+const MAX_SEED_NUM_WANT = 50;
 
 /** Announced by an engine that accepts nobody: many trackers refuse port 0, and nobody is at 1. */
 const NO_PORT = 1;
@@ -123,7 +130,7 @@ export function requestOf(
     peerId: engine.state.peerId,
     port: engine.state.listenPort ?? NO_PORT,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
-    downloadedBytes: torrent.downloadedBytes - torrent.downloadedAtStart,
+    downloadedBytes: receivedBytes(torrent) - torrent.downloadedAtStart,
     leftBytes: metainfo.totalLengthBytes - torrent.doneBytes,
     event: due.event,
     numWant: due.event === 'stopped' ? 0 : peersWanted(engine, torrent),
@@ -132,11 +139,12 @@ export function requestOf(
   };
 }
 
-/** As many as there are free connections without a fresh address to dial. A seed dials nobody. */
+/** As many as there are free connections without a fresh address to dial; fewer for a seed. */
 function peersWanted(engine: Engine, torrent: TorrentState): number {
-  if (torrent.phase !== 'downloading') return 0;
+  if (!dialsNow(torrent)) return 0;
+  const most = torrent.phase === 'seeding' ? MAX_SEED_NUM_WANT : MAX_NUM_WANT;
   const lacking = freeSlots(engine, torrent) - torrent.book.fresh;
-  return Math.min(Math.max(lacking, 0), MAX_NUM_WANT);
+  return Math.min(Math.max(lacking, 0), most);
 }
 
 function onReply(engine: Engine, torrent: TorrentState, url: string, reply: AnnounceReply): void {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { AddressBook } from '../../lib/coordinator/address-book';
+import type { Ending } from '../../lib/coordinator/address-book';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 
 const book = (random: () => number = () => 0): AddressBook => new AddressBook({ random });
@@ -47,7 +48,7 @@ describe('coordinator/address-book', () => {
     expect(addresses.fresh).to.equal(5);
     addresses.takeDue(3, 0);
     expect(addresses.fresh).to.equal(2);
-    addresses.ended('10.1.0.1', 1, 'dial-failed', false, 0);
+    addresses.ended('10.1.0.1', 1, { reason: 'dial-failed', useful: false }, 0);
     addresses.putBack('10.1.0.2', 1);
     expect(addresses.fresh).to.equal(3);
   });
@@ -56,7 +57,7 @@ describe('coordinator/address-book', () => {
     const addresses = book();
     addresses.add('a', 1, 0);
     addresses.takeDue(1, 0);
-    addresses.ended('a', 1, 'dial-failed', false, 0);
+    addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, 0);
     addresses.add('late', 1, 50);
     addresses.add('early', 1, 10);
     expect(addresses.takeDue(9, 10_000).map(({ host }) => host)).to.deep.equal([
@@ -73,7 +74,7 @@ describe('coordinator/address-book', () => {
     let nowMs = 0;
     for (let failure = 0; failure < 12; failure++) {
       expect(addresses.takeDue(1, nowMs)).to.have.length(1);
-      addresses.ended('a', 1, 'dial-failed', false, nowMs);
+      addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, nowMs);
       waits.push(addresses.nextDueMs - nowMs);
       nowMs = addresses.nextDueMs;
     }
@@ -81,11 +82,83 @@ describe('coordinator/address-book', () => {
     expect(waits.at(-1)).to.equal(600_000);
   });
 
+  describe('of a seed', () => {
+    const waitsOf = (ending: Omit<Ending, 'useful'> & { useful?: boolean }, count: number) => {
+      const addresses = book();
+      addresses.add('a', 1, 0);
+      let nowMs = 0;
+      return Array.from({ length: count }, () => {
+        addresses.takeDue(1, nowMs);
+        addresses.ended('a', 1, { useful: false, weSeed: true, ...ending }, nowMs);
+        const waitMs = addresses.nextDueMs - nowMs;
+        nowMs = addresses.nextDueMs;
+        return waitMs;
+      });
+    };
+    const HOUR_MS = 3_600_000;
+
+    it('waits four times as long after each failure, 4 hours at most', () => {
+      const waits = waitsOf({ reason: 'dial-failed' }, 9);
+      expect(waits.slice(0, 3)).to.deep.equal([8_000, 32_000, 128_000]);
+      expect(waits.slice(-3)).to.deep.equal(Array(3).fill(4 * HOUR_MS));
+    });
+
+    it('dials another seed again after 6 hours, twice as long after that, once a day at most', () => {
+      const waits = waitsOf({ reason: 'not-useful', peerIsSeed: true }, 5);
+      expect(waits.map((ms) => ms / HOUR_MS)).to.deep.equal([6, 12, 24, 24, 24]);
+    });
+
+    it('remembers as a seed a peer that took payload and became one', () => {
+      const [waitMs] = waitsOf({ reason: 'remote-closed', peerIsSeed: true, useful: true }, 1);
+      expect(waitMs).to.equal(6 * HOUR_MS);
+    });
+
+    it('dials a leecher that took payload again soon', () => {
+      expect(waitsOf({ reason: 'remote-closed', useful: true }, 1)).to.deep.equal([2_000]);
+    });
+
+    it('waits at least a minute after a twin', () => {
+      const waits = waitsOf({ reason: 'duplicate-peer' }, 3);
+      expect(waits).to.deep.equal([60_000, 60_000, 128_000]);
+    });
+  });
+
+  describe('adopts the address that an incoming peer tells', () => {
+    it('dials it no more until it ends, and then as any other', () => {
+      const addresses = book();
+      addresses.add('a', 1, 0);
+      expect(addresses.adopt('a', 1, 0)).to.equal(true);
+      expect(addresses.adopt('b', 1, 0)).to.equal(true);
+      expect(addresses.takeDue(9, 1e9)).to.deep.equal([]);
+      addresses.ended('b', 1, { reason: 'remote-closed', useful: false }, 1e9);
+      expect(addresses.takeDue(9, 1e9)).to.deep.equal([]);
+      expect(addresses.takeDue(9, 1e9 + 2_500)).to.deep.equal([{ host: 'b', port: 1 }]);
+    });
+
+    it('but none that is in use, banned, or impossible', () => {
+      const addresses = book();
+      addresses.add('a', 1, 0);
+      addresses.takeDue(1, 0);
+      addresses.ban('10.6.6.6', 1, 'liar');
+      expect(addresses.adopt('a', 1, 0), 'being dialled').to.equal(false);
+      expect(addresses.adopt('10.6.6.6', 2, 0)).to.equal(false);
+      expect(addresses.adopt('b', 0, 0)).to.equal(false);
+      expect(addresses.adopt('c', 1, 0) && addresses.adopt('c', 1, 0), 'twice').to.equal(false);
+    });
+
+    it('and none for which another would have to go', () => {
+      const addresses = book();
+      for (let n = 0; n < 5_000; n++) addresses.add(`10.${n >> 8}.${n & 255}.1`, 1, 0);
+      expect(addresses.adopt('192.0.2.1', 1, 0)).to.equal(false);
+      expect(addresses.known).to.equal(5_000);
+    });
+  });
+
   it('spreads redials by up to a quarter', () => {
     const addresses = book(() => 0.999);
     addresses.add('a', 1, 0);
     addresses.takeDue(1, 0);
-    addresses.ended('a', 1, 'dial-failed', false, 0);
+    addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, 0);
     expect(addresses.nextDueMs).to.be.within(2_400, 2_500);
   });
 
@@ -94,14 +167,14 @@ describe('coordinator/address-book', () => {
     addresses.add('a', 1, 0);
     for (let failure = 0; failure < 5; failure++) {
       addresses.takeDue(1, 1e9);
-      addresses.ended('a', 1, 'dial-failed', false, 0);
+      addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, 0);
     }
     addresses.takeDue(1, 1e9);
     addresses.connected('a', 1);
-    addresses.ended('a', 1, 'remote-closed', true, 1e9);
+    addresses.ended('a', 1, { reason: 'remote-closed', useful: true }, 1e9);
     expect(addresses.nextDueMs).to.equal(1e9 + 2_000);
     addresses.takeDue(1, 2e9);
-    addresses.ended('a', 1, 'dial-failed', false, 2e9);
+    addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, 2e9);
     expect(addresses.nextDueMs).to.equal(2e9 + 2_000);
   });
 
@@ -110,7 +183,7 @@ describe('coordinator/address-book', () => {
       const addresses = book();
       addresses.add('a', 1, 0);
       addresses.takeDue(1, 0);
-      addresses.ended('a', 1, reason, false, 0);
+      addresses.ended('a', 1, { reason, useful: false }, 0);
       addresses.forgetFailures(10);
       expect(addresses.takeDue(1, 1e12)).to.deep.equal([]);
       expect(addresses.known).to.equal(0);
@@ -133,7 +206,7 @@ describe('coordinator/address-book', () => {
     const addresses = book();
     addresses.add('a', 1, 0);
     addresses.takeDue(1, 0);
-    addresses.ended('a', 1, 'dial-failed', false, 0);
+    addresses.ended('a', 1, { reason: 'dial-failed', useful: false }, 0);
     addresses.forgetFailures(5);
     expect(addresses.takeDue(1, 5)).to.have.length(1);
   });
@@ -172,7 +245,7 @@ describe('coordinator/address-book', () => {
     };
     const fail = (addresses: AddressBook, ports: number, reason: CloseReason): void => {
       for (const { host, port } of addresses.takeDue(ports, 1e9))
-        addresses.ended(host, port, reason, false, 1e9);
+        addresses.ended(host, port, { reason, useful: false }, 1e9);
     };
 
     it('lets a useless address go before one that failed', () => {
@@ -251,7 +324,7 @@ describe('coordinator/address-book', () => {
           } else if (one.do === 'ended') {
             const key = `${one.host}|${one.port}`;
             if (!out.delete(key)) continue;
-            addresses.ended(one.host, one.port, one.reason, one.useful, nowMs);
+            addresses.ended(one.host, one.port, one, nowMs);
             const final = one.reason === 'self-connection' || one.reason === 'banned';
             notBefore.set(key, final ? Infinity : nowMs + 2_000);
           } else {

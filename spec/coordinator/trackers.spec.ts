@@ -16,6 +16,7 @@ import type { SimEngine } from '../support/sim-engine';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+const ALL = Array.from({ length: 16 }, (_, piece) => piece);
 const A = 'http://a.example/announce';
 const B = 'udp://b.example:80';
 const C = 'http://c.example/announce';
@@ -32,6 +33,7 @@ interface Scene {
 async function scene(
   answers: Readonly<Record<string, Answer>>,
   request: Partial<AddRequest> = {},
+  good: readonly number[] = [],
 ): Promise<Scene> {
   const desk = new SimDesk();
   const { engine } = desk;
@@ -42,7 +44,7 @@ async function scene(
     return Promise.resolve({ intervalSec: 1800, peers: [], ...answer });
   };
   const trackers = Object.keys(answers).map((url) => [url]);
-  const torrent = await desk.add({ ...SHORT, trackers }, [], request);
+  const torrent = await desk.add({ ...SHORT, trackers }, good, request);
   await settled();
   return { desk, engine, torrent };
 }
@@ -160,6 +162,56 @@ describe('coordinator: trackers', () => {
     expect(desk.engine.announces[0]?.request.port).to.equal(6881);
   });
 
+  describe('what `completed` says of downloaded bytes', () => {
+    it('is everything that came, though no thread has told its traffic yet', async () => {
+      const it = await scene({ [A]: {} }, {}, [0, 1]);
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      const completed = it.engine.announces.at(-1)?.request;
+      const came = SHORT.totalLengthBytes - 2 * SHORT.pieceLengthBytes;
+      expect(completed).to.include({ event: 'completed', leftBytes: 0, downloadedBytes: came });
+      expect(torrentStats(it.engine, it.torrent.state).downloadedBytes).to.equal(came);
+    });
+
+    it('is no more once they have', async () => {
+      const it = await scene({ [A]: {} });
+      const connection = it.desk.connect(it.torrent, { creditBlocks: 64 });
+      await it.desk.serveAll(connection);
+      const duplicate = 16 * KIB;
+      const row = [connection, SHORT.totalLengthBytes + duplicate, 0, duplicate];
+      it.engine.facts({ type: 'traffic', rows: row });
+      const { downloadedBytes } = torrentStats(it.engine, it.torrent.state);
+      expect(downloadedBytes).to.equal(SHORT.totalLengthBytes + duplicate);
+    });
+
+    it('has pieces that failed their check in it, once each', async () => {
+      const it = await scene({ [A]: {} });
+      const { desk, torrent } = it;
+      const liar = desk.connect(torrent, { have: [0], creditBlocks: 4, host: '10.6.6.6' });
+      for (const lease of desk.leases(liar)) desk.deliver(lease, { spoil: true });
+      await desk.answerJobs();
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      const spoilt = SHORT.pieceLengthBytes;
+      expect(it.engine.announces.at(-1)?.request).to.include({
+        event: 'completed',
+        downloadedBytes: SHORT.totalLengthBytes + spoilt,
+      });
+      it.engine.logs.length = 0;
+    });
+
+    it('counts a piece that fails its check during a pause once', async () => {
+      const it = await scene({ [A]: {} });
+      const { desk, torrent } = it;
+      const liar = desk.connect(torrent, { have: [0], creditBlocks: 4 });
+      for (const lease of desk.leases(liar)) desk.deliver(lease, { spoil: true });
+      const paused = pauseTorrent(it.engine, torrent.state);
+      await desk.answerJobs();
+      await paused;
+      const { downloadedBytes, wastedBytes } = torrentStats(it.engine, torrent.state);
+      expect([downloadedBytes, wastedBytes]).to.deep.equal(Array(2).fill(SHORT.pieceLengthBytes));
+      it.engine.logs.length = 0;
+    });
+  });
+
   describe('numwant follows need', () => {
     it('as many as there are free connections, fewer where addresses are known', async () => {
       for (const [known, wanted] of [
@@ -189,8 +241,21 @@ describe('coordinator: trackers', () => {
       expect(it.engine.announces[1]?.request.numWant).to.equal(75);
     });
 
-    it('nobody for a seed, nor for who leaves', async () => {
-      const it = await scene({ [A]: {} });
+    it('at most 50 for a seed, fewer where addresses are known', async () => {
+      for (const [known, wanted] of [
+        [0, 50],
+        [60, 40],
+        [300, 0],
+      ] as const) {
+        const peers = peersOf(known);
+        const it = await scene({ [A]: {} }, { peers }, ALL);
+        expect(it.torrent.state.phase).to.equal('seeding');
+        expect(it.engine.announces[0]?.request.numWant, `${known} known`).to.equal(wanted);
+      }
+    });
+
+    it('nobody for a torrent that is not to be seeded, nor for who leaves', async () => {
+      const it = await scene({ [A]: {} }, { seed: false });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
       await removeTorrent(it.engine, it.torrent.state, false);

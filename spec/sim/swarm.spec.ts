@@ -166,6 +166,50 @@ describe('sim: swarms in virtual time', () => {
     expect(bans).to.be.at.least(1);
   });
 
+  describe('a seed that comes when the others have asked the tracker already', () => {
+    const IN_VAIN_SEC = 300;
+    const lateSeed = async (swarm: SimSwarm, dialable: boolean): Promise<void> => {
+      for (let n = 0; n < 4; n++) await swarm.add({ uplinkBytesPerSec: MIB });
+      await swarm.runFor(IN_VAIN_SEC);
+      await swarm.add({ have: 'all', uplinkBytesPerSec: MIB, dialable });
+      await swarm.runUntilComplete(IN_VAIN_SEC + 15);
+      expectWhole(swarm);
+    };
+
+    it('dials them', async () => {
+      await lateSeed(new SimSwarm({ ...SMALL, trackerIntervalSec: 1800 }), true);
+    });
+
+    it('dials them from behind NAT, too', async () => {
+      await lateSeed(new SimSwarm({ ...SMALL, trackerIntervalSec: 1800 }), false);
+    });
+
+    it('is also a download that has come to its end', async () => {
+      const swarm = new SimSwarm({ ...SMALL, trackerIntervalSec: 1800 });
+      const seed = await swarm.add({ have: 'all', uplinkBytesPerSec: 200 * KIB, dialable: false });
+      const first = await swarm.add();
+      seed.meet(first);
+      await swarm.run(() => first.torrent.doneBytes > 0, 10);
+      // From here on nobody can dial one of the two.
+      first.dialable = false;
+      const late = await swarm.add();
+      await swarm.run(() => first.completedMs !== undefined, 30);
+      seed.vanish();
+      await swarm.run(() => late.completedMs !== undefined, 60);
+      expectWhole(swarm, [first, late]);
+    });
+
+    it('leaves other seeds alone, after one dial at most', async () => {
+      const swarm = new SimSwarm({ ...SMALL, trackerIntervalSec: 600 });
+      for (let n = 0; n < 4; n++) await swarm.add({ have: 'all' });
+      await swarm.runFor(2 * 3600);
+      const dials = swarm.nodes.reduce((sum, node) => sum + node.dials, 0);
+      // Each pair met once; twice where both dialled at the same moment.
+      expect(dials).to.be.within(6, 12);
+      for (const { torrent } of swarm.nodes) expect(torrent.peers.size).to.equal(0);
+    });
+  });
+
   it('comes to its end with any seed, any speeds and any comings and goings', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), async (seed) => {

@@ -21,6 +21,9 @@ import type { SimSwarm } from './sim-swarm';
 import { seededRandom } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
 
+/** Everybody listens there. */
+export const SIM_PORT = 6881;
+
 /** From one thread to another. */
 const HOP_MS = 0.05;
 /** As the peer thread ticks. */
@@ -40,6 +43,8 @@ export interface SimNodeOptions {
   readonly seed?: boolean;
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
+  /** False: it is behind NAT. Default true. */
+  readonly dialable?: boolean;
   readonly uploadSlots?: number;
   /** `reqq`: requests that others may keep at this node. Default 500. */
   readonly requestQueue?: number;
@@ -59,6 +64,10 @@ export class SimNode {
   readonly connections = new Map<number, SimConnection>();
   /** It is off the net without a word. */
   gone = false;
+  /** Others can dial it. */
+  dialable: boolean;
+  /** Dials that it has begun. */
+  dials = 0;
   /** When its torrent was complete; undefined until then. */
   completedMs: number | undefined;
   #torrent: TorrentState | undefined;
@@ -79,6 +88,7 @@ export class SimNode {
     this.clock = swarm.clock;
     this.host = `10.0.${index >> 8}.${index & 255}`;
     this.options = options;
+    this.dialable = options.dialable ?? true;
     const { metainfo, content } = swarm.torrent;
     this.geometry = new Geometry(metainfo);
     this.stored = new Uint8Array(content.length);
@@ -99,6 +109,7 @@ export class SimNode {
       onOrder: (_thread, order) => this.#onOrder(order),
       onJob: (job) => this.#onJob(job),
     });
+    this.engine.answerAnnounce = async (_url, request) => swarm.announce(this, request);
     this.#syncClock();
   }
 
@@ -121,7 +132,7 @@ export class SimNode {
   /** Makes another node known. */
   meet(other: SimNode): void {
     this.#syncClock();
-    this.torrent.book.add(other.host, 6881, this.clock.nowMs);
+    this.torrent.book.add(other.host, SIM_PORT, this.clock.nowMs);
     dialMore(this.engine, this.torrent);
   }
 
@@ -248,11 +259,12 @@ export class SimNode {
   // ---- connections ----
 
   #dial(dial: number, host: string): void {
+    this.dials++;
     const target = this.swarm.find(host);
     const fail = (reason: CloseReason, afterMs: number): void =>
       this.clock.after(afterMs, () => this.tell({ type: 'dial-failed', dial, reason, detail: '' }));
     const thread = this.#threads;
-    if (!target || target.gone) return fail('dial-timeout', 10_000);
+    if (!target?.dialable || target.gone) return fail('dial-timeout', 10_000);
     // Connect and handshake: who is dialled knows half a round trip before who dials.
     const latencyMs = this.swarm.latencyMs(this, target);
     this.clock.after(3 * latencyMs, () => {
@@ -283,7 +295,7 @@ export class SimNode {
       torrent: this.torrent.id,
       ...(dial === undefined ? {} : { dial }),
       host: peer.host,
-      port: dial === undefined ? 50_000 + connection.id : 6881,
+      port: dial === undefined ? 50_000 + connection.id : SIM_PORT,
       peerId: peer.engine.state.peerId,
     });
     return connection;

@@ -2,7 +2,8 @@
 // compared. No socket, no thread; real time does not pass but for the work itself.
 
 import { SimClock } from './sim-clock';
-import { SimNode } from './sim-node';
+import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { SIM_PORT, SimNode } from './sim-node';
 import type { SimNodeOptions } from './sim-node';
 import { simTorrent, seededRandom } from './sim-torrent';
 import type { SimTorrent } from './sim-torrent';
@@ -11,7 +12,11 @@ export interface SimSwarmOptions {
   readonly seed?: number;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
+  /** They know one another by a tracker with this interval; else `introduceAll` is needed. */
+  readonly trackerIntervalSec?: number;
 }
+
+const TRACKER_URL = 'http://tracker.example/announce';
 
 export class SimSwarm {
   readonly seed: number;
@@ -21,12 +26,17 @@ export class SimSwarm {
   readonly random: () => number;
   readonly startedMs: number;
   #byHost = new Map<string, SimNode>();
+  readonly #intervalSec: number | undefined;
+  /** Hosts that have announced and not left. */
+  readonly #announced = new Set<string>();
   #trace = 0;
   #traced = 0;
 
   constructor(options: SimSwarmOptions) {
     this.seed = options.seed ?? 1;
-    this.torrent = simTorrent({ ...options, seed: 7 });
+    this.#intervalSec = options.trackerIntervalSec;
+    const trackers = this.#intervalSec === undefined ? [] : [[TRACKER_URL]];
+    this.torrent = simTorrent({ ...options, trackers, seed: 7 });
     this.random = seededRandom(this.seed);
     this.startedMs = this.clock.nowMs;
   }
@@ -44,6 +54,17 @@ export class SimSwarm {
   introduceAll(): void {
     for (const node of this.nodes)
       for (const other of this.nodes) if (other !== node && !node.gone) node.meet(other);
+  }
+
+  /** What the tracker answers: everybody else, as many as are wanted. */
+  announce(node: SimNode, { event, numWant }: AnnounceRequest): AnnounceReply {
+    if (event === 'stopped') this.#announced.delete(node.host);
+    else this.#announced.add(node.host);
+    const others = [...this.#announced].filter((host) => host !== node.host);
+    return {
+      intervalSec: this.#intervalSec ?? 1800,
+      peers: others.slice(0, numWant).map((host) => ({ host, port: SIM_PORT })),
+    };
   }
 
   find(host: string): SimNode | undefined {
