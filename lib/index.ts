@@ -26,7 +26,7 @@ export type {
   TorrentStats,
   TrackerStats,
 } from './messages/stats';
-export type { FileEntry, Metainfo } from './metainfo/metainfo';
+export type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo/metainfo';
 export { isTrackerUrl } from './metainfo/trackers';
 export { redactUrl } from './tracker/redact';
 export {

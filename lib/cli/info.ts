@@ -6,7 +6,10 @@ import { EXIT } from './context';
 import type { Context, RunFlags, Runner } from './context';
 import { jsonOption, secretsOption, torrentSource } from './options';
 import { shownUrl } from './secrets';
-import { formatBytes, jsonLine, printable } from './text';
+import { formatBytes, jsonLine, plural, printable } from './text';
+
+/** Stands in the place of a size. */
+const LINK = 'link';
 
 const HELP = `
 Examples:
@@ -40,7 +43,14 @@ export async function info(
 
 /** The same torrent with the URLs of its trackers as they are to be printed. */
 export function withTrackers(metainfo: Metainfo, showUrl: (url: string) => string): Metainfo {
-  return { ...metainfo, trackers: metainfo.trackers.map((tier) => tier.map(showUrl)) };
+  const { trackers, ignoredTrackers } = metainfo;
+  return {
+    ...metainfo,
+    trackers: trackers.map((tier) => tier.map(showUrl)),
+    ...(ignoredTrackers && {
+      ignoredTrackers: ignoredTrackers.map(({ url, reason }) => ({ url: showUrl(url), reason })),
+    }),
+  };
 }
 
 export function hexOf(bytes: Uint8Array): string {
@@ -58,10 +68,21 @@ export function recordOf(metainfo: Metainfo): object {
     pieceCount: metainfo.pieceCount,
     private: metainfo.private,
     trackers: metainfo.trackers,
+    ignoredTrackers: metainfo.ignoredTrackers ?? [],
+    ignoredTrackerCount: metainfo.ignoredTrackerCount ?? 0,
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDateSec: metainfo.creationDateSec ?? null,
-    files: metainfo.files.map(({ path, lengthBytes }) => ({ path: path.join('/'), lengthBytes })),
+    files: metainfo.files.map(({ path, lengthBytes, executable, hidden }) => ({
+      path: path.join('/'),
+      lengthBytes,
+      ...(executable && { executable }),
+      ...(hidden && { hidden }),
+    })),
+    symlinks: (metainfo.symlinks ?? []).map(({ path, target }) => ({
+      path: path.join('/'),
+      target: target.join('/'),
+    })),
   };
 }
 
@@ -81,18 +102,43 @@ export function describe(metainfo: Metainfo): string {
       index === 0 ? 'trackers' : '',
       tier.join(' '),
     ]),
+    ...ignoredFacts(metainfo),
     ['files', String(metainfo.files.length)],
   ];
   const lines = facts.flatMap(([label, value]) =>
     value === undefined ? [] : [`${label.padEnd(12)}${printable(value)}`],
   );
-  const width = String(
-    metainfo.files.reduce((most, file) => Math.max(most, file.lengthBytes), 0),
-  ).length;
-  for (const { path, lengthBytes } of metainfo.files) {
-    lines.push(`  ${String(lengthBytes).padStart(width)}  ${printable(path.join('/'))}`);
+  const longest = metainfo.files.reduce((most, file) => Math.max(most, file.lengthBytes), 0);
+  const width = Math.max(String(longest).length, metainfo.symlinks === undefined ? 0 : LINK.length);
+  for (const file of metainfo.files) {
+    const shown = `${printable(file.path.join('/'))}${marksOf(file)}`;
+    lines.push(`  ${String(file.lengthBytes).padStart(width)}  ${shown}`);
+  }
+  for (const { path, target } of metainfo.symlinks ?? []) {
+    lines.push(
+      `  ${LINK.padStart(width)}  ${printable(`${path.join('/')} → ${target.join('/')}`)}`,
+    );
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Tracker URLs of the torrent that are not used, and why. */
+function ignoredFacts({
+  ignoredTrackers = [],
+  ignoredTrackerCount = 0,
+}: Metainfo): [string, string][] {
+  const facts = ignoredTrackers.map(({ url, reason }): [string, string] => [
+    'not used',
+    `${url}: ${reason}`,
+  ]);
+  const more = ignoredTrackerCount - ignoredTrackers.length;
+  if (more > 0) facts.push(['', `and ${plural(more, 'more tracker URL')}`]);
+  return facts;
+}
+
+function marksOf({ executable, hidden }: Metainfo['files'][number]): string {
+  const marks = [...(executable ? ['executable'] : []), ...(hidden ? ['hidden'] : [])];
+  return marks.length === 0 ? '' : ` (${marks.join(', ')})`;
 }
 
 function sizeOf(bytes: number): string {

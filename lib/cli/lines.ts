@@ -1,6 +1,13 @@
 // What is said about a transfer in words, one line each. Pure: figures in, text out.
 
-import type { CloseCounts, CloseReason, Torrent, TorrentEvents, TorrentStats } from '../index';
+import type {
+  CloseCounts,
+  CloseReason,
+  Metainfo,
+  Torrent,
+  TorrentEvents,
+  TorrentStats,
+} from '../index';
 import type { PeerEnds, Place, Summary } from './report';
 import { formatBytes, formatDuration, formatPercent, formatRate, plural, printable } from './text';
 
@@ -14,6 +21,18 @@ export function beginLine(torrent: Torrent, { folder, port }: Place): string {
     `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}, ` +
       `${plural(pieceCount, 'piece')} of ${formatBytes(pieceLengthBytes)}; folder ${folder}${listening}`,
   );
+}
+
+/** That the torrent has tracker URLs which nobody asks; undefined where all are used. */
+export function ignoredTrackersLine(
+  { ignoredTrackers, ignoredTrackerCount = 0 }: Metainfo,
+  showUrl: (url: string) => string,
+): string | undefined {
+  const first = ignoredTrackers?.[0];
+  if (first === undefined) return undefined;
+  const others = ignoredTrackerCount - 1;
+  const more = others > 0 ? `, and ${plural(others, 'other')}: \`millrace info\` lists them` : '';
+  return printable(`tracker URL not used: ${showUrl(first.url)} (${first.reason})${more}`);
 }
 
 /** How far a phase is, from 0 to 1. */

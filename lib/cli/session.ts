@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../index';
 import type { Context, Io } from './context';
+import { ignoredTrackersLine } from './lines';
 import { stderrLogger } from './log';
 import type { EngineFlags } from './options';
 import { report } from './report';
@@ -58,6 +59,8 @@ export async function withTorrent(
     context.signal.throwIfAborted();
     const torrent = await coordinator.add(metainfo, options.add);
     const reporter = reporterFor(options.flags, context, options.add.seed);
+    const warning = ignoredTrackersLine(metainfo, shownUrl(options.flags, context.api));
+    if (warning !== undefined) context.io.stderr(`millrace: ${warning}\n`);
     coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
     const stopReporting = report(torrent, reporter, place);

@@ -6,12 +6,30 @@ export const PIECE_HASH_BYTES = 20;
 
 /**
  * Longest .torrent file: 64 MiB. It is held in memory whole, and the 2,097,152 digests of the
- * largest torrent take 40 MiB of it; the rest holds the names of 300,000 files.
+ * largest torrent take 40 MiB of it; the rest holds the names of 300,000 files. Reading one takes its
+ * length, a copy of its digests, and what the limits below allow.
  */
 export const MAX_METAINFO_BYTES = 64 * 1024 * 1024;
 
-/** Values and keys in a .torrent: some 7 for each file, so 300,000 files. Costs 200 MiB at worst. */
-export const MAX_METAINFO_ITEMS = 2_097_152;
+/**
+ * Most files. Each costs some 200 bytes with its path; the largest torrents in use have 100,000.
+ */
+export const MAX_FILES = 300_000;
+
+/** Most names in all paths together: 3 a file for the most files. Each costs some 100 bytes. */
+export const MAX_PATH_COMPONENTS = 1_048_576;
+
+/** All paths together, as bytes of the .torrent, the torrent's name counted with each: 64 MiB. */
+export const MAX_PATHS_BYTES = 64 * 1024 * 1024;
+
+/** Longest single name, as bytes of the .torrent: file systems store 255, some makers write more. */
+export const MAX_NAME_BYTES = 65_536;
+
+/** So much is read of a comment: a screenful is 2 KiB. */
+export const MAX_REMARK_BYTES = 64 * 1024;
+
+/** Most trackers that are used: the longest lists in use have some 150, most of these dead. */
+export const MAX_TRACKERS = 200;
 
 /**
  * Longest piece: 256 MiB. A piece must fit twice in the largest slab (512 MiB), one copy arriving
@@ -28,6 +46,18 @@ export function badMetainfo(
   details: Readonly<Record<string, string | number>> = {},
 ): MillraceError {
   return new MillraceError('bad-metainfo', `bad torrent: ${rule}`, { rule, ...details });
+}
+
+/** An integer of at least `least` and at most 2^53 − 1. `value` is undefined where there is none. */
+export function checkedWhole(
+  value: number | bigint | undefined,
+  what: string,
+  least: number,
+): number {
+  if (typeof value === 'bigint' && value > 0n) throw badMetainfo(`${what} exceeds 2^53 − 1`);
+  if (typeof value === 'number' && value >= least) return value;
+  const kind = value === undefined ? 'is missing' : `is ${value}`;
+  throw badMetainfo(`${what} ${kind}, but must be an integer of at least ${least}`);
 }
 
 /** Checks the lengths of a torrent against each other and returns how many pieces it has. */

@@ -7,6 +7,18 @@ export interface FileEntry {
   readonly lengthBytes: number;
   /** Where the file starts in the torrent's one long run of bytes. */
   readonly offsetBytes: number;
+  /** The maker's wish that it may be run (BEP 47, attribute `x`); not acted on yet. */
+  readonly executable?: true;
+  /** The maker's wish that it be hidden (BEP 47, attribute `h`); not acted on yet. */
+  readonly hidden?: true;
+}
+
+/** A symbolic link of a torrent (BEP 47, attribute `l`). None is made yet. */
+export interface SymlinkEntry {
+  /** As in `FileEntry`. */
+  readonly path: readonly string[];
+  /** What it points to, from the torrent's folder on. Unchecked: it may point anywhere. */
+  readonly target: readonly string[];
 }
 
 /** A checked torrent (BEP 3). Plain data: it may cross threads. */
@@ -21,13 +33,27 @@ export interface Metainfo {
   /** The SHA-1 digests of all pieces, 20 bytes each, back to back. */
   readonly pieceHashes: Uint8Array;
   readonly files: readonly FileEntry[];
+  /** Symbolic links, which hold no bytes; absent where there are none. */
+  readonly symlinks?: readonly SymlinkEntry[];
   /** Tracker URLs by tier (BEP 12); a lone `announce` is one tier of one. */
   readonly trackers: readonly (readonly string[])[];
+  /** Tracker URLs that are not used, the first 20 of them; absent where all are used. */
+  readonly ignoredTrackers?: readonly IgnoredTracker[];
+  /** How many are not used in all; absent where all are. */
+  readonly ignoredTrackerCount?: number;
   readonly private: boolean;
   readonly comment?: string;
   readonly createdBy?: string;
   /** Seconds since 1970, as the torrent's maker wrote it. */
   readonly creationDateSec?: number;
+}
+
+/** A tracker URL that the torrent has and nobody asks. */
+export interface IgnoredTracker {
+  /** As the torrent has it, up to 200 characters of it. Hostile text that may hold a passkey. */
+  readonly url: string;
+  /** Why, as half a sentence about the URL. */
+  readonly reason: string;
 }
 
 /** A stretch of one file that a piece (or a part of one) covers. */

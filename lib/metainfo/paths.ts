@@ -60,31 +60,34 @@ export function checkPath(path: readonly string[], what: string): void {
   }
 }
 
-/** A folder: its names, each another folder or `null` for a file. */
-type Folder = Map<string, Folder | null>;
+/** What stands at a path of the tree: a file, or a folder by its number. */
+const FILE = -1;
+const ROOT = 0;
 
 /**
- * All paths of one torrent, kept as a tree so that the work is linear in their text. Names are
- * compared exactly: `A` and `a` may live side by side, as they do in the sources of Linux. On a file system
- * that ignores case such a torrent fails verification instead of being refused here.
+ * All paths of one torrent, kept as one map from (folder, name) to what is there: the work is linear
+ * in their text, and a folder costs no more than a file. Names are compared exactly: `A` and `a` may
+ * live side by side, as they do in the sources of Linux. On a file system that ignores case such a
+ * torrent fails verification instead of being refused here.
  */
 export class PathTree {
-  private readonly root: Folder = new Map();
+  private readonly entries = new Map<string, number>();
+  private folders = 1;
 
-  /** Takes a path in, or says what stands in its way. */
+  /** Takes a path in, or says what stands in its way. Names must hold no `/`. */
   add(path: readonly string[]): 'added' | 'taken' | 'is-folder' | 'below-file' {
-    let folder = this.root;
-    for (const name of path.slice(0, -1)) {
-      let next = folder.get(name);
-      if (next === null) return 'below-file';
-      if (next === undefined) folder.set(name, (next = new Map()));
+    let folder = ROOT;
+    for (let at = 0; at < path.length - 1; at++) {
+      const key = `${folder}/${path[at]}`;
+      let next = this.entries.get(key);
+      if (next === FILE) return 'below-file';
+      if (next === undefined) this.entries.set(key, (next = this.folders++));
       folder = next;
     }
-    const name = path[path.length - 1] ?? '';
-    const present = folder.get(name);
-    if (present === null) return 'taken';
-    if (present !== undefined) return 'is-folder';
-    folder.set(name, null);
+    const key = `${folder}/${path[path.length - 1]}`;
+    const present = this.entries.get(key);
+    if (present !== undefined) return present === FILE ? 'taken' : 'is-folder';
+    this.entries.set(key, FILE);
     return 'added';
   }
 }

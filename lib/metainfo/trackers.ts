@@ -1,33 +1,116 @@
 // Which trackers a torrent names (BEP 3, BEP 12). Only the form of a URL is looked at: no network here.
-import type { BencodeDictionary, BencodeValue } from '../bencode/value';
+import type { Scanner, Span } from '../bencode/scan';
 import { asText } from '../bencode/text';
+import { MAX_TRACKERS } from './limits';
+import type { IgnoredTracker } from './metainfo';
 
 /** Longest tracker URL: what the common HTTP servers still accept as a request line. */
 const MAX_URL_LENGTH = 8_192;
-/** A known scheme, a host, and nothing that could break out of a request line or a terminal. */
-const TRACKER_URL = /^(https?|udp|wss?):\/\/[^\s\p{Cc}/?#][^\s\p{Cc}]*$/iu;
+/** As many ignored URLs are kept for people to look at; the others are counted. */
+const MAX_IGNORED_KEPT = 20;
+/** So much of an ignored URL is kept: enough to find it in the file. */
+const MAX_IGNORED_CHARS = 200;
+
+/** The rule that a text breaks which is to be a tracker's URL, or undefined if it can be one. */
+function brokenUrlRule(text: string): string | undefined {
+  if (text.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`;
+  if (!/^(https?|udp|wss?):\/\//i.test(text)) {
+    return 'it does not start with http://, https://, udp://, ws:// or wss://';
+  }
+  if (/[\s\p{Cc}]/u.test(text)) return 'it has a blank or control character inside';
+  if (!/:\/\/[^/?#]/.test(text)) return 'it names no host';
+  return undefined;
+}
 
 /** Whether a text can be a tracker's URL: http, https, udp, ws or wss, a host, at most 8,192 characters. */
 export function isTrackerUrl(text: string): boolean {
-  return text.length <= MAX_URL_LENGTH && TRACKER_URL.test(text);
+  return brokenUrlRule(text) === undefined;
+}
+
+/** The trackers of a torrent: those that are used, and those that are not. */
+export interface Trackers {
+  readonly trackers: readonly (readonly string[])[];
+  /** The first of those that are not. */
+  readonly ignored: readonly IgnoredTracker[];
+  readonly ignoredCount: number;
 }
 
 /**
  * Tracker URLs by tier. With an `announce-list` the `announce` is ignored (BEP 12), unless the list
- * has nothing usable in it. What is not a tracker URL is dropped, and so is a tier left empty.
+ * has nothing usable in it. Blanks and control characters around a URL are cut off. What is no tracker
+ * URL even so is ignored and noted, but for empty texts; a tier left empty is left out.
  */
-export function trackersOf(torrent: BencodeDictionary): string[][] {
-  const tiers: string[][] = [];
-  for (const tier of torrent.list('announce-list') ?? []) {
-    const urls = Array.isArray(tier) ? tier.flatMap(urlOf) : [];
-    if (urls.length > 0) tiers.push(urls);
+export function trackersOf(
+  scanner: Scanner,
+  announceList: Span | undefined,
+  announce: Span | undefined,
+): Trackers {
+  const gathered = new TrackerList();
+  for (const tier of scanner.isList(announceList) ? scanner.list(announceList.start) : []) {
+    gathered.startTier();
+    if (scanner.isList(tier)) {
+      for (const url of scanner.list(tier.start)) gathered.add(scanner.string(url));
+    } else gathered.addOutside(scanner.string(tier));
   }
-  if (tiers.length > 0) return tiers;
-  const announce = urlOf(torrent.get('announce'));
-  return announce.length > 0 ? [announce] : [];
+  if (gathered.trackers.length === 0) {
+    gathered.startTier();
+    gathered.add(scanner.string(announce));
+  }
+  return gathered;
 }
 
-function urlOf(value: BencodeValue | undefined): string[] {
-  const text = value instanceof Uint8Array ? asText(value) : '';
-  return isTrackerUrl(text) ? [text] : [];
+class TrackerList implements Trackers {
+  readonly trackers: string[][] = [];
+  readonly ignored: IgnoredTracker[] = [];
+  ignoredCount = 0;
+  private tier: string[] = [];
+  private used = 0;
+
+  startTier(): void {
+    this.tier = [];
+  }
+
+  /** Takes a URL. What is no byte string (undefined) or empty is no URL, so none is lost. */
+  add(value: Uint8Array | undefined): void {
+    const bytes = trimmed(value);
+    if (bytes.length === 0) return;
+    const url = textOf(bytes);
+    const broken = brokenUrlRule(url);
+    if (broken !== undefined) return this.ignore(url, broken);
+    if (this.used === MAX_TRACKERS) return this.ignore(url, `${MAX_TRACKERS} others come first`);
+    if (this.tier.length === 0) this.trackers.push(this.tier);
+    this.tier.push(url);
+    this.used++;
+  }
+
+  /** A URL that stands where a tier belongs: no client reads it. */
+  addOutside(value: Uint8Array | undefined): void {
+    const bytes = trimmed(value);
+    if (bytes.length > 0) this.ignore(textOf(bytes), 'it stands outside the lists that are tiers');
+  }
+
+  private ignore(url: string, reason: string): void {
+    this.ignoredCount++;
+    if (this.ignored.length < MAX_IGNORED_KEPT) {
+      this.ignored.push({ url: url.slice(0, MAX_IGNORED_CHARS), reason });
+    }
+  }
+}
+
+/** Without the ASCII blanks and control characters at both ends. */
+function trimmed(bytes: Uint8Array = new Uint8Array()): Uint8Array {
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && isBlank(bytes[start])) start++;
+  while (end > start && isBlank(bytes[end - 1])) end--;
+  return bytes.subarray(start, end);
+}
+
+function isBlank(byte = 0): boolean {
+  return byte <= 0x20 || byte === 0x7f;
+}
+
+/** A character takes up to 4 bytes, so a text cut here is too long all the same. */
+function textOf(bytes: Uint8Array): string {
+  return asText(bytes.subarray(0, 4 * MAX_URL_LENGTH + 4));
 }

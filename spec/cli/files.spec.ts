@@ -53,6 +53,8 @@ describe('cli info', () => {
         pieceCount: 10,
         private: false,
         trackers: [['http://tracker.example/announce']],
+        ignoredTrackers: [],
+        ignoredTrackerCount: 0,
         comment: 'line\nbreak',
         createdBy: null,
         creationDateSec: 1e15,
@@ -60,8 +62,49 @@ describe('cli info', () => {
           { path: 'thing/a', lengthBytes: 999 },
           { path: 'thing/b\u202e', lengthBytes: 1 },
         ],
+        symlinks: [],
       },
     ]);
+  });
+
+  describe('of a torrent with attributes, symlinks and tracker URLs that are not used', () => {
+    const odd = fakeMetainfo({
+      files: [
+        { path: ['thing', 'a'], lengthBytes: 999, offsetBytes: 0, executable: true },
+        { path: ['thing', 'b'], lengthBytes: 1, offsetBytes: 999, executable: true, hidden: true },
+      ],
+      symlinks: [{ path: ['thing', 'l'], target: ['..', '\u001b'] }],
+      ignoredTrackers: [{ url: 'ftp://a/?passkey=0123456789abcdef', reason: 'it is odd' }],
+      ignoredTrackerCount: 3,
+    });
+    const { api: oddApi } = fakeApi({ readTorrent: () => Promise.resolve(odd) });
+
+    it('shows them', async () => {
+      const { io } = await millrace(['info', 'x'], { api: oddApi });
+      expect(io.out.split('\n').slice(5)).to.deep.equal([
+        'trackers    http://tracker.example/announce',
+        'not used    ftp://a/?passkey=012…: it is odd',
+        '            and 2 more tracker URLs',
+        'files       2',
+        '   999  thing/a (executable)',
+        '     1  thing/b (executable, hidden)',
+        '  link  thing/l → ../\\u001b',
+        '',
+      ]);
+    });
+
+    it('prints them with --json', async () => {
+      const { io } = await millrace(['info', 'x', '--json', '--show-secrets'], { api: oddApi });
+      expect(io.json()[0]).to.deep.include({
+        ignoredTrackers: odd.ignoredTrackers,
+        ignoredTrackerCount: 3,
+        files: [
+          { path: 'thing/a', lengthBytes: 999, executable: true },
+          { path: 'thing/b', lengthBytes: 1, executable: true, hidden: true },
+        ],
+        symlinks: [{ path: 'thing/l', target: '../\u001b' }],
+      });
+    });
   });
 });
 

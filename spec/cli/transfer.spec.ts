@@ -30,6 +30,28 @@ describe('cli download', () => {
     expect(io.err).to.equal('');
   });
 
+  it('says once, without passkeys, that tracker URLs are not used', async () => {
+    const readTorrent = (): Promise<object> =>
+      Promise.resolve(
+        fakeMetainfo({
+          ignoredTrackers: [{ url: 'ftp://t/0123456789abcdef\u001b', reason: 'it is odd' }],
+          ignoredTrackerCount: 3,
+        }),
+      );
+    for (const command of [
+      ['download', 'x', '--quiet'],
+      ['download', 'x', '--json'],
+    ]) {
+      const { api, engine } = fakeApi({ readTorrent });
+      engine.onAdded = (torrent) => torrent.complete();
+      const { exitCode, io } = await millrace(command, { api });
+      expect(exitCode).to.equal(0);
+      expect(io.err).to.equal(
+        'millrace: tracker URL not used: ftp://t/012… (it is odd), and 2 others: `millrace info` lists them\n',
+      );
+    }
+  });
+
   it('exits 1 with the engine’s error, after closing it', async () => {
     const { api, engine } = fakeApi();
     engine.onAdded = (torrent) =>

@@ -102,6 +102,58 @@ describe('parseMetainfo', () => {
     expect(metainfo).to.deep.include({ pieceCount: 0, totalLengthBytes: 0 });
   });
 
+  it('passes over whatever follows the dictionary', () => {
+    const sound = single({}, { announce: 'http://t.example/a' });
+    const read = parse(sound);
+    for (const tail of ['\n', '\r\n', '\0', 'd4:info', '5:'])
+      expect(parse(Buffer.concat([sound, latin1(tail)]))).to.deep.equal(read);
+    fc.assert(
+      fc.property(fc.uint8Array(), (tail) => {
+        expect(parse(Buffer.concat([sound, tail]))).to.deep.equal(read);
+      }),
+    );
+  });
+
+  it('takes the list of files where there is a length as well', () => {
+    const metainfo = parse(multi([file(40_000, 'a')], { length: 7 }));
+    expect(metainfo).to.deep.include({ multiFile: true, totalLengthBytes: 40_000 });
+    // No list, no files: the length is what is left.
+    expect(parse(single({ files: 'x' })).files).to.deep.equal(parse(single()).files);
+  });
+
+  it('reads the attributes of files; a symlink holds no bytes, whatever its length', () => {
+    const metainfo = parse(
+      multi([
+        { attr: 'l', path: ['l'], 'symlink path': ['d', 'x'] },
+        { ...file(30_000, 'd', 'x'), attr: 'x' },
+        { ...file(9, 'm'), attr: 'lh', 'symlink path': ['..', '..', 'etc'] },
+        { ...file(10_000, 'd', 'y'), attr: 'hx' },
+        { attr: 'l', path: ['n'] },
+      ]),
+    );
+    const path = (...below: string[]): string[] => ['folder', ...below];
+    expect(metainfo.files).to.deep.equal([
+      { path: path('d', 'x'), lengthBytes: 30_000, offsetBytes: 0, executable: true },
+      {
+        path: path('d', 'y'),
+        lengthBytes: 10_000,
+        offsetBytes: 30_000,
+        executable: true,
+        hidden: true,
+      },
+    ]);
+    expect(metainfo.symlinks).to.deep.equal([
+      { path: path('l'), target: ['d', 'x'] },
+      { path: path('m'), target: ['..', '..', 'etc'] },
+      { path: path('n'), target: [] },
+    ]);
+    expect(parse(single({ attr: 'x' })).files[0]).to.include({ executable: true });
+    expect(() => parse(multi([{ attr: 'l', path: ['..'] }]))).to.throw('file 0 is ".."');
+    expect(() => parse(multi([file(40_000, 'a'), { attr: 'l', path: ['a'] }]))).to.throw(
+      'one path',
+    );
+  });
+
   it('treats padding as files, each with a name of its own', () => {
     const pad = (length: number, path?: string[]): Fields => ({ attr: 'p', length, path });
     const files = [
@@ -128,15 +180,55 @@ describe('parseMetainfo', () => {
       expect(trackers({ announce: 'http://d/', 'announce-list': list })).to.deep.equal(list);
     });
 
-    it('drops what is no tracker URL, and tiers left empty', () => {
+    it('ignores what is no tracker URL, says so, and leaves out tiers left empty', () => {
+      const long = `http://${'a'.repeat(9_000)}`;
       const list: Encodable = [
-        ['ftp://a', 'http://', 'http://a b', 'http://a/\n', 'HTTPS://ok/?k=é'],
+        ['ftp://a', 'http://', 'http:///x', 'http://a b', '', ' \n', 'HTTPS://ok/?k=é'],
         [],
         'http://not-a-tier/',
         [5, ['http://too-deep/']],
-        [`http://${'a'.repeat(9_000)}`],
+        [long, latin1(`udp://${'\xff'.repeat(70_000)}`)],
       ];
-      expect(trackers({ 'announce-list': list })).to.deep.equal([['HTTPS://ok/?k=é']]);
+      const metainfo = parse(single({}, { 'announce-list': list }));
+      expect(metainfo.trackers).to.deep.equal([['HTTPS://ok/?k=é']]);
+      expect(metainfo.ignoredTrackerCount).to.equal(7);
+      const scheme = 'it does not start with http://, https://, udp://, ws:// or wss://';
+      expect(metainfo.ignoredTrackers).to.deep.equal([
+        { url: 'ftp://a', reason: scheme },
+        { url: 'http://', reason: 'it names no host' },
+        { url: 'http:///x', reason: 'it names no host' },
+        { url: 'http://a b', reason: 'it has a blank or control character inside' },
+        { url: 'http://not-a-tier/', reason: 'it stands outside the lists that are tiers' },
+        { url: long.slice(0, 200), reason: 'it is longer than 8192 characters' },
+        { url: `udp://${'ÿ'.repeat(194)}`, reason: 'it is longer than 8192 characters' },
+      ]);
+      expect(parse(single({}, { announce: 'http://a/' }))).to.not.have.any.keys(
+        'ignoredTrackers',
+        'ignoredTrackerCount',
+      );
+    });
+
+    it('cuts blanks and control characters off around a URL', () => {
+      const around = fc.constantFrom('', ' ', '\t', '\n', '\r\n', '\0', '\x7f', '  \t ');
+      fc.assert(
+        fc.property(around, around, (before, after) => {
+          const metainfo = parse(single({}, { announce: `${before}http://a/é?b${after}` }));
+          expect(metainfo.trackers).to.deep.equal([['http://a/é?b']]);
+          expect(metainfo.ignoredTrackers).to.equal(undefined);
+        }),
+      );
+    });
+
+    it('uses 200, and counts the others', () => {
+      const list = Array.from({ length: 1_000 }, (_, at) => [`udp://t${at}/`]);
+      const metainfo = parse(single({}, { 'announce-list': list }));
+      expect(metainfo.trackers).to.deep.equal(list.slice(0, 200));
+      expect(metainfo.ignoredTrackerCount).to.equal(800);
+      expect(metainfo.ignoredTrackers).to.have.length(20);
+      expect(metainfo.ignoredTrackers?.[0]).to.deep.equal({
+        url: 'udp://t200/',
+        reason: '200 others come first',
+      });
     });
 
     it('falls back to announce when the list has nothing usable', () => {
@@ -158,7 +250,7 @@ describe('parseMetainfo', () => {
       ['no pieces', () => single({ pieces: undefined }), 'no "pieces"'],
       ['a v2 torrent', () => single({ pieces: undefined, 'meta version': 2 }), 'version 2 only'],
       ['no length', () => single({ length: undefined }), 'either "length" or "files"'],
-      ['length and files', () => single({ files: [] }), 'either "length" or "files"'],
+      ['a length beside no files', () => single({ files: [] }), 'at least one file'],
       ['a negative length', () => single({ length: -1 }), 'length of the file is -1'],
       ['a length of text', () => single({ length: '40000' }), 'length of the file is missing'],
       ['a length of 2^60', () => single({ length: huge }), 'exceeds 2^53'],
@@ -234,13 +326,8 @@ describe('parseMetainfo', () => {
       });
     }
 
-    it('what is no bencode, trailing bytes included', () => {
-      const sound = single();
-      for (const bytes of [
-        new Uint8Array(0),
-        latin1('<html>'),
-        Buffer.concat([sound, latin1('\n')]),
-      ]) {
+    it('what is no bencode', () => {
+      for (const bytes of [new Uint8Array(0), latin1('<html>'), latin1('d4:info')]) {
         expect(() => parse(bytes))
           .to.throw()
           .with.property('code', 'bad-bencode');
@@ -269,6 +356,29 @@ describe('parseMetainfo', () => {
 
     it('at any bytes', () => {
       fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), survives), { numRuns: 200 });
+    });
+
+    it('at arrays of names and numbers in every place of a file', () => {
+      const values = fc.anything({
+        values: [fc.constantFrom('a', '..', 'p', 'l', 'xh'), fc.integer()],
+        maxDepth: 2,
+        withNullPrototype: false,
+      });
+      const encodable = (value: unknown): Encodable => {
+        if (typeof value === 'string' || typeof value === 'number') return value;
+        if (Array.isArray(value)) return value.map(encodable);
+        return Object.fromEntries(
+          Object.entries(Object(value) as object).map(([key, item]) => [key, encodable(item)]),
+        );
+      };
+      const keys = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;
+      const entry = fc.dictionary(fc.constantFrom(...keys), values, { maxKeys: 5 });
+      fc.assert(
+        fc.property(fc.array(entry, { maxLength: 3 }), (entries) =>
+          survives(multi(entries.map(encodable))),
+        ),
+        { numRuns: 500 },
+      );
     });
 
     it('at every truncation', () => {
