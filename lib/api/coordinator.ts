@@ -17,7 +17,7 @@ import type { TraceSettings } from '../messages/trace';
 import { callWithSignal, wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { EngineThreads } from './engine-threads';
-import { announceToAll, engineSettings, peerAddress } from './options';
+import { announceToAll, engineSettings, flag, peerAddress } from './options';
 import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
@@ -141,8 +141,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    * the rest is downloaded; then it is seeded unless `seed` is false.
    *
    * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
-   *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `file-too-large`,
-   *   `piece-too-large`, `bad-peer-address`, `bad-option`.
+   *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `link-in-path`,
+   *   `output-conflict`, `file-too-large`, `piece-too-large`, `bad-peer-address`, `bad-option`.
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
@@ -150,6 +150,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     signal?.throwIfAborted();
     const peers = (options.peers ?? []).map(peerAddress);
     const toAll = announceToAll(options.announceToAll);
+    const followLinks = flag('followLinks', options.followLinks);
     const metainfo = await readTorrent(source, { signal });
     this.#throwIfClosing();
     const id = this.#nextTorrent++;
@@ -167,6 +168,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       output: resolve(options.output ?? '.'),
       peers,
       force: options.force ?? false,
+      followLinks,
       recheck: options.recheck ?? false,
       download: options.download ?? true,
       seed: options.seed ?? true,

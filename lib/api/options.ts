@@ -79,6 +79,11 @@ export interface AddOptions {
   readonly seed?: boolean;
   /** Cut existing files that are longer than the torrent says. Default false: an error. */
   readonly force?: boolean;
+  /**
+   * Write through symbolic links that lie below `output`, wherever they lead (docs/STORAGE.md). Default
+   * false: an error. `output` itself and what is above it may be links.
+   */
+  readonly followLinks?: boolean;
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
   /**
@@ -161,6 +166,12 @@ export function engineSettings(
       : 'silent',
     version,
   };
+}
+
+/** Throws `bad-option` unless the value is a boolean; undefined is `false`. */
+export function flag(name: string, value: unknown = false): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new MillraceError('bad-option', `option ${name} must be true or false`, { option: name });
 }
 
 const ANNOUNCE_TO_ALL: readonly string[] = ['none', 'tiers', 'trackers'] satisfies AnnounceToAll[];

@@ -1,11 +1,12 @@
 // Where a torrent comes from: a path, a URL, bytes, or an already parsed record.
 
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../errors/millrace-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { parseMetainfo } from '../metainfo/parse';
 import type { Metainfo } from '../metainfo/metainfo';
+import { OPEN_TO_READ, openRegularAsync } from '../storage/open-regular';
 import type * as fetching from '../tracker/fetch-torrent';
 import { VERSION } from './version';
 
@@ -56,7 +57,7 @@ async function bytesOf(
 async function readCapped(path: string | URL): Promise<Uint8Array> {
   let file;
   try {
-    file = await open(path, 'r');
+    file = await openRegularAsync(path instanceof URL ? fileURLToPath(path) : path, OPEN_TO_READ);
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -78,6 +79,8 @@ async function readCapped(path: string | URL): Promise<Uint8Array> {
 
 function unreadable(path: string | URL, error: unknown): MillraceError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : message;
+  let why = code === 'ENOENT' ? 'no such file' : message;
+  if (error instanceof MillraceError && error.code === 'not-a-regular-file')
+    why = `it is ${String(error.details.kind)}, not a regular file`;
   return new MillraceError('torrent-unreadable', `cannot read torrent ${String(path)}: ${why}`);
 }

@@ -1,12 +1,13 @@
 // The wire trace as the embedder asks for it: the check that says what is allowed, the beginning of the
 // file, and how far it is. Peer threads do the writing.
 
-import { writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TracedPeer, TraceSettings } from '../messages/trace';
+import { OPEN_TO_WRITE, openRegular } from '../storage/open-regular';
 import { encodeFileHeader } from '../trace/pcapng';
 
 /** What is traced, and where to. `file`, `onLines` or both. */
@@ -95,7 +96,13 @@ export function traceStatus(settings: TraceSettings | undefined): TraceStatus | 
 function beginFile({ counter }: TraceSettings, file: string, version: string): void {
   const header = encodeFileHeader(`Millrace ${version}`);
   try {
-    writeFileSync(file, header);
+    const fd = openRegular(file, OPEN_TO_WRITE);
+    try {
+      ftruncateSync(fd, 0);
+      writeSync(fd, header);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     const { message } = recordOf(error);
     throw new MillraceError(

@@ -24,6 +24,7 @@ export interface DownloadFlags extends EngineFlags {
   readonly seed?: boolean;
   readonly stallTimeout?: number;
   readonly force?: boolean;
+  readonly followLinks?: boolean;
 }
 
 const HELP = `
@@ -58,7 +59,8 @@ export function define(command: Command, run: Runner): void {
         decimal(0, 604_800, ' seconds', false), // a week
       ),
     )
-    .option('--force', 'cut existing files that are longer than the torrent says');
+    .option('--force', 'cut existing files that are longer than the torrent says')
+    .option('--follow-links', 'write through symbolic links inside the output folder');
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)
@@ -74,8 +76,9 @@ export async function download(
 ): Promise<number> {
   const seeding =
     flags.seed === true || flags.seedRatio !== undefined || flags.seedTime !== undefined;
-  const { output, peer, force, recheck, announceToAll } = flags;
-  const add = { output, peers: peer ?? [], force, recheck, seed: seeding, announceToAll };
+  const { output, peer, force, followLinks, recheck, announceToAll } = flags;
+  const seed = seeding;
+  const add = { output, peers: peer ?? [], force, followLinks, recheck, seed, announceToAll };
   await withTorrent(context, { source, flags, add }, async (torrent, reporter) => {
     await untilComplete(torrent, context, flags.stallTimeout);
     reporter.progress(torrent.stats());

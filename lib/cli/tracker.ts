@@ -141,12 +141,17 @@ export async function tracker(flags: TrackerFlags, context: Context): Promise<nu
 
 /** The list of a file (one info hash a line, `#` begins a comment) or of a folder's .torrent files. */
 async function hashesOf(path: string, api: Api): Promise<string[]> {
-  if ((await stat(path)).isDirectory()) {
+  const found = await stat(path);
+  if (found.isDirectory()) {
     const names = (await readdir(path)).filter((name) => name.endsWith('.torrent'));
     const hashes: string[] = [];
     for (const name of names)
       hashes.push(hexOf((await api.readTorrent(join(path, name))).infoHash));
     return hashes;
+  }
+  if (!found.isFile()) {
+    const why = 'it is neither a file nor a folder';
+    throw new api.MillraceError('bad-option', `the list ${path} cannot be read: ${why}`);
   }
   const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
   const hashes = lines.map((line) => line.replace(/#.*/, '').trim());

@@ -42,7 +42,11 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
     const onFiles = request.storage === undefined;
     const files = storedFiles(metainfo);
     if (onFiles)
-      await checkOutput(output, files, { force: request.force, readOnly: !request.download });
+      await checkOutput(output, files, {
+        force: request.force,
+        followLinks: request.followLinks,
+        readOnly: !request.download,
+      });
     const budget = engine.state.budget.register(id, {
       pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
     });
@@ -114,6 +118,7 @@ function newTorrent(
     module: request.storage?.module ?? 'files',
     key: `${id}:${infoHash}`,
     root: output,
+    followLinks: request.followLinks,
     options: request.storage?.options,
   };
   const haveBuffer = new SharedArrayBuffer(Math.max(1, Bitfield.byteLength(metainfo.pieceCount)));

@@ -45,6 +45,8 @@ export interface AddRequest {
   readonly peers: readonly PeerAddress[];
   /** Truncate existing files that are longer than the torrent says. */
   readonly force: boolean;
+  /** Write through symbolic links below the output folder. */
+  readonly followLinks: boolean;
   /** Hash everything that exists, whatever the resume record says. */
   readonly recheck: boolean;
   /** Fetch what is missing. False: fail with `not-whole` if anything is, and write no data. */

@@ -7,6 +7,8 @@ export interface StorageRef {
   readonly key: string;
   /** Absolute output folder, for the built-in back ends. */
   readonly root: string;
+  /** Write through symbolic links below the root. Default false: they are refused. */
+  readonly followLinks?: boolean;
   /** Given to the module as it is; must survive structured clone. */
   readonly options?: unknown;
 }

@@ -1,12 +1,13 @@
 // The trace of one peer thread: makes the taps, gathers what they say, and brings it out with every
 // tick: packets at the end of the file that all threads share, lines up to the coordinator.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { recordOf } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TraceSettings } from '../messages/trace';
+import { OPEN_TO_APPEND, openRegular } from '../storage/open-regular';
 import { PacketBuffer, wholePacketBytes } from '../trace/pcapng';
 import { WireTap, isChosen } from '../trace/tap';
 import type { TappedConnection, TraceOutlets } from '../trace/tap';
@@ -95,7 +96,7 @@ export class Tracer implements TraceOutlets {
       this.stop(TRACE_STOPPED.limit, `it has reached its limit of ${limitBytes} bytes`);
     }
     try {
-      this.file ??= openSync(settings.file, 'a');
+      this.file ??= openRegular(settings.file, OPEN_TO_APPEND);
       for (let at = 0; at < endBytes;) at += writeSync(this.file, bytes, at, endBytes - at);
     } catch (error) {
       this.stop(TRACE_STOPPED.failed, recordOf(error).message);

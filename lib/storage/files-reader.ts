@@ -1,23 +1,21 @@
 // Reads files for uploads without blocking a thread that serves sockets. Handles are read-only,
 // shared by concurrent reads, and bounded over all torrents of the thread.
 import * as fs from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
-import { promisify } from 'node:util';
 import { cutPlaces } from '../bytes/places';
 import { MillraceError } from '../errors/millrace-error';
+import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { resolveBelow } from './safe-path';
 import type { StorageReader } from './storage';
 
 /** Files that one peer thread keeps open for uploads, all torrents together. */
 export const MAX_READ_HANDLES = 32;
 
-const openFile = promisify(fs.open);
-const closeFile = promisify(fs.close);
-
 interface ReadHandle {
   readonly reader: FilesReader;
   readonly stored: string;
-  readonly fd: Promise<number>;
+  readonly file: Promise<FileHandle>;
   /** Reads under way; a handle in use is never closed. */
   users: number;
 }
@@ -44,7 +42,7 @@ export class FilesReader implements StorageReader {
     try {
       const handle = this.acquire(stored);
       try {
-        return await readAll(await handle.fd, offsetBytes, targets);
+        return await readAll((await handle.file).fd, offsetBytes, targets);
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;
         if (code === 'ENOENT' || code === 'ENOTDIR') return 0;
@@ -73,8 +71,8 @@ export class FilesReader implements StorageReader {
   async drop(handle: ReadHandle): Promise<void> {
     openHandles.delete(handle);
     if (this.handles.get(handle.stored) === handle) this.handles.delete(handle.stored);
-    const fd = await handle.fd.catch(() => undefined);
-    if (fd !== undefined) await closeFile(fd);
+    const file = await handle.file.catch(() => undefined);
+    await file?.close();
   }
 
   private acquire(stored: string): ReadHandle {
@@ -82,7 +80,7 @@ export class FilesReader implements StorageReader {
     const handle = known ?? {
       reader: this,
       stored,
-      fd: openFile(resolveBelow(this.root, stored), 'r'),
+      file: openRegularAsync(resolveBelow(this.root, stored), OPEN_TO_READ),
       users: 0,
     };
     handle.users++;
@@ -91,7 +89,7 @@ export class FilesReader implements StorageReader {
     if (known === undefined) {
       this.handles.set(stored, handle);
       // A file that is missing now may be there at the next request.
-      handle.fd.catch(() => {
+      handle.file.catch(() => {
         openHandles.delete(handle);
         if (this.handles.get(stored) === handle) this.handles.delete(stored);
       });

@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import type { StorageRef } from '../messages/storage';
 import { FilesReader } from './files-reader';
 import { HandleCache } from './handle-cache';
+import { OPEN_TO_READ, openRegular } from './open-regular';
 import { makeFolders, openInside, resolveBelow, syncFolder } from './safe-path';
 import type { StorageReader, StorageWriter } from './storage';
 
@@ -27,6 +28,7 @@ export function openReader(ref: StorageRef): StorageReader {
 
 class FilesWriter implements StorageWriter {
   private readonly root: string;
+  private readonly followLinks: boolean;
   /** Tells this writer's handles from those of others in the thread's one cache. */
   private readonly prefix = `${++writers}:`;
   private realRoot: string | undefined;
@@ -35,11 +37,12 @@ class FilesWriter implements StorageWriter {
 
   constructor(ref: StorageRef) {
     this.root = path.resolve(ref.root);
+    this.followLinks = ref.followLinks ?? false;
   }
 
   write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
     const fd = handles.use(`${this.prefix}w:${stored}`, () =>
-      openInside(this.openRoot(), this.root, stored),
+      openInside(this.openRoot(), stored, this.followLinks),
     );
     let position = offsetBytes;
     for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
@@ -52,7 +55,7 @@ class FilesWriter implements StorageWriter {
     try {
       // Read-only, so that a recheck also works where nothing may be written.
       fd = handles.use(`${this.prefix}r:${stored}`, () =>
-        fs.openSync(resolveBelow(this.root, stored), fs.constants.O_RDONLY),
+        openRegular(resolveBelow(this.root, stored), OPEN_TO_READ),
       );
     } catch (error) {
       if (isMissing(error)) return 0;
@@ -85,7 +88,7 @@ class FilesWriter implements StorageWriter {
   }
 
   createEmpty(paths: readonly string[]): void {
-    for (const stored of paths) fs.closeSync(openInside(this.openRoot(), this.root, stored));
+    for (const stored of paths) fs.closeSync(openInside(this.openRoot(), stored, this.followLinks));
   }
 
   close(): void {
@@ -125,14 +128,18 @@ class FilesWriter implements StorageWriter {
   }
 }
 
-/** Writable where possible (Windows syncs nothing else); data that is only served may not be. */
+/**
+ * Read-only where that is enough to sync, so that nothing is opened for writing through a link; Windows
+ * syncs only what is writable.
+ */
 function openToSync(full: string): number {
+  if (process.platform !== 'win32') return openRegular(full, OPEN_TO_READ);
   try {
-    return fs.openSync(full, fs.constants.O_RDWR);
+    return openRegular(full, fs.constants.O_RDWR);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (!['EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
-    return fs.openSync(full, fs.constants.O_RDONLY);
+    return openRegular(full, OPEN_TO_READ);
   }
 }
 

@@ -6,11 +6,10 @@
 // find the same stale lock cannot both win, and neither can remove the other's fresh one.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
-import { makeFolders } from './safe-path';
-import { stateFile } from './state-folder';
+import { OPEN_TO_READ, openRegular } from './open-regular';
+import { makeStateFolder, stateFile } from './state-folder';
 
 /** A lock file is some 150 bytes; whatever is longer is not one. */
 const MAX_LOCK_BYTES = 4096;
@@ -34,10 +33,10 @@ export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   const token = randomBytes(16).toString('hex');
   const content = JSON.stringify(thisThread(token));
   try {
-    makeFolders(path.dirname(file));
+    makeStateFolder(root);
     own(file, content, token, 0);
   } catch (error) {
-    if (error instanceof MillraceError) throw error;
+    if (error instanceof MillraceError && error.code !== 'not-a-regular-file') throw error;
     throw new MillraceError(
       'output-not-writable',
       `the lock ${file} cannot be made: ${(error as Error).message}`,
@@ -99,14 +98,14 @@ function createInto(file: string, content: string): boolean {
 
 function writeTemp(file: string, content: string, token: string): string {
   const temp = `${file}.${token}.tmp`;
-  fs.writeFileSync(temp, content);
+  fs.writeFileSync(temp, content, { flag: 'wx' });
   return temp;
 }
 
 function readLock(file: string): string | undefined {
   let fd: number;
   try {
-    fd = fs.openSync(file, 'r');
+    fd = openRegular(file, OPEN_TO_READ, { followLink: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import * as files from './files';
 import * as memory from './memory';
+import { requireRegular } from './open-regular';
 import type { StorageModule } from './storage';
 
 const BUILT_IN: Readonly<Record<string, StorageModule>> = { files, memory };
@@ -20,7 +21,10 @@ export function loadStorageModule(name: string): StorageModule {
   if (known !== undefined) return known;
   let exported: unknown;
   try {
-    exported = createRequire(path.join(process.cwd(), 'storage'))(name);
+    const require = createRequire(path.join(process.cwd(), 'storage'));
+    const file = require.resolve(name);
+    if (path.isAbsolute(file)) requireRegular(file); // built-in modules have no file
+    exported = require(file);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new MillraceError('bad-storage', `storage module ${name} cannot be loaded: ${why}`);

@@ -5,8 +5,9 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredFile } from '../messages/storage';
-import { makeFolders, resolveBelow } from './safe-path';
-import { STATE_FOLDER } from './state-folder';
+import { kindOf } from './open-regular';
+import { cutInside, linkInPath, resolveBelow } from './safe-path';
+import { STATE_FOLDER, makeStateFolder } from './state-folder';
 import { identityOf, statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
@@ -15,6 +16,8 @@ export interface OutputCheckOptions {
   readonly force?: boolean;
   /** Only look: the folder must be there and need not be writable (seeding). Default false. */
   readonly readOnly?: boolean;
+  /** Write through symbolic links below the output folder, instead of refusing. Default false. */
+  readonly followLinks?: boolean;
 }
 
 /**
@@ -40,24 +43,32 @@ export async function checkOutput(
   if (options.readOnly !== true) await proveWritable(root);
   const paths = files.map((file) => file.path);
   const blocked: string[] = [];
-  const stats = await statFiles(root, paths, (stored, error) => {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ENOTDIR') throw notWritable(path.join(root, stored), error);
-    blocked.push(stored);
-    return undefined;
-  });
+  const links: string[] = [];
+  const stats = await statFiles(
+    root,
+    paths,
+    (stored, error) => {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== 'ENOTDIR') throw notWritable(path.join(root, stored), error);
+      blocked.push(stored);
+      return undefined;
+    },
+    (link) => links.push(link),
+  );
+  const mayFollow = options.readOnly === true || options.followLinks === true;
+  if (links[0] !== undefined && !mayFollow) throw linkInPath(links[0]);
   if (blocked[0] !== undefined) throw await blockedFolder(root, blocked[0]);
   for (const [at, file] of files.entries()) {
     const found = stats[at];
     if (found === undefined) continue;
     const full = path.join(root, file.path);
     if (found.kind !== 'file') {
-      const what = found.kind === 'folder' ? 'a folder' : 'no regular file';
-      throw conflict(full, `${full} is ${what}, and the torrent has a file of that name`);
+      const kind = kindOf(await fs.stat(full));
+      throw conflict(full, `${full} is ${kind}, and the torrent has a file of that name`);
     }
     if (found.sizeBytes <= file.lengthBytes || options.readOnly === true) continue;
     if (options.force !== true) throw tooLarge(full, found.sizeBytes, file.lengthBytes);
-    await fs.truncate(full, file.lengthBytes);
+    cutInside(await fs.realpath(root), file.path, file.lengthBytes, options.followLinks ?? false);
     stats[at] = { ...identityOf(await fs.stat(full, { bigint: true })), kind: 'file' };
   }
   return stats;
@@ -67,11 +78,12 @@ async function proveWritable(root: string): Promise<void> {
   const state = path.join(root, STATE_FOLDER);
   const probe = path.join(state, `${randomBytes(8).toString('hex')}.tmp`);
   try {
-    makeFolders(state);
+    makeStateFolder(root);
     await fs.access(root, fs.constants.W_OK);
     await fs.writeFile(probe, '', { flag: 'wx' });
     await fs.rm(probe);
   } catch (error) {
+    if (error instanceof MillraceError) throw error;
     throw notWritable(root, error);
   }
 }

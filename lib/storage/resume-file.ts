@@ -1,4 +1,5 @@
 // Reads and replaces the resume record of one torrent: `<output>/.millrace/<info hash>.resume`.
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Bitfield } from '../bytes/bitfield';
@@ -10,8 +11,8 @@ import { decodeRecord, encodeRecord, layoutDigest, maxRecordBytes } from './resu
 import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 import { judgeResume } from './resume-rules';
 import type { ResumeShape, ResumeState } from './resume-rules';
-import { makeFolders } from './safe-path';
-import { stateFile } from './state-folder';
+import { OPEN_TO_READ, openRegularAsync } from './open-regular';
+import { makeStateFolder, stateFile } from './state-folder';
 import { identityOf, statFiles } from './stat-files';
 
 export interface SaveOptions {
@@ -87,32 +88,24 @@ export class ResumeFile {
     const { infoHash, layout, pieceCount } = this.shape;
     const { open, savedAtMs } = options;
     const folder = path.dirname(this.path);
-    makeFolders(folder);
-    const temp = `${this.path}.tmp`;
-    const handle = await fs.open(temp, 'w');
+    makeStateFolder(this.root);
+    // A name of its own, made exclusively: no link or file that waits there is written to.
+    const temp = `${this.path}.${randomBytes(8).toString('hex')}.tmp`;
+    const handle = await fs.open(temp, 'wx');
     try {
-      const place = identityOf(await handle.stat({ bigint: true }));
-      const boot = bootId();
-      const { kept } = this;
-      await handle.writeFile(
-        encodeRecord({
-          infoHash,
-          layout,
-          pieceCount,
-          have,
-          open,
-          files,
-          savedAtMs,
-          boot,
-          place,
-          kept,
-        }),
-      );
-      await handle.sync();
-    } finally {
-      await handle.close();
+      try {
+        const place = identityOf(await handle.stat({ bigint: true }));
+        const known = { infoHash, layout, pieceCount, have, open, files, savedAtMs };
+        await handle.writeFile(encodeRecord({ ...known, boot: bootId(), place, kept: this.kept }));
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await fs.rename(temp, this.path);
+    } catch (error) {
+      await fs.rm(temp, { force: true });
+      throw error;
     }
-    await fs.rename(temp, this.path);
     await syncFolder(folder);
   }
 
@@ -141,7 +134,7 @@ export class ResumeFile {
   private async read(): Promise<FoundRecord | string | undefined> {
     const limit = maxRecordBytes(this.shape.pieceCount, this.shape.files);
     try {
-      const handle = await fs.open(this.path, 'r');
+      const handle = await openRegularAsync(this.path, OPEN_TO_READ, { followLink: false });
       try {
         const place = identityOf(await handle.stat({ bigint: true }));
         if (place.sizeBytes > limit)

@@ -1,11 +1,9 @@
-// Keeps writes inside the output folder. Metainfo has checked every path component; what is left
-// is a symbolic link that already lies in the folder and points out of it.
-import { constants, closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
+// Keeps writes inside the output folder. Metainfo has checked every path component; what is left are
+// symbolic links below the output folder: nothing is written through one unless the user allowed it.
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
-
-// Windows has no such flag; there `|` with 0 leaves the others as they are.
-const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+import { OPEN_TO_READ, openRegular } from './open-regular';
 
 /** True when `real` is `root` or lies below it; both must be real paths. */
 export function isInside(root: string, real: string): boolean {
@@ -26,58 +24,101 @@ export function resolveBelow(root: string, stored: string): string {
  * answers ENOENT although the parent is there (/proc), that one never returns (Node 20).
  */
 export function makeFolders(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
   const parent = path.dirname(folder);
   if (parent !== folder) makeFolders(parent);
   try {
-    mkdirSync(folder);
+    fs.mkdirSync(folder);
   } catch (error) {
     const raced = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    if (!raced || !statSync(folder).isDirectory()) throw error;
+    if (!raced || !fs.statSync(folder).isDirectory()) throw error;
   }
 }
 
 /**
- * Makes `folder` and what is missing above it, down from `realRoot`; never through a link that
- * leads out. Returns its real path. `created` is told of every folder made.
+ * Opens a stored file for reading and writing, creating it (and its folders) when missing. `realRoot`
+ * is the real path of the output folder. Raises `link-in-path` for a link below it, unless
+ * `followLinks`, and `not-a-regular-file`.
  */
-export function ensureFolder(realRoot: string, folder: string, created?: (folder: string) => void) {
-  try {
-    return checkInside(realRoot, realpathSync.native(folder), folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const parent: string = ensureFolder(realRoot, path.dirname(folder), created);
-  const real = path.join(parent, path.basename(folder));
-  try {
-    mkdirSync(real);
-    created?.(real);
-  } catch (error) {
-    // Another worker may have been quicker; a dangling link lands here too and fails the check.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return checkInside(realRoot, realpathSync.native(real), folder);
+export function openInside(realRoot: string, stored: string, followLinks: boolean): number {
+  return openBelow(realRoot, stored, fs.constants.O_RDWR | fs.constants.O_CREAT, followLinks);
 }
 
-/** Opens a file for reading and writing, creating it (and its folders) when missing. */
-export function openInside(realRoot: string, root: string, stored: string): number {
-  const full = resolveBelow(root, stored);
-  const file = path.join(ensureFolder(realRoot, path.dirname(full)), path.basename(full));
-  const flags = constants.O_RDWR | constants.O_CREAT;
+/** Cuts a stored file that is longer than `lengthBytes`; reached as `openInside` would. */
+export function cutInside(
+  realRoot: string,
+  stored: string,
+  lengthBytes: number,
+  followLinks: boolean,
+): void {
+  const fd = openBelow(realRoot, stored, fs.constants.O_RDWR, followLinks);
   try {
-    return openSync(file, flags | NO_FOLLOW, 0o666);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    if (fs.fstatSync(fd).size > lengthBytes) fs.ftruncateSync(fd, lengthBytes);
+  } finally {
+    fs.closeSync(fd);
   }
-  // The file itself is a link: fine as long as it stays inside.
-  return openSync(checkInside(realRoot, realpathSync.native(file), stored), flags, 0o666);
+}
+
+function openBelow(realRoot: string, stored: string, flags: number, followLinks: boolean): number {
+  resolveBelow(realRoot, stored);
+  const folder = ensureFolder(realRoot, path.dirname(stored), followLinks);
+  const file = path.join(folder, path.basename(stored));
+  try {
+    return openRegular(file, flags, { followLink: followLinks });
+  } catch (error) {
+    if (!followLinks) refuseLinks(realRoot, stored);
+    throw error;
+  }
+}
+
+/** Makes a folder of the torrent, and what is missing above it. Returns its real path. */
+function ensureFolder(realRoot: string, stored: string, followLinks: boolean): string {
+  const plain = path.join(realRoot, stored);
+  let real: string;
+  try {
+    real = fs.realpathSync.native(plain);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || stored === '.') throw error;
+    const parent = ensureFolder(realRoot, path.dirname(stored), followLinks);
+    const made = path.join(parent, path.basename(stored));
+    try {
+      fs.mkdirSync(made);
+    } catch (cause) {
+      // Another worker may have been quicker. A link to nothing lands here too.
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+      if (!followLinks) refuseLinks(realRoot, stored);
+    }
+    real = fs.realpathSync.native(made);
+  }
+  // Some file systems give a folder back in other letters: only a link is refused.
+  if (real !== plain && !followLinks) refuseLinks(realRoot, stored);
+  return real;
+}
+
+/** Raises `link-in-path` when a component of the path is a link. */
+function refuseLinks(realRoot: string, stored: string): void {
+  let full = realRoot;
+  for (const component of path.normalize(stored).split(path.sep)) {
+    full = path.join(full, component);
+    if (fs.lstatSync(full, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+      throw linkInPath(full);
+  }
+}
+
+export function linkInPath(link: string): MillraceError {
+  return new MillraceError(
+    'link-in-path',
+    `${link} is a symbolic link among the torrent's own files, and nothing is written through it: ` +
+      'allow that with --follow-links (followLinks), name the folder behind it as the output, or remove the link',
+    { path: link },
+  );
 }
 
 /** Forces a folder's entries to disk. Systems that cannot open or sync folders are passed over. */
 export function syncFolder(folder: string, fsync: (fd: number) => void): void {
   let fd: number;
   try {
-    fd = openSync(folder, constants.O_RDONLY);
+    fd = fs.openSync(folder, OPEN_TO_READ | (fs.constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if (isUnsupported(error)) return;
     throw error;
@@ -87,19 +128,11 @@ export function syncFolder(folder: string, fsync: (fd: number) => void): void {
   } catch (error) {
     if (!isUnsupported(error)) throw error;
   } finally {
-    closeSync(fd);
+    fs.closeSync(fd);
   }
 }
 
 function isUnsupported(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return ['EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'EBADF', 'ENOENT'].includes(code);
-}
-
-function checkInside(realRoot: string, real: string, named: string): string {
-  if (isInside(realRoot, real)) return real;
-  throw new MillraceError(
-    'outside-output',
-    `${named} is reached through a symbolic link that leads out of the output folder, to ${real}`,
-  );
 }

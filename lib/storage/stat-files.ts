@@ -1,6 +1,6 @@
 // Identities of many files at once, with few calls in flight.
 import type { BigIntStats } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { FileIdentity } from '../messages/storage';
 
@@ -23,8 +23,10 @@ export function identityOf(stats: BigIntStats): FileIdentity {
 }
 
 /**
- * Stats every path below `root`, in order; undefined for one that is not there (or whose folder
- * is a file). `onError` hears of anything else, and says what stands for the file.
+ * Stats every path below `root`, in order, through links; undefined for one that is not there (or whose
+ * folder is a file). `onError` is given any other error, and says what stands for the file. `onLink` is
+ * given every link below `root` among the files and their folders. Where a folder is missing, nothing
+ * below it is looked for.
  */
 export async function statFiles(
   root: string,
@@ -32,14 +34,40 @@ export async function statFiles(
   onError: (stored: string, error: unknown) => undefined = (_stored, error) => {
     throw error;
   },
+  onLink: (link: string) => void = () => undefined,
 ): Promise<(FileStat | undefined)[]> {
   const stats = new Array<FileStat | undefined>(paths.length).fill(undefined);
+  const folders = new Map<string, Promise<boolean>>();
+  /** Whether a folder of the torrent may be there. */
+  const mayExist = (folder: string): Promise<boolean> => {
+    if (folder === '.') return Promise.resolve(true);
+    let known = folders.get(folder);
+    if (known === undefined) folders.set(folder, (known = look(folder)));
+    return known;
+  };
+  const look = async (folder: string): Promise<boolean> => {
+    if (!(await mayExist(path.dirname(folder)))) return false;
+    const full = path.join(root, folder);
+    try {
+      if ((await lstat(full)).isSymbolicLink()) onLink(full);
+      return true;
+    } catch (error) {
+      // Anything but its absence is said of the files below it.
+      return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    }
+  };
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let at = next++; at < paths.length; at = next++) {
       const stored = paths[at] ?? '';
       try {
-        const found = await stat(path.join(root, stored), { bigint: true });
+        if (!(await mayExist(path.dirname(stored)))) continue;
+        const full = path.join(root, stored);
+        let found = await lstat(full, { bigint: true });
+        if (found.isSymbolicLink()) {
+          onLink(full);
+          found = await stat(full, { bigint: true });
+        }
         const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
         stats[at] = { ...identityOf(found), kind };
       } catch (error) {

@@ -1,6 +1,10 @@
 // Where Millrace keeps what it must remember about an output: one folder beside the data, so that
 // no torrent's own folder holds anything that is not the torrent's.
+import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { MillraceError } from '../errors/millrace-error';
+import { kindOf } from './open-regular';
+import { makeFolders } from './safe-path';
 
 /** Name of the folder inside the output folder. */
 export const STATE_FOLDER = '.millrace';
@@ -8,4 +12,27 @@ export const STATE_FOLDER = '.millrace';
 /** `<output>/.millrace/<info hash in hex>.<kind>` */
 export function stateFile(root: string, infoHash: Uint8Array, kind: 'lock' | 'resume'): string {
   return path.join(root, STATE_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
+}
+
+/**
+ * Makes the state folder, and the output folder around it. A link in its place is refused: records
+ * and locks would lie where another output may have its own.
+ */
+export function makeStateFolder(root: string): void {
+  const folder = path.join(root, STATE_FOLDER);
+  makeFolders(root);
+  try {
+    fs.mkdirSync(folder);
+    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const found = fs.lstatSync(folder);
+  if (found.isDirectory()) return;
+  throw new MillraceError(
+    'output-not-writable',
+    `${folder} is ${kindOf(found)}, and Millrace keeps its records there in a folder of its own: ` +
+      'move it away, or use another output folder',
+    { path: folder },
+  );
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { truncateSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -41,6 +42,14 @@ describe('api/sources', () => {
     const folder = await refusal(readTorrent(tree.root));
     expect(folder.code).to.equal('torrent-unreadable');
     expect(folder.message).to.include('it is a folder');
+  });
+
+  it('does not wait for a FIFO', async function () {
+    if (process.platform === 'win32') this.skip(); // it has no FIFOs among its files
+    execFileSync('mkfifo', [tree.path('pipe.torrent')]);
+    const error = await refusal(readTorrent(tree.path('pipe.torrent')));
+    expect(error.code).to.equal('torrent-unreadable');
+    expect(error.message).to.include(`${tree.path('pipe.torrent')}: it is a named pipe`);
   });
 
   it('reads no file that is longer than a torrent may be', async () => {

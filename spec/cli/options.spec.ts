@@ -81,7 +81,7 @@ describe('cli options', () => {
     const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
-    argv.push('--announce-to-all', 'tiers');
+    argv.push('--announce-to-all', 'tiers', '--follow-links');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
     const [start, add, close] = engine.calls;
@@ -96,6 +96,7 @@ describe('cli options', () => {
       output: '/tmp/x',
       peers: ['192.0.2.1:1', '[::1]:2', 'host.example:3'],
       force: true,
+      followLinks: true,
       recheck: true,
       seed: false,
       announceToAll: 'tiers',

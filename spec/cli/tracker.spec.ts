@@ -95,6 +95,8 @@ describe('cli tracker', () => {
     await during([...LOCAL, '--whitelist', folder], used, () => undefined);
     const { infoHash } = await api.readTorrent(join(folder, 'x.torrent'));
     expect(asked[1]?.whitelist).to.deep.equal([Buffer.from(infoHash).toString('hex')]);
+    const device = await millrace([...LOCAL, '--whitelist', '/dev/zero'], { api });
+    expect(device.io.err).to.contain('/dev/zero').and.contain('neither a file nor a folder');
     await writeFile(list, 'not a hash\n');
     const wrong = await millrace([...LOCAL, '--whitelist', list], { api });
     expect([wrong.exitCode, wrong.io.out]).to.deep.equal([2, '']);

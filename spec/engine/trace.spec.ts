@@ -1,5 +1,6 @@
 // The wire trace and the account of ends, through every thread: from the peer threads to the app.
 
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { readFile, stat } from 'node:fs/promises';
@@ -81,6 +82,14 @@ describe('engine: wire trace', function () {
   it('is refused before any thread starts when its file cannot be begun', async () => {
     const trace = { file: '/no/such/folder/x.pcapng' };
     await expectCode(swarm.engine({ trace }), 'trace-not-writable');
+  });
+
+  it('is refused where a FIFO would make everything wait for a reader', async function () {
+    if (process.platform === 'win32') this.skip(); // it has no FIFOs among its files
+    const file = join(await swarm.folder(), 'pipe');
+    execFileSync('mkfifo', [file]);
+    const error = await expectCode(swarm.engine({ trace: { file } }), 'trace-not-writable');
+    expect(error.message).to.include(`${file} is a named pipe`);
   });
 });
 

@@ -82,29 +82,48 @@ describe('files storage', () => {
     await writer.sync(['a/one']);
   });
 
-  it('refuses a folder or file that is a link out of the output folder', () => {
+  it('writes through no link below the output folder, wherever it leads', () => {
     const outside = path.join(folder(), 'outside');
     fs.mkdirSync(outside);
-    fs.mkdirSync(root());
+    fs.mkdirSync(path.join(root(), 'inside'), { recursive: true });
     fs.writeFileSync(path.join(outside, 'victim'), 'untouched');
     fs.symlinkSync(outside, path.join(root(), 'dir'));
+    fs.symlinkSync('inside', path.join(root(), 'alias'));
     fs.symlinkSync(path.join(outside, 'victim'), path.join(root(), 'file'));
     fs.symlinkSync(path.join(outside, 'dangling'), path.join(root(), 'loose'));
-    for (const target of ['dir/victim', 'dir/new/deep', 'file', 'loose', 'loose/x']) {
-      expect(() => writer.write(target, 0, [bytes('spoilt')]), target).to.throw();
+    for (const target of [
+      'dir/victim',
+      'dir/new/deep',
+      'file',
+      'loose',
+      'loose/x',
+      'alias/f',
+      'alias/new/deep',
+    ]) {
+      const write = () => writer.write(target, 0, [bytes('spoilt')]);
+      expect(write, target).to.throw('--follow-links').with.property('code', 'link-in-path');
     }
-    expect(() => writer.createEmpty(['dir/empty'])).to.throw('leads out of the output folder');
+    expect(() => writer.createEmpty(['dir/empty'])).to.throw(path.join(root(), 'dir'));
     expect(() => writer.write('../up', 0, [bytes('x')])).to.throw('leads out of');
     expect(fs.readdirSync(outside)).to.deep.equal(['victim']);
+    expect(fs.readdirSync(path.join(root(), 'inside'))).to.deep.equal([]);
     expect(fs.readFileSync(path.join(outside, 'victim'), 'utf8')).to.equal('untouched');
   });
 
-  it('follows a link that stays inside, and an output folder that is a link', async () => {
-    fs.mkdirSync(path.join(folder(), 'real/sub'), { recursive: true });
+  it('writes through an output folder that is a link, and through others where that is allowed', async () => {
+    fs.mkdirSync(path.join(folder(), 'real'));
+    fs.mkdirSync(path.join(folder(), 'big'));
     fs.symlinkSync(path.join(folder(), 'real'), root());
-    fs.symlinkSync('sub', path.join(root(), 'alias'));
-    await writer.write('alias/f', 0, [bytes('ok')]);
+    await writer.write('sub/f', 0, [bytes('ok')]);
     expect(fs.readFileSync(path.join(folder(), 'real/sub/f'), 'utf8')).to.equal('ok');
+    fs.symlinkSync('../big', path.join(root(), 'disk'));
+    fs.symlinkSync('../big/new', path.join(root(), 'file'));
+    const free = openWriter({ module: 'files', key: 'l', root: root(), followLinks: true });
+    await free.write('disk/deep/f', 0, [bytes('far')]);
+    await free.write('file', 0, [bytes('made')]);
+    await free.close();
+    expect(fs.readFileSync(path.join(folder(), 'big/deep/f'), 'utf8')).to.equal('far');
+    expect(fs.readFileSync(path.join(folder(), 'big/new'), 'utf8')).to.equal('made');
   });
 
   it('keeps a bounded number of files open, and none after close', async () => {

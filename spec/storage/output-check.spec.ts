@@ -76,4 +76,29 @@ describe('output check', () => {
       'output-conflict',
     );
   });
+
+  it('cuts through no link, and refuses links below the output folder unless they are allowed', async () => {
+    const outside = path.join(folder(), 'outside');
+    fs.mkdirSync(path.join(root(), 't'), { recursive: true });
+    fs.mkdirSync(outside);
+    fs.writeFileSync(path.join(outside, 'a'), '1234567');
+    fs.symlinkSync(path.join(outside, 'a'), path.join(root(), 't/a'));
+    const links = { force: true, followLinks: true };
+    expect(await refusal({ force: true })).to.equal('link-in-path');
+    expect(fs.readFileSync(path.join(outside, 'a'), 'utf8')).to.equal('1234567');
+    expect(await refusal({ readOnly: true })).to.equal('passed');
+    expect(await refusal(links)).to.equal('passed');
+    expect(fs.readFileSync(path.join(outside, 'a'), 'utf8')).to.equal('12345');
+    fs.rmSync(path.join(root(), 't'), { recursive: true });
+    fs.symlinkSync(path.join(folder(), 'nowhere'), path.join(root(), 't'));
+    expect(await refusal()).to.equal('link-in-path');
+  });
+
+  it('refuses a link in the place of its own folder', async () => {
+    fs.mkdirSync(root(), { recursive: true });
+    fs.symlinkSync(folder(), path.join(root(), '.millrace'));
+    for (const options of [{}, { followLinks: true }])
+      expect(await refusal(options)).to.equal('output-not-writable');
+    expect(fs.readdirSync(folder())).to.deep.equal(['new']);
+  });
 });

@@ -23,6 +23,7 @@ const storage: Full<StorageRef> = {
   module: 'files',
   key: '1:abc',
   root: '/srv/data',
+  followLinks: true,
   options: { bucket: 'b', nested: [1, 2, { three: 3 }] },
 };
 

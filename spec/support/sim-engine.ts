@@ -225,6 +225,7 @@ export class SimEngine implements Engine {
       output: '/nowhere',
       peers: [],
       force: false,
+      followLinks: false,
       download: true,
       recheck: false,
       seed: true,
