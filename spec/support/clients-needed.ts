@@ -15,6 +15,8 @@ const NEEDS = {
     try: ['sh', '-c', 'command -v transmission-cli'],
     from: 'package transmission-cli',
   },
+  qbittorrent: { try: ['qbittorrent-nox', '--version'], from: 'package qbittorrent-nox' },
+  rtorrent: { try: ['sh', '-c', 'command -v rtorrent'], from: 'package rtorrent' },
   tshark: { try: ['tshark', '--version'], from: 'package tshark' },
   namespaces: {
     try: ['sh', '-c', 'n=millrace-try-$$; ip netns add $n && ip netns delete $n'],

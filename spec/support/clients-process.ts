@@ -35,10 +35,18 @@ export class Client {
   readonly #child: ChildProcess;
   readonly #exit: Promise<void>;
 
-  constructor(command: readonly string[], options: { place?: Place; cwd?: string } = {}) {
-    const [file = '', ...args] = [...(options.place?.enter ?? []), ...command];
+  /** `env` is added to our own. */
+  constructor(
+    command: readonly string[],
+    { place, cwd, env = {} }: { place?: Place; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ) {
+    const [file = '', ...args] = [...(place?.enter ?? []), ...command];
     this.name = command.join(' ');
-    this.#child = spawn(file, args, { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(file, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.output += text;
       this.stdout += text;

@@ -43,16 +43,30 @@ export async function startBittorrentTracker(port: number): Promise<Client> {
 }
 
 /** Resolves when the tracker counts one seed of this torrent. */
-export async function untilSeedKnown(
-  seed: Client,
+export function untilSeedKnown(seed: Client, trackerUrl: string, payload: Payload): Promise<void> {
+  return untilScraped(seed, trackerUrl, payload, '8:completei1e');
+}
+
+/** Resolves when the tracker counts one leecher of this torrent. */
+export function untilLeecherKnown(
+  leecher: Client,
   trackerUrl: string,
   payload: Payload,
 ): Promise<void> {
+  return untilScraped(leecher, trackerUrl, payload, '10:incompletei1e');
+}
+
+async function untilScraped(
+  client: Client,
+  trackerUrl: string,
+  payload: Payload,
+  count: string,
+): Promise<void> {
   const hash = payload.infoHash.replaceAll(/../g, '%$&');
   const url = `${trackerUrl.replace(/announce$/, 'scrape')}?info_hash=${hash}`;
-  await seed.until('its announce as a seed', READY_MS, async () => {
+  await client.until(`${count} at the tracker`, READY_MS, async () => {
     const reply = await fetch(url);
-    return Buffer.from(await reply.arrayBuffer()).includes('8:completei1e');
+    return Buffer.from(await reply.arrayBuffer()).includes(count);
   });
 }
 
@@ -150,14 +164,17 @@ export function libtorrentPort(client: Client): number {
   return Number(/^listening (\d+)$/m.exec(client.output)?.[1]);
 }
 
+export function libtorrentDownload(payload: Payload, folder: string): Client {
+  return new Client([...LIBTORRENT, 'download', payload.torrent, folder, '127.0.0.1']);
+}
+
 export async function downloadWithLibtorrent(payload: Payload, folder: string): Promise<void> {
-  const client = new Client([...LIBTORRENT, 'download', payload.torrent, folder, '127.0.0.1']);
-  await client.succeeded(TRANSFER_MS);
+  await libtorrentDownload(payload, folder).succeeded(TRANSFER_MS);
 }
 
 // ---- aria2 ----
 
-async function startAria2(
+export async function startAria2(
   payload: Payload,
   folder: string,
   more: readonly string[],
