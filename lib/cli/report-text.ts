@@ -45,6 +45,7 @@ const ORDINARY_ENDS: ReadonlySet<CloseReason> = new Set([
   'remote-closed',
   'not-useful',
   'torrent-closed',
+  'torrent-failed',
   'shutting-down',
   'duplicate-peer',
 ]);

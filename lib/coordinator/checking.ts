@@ -77,6 +77,16 @@ function adopt(engine: Engine, torrent: TorrentState, piece: number): void {
   );
 }
 
+/** The piece is not had any more; false if it was not. Whoever calls this stops the torrent's peers. */
+export function losePiece(torrent: TorrentState, piece: number): boolean {
+  if (!torrent.have.get(piece)) return false;
+  torrent.have.clear(piece);
+  torrent.durability.lose(piece);
+  torrent.picker.markMissing(piece);
+  torrent.doneBytes -= torrent.geometry.pieceLengthBytes(piece);
+  return true;
+}
+
 function markGood(torrent: TorrentState, piece: number): void {
   if (torrent.have.get(piece)) return;
   torrent.have.set(piece);

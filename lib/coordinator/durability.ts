@@ -20,6 +20,8 @@ export class Durability {
   readonly durable: Bitfield;
   #pieces: number[] = [];
   #paths = new Set<string>();
+  /** Pieces that were lost and not written since. */
+  readonly #lost = new Set<number>();
   #bytes = 0;
   #sinceMs = Infinity;
   #syncing = false;
@@ -47,6 +49,7 @@ export class Durability {
   written(piece: number, lengthBytes: number, paths: readonly string[], nowMs: number): void {
     if (this.#pieces.length === 0) this.#sinceMs = nowMs;
     this.#pieces.push(piece);
+    this.#lost.delete(piece);
     for (const path of paths) this.#paths.add(path);
     this.#bytes += lengthBytes;
   }
@@ -71,10 +74,16 @@ export class Durability {
     return this.#take();
   }
 
-  /** The sync finished: its pieces are durable. */
+  /** The sync finished: its pieces are durable, but for those that were lost meanwhile. */
   succeeded(batch: SyncBatch): void {
     this.#syncing = false;
-    for (const piece of batch.pieces) this.durable.set(piece);
+    for (const piece of batch.pieces) if (!this.#lost.has(piece)) this.durable.set(piece);
+  }
+
+  /** Another program touched the piece's file: what was written of it is worth nothing. */
+  lose(piece: number): void {
+    this.durable.clear(piece);
+    this.#lost.add(piece);
   }
 
   /** The sync failed: whether its pieces lie on the disk can never be known. */

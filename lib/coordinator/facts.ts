@@ -5,6 +5,7 @@ import type { PeerFact } from '../messages/peer-thread';
 import { onRejected } from './endings';
 import { onLoad } from './accounting';
 import type { Engine } from './engine';
+import { onReadFailed } from './lost-data';
 import * as peer from './on-peer';
 
 export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
@@ -37,7 +38,7 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'load':
       return onLoad(engine, thread, fact);
     case 'read-failed':
-      return engine.log('error', 'a file could not be read for upload', { ...fact });
+      return onReadFailed(engine, fact);
     case 'log':
       return engine.log(fact.level, fact.message, { thread, ...fact.fields });
     case 'trace':

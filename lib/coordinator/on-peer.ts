@@ -91,8 +91,8 @@ function whyRefuse(
 ): CloseReason | undefined {
   const { state } = engine;
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
-  if (torrent.phase === 'paused' || torrent.phase === 'failed' || torrent.phase === 'closed')
-    return 'torrent-closed';
+  if (torrent.phase === 'failed') return 'torrent-failed';
+  if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
   if (torrent.peers.size >= state.settings.maxConnectionsPerTorrent) return 'too-many-connections';
   if (state.peers.size >= state.settings.maxConnections) return 'too-many-connections';
   const twin = twinOf(engine, torrent, peer);

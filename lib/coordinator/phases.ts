@@ -154,11 +154,17 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
 /** Goes on after a pause or a failure, with the check if that was interrupted. */
 export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
-  torrent.run++;
   torrent.error = undefined;
+  startOver(engine, torrent);
+  engine.endTurn();
+}
+
+/** A new run, from the check on. Its files may be others by now than those of handles still open. */
+function startOver(engine: Engine, torrent: TorrentState): void {
+  torrent.run++;
+  engine.verify.closeHandles();
   torrent.phase = 'checking';
   beginRun(engine, torrent);
-  engine.endTurn();
 }
 
 /** Stops all traffic and makes durable what was verified. */
@@ -167,7 +173,7 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   wake(engine, torrent);
   closeAccount(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
-  stopPeers(engine, torrent, 'torrent-closed');
+  stopPeers(engine, torrent, torrent.phase === 'failed' ? 'torrent-failed' : 'torrent-closed');
   if (torrent.phase !== 'failed') verifyAllFilled(engine, torrent);
   evictAll(engine, torrent);
   stopAnnouncing(engine, torrent);

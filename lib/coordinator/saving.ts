@@ -3,6 +3,7 @@
 
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
+import { losePiece } from './checking';
 import type { SyncBatch } from './durability';
 import type { Engine } from './engine';
 import { failTorrent } from './phases';
@@ -73,11 +74,8 @@ async function syncFiles(
  */
 function lose(torrent: TorrentState, pieces: readonly number[]): void {
   for (const piece of pieces) {
-    if (!torrent.have.get(piece) || torrent.durability.durable.get(piece)) continue;
-    torrent.have.clear(piece);
-    torrent.picker.markMissing(piece);
-    torrent.doneBytes -= torrent.geometry.pieceLengthBytes(piece);
-    if (!torrent.download) torrent.toCheck.set(piece);
+    if (torrent.durability.durable.get(piece)) continue;
+    if (losePiece(torrent, piece) && !torrent.download) torrent.toCheck.set(piece);
   }
 }
 

@@ -11,6 +11,7 @@ export const CLOSE_REASONS = {
   'idle-timeout': 'the peer sent nothing, not even a keep-alive, for too long',
   'not-useful': 'both sides have every piece',
   'torrent-closed': 'the torrent was paused, removed or completed without seeding',
+  'torrent-failed': 'the torrent stopped because of an error of its own, such as missing data',
   'shutting-down': 'the engine is closing',
   'thread-died': 'the peer thread that owned the connection died',
   // Local policy.

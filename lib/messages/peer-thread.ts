@@ -217,12 +217,16 @@ export type PeerFact =
    * `SESSION_LIMIT`. A connection without a row downloads nothing.
    */
   | { readonly type: 'load'; readonly busy: number; readonly rows: readonly number[] }
-  /** A file of the torrent could not be read for upload. */
+  /**
+   * A file of the torrent could not be read for upload, at most once a second and torrent: `code` is
+   * `short-read` (cut, or gone) or the storage's own, `path` the stored file where one was being read.
+   */
   | {
       readonly type: 'read-failed';
       readonly torrent: number;
       readonly code: string;
       readonly message: string;
+      readonly path: string | undefined;
     }
   | { readonly type: 'torrent-closed'; readonly torrent: number }
   /** The thread met an error that is nobody's: it goes on, the coordinator logs it. */

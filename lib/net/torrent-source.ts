@@ -3,7 +3,7 @@
 
 import { Bitfield } from '../bytes/bitfield';
 import { cutPlaces } from '../bytes/places';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, recordOf } from '../errors/millrace-error';
 import { Geometry } from '../metainfo/geometry';
 import type { PeerTorrent } from '../messages/peer-thread';
 import { loadStorageModule } from '../storage/module-loader';
@@ -76,7 +76,7 @@ export class TorrentSource {
 
   /**
    * Fills the places, one after the other, from `offsetBytes` of the torrent on. Throws `short-read`
-   * or the system's error.
+   * or the storage's error, with the stored path of the file in `details.path`.
    */
   async read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
     const { storage, files } = this.torrentInfo;
@@ -92,11 +92,14 @@ export class TorrentSource {
       if (fileEnd <= at) continue; // an empty file
       const { head, tail, headBytes } = cutPlaces(rest, fileEnd - at);
       const inFile = at - (fileEnd - file.lengthBytes);
-      const readBytes = await this.reader.read(file.path, inFile, head);
+      const readBytes = await this.reader
+        .read(file.path, inFile, head)
+        .catch((error: unknown) => Promise.reject(namingFile(error, file.path)));
       if (readBytes < headBytes) {
         throw new MillraceError(
           'short-read',
-          `${file.path} ends at ${inFile + readBytes} of ${file.lengthBytes} bytes`,
+          `${file.path} is missing or ends before byte ${inFile + headBytes} of ${file.lengthBytes}`,
+          { path: file.path },
         );
       }
       at += headBytes;
@@ -120,4 +123,9 @@ export class TorrentSource {
     }
     return low;
   }
+}
+
+function namingFile(error: unknown, path: string): MillraceError {
+  const { code, message } = recordOf(error);
+  return new MillraceError(code, message, { path });
 }

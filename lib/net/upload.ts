@@ -332,8 +332,9 @@ export class Uploader {
     const nowMs = this.nowMs();
     if (source.closed || nowMs - source.lastFailureMs < FAILURE_INTERVAL_MS) return;
     source.lastFailureMs = nowMs;
-    const { code, message } = recordOf(error);
-    this.send({ type: 'read-failed', torrent: source.torrent, code, message });
+    const { code, message, details } = recordOf(error);
+    const path = typeof details?.path === 'string' ? details.path : undefined;
+    this.send({ type: 'read-failed', torrent: source.torrent, code, message, path });
   }
 
   private pumpWaiting(): void {

@@ -153,6 +153,16 @@ describe('cli seed', () => {
     expect(engine.calls.at(-1)).to.deep.equal(['close']);
   });
 
+  it('exits 1 with one line when the data vanishes while it is served', async () => {
+    const { api, engine } = fakeApi();
+    engine.onAdded = (torrent) => {
+      torrent.complete();
+      setImmediate(() => torrent.emit('error', new MillraceError('data-missing', 'it is gone')));
+    };
+    const { exitCode, io } = await millrace(argv('--quiet'), { api });
+    expect([exitCode, io.err]).to.deep.equal([1, 'millrace: it is gone\n']);
+  });
+
   it('names a missing file before the engine gets the torrent', async () => {
     await rm(join(folder, 'thing'));
     const { api, engine } = fakeApi();

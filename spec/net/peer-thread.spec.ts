@@ -185,7 +185,11 @@ describe('net/peer-thread', () => {
       await peer.hear(peer.heard.length + 1);
     }
     peer.say(words((w) => (w.request(12, 0, 16_384), w.request(1, 0, 16_384))));
-    expect(await actor.fact('read-failed')).to.deep.include({ torrent: 1, code: 'short-read' });
+    expect(await actor.fact('read-failed')).to.deep.include({
+      torrent: 1,
+      code: 'short-read',
+      path: 'f',
+    });
     const wanted = patternBytes(1_048_576).subarray(PIECE_BYTES, PIECE_BYTES + 16_384);
     while (!peer.heard.includes(wanted)) await peer.hear(peer.heard.length + 1);
     expect(actor.of('closed')).to.deep.equal([]);
