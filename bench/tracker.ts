@@ -1,6 +1,7 @@
 // Our tracker under load, in a process of its own: announces per second of its CPU time over UDP and
 // HTTP, and memory per peer. Run it with `npm run bench:tracker`; behind `--` it takes the parts to
-// run: `udp`, `http` (kept connections), `http-close` (a connection each), `memory`.
+// run: `udp`, `http` (kept connections), `http-close` (a connection each), `siege` (the same beside
+// twelve addresses that hold all places of the server and say nothing), `memory`.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -26,6 +27,10 @@ const UNLIMITED = {
   maxConnectionsPerIp: 10_000,
 };
 
+/** As many as the server takes, and more: each comes back as soon as it is ended. */
+const SIEGE_ADDRESSES = 12;
+const SIEGE_CONNECTIONS_EACH = 100;
+
 interface Serving {
   readonly port: number;
   readonly udpPort: number;
@@ -33,8 +38,11 @@ interface Serving {
 
 // ---- the tracker's process ----
 
-async function serve(): Promise<void> {
-  const server = await startTracker({ udpPort: 0, limits: UNLIMITED });
+async function serve(connections: 'unlimited' | 'limited'): Promise<void> {
+  const { maxConnections, maxConnectionsPerIp, ...others } = UNLIMITED;
+  const limits =
+    connections === 'limited' ? others : { ...others, maxConnections, maxConnectionsPerIp };
+  const server = await startTracker({ udpPort: 0, limits });
   process.send?.({ port: server.port, udpPort: server.udpPort });
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
@@ -65,7 +73,52 @@ async function main(parts: readonly string[]): Promise<void> {
   } finally {
     child.disconnect();
   }
+  if (runs('siege')) await measureSiege();
   if (runs('memory')) await measureMemory();
+}
+
+/** With the server's own limits: nobody there, then a crowd that holds connections. */
+async function measureSiege(): Promise<void> {
+  const child = fork(__filename, ['serve', 'limited'], { execArgv: process.execArgv });
+  try {
+    const { port } = await nextMessage<Serving>(child);
+    const announces = (): Promise<number> => announceOverHttp(port, false);
+    await measure('HTTP announces, a connection each, undisturbed', child, announces);
+    const end = await besiege(port);
+    await measure(
+      `the same, ${SIEGE_ADDRESSES} × ${SIEGE_CONNECTIONS_EACH} idle`,
+      child,
+      announces,
+    );
+    end();
+  } finally {
+    child.disconnect();
+  }
+}
+
+/** Resolves once the crowd is there; call what it returns to send it away. */
+async function besiege(port: number): Promise<() => void> {
+  const crowd = new Set<net.Socket>();
+  let over = false;
+  const arrive = (localAddress: string): Promise<void> =>
+    new Promise((there) => {
+      const socket = net.connect({ port, host: '127.0.0.1', localAddress });
+      crowd.add(socket);
+      socket.on('error', () => undefined);
+      socket.once('connect', there);
+      socket.once('close', () => {
+        crowd.delete(socket);
+        if (!over) void arrive(localAddress);
+      });
+    });
+  const all = Array.from({ length: SIEGE_ADDRESSES * SIEGE_CONNECTIONS_EACH }, (_, index) =>
+    arrive(`127.9.0.${1 + (index % SIEGE_ADDRESSES)}`),
+  );
+  await Promise.all(all);
+  return () => {
+    over = true;
+    for (const socket of crowd) socket.destroy();
+  };
 }
 
 async function measure(
@@ -259,5 +312,6 @@ async function heldBytes(): Promise<number> {
   return heapUsed + arrayBuffers;
 }
 
-if (process.argv[2] === 'serve') void serve();
+const [part, connections] = process.argv.slice(2);
+if (part === 'serve') void serve(connections === 'limited' ? 'limited' : 'unlimited');
 else void main(process.argv.slice(2));

@@ -4,7 +4,7 @@
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { parseAddress } from './address';
-import { ConnectionPlaces } from './connection-places';
+import { ConnectionTable } from './connection-table';
 import { listenFailed } from './listen-failed';
 import {
   encodeAnswer,
@@ -35,11 +35,16 @@ export interface HttpServerOptions {
 /** An announce has about 400 bytes; a scrape of 50 torrents 3,600. */
 const MAX_HEADER_BYTES = 8 * 1024;
 
-/** With the header cap and time-outs, what strangers can make us hold: 1,000 × 8 KiB = 8 MiB. */
+/**
+ * With the header cap and time-outs, what strangers can make us hold: 1,000 × 8 KiB = 8 MiB. When all
+ * are taken, a newcomer gets the place of whoever needs it least.
+ */
 const MAX_CONNECTIONS = 1000;
 const MAX_CONNECTIONS_PER_IP = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CHECK_EVERY_MS = 2_000;
+/** A request is sent with the connection: who says nothing for longer is dispensable first. */
+const GRACE_MS = 1_000;
 /** A client that has something more to say (a scrape, its next torrent) says it soon. */
 const KEEP_ALIVE_MS = 5_000;
 
@@ -52,6 +57,10 @@ const STALL_MS = 30_000;
 /** Who asked too often is told to come back in a minute (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
 
+/** The headers that announce a body. */
+const CONTENT_LENGTH = 'content-length';
+const TRANSFER_ENCODING = 'transfer-encoding';
+
 interface Answer {
   readonly status: number;
   readonly type: string;
@@ -62,9 +71,21 @@ interface Answer {
 }
 
 export async function startHttpServer(options: HttpServerOptions): Promise<ListeningServer> {
-  const { host, port, limits = {} } = options;
+  const { host, port, now, limits = {} } = options;
+  const table = new ConnectionTable<Socket>({
+    max: limits.maxConnections ?? MAX_CONNECTIONS,
+    maxPerIp: limits.maxConnectionsPerIp ?? MAX_CONNECTIONS_PER_IP,
+    patienceMs: REQUEST_TIMEOUT_MS,
+    graceMs: GRACE_MS,
+  });
+  /** Connections that have got their last answer: what else was sent over them is not looked at. */
+  const leaving = new WeakSet<Socket>();
   const server = http.createServer(
     {
+      // Lines that end with LF alone, and HTTP/1.1 without Host, as other trackers take them. That parser
+      // is open to request smuggling, which needs a body: a request with one ends its connection.
+      insecureHTTPParser: true,
+      requireHostHeader: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: REQUEST_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -75,18 +96,29 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       connectionsCheckingInterval: CHECK_EVERY_MS,
     },
     (request, response) => {
+      const { socket } = request;
+      if (leaving.has(socket)) return;
+      table.asked(socket, now());
+      response.on('finish', () => table.answered(socket, now()));
       const { status, type, body, last } = answer(request, options);
       // No `Date`: making it costs more than the rest of the header, and no tracker client reads it.
       response.sendDate = false;
-      if (last === true) response.shouldKeepAlive = false;
+      if (last === true) {
+        response.shouldKeepAlive = false;
+        leaving.add(socket);
+      }
       response.writeHead(status, ['Content-Type', type, 'Content-Length', body.length]);
-      response.end(body, 'latin1'); // It also drops what a request may have for a body.
+      response.end(body, 'latin1');
     },
   );
   // Of any connection: Node destroys it, and asks whether bytes still went out before it does.
   server.timeout = options.stallMs ?? STALL_MS;
-  server.maxConnections = limits.maxConnections ?? MAX_CONNECTIONS;
-  limitPerIp(server, limits.maxConnectionsPerIp ?? MAX_CONNECTIONS_PER_IP);
+  server.on('connection', (socket: Socket) => {
+    const admission = table.admit(socket, socket.remoteAddress ?? '', now());
+    if (!admission.admitted) return void socket.destroy();
+    admission.evicted?.destroy();
+    socket.once('close', () => table.ended(socket));
+  });
   const address = await listen(server, port, host);
   return {
     port: address.port,
@@ -100,11 +132,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
 
 function answer(request: http.IncomingMessage, options: HttpServerOptions): Answer {
   const { page } = options;
-  const target = request.url ?? '';
+  const target = originForm(request.url ?? '');
   const queryAt = target.indexOf('?');
   const path = queryAt < 0 ? target : target.slice(0, queryAt);
   const query = queryAt < 0 ? '' : target.slice(queryAt + 1);
   if (request.method !== 'GET') return { ...text(405, 'only GET\n'), last: true };
+  if (hasBody(request)) return { ...text(400, 'a request has no body\n'), last: true };
   // Never what the query says: it could name a victim (BEP 7).
   const asker = parseAddress(request.socket.remoteAddress ?? '');
   if (asker === undefined) return failure('your address is unknown');
@@ -121,6 +154,24 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
       break;
   }
   return publishedTorrent(path, asker, options) ?? text(404, 'announce at /announce\n');
+}
+
+/** A request target without the scheme and host that clients write for proxies (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  const match = target.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(target);
+  return match === null ? target : target.slice(match[0].length);
+}
+
+/** Whether it says that a body follows. By hand: `headers` would read every line of each announce. */
+function hasBody({ rawHeaders }: http.IncomingMessage): boolean {
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length !== CONTENT_LENGTH.length && name.length !== TRANSFER_ENCODING.length) continue;
+    const lower = name.toLowerCase();
+    if (lower === TRANSFER_ENCODING) return true;
+    if (lower === CONTENT_LENGTH && !/^\s*0*\s*$/.test(rawHeaders[at + 1] ?? '')) return true;
+  }
+  return false;
 }
 
 function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
@@ -202,15 +253,6 @@ function publishedTorrent(
   if (body === undefined) return undefined;
   if (!desk.mayAsk(asker, now())) return tooFast();
   return { status: 200, type: 'application/x-bittorrent', body, last: true };
-}
-
-function limitPerIp(server: http.Server, max: number): void {
-  const places = new ConnectionPlaces(max);
-  server.on('connection', (socket: Socket) => {
-    const ip = socket.remoteAddress ?? '';
-    if (!places.take(ip)) return void socket.destroy();
-    socket.once('close', () => places.giveBack(ip));
-  });
 }
 
 function listen(server: http.Server, port: number, host: string): Promise<AddressInfo> {

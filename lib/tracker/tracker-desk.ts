@@ -29,6 +29,9 @@ const FORGET_AFTER_INTERVALS = 2;
  */
 const LEAST_FORGET_AFTER_SEC = 2_700;
 
+/** So often at the most are the silent of all torrents looked for because of somebody who reads the counters. */
+const SWEEP_EVERY_MS = 1_000;
+
 /** How early a client that needs peers may come back. */
 const MIN_INTERVAL_SEC = 60;
 
@@ -88,6 +91,7 @@ export class TrackerDesk {
   readonly #scrapes = { http: 0, udp: 0 };
   readonly #refused = { tooFast: 0, notListed: 0, full: 0, malformed: 0, badConnectionId: 0 };
   #connects = 0;
+  #nextSweepMs = -Infinity;
 
   constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerDeskOptions) {
     this.intervalSec = intervalSec;
@@ -149,8 +153,12 @@ export class TrackerDesk {
     this.#refused.badConnectionId += 1;
   }
 
+  /** Costs O(1) but for the first call of a second, which looks for the silent of all torrents. */
   stats(nowMs: number): TrackerServerStats {
-    this.#registry.expire(nowMs);
+    if (nowMs >= this.#nextSweepMs) {
+      this.#nextSweepMs = nowMs + SWEEP_EVERY_MS;
+      this.#registry.expire(nowMs);
+    }
     return {
       uptimeSec: Math.floor((nowMs - this.#startedMs) / 1000),
       torrents: this.#registry.torrentCount,

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { ConnectionPlaces } from '../../lib/tracker/connection-places';
 import { RateGate } from '../../lib/tracker/rate-gate';
 import { SipHash } from '../../lib/tracker/siphash';
 import { escapeHtml } from '../../lib/tracker/stats-page';
@@ -48,31 +47,6 @@ describe('tracker: allowance of one address', () => {
   it('no limit is no limit', () => {
     const gate = new RateGate({ perSec: Infinity, burst: 1, seeds });
     expect(served(gate, address(1), 1000, 0)).to.equal(1000);
-  });
-});
-
-describe('tracker: connections of one address', () => {
-  it('are bounded for an IPv4 address and for a /64 of IPv6', () => {
-    const places = new ConnectionPlaces(2);
-    const took = (...addresses: string[]) => addresses.map((each) => places.take(each));
-    expect(took('10.0.0.1', '::ffff:10.0.0.1', '10.0.0.1')).to.deep.equal([true, true, false]);
-    expect(took('10.0.0.2')).to.deep.equal([true]);
-    expect(took('2001:db8::1', '2001:db8::2:1', '2001:db8::3')).to.deep.equal([true, true, false]);
-    expect(took('2001:db8:0:1::1')).to.deep.equal([true]);
-    expect(took('fe80::1%eth0', 'fe80::2%eth1', 'fe80::3')).to.deep.equal([true, true, false]);
-    places.giveBack('2001:db8::2:1');
-    expect(took('2001:db8::9', '2001:db8::9')).to.deep.equal([true, false]);
-  });
-
-  it('are forgotten when they have ended', () => {
-    const places = new ConnectionPlaces(2);
-    for (const address of ['10.0.0.1', '::1', 'nowhere']) {
-      places.take(address);
-      places.take(address);
-      places.giveBack(address);
-      places.giveBack(address);
-    }
-    expect(places.size).to.equal(0);
   });
 });
 
