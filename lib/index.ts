@@ -27,6 +27,7 @@ export type {
   TrackerStats,
 } from './messages/stats';
 export type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo/metainfo';
+export type { NameMapping } from './metainfo/names';
 export { isTrackerUrl } from './metainfo/trackers';
 export { redactUrl } from './tracker/redact';
 export {

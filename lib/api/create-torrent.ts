@@ -92,7 +92,11 @@ export async function createTorrent(
     createdBy: `Millrace ${VERSION}`,
     creationDateSec,
   });
-  const metainfo = parseMetainfo(bytes, (info) => createHash('sha1').update(info).digest());
+  const metainfo = parseMetainfo(
+    bytes,
+    (info) => createHash('sha1').update(info).digest(),
+    process.platform,
+  );
   return { bytes, metainfo };
 }
 

@@ -25,9 +25,11 @@ export async function readTorrent(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Metainfo> {
   if (isMetainfo(source)) return source;
-  return parseMetainfo(await bytesOf(source, options.signal), (bytes) =>
-    createHash('sha1').update(bytes).digest(),
-  );
+  return parseMetainfo(await bytesOf(source, options.signal), sha1, process.platform);
+}
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return createHash('sha1').update(bytes).digest();
 }
 
 function isMetainfo(source: TorrentSource): source is Metainfo {

@@ -1,15 +1,20 @@
 // The files of a torrent: from its info dictionary to checked paths, lengths and places (BEP 3, BEP 47).
 import type { Scanner, Span, Spans } from '../bencode/scan';
-import { asText } from '../bencode/text';
+import { asText, keyOf } from '../bencode/text';
 import { badMetainfo, checkedTotal, checkedWhole } from './limits';
 import { MAX_FILES, MAX_NAME_BYTES, MAX_PATH_COMPONENTS, MAX_PATHS_BYTES } from './limits';
 import type { FileEntry, Metainfo, SymlinkEntry } from './metainfo';
-import { addPath, checkPath, PathTree } from './paths';
+import { libtorrentParts, libtorrentPaths, nameFields, pathFields, textOf } from './names';
+import type { NamesOptions } from './names';
+import { checkPath } from './paths';
 
 const FILE_KEYS = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;
 type FileSpans = Spans<(typeof FILE_KEYS)[number]>;
 
-type Content = Pick<Metainfo, 'name' | 'multiFile' | 'files' | 'symlinks' | 'totalLengthBytes'>;
+type Content = Pick<
+  Metainfo,
+  'name' | 'rawName' | 'names' | 'multiFile' | 'files' | 'symlinks' | 'totalLengthBytes'
+>;
 
 /**
  * Reads what a torrent holds. A list of files wins over a length beside it, as it does for libtorrent
@@ -19,27 +24,46 @@ export function contentOf(
   scanner: Scanner,
   nameBytes: Uint8Array,
   info: Spans<'files' | 'length' | 'attr'>,
+  options: NamesOptions,
 ): Content {
-  const name = nameText(nameBytes, 'the torrent');
-  if (scanner.isList(info.files)) return manyFiles(scanner, name, nameBytes, info.files);
-  if (info.length !== undefined) return oneFile(scanner, name, info);
+  const rawName = rawNameOf(nameBytes, 'the torrent');
+  if (scanner.isList(info.files)) {
+    return manyFiles(scanner, rawName, nameBytes.length, info.files, options);
+  }
+  if (info.length !== undefined) return oneFile(scanner, rawName, info, options);
   throw info.files === undefined
     ? badMetainfo('it must have either "length" or "files"')
     : noFiles();
 }
 
-function oneFile(scanner: Scanner, name: string, info: Spans<'length' | 'attr'>): Content {
-  checkPath([name], 'the file');
+function oneFile(
+  scanner: Scanner,
+  rawName: string,
+  info: Spans<'length' | 'attr'>,
+  options: NamesOptions,
+): Content {
+  const { paths, ordinary } = libtorrentPaths({ name: rawName, paths: undefined }, options);
+  const path = paths[0] ?? [];
   const lengthBytes = checkedWhole(scanner.integer(info.length), 'the length of the file', 0);
-  const file = { path: [name], lengthBytes, offsetBytes: 0, ...marks(attributes(scanner, info)) };
-  return { name, multiFile: false, files: [file], totalLengthBytes: lengthBytes };
+  return {
+    ...nameFields(path[0] ?? '', rawName),
+    ...(!ordinary && { names: 'libtorrent' }),
+    multiFile: false,
+    files: [{ path, lengthBytes, offsetBytes: 0, ...marks(attributes(scanner, info)) }],
+    totalLengthBytes: lengthBytes,
+  };
 }
 
-function manyFiles(scanner: Scanner, name: string, nameBytes: Uint8Array, list: Span): Content {
-  checkPath([name], 'the folder');
-  const tree = new PathTree();
-  const paths = new PathReader(scanner, name, nameBytes.length);
-  const files: FileEntry[] = [];
+function manyFiles(
+  scanner: Scanner,
+  rawName: string,
+  nameBytes: number,
+  list: Span,
+  options: NamesOptions,
+): Content {
+  const reader = new PathReader(scanner, nameBytes);
+  const rawPaths: (readonly string[])[] = [];
+  const files: Omit<FileEntry, 'path' | 'rawPath'>[] = [];
   const symlinks: SymlinkEntry[] = [];
   let index = 0;
   let offsetBytes = 0;
@@ -51,27 +75,40 @@ function manyFiles(scanner: Scanner, name: string, nameBytes: Uint8Array, list: 
     const attr = attributes(scanner, file);
     if (attr.includes('l')) {
       // Its length, where it has one, stands for nothing: a symlink takes no bytes of the torrent.
-      const target = paths.list(file['symlink path'], what) ?? [];
-      symlinks.push({ path: filePath(paths, file, what, tree), target });
+      const target = reader.list(file['symlink path'], what) ?? [];
+      symlinks.push({ path: rawPathOf(reader, file, what), target });
     } else {
       const lengthBytes = checkedWhole(scanner.integer(file.length), `the length of ${what}`, 0);
       const total = checkedTotal(offsetBytes, lengthBytes, what);
-      const path = attr.includes('p')
-        ? padPath(paths, file, index, tree)
-        : filePath(paths, file, what, tree);
-      files.push({ path, lengthBytes, offsetBytes, ...marks(attr) });
+      // Padding may come without a path.
+      rawPaths.push(
+        rawPathOf(reader, file, what, attr.includes('p') ? ['.pad', `${lengthBytes}`] : undefined),
+      );
+      files.push({ lengthBytes, offsetBytes, ...marks(attr) });
       offsetBytes = total;
     }
     index++;
   }
   if (index === 0) throw noFiles();
+  const { paths, ordinary } = libtorrentPaths({ name: rawName, paths: rawPaths }, options);
+  const name = paths[0]?.[0] ?? '';
   return {
-    name,
+    ...nameFields(name, rawName),
+    ...(!ordinary && { names: 'libtorrent' }),
     multiFile: true,
-    files,
-    ...(symlinks.length > 0 && { symlinks }),
+    files: files.map((file, at) => ({ ...pathFields(paths[at] ?? [], rawPaths[at]), ...file })),
+    ...(symlinks.length > 0 && {
+      symlinks: symlinks.map((link) => namedSymlink(link, name, options.platform)),
+    }),
     totalLengthBytes: offsetBytes,
   };
+}
+
+/** None is made yet, so its path need not be kept apart from those of files. */
+function namedSymlink(link: SymlinkEntry, name: string, platform: string): SymlinkEntry {
+  const path = [name, ...libtorrentParts(link.path, platform)];
+  checkPath(path, 'a symlink');
+  return { path, target: link.target.map(textOf) };
 }
 
 function noFiles(): Error {
@@ -94,54 +131,28 @@ function marks(attr: string): Pick<FileEntry, 'executable' | 'hidden'> {
   };
 }
 
-/** The path of a file of a multi-file torrent, checked and taken into the tree. */
-function filePath(
-  paths: PathReader,
+/** What the torrent calls a file or link below its folder. `fallback` stands in for a path that is missing. */
+function rawPathOf(
+  reader: PathReader,
   file: FileSpans,
   what: string,
-  tree: PathTree,
+  fallback?: readonly string[],
 ): readonly string[] {
-  const below = paths.list(file['path.utf-8'], what) ?? paths.list(file.path, what);
-  if (below === undefined) throw badMetainfo(`${what} has no "path" made of byte strings`);
-  if (below.length === 0) throw badMetainfo(`the path of ${what} is empty`);
-  const path = [paths.name, ...below];
-  checkPath(path, what);
-  addPath(tree, path, what);
-  return path;
-}
-
-/**
- * Padding may come without a path, and its makers give pads of one length one path. Nobody looks for
- * these files by name, so each gets a name of its own.
- */
-function padPath(
-  paths: PathReader,
-  file: FileSpans,
-  index: number,
-  tree: PathTree,
-): readonly string[] {
-  const what = `file ${index}`;
-  const below = paths.list(file['path.utf-8'], what) ?? paths.list(file.path, what);
-  const path = [paths.name, ...(below ?? ['.pad', 'pad'])];
-  checkPath(path, what);
-  if (below !== undefined && tree.add(path) === 'added') return path;
-  path[path.length - 1] += `.${index}`;
-  checkPath(path, what);
-  addPath(tree, path, what);
+  const path = reader.list(file['path.utf-8'], what) ?? reader.list(file.path, what) ?? fallback;
+  if (path === undefined) throw badMetainfo(`${what} has no "path" made of byte strings`);
+  if (path.length === 0) throw badMetainfo(`the path of ${what} is empty`);
   return path;
 }
 
 /** Reads lists of names, and keeps count of what they take in memory. */
 class PathReader {
-  readonly name: string;
   private readonly scanner: Scanner;
   private readonly nameBytes: number;
   private components = 0;
   private totalBytes = 0;
 
-  constructor(scanner: Scanner, name: string, nameBytes: number) {
+  constructor(scanner: Scanner, nameBytes: number) {
     this.scanner = scanner;
-    this.name = name;
     this.nameBytes = nameBytes;
   }
 
@@ -160,17 +171,18 @@ class PathReader {
       if (this.components++ === MAX_PATH_COMPONENTS) {
         throw badMetainfo(`its paths have more than ${MAX_PATH_COMPONENTS} parts together`);
       }
-      names.push(nameText(bytes, what));
+      names.push(rawNameOf(bytes, what));
     }
     return names;
   }
 }
 
-function nameText(bytes: Uint8Array, what: string): string {
+/** A name as `RawNames` has it. */
+function rawNameOf(bytes: Uint8Array, what: string): string {
   if (bytes.length > MAX_NAME_BYTES) {
     throw badMetainfo(
       `a name of ${what} has ${bytes.length} bytes, at most ${MAX_NAME_BYTES} are read`,
     );
   }
-  return asText(bytes);
+  return keyOf(bytes);
 }

@@ -1,9 +1,15 @@
 // What a .torrent says, after every check: the plain record that all other rooms work from.
+import type { NameMapping } from './names';
 
 /** One file of a torrent. */
 export interface FileEntry {
-  /** Path below the output folder, as safe components; in a multi-file torrent the first is its name. */
+  /** Path below the output folder, as safe components; in a multi-file torrent the first is its folder. */
   readonly path: readonly string[];
+  /**
+   * The torrent's own `path` below its folder, where `path` says something else. A byte that is no UTF-8
+   * stands as the lone surrogate U+DC00 + byte.
+   */
+  readonly rawPath?: readonly string[];
   readonly lengthBytes: number;
   /** Where the file starts in the torrent's one long run of bytes. */
   readonly offsetBytes: number;
@@ -25,7 +31,15 @@ export interface SymlinkEntry {
 export interface Metainfo {
   /** SHA-1 of the info dictionary's bytes as they stood in the file: 20 raw bytes. */
   readonly infoHash: Uint8Array;
+  /** Of the folder below the output folder, or of the only file. */
   readonly name: string;
+  /** The torrent's own `name` where `name` says something else; bytes as in `FileEntry.rawPath`. */
+  readonly rawName?: string;
+  /**
+   * Whose rules gave the files their names. Undefined where every client gives the same ones, as for most
+   * torrents.
+   */
+  readonly names?: NameMapping;
   readonly multiFile: boolean;
   readonly pieceLengthBytes: number;
   readonly pieceCount: number;

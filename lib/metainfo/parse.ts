@@ -3,6 +3,7 @@
 import { Scanner } from '../bencode/scan';
 import type { Spans } from '../bencode/scan';
 import { asText } from '../bencode/text';
+import { toHex } from '../bytes/hex';
 import { contentOf } from './files';
 import { badMetainfo, checkedPieceCount, checkedWhole } from './limits';
 import { MAX_METAINFO_BYTES, MAX_REMARK_BYTES } from './limits';
@@ -46,6 +47,7 @@ const INFO_KEYS = [
 export function parseMetainfo(
   bytes: Uint8Array,
   sha1: (bytes: Uint8Array) => Uint8Array,
+  platform = 'linux',
 ): Metainfo {
   if (bytes.length > MAX_METAINFO_BYTES) {
     throw badMetainfo(`it has ${bytes.length} bytes, at most ${MAX_METAINFO_BYTES} are read`);
@@ -65,7 +67,9 @@ export function parseMetainfo(
     'the piece length',
     1,
   );
-  const content = contentOf(scanner, nameBytes, info);
+  const infoHash = Uint8Array.from(sha1(bytes.subarray(torrent.info.start, torrent.info.end)));
+  const options = { platform, fallback: toHex(infoHash) };
+  const content = contentOf(scanner, nameBytes, info, options);
   const pieceCount = checkedPieceCount(pieceLengthBytes, content.totalLengthBytes, pieceHashes);
   const { trackers, ignored, ignoredCount } = trackersOf(
     scanner,
@@ -74,7 +78,7 @@ export function parseMetainfo(
   );
 
   return {
-    infoHash: Uint8Array.from(sha1(bytes.subarray(torrent.info.start, torrent.info.end))),
+    infoHash,
     pieceLengthBytes,
     pieceCount,
     pieceHashes: Uint8Array.from(pieceHashes),

@@ -5,6 +5,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredFile } from '../messages/storage';
+import { isRecordsName } from '../metainfo/paths';
 import { kindOf } from './open-regular';
 import { cutInside, linkInPath, resolveBelow } from './safe-path';
 import { STATE_FOLDER, makeStateFolder } from './state-folder';
@@ -32,8 +33,7 @@ export async function checkOutput(
 ): Promise<(FileStat | undefined)[]> {
   for (const file of files) {
     resolveBelow(root, file.path);
-    // Compared without case: some file systems do so too.
-    if (file.path.split('/')[0]?.toLowerCase() === STATE_FOLDER) {
+    if (file.path.split('/').some(isRecordsName)) {
       throw conflict(
         root,
         `the torrent has a file ${file.path}, where Millrace keeps its own state`,

@@ -88,13 +88,22 @@ export const engineStats: Full<EngineStats> = {
 export const metainfo: Full<Metainfo> = {
   infoHash: bytes(1, 2, 3),
   name: 'näme',
+  rawName: 'nä/me\udcff',
+  names: 'transmission-4.1',
   multiFile: true,
   pieceLengthBytes: 16_384,
   pieceCount: 2,
   totalLengthBytes: 20_000,
   pieceHashes: bytes(...Array(40).keys()),
   files: [
-    { path: ['näme', 'a'], lengthBytes: 20_000, offsetBytes: 0, executable: true, hidden: true },
+    {
+      path: ['näme', 'a'],
+      rawPath: ['\udcff'],
+      lengthBytes: 20_000,
+      offsetBytes: 0,
+      executable: true,
+      hidden: true,
+    },
   ],
   symlinks: [{ path: ['näme', 'l'], target: ['a'] }],
   trackers: [['http://a/'], ['http://b/', 'udp://c:1/']],

@@ -1,0 +1,258 @@
+// From the names in a torrent, which are any bytes, to the paths of its files. Clients repair names by
+// different rules (`NameMapping`); each maps all files of a torrent, no two of them to one path.
+import { Buffer } from 'node:buffer';
+import { bytesOfKey } from '../bencode/text';
+import {
+  libtorrentName,
+  transmission3Path,
+  transmission40Path,
+  transmission41Path,
+} from './client-names';
+import { toHex } from '../bytes/hex';
+import { badMetainfo } from './limits';
+import type { FileEntry, Metainfo } from './metainfo';
+import { brokenPathRule, MAX_COMPONENT_BYTES, PathTree, WINDOWS_DEVICE } from './paths';
+
+/**
+ * Whose rules gave the files of a torrent their names. `libtorrent`: those of new files; `raw`: what the
+ * torrent says; the others: Transmission 4.1, 4.0 and 3.00.
+ */
+export const NAME_MAPPINGS = [
+  'libtorrent',
+  'raw',
+  'transmission-4.1',
+  'transmission-4.0',
+  'transmission-3.00',
+] as const;
+export type NameMapping = (typeof NAME_MAPPINGS)[number];
+
+/** What a torrent calls its files. Bytes that are no UTF-8 stand as in `keyOf`: U+DC80 … U+DCFF. */
+export interface RawNames {
+  /** The torrent's `name`: of its folder, or of its only file. */
+  readonly name: string;
+  /** The `path` of every file below that folder; undefined where `name` is the only file. */
+  readonly paths: readonly (readonly string[])[] | undefined;
+}
+
+export interface NamesOptions {
+  /** As `process.platform`. */
+  readonly platform: string;
+  /** The name of a torrent whose own has nothing in it that can be written: its info hash in hexadecimal. */
+  readonly fallback: string;
+}
+
+/** Something that one of the mappings changes: a character, or a blank, a dot or nothing at an end. */
+const ODD = /[\u0000-\u001f<>:"/\\|?*\u200e\u200f\u202a-\u202e]|\p{Surrogate}|^$|^ |[. ]$/u; // eslint-disable-line no-control-regex -- they are what it is for
+const DEVICE_BEFORE_DOT = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)/i;
+/** libtorrent cuts what is longer. */
+const UNCUT_BYTES = 240;
+
+/** Whether every client gives this name to a file, on every kind of system. */
+export function isOrdinary(name: string): boolean {
+  if (ODD.test(name) || DEVICE_BEFORE_DOT.test(name) || WINDOWS_DEVICE.test(name)) return false;
+  return 3 * name.length <= UNCUT_BYTES || Buffer.byteLength(name) <= UNCUT_BYTES;
+}
+
+/**
+ * The paths of all files, each with the torrent's name first; undefined where `mapping` gives this torrent
+ * a path that may not be written on this platform, or two files one path. `libtorrent` never does: it
+ * raises `bad-metainfo` for a path that is too long or leads to our records.
+ */
+export function storedPaths(
+  raw: RawNames,
+  mapping: NameMapping,
+  options: NamesOptions,
+): string[][] | undefined {
+  if (mapping === 'libtorrent') return libtorrentPaths(raw, options).paths;
+  const { platform } = options;
+  const tree = new PathTree(isCaseless(platform) ? foldAll : undefined);
+  const pathOfFile = pathBy(mapping, raw.name, platform);
+  const paths: string[][] = [];
+  for (const below of raw.paths ?? [[]]) {
+    const path = pathOfFile(below);
+    if (path === undefined || (path.length === 1 && raw.paths !== undefined)) return undefined;
+    if (brokenPathRule(path, platform) !== undefined) return undefined;
+    if (tree.add(path) !== 'added') return undefined;
+    paths.push(path);
+  }
+  return paths;
+}
+
+/** From what a file is called below the torrent's folder to its path; undefined where it gets none. */
+function pathBy(
+  mapping: Exclude<NameMapping, 'libtorrent'>,
+  rawName: string,
+  platform: string,
+): (below: readonly string[]) => string[] | undefined {
+  if (mapping === 'raw') {
+    const name = textOf(rawName);
+    return (below) => [name, ...below.map(textOf)];
+  }
+  const name = bytesOfKey(rawName);
+  const bytes = (below: readonly string[]): Uint8Array[] => [name, ...below.map(bytesOfKey)];
+  switch (mapping) {
+    case 'transmission-4.1':
+      return (below) => transmission41Path(bytes(below), platform === 'win32');
+    case 'transmission-4.0':
+      return (below) => transmission40Path(bytes(below));
+    case 'transmission-3.00':
+      return (below) => transmission3Path(bytes(below));
+  }
+}
+
+/** As `storedPaths` for `libtorrent`. `ordinary`: every client gives the files these very names. */
+export function libtorrentPaths(
+  raw: RawNames,
+  { platform, fallback }: NamesOptions,
+): { readonly paths: string[][]; readonly ordinary: boolean } {
+  let ordinary = isOrdinary(raw.name);
+  const name = libtorrentPart(raw.name, platform) ?? fallback;
+  const paths = raw.paths?.map((below) => {
+    if (below.every(isOrdinary)) return [name, ...below];
+    ordinary = false;
+    return [name, ...libtorrentParts(below, platform)];
+  }) ?? [[name]];
+  for (const [index, path] of paths.entries()) {
+    const broken = brokenPathRule(path, platform);
+    if (broken === undefined) continue;
+    const what = raw.paths === undefined ? 'the file' : `file ${index}`;
+    throw badMetainfo(`a part of the path of ${what} ${broken}`);
+  }
+  const fold = isCaseless(platform) ? foldAll : foldAscii;
+  const tree = new PathTree(fold);
+  if (paths.every((path) => tree.add(path) === 'added')) return { paths, ordinary };
+  return { paths: withoutDuplicates(paths, fold, platform), ordinary: false };
+}
+
+/** The path of a file or link below the torrent's folder, whatever else is there. */
+export function libtorrentParts(below: readonly string[], platform: string): string[] {
+  const parts = below.flatMap((part) => libtorrentPart(part, platform) ?? []);
+  return parts.length === 0 ? ['_'] : parts;
+}
+
+function libtorrentPart(raw: string, platform: string): string | undefined {
+  const windows = platform === 'win32';
+  if (isOrdinary(raw)) return raw;
+  const name = libtorrentName(bytesOfKey(raw), windows);
+  if (name === undefined) return undefined;
+  const extension = /\.[^.]{0,9}$/.exec(name)?.[0] ?? '';
+  const fitting = fit(name.slice(0, name.length - extension.length), extension, platform);
+  return windows && WINDOWS_DEVICE.test(fitting) ? `_${fitting}` : fitting;
+}
+
+/** Folders keep their names; files that would hide one or another file get a number, in their order. */
+function withoutDuplicates(
+  paths: readonly string[][],
+  fold: (name: string) => string,
+  platform: string,
+): string[][] {
+  const tree = new PathTree(fold);
+  for (const path of paths) tree.addFolders(path);
+  // What was found taken stays so: every number is tried once, however many files share a name.
+  const nextNumber = new Map<string, number>();
+  return paths.map((path) => {
+    if (tree.add(path) === 'added') return path;
+    const folder = path.slice(0, -1);
+    const name = path[path.length - 1] ?? '';
+    const dot = name.lastIndexOf('.');
+    const base = dot === -1 ? name : name.slice(0, dot);
+    const extension = dot === -1 ? '' : name.slice(dot);
+    const root = fit(base, `.0000000${extension}`, platform);
+    const key = fold([...folder, root].join('/'));
+    for (let number = nextNumber.get(key) ?? 1; ; number++) {
+      const renamed = [...folder, fit(base, `.${number}${extension}`, platform)];
+      if (tree.add(renamed) !== 'added') continue;
+      nextNumber.set(key, number + 1);
+      return renamed;
+    }
+  });
+}
+
+/** `base` and `suffix`, the former cut where a name may not be so long. */
+function fit(base: string, suffix: string, platform: string): string {
+  const sizeOf = (text: string): number =>
+    platform === 'win32' ? text.length : Buffer.byteLength(text);
+  let room = MAX_COMPONENT_BYTES - sizeOf(suffix);
+  if (sizeOf(base) <= room) return base + suffix;
+  let kept = '';
+  for (const character of base) {
+    room -= sizeOf(character);
+    if (room < 0) break;
+    kept += character;
+  }
+  return kept + suffix;
+}
+
+function isCaseless(platform: string): boolean {
+  return platform === 'win32' || platform === 'darwin';
+}
+
+/** As libtorrent compares names: without the case of A to Z. */
+function foldAscii(name: string): string {
+  return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (some) => some.toLowerCase()) : name;
+}
+
+/** As file systems that ignore case compare names. */
+function foldAll(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
+
+/** What a torrent calls something, as text: Latin-1 where it is no UTF-8. */
+export function textOf(raw: string): string {
+  return /\p{Surrogate}/u.test(raw) ? Buffer.from(bytesOfKey(raw)).toString('latin1') : raw;
+}
+
+/**
+ * The torrent with its files named by `mapping`; undefined where that is not possible (`storedPaths`). One
+ * to which every client gives the same names (`names` is undefined) stays as it is.
+ */
+export function namedBy(
+  metainfo: Metainfo,
+  mapping: NameMapping,
+  platform: string,
+): Metainfo | undefined {
+  if (metainfo.names === undefined || metainfo.names === mapping) return metainfo;
+  const raw = rawNamesOf(metainfo);
+  const paths = storedPaths(raw, mapping, { platform, fallback: toHex(metainfo.infoHash) });
+  if (paths === undefined) return undefined;
+  const name = paths[0]?.[0] ?? metainfo.name;
+  const { rawName: _rawName, ...rest } = metainfo;
+  return {
+    ...rest,
+    ...nameFields(name, raw.name),
+    names: mapping,
+    files: metainfo.files.map(({ rawPath: _rawPath, ...file }, at) => ({
+      ...file,
+      ...pathFields(paths[at] ?? [], raw.paths?.[at]),
+    })),
+    ...(metainfo.symlinks && {
+      symlinks: metainfo.symlinks.map(({ path, target }) => ({
+        path: [name, ...path.slice(1)],
+        target,
+      })),
+    }),
+  };
+}
+
+function rawNamesOf({ name, rawName, multiFile, files }: Metainfo): RawNames {
+  return {
+    name: rawName ?? name,
+    paths: multiFile ? files.map(({ path, rawPath }) => rawPath ?? path.slice(1)) : undefined,
+  };
+}
+
+/** The fields of a `Metainfo` for its name: the torrent's own only where it differs. */
+export function nameFields(name: string, rawName: string): Pick<Metainfo, 'name' | 'rawName'> {
+  return name === rawName ? { name } : { name, rawName };
+}
+
+/** The fields of a `FileEntry` for its path: the torrent's own only where it differs. */
+export function pathFields(
+  path: readonly string[],
+  rawPath: readonly string[] | undefined,
+): Pick<FileEntry, 'path' | 'rawPath'> {
+  const same =
+    rawPath === undefined ||
+    (path.length === rawPath.length + 1 && rawPath.every((part, at) => part === path[at + 1]));
+  return same ? { path } : { path, rawPath };
+}
