@@ -130,6 +130,7 @@ function receiver(
     clientName: 'bench',
     limits: {
       maxConnections: 1,
+      maxHandshakes: 16,
       dialTimeoutMs: 1000,
       handshakeTimeoutMs: 1000,
       requestTimeoutMs: 1000,
@@ -147,6 +148,7 @@ function receiver(
     send,
     findTorrent: () => source,
     listenPort: () => undefined,
+    onShaken: () => undefined,
     onGone: () => undefined,
   };
   const socket = new FakeSocket();

@@ -37,6 +37,13 @@ export interface CoordinatorOptions {
   readonly maxConnections?: number;
   /** Peer connections of one torrent, 1–8000. Default 100. */
   readonly maxConnectionsPerTorrent?: number;
+  /**
+   * Connections of one torrent that one address (IPv4 address, or the first 64 bits of an IPv6
+   * address) may keep while others wait for a place, 1–8000; of all torrents together four times as
+   * many, or a quarter of `maxConnections` if that is less. It does not count while places are free, nor on loopback. Raise it where many peers share
+   * one address, as in offices behind NAT. Default 8.
+   */
+  readonly connectionsPerAddress?: number;
   /** Dials under way at one time, 1–1000. Default 32. */
   readonly maxHalfOpen?: number;
   /** Dials started per second, 1–1000. Default 50. */
@@ -99,6 +106,11 @@ export interface AddOptions {
 
 const MIB = 1024 * 1024;
 
+/** Connections beyond the limit that a peer thread keeps till the coordinator says who has to go. */
+const BEING_JUDGED = 64;
+/** As many as the system hands the listener at once (its backlog). */
+const MAX_HANDSHAKES = 128;
+
 export function integer(
   name: string,
   value: unknown,
@@ -147,11 +159,19 @@ export function engineSettings(
       8000,
       Math.min(100, maxConnections),
     ),
+    connectionsPerAddress: integer(
+      'connectionsPerAddress',
+      options.connectionsPerAddress,
+      1,
+      8000,
+      8,
+    ),
     maxHalfOpen: integer('maxHalfOpen', options.maxHalfOpen, 1, 1000, 32),
     dialsPerSec: integer('dialsPerSec', options.dialsPerSec, 1, 1000, 50),
     uploadSlots: integer('uploadSlots', options.uploadSlots, 1, 1000, 16),
     limits: {
-      maxConnections,
+      maxConnections: maxConnections + BEING_JUDGED,
+      maxHandshakes: MAX_HANDSHAKES,
       dialTimeoutMs: integer('timeouts.dialMs', timeouts.dialMs, 1, 600_000, 10_000),
       handshakeTimeoutMs: integer('timeouts.handshakeMs', timeouts.handshakeMs, 1, 600_000, 10_000),
       requestTimeoutMs: integer('timeouts.requestMs', timeouts.requestMs, 1, 600_000, 20_000),

@@ -113,6 +113,7 @@ export interface EngineFlags {
   readonly peer?: readonly string[];
   readonly peerThreads?: number;
   readonly verifyThreads?: number;
+  readonly connectionsPerAddress?: number;
   readonly memory?: number;
   readonly recheck?: boolean;
   readonly seedRatio?: number;
@@ -173,6 +174,10 @@ export function engineOptions(): readonly Option[] {
       '--memory <MIB>',
       'memory for pieces on their way, 4-4096 MiB (default: 48)',
     ).argParser(wholeNumber(4, 4096, ' (MiB)')),
+    new Option(
+      '--connections-per-address <N>',
+      'peers of one address that keep their place while others wait, 1-8000 (default: 8)',
+    ).argParser(wholeNumber(1, 8000)),
     jsonOption(),
     quietOption(),
     new Option(

@@ -23,6 +23,7 @@ export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
     verifyThreads: flags.verifyThreads,
     memoryBytes: flags.memory === undefined ? undefined : flags.memory * MIB,
     port: flags.port,
+    connectionsPerAddress: flags.connectionsPerAddress,
     logger: stderrLogger(flags.logLevel),
   };
 }

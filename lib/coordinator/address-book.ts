@@ -35,6 +35,8 @@ const SEEDING: Backoff = { firstMs: 8_000, factor: 4, longestMs: 14_400_000 };
 const SEED_MEETS_SEED: Backoff = { firstMs: 21_600_000, factor: 2, longestMs: 86_400_000 };
 /** The peer sent or took payload, and is welcome again soon. */
 const USEFUL_RETRY_MS = 2_000;
+/** It was of no use, and its place went to another: no sooner than when that one may be of none. */
+const GAVE_WAY_RETRY_MS = 600_000;
 /** The peer is connected through a twin of the connection; should that end, a minute is soon enough. */
 const TWIN_RETRY_MS = 60_000;
 
@@ -172,6 +174,7 @@ export class AddressBook {
     address.failures = useful && !seeds ? 0 : address.failures + 1;
     let waitMs = backoffMs(weSeed ? SEEDING : DOWNLOADING, address.failures);
     if (seeds) waitMs = backoffMs(SEED_MEETS_SEED, address.failures);
+    else if (reason === 'gave-way') waitMs = Math.max(waitMs, GAVE_WAY_RETRY_MS);
     else if (useful) waitMs = USEFUL_RETRY_MS;
     else if (reason === 'duplicate-peer') waitMs = Math.max(waitMs, TWIN_RETRY_MS);
     // A quarter of jitter: enough to spread, too little to matter.

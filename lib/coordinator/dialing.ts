@@ -2,15 +2,19 @@
 
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
+import { roomToDial } from './places';
 import { wake } from './rest';
 import type { TorrentState } from './state';
 
 /** Starts as many dials as the torrent may have. Called on ticks and whenever addresses arrive. */
 export function dialMore(engine: Engine, torrent: TorrentState): void {
-  const { state } = engine;
   if (!dialsNow(torrent)) return;
-  const room = Math.min(freeSlots(engine, torrent), state.settings.maxHalfOpen - torrent.dialing);
-  for (const address of torrent.book.takeDue(room, engine.nowMs())) dial(engine, torrent, address);
+  const nowMs = engine.nowMs();
+  let room = freeSlots(engine, torrent);
+  // Whoever is dialled takes the place of a peer that is of no use, once it is connected.
+  if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);
+  room = Math.min(room, engine.state.settings.maxHalfOpen - torrent.dialing);
+  for (const address of torrent.book.takeDue(room, nowMs)) dial(engine, torrent, address);
 }
 
 /**

@@ -9,9 +9,11 @@ import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
 import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
+import { shareOf } from '../choke/places';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
 import { giveUpParole, settle } from './pieces';
+import { takePlace } from './places';
 import { wake } from './rest';
 import { peerName } from './state';
 import type { PeerState, TorrentState } from './state';
@@ -43,6 +45,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     torrent,
     host: fact.host,
     port: fact.port,
+    share: shareOf(fact.host),
     dialed: dial?.address,
     address: dial?.address,
     peerId,
@@ -61,6 +64,8 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     weChoke: true,
     unchokedAtMs: undefined,
     lastUnchokedMs: 0,
+    uploadedAtTurn: 0,
+    lastPayloadMs: 0,
     downloadedBytes: 0,
     uploadedBytes: 0,
     bytesInFlight: 0,
@@ -89,14 +94,14 @@ function whyRefuse(
   torrent: TorrentState,
   peer: PeerState,
 ): CloseReason | undefined {
-  const { state } = engine;
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
   if (torrent.phase === 'failed') return 'torrent-failed';
   if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
-  if (torrent.peers.size >= state.settings.maxConnectionsPerTorrent) return 'too-many-connections';
-  if (state.peers.size >= state.settings.maxConnections) return 'too-many-connections';
   const twin = twinOf(engine, torrent, peer);
-  if (!twin) return undefined;
+  if (!twin) {
+    const close = (other: PeerState, reason: CloseReason): void => closePeer(engine, other, reason);
+    return takePlace(engine, torrent, peer, close) ? undefined : 'too-many-connections';
+  }
   if (!isBetterTwin(engine, peer, twin)) {
     // We know now where the twin is reached: while it stays, nobody need dial there.
     if (peer.address && !twin.address) {
@@ -105,7 +110,7 @@ function whyRefuse(
     }
     return 'duplicate-peer';
   }
-  closePeer(engine, twin, 'duplicate-peer');
+  closePeer(engine, twin, 'duplicate-peer'); // and its place is taken over
   return undefined;
 }
 
@@ -352,6 +357,7 @@ export function onTraffic(engine: Engine, fact: Fact<'traffic'>): void {
     const downloadedBytes = fact.rows[row + 1] ?? 0;
     const uploadedBytes = fact.rows[row + 2] ?? 0;
     const { torrent } = peer;
+    peer.lastPayloadMs = nowMs;
     peer.downloadedBytes += downloadedBytes;
     peer.uploadedBytes += uploadedBytes;
     torrent.downloadedBytes += downloadedBytes;

@@ -187,6 +187,8 @@ export interface PeerState {
   readonly torrent: TorrentState;
   readonly host: string;
   readonly port: number;
+  /** What counts as one address with it (`choke/places`); undefined on loopback. */
+  readonly share: string | undefined;
   /** The address that was dialled; undefined for an incoming connection. */
   readonly dialed: PeerAddress | undefined;
   /** Where it can be dialled, held as `connected` in the book; undefined while that is not known. */
@@ -210,6 +212,10 @@ export interface PeerState {
   weChoke: boolean;
   unchokedAtMs: number | undefined;
   lastUnchokedMs: number;
+  /** What we had sent it when its last turn began. */
+  uploadedAtTurn: number;
+  /** When payload moved last, as its thread told; 0: never. */
+  lastPayloadMs: number;
   downloadedBytes: number;
   uploadedBytes: number;
   /** As its thread last reported: asked for and not here, received lately, what limits it. */

@@ -105,6 +105,7 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
     peer.weChoke = weChoke;
     peer.unchokedAtMs = weChoke ? undefined : nowMs;
     peer.lastUnchokedMs = nowMs;
+    if (!weChoke) peer.uploadedAtTurn = peer.uploadedBytes;
     engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
   }
 }

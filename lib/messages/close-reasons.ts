@@ -16,6 +16,8 @@ export const CLOSE_REASONS = {
   'thread-died': 'the peer thread that owned the connection died',
   // Local policy.
   'too-many-connections': 'a connection limit was reached',
+  'gave-way':
+    'all places were taken, and a peer of another address needed this one: it was of no use, or its address held more than its share',
   'duplicate-peer': 'this peer is already connected',
   'self-connection': 'the peer is this very engine',
   banned: 'the peer sent data that failed its hash check',

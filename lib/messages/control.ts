@@ -18,6 +18,8 @@ export interface EngineSettings {
   readonly host: string | undefined;
   readonly maxConnections: number;
   readonly maxConnectionsPerTorrent: number;
+  /** Places of a torrent that one address keeps while others wait. */
+  readonly connectionsPerAddress: number;
   readonly maxHalfOpen: number;
   readonly dialsPerSec: number;
   readonly uploadSlots: number;

@@ -32,6 +32,8 @@ export interface PeerThreadStart {
 export interface PeerThreadLimits {
   /** Connections of this thread, dialling ones included. */
   readonly maxConnections: number;
+  /** Beside these: incoming connections that have not shaken hands yet. */
+  readonly maxHandshakes: number;
   readonly dialTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
   /** A block not here this long after its request (or the last block) is asked of somebody else. */

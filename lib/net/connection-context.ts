@@ -25,6 +25,8 @@ export interface ConnectionContext {
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;
   readonly listenPort: () => number | undefined;
+  /** An incoming connection has shaken hands. */
+  readonly onShaken: (connection: Connection) => void;
   /** The connection is over: forget it. */
   readonly onGone: (connection: Connection) => void;
 }

@@ -286,6 +286,7 @@ export class Connection implements SessionOutput, UploadPeer {
     }
     this.torrentSource = known;
     this.state = 'open';
+    context.onShaken(this);
     const nowMs = context.nowMs();
     const listenPort = context.listenPort();
     const session = new PeerSession(

@@ -1,6 +1,8 @@
 // The peer actor's thread: one switch over its orders, one tick over its connections. It owns the
 // connections for life and decides neither which piece nor who is choked.
 
+import { HandshakePlaces } from '../choke/handshake-places';
+import { shareOf } from '../choke/places';
 import { assertNever, recordOf } from '../errors/millrace-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
@@ -23,6 +25,9 @@ export const TICK_MS = 125;
 
 /** `traffic` facts leave this often. */
 const TRAFFIC_INTERVAL_MS = 250;
+
+/** Said where an incoming connection has to wait for others, or go for them. */
+const OVERRUN = 'too many connections have not shaken hands yet';
 
 /** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */
 const COUNTER_LIMIT = 2 ** 31 / MAX_PEER_THREADS;
@@ -51,6 +56,8 @@ export class PeerThread {
   private readonly uploader: Uploader;
   private readonly listener: Listener;
   private readonly connections = new Map<number, Connection>();
+  /** The incoming ones that have not shaken hands yet. */
+  private readonly handshakes: HandshakePlaces;
   private readonly torrents = new Map<number, TorrentSource>();
   /** The same by info hash, in hex. */
   private readonly byInfoHash = new Map<string, TorrentSource>();
@@ -72,6 +79,7 @@ export class PeerThread {
     this.nowMs = nowMs;
     this.loopBusy = options.loopBusy ?? (() => 0);
     this.counter = options.firstConnection ?? 0;
+    this.handshakes = new HandshakePlaces(start.limits.maxHandshakes);
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
     this.context = {
       thread: start.thread,
@@ -87,6 +95,7 @@ export class PeerThread {
       send,
       findTorrent: (infoHash) => this.byInfoHash.get(hex(infoHash)),
       listenPort: () => this.listenPort,
+      onShaken: ({ id }) => this.handshakes.leave(id),
       onGone: (connection) => this.onGone(connection),
     };
     this.listener = new Listener({
@@ -226,7 +235,8 @@ export class PeerThread {
   // ---- connections ----
 
   private get full(): boolean {
-    return this.connections.size >= this.start.limits.maxConnections;
+    const { maxConnections } = this.start.limits;
+    return this.connections.size - this.handshakes.taken >= maxConnections;
   }
 
   private onAccepted(
@@ -240,9 +250,18 @@ export class PeerThread {
       this.send({ type: 'rejected', ...peer, reason, detail });
       return;
     }
+    const id = this.nextId();
+    const { admitted, instead } = this.handshakes.enter(id, shareOf(peer.host), this.nowMs());
+    if (instead !== undefined) this.connections.get(instead)?.close('gave-way', OVERRUN);
+    if (!admitted) {
+      socket.destroy();
+      this.send({ type: 'rejected', ...peer, reason: 'too-many-connections', detail: OVERRUN });
+      return;
+    }
     try {
-      this.add(Connection.accept(this.context, this.nextId(), socket, peer));
+      this.add(Connection.accept(this.context, id, socket, peer));
     } catch (error) {
+      this.handshakes.leave(id);
       socket.destroy();
       this.reportError(error);
     }
@@ -260,6 +279,7 @@ export class PeerThread {
 
   private onGone(connection: Connection): void {
     this.connections.delete(connection.id);
+    this.handshakes.leave(connection.id);
     this.touched.delete(connection);
   }
 

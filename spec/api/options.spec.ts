@@ -57,6 +57,13 @@ const NUMBERS: readonly {
     get: (settings) => settings.maxConnectionsPerTorrent,
   },
   {
+    name: 'connectionsPerAddress',
+    low: 1,
+    high: 8000,
+    set: (connectionsPerAddress) => ({ connectionsPerAddress }),
+    get: (settings) => settings.connectionsPerAddress,
+  },
+  {
     name: 'maxHalfOpen',
     low: 1,
     high: 1000,
@@ -167,7 +174,8 @@ describe('api/options', () => {
 
     it('has no more connections per torrent than in all, unless told so', () => {
       expect(settingsOf({ maxConnections: 30 }).maxConnectionsPerTorrent).to.equal(30);
-      expect(settingsOf({ maxConnections: 30 }).limits.maxConnections).to.equal(30);
+      // The thread keeps 64 more while the coordinator says who has to go.
+      expect(settingsOf({ maxConnections: 30 }).limits.maxConnections).to.equal(94);
     });
 
     it('takes the level from the logger, so that records nobody wants are never made', () => {

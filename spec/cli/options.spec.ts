@@ -20,6 +20,7 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['download', 'a', '--peer', '[host]:6881'], /HOST:PORT or \[IPV6\]:PORT/],
   [['download', 'a', '--peer-threads', '0'], /whole number from 1 to 32/],
   [['download', 'a', '--verify-threads', '1'], /whole number from 2 to 64/],
+  [['seed', 'a', '--connections-per-address', '0'], /whole number from 1 to 8000/],
   [['download', 'a', '--memory', '3'], /whole number from 4 to 4096 \(MiB\)/],
   [['download', 'a', '--stall-timeout', '0'], /number above 0 up to 604800 seconds/],
   [['download', 'a', '--seed-ratio', 'all'], /number from 0 up to/],
@@ -81,6 +82,7 @@ describe('cli options', () => {
     const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
+    argv.push('--connections-per-address', '30');
     argv.push('--announce-to-all', 'tiers', '--follow-links');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
@@ -89,6 +91,7 @@ describe('cli options', () => {
       port: 7000,
       peerThreads: 3,
       verifyThreads: 4,
+      connectionsPerAddress: 30,
       memoryBytes: 128 * 1024 * 1024,
       logger: undefined,
     });

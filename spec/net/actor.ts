@@ -16,6 +16,7 @@ import { PeerThread } from '../../lib/net/peer-thread';
 
 export const LIMITS: PeerThreadLimits = {
   maxConnections: 50,
+  maxHandshakes: 16,
   dialTimeoutMs: 5000,
   handshakeTimeoutMs: 5000,
   requestTimeoutMs: 30_000,

@@ -151,6 +151,18 @@ describe('net/hostile peers', () => {
     await greeted();
   });
 
+  it('more connections without a handshake than there are places for', async () => {
+    await begin({ maxHandshakes: 2 });
+    const [first] = [await connect(), await connect()];
+    const third = await connect();
+    await third.closed;
+    expect((await actor.fact('rejected')).reason).to.equal('too-many-connections');
+    first?.end();
+    await actor.fact('rejected', ({ reason }) => reason === 'remote-closed');
+    await greeted(); // its place is free at once, and so is that of who shook hands
+    await greeted();
+  });
+
   describe('after the handshake', () => {
     beforeEach(() => begin());
 

@@ -1,0 +1,57 @@
+// Incoming connections that have not shaken hands yet: each costs memory and a descriptor before
+// anybody knows what it is good for, so their number is bounded, and no address keeps others out.
+
+import { whoGivesWay } from './places';
+import type { PlaceHolder } from './places';
+
+/** A handshake comes with the first round trip; who is silent for 3 s makes room for others. */
+const PATIENCE_MS = 3_000;
+
+export interface Entry {
+  readonly admitted: boolean;
+  /** A connection that makes room for the new one. */
+  readonly instead?: number;
+}
+
+export class HandshakePlaces {
+  readonly #places: number;
+  /** In order of their coming. */
+  readonly #waiting = new Map<number, Omit<PlaceHolder, 'uselessSinceMs'>>();
+
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  get taken(): number {
+    return this.#waiting.size;
+  }
+
+  /** A connection was accepted; it holds a place until `leave`, and the one it came for has none. */
+  enter(id: number, share: string | undefined, nowMs: number): Entry {
+    let instead: number | undefined;
+    if (this.#waiting.size >= this.#places) {
+      instead = this.#whoGivesWay(share, nowMs)?.id;
+      if (instead === undefined) return { admitted: false };
+      this.#waiting.delete(instead);
+    }
+    this.#waiting.set(id, { id, share, connectedAtMs: nowMs });
+    return instead === undefined ? { admitted: true } : { admitted: true, instead };
+  }
+
+  /** It has shaken hands, or is gone. */
+  leave(id: number): void {
+    this.#waiting.delete(id);
+  }
+
+  #whoGivesWay(share: string | undefined, nowMs: number): PlaceHolder | undefined {
+    const holders: PlaceHolder[] = [];
+    let own = 0;
+    for (const waiting of this.#waiting.values()) {
+      const isLate = nowMs - waiting.connectedAtMs >= PATIENCE_MS;
+      holders.push({ ...waiting, uselessSinceMs: isLate ? waiting.connectedAtMs : undefined });
+      if (share !== undefined && waiting.share === share) own += 1;
+    }
+    // Without a share of its own here: whoever has fewer than another gets in.
+    return whoGivesWay(share, holders, own + 1);
+  }
+}

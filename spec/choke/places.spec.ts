@@ -1,0 +1,150 @@
+// Who gives way where all places are taken: cases by hand, and what must hold for any flood.
+
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { placesToGive, shareOf, whoGivesWay } from '../../lib/choke/places';
+import type { PlaceHolder } from '../../lib/choke/places';
+
+const holder = (id: number, share: string | undefined, uselessSinceMs?: number): PlaceHolder => ({
+  id,
+  share,
+  uselessSinceMs,
+  connectedAtMs: id,
+});
+
+describe('choke/places', () => {
+  describe('what counts as one address', () => {
+    const SAME: readonly (readonly [string, string])[] = [
+      ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff'],
+      ['2001:db8::1', '2001:0DB8:0:0:1:2:3:4'],
+      ['fe80::1%eth0', 'fe80::2'],
+      ['192.0.2.1', '::ffff:192.0.2.1'],
+      ['64:ff9b::192.0.2.33', '64:ff9b::1'],
+      ['::2', '0:0:0:0:1::'],
+    ];
+    for (const [a, b] of SAME)
+      it(`${a} with ${b}`, () => {
+        expect(shareOf(a)).to.equal(shareOf(b));
+      });
+
+    it('no others', () => {
+      const hosts = ['192.0.2.1', '192.0.2.2', '2001:db8:1:2::1', '2001:db8:1:3::1', 'a.example'];
+      expect(new Set(hosts.map(shareOf))).to.have.property('size', hosts.length);
+    });
+
+    it('and loopback never', () => {
+      for (const host of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', 'localhost'])
+        expect(shareOf(host), host).to.equal(undefined);
+    });
+
+    it('is one for any two IPv6 addresses whose first 64 bits are equal, however written', () => {
+      const group = fc.integer({ min: 0, max: 0xffff });
+      const groups = (length: number) => fc.array(group, { minLength: length, maxLength: length });
+      const hex = (values: readonly number[]) => values.map((each) => each.toString(16)).join(':');
+      fc.assert(
+        fc.property(groups(4), groups(4), fc.nat(7), fc.nat(8), (prefix, rest, at, zeros) => {
+          const all = [...prefix, ...rest];
+          fc.pre(all.some((each) => each !== 0));
+          const plain = shareOf(hex(all));
+          expect(plain).to.equal(shareOf(hex([...prefix, 1, 2, 3, 4])));
+          // The same address with a run of zeros cut short.
+          const end = Math.min(8, at + zeros);
+          const cut = all.map((each, index) => (index >= at && index < end ? 0 : each));
+          fc.pre(end > at && cut.some((each) => each !== 0));
+          const short = `${hex(cut.slice(0, at))}::${hex(cut.slice(end))}`;
+          if (short !== '::1') expect(shareOf(short), short).to.equal(shareOf(hex(cut)));
+        }),
+      );
+    });
+  });
+
+  it('the newest of the address that has most gives way', () => {
+    const holders = [1, 2, 3, 4, 5].map((id) => holder(id, id < 5 ? 'crowd' : 'other'));
+    expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(4);
+    expect(whoGivesWay(undefined, holders, 2)?.id, 'for loopback, too').to.equal(4);
+  });
+
+  it('one of its that is of no use goes first', () => {
+    const holders = [holder(1, 'crowd'), holder(2, 'crowd', 50), holder(3, 'crowd')];
+    expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(2);
+  });
+
+  it('else whoever has been of no use for longest', () => {
+    const holders = [holder(1, 'a'), holder(2, 'b', 70), holder(3, undefined, 60)];
+    expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(3);
+  });
+
+  it('nobody for an address that has its share', () => {
+    const holders = [holder(1, 'a', 5), holder(2, 'b'), holder(3, 'b'), holder(4, 'b')];
+    expect(whoGivesWay('b', holders, 3)).to.equal(undefined);
+    expect(whoGivesWay('a', holders, 2)?.id).to.equal(4);
+  });
+
+  it('nobody where everybody is of use, within their share', () => {
+    const holders = [holder(1, 'a'), holder(2, 'b'), holder(3, undefined), holder(4, undefined)];
+    expect(whoGivesWay('newcomer', holders, 1)).to.equal(undefined);
+    expect(placesToGive(holders, 1)).to.equal(0);
+  });
+
+  const share = fc.constantFrom('a', 'b', 'c', 'd', undefined);
+  const holdersOf = fc
+    .array(fc.record({ share, useless: fc.boolean() }), { maxLength: 30 })
+    .map((all) => all.map((one, id) => holder(id, one.share, one.useless ? id : undefined)));
+  const countOf = (holders: readonly PlaceHolder[], of: string | undefined): number =>
+    holders.filter((each) => each.share === of).length;
+
+  it('never whoever is of use within the share of its address', () => {
+    fc.assert(
+      fc.property(holdersOf, share, fc.integer({ min: 1, max: 6 }), (holders, of, perAddress) => {
+        const gone = whoGivesWay(of, holders, perAddress);
+        if (gone === undefined || gone.uselessSinceMs !== undefined) return;
+        expect(gone.share).to.not.equal(undefined);
+        expect(countOf(holders, gone.share)).to.be.above(perAddress);
+      }),
+    );
+  });
+
+  it('a flood of one address leaves everybody else their place, and ends at its share', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('honest 1', 'honest 2', 'honest 3', 'flood', 'flood'), {
+          maxLength: 120,
+        }),
+        fc.integer({ min: 1, max: 4 }),
+        (comers, perAddress) => {
+          const places = 12; // enough for the share of all three
+          let holders: PlaceHolder[] = [];
+          comers.forEach((of, id) => {
+            if (holders.length >= places) {
+              const gone = whoGivesWay(of, holders, perAddress);
+              if (gone === undefined) return;
+              expect(of === 'flood' && gone.share !== 'flood', 'the flood evicts').to.equal(false);
+              holders = holders.filter((each) => each !== gone);
+            }
+            holders.push(holder(id, of));
+          });
+          for (const of of ['honest 1', 'honest 2', 'honest 3']) {
+            const came = comers.filter((each) => each === of).length;
+            expect(countOf(holders, of)).to.be.at.least(Math.min(came, perAddress));
+          }
+        },
+      ),
+    );
+  });
+
+  it('gives newcomers of other addresses as many places as it says', () => {
+    fc.assert(
+      fc.property(holdersOf, fc.integer({ min: 1, max: 4 }), (all, perAddress) => {
+        let holders = all;
+        let given = 0;
+        for (;;) {
+          const gone = whoGivesWay(`newcomer ${given}`, holders, perAddress);
+          if (gone === undefined) break;
+          holders = holders.filter((each) => each !== gone);
+          given += 1;
+        }
+        expect(placesToGive(all, perAddress)).to.equal(given);
+      }),
+    );
+  });
+});
