@@ -28,6 +28,7 @@ export type {
 } from './messages/stats';
 export type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo/metainfo';
 export type { NameMapping } from './metainfo/names';
+export { namesOnDisk } from './storage/names-on-disk';
 export { isTrackerUrl } from './metainfo/trackers';
 export { redactUrl } from './tracker/redact';
 export {

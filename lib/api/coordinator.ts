@@ -177,11 +177,12 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     });
     try {
       // An add cannot be stopped half-way: aborted, it is undone as soon as it is done.
-      await callWithSignal(
+      const names = await callWithSignal(
         signal,
         () => added,
         () => void added.then(abort, () => undefined),
       );
+      if (names !== undefined) torrent.nameFiles(names);
     } catch (error) {
       this.#torrents.delete(id);
       throw error;

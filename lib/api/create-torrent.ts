@@ -11,6 +11,7 @@ import { buildMetainfo, choosePieceLength } from '../metainfo/create';
 import { Geometry } from '../metainfo/geometry';
 import { MAX_PIECE_LENGTH_BYTES, PIECE_HASH_BYTES } from '../metainfo/limits';
 import type { Metainfo } from '../metainfo/metainfo';
+import { namedBy } from '../metainfo/names';
 import { parseMetainfo } from '../metainfo/parse';
 import { pathOf } from '../metainfo/paths';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
@@ -92,11 +93,10 @@ export async function createTorrent(
     createdBy: `Millrace ${VERSION}`,
     creationDateSec,
   });
-  const metainfo = parseMetainfo(
-    bytes,
-    (info) => createHash('sha1').update(info).digest(),
-    process.platform,
-  );
+  const { platform } = process;
+  const parsed = parseMetainfo(bytes, (info) => createHash('sha1').update(info).digest(), platform);
+  // The files have their own names here, whatever a client would call them elsewhere.
+  const metainfo = namedBy(parsed, 'raw', platform) ?? parsed;
   return { bytes, metainfo };
 }
 

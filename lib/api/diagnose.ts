@@ -8,6 +8,7 @@ import { judge } from '../doctor/verdict';
 import type { Judgement } from '../doctor/verdict';
 import type { PeerAddress } from '../messages/control';
 import { integer, peerAddress } from './options';
+import { namesOnDisk } from '../storage/names-on-disk';
 import { readTorrent, type TorrentSource } from './sources';
 import { VERSION } from './version';
 
@@ -60,7 +61,7 @@ export async function diagnose(
     timeoutMs: integer('timeoutMs', options.timeoutMs, 100, 600_000, 10_000),
     showSecrets: options.showSecrets ?? false,
   };
-  const metainfo = await readTorrent(source, { signal });
+  const metainfo = await namesOnDisk(await readTorrent(source, { signal }), checked.output);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- clients and p-queue are slow to load
   const { examine } = require('../doctor/examine') as typeof doctor;
   const findings: Finding[] = [];

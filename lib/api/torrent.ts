@@ -8,6 +8,8 @@ import { EMPTY_ACCOUNT } from '../messages/account';
 import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
 import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
+import { namedBy } from '../metainfo/names';
+import type { NameMapping } from '../metainfo/names';
 import { peerAddress } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
@@ -58,9 +60,9 @@ function deferred(): Deferred {
 
 /** One torrent of a running `Coordinator`. */
 export class Torrent extends EventEmitter<TorrentEvents> {
-  readonly metainfo: Metainfo;
   /** The info hash, 40 hex digits. */
   readonly infoHash: string;
+  #metainfo: Metainfo;
   readonly #id: number;
   readonly #control: EngineControl;
   readonly #wantStats: () => void;
@@ -80,9 +82,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#id = id;
     this.#control = control;
     this.#wantStats = wantStats;
-    this.metainfo = metainfo;
+    this.#metainfo = metainfo;
     this.infoHash = Buffer.from(metainfo.infoHash).toString('hex');
     this.#stats = initialStats(metainfo);
+  }
+
+  /** The torrent; its files have the names that they have on disk. */
+  get metainfo(): Metainfo {
+    return this.#metainfo;
   }
 
   get name(): string {
@@ -203,6 +210,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Internal: the files have these names on disk. */
+  nameFiles(names: NameMapping): void {
+    this.#metainfo = namedBy(this.#metainfo, names, process.platform) ?? this.#metainfo;
   }
 
   /** Internal: applies an event of the coordinator thread. */

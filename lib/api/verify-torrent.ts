@@ -7,6 +7,7 @@ import type { StoredPiece } from '../messages/verify';
 import { Geometry } from '../metainfo/geometry';
 import type { Metainfo } from '../metainfo/metainfo';
 import { pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
+import { namesOnDisk } from '../storage/names-on-disk';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { bulkVerify, type BulkOptions } from './bulk-verify';
 import { readTorrent, type TorrentSource } from './sources';
@@ -44,8 +45,8 @@ export async function verifyTorrent(
   source: TorrentSource,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  const metainfo = await readTorrent(source, { signal: options.signal });
   const root = resolve(options.data);
+  const metainfo = await namesOnDisk(await readTorrent(source, { signal: options.signal }), root);
   const geometry = new Geometry(metainfo);
   const bad: number[] = [];
   const jobs = batchPieces(piecesOf(metainfo, geometry), BULK_JOB_TARGET_BYTES);

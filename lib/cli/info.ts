@@ -62,6 +62,8 @@ export function recordOf(metainfo: Metainfo): object {
   return {
     infoHash: hexOf(metainfo.infoHash),
     name: metainfo.name,
+    ...(metainfo.rawName !== undefined && { rawName: metainfo.rawName }),
+    ...(metainfo.names !== undefined && { names: metainfo.names }),
     multiFile: metainfo.multiFile,
     totalBytes: metainfo.totalLengthBytes,
     pieceLengthBytes: metainfo.pieceLengthBytes,
@@ -73,8 +75,9 @@ export function recordOf(metainfo: Metainfo): object {
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDateSec: metainfo.creationDateSec ?? null,
-    files: metainfo.files.map(({ path, lengthBytes, executable, hidden }) => ({
+    files: metainfo.files.map(({ path, rawPath, lengthBytes, executable, hidden }) => ({
       path: path.join('/'),
+      ...(rawPath && { rawPath }),
       lengthBytes,
       ...(executable && { executable }),
       ...(hidden && { hidden }),
@@ -91,6 +94,7 @@ export function describe(metainfo: Metainfo): string {
   const { pieceCount, pieceLengthBytes, creationDateSec } = metainfo;
   const facts: [string, string | undefined][] = [
     ['name', metainfo.name],
+    ['in torrent', metainfo.rawName],
     ['info hash', hexOf(metainfo.infoHash)],
     ['size', sizeOf(metainfo.totalLengthBytes)],
     ['pieces', `${pieceCount} of ${sizeOf(pieceLengthBytes)}`],
@@ -103,7 +107,7 @@ export function describe(metainfo: Metainfo): string {
       tier.join(' '),
     ]),
     ...ignoredFacts(metainfo),
-    ['files', String(metainfo.files.length)],
+    ['files', `${metainfo.files.length}${renamedRemark(metainfo)}`],
   ];
   const lines = facts.flatMap(([label, value]) =>
     value === undefined ? [] : [`${label.padEnd(12)}${printable(value)}`],
@@ -136,8 +140,16 @@ function ignoredFacts({
   return facts;
 }
 
-function marksOf({ executable, hidden }: Metainfo['files'][number]): string {
+/** How many files have other names on disk than the torrent gives them. */
+function renamedRemark({ files }: Metainfo): string {
+  const renamed = files.filter(({ rawPath }) => rawPath !== undefined).length;
+  return renamed === 0 ? '' : `, ${renamed} of them renamed so that they can be stored`;
+}
+
+function marksOf({ executable, hidden, rawPath }: Metainfo['files'][number]): string {
   const marks = [...(executable ? ['executable'] : []), ...(hidden ? ['hidden'] : [])];
+  if (rawPath)
+    marks.push(`in the torrent: ${rawPath.map((part) => `"${printable(part)}"`).join(' / ')}`);
   return marks.length === 0 ? '' : ` (${marks.join(', ')})`;
 }
 

@@ -67,8 +67,8 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
 }
 
 /** Every file must be there in its full length: tells a wrong folder before anything is hashed. */
-async function requireFiles({ files }: Metainfo, data: string, api: Api): Promise<void> {
-  for (const file of files) {
+async function requireFiles(metainfo: Metainfo, data: string, api: Api): Promise<void> {
+  for (const file of (await api.namesOnDisk(metainfo, data)).files) {
     if (file.lengthBytes === 0) continue;
     const path = join(data, ...file.path);
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {

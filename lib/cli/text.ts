@@ -8,9 +8,17 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** The text on one line, with every control character shown as `\uXXXX` instead of obeyed. */
+/** Stands for a byte that is no UTF-8 in what a torrent calls its files: U+DC00 + byte. */
+const RAW_BYTE = /\p{Surrogate}/gu;
+
+/**
+ * The text on one line, with every control character shown as `\uXXXX` instead of obeyed, and every raw
+ * byte as `\xXX`.
+ */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, escaped);
+  return text
+    .replace(UNPRINTABLE, escaped)
+    .replace(RAW_BYTE, (unit) => `\\x${(unit.charCodeAt(0) & 0xff).toString(16).padStart(2, '0')}`);
 }
 
 /** One line of JSON that is also safe to show on a terminal. */

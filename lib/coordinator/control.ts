@@ -3,6 +3,7 @@
 import { MillraceError } from '../errors/millrace-error';
 import type { AddRequest, EngineControl, PeerAddress } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
+import type { NameMapping } from '../metainfo/names';
 import { dialMore } from './dialing';
 import type { Engine } from './engine';
 import { pauseTorrent, resumeTorrent } from './phases';
@@ -24,18 +25,18 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     if (!torrent) throw new MillraceError('closed', 'the torrent was removed');
     return torrent;
   };
-  const adding = new Set<Promise<void>>();
+  const adding = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
   return {
     async start(): Promise<EngineStats> {
       await lifecycle.start();
       return engineStats(engine);
     },
-    async add(id: number, request: AddRequest): Promise<void> {
+    async add(id: number, request: AddRequest): Promise<NameMapping | undefined> {
       if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
       const added = addTorrent(engine, id, request);
       adding.add(added);
-      await added.finally(() => adding.delete(added));
+      return added.finally(() => adding.delete(added));
     },
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
       const torrent = find(id);
@@ -78,7 +79,7 @@ export function tellStats(engine: Engine, id: number): void {
 async function close(
   engine: Engine,
   lifecycle: Lifecycle,
-  adding: ReadonlySet<Promise<void>>,
+  adding: ReadonlySet<Promise<unknown>>,
 ): Promise<void> {
   engine.state.closing = true;
   await Promise.allSettled(adding); // They see `closing` and let go of their locks.

@@ -6,8 +6,10 @@ import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
 import { Geometry } from '../metainfo/geometry';
+import type { NameMapping } from '../metainfo/names';
 import { PiecePicker } from '../picker/picker';
 import { acquireLock, type OutputLock } from '../storage/lock';
+import { namesOnDisk } from '../storage/names-on-disk';
 import { checkOutput } from '../storage/output-check';
 import { ResumeFile } from '../storage/resume-file';
 import { AnnounceSchedule } from '../tracker/schedule';
@@ -23,15 +25,22 @@ import { beginRun } from './starting';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
 
-/** Adds a torrent: returns when its output is locked and its record read; the rest goes on. */
-export async function addTorrent(engine: Engine, id: number, request: AddRequest): Promise<void> {
-  const { metainfo, output } = request;
-  const infoHash = toHex(metainfo.infoHash);
+/**
+ * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to the
+ * mapping that names its files there.
+ */
+export async function addTorrent(
+  engine: Engine,
+  id: number,
+  wanted: AddRequest,
+): Promise<NameMapping | undefined> {
+  const { output } = wanted;
+  const infoHash = toHex(wanted.metainfo.infoHash);
   for (const other of engine.state.torrents.values()) {
     if (other.infoHash === infoHash) {
       throw new MillraceError(
         'already-added',
-        `torrent ${metainfo.name} (${infoHash}) was already added to this engine`,
+        `torrent ${wanted.metainfo.name} (${infoHash}) was already added to this engine`,
       );
     }
   }
@@ -39,7 +48,9 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
     throw new MillraceError('already-added', `torrent ${infoHash} is being added`);
   engine.state.adding.add(infoHash);
   try {
-    const onFiles = request.storage === undefined;
+    const onFiles = wanted.storage === undefined;
+    const metainfo = onFiles ? await namesOnDisk(wanted.metainfo, output) : wanted.metainfo;
+    const request = { ...wanted, metainfo };
     const files = storedFiles(metainfo);
     if (onFiles)
       await checkOutput(output, files, {
@@ -77,6 +88,7 @@ export async function addTorrent(engine: Engine, id: number, request: AddRequest
           reason: resume.reason,
         });
       beginRun(engine, torrent);
+      return metainfo.names;
     } catch (error) {
       engine.state.torrents.delete(id);
       engine.state.budget.unregister(id);
@@ -162,12 +174,16 @@ function newTorrent(
     pausing: undefined,
     removal: undefined,
     changedPaths: new Set(),
-    resumeFile: new ResumeFile(output, {
-      infoHash: metainfo.infoHash,
-      pieceCount: metainfo.pieceCount,
-      pieceLengthBytes: metainfo.pieceLengthBytes,
-      files: storedFiles(metainfo),
-    }),
+    resumeFile: new ResumeFile(
+      output,
+      {
+        infoHash: metainfo.infoHash,
+        pieceCount: metainfo.pieceCount,
+        pieceLengthBytes: metainfo.pieceLengthBytes,
+        files: storedFiles(metainfo),
+      },
+      metainfo.names,
+    ),
     lock,
     openOn: new Set(),
     toCheck: new Bitfield(metainfo.pieceCount),

@@ -3,6 +3,7 @@
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { Metainfo } from '../metainfo/metainfo';
+import type { NameMapping } from '../metainfo/names';
 import type { CloseReason } from './close-reasons';
 import type { PeerThreadLimits } from './peer-thread';
 import type { EngineStats, TorrentStats } from './stats';
@@ -64,8 +65,11 @@ export interface AddRequest {
 export interface EngineControl {
   /** Returns once the peer threads are ready and listening; the verify pool starts with its first job. */
   start(): Promise<EngineStats>;
-  /** Returns when the output is locked and its record read. `torrent`: an id never used before. */
-  add(torrent: number, request: AddRequest): Promise<void>;
+  /**
+   * Returns when the output is locked and its record read: the mapping that names the files there, as
+   * `Metainfo.names`. `torrent`: an id never used before.
+   */
+  add(torrent: number, request: AddRequest): Promise<NameMapping | undefined>;
   addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
   pause(torrent: number): Promise<void>;
   resume(torrent: number): Promise<void>;

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import type { Bitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
+import type { NameMapping } from '../metainfo/names';
 import type { FilePlace } from '../messages/storage';
 import { bootId } from './boot-id';
 import { decodeRecord, encodeRecord, layoutDigest, maxRecordBytes } from './resume-record';
@@ -25,7 +26,7 @@ export interface SaveOptions {
 }
 
 /** A record, and where it lies. */
-interface FoundRecord {
+export interface FoundRecord {
   readonly record: ResumeRecord;
   readonly place: FilePlace;
 }
@@ -35,20 +36,26 @@ export class ResumeFile {
   readonly path: string;
   private readonly root: string;
   private readonly shape: ResumeShape;
+  private readonly names: NameMapping | undefined;
   private recorded: Map<string, RecordedFile> | undefined;
   /** What later versions wrote into the record that was loaded. */
   private kept: ReadonlyMap<string, BencodeValue> = new Map();
   private lastSave: Promise<void> = Promise.resolve();
 
-  constructor(root: string, shape: RecordShape & { readonly infoHash: Uint8Array }) {
+  constructor(
+    root: string,
+    shape: RecordShape & { readonly infoHash: Uint8Array },
+    names?: NameMapping,
+  ) {
     this.root = root;
+    this.names = names;
     this.shape = { ...shape, layout: layoutDigest(shape) };
     this.path = stateFile(root, shape.infoHash, 'resume');
   }
 
   /** What an earlier run left. Never raises because of what the record holds. */
   async load(): Promise<ResumeState> {
-    const found = await this.read();
+    const found = await readRecord(this.path, this.shape);
     const paths = this.shape.files.map((file) => file.path);
     const present = await statFiles(this.root, paths, () => undefined);
     const files = present.map((file) => (file?.kind === 'file' ? file : undefined));
@@ -95,7 +102,8 @@ export class ResumeFile {
     try {
       try {
         const place = identityOf(await handle.stat({ bigint: true }));
-        const known = { infoHash, layout, pieceCount, have, open, files, savedAtMs };
+        const { names } = this;
+        const known = { infoHash, layout, pieceCount, have, open, files, savedAtMs, names };
         await handle.writeFile(encodeRecord({ ...known, boot: bootId(), place, kept: this.kept }));
         await handle.sync();
       } finally {
@@ -129,25 +137,28 @@ export class ResumeFile {
     this.recorded = recorded;
     return [...recorded.values()];
   }
+}
 
-  /** The record, undefined when there is none, or why it cannot be read. */
-  private async read(): Promise<FoundRecord | string | undefined> {
-    const limit = maxRecordBytes(this.shape.pieceCount, this.shape.files);
+/** The record, undefined when there is none, or why it cannot be read. */
+export async function readRecord(
+  file: string,
+  { pieceCount, files }: Pick<RecordShape, 'pieceCount' | 'files'>,
+): Promise<FoundRecord | string | undefined> {
+  const limit = maxRecordBytes(pieceCount, files);
+  try {
+    const handle = await openRegularAsync(file, OPEN_TO_READ, { followLink: false });
     try {
-      const handle = await openRegularAsync(this.path, OPEN_TO_READ, { followLink: false });
-      try {
-        const place = identityOf(await handle.stat({ bigint: true }));
-        if (place.sizeBytes > limit)
-          return `the resume record is ${place.sizeBytes} bytes long, at most ${limit} are due`;
-        return { record: decodeRecord(await handle.readFile()), place };
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      if (error instanceof MillraceError) return error.message;
-      return `the resume record cannot be read: ${(error as Error).message}`;
+      const place = identityOf(await handle.stat({ bigint: true }));
+      if (place.sizeBytes > limit)
+        return `the resume record is ${place.sizeBytes} bytes long, at most ${limit} are due`;
+      return { record: decodeRecord(await handle.readFile()), place };
+    } finally {
+      await handle.close();
     }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof MillraceError) return error.message;
+    return `the resume record cannot be read: ${(error as Error).message}`;
   }
 }
 

@@ -9,6 +9,8 @@ import { asText } from '../bencode/text';
 import { Bitfield } from '../bytes/bitfield';
 import { bytesEqual } from '../bytes/compare';
 import { MillraceError } from '../errors/millrace-error';
+import { NAME_MAPPINGS } from '../metainfo/names';
+import type { NameMapping } from '../metainfo/names';
 import type { FileIdentity, FilePlace, StoredFile } from '../messages/storage';
 
 /** Raised whenever the meaning of the record changes: an older engine then rechecks. */
@@ -42,6 +44,7 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set([
   'saved at',
   'boot',
   'place',
+  'names',
 ]);
 
 /** What a record is bound to, besides the info hash: with another layout its pieces mean nothing. */
@@ -74,6 +77,8 @@ export interface ResumeRecord {
   readonly boot: string | undefined;
   /** Where the record itself lay: a record that was copied knows nothing of its files' inodes. */
   readonly place: FilePlace | undefined;
+  /** Whose rules gave the files their names (`Metainfo.names`); undefined for a torrent without odd ones. */
+  readonly names: NameMapping | undefined;
   /** Keys of later versions, which live on when this one saves the record again. */
   readonly kept: ReadonlyMap<string, BencodeValue>;
 }
@@ -114,6 +119,7 @@ export function encodeRecord(record: ResumeRecord): Uint8Array {
     'saved at': record.savedAtMs,
     boot: record.boot,
     place: place && [place.device, place.inode],
+    names: record.names,
   };
   const body = encode(
     new Map<string, Encodable | undefined>([...record.kept, ...Object.entries(known)]),
@@ -154,6 +160,7 @@ export function decodeRecord(bytes: Uint8Array): ResumeRecord {
     savedAtMs,
     boot: value.text('boot'),
     place: value.has('place') ? placeOf(value.list('place')) : undefined,
+    names: NAME_MAPPINGS.find((mapping) => mapping === value.text('names')),
     kept: keptOf(value),
   };
 }

@@ -160,6 +160,7 @@ export function fakeApi(change: object = {}): { api: Api; engine: FakeEngine } {
       },
     },
     readTorrent: () => Promise.resolve(fakeMetainfo()),
+    namesOnDisk: (metainfo: Metainfo) => Promise.resolve(metainfo),
     ...change,
   };
   return { api: api as unknown as Api, engine };

@@ -108,6 +108,50 @@ describe('cli info', () => {
   });
 });
 
+describe('cli info of a torrent with odd names', () => {
+  const metainfo = fakeMetainfo({
+    name: 'R1beta',
+    rawName: 'R1/beta',
+    names: 'libtorrent',
+    files: [
+      {
+        path: ['R1beta', 'd', 'a_'],
+        rawPath: ['d', 'a\n\udcff'],
+        lengthBytes: 999,
+        offsetBytes: 0,
+        hidden: true,
+      },
+      { path: ['R1beta', 'b'], lengthBytes: 1, offsetBytes: 999 },
+    ],
+  });
+  const { api } = fakeApi({ readTorrent: () => Promise.resolve(metainfo) });
+
+  it('shows the names on disk, and those of the torrent', async () => {
+    const { io } = await millrace(['info', 'x'], { api });
+    const lines = io.out.split('\n');
+    expect(lines.slice(0, 2)).to.deep.equal(['name        R1beta', 'in torrent  R1/beta']);
+    expect(lines.slice(7)).to.deep.equal([
+      'files       2, 1 of them renamed so that they can be stored',
+      '  999  R1beta/d/a_ (hidden, in the torrent: "d" / "a\\u000a\\xff")',
+      '    1  R1beta/b',
+      '',
+    ]);
+  });
+
+  it('prints both with --json', async () => {
+    const { io } = await millrace(['info', 'x', '--json'], { api });
+    expect(io.json()[0]).to.deep.include({
+      name: 'R1beta',
+      rawName: 'R1/beta',
+      names: 'libtorrent',
+      files: [
+        { path: 'R1beta/d/a_', rawPath: ['d', 'a\n\udcff'], lengthBytes: 999, hidden: true },
+        { path: 'R1beta/b', lengthBytes: 1 },
+      ],
+    });
+  });
+});
+
 describe('cli create', () => {
   let folder = '';
   let hashed = 0;

@@ -34,6 +34,7 @@ const NAMES = [
   'hexDump',
   'isTrackerUrl',
   'localAddresses',
+  'namesOnDisk',
   'readTorrent',
   'redactUrl',
   'scrape',

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { encode } from '../../lib/bencode/encode';
 import type { Encodable } from '../../lib/bencode/encode';
 import { Bitfield } from '../../lib/bytes/bitfield';
+import { NAME_MAPPINGS } from '../../lib/metainfo/names';
 import {
   decodeRecord,
   encodeRecord,
@@ -33,6 +34,7 @@ const records: fc.Arbitrary<ResumeRecord> = fc
     savedAtMs: fc.maxSafeNat(),
     boot: fc.option(fc.uuid(), { nil: undefined }),
     place: fc.option(fc.record({ device: UINT64, inode: UINT64 }), { nil: undefined }),
+    names: fc.option(fc.constantFrom(...NAME_MAPPINGS), { nil: undefined }),
     kept: fc
       .dictionary(
         fc.string({ minLength: 1 }).map((key) => `x ${key}`),

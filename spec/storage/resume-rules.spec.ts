@@ -52,6 +52,7 @@ function record(change: Partial<ResumeRecord> = {}): ResumeRecord {
     ],
     savedAtMs: 0,
     ...HERE,
+    names: undefined,
     kept: new Map(),
     ...change,
   };
