@@ -8,6 +8,7 @@ import type {
   TorrentEvents,
   TorrentStats,
 } from '../index';
+import type { EncryptedOnly } from './encrypted-peers';
 import type { PeerEnds, Place, Summary } from './report';
 import { formatBytes, formatDuration, formatPercent, formatRate, plural, printable } from './text';
 
@@ -113,6 +114,20 @@ export function peerEndsLine({ closed, rejected }: PeerEnds): string | undefined
   if (totalOf(closed) > 0) parts.push(`peers closed: ${countsText(closed)}`);
   if (totalOf(rejected) > 0) parts.push(`refused: ${countsText(rejected)}`);
   return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** Most that are named in a line; `--json` names all. */
+const MAX_NAMED = 5;
+
+/** `3 of 5 peers seem to speak only encrypted connections, …: A, B, C`; undefined where none does. */
+export function encryptedOnlyLine({ peers, reached }: EncryptedOnly): string | undefined {
+  if (peers.length === 0) return undefined;
+  const rest = peers.length > MAX_NAMED ? ` and ${peers.length - MAX_NAMED} more` : '';
+  const verb = peers.length === 1 ? 'seems' : 'seem';
+  const who = `${peers.length} of ${plural(reached, 'peer')} ${verb} to speak only encrypted connections`;
+  return printable(
+    `${who}, which Millrace does not do yet: ${peers.slice(0, MAX_NAMED).join(', ')}${rest}`,
+  );
 }
 
 function countsText(counts: CloseCounts): string {

@@ -52,13 +52,15 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
     peerRejected({ host, port, reason, detail }) {
       print({ type: 'peer-rejected', host, port, reason, detail });
     },
-    peerEnds({ closed, rejected }) {
+    peerEnds({ closed, rejected, encrypted }) {
       print({
         type: 'peers-closed',
         total: totalOf(closed),
         reasons: closed,
         rejectedTotal: totalOf(rejected),
         rejectedReasons: rejected,
+        encryptedOnly: encrypted.peers,
+        reachedPeers: encrypted.reached,
       });
     },
     end() {},

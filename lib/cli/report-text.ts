@@ -6,6 +6,7 @@ import { limitLine } from './account';
 import type { Io } from './context';
 import {
   beginLine,
+  encryptedOnlyLine,
   hostPort,
   isDeadEnd,
   peerClosedLine,
@@ -119,10 +120,10 @@ export function textReporter(
     },
     peerRejected() {},
     peerEnds(ends) {
-      const line = peerEndsLine(ends);
-      if (quiet || line === undefined) return;
+      const lines = [peerEndsLine(ends), encryptedOnlyLine(ends.encrypted)];
+      if (quiet || lines.every((line) => line === undefined)) return;
       wipeBar();
-      io.stdout(`${line}\n`);
+      for (const line of lines) if (line !== undefined) io.stdout(`${line}\n`);
     },
     end() {
       if (bar) say(lastLine); // What a wiped bar showed last.

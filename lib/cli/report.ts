@@ -9,6 +9,8 @@ import type {
   TransferAccount,
 } from '../index';
 
+import type { EncryptedOnly } from './encrypted-peers';
+
 /** What came of a transfer. */
 export interface Summary {
   readonly name: string;
@@ -28,6 +30,7 @@ export interface PeerEnds {
   readonly closed: CloseCounts;
   /** Incoming ones without a valid handshake. */
   readonly rejected: CloseCounts;
+  readonly encrypted: EncryptedOnly;
 }
 
 /** Shows a transfer: JSON lines, a progress bar, or plain lines. */

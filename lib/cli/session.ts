@@ -4,6 +4,8 @@
 import { resolve } from 'node:path';
 import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../index';
 import type { Context, Io } from './context';
+import { watchEncryption } from './encrypted-peers';
+import type { EncryptedOnly } from './encrypted-peers';
 import { ignoredTrackersLine } from './lines';
 import { stderrLogger } from './log';
 import type { EngineFlags } from './options';
@@ -62,6 +64,7 @@ export async function withTorrent(
     const reporter = reporterFor(options.flags, context, options.add.seed);
     const warning = ignoredTrackersLine(metainfo, shownUrl(options.flags, context.api));
     if (warning !== undefined) context.io.stderr(`millrace: ${warning}\n`);
+    const encryption = watchEncryption(torrent, coordinator);
     coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
     const stopReporting = report(torrent, reporter, place);
@@ -71,7 +74,8 @@ export async function withTorrent(
       reporter.progress(torrent.stats()); // How far it came.
       throw error;
     } finally {
-      await tellEnds(coordinator, reporter);
+      await tellEnds(coordinator, reporter, encryption.found());
+      encryption.stop();
       stopReporting();
     }
   } finally {
@@ -82,10 +86,14 @@ export async function withTorrent(
 }
 
 /** Nothing, where the engine is dead. */
-async function tellEnds(coordinator: Coordinator, reporter: Reporter): Promise<void> {
+async function tellEnds(
+  coordinator: Coordinator,
+  reporter: Reporter,
+  encrypted: EncryptedOnly,
+): Promise<void> {
   const stats = await coordinator.stats().catch(() => undefined);
   if (stats === undefined) return;
-  reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected });
+  reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected, encrypted });
 }
 
 /** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */

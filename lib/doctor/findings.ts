@@ -23,6 +23,8 @@ export type PeerOutcome =
   | 'silent'
   /** It took the connection and ended it before it had shaken hands. */
   | 'closed'
+  /** It ends plain connections, and answers an encrypted one. */
+  | 'encrypted'
   /** It shook hands over another torrent. */
   | 'other-torrent'
   /** Its first bytes are not a plain handshake: another protocol, or encryption, which is not supported. */

@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<PeerOutcome, string>> = {
   'no-connection': 'does not take the connection',
   silent: 'takes the connection and says nothing',
   closed: 'closes the connection before it shakes hands',
+  encrypted: 'speaks only encrypted connections, which Millrace does not do yet',
   'other-torrent': 'answers for another torrent',
   'not-plain':
     'does not answer in plain BitTorrent: another program, or one that insists on encryption',

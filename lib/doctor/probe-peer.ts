@@ -10,6 +10,7 @@ import { EXTENDED_HANDSHAKE_ID, decodeExtendedHandshake } from '../wire/extended
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
 import type { WireMessage } from '../wire/messages';
 import type { PeerOutcome } from './findings';
+import { answersEncrypted } from './probe-encrypted';
 import type { PeerAnswers } from './peer-finding';
 import { causeText } from './text';
 
@@ -37,9 +38,14 @@ const MAX_HEARD_BYTES = 32 * 1024 * 1024;
 const HAVE_ALL_ID = 14;
 const NONE = new Uint8Array(0);
 
-/** Never rejects: how a peer fails is what we want to know. */
-export function probePeer(options: PeerProbeOptions): Promise<PeerAnswers> {
-  return new Promise((resolve) => new Probe(options, resolve).start());
+/**
+ * Never rejects: how a peer fails is what we want to know. One that closes at a plain handshake is
+ * dialled once more, to see whether it answers an encrypted one.
+ */
+export async function probePeer(options: PeerProbeOptions): Promise<PeerAnswers> {
+  const answers = await new Promise<PeerAnswers>((resolve) => new Probe(options, resolve).start());
+  if (answers.outcome !== 'closed' || !(await answersEncrypted(options))) return answers;
+  return { ...answers, outcome: 'encrypted' };
 }
 
 class Probe {

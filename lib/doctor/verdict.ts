@@ -14,7 +14,15 @@ import type {
   Verdict,
   WriteFinding,
 } from './findings';
-import { NAME_CAUSES, causeText, countText, durationText, rangesText, sizeText } from './text';
+import {
+  NAME_CAUSES,
+  causeText,
+  countText,
+  durationText,
+  endpointText,
+  rangesText,
+  sizeText,
+} from './text';
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -124,6 +132,8 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
       `Cannot tell: ${lack}, and no tracker answers that could name others; see what the trackers said, or name more peers.`,
     );
   }
+  const only = encryptedOnly(facts.peers);
+  if (only !== undefined) return unknown(`Cannot tell: ${lack}, and ${only}; try another client.`);
   if (triedPeers > talkingPeers) {
     const mute = triedPeers - talkingPeers;
     return unknown(
@@ -143,6 +153,19 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   );
 }
 
+/** Most that are named in a sentence; the findings have all of them. */
+const MAX_NAMED = 5;
+
+/** `3 of 5 peers speak only encrypted connections, …: A, B, C`; undefined where none does. */
+function encryptedOnly(tried: readonly PeerFinding[]): string | undefined {
+  const only = tried.filter(({ outcome }) => outcome === 'encrypted');
+  if (only.length === 0) return undefined;
+  const names = only.slice(0, MAX_NAMED).map(({ host, port }) => endpointText(host, port));
+  const rest = only.length > MAX_NAMED ? ` and ${only.length - MAX_NAMED} more` : '';
+  const verb = only.length === 1 ? 'speaks' : 'speak';
+  return `${only.length} of ${countText(tried.length, 'peer')} ${verb} only encrypted connections, which Millrace does not do yet: ${names.join(', ')}${rest}`;
+}
+
 /** Peers are known, and none shook hands over this torrent. */
 function nobodyTalks({ peers: tried, seeds }: Facts): Judgement {
   const count = (...outcomes: PeerOutcome[]): number =>
@@ -152,6 +175,12 @@ function nobodyTalks({ peers: tried, seeds }: Facts): Judgement {
   if (count('other-torrent') === tried.length) {
     return unknown(
       `Cannot tell: ${of} served another torrent; check that this .torrent is the right and current one.`,
+    );
+  }
+  const only = encryptedOnly(tried);
+  if (only !== undefined) {
+    return unknown(
+      `Cannot tell: ${only}; try another client, or name a peer that takes plain connections.`,
     );
   }
   const encrypted = count('not-plain');

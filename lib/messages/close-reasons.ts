@@ -7,6 +7,8 @@ export const CLOSE_REASONS = {
   'connection-error': 'the operating system reported an error on the connection',
   'dial-failed': 'the peer could not be reached',
   'dial-timeout': 'the peer did not accept the connection in time',
+  'plain-refused':
+    'the peer took the connection and closed it at our plain handshake: most that do so speak only encrypted connections',
   'handshake-timeout': 'the peer did not complete the handshake in time',
   'idle-timeout': 'the peer sent nothing, not even a keep-alive, for too long',
   'not-useful': 'both sides have every piece',

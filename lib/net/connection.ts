@@ -228,10 +228,17 @@ export class Connection implements SessionOutput, UploadPeer {
     socket.on('error', (error) => {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       const reason = this.state === 'dialling' ? 'dial-failed' : 'connection-error';
-      this.close(reason, `${code}: ${error.message}`);
+      this.close(this.refusesPlain ? 'plain-refused' : reason, `${code}: ${error.message}`);
     });
-    socket.on('end', () => this.close('remote-closed', 'the peer ended the stream'));
-    socket.on('close', () => this.close('remote-closed', 'the connection was closed'));
+    const closed = (detail: string): void =>
+      this.close(this.refusesPlain ? 'plain-refused' : 'remote-closed', detail);
+    socket.on('end', () => closed('the peer ended the stream'));
+    socket.on('close', () => closed('the connection was closed'));
+  }
+
+  /** It took our dial, was sent our handshake, and has not said a byte. */
+  private get refusesPlain(): boolean {
+    return this.origin.type === 'dialled' && this.state === 'handshaking' && this.handshake.isEmpty;
   }
 
   private openTap(): void {

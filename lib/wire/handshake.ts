@@ -55,6 +55,11 @@ export class HandshakeDecoder {
   private gatheredBytes = 0;
   private complete: Handshake | undefined;
 
+  /** Not a byte has come yet. */
+  get isEmpty(): boolean {
+    return this.gatheredBytes === 0;
+  }
+
   /** Set once all 68 bytes have come; its arrays are copies and may be kept. */
   get handshake(): Handshake | undefined {
     return this.complete;

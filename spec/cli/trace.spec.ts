@@ -120,7 +120,13 @@ describe('cli: the account of closed peers', () => {
     engine.closed = closed;
     const argv = ['download', 'x', '--stall-timeout', '0.01', '--json'];
     const { io } = await millrace(argv, { api });
-    const account = { type: 'peers-closed', rejectedTotal: 0, rejectedReasons: {} };
+    const account = {
+      type: 'peers-closed',
+      rejectedTotal: 0,
+      rejectedReasons: {},
+      encryptedOnly: [],
+      reachedPeers: 0,
+    };
     expect(io.json().at(-2)).to.deep.equal({ ...account, total: 13, reasons: closed });
     expect(io.json().at(-1)).to.include({ type: 'error', code: 'stalled' });
     engine.closed = {};
@@ -165,8 +171,8 @@ describe('cli: the account of closed peers', () => {
     const { io } = await millrace(['download', 'x', '--json'], { api: traced });
     const said = io.json();
     expect(said[1]).to.deep.equal({ type: 'peer-rejected', ...refused });
-    expect(said.at(-1)).to.include({ rejectedTotal: 1, total: 0 });
+    expect(said.at(-1)).to.deep.include({ rejectedTotal: 1, total: 0, encryptedOnly: ['::1'] });
     const text = await millrace(['download', 'x'], { api: traced });
-    expect(text.io.out).to.match(/\nrefused: 1 \(encrypted-handshake 1\)\n$/);
+    expect(text.io.out).to.match(/\nrefused: 1 \(encrypted-handshake 1\)\n1 of 1 peer .*: ::1\n$/);
   });
 });

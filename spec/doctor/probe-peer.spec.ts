@@ -56,6 +56,7 @@ describe('doctor: a dial', () => {
       ...change,
     });
     const far = await peer;
+    close(); // A second dial, with encryption, finds nobody.
     await script(far);
     const told = await within(answers, 'the end of the dial');
     await within(far.closed, 'the socket to go');
@@ -158,6 +159,50 @@ describe('doctor: a dial', () => {
       peer.socket.end();
     });
     expect([first.outcome, second.outcome]).to.deep.equal(['closed', 'closed']);
+  });
+
+  describe('of one that closes at a plain handshake', () => {
+    /** Answers the first bytes of each connection as it is told: undefined closes it. */
+    async function outcomeOf(answer: (heard: Buffer) => Uint8Array | undefined): Promise<string> {
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.on('data', (bytes) => {
+          const said = answer(bytes);
+          if (said === undefined) socket.end();
+          else socket.write(said);
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      swarm.onClose(async () => void server.close());
+      const { port } = server.address() as AddressInfo;
+      const { signal } = new AbortController();
+      const where = { host: '127.0.0.1', port, infoHash, peerId, pieceCount: PIECES };
+      const { outcome } = await probePeer({ ...where, timeoutMs: LONG_MS, signal });
+      return outcome;
+    }
+
+    it('tells that it speaks encryption by its answer to a key', async () => {
+      const keys: Buffer[] = [];
+      const outcome = await outcomeOf((heard) => {
+        if (heard[0] === 19) return undefined;
+        keys.push(heard);
+        return new Uint8Array(200).fill(0xa5); // a key and some padding
+      });
+      expect(outcome).to.equal('encrypted');
+      expect(keys.map(({ length }) => length)).to.deep.equal([96]);
+      expect(keys[0]?.[0], 'below the prime').to.equal(0);
+    });
+
+    it('and nothing of one that closes at everything', async () => {
+      expect(await outcomeOf(() => undefined)).to.equal('closed');
+    });
+
+    it('nor of one that answers a key in plain', async () => {
+      const plain = encodeHandshake({ infoHash, peerId: theirId });
+      const outcome = await outcomeOf((heard) => (heard[0] === 19 ? undefined : plain));
+      expect(outcome).to.equal('closed');
+    });
   });
 
   it('finds one of another torrent', async () => {

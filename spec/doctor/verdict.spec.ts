@@ -169,6 +169,12 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
     /encryption is not supported yet/,
   ],
   [
+    'they speak only encryption, as a second dial has shown',
+    [tracker(), peer('encrypted'), peer('closed'), peer('refused'), mute(3)],
+    'unknown',
+    /: 1 of 3 peers speaks only encrypted connections, which Millrace does not do yet: \S+:\d+; try another client/,
+  ],
+  [
     'they hang up',
     [tracker(), peer('closed'), peer('silent'), peer('not-plain'), mute(3)],
     'unknown',

@@ -1,9 +1,9 @@
 # Drives libtorrent for the interop specs: it has no command line of its own in Debian.
-# libtorrent-client.py seed|download TORRENT FOLDER HOST
+# libtorrent-client.py seed|download TORRENT FOLDER HOST [encrypted]
 import sys
 import libtorrent as lt
 
-mode, torrent, folder, host = sys.argv[1:]
+mode, torrent, folder, host, *more = sys.argv[1:]
 session = lt.session({
     'listen_interfaces': f'[{host}]:0' if ':' in host else f'{host}:0',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
@@ -12,6 +12,9 @@ session = lt.session({
     'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
         | lt.alert.category_t.tracker_notification,
 })
+if 'encrypted' in more:
+    forced = int(lt.enc_policy.forced)
+    session.apply_settings({'in_enc_policy': forced, 'out_enc_policy': forced})
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)
 params.save_path = folder

@@ -93,6 +93,25 @@ describe('net/peer-thread', () => {
     taken.close();
   });
 
+  it('knows a peer that closes at a plain handshake from one that closes in its own', async () => {
+    for (const [said, reason] of [
+      [0, 'plain-refused'],
+      [10, 'remote-closed'],
+    ] as const) {
+      const far = await HostilePeer.listen();
+      actor.order({ type: 'open-torrent', torrent: torrent('all') });
+      const { port } = far;
+      actor.order({ type: 'dial', dial: port, torrent: 1, host: '127.0.0.1', port });
+      const peer = await far.peer;
+      far.close();
+      const handshake = await peer.hear(HANDSHAKE_LENGTH_BYTES);
+      peer.say(handshake.subarray(0, said));
+      peer.end();
+      const failed = await actor.fact('dial-failed', ({ dial }) => dial === port);
+      expect(failed.reason).to.equal(reason);
+    }
+  });
+
   it('reports every failed dial once, with its reason', async () => {
     const closed = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => closed.once('listening', resolve));

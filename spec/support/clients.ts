@@ -154,8 +154,20 @@ export async function seedWithMillrace(payload: Payload, place?: Place): Promise
 
 const LIBTORRENT = ['/usr/bin/python3', join(ROOT, 'spec/interop/libtorrent-client.py')];
 
-export async function seedWithLibtorrent(payload: Payload, host = '127.0.0.1'): Promise<Client> {
-  const client = new Client([...LIBTORRENT, 'seed', payload.torrent, payload.folder, host]);
+/** `more`: `encrypted` for one that insists on it. */
+export async function seedWithLibtorrent(
+  payload: Payload,
+  host = '127.0.0.1',
+  more: readonly string[] = [],
+): Promise<Client> {
+  const client = new Client([
+    ...LIBTORRENT,
+    'seed',
+    payload.torrent,
+    payload.folder,
+    host,
+    ...more,
+  ]);
   await client.untilPrinted(/^listening \d+$/m, READY_MS);
   return client;
 }

@@ -1,0 +1,52 @@
+// EDGE. Whether a peer that refused a plain handshake answers an encrypted one: it is sent a public key
+// (message stream encryption: 96 bytes), and who answers with one of its own speaks encryption.
+
+import { randomFillSync } from 'node:crypto';
+import * as net from 'node:net';
+
+/** A key of 768 bits. Both sides send theirs first, without a length or a type. */
+const KEY_LENGTH_BYTES = 96;
+/** The prime begins with 64 ones: a key whose first byte is 0 is below it. It is no plain handshake, too. */
+const FIRST_BYTE = 0;
+const PLAIN_FIRST_BYTE = 19;
+
+export interface EncryptedProbeOptions {
+  readonly host: string;
+  readonly port: number;
+  /** For connecting and answering together. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Never rejects. True: the peer answered a key with as many bytes that are no plain handshake. */
+export function answersEncrypted(options: EncryptedProbeOptions): Promise<boolean> {
+  const { host, port, timeoutMs, signal } = options;
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(false);
+    const socket = net.connect({ host, port, noDelay: true });
+    let heardBytes = 0;
+    const end = (answers: boolean): void => {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      resolve(answers);
+    };
+    const onAbort = (): void => end(false);
+    const deadline = setTimeout(onAbort, timeoutMs);
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('connect', () => {
+      const key = randomFillSync(Buffer.alloc(KEY_LENGTH_BYTES));
+      key[0] = FIRST_BYTE;
+      socket.write(key);
+    });
+    socket.on('data', (bytes) => {
+      if (heardBytes === 0 && bytes[0] === PLAIN_FIRST_BYTE && bytes.length < KEY_LENGTH_BYTES) {
+        return end(false);
+      }
+      heardBytes += bytes.length;
+      if (heardBytes >= KEY_LENGTH_BYTES) end(true);
+    });
+    socket.on('error', onAbort);
+    socket.on('close', onAbort);
+  });
+}

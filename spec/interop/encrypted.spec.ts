@@ -1,0 +1,67 @@
+// Clients that insist on encryption, which we do not speak yet: nothing comes of it, and `download` and
+// `doctor` name them as what they are.
+
+import { expect } from 'chai';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { diagnose } from '../../lib/index';
+import {
+  runMillrace,
+  seedWithAria2,
+  seedWithLibtorrent,
+  startOpentracker,
+  untilSeedKnown,
+} from '../support/clients';
+import { describeWith } from '../support/clients-needed';
+import type { Need } from '../support/clients-needed';
+import { KIB, makePayload } from '../support/clients-payload';
+import type { Payload } from '../support/clients-payload';
+import { freePort, useClients } from '../support/clients-process';
+import type { Client } from '../support/clients-process';
+
+const LAYOUT = { pieceLengthBytes: 64 * KIB, files: new Map([['payload.bin', 300 * KIB]]) };
+const SAYS = /1 of 1 peer seems to speak only encrypted connections, .*: 127\.0\.0\.1:\d+/;
+
+const SEEDS: readonly (readonly [Need, (payload: Payload) => Promise<Client>])[] = [
+  ['libtorrent', (payload) => seedWithLibtorrent(payload, '127.0.0.1', ['encrypted'])],
+  ['aria2', (payload) => seedWithAria2(payload, ['--bt-require-crypto=true'])],
+];
+
+for (const [need, seedWith] of SEEDS) {
+  describeWith(
+    ['opentracker', need],
+    `interop: ${need} insists on encryption`,
+    function (this: Mocha.Suite) {
+      this.timeout(120_000);
+      let folder = '';
+      let payload: Payload;
+
+      beforeEach(async () => {
+        folder = await mkdtemp(join(tmpdir(), 'millrace-encrypted-'));
+        const port = await freePort();
+        const url = `http://127.0.0.1:${port}/announce`;
+        payload = await makePayload(folder, LAYOUT, url);
+        await startOpentracker(folder, port, [payload.infoHash]);
+        await untilSeedKnown(await seedWith(payload), url, payload);
+      });
+      useClients();
+      afterEach(() => rm(folder, { recursive: true, force: true }));
+
+      it('the closing line of a download says so', async () => {
+        const output = join(folder, 'output');
+        const argv = ['download', payload.torrent, '--output', output, '--stall-timeout', '3'];
+        const download = await runMillrace(argv);
+        expect(download.ended).to.equal(1);
+        expect(download.stdout).to.match(SAYS);
+      });
+
+      it('so does a diagnosis, which has tried both', async () => {
+        const { findings, advice } = await diagnose(payload.torrent, { output: folder });
+        const outcomes = findings.flatMap((each) => (each.check === 'peer' ? each.outcome : []));
+        expect(outcomes).to.deep.equal(['encrypted']);
+        expect(advice).to.match(/1 of 1 peer speaks only encrypted connections/);
+      });
+    },
+  );
+}
