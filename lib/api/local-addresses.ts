@@ -1,6 +1,7 @@
 // The addresses at which other machines may reach this one.
 
 import { networkInterfaces } from 'node:os';
+import { scopeOfText } from '../tracker/address';
 
 /** Bridges to containers and virtual machines: real, but seldom what another machine can reach. */
 const VIRTUAL = /^(docker|br-|virbr|veth|cni|flannel|lxc|lxd)/;
@@ -14,7 +15,7 @@ export function localAddresses(interfaces = networkInterfaces()): readonly strin
     .flatMap(([name, entries]) =>
       (entries ?? []).map(({ address, family, internal }) => ({ name, address, family, internal })),
     )
-    .filter(({ address, internal }) => !internal && !/^(169\.254\.|fe[89ab])/i.test(address))
+    .filter(({ address, internal }) => !internal && scopeOfText(address) !== 'link-local')
     .map((entry) => ({ ...entry, rank: rankOf(entry) }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ address }) => address);

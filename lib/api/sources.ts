@@ -17,7 +17,7 @@ export type TorrentSource = string | URL | Uint8Array | Metainfo;
  * Reads and checks a .torrent without starting an engine.
  *
  * @throws MillraceError `torrent-unreadable` (file); `torrent-unreachable`, `torrent-timeout`,
- *   `torrent-http-status`, `torrent-bad-reply` (URL);
+ *   `torrent-http-status`, `torrent-bad-reply`, `torrent-forbidden` (URL);
  *   `bad-bencode` or `bad-metainfo` (content, naming the rule).
  */
 export async function readTorrent(

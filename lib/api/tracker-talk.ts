@@ -41,7 +41,8 @@ export async function announce(
   if (!['started', 'completed', 'stopped', 'none'].includes(event)) {
     throw badOption('event', 'started, completed, stopped or none', event);
   }
-  return atEach(source, options, async (url, { infoHash, leftBytes }, conversation) => {
+  return atEach(source, options, async (url, target, conversation) => {
+    const { infoHash, leftBytes, trusted } = target;
     const request: AnnounceRequest = {
       infoHash,
       peerId: Buffer.concat([Buffer.from(peerIdPrefix(VERSION)), randomBytes(12)]),
@@ -61,7 +62,10 @@ export async function announce(
     // Also of who gives up: the tracker may know us all the same.
     const cutShort = options.signal?.aborted === true && saidSomething(talk);
     if (options.event === undefined && (talk.announced !== undefined || cutShort)) {
-      stoppedAfter = await leave(url, request, talk.announced?.trackerId);
+      stoppedAfter = await leave(url, trusted, {
+        ...request,
+        trackerId: talk.announced?.trackerId,
+      });
     }
     return { ...talk, stoppedAfter };
   });
@@ -82,6 +86,8 @@ export async function scrape(
 interface Target {
   readonly infoHash: Uint8Array;
   readonly leftBytes: number;
+  /** The caller named the trackers, not the torrent. */
+  readonly trusted: boolean;
   /** Those that are asked … */
   readonly urls: readonly string[];
   /** … and how many are not. */
@@ -109,7 +115,7 @@ async function atEach(
   const reports = target.urls.map((url) =>
     queue.add(async () => {
       if (signal?.aborted === true) throw aborted();
-      const converse = writingDown(url, target.infoHash, timeoutMs);
+      const converse = writingDown(url, target, timeoutMs);
       const talk = await ask(url, target, converse);
       if (talk.failure !== undefined && options.signal?.aborted === true) throw aborted();
       const report = leftOut(buildReport(talk, showSecrets), url, target);
@@ -141,13 +147,14 @@ function saidSomething({ heard }: Conversation): boolean {
   );
 }
 
-function writingDown(url: string, infoHash: Uint8Array, timeoutMs: number): Converse {
+function writingDown(url: string, { infoHash, trusted }: Target, timeoutMs: number): Converse {
   return async (kind, event, ask) => {
     const heard: Heard[] = [];
     const startedMs = performance.now();
     const clients = new TrackerClients({
       version: VERSION,
       timeoutMs,
+      trusted,
       firstWaitMs: PROBE_FIRST_WAIT_MS,
       overhear: (what) => {
         if (heard.length < MAX_HEARD) heard.push({ what, atMs: performance.now() - startedMs });
@@ -166,18 +173,15 @@ function writingDown(url: string, infoHash: Uint8Array, timeoutMs: number): Conv
 }
 
 /** Takes our name off the tracker's list again, within 2 s. Best effort: whether it was answered. */
-async function leave(
-  url: string,
-  request: AnnounceRequest,
-  trackerId: Uint8Array | undefined,
-): Promise<boolean> {
+async function leave(url: string, trusted: boolean, request: AnnounceRequest): Promise<boolean> {
   const clients = new TrackerClients({
     version: VERSION,
     timeoutMs: STOP_DEADLINE_MS,
+    trusted,
     firstWaitMs: PROBE_FIRST_WAIT_MS,
   });
   try {
-    await clients.announce(url, { ...request, event: 'stopped', numWant: 0, trackerId });
+    await clients.announce(url, { ...request, event: 'stopped', numWant: 0 });
     return true;
   } catch {
     return false;
@@ -200,7 +204,8 @@ async function targetOf(source: TorrentSource, options: ScrapeOptions): Promise<
     if (trackers === undefined) {
       throw badOption('trackers', 'given with an info hash, which names no tracker', 'absent');
     }
-    return { infoHash: fromHex(source), leftBytes: UNKNOWN_LEFT_BYTES, ...firstOf(trackers) };
+    const infoHash = fromHex(source);
+    return { infoHash, leftBytes: UNKNOWN_LEFT_BYTES, trusted: true, ...firstOf(trackers) };
   }
   const metainfo = await readTorrent(source, { signal });
   const asked = firstOf(trackers ?? metainfo.trackers.flat());
@@ -210,7 +215,8 @@ async function targetOf(source: TorrentSource, options: ScrapeOptions): Promise<
       `the torrent "${metainfo.name}" names no tracker: name one (option trackers, --tracker)`,
     );
   }
-  return { infoHash: metainfo.infoHash, leftBytes: metainfo.totalLengthBytes, ...asked };
+  const { infoHash, totalLengthBytes: leftBytes } = metainfo;
+  return { infoHash, leftBytes, trusted: trackers !== undefined, ...asked };
 }
 
 /** Each once, and no more of them than a download uses. */

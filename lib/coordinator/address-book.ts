@@ -1,8 +1,8 @@
 // PURE. Every peer address of one torrent: where it came from, when to dial it next, who is banned.
 // All discoverers (trackers, the user, incoming connections; later PEX, DHT) fill this one book.
 
-import { isIP } from 'node:net';
 import type { CloseReason } from '../messages/close-reasons';
+import { scopeOfText } from '../tracker/address';
 
 /** A million addresses from a hostile tracker must not cost a million records. */
 const MAX_ADDRESSES = 5_000;
@@ -280,10 +280,5 @@ function byWorth(a: Address, b: Address): number {
 }
 
 function isLoopback(host: string): boolean {
-  return (
-    host === '::1' ||
-    host === 'localhost' ||
-    (isIP(host) === 4 && host.startsWith('127.')) ||
-    host.startsWith('::ffff:127.')
-  );
+  return host === 'localhost' || scopeOfText(host) === 'loopback';
 }

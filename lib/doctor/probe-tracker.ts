@@ -15,7 +15,11 @@ import type { TrackerAnswers } from './tracker-finding';
 const STOPPED_TIMEOUT_MS = 2000;
 
 /** Errors after which no tracker counts us. */
-const NOT_TAKEN_IN: readonly string[] = ['tracker-failure', 'tracker-unsupported'];
+const NOT_TAKEN_IN: readonly string[] = [
+  'tracker-failure',
+  'tracker-unsupported',
+  'tracker-forbidden',
+];
 /** Causes by which nothing of ours got there. */
 const NOT_REACHED: readonly string[] = ['ECONNREFUSED', ...NAME_CAUSES];
 

@@ -1,6 +1,8 @@
 // IP addresses between text and the packed network order of compact peer lists (BEP 23, BEP 7).
 
 import { isIPv6 } from 'node:net';
+import { scopeOf } from './address-scope';
+import type { AddressScope } from './address-scope';
 import type { PeerAddress } from './announce';
 import { MAX_PEERS_PER_LIST } from './limits';
 
@@ -89,14 +91,17 @@ function isMapped(packed: Uint8Array): boolean {
   return true;
 }
 
-/** Whether a peer can be behind it: not unspecified, multicast, reserved or broadcast. Loopback may. */
+/** The scope of an address as text, with or without brackets and zone; undefined for a name. */
+export function scopeOfText(address: string): AddressScope | undefined {
+  // A zone (`fe80::1%eth0`) names an interface of ours, it is no part of the address.
+  const packed = parseAddress(address.replace(/^\[|\]$/g, '').split('%', 1)[0] ?? '');
+  return packed === undefined ? undefined : scopeOf(packed);
+}
+
+/** Whether a peer can be behind it: not unspecified, multicast, reserved, broadcast or a cloud's own. Loopback may. */
 export function isDialable(packed: Uint8Array): boolean {
-  const first = packed[0] ?? 0;
-  // 0/8 is "this network"; 224/4 multicast, 240/4 reserved, 255.255.255.255 broadcast.
-  if (packed.length === 4) return first !== 0 && first < 224;
-  if (isMapped(packed)) return isDialable(packed.subarray(12));
-  // ff00::/8 is multicast; `::` is all zero.
-  return first !== 0xff && packed.some((byte) => byte !== 0);
+  const scope = scopeOf(packed);
+  return scope !== 'nowhere' && scope !== 'metadata';
 }
 
 /** The dialable peers of a packed list, of at most its first 1,000; `entryBytes` is 6 or 18. */

@@ -103,6 +103,8 @@ export type TrackerErrorCode =
   | 'tracker-bad-reply'
   /** An HTTP status that is not success, without a failure reason; `details.status`. */
   | 'tracker-http-status'
+  /** It, or where it redirects, is at an address that a torrent must not make us ask; `details.address`. */
+  | 'tracker-forbidden'
   /** The URL's scheme (or its proxy's) is none that we speak, or it has no scrape (BEP 48). */
   | 'tracker-unsupported'
   | 'aborted';

@@ -24,7 +24,8 @@ const MAX_REDIRECTS = 5;
 /**
  * The bytes behind a URL. Rejects with a `MillraceError`: `torrent-unreachable`, `torrent-timeout`,
  * `torrent-bad-reply` (too long, redirect loop, broken compression), `torrent-http-status` (with
- * `details.status`), `torrent-unsupported` (scheme), or `aborted`.
+ * `details.status`), `torrent-unsupported` (scheme), `torrent-forbidden` (a redirect
+ * into a local network), or `aborted`.
  */
 export async function fetchTorrent(url: string, options: FetchTorrentOptions): Promise<Uint8Array> {
   const { status, body } = await httpGet(url, {
@@ -34,6 +35,8 @@ export async function fetchTorrent(url: string, options: FetchTorrentOptions): P
     maxBodyBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     maxRedirects: MAX_REDIRECTS,
     proxy: options.proxy ?? proxyFromEnvironment(process.env),
+    // The user names it.
+    reach: { trusted: true, onLoopback: 'nothing' },
     signal: options.signal,
   });
   if (status < 200 || status >= 300) {

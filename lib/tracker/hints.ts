@@ -54,6 +54,7 @@ const HINTS: readonly Hint[] = [
   noPath,
   redirected,
   bytesAfter,
+  forbidden,
   unreachable,
   noAnswer,
   unsupported,
@@ -226,6 +227,11 @@ function bytesAfter({ bytesAfterReply = 0 }: ConversationFacts): string | undefi
   if (bytesAfterReply === 0) return undefined;
   const bytes = bytesAfterReply === 1 ? '1 byte follows' : `${bytesAfterReply} bytes follow`;
   return `${bytes} the end of the reply: clients ignore them, and stricter ones refuse the whole reply`;
+}
+
+function forbidden({ failureCode }: ConversationFacts): string | undefined {
+  if (failureCode !== 'tracker-forbidden') return undefined;
+  return 'the torrent, or a redirect, would have this machine talk to a service of its own or of its network: nothing was sent; --tracker asks whatever you name';
 }
 
 function unreachable({ failureCode, cause }: ConversationFacts): string | undefined {

@@ -34,6 +34,8 @@ export interface HttpTrackerOptions {
   readonly keepAlive?: boolean;
   /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
   readonly proxy?: ProxySettings;
+  /** The user wrote the URLs himself, and they may lead anywhere (reach.ts). Default false. */
+  readonly trusted?: boolean;
   /**
    * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
    * machine's interfaces.
@@ -96,7 +98,8 @@ export class HttpTrackerClient implements TrackerClient {
     let dateMs: number | undefined;
     for (let at = 0; at < infoHashes.length; at += MAX_HASHES_PER_REQUEST) {
       const part = infoHashes.slice(at, at + MAX_HASHES_PER_REQUEST);
-      const reply = await this.#get(buildScrapeUrl(url, part), url, this.#options.family, signal);
+      const { family } = this.#options;
+      const reply = await this.#get('scrape', buildScrapeUrl(url, part), url, family, signal);
       counts.push(...parseScrapeReply(reply.body, part));
       ({ remoteIp: trackerIp, dateMs } = reply);
     }
@@ -116,6 +119,7 @@ export class HttpTrackerClient implements TrackerClient {
     signal: AbortSignal | undefined,
   ): Promise<AnnounceReply> {
     const { body, remoteIp, localIp, dateMs } = await this.#get(
+      'announce',
       buildAnnounceUrl(url, request),
       url,
       family,
@@ -142,6 +146,7 @@ export class HttpTrackerClient implements TrackerClient {
   }
 
   async #get(
+    what: 'announce' | 'scrape',
     target: string,
     url: string,
     family: Family | undefined,
@@ -156,6 +161,7 @@ export class HttpTrackerClient implements TrackerClient {
       maxRedirects: options.maxRedirects ?? DEFAULT_MAX_REDIRECTS,
       family,
       proxy: this.#proxy,
+      reach: { trusted: options.trusted ?? false, onLoopback: what },
       agents: this.#agents,
       resolve: options.resolve,
       overhear: options.overhear,

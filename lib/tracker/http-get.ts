@@ -9,13 +9,18 @@ import type { LookupFunction, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { MillraceError } from '../errors/millrace-error';
+import { scopeOfText } from './address';
 import { withDeadline } from './deadline';
+import { resolveHost } from './families';
 import type { Family, Resolve } from './families';
 import { proxyFor } from './http-proxy';
 import type { ProxySettings } from './http-proxy';
 import { absoluteForm, openTunnel } from './http-tunnel';
 import type { Overhear } from './overhear';
-import { connectionError, describe, requestError } from './request-error';
+import { whyNotReach } from './reach';
+import type { Hop, ReachRule } from './reach';
+import { connectionError, describe, forbidden, requestError } from './request-error';
 import type { Subject } from './request-error';
 import { printable } from './text';
 
@@ -30,6 +35,8 @@ export interface HttpGetOptions {
   /** 4 or 6 to use only that family; both where absent. */
   readonly family?: Family;
   readonly proxy: ProxySettings;
+  /** Which addresses the URL and its redirects may lead to. Behind a proxy only those written in URLs are known. */
+  readonly reach: ReachRule;
   /** Keeps connections for the next request; absent: one connection for each request. */
   readonly agents?: HttpAgents;
   /** Name look-up. Default: the system's. */
@@ -56,7 +63,7 @@ export interface HttpReply {
 
 /**
  * GETs `url`, follows redirects, decompresses. Resolves with any status but a redirect; rejects
- * with `<subject>-unreachable`, `-timeout`, `-bad-reply`, `-unsupported`, or `aborted`.
+ * with `<subject>-unreachable`, `-timeout`, `-bad-reply`, `-unsupported`, `-forbidden`, or `aborted`.
  */
 export async function httpGet(url: string, options: HttpGetOptions): Promise<HttpReply> {
   const { subject, signal, timeoutMs } = options;
@@ -73,6 +80,7 @@ async function followRedirects(
   const { subject, maxRedirects } = options;
   const visited = new Set<string>();
   let url = parseUrl(first, options);
+  let redirectedFrom: Hop['redirectedFrom'];
   for (;;) {
     if (visited.has(url.href)) {
       throw requestError(subject, 'bad-reply', first, 'redirects in a circle');
@@ -81,7 +89,11 @@ async function followRedirects(
       throw requestError(subject, 'bad-reply', first, `redirects more than ${maxRedirects} times`);
     }
     visited.add(url.href);
-    const raw = await requestOnce(url, options, stop);
+    const judge = judgeOf(url, redirectedFrom, options);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const refused = isIP(host) === 0 ? undefined : judge(host);
+    if (refused !== undefined) throw refused;
+    const raw = await requestOnce(url, options, stop, judge);
     if (raw.location === undefined) {
       const body = await decompress(raw, url, options);
       if (body !== raw.body) options.overhear?.({ type: 'http-body', body });
@@ -93,7 +105,23 @@ async function followRedirects(
       throw requestError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
     }
     url = parseUrl(new URL(raw.location, url).href, options);
+    redirectedFrom = scopeOfText(raw.remoteIp ?? '') ?? 'unknown';
   }
+}
+
+/** Why an address that the URL leads to must not be asked; undefined where it may. */
+type Judge = (address: string) => MillraceError | undefined;
+
+function judgeOf(
+  url: URL,
+  redirectedFrom: Hop['redirectedFrom'],
+  { subject, reach }: HttpGetOptions,
+): Judge {
+  const hop: Hop = { path: url.pathname, redirectedFrom };
+  return (address) => {
+    const why = whyNotReach(address, hop, reach);
+    return why === undefined ? undefined : forbidden(subject, url, address, why);
+  };
 }
 
 function parseUrl(text: string, { subject, family }: HttpGetOptions): URL {
@@ -130,6 +158,7 @@ async function requestOnce(
   url: URL,
   options: HttpGetOptions,
   stop: AbortSignal,
+  judge: Judge,
 ): Promise<RawReply> {
   const { subject } = options;
   const proxy = proxyFor(url, options.proxy);
@@ -140,11 +169,13 @@ async function requestOnce(
     const socket = await openTunnel(url, proxy, { subject, stop });
     return exchange(url, options, stop, { socket });
   }
-  if (options.agents === undefined) return exchange(url, options, stop, { proxy });
+  // Who goes through a proxy does not look names up: the proxy does, where it is.
+  const route: Route = proxy === undefined ? { judge } : { proxy };
+  if (options.agents === undefined) return exchange(url, options, stop, route);
   try {
-    return await exchange(url, options, stop, { proxy, agents: options.agents });
+    return await exchange(url, options, stop, { ...route, agents: options.agents });
   } catch (error) {
-    if (error instanceof StaleConnection) return exchange(url, options, stop, { proxy });
+    if (error instanceof StaleConnection) return exchange(url, options, stop, route);
     throw error;
   }
 }
@@ -155,13 +186,15 @@ interface Route {
   /** A tunnel that leads to the host. */
   readonly socket?: Socket;
   readonly agents?: HttpAgents;
+  /** Asked of every address before it is connected to. */
+  readonly judge?: Judge;
 }
 
 function exchange(
   url: URL,
   options: HttpGetOptions,
   stop: AbortSignal,
-  { proxy, socket, agents }: Route,
+  { proxy, socket, agents, judge }: Route,
 ): Promise<RawReply> {
   const { subject, maxBodyBytes, overhear } = options;
   return new Promise((resolve, reject) => {
@@ -189,7 +222,7 @@ function exchange(
           : {}),
         ...(socket === undefined ? {} : { createConnection: () => tlsOver(socket, url) }),
         family: proxy === undefined ? options.family : undefined,
-        lookup: options.resolve && lookupBy(options.resolve, stop),
+        lookup: lookupBy(options.resolve ?? resolveHost, stop, judge),
         maxHeaderSize: 16 * 1024,
         headers: {
           ...route.headers,
@@ -207,9 +240,16 @@ function exchange(
       return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
     }
     stop.addEventListener('abort', onStop, { once: true });
+    // A kept connection was judged for another request: another path may be forbidden there.
+    request.on('socket', ({ connecting, remoteAddress }) => {
+      const refused =
+        connecting || remoteAddress === undefined ? undefined : judge?.(remoteAddress);
+      if (refused !== undefined) fail(refused);
+    });
     request.on('error', (error: Error & { rawPacket?: unknown }) => {
       const { rawPacket } = error; // Node's HTTP parser keeps what it could not read.
       if (rawPacket instanceof Uint8Array) overhear?.({ type: 'not-http', bytes: rawPacket });
+      if (error instanceof MillraceError) return fail(error);
       fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error));
     });
     // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
@@ -237,7 +277,7 @@ function exchange(
           body: Buffer.alloc(0),
           ...ends,
         });
-        resolve({ status, location, encoding, body: Buffer.alloc(0) });
+        resolve({ status, location, encoding, body: Buffer.alloc(0), ...ends });
         return leave();
       }
       const tooLong = (): void =>
@@ -288,20 +328,23 @@ function answerHead({
   return { status: statusCode, head: `${head}\r\n` };
 }
 
-/** A resolver in the form that sockets ask. */
-function lookupBy(resolve: Resolve, stop: AbortSignal): LookupFunction {
+/** A resolver in the form that sockets ask: what it gives is what they connect to, if `judge` lets it pass. */
+function lookupBy(resolve: Resolve, stop: AbortSignal, judge?: Judge): LookupFunction {
   return (host, { family, all }, done) => {
     resolve(host, stop).then(
       (found) => {
         const wanted = found.filter((each) =>
           family !== 4 && family !== 6 ? true : each.family === family,
         );
-        const [first] = wanted;
-        if (first === undefined) {
+        const refused = wanted.map(({ address }) => judge?.(address));
+        const allowed = wanted.filter((_, index) => refused[index] === undefined);
+        const [first] = allowed;
+        if (first === undefined && refused[0] !== undefined) done(refused[0], '');
+        else if (first === undefined) {
           const error: NodeJS.ErrnoException = new Error(`no address for ${host}`);
           error.code = 'ENOTFOUND';
           done(error, '');
-        } else if (all === true) done(null, [...wanted]);
+        } else if (all === true) done(null, [...allowed]);
         else done(null, first.address, first.family);
       },
       (error: NodeJS.ErrnoException) => done(error, ''),

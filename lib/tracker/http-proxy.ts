@@ -2,8 +2,7 @@
 // `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { parseAddress } from './address';
-import { scopeOf } from './peer-filter';
+import { scopeOfText } from './address';
 
 export interface ProxySettings {
   /** Proxy URL for targets of each scheme, as the user wrote it; a missing scheme means http. */
@@ -55,9 +54,8 @@ export function proxyFor(url: URL, settings: ProxySettings): URL | 'unsupported'
 
 function isExempt(url: URL, noProxy: readonly string[]): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  const packed = parseAddress(host);
   if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  if (packed !== undefined && scopeOf(packed) === 'loopback') return true;
+  if (scopeOfText(host) === 'loopback') return true;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return noProxy.some((entry) => matches(entry, host, port));
 }

@@ -2,23 +2,8 @@
 // call ourselves, our own machine's services, the neighbours on the link, or everybody at once.
 
 import { isDialable, parseAddress } from './address';
+import { scopeOf } from './address-scope';
 import type { PeerAddress } from './announce';
-
-/** How far an address reaches. */
-export type AddressScope = 'loopback' | 'link-local' | 'wider';
-
-/** The scope of a packed address of 4 or 16 bytes. */
-export function scopeOf(packed: Uint8Array): AddressScope {
-  const [first = 0, second = 0] = packed;
-  if (packed.length === 4) {
-    if (first === 127) return 'loopback';
-    // 169.254/16 (RFC 3927).
-    return first === 169 && second === 254 ? 'link-local' : 'wider';
-  }
-  // fe80::/10 (RFC 4291).
-  if (first === 0xfe && (second & 0xc0) === 0x80) return 'link-local';
-  return packed.every((byte, index) => byte === (index === 15 ? 1 : 0)) ? 'loopback' : 'wider';
-}
 
 export interface PeerFilterOptions {
   /** Address that answered, as text; absent where it is not known (behind a proxy). */
@@ -41,7 +26,7 @@ export function filterPeers(
   const tracker = packedOf(trackerIp);
   const own = new Set(ownIps.map((ip) => keyOf(packedOf(ip))));
   own.delete('');
-  const trackerScope = tracker === undefined ? 'wider' : scopeOf(tracker);
+  const trackerScope = tracker === undefined ? 'public' : scopeOf(tracker);
   const onThisMachine = trackerScope === 'loopback' || own.has(keyOf(tracker));
   const seen = new Set<string>();
   return peers.filter(({ host, port }) => {
@@ -52,7 +37,8 @@ export function filterPeers(
     if (seen.has(key)) return false;
     seen.add(key);
     const scope = scopeOf(packed);
-    return scope === 'wider' || onThisMachine || scope === trackerScope;
+    const isNear = scope === 'loopback' || scope === 'link-local';
+    return !isNear || onThisMachine || scope === trackerScope;
   });
 }
 

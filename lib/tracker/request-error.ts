@@ -8,7 +8,14 @@ import { printable } from './text';
 /** First word of every error code and message: `tracker-timeout`, `torrent-timeout` … */
 export type Subject = 'tracker' | 'torrent';
 
-export type Failure = 'unreachable' | 'timeout' | 'bad-reply' | 'http-status' | 'unsupported';
+export type Failure =
+  | 'unreachable'
+  | 'timeout'
+  | 'bad-reply'
+  | 'http-status'
+  | 'unsupported'
+  /** Its address is one that this URL must not make us ask (reach.ts). */
+  | 'forbidden';
 
 /** An error of this subject: `tracker` and `timeout` make the code `tracker-timeout`. */
 export function requestError(
@@ -25,6 +32,16 @@ export function requestError(
     url: shown,
     ...details,
   });
+}
+
+/** Nothing was sent, because of where `url` leads; `why` is reach.ts's. */
+export function forbidden(
+  subject: Subject,
+  url: string | URL,
+  address: string,
+  why: string,
+): MillraceError {
+  return requestError(subject, 'forbidden', url, why, { address });
 }
 
 /** Plain words for the common cases, where Node's message is a code or (with two addresses) empty. */

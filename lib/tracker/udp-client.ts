@@ -14,7 +14,9 @@ import { boundedInterval } from './limits';
 import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
-import { connectionError, requestError } from './request-error';
+import { whyNotReach } from './reach';
+import type { ReachRule } from './reach';
+import { connectionError, forbidden, requestError } from './request-error';
 import { MAX_SCRAPE_HASHES, MAX_URL_DATA_BYTES, encodeAnnounce, encodeScrape } from './udp-codec';
 import type { ConnectionId } from './udp-codec';
 import { ConnectionIds, UdpExchange } from './udp-exchange';
@@ -32,6 +34,8 @@ export interface UdpTrackerOptions {
   readonly family?: Family;
   /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
   readonly bothFamilies?: boolean;
+  /** The user wrote the URLs himself, and they may lead anywhere (reach.ts). Default false. */
+  readonly trusted?: boolean;
   /**
    * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
    * machine's interfaces.
@@ -133,8 +137,8 @@ export class UdpTrackerClient implements TrackerClient {
 
   async #resolve(url: string, stop: AbortSignal): Promise<Target[]> {
     if (!URL.canParse(url)) throw requestError('tracker', 'unsupported', url, 'is not a URL');
-    const { resolve = resolveHost, family } = this.#options;
-    const { hostname, port } = new URL(url);
+    const { resolve = resolveHost, family, trusted = false } = this.#options;
+    const { hostname, port, pathname: path } = new URL(url);
     if (port === '' || port === '0') {
       throw requestError('tracker', 'unsupported', url, 'has no port: UDP has no usual one');
     }
@@ -149,7 +153,23 @@ export class UdpTrackerClient implements TrackerClient {
     if (usable.length === 0) {
       throw requestError('tracker', 'unreachable', url, `has no IPv${family ?? 4} address`);
     }
-    return usable.map((found) => ({ ...found, url, port: Number(port) }));
+    // Packets go to the addresses that are judged here, whatever the name means a moment later.
+    const rule: ReachRule = { trusted, onLoopback: 'announce' };
+    const judged = usable.map((found) => ({
+      ...found,
+      why: whyNotReach(found.address, { path }, rule),
+    }));
+    const allowed = judged.filter(({ why }) => why === undefined);
+    const [first] = judged;
+    if (allowed.length === 0 && first?.why !== undefined) {
+      throw forbidden('tracker', url, first.address, first.why);
+    }
+    return allowed.map(({ address, family: of }) => ({
+      address,
+      family: of,
+      url,
+      port: Number(port),
+    }));
   }
 
   /** Asks the first target that packets can be sent to. */

@@ -131,6 +131,23 @@ describe('api: announce and scrape', () => {
     expect(valueOf(reports[0]?.request ?? [], 'left')).to.equal('1000');
   });
 
+  it('asks services of this machine only where the caller names them himself', async () => {
+    const asked: string[] = [];
+    const url = await serve(({ url: path = '' }, response) => {
+      asked.push(path.split('?', 1)[0] ?? '');
+      response.end(GOOD);
+    });
+    const metainfo = fakeMetainfo({ trackers: [[`${url}/admin`]] });
+    const [named] = await announce(metainfo);
+    expect(named?.failure).to.include({ code: 'tracker-forbidden' });
+    expect(named?.attempts).to.equal(0);
+    expect(named?.hints.join()).to.match(/nothing was sent.*--tracker/);
+    expect(asked).to.deep.equal([]);
+    const [trusted] = await announce(metainfo, { trackers: [`${url}/admin`] });
+    expect(trusted).to.include({ ok: true, stoppedAfter: true });
+    expect(asked).to.deep.equal(['/admin', '/admin']);
+  });
+
   it('shows a compressed reply as it came and decompressed, with unknown keys', async () => {
     const url = await serve((_, response) => {
       response.setHeader('Content-Encoding', 'gzip');

@@ -195,7 +195,7 @@ describe('diagnose', function () {
     net.bind(0, '127.0.0.1');
     await once(net, 'listening');
     swarm.onClose(async () => void net.close());
-    const diagnosis = await run(torrentOf([`udp://127.0.0.1:${net.address().port}`]));
+    const diagnosis = await run(torrentOf([`udp://127.0.0.1:${net.address().port}/announce`]));
     expect(found(diagnosis, 'tracker')[0]).to.include({ state: 'answers', known: false });
     expect(server.stats().scrapes.udp).to.equal(1);
   });

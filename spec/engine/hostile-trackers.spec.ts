@@ -78,8 +78,8 @@ describe('engine: hostile trackers', function () {
     for (const { host } of closed) expect(host).to.match(/^127\./);
     expect(closed.map(({ reason }) => reason)).not.to.include('self-connection');
     // An interval of 0 is no reason to come back before the download is over.
-    await within(hostile.hears('/liar', 'completed'), 'the word that we are complete');
-    expect(hostile.eventsAt('/liar')).to.deep.equal(['started', 'completed']);
+    await within(hostile.hears('liar', 'completed'), 'the word that we are complete');
+    expect(hostile.eventsAt('liar')).to.deep.equal(['started', 'completed']);
     // Terminals are safe from what a tracker says.
     expect(trackers.map(({ message }) => message ?? '').join('')).not.to.include('\u001b');
   });

@@ -123,7 +123,7 @@ describe('engine and trackers', function () {
     const tracker = await listen(swarm, () => ({ 'failure reason': `unknown passkey ${key}` }));
     const gone = 'http://127.0.0.1:9';
     const urls = [tracker.url, gone, 'udp://127.0.0.1:0', 'wss://127.0.0.1:9'].map(
-      (url) => `${url.replace('://', `://user:${key}@`)}/${key}/announce?passkey=${key}`,
+      (url) => `${url.replace('://', `://user:${key}@`)}/announce/${key}?passkey=${key}`,
     );
     const records: unknown[] = [];
     const record = (...args: unknown[]): void => void records.push(args);
@@ -139,6 +139,20 @@ describe('engine and trackers', function () {
     expect(messages.join('\n')).to.include('unknown passkey sEc…').and.not.include(key);
     await engine.close();
     expect(JSON.stringify(records)).not.to.include(key);
+  });
+
+  it('asks no service of this machine that a torrent names as its tracker', async () => {
+    const tracker = await listen(swarm, () => ({ interval: 1800, peers: '' }));
+    const admin = tracker.url.replace('/announce', '/admin');
+    const payload = new Payload({ lengthBytes: MIB, trackers: [[admin], [tracker.url]] });
+    const engine = await swarm.engine();
+    const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
+    const { trackers } = await untilStats(torrent, 'the second tracker', ({ trackers: all }) =>
+      all.some(({ url, status }) => url === tracker.url && status === 'working'),
+    );
+    expect(trackers[0]).to.include({ url: admin, status: 'failed' });
+    expect(trackers[0]?.message).to.include('is at 127.0.0.1, which is this machine');
+    expect(tracker.events).to.deep.equal(['started']);
   });
 
   it('does not wait long for a tracker that is silent when told that we stop', async () => {

@@ -73,7 +73,7 @@ describeWith(['opentracker'], 'interop with opentracker', () => {
   }
 
   it('what it hears over UDP it tells over HTTP, and the other way round', async () => {
-    await clients.announce(`udp://127.0.0.1:${port}`, request(1, { event: 'started' }));
+    await clients.announce(`udp://127.0.0.1:${port}/announce`, request(1, { event: 'started' }));
     const reply = await clients.announce(
       `http://127.0.0.1:${port}/announce`,
       request(2, { event: 'started' }),

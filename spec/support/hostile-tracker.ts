@@ -16,7 +16,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Ways to answer over HTTP, by path. All but the liar's are failures. */
+/** Ways to answer over HTTP, by what follows `/announce/` in the path. All but the liar's are failures. */
 export const HTTP_WAYS = ['endless', 'bomb', 'circle', 'garbage', 'broken-off'] as const;
 /** Ways to answer over UDP that end at once. */
 export const UDP_WAYS = ['short', 'wrong-action'] as const;
@@ -48,25 +48,25 @@ export class HostileTracker {
   }
 
   http(way: (typeof HTTP_WAYS)[number] | 'liar' | 'silent'): string {
-    return `http://127.0.0.1:${this.#httpPort}/${way}`;
+    return `http://127.0.0.1:${this.#httpPort}/announce/${way}`;
   }
 
   /** `flood`: a datagram full of addresses where nobody is, after packets with wrong ids. */
   udp(way: (typeof UDP_WAYS)[number] | 'flood' | 'silent'): string {
-    return `udp://127.0.0.1:${this.#udp.get(way)?.address().port}`;
+    return `udp://127.0.0.1:${this.#udp.get(way)?.address().port}/announce`;
   }
 
-  /** The events that were announced at a path, in order. */
-  eventsAt(path: string): (string | null)[] {
-    const here = this.#heard.filter(({ url }) => url.pathname === path);
+  /** The events that were announced for this way, in order. */
+  eventsAt(way: string): (string | null)[] {
+    const here = this.#heard.filter(({ url }) => url.pathname === `/announce/${way}`);
     return here.map(({ url }) => url.searchParams.get('event'));
   }
 
   /** Resolves when this event was announced there. */
-  hears(path: string, event: string): Promise<void> {
+  hears(way: string, event: string): Promise<void> {
     return new Promise((resolve) => {
       this.#onHeard = (): void => {
-        if (this.eventsAt(path).includes(event)) resolve();
+        if (this.eventsAt(way).includes(event)) resolve();
       };
       this.#onHeard();
     });
@@ -84,7 +84,7 @@ export class HostileTracker {
     this.#heard.push(asker);
     this.#onHeard();
     response.on('error', () => undefined);
-    switch (url.pathname.slice(1)) {
+    switch (url.pathname.replace('/announce/', '')) {
       case 'liar':
         response.end(encode({ interval: 0, 'min interval': 0, peers: lies(asker) }));
         return;

@@ -56,7 +56,10 @@ describe('tracker: HTTP client against hostile servers', () => {
     url: string,
     options: Partial<HttpTrackerOptions> = {},
   ): Promise<AnnounceReply> {
-    return new HttpTrackerClient({ version: '1.2.3', ...options }).announce(url, REQUEST);
+    return new HttpTrackerClient({ version: '1.2.3', trusted: true, ...options }).announce(
+      url,
+      REQUEST,
+    );
   }
 
   async function failure(pending: Promise<unknown>): Promise<MillraceError> {
@@ -230,7 +233,7 @@ describe('tracker: HTTP client against hostile servers', () => {
   });
 
   it('says what it cannot do, and gives no passkey away', async () => {
-    const clients = new TrackerClients({ version: '0' });
+    const clients = new TrackerClients({ version: '0', trusted: true });
     const other = await failure(clients.announce('wss://t:80/announce', REQUEST));
     expect(other.code).to.equal('tracker-unsupported');
     expect((await failure(announce('http://%zz:80/'))).code).to.equal('tracker-unsupported');
@@ -405,7 +408,7 @@ describe('tracker: HTTP client against hostile servers', () => {
       const field = request.url?.includes('warn') === true ? 'warning message' : 'failure reason';
       response.end(encode({ interval: 60, [field]: text }));
     });
-    const clients = new TrackerClients({ version: '0' });
+    const clients = new TrackerClients({ version: '0', trusted: true });
     const secret = url.replace('/announce', `/${key}/announce`);
     const refused = await failure(clients.announce(secret, REQUEST));
     const shown = 'passkey 012… is unknown, ask for a new one at /012…';

@@ -190,7 +190,7 @@ describe('tracker: UDP client', () => {
     expect(refused).to.include({ code: 'tracker-failure' });
     expect(refused.details).to.deep.equal({ reason: 'unregistered torrent' });
     const silent = await serve(() => undefined);
-    const secret = silent.replace('/announce', '/0123456789abcdef/announce');
+    const secret = silent.replace('/announce', '/announce/0123456789abcdef');
     const late = await failure(clientOf({ timeoutMs: 30 }).announce(secret, REQUEST));
     expect(late).to.include({ code: 'tracker-timeout' });
     expect(JSON.stringify(late.toRecord())).not.to.contain('0123456789');
