@@ -1,11 +1,13 @@
 // Files that were there and are not, or not as they were left: their pieces are lost, and the torrent
 // stops with an error that names the file.
 
+import { join } from 'node:path';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { pathOf } from '../metainfo/paths';
 import { losePiece } from './checking';
 import type { Engine } from './engine';
+import type { FileChange } from './file-watch';
 import { failTorrent } from './phases';
 import type { TorrentState } from './state';
 
@@ -30,7 +32,7 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
   if (torrent === undefined || PASSING_ERRORS.has(code)) return;
   // Of a run that has ended; what it found will be found again.
   if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
-  if (path !== undefined) loseFile(torrent, path);
+  if (path !== undefined) loseFiles(torrent, new Set([path]));
   failTorrent(engine, torrent, unreadable(torrent, fact));
 }
 
@@ -48,21 +50,65 @@ function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed):
       message: `in ${torrent.output} ${message}: it was removed or cut while it was served; ${remedy(torrent)}`,
     };
   }
-  const file = path === undefined ? 'the data' : `${torrent.output}/${path}`;
+  const file = path === undefined ? 'the data' : join(torrent.output, path);
   return {
     code: 'data-unreadable',
     message: `${file} cannot be read any more (${message}); check the disk and the permissions, then ${remedy(torrent)}`,
   };
 }
 
-/** No piece of the file is had any more; the next run reads again what is there. */
-export function loseFile(torrent: TorrentState, path: string): void {
-  const { metainfo, geometry, toCheck } = torrent;
+/**
+ * Another program touched files of a torrent that is at work. One that may still be right is read
+ * again before anybody hears of completion; any other stops the torrent.
+ */
+export function onChanges(
+  engine: Engine,
+  torrent: TorrentState,
+  changes: readonly FileChange[],
+): void {
+  const [first] = changes;
+  if (!first) return;
+  const fields = { torrent: torrent.infoHash, files: changes.length, ...first };
+  engine.log('warn', 'another program touched files', fields);
+  const paths = new Set(changes.map(({ path }) => path));
+  for (const path of paths) torrent.watch?.doubtful.add(path);
+  for (const piece of piecesOf(torrent, paths)) torrent.durability.lose(piece);
+  const worst = changes.find(({ kind }) => kind !== 'touched');
+  // A check reads what is there; and a sync may still be out from the run before it.
+  if (worst && torrent.phase !== 'checking') failChanged(engine, torrent, worst);
+}
+
+/** No file that is in doubt is had any more, and the torrent stops. */
+export function failChanged(engine: Engine, torrent: TorrentState, change: FileChange): void {
+  loseFiles(torrent, torrent.watch?.doubtful ?? new Set());
+  failTorrent(engine, torrent, {
+    code: change.kind === 'missing' ? 'data-missing' : 'data-changed',
+    message: `${join(torrent.output, change.path)} ${WHAT_HAPPENED[change.kind]} while it was in use; ${remedy(torrent)}`,
+  });
+}
+
+const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {
+  missing: 'was removed or renamed',
+  replaced: 'was replaced by another file',
+  cut: 'was cut by another program',
+  grown: 'became longer than the torrent says',
+  touched: 'is written to by another program again and again',
+};
+
+/** No piece of these files is had any more; the next run reads again what is there. */
+export function loseFiles(torrent: TorrentState, paths: ReadonlySet<string>): void {
+  for (const piece of piecesOf(torrent, paths))
+    if (losePiece(torrent, piece)) torrent.toCheck.set(piece);
+}
+
+function* piecesOf(
+  { metainfo, geometry }: TorrentState,
+  paths: ReadonlySet<string>,
+): Generator<number> {
+  if (paths.size === 0) return;
   for (const [file, entry] of metainfo.files.entries()) {
-    if (pathOf(entry) !== path) continue;
+    if (!paths.has(pathOf(entry))) continue;
     const { first, end } = geometry.piecesOfFile(file);
-    for (let piece = first; piece < end; piece++) {
-      if (losePiece(torrent, piece)) toCheck.set(piece);
-    }
+    for (let piece = first; piece < end; piece++) yield piece;
   }
 }

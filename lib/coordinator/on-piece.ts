@@ -8,6 +8,7 @@ import { noteJob } from './accounting';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
+import { onChanges } from './lost-data';
 import { endPiece, evictPiece, restartPiece, recallLeases, segmentsOf } from './pieces';
 import { failTorrent } from './phases';
 import { wake } from './rest';
@@ -75,16 +76,28 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
     storage: torrent.storage,
     pieces: pieces.map((piece) => filledPiece(torrent, piece)),
   };
+  const ticket = torrent.watch?.begin(pathsOf(job.pieces));
   torrent.jobsOut++;
   const done = engine.verify
     .submit(job, 'live')
     .finally(() => torrent.jobsOut--)
     .then(
-      (result) => onVerified(engine, torrent, pieces, result),
-      (error: unknown) => onJobLost(engine, torrent, pieces, recordOf(error)),
+      (result) => {
+        const changes = ticket && torrent.watch?.end(ticket, result.written, result.again ?? false);
+        onVerified(engine, torrent, pieces, result);
+        onChanges(engine, torrent, changes ?? []);
+      },
+      (error: unknown) => {
+        if (ticket) torrent.watch?.end(ticket, undefined, true);
+        onJobLost(engine, torrent, pieces, recordOf(error));
+      },
     )
     .finally(() => torrent.verifyJobs.delete(done));
   torrent.verifyJobs.add(done);
+}
+
+function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
+  return new Set(pieces.flatMap(({ spans }) => spans.map(({ path }) => path)));
 }
 
 function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {

@@ -6,6 +6,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { accountLastSync, closeAccount, openAccount } from './accounting';
 import type { Engine } from './engine';
+import { filesAreAsLeft } from './file-checks';
 import { closePeer, closeIfUseless, updateInterest } from './on-peer';
 import { verifyAllFilled } from './on-piece';
 import { evictAll } from './pieces';
@@ -26,7 +27,9 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   torrent.downloadedAtStart = receivedBytes(torrent);
   torrent.uploadedAtStart = torrent.uploadedBytes;
   const whole = torrent.picker.remaining === 0;
-  if (!whole && !torrent.download) return failTorrent(engine, torrent, notWhole(torrent));
+  // What was complete once is not fetched again unasked: its user may have changed it on purpose.
+  if (!whole && (!torrent.download || torrent.completeSent))
+    return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = whole && !torrent.seed;
   torrent.schedule = new AnnounceSchedule({
     tiers: quiet ? [] : torrent.metainfo.trackers,
@@ -42,9 +45,9 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   finishIfWhole(engine, torrent);
 }
 
-function notWhole({ picker, metainfo, output }: TorrentState): ErrorRecord {
+function notWhole({ picker, metainfo, output, completeSent }: TorrentState): ErrorRecord {
   return {
-    code: 'not-whole',
+    code: completeSent ? 'data-changed' : 'not-whole',
     message: `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong: list them with \`millrace verify\`, repair them with \`millrace download\``,
   };
 }
@@ -99,6 +102,7 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
     .then(() => syncNow(engine, torrent))
     .then(async () => {
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
+      if (!(await filesAreAsLeft(engine, torrent))) return;
       await saveRecord(engine, torrent, true);
       if (torrent.run !== run || torrent.phase !== 'seeding') return;
       if (!torrent.seed) stopPeers(engine, torrent, 'torrent-closed');
@@ -108,6 +112,7 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       // Once: not again for a whole torrent that was paused and resumed.
       if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
       torrent.completeSent = true;
+      torrent.recheckedRuns = 0;
       if (!torrent.seed) await leaveTrackers(engine, torrent);
     })
     .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
@@ -138,10 +143,10 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
     code: error.code,
     error: error.message,
   });
-  const stopped = quiesce(engine, torrent);
+  torrent.pausing = quiesce(engine, torrent);
   // At once, with the figures that say `failed`: later it might hit whoever has resumed by then.
   engine.emit({ type: 'error', torrent: torrent.id, error });
-  stopped
+  torrent.pausing
     .catch((cause: unknown) =>
       engine.log('error', 'stopping a torrent failed', { error: String(cause) }),
     )
@@ -155,6 +160,19 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
 export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
   torrent.error = undefined;
+  torrent.recheckedRuns = 0;
+  startOver(engine, torrent);
+  engine.endTurn();
+}
+
+/** Another program touched files that may still be right: everything stops until they were read. */
+export async function recheckRun(engine: Engine, torrent: TorrentState): Promise<void> {
+  torrent.phase = 'checking';
+  const quiet = quiesce(engine, torrent);
+  const { run } = torrent;
+  await quiet;
+  // Paused, failed or removed meanwhile: whatever comes next looks at the files itself.
+  if (torrent.run !== run) return;
   startOver(engine, torrent);
   engine.endTurn();
 }
@@ -183,10 +201,11 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   await Promise.allSettled([...torrent.verifyJobs, torrent.emptied]);
   await syncNow(engine, torrent);
   if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
-  // An interrupted check and a failed sync leave good pieces that nobody knows of: only an open record
+  // An interrupted check, a touched file and a failed sync leave good pieces that nobody knows of: only an open record
   // has them looked at.
-  const { durability, toCheck } = torrent;
-  const open = !toCheck.isEmpty() || durability.unsynced > 0 || durability.broken;
+  const { durability, toCheck, watch } = torrent;
+  const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
+  const open = inDoubt || durability.unsynced > 0 || durability.broken;
   await saveRecord(engine, torrent, open);
 }
 

@@ -6,9 +6,11 @@ import type { ErrorRecord } from '../errors/millrace-error';
 import { losePiece } from './checking';
 import type { SyncBatch } from './durability';
 import type { Engine } from './engine';
+import { onChanges } from './lost-data';
 import { failTorrent } from './phases';
 import { wake } from './rest';
 import type { TorrentState } from './state';
+import type { VerifyResult } from '../messages/verify';
 
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
@@ -46,8 +48,10 @@ async function syncFiles(
   batch: SyncBatch,
 ): Promise<boolean> {
   let error: ErrorRecord | undefined;
+  let result: VerifyResult | undefined;
+  torrent.watch?.beginSync(batch.paths);
   try {
-    const result = await engine.verify.submit(
+    result = await engine.verify.submit(
       { type: 'sync', storage: torrent.storage, paths: batch.paths },
       'sync',
     );
@@ -58,7 +62,7 @@ async function syncFiles(
   wake(engine, torrent); // more may have been written meanwhile
   if (!error) {
     torrent.durability.succeeded(batch);
-    for (const path of batch.paths) torrent.changedPaths.add(path);
+    onChanges(engine, torrent, torrent.watch?.synced(result?.synced ?? []) ?? []);
     return true;
   }
   torrent.durability.failed();
@@ -86,16 +90,13 @@ export async function saveRecord(
   open: boolean,
 ): Promise<void> {
   if (torrent.storage.module !== 'files') return;
-  const changed = [...torrent.changedPaths];
-  torrent.changedPaths.clear();
   try {
     await torrent.resumeFile.save(torrent.durability.durable, {
       open,
       savedAtMs: Date.now(),
-      changed,
+      files: torrent.watch?.recorded() ?? [],
     });
   } catch (error) {
-    for (const path of changed) torrent.changedPaths.add(path);
     engine.log('warn', 'the resume record could not be saved', {
       torrent: torrent.infoHash,
       error: String(error),

@@ -5,6 +5,7 @@ import { recordOf } from '../errors/millrace-error';
 import { pathOf } from '../metainfo/paths';
 import { checkPieces } from './checking';
 import type { Engine } from './engine';
+import { takeFilesAsTheyAre } from './file-checks';
 import { failTorrent, startTransfer } from './phases';
 import { wake } from './rest';
 import { saveRecord } from './saving';
@@ -22,6 +23,14 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
   wake(engine, torrent);
   torrent.durability.mend();
+  if (run > 0 && torrent.watch) {
+    try {
+      await takeFilesAsTheyAre(engine, torrent);
+    } catch (error) {
+      if (torrent.run === run) failTorrent(engine, torrent, recordOf(error));
+    }
+    if (torrent.run !== run) return;
+  }
   const checked = checkPieces(engine, torrent);
   engine.turn.stats.add(torrent);
   if (!(await checked)) return;

@@ -20,6 +20,7 @@ import type { AccountState, ThreadLoad } from './accounting';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
+import type { FileWatch } from './file-watch';
 import type { RateMeter } from './rate-meter';
 import type { AnnounceUnderWay } from './trackers';
 import type { BlockWitness } from './witness';
@@ -113,10 +114,12 @@ export interface TorrentState {
   uploadedAtStart: number;
   readonly durability: Durability;
   syncUnderWay: Promise<boolean> | undefined;
-  /** Files written since the record was last saved. */
-  readonly changedPaths: Set<string>;
+  /** How the files were left; undefined with a back end that does not know its files. */
+  watch: FileWatch | undefined;
+  /** Runs that began because a file looked touched, since it was last complete or resumed by the user. */
+  recheckedRuns: number;
   readonly resumeFile: ResumeFile;
-  /** Settles when the last pause has taken effect. */
+  /** Settles when the last pause or failure has taken effect. */
   pausing: Promise<void> | undefined;
   /** The removal that is under way: whoever asks for another waits for this one. */
   removal: Promise<void> | undefined;

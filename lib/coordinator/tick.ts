@@ -5,6 +5,7 @@ import { keepAccount } from './accounting';
 import { announceIfDue } from './trackers';
 import { dialMore, freeSlots } from './dialing';
 import type { Engine } from './engine';
+import { watchSeed } from './file-checks';
 import { onFilled } from './on-piece';
 import { feedEndGame } from './end-game';
 import { evictPiece, giveUpParole, lookUp } from './pieces';
@@ -45,6 +46,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   announceIfDue(engine, torrent);
   dialMore(engine, torrent);
   syncIfDue(engine, torrent);
+  watchSeed(engine, torrent);
   rechoke(engine, torrent);
   engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
   endLongParoles(engine, torrent);

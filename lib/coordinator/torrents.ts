@@ -21,6 +21,7 @@ import type { Engine } from './engine';
 import { committedBytesOf } from './pieces';
 import { quiesce } from './phases';
 import { RateMeter } from './rate-meter';
+import { watchFiles } from './file-checks';
 import { beginRun } from './starting';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
@@ -77,6 +78,7 @@ export async function addTorrent(
       for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
       if (!resume) torrent.toCheck.setAll();
       else {
+        torrent.watch = watchFiles(torrent, resume, engine.nowMs());
         addAll(torrent.toCheck, resume.recheck);
         if (request.recheck) addAll(torrent.toCheck, resume.have);
         else trustPieces(torrent, resume.have);
@@ -173,7 +175,8 @@ function newTorrent(
     syncUnderWay: undefined,
     pausing: undefined,
     removal: undefined,
-    changedPaths: new Set(),
+    watch: undefined,
+    recheckedRuns: 0,
     resumeFile: new ResumeFile(
       output,
       {

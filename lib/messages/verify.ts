@@ -3,7 +3,7 @@
 // an array of 20 bytes costs 3 µs on its way, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';
-import type { StorageRef, StoredSpan } from './storage';
+import type { FileIdentity, StorageRef, StoredSpan } from './storage';
 
 /** What every verify worker is started with. */
 export interface VerifyStart {
@@ -72,8 +72,27 @@ export type PieceOutcome =
   /** Storage failed; the piece itself may be fine. */
   | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
 
+/** A file that a `pieces` job wrote to: before its first write and after its last, by the handle. */
+export interface WrittenFile {
+  readonly path: string;
+  readonly before: FileIdentity;
+  readonly after: FileIdentity;
+}
+
+/** What bears the name of a file that was synced; undefined: nothing does, or no regular file. */
+export interface SyncedFile {
+  readonly path: string;
+  readonly now: FileIdentity | undefined;
+}
+
 export interface VerifyResult {
   readonly outcomes: readonly PieceOutcome[];
+  /** `pieces`, where the back end knows its files. */
+  readonly written?: readonly WrittenFile[];
+  /** `sync`, where the back end knows its files. */
+  readonly synced?: readonly SyncedFile[];
+  /** The job had begun before, on a worker that died. */
+  readonly again?: boolean;
   /** `sync` and `create-empty`: what failed, if anything. */
   readonly error?: ErrorRecord;
   readonly hashMs: number;

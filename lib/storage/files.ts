@@ -3,11 +3,12 @@
 // reader, which lives beside sockets, is not.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { StorageRef } from '../messages/storage';
+import type { FileIdentity, StorageRef } from '../messages/storage';
 import { FilesReader } from './files-reader';
 import { HandleCache } from './handle-cache';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 import { makeFolders, openInside, resolveBelow, syncFolder } from './safe-path';
+import { identityOf } from './stat-files';
 import type { StorageReader, StorageWriter } from './storage';
 
 /** Files that one verify worker keeps open, all torrents together. */
@@ -41,12 +42,25 @@ class FilesWriter implements StorageWriter {
   }
 
   write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
-    const fd = handles.use(`${this.prefix}w:${stored}`, () =>
-      openInside(this.openRoot(), stored, this.followLinks),
-    );
+    const fd = this.handleToWrite(stored);
     let position = offsetBytes;
     for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
       position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
+    }
+  }
+
+  identify(stored: string): FileIdentity {
+    return identityOf(fs.fstatSync(this.handleToWrite(stored), { bigint: true }));
+  }
+
+  find(stored: string): FileIdentity | undefined {
+    try {
+      const full = resolveBelow(this.root, stored);
+      const found = fs.statSync(full, { bigint: true, throwIfNoEntry: false });
+      return found?.isFile() === true ? identityOf(found) : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
     }
   }
 
@@ -95,6 +109,12 @@ class FilesWriter implements StorageWriter {
     handles.closeAll(this.prefix);
     this.realRoot = undefined;
     this.syncedEntries.clear();
+  }
+
+  private handleToWrite(stored: string): number {
+    return handles.use(`${this.prefix}w:${stored}`, () =>
+      openInside(this.openRoot(), stored, this.followLinks),
+    );
   }
 
   /** False when there is no such file. */

@@ -6,12 +6,13 @@ import type { Bitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
 import type { NameMapping } from '../metainfo/names';
-import type { FilePlace } from '../messages/storage';
+import type { FileIdentity, FilePlace } from '../messages/storage';
 import { bootId } from './boot-id';
+import { keepsExactTimes } from './file-systems';
 import { decodeRecord, encodeRecord, layoutDigest, maxRecordBytes } from './resume-record';
 import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 import { judgeResume } from './resume-rules';
-import type { ResumeShape, ResumeState } from './resume-rules';
+import type { PresentFile, ResumeShape, ResumeState } from './resume-rules';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { makeStateFolder, stateFile } from './state-folder';
 import { identityOf, statFiles } from './stat-files';
@@ -21,8 +22,16 @@ export interface SaveOptions {
   readonly open: boolean;
   /** Now, in milliseconds since 1970. */
   readonly savedAtMs: number;
-  /** Files written to since the last save; left out, all are looked at. */
-  readonly changed?: Iterable<string>;
+  /** What is known of the files, as of the last sync of each. */
+  readonly files: readonly RecordedFile[];
+}
+
+/** What an earlier run left, and what is there now. */
+export interface LoadedRecord extends ResumeState {
+  /** Goes with the torrent's files. */
+  readonly present: readonly PresentFile[];
+  /** See `keepsExactTimes`. */
+  readonly exactTimes: boolean;
 }
 
 /** A record, and where it lies. */
@@ -37,7 +46,6 @@ export class ResumeFile {
   private readonly root: string;
   private readonly shape: ResumeShape;
   private readonly names: NameMapping | undefined;
-  private recorded: Map<string, RecordedFile> | undefined;
   /** What later versions wrote into the record that was loaded. */
   private kept: ReadonlyMap<string, BencodeValue> = new Map();
   private lastSave: Promise<void> = Promise.resolve();
@@ -54,18 +62,25 @@ export class ResumeFile {
   }
 
   /** What an earlier run left. Never raises because of what the record holds. */
-  async load(): Promise<ResumeState> {
+  async load(): Promise<LoadedRecord> {
     const found = await readRecord(this.path, this.shape);
-    const paths = this.shape.files.map((file) => file.path);
-    const present = await statFiles(this.root, paths, () => undefined);
-    const files = present.map((file) => (file?.kind === 'file' ? file : undefined));
+    const present = await this.look(() => undefined);
     const record = typeof found === 'string' ? found : found?.record;
-    const state = judgeResume(this.shape, record, files, {
+    const state = judgeResume(this.shape, record, present, {
       boot: bootId(),
       place: typeof found === 'object' ? found.place : undefined,
     });
     if (typeof record === 'object' && state.status !== 'unusable') this.kept = record.kept;
-    return state;
+    return { ...state, present, exactTimes: await keepsExactTimes(this.root) };
+  }
+
+  /** The torrent's files as they are now, in its order. Raises what the system says but "not there". */
+  async look(
+    onError: (stored: string, error: unknown) => undefined = unlessMissing,
+  ): Promise<(FileIdentity | undefined)[]> {
+    const paths = this.shape.files.map((file) => file.path);
+    const found = await statFiles(this.root, paths, onError);
+    return found.map((file) => (file?.kind === 'file' ? file : undefined));
   }
 
   /**
@@ -74,8 +89,7 @@ export class ResumeFile {
    */
   save(have: Bitfield, options: SaveOptions): Promise<void> {
     const copy = have.clone();
-    const changed = options.changed === undefined ? undefined : [...options.changed];
-    const saved = this.lastSave.then(() => this.write(copy, options, changed));
+    const saved = this.lastSave.then(() => this.write(copy, options));
     this.lastSave = saved.catch(() => undefined); // its caller hears of it
     return saved;
   }
@@ -86,14 +100,9 @@ export class ResumeFile {
     await fs.rm(this.path, { force: true });
   }
 
-  private async write(
-    have: Bitfield,
-    options: SaveOptions,
-    changed: readonly string[] | undefined,
-  ): Promise<void> {
-    const files = await this.statRecorded(changed);
+  private async write(have: Bitfield, options: SaveOptions): Promise<void> {
     const { infoHash, layout, pieceCount } = this.shape;
-    const { open, savedAtMs } = options;
+    const { open, savedAtMs, files } = options;
     const folder = path.dirname(this.path);
     makeStateFolder(this.root);
     // A name of its own, made exclusively: no link or file that waits there is written to.
@@ -115,27 +124,6 @@ export class ResumeFile {
       throw error;
     }
     await syncFolder(folder);
-  }
-
-  private async statRecorded(changed: readonly string[] | undefined): Promise<RecordedFile[]> {
-    const known = this.recorded;
-    const paths =
-      changed === undefined || known === undefined
-        ? this.shape.files.filter((file) => file.lengthBytes > 0).map((file) => file.path)
-        : changed;
-    // A file that cannot be looked at is left out: that can only lead to a recheck.
-    const stats = await statFiles(this.root, paths, () => undefined);
-    const recorded = known ?? new Map<string, RecordedFile>();
-    for (const [at, stored] of paths.entries()) {
-      const found = stats[at];
-      if (found?.kind !== 'file') recorded.delete(stored);
-      else {
-        const { sizeBytes, mtimeNs, device, inode } = found;
-        recorded.set(stored, { path: stored, sizeBytes, mtimeNs, device, inode });
-      }
-    }
-    this.recorded = recorded;
-    return [...recorded.values()];
   }
 }
 
@@ -172,4 +160,8 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle?.close();
   }
+}
+
+function unlessMissing(_stored: string, error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
 }

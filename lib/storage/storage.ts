@@ -1,6 +1,6 @@
 // What a storage back end must offer. A back end is a module, named by a StorageRef and loaded in
 // the thread that uses it, because an object with methods cannot cross threads.
-import type { StorageRef } from '../messages/storage';
+import type { FileIdentity, StorageRef } from '../messages/storage';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -21,6 +21,13 @@ export interface StorageWriter {
   sync(paths: readonly string[]): Awaitable<void>;
   /** Creates these files, empty, and their folders; an existing file stays as it is. */
   createEmpty(paths: readonly string[]): Awaitable<void>;
+  /**
+   * The file that `write` writes to, by the handle that it uses; made when missing. A back end without
+   * `identify` and `find` is not watched for what other programs do to its files.
+   */
+  identify?(path: string): Awaitable<FileIdentity>;
+  /** The regular file that bears this name now; undefined if there is none. */
+  find?(path: string): Awaitable<FileIdentity | undefined>;
   /** Lets go of every handle. The writer may be used again: it reopens what it needs. */
   close(): Awaitable<void>;
 }

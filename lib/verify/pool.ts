@@ -36,6 +36,8 @@ interface Ticket {
   readonly resolve: (result: VerifyResult) => void;
   readonly reject: (error: MillraceError) => void;
   deaths: number;
+  /** It was handed to a worker before, which died. */
+  again: boolean;
 }
 
 export class VerifyPool {
@@ -92,7 +94,7 @@ export class VerifyPool {
   submit(job: VerifyJob, priority: JobPriority): Promise<VerifyResult> {
     if (this.closing !== undefined) return Promise.reject(shuttingDown());
     return new Promise((resolve, reject) => {
-      this.queue.push({ job, priority, resolve, reject, deaths: 0 });
+      this.queue.push({ job, priority, resolve, reject, deaths: 0, again: false });
       this.pump();
     });
   }
@@ -170,7 +172,7 @@ export class VerifyPool {
       const result = (await piscina.run(ticket.job)) as VerifyResult;
       this.running.delete(ticket);
       this.fruitlessPools = 0;
-      ticket.resolve(result);
+      ticket.resolve(ticket.again ? { ...result, again: true } : result);
     } catch (error) {
       // Workers return every failure as a result, so a rejection means that the worker is gone.
       await this.onJobLost(piscina, ticket, reasonOf(error));
@@ -185,6 +187,7 @@ export class VerifyPool {
     if (this.rebuilding !== undefined || piscina !== this.piscina) await this.rebuilding;
     else ticket.deaths++;
     this.running.delete(ticket);
+    ticket.again = true;
     if (this.closing !== undefined) ticket.reject(shuttingDown());
     else if (ticket.deaths >= MAX_DEATHS_PER_JOB) ticket.reject(workerDied(reason));
     else this.queue.putBack(ticket);

@@ -8,8 +8,10 @@ import type {
   FilledPiece,
   PieceOutcome,
   StoredPiece,
+  SyncedFile,
   VerifyJob,
   VerifyResult,
+  WrittenFile,
 } from '../messages/verify';
 import { pieceChunks, spanChunks } from '../storage/spans';
 import type { StorageWriter } from '../storage/storage';
@@ -43,10 +45,17 @@ export class JobRunner {
   async run(job: VerifyJob): Promise<VerifyResult> {
     const clock: Clock = { hashMs: 0, storageMs: 0 };
     switch (job.type) {
-      case 'pieces':
-        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
-          this.checkAndWrite(writer, piece, clock),
+      case 'pieces': {
+        const written = new Map<string, WrittenFile>();
+        const result = await this.each(
+          job.storage,
+          job.pieces,
+          clock,
+          (writer, piece) => this.checkAndWrite(writer, piece, clock, written),
+          (writer) => lookAfter(writer, written),
         );
+        return written.size === 0 ? result : { ...result, written: [...written.values()] };
+      }
       case 'recheck':
         return this.each(job.storage, job.pieces, clock, (writer, piece) =>
           this.recheck(writer, piece, clock),
@@ -56,7 +65,7 @@ export class JobRunner {
           this.digest(writer, piece, clock),
         );
       case 'sync':
-        return this.whole(job.storage, clock, (writer) => writer.sync(job.paths));
+        return this.sync(job.storage, job.paths, clock);
       case 'create-empty':
         return this.whole(job.storage, clock, (writer) => writer.createEmpty(job.paths));
       default:
@@ -74,6 +83,7 @@ export class JobRunner {
     pieces: readonly Piece[],
     clock: Clock,
     run: (writer: StorageWriter, piece: Piece) => Promise<PieceOutcome>,
+    finish?: (writer: StorageWriter) => Promise<void>,
   ): Promise<VerifyResult> {
     const outcomes: PieceOutcome[] = [];
     const failed = (piece: Piece, error: unknown): void => {
@@ -88,11 +98,26 @@ export class JobRunner {
             failed(piece, error);
           }
         }
+        await finish?.(writer);
       });
     } catch (error) {
       for (const piece of pieces.slice(outcomes.length)) failed(piece, error);
     }
     return { outcomes, ...clock };
+  }
+
+  private async sync(
+    storage: StorageRef,
+    paths: readonly string[],
+    clock: Clock,
+  ): Promise<VerifyResult> {
+    const synced: SyncedFile[] = [];
+    const result = await this.whole(storage, clock, async (writer) => {
+      await writer.sync(paths);
+      if (!writer.find) return;
+      for (const path of paths) synced.push({ path, now: await writer.find(path) });
+    });
+    return synced.length === 0 ? result : { ...result, synced };
   }
 
   private async whole(
@@ -115,6 +140,7 @@ export class JobRunner {
     writer: StorageWriter,
     piece: FilledPiece,
     clock: Clock,
+    written: Map<string, WrittenFile>,
   ): Promise<PieceOutcome> {
     const chunks = pieceChunks(this.slab, piece.segments, piece.lengthBytes);
     const spans = spanChunks(chunks, piece.spans);
@@ -125,6 +151,10 @@ export class JobRunner {
     if (wrong !== undefined) return { type: 'bad', piece: piece.piece, blockDigests: wrong };
     try {
       for (const { span, chunks: parts } of spans) {
+        if (writer.identify && !written.has(span.path)) {
+          const before = await writer.identify(span.path);
+          written.set(span.path, { path: span.path, before, after: before });
+        }
         await writer.write(span.path, span.offsetBytes, parts);
       }
     } finally {
@@ -182,6 +212,18 @@ export class JobRunner {
       return { digest: hash.digest('hex') };
     } finally {
       this.buffers.push(buffer);
+    }
+  }
+}
+
+/** How the files are left. One that cannot be looked at is as good as not seen: it may be gone. */
+async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile>): Promise<void> {
+  for (const [path, { before }] of written) {
+    try {
+      const after = await writer.identify?.(path);
+      if (after) written.set(path, { path, before, after });
+    } catch {
+      written.delete(path);
     }
   }
 }

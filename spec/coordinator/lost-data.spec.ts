@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { FileWatch } from '../../lib/coordinator/file-watch';
+import type { FileIdentity } from '../../lib/messages/storage';
 import { SimDesk } from '../support/sim-desk';
 import { KIB, MIB } from '../support/sim-torrent';
 
@@ -50,5 +52,111 @@ describe('coordinator: data that is lost', () => {
     for (let again = 0; again < 2; again++)
       engine.facts({ ...failed('short-read'), torrent: torrent.state.id });
     expect(engine.eventsOf('error')).to.have.length(1);
+  });
+});
+
+describe('coordinator: files of a torrent that other programs touch', () => {
+  const NAME = 'sim-1.bin';
+  const FOUND = { sizeBytes: MIB, mtimeNs: 100n, device: 1n, inode: 1n };
+
+  /** A seed on files that look as the spec says. */
+  async function seed() {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
+    const { state } = torrent;
+    const disk = { now: FOUND as FileIdentity | undefined, looks: 0 };
+    state.watch = new FileWatch([{ path: NAME, ...FOUND }], true, engine.nowMs());
+    state.resumeFile.look = async () => {
+      disk.looks++;
+      return [disk.now];
+    };
+    const pass = async (ms: number): Promise<void> => {
+      engine.pass(ms);
+      await desk.answerJobs();
+    };
+    return { desk, engine, state, disk, pass };
+  }
+
+  it('looks at the files of a seed that has peers twice a minute, not more often', async () => {
+    const { desk, engine, state, disk, pass } = await seed();
+    const [torrent] = desk.torrents.values();
+    if (torrent) desk.connect(torrent, { have: [] });
+    await pass(29_000);
+    expect(disk.looks).to.equal(0);
+    for (let second = 0; second < 61; second++) await pass(1_000);
+    expect(disk.looks).to.equal(3);
+    expect(state.phase).to.equal('seeding');
+    expect(engine.logs).to.deep.equal([]);
+  });
+
+  it('wakes no seed at rest for that', async () => {
+    const { engine, state, pass } = await seed();
+    await pass(60_000);
+    await pass(60_000);
+    expect(state.restUntilMs).to.equal(Infinity);
+    expect(engine.tickAtMs).to.equal(Infinity);
+  });
+
+  const harms: readonly (readonly [string, FileIdentity | undefined, string])[] = [
+    ['removed', undefined, 'data-missing'],
+    ['replaced', { ...FOUND, mtimeNs: 200n, inode: 2n }, 'data-changed'],
+    ['cut', { ...FOUND, sizeBytes: 100, mtimeNs: 200n }, 'data-changed'],
+    ['longer than it may be', { ...FOUND, sizeBytes: MIB + 1, mtimeNs: 200n }, 'data-changed'],
+  ];
+  for (const [what, now, code] of harms) {
+    it(`fails a seed whose file is ${what}, although nobody reads it`, async () => {
+      const { engine, state, disk, pass } = await seed();
+      disk.now = now;
+      await pass(30_000);
+      expect(state.phase).to.equal('failed');
+      expect(state.have.isEmpty()).to.equal(true);
+      const [error] = engine.eventsOf('error');
+      expect(error?.error.code).to.equal(code);
+      expect(error?.error.message).to.include(NAME);
+    });
+  }
+
+  it('reads a file again that was touched, and goes on seeding when it is right', async () => {
+    const { engine, state, disk, pass } = await seed();
+    disk.now = { ...FOUND, mtimeNs: 200n };
+    await pass(30_000);
+    expect(state.piecesToCheck).to.equal(16);
+    expect(state.phase).to.equal('seeding');
+    expect(state.have.isFull()).to.equal(true);
+    expect(engine.eventsOf('error')).to.deep.equal([]);
+    expect(engine.eventsOf('complete'), 'told once').to.have.length(1);
+    await pass(30_000);
+    await pass(30_000);
+    expect(state.phase, 'it is known as it is now').to.equal('seeding');
+  });
+
+  it('fetches nothing over what its user wrote into a complete file', async () => {
+    const { desk, engine, state, disk, pass } = await seed();
+    disk.now = { ...FOUND, mtimeNs: 200n };
+    const [torrent] = desk.torrents.values();
+    torrent?.stored.fill(0, 0, 100);
+    await pass(30_000);
+    expect(state.phase).to.equal('failed');
+    expect(engine.eventsOf('error')[0]?.error.code).to.equal('data-changed');
+    expect(state.picker.remaining).to.equal(1);
+  });
+
+  it('gives up on a file that something keeps writing to', async () => {
+    const { engine, state, disk, pass } = await seed();
+    for (let time = 1; time <= 10 && state.phase !== 'failed'; time++) {
+      // Touched between the check and the next look.
+      state.recheckedRuns = Math.max(state.recheckedRuns, time - 1);
+      disk.now = { ...FOUND, mtimeNs: BigInt(200 + time) };
+      await pass(30_000);
+    }
+    expect(state.phase).to.equal('failed');
+    expect(engine.eventsOf('error')[0]?.error.message).to.include('again and again');
+  });
+
+  it('keeps a seed whose files cannot be looked at for a moment', async () => {
+    const { engine, state, pass } = await seed();
+    state.resumeFile.look = () => Promise.reject(Object.assign(new Error(), { code: 'EMFILE' }));
+    await pass(30_000);
+    expect(state.phase).to.equal('seeding');
+    expect(engine.logs).to.have.length(1);
   });
 });

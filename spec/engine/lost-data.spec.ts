@@ -1,11 +1,18 @@
 // Files that other programs take away or change while they are served.
 
-import { rename, rm, truncate } from 'node:fs/promises';
+import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { MillraceError, Torrent } from '../../lib/index';
 import { KIB, MIB, Payload } from '../support/payload';
-import { SPEC_TIMEOUT_MS, Swarm, nextEvent, untilStats, within } from '../support/swarm';
+import {
+  SPEC_TIMEOUT_MS,
+  Swarm,
+  expectCode,
+  nextEvent,
+  untilStats,
+  within,
+} from '../support/swarm';
 
 describe('engine: data lost while seeding', function () {
   this.timeout(SPEC_TIMEOUT_MS);
@@ -64,4 +71,94 @@ describe('engine: data lost while seeding', function () {
       await within(leecher.completed, 'the download after all');
     });
   }
+});
+
+describe('engine: data changed while downloading', function () {
+  this.timeout(SPEC_TIMEOUT_MS);
+  const swarm = new Swarm();
+  afterEach(() => swarm.close());
+  const PIECE_BYTES = 64 * KIB;
+
+  /** A download whose seed waits at a gate half way, and the pieces that are there by then. */
+  async function halfWay() {
+    const payload = new Payload({ lengthBytes: 2 * MIB, pieceLengthBytes: PIECE_BYTES });
+    const seed = await swarm.seed(payload, { gateAfterBlocks: 80 });
+    const engine = await swarm.engine();
+    const output = await swarm.folder();
+    const torrent = await engine.add(payload.torrent, { output, peers: [seed.address] });
+    const done: number[] = [];
+    torrent.on('pieces', ({ pieces }) => done.push(...pieces));
+    await untilStats(torrent, 'some of it', ({ doneBytes }) => doneBytes >= MIB / 2);
+    return { payload, seed, torrent, output, done, file: join(output, 'payload.bin') };
+  }
+
+  const harms: Record<string, readonly [string, (file: string) => Promise<void>]> = {
+    'was removed or renamed': ['data-missing', (file) => rm(file)],
+    'was replaced by another file': [
+      'data-changed',
+      async (file) => {
+        await writeFile(`${file}.new`, Buffer.alloc(2 * MIB));
+        await rename(`${file}.new`, file);
+      },
+    ],
+    'was cut by another program': ['data-changed', (file) => truncate(file, 100)],
+  };
+
+  for (const [what, [code, harm]] of Object.entries(harms)) {
+    it(`does not claim completion of a file that ${what}`, async () => {
+      const { payload, seed, torrent, output, file } = await halfWay();
+      const failed = expectCode(torrent.completed, code);
+      await harm(file);
+      seed.open();
+      const error = await failed;
+      expect(error.message).to.include(`${file} ${what}`);
+      await untilStats(torrent, 'the end', ({ phase }) => phase === 'failed');
+      // What the user is told to do works.
+      await rm(file, { force: true });
+      await torrent.resume();
+      await within(torrent.completed, 'the download after all');
+      await payload.expectIn(output);
+    });
+  }
+
+  it('reads a file again that was written to, and fetches what is wrong', async () => {
+    const { payload, seed, torrent, output, done, file } = await halfWay();
+    const handle = await open(file, 'r+');
+    await handle.write(Buffer.alloc(100), 0, 100, (done[0] ?? 0) * PIECE_BYTES + 7);
+    await handle.close();
+    seed.open();
+    await within(torrent.completed, 'the download');
+    await payload.expectIn(output);
+    expect(torrent.stats().downloadedBytes).to.be.at.least(payload.lengthBytes + PIECE_BYTES);
+    expect(torrent.stats().piecesToCheck).to.be.greaterThan(0);
+  });
+
+  it('looks for every file at the end, also for those that were done long before', async () => {
+    const payload = new Payload({
+      name: 'two',
+      files: { first: MIB, second: MIB },
+      pieceLengthBytes: PIECE_BYTES,
+    });
+    const half = MIB / PIECE_BYTES;
+    const first = await swarm.seed(payload, {
+      pieces: Array.from({ length: half }, (_, piece) => piece),
+    });
+    const engine = await swarm.engine();
+    const output = await swarm.folder();
+    const torrent = await engine.add(payload.torrent, { output, peers: [first.address] });
+    await untilStats(torrent, 'the first file', ({ doneBytes }) => doneBytes === MIB);
+    const file = join(output, 'two', 'first');
+    await rename(file, `${file}.away`);
+    const failed = expectCode(torrent.completed, 'data-missing');
+    await torrent.addPeer((await swarm.seed(payload)).address);
+    expect((await failed).message).to.include(file);
+
+    // Back in its place it is read once more, and nothing is fetched again.
+    await rename(`${file}.away`, file);
+    const { downloadedBytes } = torrent.stats();
+    await torrent.resume();
+    await within(torrent.completed, 'the download after all');
+    await payload.expectIn(output);
+    expect(torrent.stats().downloadedBytes).to.equal(downloadedBytes);
+  });
 });

@@ -1,13 +1,21 @@
 // What an earlier run left: taken up after a kill at any moment, never trusted blindly, never
 // harmed, and never shared with another engine.
 
-import { mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { decodeRecord } from '../../lib/storage/resume-record';
 import { Child } from '../support/leaks';
 import type { DownloadInput, DownloadLine } from '../support/leaks-download';
 import { KIB, MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, untilStats, within } from '../support/swarm';
+
+/** Pieces that a resume record names; 0 while there is none. */
+async function recordedPieces(output: string, { metainfo }: Payload): Promise<number> {
+  const name = `${Buffer.from(metainfo.infoHash).toString('hex')}.resume`;
+  const bytes = await readFile(join(output, '.millrace', name)).catch(() => undefined);
+  return bytes === undefined ? 0 : decodeRecord(bytes).have.count();
+}
 
 describe('engine resume', function () {
   this.timeout(SPEC_TIMEOUT_MS);
@@ -103,6 +111,43 @@ describe('engine resume', function () {
     await payload.expectIn(output);
     expect(resumed.stats().downloadedBytes).to.be.at.most(payload.lengthBytes - doneBytes);
   });
+
+  for (const how of ['an orderly close', 'a kill']) {
+    it(`reads a file again that was overwritten after ${how}, its size the same`, async function () {
+      this.timeout(120_000);
+      const payload = new Payload({ lengthBytes: 2 * MIB, pieceLengthBytes: 64 * KIB });
+      const seed = await swarm.seed(payload, { gateAfterBlocks: 80 });
+      const output = await swarm.folder();
+      const torrent = join(await swarm.folder(), 'a.torrent');
+      await writeFile(torrent, payload.torrent);
+      if (how === 'a kill') {
+        const child = new Child('leaks-download.ts', { torrent, output, peers: [seed.address] });
+        swarm.onClose(async () => void child.process.kill('SIGKILL'));
+        await child.line<DownloadLine>('half of it', ({ doneBytes }) => doneBytes > MIB / 2);
+        // Long enough that a sync has come, and with it a record that names pieces.
+        const synced = async (): Promise<void> => {
+          while ((await recordedPieces(output, payload)) === 0)
+            await new Promise((done) => setTimeout(done, 20));
+        };
+        await within(synced(), 'a record with pieces');
+        child.process.kill('SIGKILL');
+        await within(child.ended, 'the kill');
+      } else {
+        const first = await swarm.engine();
+        const started = await first.add(payload.torrent, { output, peers: [seed.address] });
+        await untilStats(started, 'half of it', ({ doneBytes }) => doneBytes > MIB / 2);
+        await first.close();
+      }
+      const file = join(output, 'payload.bin');
+      const { size } = await stat(file);
+      await writeFile(file, Buffer.alloc(size, 1));
+      seed.open();
+      const second = await swarm.engine();
+      const resumed = await second.add(payload.torrent, { output, peers: [seed.address] });
+      await within(resumed.completed, 'the download');
+      await payload.expectIn(output);
+    });
+  }
 
   it('checks existing files without a record and fetches only what is wrong', async () => {
     const payload = new Payload({

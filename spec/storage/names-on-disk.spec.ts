@@ -81,7 +81,7 @@ describe('names on disk', () => {
     const { infoHash, pieceCount, pieceLengthBytes, names } = raw;
     const shape = { infoHash, pieceCount, pieceLengthBytes, files: storedFiles(raw) };
     const record = new ResumeFile(folder(), shape, names);
-    await record.save(new Bitfield(pieceCount), { open: true, savedAtMs: 1 });
+    await record.save(new Bitfield(pieceCount), { open: true, savedAtMs: 1, files: [] });
     put(by('libtorrent'), [0, 1, 2, 3, 4]);
     expect(await found()).to.equal('raw');
     await record.remove();

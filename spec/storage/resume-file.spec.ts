@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { expect } from 'chai';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { ResumeFile } from '../../lib/storage/resume-file';
+import type { RecordedFile } from '../../lib/storage/resume-record';
 import { useTempFolder } from './temp';
 
 /** With its times: to the nanosecond, which Node's own copies do not keep. */
@@ -23,6 +24,14 @@ const SHAPE = {
 describe('resume file', () => {
   const folder = useTempFolder();
   const resume = () => new ResumeFile(folder(), SHAPE);
+  /** The files as they are, as a coordinator knows them after a sync. */
+  const present = async (): Promise<RecordedFile[]> => {
+    const found = await resume().look();
+    return SHAPE.files.flatMap(({ path: name, lengthBytes }, at) => {
+      const now = found[at];
+      return now && lengthBytes > 0 ? [{ path: name, ...now }] : [];
+    });
+  };
   const put = (stored: string, bytes: number) => {
     const full = path.join(folder(), stored);
     fs.mkdirSync(path.dirname(full), { recursive: true });
@@ -38,13 +47,13 @@ describe('resume file', () => {
     expect((await resume().load()).status).to.equal('none');
     put('name/a', 20);
     const first = resume();
-    await first.save(have(0), { open: true, savedAtMs: 1 });
+    await first.save(have(0), { open: true, savedAtMs: 1, files: await present() });
     const crashed = await resume().load();
     expect(crashed.status).to.equal('crashed');
     expect(crashed.have.count()).to.equal(1);
     expect(crashed.recheck.get(1)).to.equal(true);
     put('name/b', 10);
-    await first.save(have(0, 2), { open: false, savedAtMs: 2, changed: ['name/b'] });
+    await first.save(have(0, 2), { open: false, savedAtMs: 2, files: await present() });
     const clean = await resume().load();
     expect(clean.status).to.equal('clean');
     expect(clean.have.count()).to.equal(2);
@@ -59,9 +68,9 @@ describe('resume file', () => {
     put('name/b', 10);
     const file = resume();
     const field = have(0);
-    const saves = [file.save(field, { open: true, savedAtMs: 1 })];
+    const saves = [file.save(field, { open: true, savedAtMs: 1, files: await present() })];
     field.set(1);
-    saves.push(file.save(field, { open: false, savedAtMs: 2 }));
+    saves.push(file.save(field, { open: false, savedAtMs: 2, files: await present() }));
     field.set(2);
     await saves[0];
     await Promise.all(saves);
@@ -73,7 +82,7 @@ describe('resume file', () => {
   it('does not read a record longer than the torrent can have, nor trip over garbage', async () => {
     put('name/a', 20);
     const file = resume();
-    await file.save(have(0), { open: false, savedAtMs: 1 });
+    await file.save(have(0), { open: false, savedAtMs: 1, files: await present() });
     fs.truncateSync(file.path, 64 * 1024 * 1024);
     expect((await resume().load()).reason).to.include('bytes long');
     fs.writeFileSync(file.path, 'd4:spam');
@@ -85,7 +94,7 @@ describe('resume file', () => {
   it('trusts a whole output that was copied, and no single file that was', async () => {
     put('name/a', 20);
     put('name/b', 10);
-    await resume().save(have(0, 1, 2), { open: false, savedAtMs: 1 });
+    await resume().save(have(0, 1, 2), { open: false, savedAtMs: 1, files: await present() });
     const moved = path.join(folder(), 'moved');
     fs.mkdirSync(moved);
     for (const part of ['name', '.millrace']) copy(path.join(folder(), part), moved);
@@ -106,9 +115,11 @@ describe('resume file', () => {
   it('reports a save that fails and goes on with the next', async () => {
     const file = resume();
     fs.writeFileSync(path.dirname(file.path), 'in the way');
-    const failed = await file.save(have(), { open: true, savedAtMs: 1 }).catch((e: Error) => e);
+    const failed = await file
+      .save(have(), { open: true, savedAtMs: 1, files: await present() })
+      .catch((e: Error) => e);
     expect(failed).to.be.instanceOf(Error);
     fs.rmSync(path.dirname(file.path));
-    await file.save(have(), { open: true, savedAtMs: 1 });
+    await file.save(have(), { open: true, savedAtMs: 1, files: await present() });
   });
 });

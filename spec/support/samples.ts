@@ -299,9 +299,14 @@ export const pieceOutcomes: Samples<PieceOutcome> = {
   },
 };
 
+const fileIdentity = { sizeBytes: 1, mtimeNs: 2n ** 60n, device: 3n, inode: 2n ** 63n };
+
 export const verifyResult: Full<VerifyResult> = {
   outcomes: Object.values(pieceOutcomes),
   error: { code: 'EIO', message: 'm' },
+  written: [{ path: 'a/b', before: fileIdentity, after: fileIdentity }],
+  synced: [{ path: 'a/b', now: fileIdentity }],
+  again: true,
   hashMs: 0.5,
   storageMs: 1.5,
 };

@@ -1,0 +1,142 @@
+// Looks at all files of a torrent while nothing is written: before it is called complete, while it
+// seeds, and when it goes on after a pause or an error.
+
+import { recordOf } from '../errors/millrace-error';
+import { pathOf } from '../metainfo/paths';
+import type { LoadedRecord } from '../storage/resume-file';
+import type { FileIdentity } from '../messages/storage';
+import type { Engine } from './engine';
+import { FileWatch } from './file-watch';
+import type { FileChange } from './file-watch';
+import { failChanged, loseFiles, onChanges } from './lost-data';
+import { failTorrent, recheckRun } from './phases';
+import type { TorrentState } from './state';
+
+/** A seed's files are looked at this often while it has peers, and with every announce … */
+const LOOK_INTERVAL_MS = 30_000;
+/** … but no more than a hundred files a second: a look at one costs some 20 µs of a core. */
+const LOOK_INTERVAL_MS_PER_FILE = 10;
+/** Files that were touched are read again so often; then something keeps writing to them. */
+const MAX_RECHECKED_RUNS = 3;
+
+/** Notes how the files look at the start. */
+export function watchFiles(
+  { metainfo }: TorrentState,
+  { present, exactTimes }: LoadedRecord,
+  nowMs: number,
+): FileWatch {
+  const files = metainfo.files.flatMap((file, at) => {
+    const now = present[at];
+    return now && file.lengthBytes > 0 ? [{ path: pathOf(file), ...now }] : [];
+  });
+  return new FileWatch(files, exactTimes, nowMs);
+}
+
+/** Before completion. False when it must not be claimed: the torrent has failed, or is read again. */
+export async function filesAreAsLeft(engine: Engine, torrent: TorrentState): Promise<boolean> {
+  const { watch, run } = torrent;
+  // Everything from the record, and the files were just seen.
+  if (!watch || (!watch.dirty && watch.doubtful.size === 0)) return true;
+  let changes: FileChange[];
+  try {
+    changes = await compareAll(torrent, watch);
+  } catch (error) {
+    if (torrent.run === run) failTorrent(engine, torrent, recordOf(error));
+    return false;
+  }
+  if (torrent.run !== run) return false;
+  return settle(engine, torrent, watch, changes);
+}
+
+/** A torrent that serves: looks at its files when that is due. */
+export function watchSeed(engine: Engine, torrent: TorrentState): void {
+  const { watch, run } = torrent;
+  if (torrent.phase !== 'seeding' || !torrent.seed || !torrent.completeSent) return;
+  if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent, watch)) return;
+  watch.looking = true;
+  compareAll(torrent, watch)
+    .then((changes) => {
+      if (torrent.run === run) settle(engine, torrent, watch, changes);
+    })
+    .catch((error: unknown) =>
+      engine.log('warn', 'the files of a seed could not be looked at', { error: String(error) }),
+    )
+    .finally(() => {
+      watch.lookedMs = engine.nowMs();
+      watch.looking = false;
+    });
+}
+
+function nextLookMs({ metainfo }: TorrentState, watch: FileWatch): number {
+  const intervalMs = LOOK_INTERVAL_MS_PER_FILE * metainfo.files.length;
+  return watch.lookedMs + Math.max(LOOK_INTERVAL_MS, intervalMs);
+}
+
+/**
+ * A run after the first one begins: files that are not as they were left hold nothing that is had,
+ * and are taken as they are now, to be read again.
+ */
+export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState): Promise<void> {
+  const { watch, run } = torrent;
+  if (!watch) return;
+  await torrent.pausing?.catch(() => undefined); // its last syncs still look for the old files
+  const present = await torrent.resumeFile.look();
+  if (torrent.run !== run) return;
+  for (const [path, now] of withPaths(torrent, present)) {
+    const change = watch.compare(path, now);
+    if (!change && !watch.doubtful.has(path)) continue;
+    watch.doubtful.add(path);
+    watch.accept(path, now);
+  }
+  loseFiles(torrent, watch.doubtful);
+  watch.doubtful.clear();
+  watch.lookedMs = engine.nowMs();
+}
+
+async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<FileChange[]> {
+  const present = await torrent.resumeFile.look();
+  const changes: FileChange[] = [];
+  for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
+    const change = watch.compare(path, now);
+    const grown = change?.kind === 'touched' && now !== undefined && now.sizeBytes > lengthBytes;
+    if (change) changes.push(grown ? { path, kind: 'grown' } : change);
+  }
+  return changes;
+}
+
+/** The torrent's files, those without a byte too where they are missing. */
+function* withPaths(
+  { metainfo }: TorrentState,
+  present: readonly (FileIdentity | undefined)[],
+): Generator<readonly [string, FileIdentity | undefined, number]> {
+  for (const [at, file] of metainfo.files.entries()) {
+    if (file.lengthBytes > 0 || present[at] === undefined)
+      yield [pathOf(file), present[at], file.lengthBytes];
+  }
+}
+
+/** Acts on what was found. True when all files are as they were left. */
+function settle(
+  engine: Engine,
+  torrent: TorrentState,
+  watch: FileWatch,
+  changes: readonly FileChange[],
+): boolean {
+  onChanges(engine, torrent, changes);
+  if (torrent.phase === 'failed') return false;
+  const [doubtful] = watch.doubtful;
+  if (doubtful === undefined) {
+    watch.dirty = false;
+    watch.lookedMs = engine.nowMs();
+    return true;
+  }
+  if (torrent.recheckedRuns >= MAX_RECHECKED_RUNS) {
+    failChanged(engine, torrent, { path: doubtful, kind: 'touched' });
+    return false;
+  }
+  torrent.recheckedRuns++;
+  recheckRun(engine, torrent).catch((error: unknown) =>
+    engine.log('error', 'a torrent could not be rechecked', { error: String(error) }),
+  );
+  return false;
+}

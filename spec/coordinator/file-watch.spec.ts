@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import { FileWatch } from '../../lib/coordinator/file-watch';
+import type { FileIdentity } from '../../lib/messages/storage';
+
+/** A file in the shorthand of these specs: size, time and inode. */
+const file = (sizeBytes: number, mtimeNs: number, inode = 1): FileIdentity => ({
+  sizeBytes,
+  mtimeNs: BigInt(mtimeNs),
+  device: 1n,
+  inode: BigInt(inode),
+});
+const FOUND = file(10, 100);
+
+describe('coordinator/file watch', () => {
+  const watchOf = (found = FOUND, exactTimes = true): FileWatch =>
+    new FileWatch([{ path: 'a', ...found }], exactTimes, 0);
+  const job = (watch: FileWatch, before: FileIdentity, after: FileIdentity, again = false) => {
+    const ticket = watch.begin(['a']);
+    return kindsOf(watch.end(ticket, [{ path: 'a', before, after }], again));
+  };
+  const sync = (watch: FileWatch, now: FileIdentity | undefined) => {
+    watch.beginSync(['a']);
+    return kindsOf(watch.synced([{ path: 'a', now }]));
+  };
+  const kindsOf = (changes: readonly { readonly kind: string }[]) =>
+    changes.map(({ kind }) => kind);
+
+  const looks: readonly (readonly [string, FileIdentity | undefined, string | undefined])[] = [
+    ['as it was', FOUND, undefined],
+    ['gone', undefined, 'missing'],
+    ['another inode', file(10, 101, 2), 'replaced'],
+    ['another inode, but the same size and time', file(10, 100, 2), 'touched'],
+    ['shorter', file(9, 101), 'cut'],
+    ['longer', file(11, 101), 'touched'],
+    ['another time', file(10, 101), 'touched'],
+    ['an older time', file(10, 99), 'touched'],
+  ];
+  for (const [what, now, kind] of looks) {
+    it(`a look, a sync and a job find a file that is ${what}`, () => {
+      expect(watchOf().compare('a', now)?.kind).to.equal(kind);
+      const kinds = kind === undefined ? [] : [kind];
+      const synced = watchOf();
+      expect(sync(synced, now)).to.deep.equal(kinds);
+      expect([...synced.doubtful]).to.deep.equal(kind === undefined ? [] : ['a']);
+      if (now !== undefined) expect(job(watchOf(), now, now)).to.deep.equal(kinds);
+    });
+  }
+
+  it('takes our own writes for ours, one job after the other', () => {
+    const watch = watchOf();
+    expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
+    expect(job(watch, file(20, 200), file(30, 300))).to.deep.equal([]);
+    expect(watch.recorded(), 'not before a sync').to.deep.equal([{ path: 'a', ...FOUND }]);
+    expect(sync(watch, file(30, 300))).to.deep.equal([]);
+    expect(watch.recorded()).to.deep.equal([{ path: 'a', ...file(30, 300) }]);
+    expect(watch.compare('a', file(30, 300))).to.equal(undefined);
+    expect(job(watch, file(30, 301), file(40, 400)), 'somebody was there between').to.deep.equal([
+      'touched',
+    ]);
+  });
+
+  it('does not judge times while two jobs are out, nor what one of them left', () => {
+    const watch = watchOf();
+    const tickets = [watch.begin(['a']), watch.begin(['a'])];
+    const seen = (before: FileIdentity, after: FileIdentity) =>
+      kindsOf(watch.end(tickets.pop() ?? new Map(), [{ path: 'a', before, after }], false));
+    expect(seen(FOUND, file(30, 250))).to.deep.equal([]);
+    expect(seen(file(10, 150), file(30, 300))).to.deep.equal([]);
+    expect(job(watch, file(30, 300), file(30, 400))).to.deep.equal([]);
+    expect(job(watch, file(30, 399), file(30, 500)), 'alone again').to.deep.equal(['touched']);
+  });
+
+  it('judges sizes even then: our writes never cut a file', () => {
+    const watch = watchOf();
+    watch.begin(['a']);
+    expect(job(watch, file(5, 200), file(20, 300))).to.deep.equal(['cut']);
+  });
+
+  it('does not judge the time of a sync during which something was written', () => {
+    const watch = watchOf();
+    const first = watch.begin(['a']);
+    expect(sync(watch, file(20, 150)), 'a job was out').to.deep.equal([]);
+    watch.end(first, [{ path: 'a', before: FOUND, after: file(20, 200) }], false);
+    watch.beginSync(['a']);
+    const second = watch.begin(['a']);
+    watch.end(second, [{ path: 'a', before: file(20, 200), after: file(30, 350) }], false);
+    // It looked before that write.
+    expect(kindsOf(watch.synced([{ path: 'a', now: file(20, 200) }]))).to.deep.equal([]);
+    expect(sync(watch, file(30, 350))).to.deep.equal([]);
+  });
+
+  it('knows the file that a handle writes to when its name is given to another', () => {
+    const watch = new FileWatch([], true, 0);
+    expect(job(watch, file(0, 100), file(10, 200))).to.deep.equal([]);
+    expect(sync(watch, file(10, 200, 9)), 'an equal copy').to.deep.equal(['touched']);
+    expect(job(watch, file(10, 200, 9), file(20, 300, 8)), 'within a job').to.deep.equal([
+      'replaced',
+    ]);
+  });
+
+  it('does not take the first half of a job that a dead worker did for another’s', () => {
+    const watch = watchOf();
+    expect(job(watch, file(20, 200), file(30, 300), true)).to.deep.equal([]);
+    expect(watch.end(watch.begin(['a']), undefined, true), 'lost').to.deep.equal([]);
+    expect(job(watch, file(35, 400), file(40, 500))).to.deep.equal([]);
+  });
+
+  it('waits for a sync where a server sets the time', () => {
+    const watch = watchOf(FOUND, false);
+    expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
+    expect(job(watch, file(20, 250), file(30, 300)), 'set anew').to.deep.equal([]);
+    expect(sync(watch, file(30, 350))).to.deep.equal([]);
+    expect(job(watch, file(30, 351), file(40, 400)), 'after the sync').to.deep.equal(['touched']);
+  });
+
+  it('takes a file as it is when told to', () => {
+    const watch = watchOf();
+    watch.accept('a', file(3, 500, 7));
+    expect(watch.compare('a', file(3, 500, 7))).to.equal(undefined);
+    watch.accept('a', undefined);
+    expect(watch.recorded()).to.deep.equal([]);
+    expect(job(watch, file(0, 600, 8), file(9, 700, 8))).to.deep.equal([]);
+  });
+});
