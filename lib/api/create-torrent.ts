@@ -1,9 +1,7 @@
 // Makes a .torrent of a file or folder: lists it, hashes it on all cores, writes the metainfo.
 
 import { createHash } from 'node:crypto';
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fromHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import type { DigestPiece } from '../messages/verify';
@@ -16,6 +14,8 @@ import { parseMetainfo } from '../metainfo/parse';
 import { pathOf } from '../metainfo/paths';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { bulkVerify, type BulkOptions } from './bulk-verify';
+import { LINK_RULES, listFiles } from './list-files';
+import type { FollowedLink, LinkRule, SkippedEntry } from './list-files';
 import { VERSION } from './version';
 
 export interface CreateOptions extends BulkOptions {
@@ -26,13 +26,30 @@ export interface CreateOptions extends BulkOptions {
   /** Only the torrent's own trackers may hand out peers (BEP 27). Default false. */
   readonly private?: boolean;
   readonly comment?: string;
+  /**
+   * What becomes of symbolic links in a folder: `inside` follows those that lead to something inside it,
+   * `follow` all, `skip` none. Default `inside`. What was followed and left out is in the result.
+   */
+  readonly links?: LinkRule;
   /** Seconds since 1970 to record; default now. `null`: none, for reproducible torrents. */
   readonly creationDateSec?: number | null;
 }
 
+/** A torrent that was made. */
+export interface CreatedTorrent {
+  /** The .torrent. */
+  readonly bytes: Uint8Array;
+  /** What it says; its files have the names that they have on this disk. */
+  readonly metainfo: Metainfo;
+  /** Links that were followed, in the order of their paths. */
+  readonly followed: readonly FollowedLink[];
+  /** What lies in the folder and was left out: links (see `links`), special files, records of ours. */
+  readonly skipped: readonly SkippedEntry[];
+}
+
 /**
- * Hashes a file or folder and returns the .torrent's bytes and what they say. Files inside a folder
- * are taken in the order of their names; links and other special files are refused.
+ * Hashes a file or folder and makes its .torrent. Files inside a folder are taken in the order of their
+ * names; special files (named pipes, sockets, devices) are left out.
  *
  * @throws MillraceError `bad-option`, `source-unreadable`, `bad-metainfo` (a name that no torrent
  *   may have).
@@ -40,9 +57,9 @@ export interface CreateOptions extends BulkOptions {
 export async function createTorrent(
   path: string,
   options: CreateOptions = {},
-): Promise<{ readonly bytes: Uint8Array; readonly metainfo: Metainfo }> {
+): Promise<CreatedTorrent> {
   const source = resolve(path);
-  const listed = await listFiles(source);
+  const listed = await listFiles(source, checkedLinks(options.links));
   let offsetBytes = 0;
   const files = listed.files.map((file) => {
     const entry = { ...file, offsetBytes };
@@ -97,47 +114,16 @@ export async function createTorrent(
   const parsed = parseMetainfo(bytes, (info) => createHash('sha1').update(info).digest(), platform);
   // The files have their own names here, whatever a client would call them elsewhere.
   const metainfo = namedBy(parsed, 'raw', platform) ?? parsed;
-  return { bytes, metainfo };
+  return { bytes, metainfo, followed: listed.followed, skipped: listed.skipped };
 }
 
-interface ListedFile {
-  /** Below the source's parent folder: the first component is the source's name. */
-  readonly path: readonly string[];
-  readonly lengthBytes: number;
-}
-
-async function listFiles(
-  source: string,
-): Promise<{ readonly multiFile: boolean; readonly files: readonly ListedFile[] }> {
-  const name = basename(source);
-  try {
-    const found = await stat(source);
-    if (found.isFile())
-      return { multiFile: false, files: [{ path: [name], lengthBytes: found.size }] };
-    if (!found.isDirectory()) throw unreadable(source, 'it is neither a file nor a folder');
-    const files = await walk(source, [name]);
-    if (files.length === 0) throw unreadable(source, 'it holds no file');
-    return { multiFile: true, files };
-  } catch (error) {
-    if (error instanceof MillraceError) throw error;
-    throw unreadable(source, (error as Error).message);
-  }
-}
-
-async function walk(folder: string, path: readonly string[]): Promise<ListedFile[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const byName = (a: Dirent, b: Dirent): number =>
-    Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
-  const files: ListedFile[] = [];
-  for (const entry of entries.sort(byName)) {
-    const full = join(folder, entry.name);
-    const below = [...path, entry.name];
-    if (entry.name === '.millrace' && path.length === 1) continue; // Our own records.
-    if (entry.isDirectory()) files.push(...(await walk(full, below)));
-    else if (entry.isFile()) files.push({ path: below, lengthBytes: (await stat(full)).size });
-    else throw unreadable(full, 'it is neither a file nor a folder (links are not followed)');
-  }
-  return files;
+function checkedLinks(links: unknown = 'inside'): LinkRule {
+  const rule = LINK_RULES.find((each) => each === links);
+  if (rule !== undefined) return rule;
+  throw new MillraceError(
+    'bad-option',
+    `option links must be one of ${LINK_RULES.join(', ')}, not ${String(links)}`,
+  );
 }
 
 function* piecesOf(
@@ -156,8 +142,4 @@ function* piecesOf(
       })),
     };
   }
-}
-
-function unreadable(path: string, why: string): MillraceError {
-  return new MillraceError('source-unreadable', `cannot make a torrent of ${path}: ${why}`);
 }

@@ -9,6 +9,7 @@ import type { Metainfo } from '../metainfo/metainfo';
 import { Coordinator } from './coordinator';
 import { createTorrent } from './create-torrent';
 import type { CreateOptions } from './create-torrent';
+import type { FollowedLink, SkippedEntry } from './list-files';
 import { localAddresses } from './local-addresses';
 import type { CoordinatorOptions } from './options';
 import type { Torrent } from './torrent';
@@ -40,6 +41,10 @@ export interface Share {
   /** The seed. */
   readonly torrent: Torrent;
   readonly metainfo: Metainfo;
+  /** As in `CreatedTorrent`. */
+  readonly followed: readonly FollowedLink[];
+  /** As in `CreatedTorrent`. */
+  readonly skipped: readonly SkippedEntry[];
   /** Its `stats()` tell who is there: `peers` (the seed included), `seeds`, `completed`. */
   readonly tracker: TrackerServer;
   /** TCP port of the seed. */
@@ -85,7 +90,7 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
     open.push(() => tracker.close());
     const coordinator = await Coordinator.start({ ...engine, signal });
     open.push(() => coordinator.close());
-    const { bytes, metainfo } = await createTorrent(source, {
+    const { bytes, metainfo, followed, skipped } = await createTorrent(source, {
       ...create,
       signal,
       trackers: [
@@ -108,6 +113,8 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       downloadUrl: `http://${authority}:${tracker.port}/${percentEncode(Buffer.from(name))}`,
       torrent,
       metainfo,
+      followed,
+      skipped,
       tracker,
       peerPort: coordinator.port,
       close: () => (closing ??= closeAll()),

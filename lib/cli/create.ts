@@ -5,11 +5,13 @@ import type { FileHandle } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { LinkRule } from '../index';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
 import { describe, recordOf, withTrackers } from './info';
 import {
   jsonOption,
+  linksOption,
   nonEmpty,
   pieceLength,
   quietOption,
@@ -19,6 +21,7 @@ import {
 } from './options';
 import { hashProgress } from './percent';
 import { shownUrl } from './secrets';
+import { sourceNotes, sourceRecord } from './source-notes';
 import { jsonLine } from './text';
 
 export interface CreateFlags {
@@ -27,6 +30,7 @@ export interface CreateFlags {
   readonly pieceLength?: number;
   readonly private?: boolean;
   readonly comment?: string;
+  readonly links?: LinkRule;
   readonly verifyThreads?: number;
   readonly force?: boolean;
   readonly json?: boolean;
@@ -60,6 +64,7 @@ export function define(command: Command, run: Runner): void {
     )
     .option('--private', 'allow peers from the trackers only (BEP 27)')
     .option('--comment <TEXT>', 'a comment for people')
+    .addOption(linksOption())
     .addOption(threadsOption())
     .option('--force', 'replace FILE if it exists')
     .addOption(jsonOption())
@@ -81,6 +86,7 @@ export async function create(path: string, flags: CreateFlags, context: Context)
       pieceLengthBytes: flags.pieceLength,
       private: flags.private,
       comment: flags.comment,
+      links: flags.links,
       threads: flags.verifyThreads,
       onProgress: (done) => progress.update(done),
       signal,
@@ -89,8 +95,13 @@ export async function create(path: string, flags: CreateFlags, context: Context)
   await writeOutput(flags.output, made.bytes, flags.force === true, api);
   const metainfo = withTrackers(made.metainfo, shownUrl(flags, api));
   if (flags.json) {
-    io.stdout(jsonLine({ type: 'created', output: resolve(flags.output), ...recordOf(metainfo) }));
-  } else if (!flags.quiet) {
+    const head = { type: 'created', output: resolve(flags.output) };
+    io.stdout(jsonLine({ ...head, ...recordOf(metainfo), ...sourceRecord(made) }));
+    return EXIT.done;
+  }
+  // Also with --quiet: a torrent without some of its files must not surprise anybody.
+  for (const note of sourceNotes(made)) io.stderr(`millrace: ${note}\n`);
+  if (!flags.quiet) {
     io.stdout(`${describe({ ...metainfo, files: [] }).replace(/^files.*\n/m, '')}`);
     io.stdout(`${'written to'.padEnd(12)}${flags.output}\n`);
   }

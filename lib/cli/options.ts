@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import type { AnnounceToAll, LogLevel } from '../index';
 import { loadApi } from './load';
+import { LINK_RULES } from './source-notes';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
@@ -200,4 +201,14 @@ export function torrentOrHash(text: string): string {
     );
   }
   return torrentSource(text);
+}
+
+/** What `create` and `share` do with links in a folder. */
+export function linksOption(): Option {
+  return new Option(
+    '--links <RULE>',
+    'symbolic links in the folder: follow those that lead inside it, skip or follow all',
+  )
+    .choices(LINK_RULES)
+    .default('inside');
 }

@@ -3,14 +3,22 @@
 import { once } from 'node:events';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Share, Torrent, TorrentStats } from '../index';
+import type { LinkRule, Share, Torrent, TorrentStats } from '../index';
 import { EXIT } from './context';
 import type { Context, RunFlags, Runner } from './context';
 import { recordOf } from './info';
 import { liveLine } from './live-line';
-import { jsonOption, nonEmpty, pieceLength, quietOption, wholeNumber } from './options';
+import {
+  jsonOption,
+  linksOption,
+  nonEmpty,
+  pieceLength,
+  quietOption,
+  wholeNumber,
+} from './options';
 import { hashProgress } from './percent';
 import { shellWord } from './shell';
+import { sourceNotes, sourceRecord } from './source-notes';
 import { formatBytes, formatRate, jsonLine, plural, printable } from './text';
 
 const JSON_EVERY_MS = 1000;
@@ -22,6 +30,7 @@ export interface ShareFlags extends RunFlags {
   readonly peerPort: number;
   readonly pieceLength?: number;
   readonly private?: boolean;
+  readonly links?: LinkRule;
 }
 
 const HELP = `
@@ -61,6 +70,7 @@ export function define(command: Command, run: Runner): void {
       ).argParser(pieceLength),
     )
     .option('--private', 'allow peers from the tracker only (BEP 27)')
+    .addOption(linksOption())
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText('after', HELP)
@@ -83,6 +93,7 @@ export async function shareCommand(
       engine: { port: flags.peerPort },
       pieceLengthBytes: flags.pieceLength,
       private: flags.private,
+      links: flags.links,
       onProgress: (done) => hashing.update(done),
       onVerifyProgress: (done) => verifying.update(done),
       signal,
@@ -96,6 +107,7 @@ export async function shareCommand(
     const others = flags.host === undefined ? api.localAddresses().slice(1) : [];
     if (flags.json) io.stdout(jsonLine(sharedRecord(share, command, api.localAddresses())));
     else {
+      for (const note of sourceNotes(share)) io.stderr(`millrace: ${note}\n`);
       if (!flags.quiet) io.stderr(`${preface(share.torrent, others)}\n`);
       // Alone on stdout, so that a script can take it.
       io.stdout(`${command}\n`);
@@ -199,5 +211,6 @@ function sharedRecord(share: Share, command: string, addresses: readonly string[
     addresses,
     peerPort: peerPort ?? null,
     ...recordOf(metainfo),
+    ...sourceRecord(share),
   };
 }

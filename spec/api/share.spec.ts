@@ -1,7 +1,8 @@
 // A share as an embedder starts it: everything real, on loopback.
 
 import { expect } from 'chai';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Coordinator } from '../../lib/api/coordinator';
 import { createTorrent } from '../../lib/api/create-torrent';
@@ -52,6 +53,25 @@ describe('api/share', function () {
     await close();
     await close();
     expect((await refusal(readTorrent(downloadUrl))).code).to.equal('torrent-unreachable');
+  });
+
+  it('serves a folder with links, odd names and a pipe, and says what it left out', async () => {
+    const file = tree.write('set/a\\b', 50_000);
+    symlinkSync('a\\b', tree.path('set/link'));
+    symlinkSync('nowhere', tree.path('set/dangling'));
+    execFileSync('mkfifo', [tree.path('set/pipe')]);
+    const { downloadUrl, followed, skipped, torrent } = await shareOf(tree.path('set'));
+    expect(followed).to.deep.equal([{ path: 'set/link', target: 'set/a\\b' }]);
+    expect(skipped.map(({ path }) => path)).to.deep.equal(['set/dangling', 'set/pipe']);
+    expect(torrent.files.map(({ path }) => path)).to.deep.equal(['set/a\\b', 'set/link']);
+    const engine = await Coordinator.start({ host: HOST });
+    open.unshift(engine);
+    const output = tree.path('output');
+    await (
+      await engine.add(downloadUrl, { output, seed: false })
+    ).completed;
+    for (const name of ['ab', 'link'])
+      expect(readFileSync(join(output, 'set', name))).to.deep.equal(readFileSync(file));
   });
 
   it('serves nothing but its own torrent', async () => {

@@ -157,14 +157,23 @@ describe('cli create', () => {
   let hashed = 0;
   let api: Api;
   let given: unknown;
+  let followed: object[] = [];
+  let skipped: object[] = [];
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
     hashed = 0;
+    followed = [];
+    skipped = [];
     ({ api } = fakeApi({
       createTorrent: (_path: string, options: unknown) => {
         hashed += 1;
         given = options;
-        return Promise.resolve({ bytes: Buffer.from('d4:infoe'), metainfo: fakeMetainfo() });
+        return Promise.resolve({
+          bytes: Buffer.from('d4:infoe'),
+          metainfo: fakeMetainfo(),
+          followed,
+          skipped,
+        });
       },
     }));
   });
@@ -180,6 +189,25 @@ describe('cli create', () => {
     expect(io.out).to.include('ab'.repeat(20)).and.include(output);
     expect(given).to.include({ private: true, comment: 'hi' });
     expect(given).to.have.deep.property('trackers', [['http://a/announce'], ['udp://b:1']]);
+  });
+
+  it('says what became of links and special files, also with --quiet', async () => {
+    followed = [{ path: 'd/in', target: 'd/a' }];
+    skipped = Array.from({ length: 12 }, (_, at) => ({ path: `d/${at}\u001b`, reason: 'a link' }));
+    const argv = ['create', folder, '--links', 'skip', '-o'];
+    const { io } = await millrace([...argv, join(folder, 'x'), '--quiet'], { api });
+    expect(given).to.include({ links: 'skip' });
+    expect(io.err.split('\n')).to.include.members([
+      'millrace: followed 1 link',
+      'millrace: left out d/9\\u001b: it is a link',
+      'millrace: left out 2 more: --json names all',
+    ]);
+    const json = await millrace([...argv, join(folder, 'y'), '--json'], { api });
+    expect(json.io.json()[0]).to.deep.include({ followed, skipped });
+    expect(json.io.err).to.equal('');
+    const wrong = await millrace(['create', folder, '--links', 'x', '-o', 'z'], { api });
+    expect(wrong.exitCode).to.equal(2);
+    expect(wrong.io.err).to.include('inside, skip, follow');
   });
 
   it('refuses to overwrite before it hashes; --force replaces', async () => {

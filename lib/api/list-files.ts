@@ -1,0 +1,189 @@
+// Lists what a torrent is to be made of: the files of a folder in the order of their names, with a rule
+// for links, and a word about everything that is left out.
+
+import { isUtf8 } from 'node:buffer';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
+import { MillraceError } from '../errors/millrace-error';
+import { MAX_FILES } from '../metainfo/limits';
+import { isRecordsName } from '../metainfo/paths';
+import { kindOf } from '../storage/open-regular';
+import { isInside } from '../storage/safe-path';
+
+/**
+ * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
+ * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
+ */
+export const LINK_RULES = ['inside', 'skip', 'follow'] as const;
+export type LinkRule = (typeof LINK_RULES)[number];
+
+/** A link that was followed: what it leads to is in the torrent under the link's own path. */
+export interface FollowedLink {
+  /** Below the source's parent folder, components joined by `/`, as the files of the torrent. */
+  readonly path: string;
+  /** What it leads to: below the source's parent folder where it lies inside the source, else absolute. */
+  readonly target: string;
+}
+
+/** What is in the folder and not in the torrent. */
+export interface SkippedEntry {
+  /** As in `FollowedLink`. */
+  readonly path: string;
+  /** Half a sentence: what it is. */
+  readonly reason: string;
+}
+
+export interface ListedFile {
+  /** Below the source's parent folder: the first component is the source's name. */
+  readonly path: readonly string[];
+  readonly lengthBytes: number;
+}
+
+export interface Listed {
+  readonly multiFile: boolean;
+  readonly files: readonly ListedFile[];
+  readonly followed: readonly FollowedLink[];
+  readonly skipped: readonly SkippedEntry[];
+}
+
+/** Links that may follow each other on the way to a file: with two in each folder there are 2⁸ ways. */
+const MAX_LINKS_ON_PATH = 8;
+/** Files, folders and others that are looked at: three for each file of the largest torrent. */
+const MAX_ENTRIES = 3 * MAX_FILES;
+
+/**
+ * Lists a file or folder. A folder is not entered again from inside itself, so links cannot lead in
+ * circles. Throws `source-unreadable`, also for a name that is no UTF-8 and where nothing is left.
+ */
+export async function listFiles(source: string, links: LinkRule): Promise<Listed> {
+  const name = basename(source);
+  try {
+    const found = await stat(source);
+    if (found.isFile()) {
+      const files = [{ path: [name], lengthBytes: found.size }];
+      return { multiFile: false, files, followed: [], skipped: [] };
+    }
+    if (!found.isDirectory()) throw unreadable(source, 'it is neither a file nor a folder');
+    const walk = new Walk(source, await realpath(source), links);
+    await walk.folder(source, [name], { realPaths: [walk.realSource], links: 0 });
+    if (walk.files.length === 0) throw unreadable(source, nothingLeft(walk.skipped));
+    return { multiFile: true, files: walk.files, followed: walk.followed, skipped: walk.skipped };
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw unreadable(source, (error as Error).message);
+  }
+}
+
+/** How a folder was reached. */
+interface Way {
+  /** The real paths of this folder and those around it, up to the source. */
+  readonly realPaths: readonly string[];
+  readonly links: number;
+}
+
+class Walk {
+  readonly files: ListedFile[] = [];
+  readonly followed: FollowedLink[] = [];
+  readonly skipped: SkippedEntry[] = [];
+  readonly realSource: string;
+  private readonly source: string;
+  private readonly links: LinkRule;
+  private entries = 0;
+
+  constructor(source: string, realSource: string, links: LinkRule) {
+    this.source = source;
+    this.realSource = realSource;
+    this.links = links;
+  }
+
+  /** Takes in everything below a folder. `path` is that of the folder in the torrent. */
+  async folder(full: string, path: readonly string[], way: Way): Promise<void> {
+    const entries = await readdir(full, { withFileTypes: true, encoding: 'buffer' });
+    // Bytes, not text: a name that is no UTF-8 as text would name another file, or none.
+    entries.sort((a, b) => Buffer.compare(a.name, b.name));
+    for (const entry of entries) {
+      if (++this.entries > MAX_ENTRIES) {
+        throw unreadable(this.source, `it has more than ${MAX_ENTRIES} files, folders and links`);
+      }
+      if (!isUtf8(entry.name)) throw notUtf8(this.source, path, entry.name);
+      const name = entry.name.toString('utf8');
+      const inner = [...path, name];
+      if (isRecordsName(name)) this.skip(inner, 'the records of Millrace');
+      else if (entry.isSymbolicLink()) await this.link(join(full, name), inner, way);
+      else await this.take(join(full, name), inner, join(way.realPaths[0] ?? '', name), way);
+    }
+  }
+
+  private async link(full: string, path: readonly string[], way: Way): Promise<void> {
+    if (this.links === 'skip') return this.skip(path, 'a link');
+    const real = await realpath(full).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ELOOP' || error.code === 'ENOTDIR') return;
+      throw error;
+    });
+    if (real === undefined) return this.skip(path, 'a link that leads to nothing');
+    const inside = isInside(this.realSource, real);
+    if (!inside && this.links === 'inside') {
+      return this.skip(path, `a link that leads out of the folder, to ${real}`);
+    }
+    if (way.links === MAX_LINKS_ON_PATH) {
+      return this.skip(path, `a link behind ${MAX_LINKS_ON_PATH} others`);
+    }
+    const below = relative(this.realSource, real).split(sep);
+    const target = inside ? [path[0], ...below].filter(Boolean).join('/') : real;
+    const taken = await this.take(full, path, real, { ...way, links: way.links + 1 });
+    if (taken) this.followed.push({ path: path.join('/'), target });
+  }
+
+  /** Takes in a file or folder; false if it is neither, or the folder was entered before. */
+  private async take(
+    full: string,
+    path: readonly string[],
+    real: string,
+    { realPaths, links }: Way,
+  ): Promise<boolean> {
+    const found = await stat(full);
+    if (found.isFile()) {
+      if (this.files.length === MAX_FILES) {
+        throw unreadable(this.source, `it holds more than ${MAX_FILES} files`);
+      }
+      this.files.push({ path, lengthBytes: found.size });
+      return true;
+    }
+    if (!found.isDirectory()) {
+      this.skip(path, kindOf(found));
+      return false;
+    }
+    if (realPaths.includes(real)) {
+      this.skip(path, 'a folder that holds it, reached by a link');
+      return false;
+    }
+    await this.folder(full, path, { realPaths: [real, ...realPaths], links });
+    return true;
+  }
+
+  private skip(path: readonly string[], reason: string): void {
+    this.skipped.push({ path: path.join('/'), reason });
+  }
+}
+
+function nothingLeft(skipped: readonly SkippedEntry[]): string {
+  const [first] = skipped;
+  if (first === undefined) return 'it holds no file';
+  const others = skipped.length === 1 ? '' : `, and ${skipped.length - 1} more`;
+  return `it holds no file that can be taken: ${first.path} is ${first.reason}${others}`;
+}
+
+function notUtf8(source: string, folder: readonly string[], name: Uint8Array): MillraceError {
+  const shown = Buffer.from(name)
+    .toString('latin1')
+    .replace(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return unreadable(
+    source,
+    `the name of ${[...folder, shown].join('/')} is not UTF-8, and names in a torrent are: rename it, ` +
+      'or move it out of the folder',
+  );
+}
+
+function unreadable(path: string, why: string): MillraceError {
+  return new MillraceError('source-unreadable', `cannot make a torrent of ${path}: ${why}`);
+}
