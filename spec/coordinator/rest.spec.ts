@@ -58,6 +58,44 @@ describe('coordinator/rest', () => {
     expect(await passTicking(engine, 1_700_000)).to.equal(2);
   });
 
+  it('a seed dials each of its dead peers, and other seeds, a dozen times in its first day at most', async () => {
+    const { engine, torrent } = await SimDesk.with(TRACKED, { good: [0, 1, 2, 3] });
+    const hosts = Array.from({ length: 20 }, (_, n) => `10.0.1.${n}`);
+    for (const host of hosts) torrent.state.book.add(host, 6881, engine.nowMs());
+    const control = engineControl(engine, NO_LIFECYCLE);
+    await control.addPeers(torrent.state.id, []);
+    let dials = 0;
+    let ticks = 0;
+    const endMs = engine.nowMs() + 24 * HOUR_MS;
+    while (engine.nowMs() < endMs) {
+      for (const { order } of engine.orders.splice(0)) {
+        if (order.type !== 'dial') continue;
+        dials++;
+        // Half of them are seeds, half of them gone.
+        const { dial, host } = order;
+        if (Number(host.split('.')[3]) % 2 === 0) {
+          engine.facts({ type: 'dial-failed', dial, reason: 'dial-timeout', detail: '' });
+          continue;
+        }
+        const connection = 32 * (1000 + dials);
+        const peerId = Buffer.from(`seed at ${host}`.padEnd(20));
+        const { id } = torrent.state;
+        engine.facts(
+          { type: 'connected', connection, torrent: id, dial, host, port: 6881, peerId },
+          { type: 'peer-bitfield', connection, bits: torrent.state.have.bytes },
+        );
+        const closed = { downloadedBytes: 0, uploadedBytes: 0, detail: '' };
+        engine.facts({ type: 'closed', connection, reason: 'not-useful', ...closed });
+      }
+      await settled();
+      ticks += await passTicking(engine, Math.max(250, engine.tickAtMs - engine.nowMs()));
+    }
+    // The dead: 6 in three hours, then one each 2 to 5 hours. Seeds: at 0, 6 and 18 hours and more.
+    expect(dials).to.be.within(10 * (8 + 2), 10 * (13 + 3));
+    // Each dial is some looks; for all other time it rests.
+    expect(ticks).to.be.below(1_000);
+  });
+
   it('of a thousand only those that do something are looked at', async () => {
     const desk = new SimDesk();
     const torrents: DeskTorrent[] = [];

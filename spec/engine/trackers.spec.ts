@@ -25,14 +25,19 @@ async function listen(
 ): Promise<{
   readonly url: string;
   readonly events: (string | null)[];
+  /** The `downloaded` of each `completed`. */
+  readonly downloaded: number[];
   /** How many connections were opened. */
   readonly connections: () => number;
 }> {
   const events: (string | null)[] = [];
+  const downloaded: number[] = [];
   let connections = 0;
   const server = http.createServer((request, response) => {
-    const event = new URL(request.url ?? '', 'http://x').searchParams.get('event');
+    const { searchParams } = new URL(request.url ?? '', 'http://x');
+    const event = searchParams.get('event');
     events.push(event);
+    if (event === 'completed') downloaded.push(Number(searchParams.get('downloaded')));
     const reply = answer(event);
     if (reply) response.end(encode(reply));
   });
@@ -44,7 +49,12 @@ async function listen(
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/announce`, events, connections: () => connections };
+  return {
+    url: `http://127.0.0.1:${port}/announce`,
+    events,
+    downloaded,
+    connections: () => connections,
+  };
 }
 
 describe('engine and trackers', function () {
@@ -98,6 +108,31 @@ describe('engine and trackers', function () {
       await engine.close();
       expect(tracker.events).to.deep.equal(['started', 'completed', 'stopped']);
     }
+  });
+
+  it('tells with `completed` every byte that came, over any number of peer threads', async () => {
+    const lengthBytes = 3 * MIB + 5;
+    const seeds = [];
+    for (let n = 0; n < 3; n++) seeds.push(await swarm.seed(new Payload({ lengthBytes })));
+    const compact = Buffer.concat(
+      seeds.map(({ port }) => Buffer.from([127, 0, 0, 1, port >> 8, port & 0xff])),
+    );
+    const tracker = await listen(swarm, () => ({
+      interval: 1800,
+      peers: compact as unknown as string,
+    }));
+    const payload = new Payload({ lengthBytes, trackers: [[tracker.url]] });
+    const runs = [1, 2, 1, 2];
+    for (const peerThreads of runs) {
+      const engine = await swarm.engine({ peerThreads });
+      const output = await swarm.folder();
+      const torrent = await engine.add(payload.torrent, { output, seed: false });
+      await within(torrent.completed, 'the download');
+      expect(torrent.stats().downloadedBytes).to.be.at.least(lengthBytes);
+      await engine.close();
+    }
+    expect(tracker.downloaded).to.have.length(runs.length);
+    for (const bytes of tracker.downloaded) expect(bytes).to.be.at.least(lengthBytes);
   });
 
   it('keeps its connection between announces', async () => {

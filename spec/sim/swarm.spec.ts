@@ -166,6 +166,24 @@ describe('sim: swarms in virtual time', () => {
     expect(bans).to.be.at.least(1);
   });
 
+  it('each tells its tracker with `completed` all that it downloaded, to the byte', async () => {
+    for (const seed of [1, 2, 3]) {
+      const swarm = new SimSwarm({ ...SMALL, seed, trackerIntervalSec: 1800 });
+      for (let n = 0; n < 4; n++) await swarm.add({ have: [n, n + 4], uplinkBytesPerSec: MIB });
+      await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
+      await swarm.runUntilComplete(60);
+      await swarm.runFor(1); // until the last traffic is told
+      for (const { engine, torrent } of swarm.nodes.slice(0, 4)) {
+        const told = engine.announces.find(({ request }) => request.event === 'completed');
+        const came = told?.request.downloadedBytes ?? 0;
+        expect(came).to.be.at.least(SMALL.totalLengthBytes - 2 * SMALL.pieceLengthBytes);
+        expect(came).to.be.at.most(torrent.downloadedBytes);
+        // Blocks that others have sent already may come after the end, and nothing else.
+        expect(torrent.downloadedBytes - came).to.be.at.most(torrent.wastedBytes);
+      }
+    }
+  });
+
   describe('a seed that comes when the others have asked the tracker already', () => {
     const IN_VAIN_SEC = 300;
     const lateSeed = async (swarm: SimSwarm, dialable: boolean): Promise<void> => {
