@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { MillraceError } from '../errors/millrace-error';
 import { fromHex } from '../bytes/hex';
+import { MAX_INTERVAL_SEC } from './limits';
 import { startHttpServer } from './server-http';
 import { startUdpServer } from './server-udp';
 import { TorrentShelf } from './torrent-shelf';
@@ -16,11 +17,11 @@ export type { TrackerLimits, TrackerServerStats } from './tracker-desk';
 export interface TrackerServerOptions {
   /** Default 127.0.0.1; `::` is every address of both families, of IPv4 alone where there is no IPv6. */
   readonly host?: string;
-  /** Of HTTP. Default 0: any free port; `false` for no HTTP. */
+  /** Of HTTP, 0–65535. Default 0: any free port; `false` for no HTTP. */
   readonly port?: number | false;
-  /** Of UDP; 0 is any free port. Default `false`: no UDP. */
+  /** Of UDP, 0–65535; 0 is any free port. Default `false`: no UDP. */
   readonly udpPort?: number | false;
-  /** What peers are told to wait between announces. Default 1,800. */
+  /** What peers are told to wait between announces, 1–86,400. Default 1,800. */
   readonly intervalSec?: number;
   /** Info hashes served: 40 hexadecimal digits or 20 raw bytes each. Default: all. */
   readonly whitelist?: readonly (string | Uint8Array)[];
@@ -77,12 +78,19 @@ export async function startTracker(options: TrackerServerOptions = {}): Promise<
 
 async function startAt(host: string, options: TrackerServerOptions): Promise<TrackerServer> {
   const { port = 0, udpPort = false, limits, statsPage: page = true } = options;
+  const { intervalSec = DEFAULT_INTERVAL_SEC } = options;
+  if (port !== false) within('port', port, 0, 65_535);
+  if (udpPort !== false) within('udpPort', udpPort, 0, 65_535);
+  within('intervalSec', intervalSec, 1, MAX_INTERVAL_SEC);
+  for (const [name, value] of Object.entries(limits ?? {}) as [string, unknown][]) {
+    if (value !== undefined && value !== Infinity) within(`limits.${name}`, value, 1, 2 ** 31);
+  }
   if (port === false && udpPort === false) {
     throw new MillraceError('bad-option', 'a tracker needs a port for HTTP, for UDP, or both');
   }
   const now = options.now ?? ((): number => performance.now());
   const desk = new TrackerDesk({
-    intervalSec: options.intervalSec ?? DEFAULT_INTERVAL_SEC,
+    intervalSec,
     whitelist: options.whitelist?.map(hashOf),
     limits,
     random: options.random ?? Math.random,
@@ -125,6 +133,15 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
       return closing;
     },
   };
+}
+
+function within(name: string, value: unknown, low: number, high: number): void {
+  if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high) return;
+  throw new MillraceError(
+    'bad-option',
+    `option ${name} must be a whole number from ${low} to ${high}, not ${String(value)}`,
+    { option: name },
+  );
 }
 
 function hashOf(hash: string | Uint8Array): Uint8Array {
