@@ -30,8 +30,8 @@ describe('engine: data lost while seeding', function () {
   }
 
   async function leech(payload: Payload, address: string): Promise<Torrent> {
-    const engine = await swarm.engine();
     const output = await swarm.folder();
+    const engine = await swarm.engine();
     return engine.add(payload.torrent, { output, peers: [address] });
   }
 
@@ -82,9 +82,9 @@ describe('engine: data changed while downloading', function () {
   /** A download whose seed waits at a gate half way, and the pieces that are there by then. */
   async function halfWay() {
     const payload = new Payload({ lengthBytes: 2 * MIB, pieceLengthBytes: PIECE_BYTES });
+    const output = await swarm.folder(); // before the engine, which is closed before it is removed
     const seed = await swarm.seed(payload, { gateAfterBlocks: 80 });
     const engine = await swarm.engine();
-    const output = await swarm.folder();
     const torrent = await engine.add(payload.torrent, { output, peers: [seed.address] });
     const done: number[] = [];
     torrent.on('pieces', ({ pieces }) => done.push(...pieces));
@@ -143,8 +143,8 @@ describe('engine: data changed while downloading', function () {
     const first = await swarm.seed(payload, {
       pieces: Array.from({ length: half }, (_, piece) => piece),
     });
-    const engine = await swarm.engine();
     const output = await swarm.folder();
+    const engine = await swarm.engine();
     const torrent = await engine.add(payload.torrent, { output, peers: [first.address] });
     await untilStats(torrent, 'the first file', ({ doneBytes }) => doneBytes === MIB);
     const file = join(output, 'two', 'first');

@@ -66,6 +66,44 @@ describe('verify job', () => {
     expect(cut.outcomes).to.deep.equal([{ type: 'bad', piece: 4 }]);
   });
 
+  it('brings back what its handles show of the files, and what bears their names', async () => {
+    const content = randomBytes(UNIT);
+    new Uint8Array(slab).set(content);
+    const piece = {
+      piece: 0,
+      lengthBytes: UNIT,
+      sha1: sha1(content),
+      segments: [0, 1],
+      spans: [span('a', 0, 5), span('b', 0, UNIT - 5)],
+    };
+    const write = () => runner.run({ type: 'pieces', storage, pieces: [piece] });
+    const sync = () => runner.run({ type: 'sync', storage, paths: ['a', 'b'] });
+    const first = await write();
+    const seen = first.written?.map(({ path: stored, before, after }) => {
+      expect(after.inode).to.equal(before.inode);
+      return [stored, before.sizeBytes, after.sizeBytes];
+    });
+    expect(seen).to.deep.equal([
+      ['a', 0, 5],
+      ['b', 0, UNIT - 5],
+    ]);
+    const { synced } = await sync();
+    expect(synced).to.deep.equal(
+      first.written?.map(({ path: stored, after }) => ({ path: stored, now: after })),
+    );
+
+    fs.writeFileSync(path.join(folder(), 'new'), 'other');
+    fs.renameSync(path.join(folder(), 'new'), path.join(folder(), 'a'));
+    fs.rmSync(path.join(folder(), 'b'));
+    const later = await write();
+    expect(later.written?.[0]?.before, 'the handle still has the old file').to.deep.equal(
+      synced?.[0]?.now,
+    );
+    const [a, b] = (await sync()).synced ?? [];
+    expect(a?.now?.inode).to.not.equal(synced?.[0]?.now?.inode);
+    expect(b).to.deep.equal({ path: 'b', now: undefined });
+  });
+
   it('hashes pieces longer than its buffer', async () => {
     const content = randomBytes((5 << 20) + 3);
     fs.writeFileSync(path.join(folder(), 'big'), content);
