@@ -17,7 +17,8 @@ describe('coordinator: data that is lost', () => {
   });
 
   it('stops the torrent, and none of the file’s pieces is had any more', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
+    const trackers = [['http://tracker.example/announce']];
+    const { desk, engine, torrent } = await SimDesk.with({ ...SHORT, trackers }, { good: ALL });
     const peer = desk.connect(torrent, { have: [] });
     engine.facts({ ...failed('short-read'), torrent: torrent.state.id });
     expect(torrent.state.phase).to.equal('failed');
@@ -26,6 +27,11 @@ describe('coordinator: data that is lost', () => {
     expect(torrent.state.toCheck.isFull()).to.equal(true);
     expect(torrent.state.doneBytes).to.equal(0);
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-failed');
+    await torrent.state.farewell;
+    expect(engine.announces.map(({ request }) => request.event)).to.deep.equal([
+      'started',
+      'stopped',
+    ]);
     const [error] = engine.eventsOf('error');
     expect(error?.error.code).to.equal('data-missing');
     expect(error?.error.message).to.include('/nowhere').and.include('sim-1.bin');
