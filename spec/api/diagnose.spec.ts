@@ -246,7 +246,7 @@ describe('diagnose', function () {
     const said = await tracker(() => ({ 'failure reason': `who is ${secret}?` }));
     const url = said.url
       .replace('http://', 'http://user:word@')
-      .replace('/announce', `/${secret}/announce`);
+      .replace('/announce', `/announce/${secret}/announce`);
     const payload = torrentOf([url]);
     const hidden = JSON.stringify(await run(payload));
     expect(hidden).to.include('"check":"tracker"').and.not.include(secret).and.not.include('word@');

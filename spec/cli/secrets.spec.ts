@@ -21,7 +21,8 @@ describe('cli secrets', () => {
     const metainfo = fakeMetainfo({ trackers: URLS.map((url) => [url]) });
     const fake = fakeApi({
       readTorrent: () => Promise.resolve(metainfo),
-      createTorrent: () => Promise.resolve({ bytes: Buffer.from('d4:infoe'), metainfo }),
+      createTorrent: () =>
+        Promise.resolve({ bytes: Buffer.from('d4:infoe'), metainfo, followed: [], skipped: [] }),
     });
     ({ api } = fake);
     fake.engine.onAdded = (torrent) => {

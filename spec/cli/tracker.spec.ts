@@ -114,6 +114,8 @@ describe('cli share', () => {
           downloadUrl,
           torrent,
           metainfo: fakeMetainfo(),
+          followed: [],
+          skipped: [],
           peerPort: 7001,
           tracker: { stats: () => ({ peers: 4, seeds: 1, completed: 5 }) },
           close: () => Promise.resolve(void closed.push('share')),
