@@ -7,19 +7,16 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
+import { whyRefuse } from './admission';
 import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
 import { shareOf } from '../choke/places';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
 import { giveUpParole, settle } from './pieces';
-import { takePlace } from './places';
 import { wake } from './rest';
 import { peerName } from './state';
 import type { PeerState, TorrentState } from './state';
-
-/** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
-const CROSSING_MS = 5_000;
 
 type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
@@ -74,7 +71,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     client: undefined,
     closing: undefined,
   };
-  const refusal = whyRefuse(engine, torrent, peer);
+  const refusal = whyRefuse(engine, torrent, peer, closePeer);
   state.peers.set(peer.id, peer);
   wake(engine, torrent);
   torrent.peers.add(peer.id);
@@ -87,52 +84,6 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     incoming: dial === undefined,
   });
   if (refusal) closePeer(engine, peer, refusal);
-}
-
-function whyRefuse(
-  engine: Engine,
-  torrent: TorrentState,
-  peer: PeerState,
-): CloseReason | undefined {
-  if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
-  if (torrent.phase === 'failed') return 'torrent-failed';
-  if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
-  const twin = twinOf(engine, torrent, peer);
-  if (!twin) {
-    const close = (other: PeerState, reason: CloseReason): void => closePeer(engine, other, reason);
-    return takePlace(engine, torrent, peer, close) ? undefined : 'too-many-connections';
-  }
-  if (!isBetterTwin(engine, peer, twin)) {
-    // We know now where the twin is reached: while it stays, nobody need dial there.
-    if (peer.address && !twin.address) {
-      twin.address = peer.address;
-      peer.address = undefined;
-    }
-    return 'duplicate-peer';
-  }
-  closePeer(engine, twin, 'duplicate-peer'); // and its place is taken over
-  return undefined;
-}
-
-function twinOf(engine: Engine, torrent: TorrentState, peer: PeerState): PeerState | undefined {
-  for (const id of torrent.peers) {
-    const other = engine.state.peers.get(id);
-    if (other?.peerId === peer.peerId && !other.closing) return other;
-  }
-  return undefined;
-}
-
-/**
- * The first connection to a peer stays, unless both sides dialled at the same time. Then each has
- * two of them in an order of its own, and each refusing the second would leave none: what the side
- * with the greater peer id dialled stays, which both can tell.
- */
-function isBetterTwin(engine: Engine, peer: PeerState, twin: PeerState): boolean {
-  const weDialed = peer.dialed !== undefined;
-  const crossed =
-    weDialed !== (twin.dialed !== undefined) &&
-    peer.connectedAtMs - twin.connectedAtMs < CROSSING_MS;
-  return crossed && weDialed === toHex(engine.state.peerId) > peer.peerId;
 }
 
 /** Asks the thread to close a peer; until its `closed` fact comes, the peer gets nothing more. */

@@ -21,6 +21,9 @@ const CHOKED_MS = 600_000;
 const SHARES_OF_ENGINE = 4;
 const PART_OF_ENGINE = 1 / 4;
 
+/** Asks the peer's thread to close it. */
+export type ClosePeer = (engine: Engine, peer: PeerState, reason: CloseReason) => void;
+
 /** Places of one torrent, or of the engine, and who holds them. */
 interface Scope {
   readonly places: number;
@@ -39,7 +42,7 @@ export function takePlace(
   engine: Engine,
   torrent: TorrentState,
   newcomer: PeerState,
-  close: (peer: PeerState, reason: CloseReason) => void,
+  close: ClosePeer,
 ): boolean {
   const leaving = new Map<number, PeerState>();
   for (const scope of scopesOf(engine, torrent)) {
@@ -51,7 +54,7 @@ export function takePlace(
     if (peer === undefined) return false;
     leaving.set(peer.id, peer);
   }
-  for (const peer of leaving.values()) close(peer, 'gave-way');
+  for (const peer of leaving.values()) close(engine, peer, 'gave-way');
   return true;
 }
 
