@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint';
 
 const ROOMS = [
   'api',
+  'async',
   'bencode',
   'bytes',
   'choke',
@@ -26,6 +27,7 @@ const ROOMS = [
 
 // Each room lists the rooms it may import from; everything else is a lint error.
 const MAY_IMPORT = {
+  async: [],
   bytes: [],
   bencode: ['bytes'],
   metainfo: ['bytes', 'bencode'],
@@ -35,7 +37,7 @@ const MAY_IMPORT = {
   memory: ['bytes'],
   messages: ['metainfo'],
   peer: ['bytes', 'wire', 'memory', 'messages', 'metainfo'],
-  tracker: ['bytes', 'bencode'],
+  tracker: ['async', 'bytes', 'bencode'],
   // Of the tracker's room only its addresses, which are pure.
   trace: ['wire', 'messages', 'tracker'],
   threads: [],
@@ -54,6 +56,7 @@ const MAY_IMPORT = {
     'trace',
   ],
   coordinator: [
+    'async',
     'bytes',
     'bencode',
     'choke',
@@ -66,8 +69,9 @@ const MAY_IMPORT = {
     'tracker',
     'verify',
   ],
-  doctor: ['bytes', 'messages', 'metainfo', 'tracker', 'wire'],
+  doctor: ['async', 'bytes', 'messages', 'metainfo', 'tracker', 'wire'],
   api: [
+    'async',
     'bytes',
     'bencode',
     'doctor',

@@ -2,10 +2,11 @@
 // `verifyTorrent`.
 
 import { availableParallelism } from 'node:os';
-import { MillraceError } from '../errors/millrace-error';
 import type { DigestPiece, PieceOutcome, StoredPiece } from '../messages/verify';
 import type { StorageRef } from '../messages/storage';
 import { VerifyPool } from '../verify/pool';
+import { callback, signal, wholeNumber, type checkOptions } from './checks';
+import type { Checks } from './checks';
 
 /** How far a long job is. */
 export interface WorkProgress {
@@ -20,6 +21,13 @@ export interface BulkOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The checks of these options, for those who have more of their own. */
+export const BULK = {
+  threads: wholeNumber(1, 64, Math.min(64, availableParallelism())),
+  onProgress: callback<(progress: WorkProgress) => void>(),
+  signal,
+} satisfies Checks<BulkOptions>;
+
 /** Two jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
 const JOBS_PER_WORKER = 2;
 
@@ -29,16 +37,10 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
   root: string,
   jobs: Iterable<readonly Piece[]>,
   totalBytes: number,
-  options: BulkOptions,
+  options: ReturnType<typeof checkOptions<typeof BULK>>,
   onOutcome: (outcome: PieceOutcome) => void,
 ): Promise<void> {
-  const { threads = availableParallelism(), onProgress, signal } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
-    throw new MillraceError(
-      'bad-option',
-      `option threads must be a whole number from 1 to 64, not ${String(threads)}`,
-    );
-  }
+  const { threads, onProgress, signal } = options;
   signal?.throwIfAborted();
   const pool = new VerifyPool({
     threads,

@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
+import { onAbort, unlessStopped } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
 import type {
   AppMessage,
@@ -14,10 +15,11 @@ import type {
 } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
 import type { TraceSettings } from '../messages/trace';
-import { callWithSignal, wrapControl } from '../threads/control';
+import { wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
+import { checkValue, oneOf, wholeNumber } from './checks';
 import { EngineThreads } from './engine-threads';
-import { announceToAll, engineSettings, flag, peerAddress } from './options';
+import { addOptions, engineOptions, engineSettings } from './options';
 import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
@@ -28,6 +30,14 @@ import { VERSION } from './version';
 
 /** How long the coordinator thread may take to end by itself before it is ended. */
 const CLOSE_DEADLINE_MS = 15_000;
+
+/**
+ * How long an aborted `add` waits at the most until it is undone: a file system that does not answer
+ * must not keep the caller. It is undone all the same, as soon as that answers.
+ */
+const UNDO_DEADLINE_MS = 5_000;
+
+const THREAD_KIND = oneOf(['peer', 'verify', 'coordinator'] as const);
 
 /** Events of an engine and what their listeners are called with. */
 export interface CoordinatorEvents {
@@ -54,18 +64,19 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   readonly #logger: Logger | undefined;
   readonly #trace: TraceSettings | undefined;
   readonly #onTraceLines: TraceOptions['onLines'];
+  /** Those that are being added included: their events come early. */
   readonly #torrents = new Map<number, Torrent>();
+  readonly #adding = new Set<number>();
   readonly #exited: Promise<void>;
   #nextTorrent = 1;
   #port: number | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: CoordinatorOptions) {
+  private constructor(options: ReturnType<typeof engineOptions>) {
     super();
-    const checked = engineSettings(options, VERSION);
     this.#trace = beginTrace(options.trace, VERSION);
     this.#onTraceLines = options.trace?.onLines;
-    const settings: EngineSettings = { ...checked, trace: this.#trace };
+    const settings: EngineSettings = { ...engineSettings(options, VERSION), trace: this.#trace };
     const control = new MessageChannel();
     const events = new MessageChannel();
     this.#logger = options.logger;
@@ -104,20 +115,21 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    *   `trace-not-writable`.
    */
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
-    options.signal?.throwIfAborted();
-    const coordinator = new Coordinator(options);
-    const abort = (): void => void coordinator.#threads.terminate();
-    options.signal?.addEventListener('abort', abort, { once: true });
+    const checked = engineOptions(options);
+    const { signal } = checked;
+    signal?.throwIfAborted();
+    const coordinator = new Coordinator(checked);
+    const unwatch = onAbort(signal, () => void coordinator.#threads.terminate());
     try {
       coordinator.#port = (await coordinator.#control.start()).port;
       return coordinator;
     } catch (error) {
       coordinator.#closing = Promise.resolve();
       await coordinator.#threads.terminate();
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw error;
     } finally {
-      options.signal?.removeEventListener('abort', abort);
+      unwatch();
     }
   }
 
@@ -133,7 +145,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
 
   /** Torrents that were added and not removed. */
   get torrents(): readonly Torrent[] {
-    return [...this.#torrents.values()];
+    const added = [...this.#torrents].filter(([id]) => !this.#adding.has(id));
+    return added.map(([, torrent]) => torrent);
   }
 
   /**
@@ -142,55 +155,55 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    *
    * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
    *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `link-in-path`,
-   *   `output-conflict`, `file-too-large`, `piece-too-large`, `bad-peer-address`, `bad-option`.
+   *   `output-conflict`, `file-too-large`, `piece-too-large`, `bad-peer-address`, `bad-option`; the
+   *   reason of `signal` once nothing is left of the torrent, so that it can be added again at once.
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
-    const { signal } = options;
+    const { signal, output = '.', ...request } = addOptions(options);
     signal?.throwIfAborted();
-    const peers = (options.peers ?? []).map(peerAddress);
-    const toAll = announceToAll(options.announceToAll);
-    const followLinks = flag('followLinks', options.followLinks);
+    const folder = resolve(output); // Of now: the working directory may be another one later.
     const metainfo = await readTorrent(source, { signal });
+    signal?.throwIfAborted();
     this.#throwIfClosing();
     const id = this.#nextTorrent++;
     const torrent = new Torrent(id, metainfo, this.#control, () =>
       this.#events.send({ type: 'stats-wanted', torrent: id }),
     );
     this.#torrents.set(id, torrent);
-    const abort = (): void => void torrent.remove().catch(() => undefined);
-    torrent.once('closed', () => {
-      this.#torrents.delete(id);
-      signal?.removeEventListener('abort', abort);
-    });
-    const added = this.#control.add(id, {
-      metainfo,
-      output: resolve(options.output ?? '.'),
-      peers,
-      force: options.force ?? false,
-      followLinks,
-      recheck: options.recheck ?? false,
-      download: options.download ?? true,
-      seed: options.seed ?? true,
-      announceToAll: toAll,
-      storage: options.storage,
+    this.#adding.add(id);
+    let undone: Promise<void> | undefined;
+    const unwatch = onAbort(signal, () => {
+      undone = this.#undoAdd(id);
     });
     try {
-      // An add cannot be stopped half-way: aborted, it is undone as soon as it is done.
-      const names = await callWithSignal(
-        signal,
-        () => added,
-        () => void added.then(abort, () => undefined),
-      );
+      const names = await this.#control.add(id, { ...request, metainfo, output: folder });
+      await undone;
+      signal?.throwIfAborted();
       if (names !== undefined) torrent.nameFiles(names);
     } catch (error) {
+      await undone;
       this.#torrents.delete(id);
+      signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
       throw error;
+    } finally {
+      this.#adding.delete(id);
+      unwatch();
     }
-    signal?.addEventListener('abort', abort, { once: true });
+    const unwatchLater = onAbort(signal, () => void torrent.remove().catch(() => undefined));
+    torrent.once('closed', () => {
+      this.#torrents.delete(id);
+      unwatchLater();
+    });
     // The caller attaches listeners when this call returns: events that came early wait till then.
     setImmediate(() => torrent.release());
     return torrent;
+  }
+
+  /** Resolves when nothing is left of an add under way, or the deadline has passed. */
+  async #undoAdd(id: number): Promise<void> {
+    const late = AbortSignal.timeout(UNDO_DEADLINE_MS);
+    await unlessStopped(this.#control.cancelAdd(id), late).catch(() => undefined);
   }
 
   /** Figures of the engine as a whole. */
@@ -213,7 +226,13 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
 
   /** For fault-injection specs: ends a thread as a crash would. */
   async killThread(kind: 'peer' | 'verify' | 'coordinator', index = 0): Promise<boolean> {
-    if (kind !== 'coordinator') return this.#control.killThread(kind, index);
+    const which = checkValue('kind', () => kind, THREAD_KIND);
+    if (which !== 'coordinator') {
+      return this.#control.killThread(
+        which,
+        checkValue('index', () => index, wholeNumber(0, 64, 0)),
+      );
+    }
     await this.#threads.terminate();
     return true;
   }

@@ -13,7 +13,21 @@ import { namedBy } from '../metainfo/names';
 import { parseMetainfo } from '../metainfo/parse';
 import { pathOf } from '../metainfo/paths';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
-import { bulkVerify, type BulkOptions } from './bulk-verify';
+import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
+import {
+  checkOptions,
+  checkValue,
+  either,
+  flag,
+  list,
+  oneOf,
+  optional,
+  orElse,
+  text,
+  wholeNumber,
+  wrong,
+} from './checks';
+import type { Check, Checks } from './checks';
 import { LINK_RULES, listFiles } from './list-files';
 import type { FollowedLink, LinkRule, SkippedEntry } from './list-files';
 import { VERSION } from './version';
@@ -47,6 +61,38 @@ export interface CreatedTorrent {
   readonly skipped: readonly SkippedEntry[];
 }
 
+const MIN_PIECE_LENGTH_BYTES = 16_384;
+
+const pieceLengthBytes: Check<number> = (name, value) => {
+  if (
+    typeof value === 'number' &&
+    value >= MIN_PIECE_LENGTH_BYTES &&
+    value <= MAX_PIECE_LENGTH_BYTES &&
+    Number.isInteger(Math.log2(value))
+  ) {
+    return value;
+  }
+  const range = `${MIN_PIECE_LENGTH_BYTES} to ${MAX_PIECE_LENGTH_BYTES}`;
+  throw wrong(name, `a power of two from ${range}`, value);
+};
+
+/** Its rules are those of the metainfo. */
+const anyText: Check<string> = (name, value) => {
+  if (typeof value === 'string') return value;
+  throw wrong(name, 'text', value);
+};
+
+/** The checks of the options. */
+export const CREATE = {
+  ...BULK,
+  trackers: orElse([], list('tiers, each a list of URLs', list('URLs', anyText))),
+  pieceLengthBytes: optional(pieceLengthBytes),
+  private: flag(false),
+  comment: optional(anyText),
+  links: oneOf(LINK_RULES, 'inside'),
+  creationDateSec: either(null, wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+} satisfies Checks<CreateOptions>;
+
 /**
  * Hashes a file or folder and makes its .torrent. Files inside a folder are taken in the order of their
  * names; special files (named pipes, sockets, devices) are left out.
@@ -58,25 +104,17 @@ export async function createTorrent(
   path: string,
   options: CreateOptions = {},
 ): Promise<CreatedTorrent> {
-  const source = resolve(path);
-  const listed = await listFiles(source, checkedLinks(options.links));
+  const checked = checkOptions('createTorrent', options, CREATE);
+  const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
+  checked.signal?.throwIfAborted();
+  const listed = await listFiles(source, checked.links);
   let offsetBytes = 0;
   const files = listed.files.map((file) => {
     const entry = { ...file, offsetBytes };
     offsetBytes += file.lengthBytes;
     return entry;
   });
-  const pieceLengthBytes = options.pieceLengthBytes ?? choosePieceLength(offsetBytes);
-  if (
-    pieceLengthBytes < 16_384 ||
-    pieceLengthBytes > MAX_PIECE_LENGTH_BYTES ||
-    !Number.isInteger(Math.log2(pieceLengthBytes))
-  ) {
-    throw new MillraceError(
-      'bad-option',
-      `the piece length must be a power of two from 16384 to ${MAX_PIECE_LENGTH_BYTES} bytes, not ${pieceLengthBytes}`,
-    );
-  }
+  const pieceLengthBytes = checked.pieceLengthBytes ?? choosePieceLength(offsetBytes);
   const pieceCount = Math.ceil(offsetBytes / pieceLengthBytes);
   const geometry = new Geometry({
     pieceLengthBytes,
@@ -88,25 +126,25 @@ export async function createTorrent(
   // A multi-file torrent's paths begin with its name; on disk that is the folder itself.
   const root = dirname(source);
   const jobs = batchPieces(piecesOf(geometry, pieceCount, files), BULK_JOB_TARGET_BYTES);
-  await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, options, (outcome) => {
+  await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, checked, (outcome) => {
     if (outcome.type === 'digest')
       pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);
     else if (outcome.type === 'storage-error')
       throw MillraceError.fromRecord({ ...outcome.error, code: 'source-unreadable' });
   });
   const creationDateSec =
-    options.creationDateSec === undefined
+    checked.creationDateSec === undefined
       ? Math.floor(Date.now() / 1000)
-      : (options.creationDateSec ?? undefined);
+      : (checked.creationDateSec ?? undefined);
   const bytes = buildMetainfo({
     name: basename(source),
     multiFile: listed.multiFile,
     files,
     pieceLengthBytes,
     pieceHashes,
-    trackers: options.trackers?.map((tier) => [...tier]) ?? [],
-    private: options.private ?? false,
-    comment: options.comment,
+    trackers: checked.trackers,
+    private: checked.private,
+    comment: checked.comment,
     createdBy: `Millrace ${VERSION}`,
     creationDateSec,
   });
@@ -115,15 +153,6 @@ export async function createTorrent(
   // The files have their own names here, whatever a client would call them elsewhere.
   const metainfo = namedBy(parsed, 'raw', platform) ?? parsed;
   return { bytes, metainfo, followed: listed.followed, skipped: listed.skipped };
-}
-
-function checkedLinks(links: unknown = 'inside'): LinkRule {
-  const rule = LINK_RULES.find((each) => each === links);
-  if (rule !== undefined) return rule;
-  throw new MillraceError(
-    'bad-option',
-    `option links must be one of ${LINK_RULES.join(', ')}, not ${String(links)}`,
-  );
 }
 
 function* piecesOf(

@@ -7,8 +7,10 @@ import type { Finding } from '../doctor/findings';
 import { judge } from '../doctor/verdict';
 import type { Judgement } from '../doctor/verdict';
 import type { PeerAddress } from '../messages/control';
-import { integer, peerAddress } from './options';
 import { namesOnDisk } from '../storage/names-on-disk';
+import { callback, checkOptions, flag, orElse, signal, text, wholeNumber } from './checks';
+import type { Checks } from './checks';
+import { PEERS } from './options';
 import { readTorrent, type TorrentSource } from './sources';
 import { VERSION } from './version';
 
@@ -32,6 +34,17 @@ export interface DiagnoseOptions {
   readonly signal?: AbortSignal;
 }
 
+const DIAGNOSE = {
+  output: orElse('.', text('the path of a folder')),
+  peers: PEERS,
+  samplePeers: wholeNumber(1, 200, 20),
+  port: wholeNumber(0, 65_535, 0),
+  timeoutMs: wholeNumber(100, 600_000, 10_000),
+  showSecrets: flag(false),
+  onFinding: callback<(finding: Finding) => void>(),
+  signal,
+} satisfies Checks<DiagnoseOptions>;
+
 /** What `diagnose` found, and what follows from it. */
 export interface Diagnosis extends Judgement {
   /** In the order in which they came. */
@@ -51,25 +64,19 @@ export async function diagnose(
   source: TorrentSource,
   options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
-  const { signal } = options;
+  const { output, onFinding: tell, ...checked } = checkOptions('diagnose', options, DIAGNOSE);
+  const { signal } = checked;
   signal?.throwIfAborted();
-  const checked = {
-    output: resolve(options.output ?? '.'),
-    peers: (options.peers ?? []).map(peerAddress),
-    samplePeers: integer('samplePeers', options.samplePeers, 1, 200, 20),
-    port: integer('port', options.port, 0, 65_535, 0),
-    timeoutMs: integer('timeoutMs', options.timeoutMs, 100, 600_000, 10_000),
-    showSecrets: options.showSecrets ?? false,
-  };
-  const metainfo = await namesOnDisk(await readTorrent(source, { signal }), checked.output);
+  const folder = resolve(output);
+  const metainfo = await namesOnDisk(await readTorrent(source, { signal }), folder);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- clients and p-queue are slow to load
   const { examine } = require('../doctor/examine') as typeof doctor;
   const findings: Finding[] = [];
   const onFinding = (finding: Finding): void => {
     findings.push(finding);
-    options.onFinding?.(finding);
+    tell?.(finding);
   };
-  await examine(metainfo, { ...checked, version: VERSION, onFinding, signal });
+  await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
   return { findings, ...judge(findings) };
 }

@@ -11,11 +11,15 @@ import type {
   PeerThreadBoot,
 } from '../messages/boot';
 import { workerFile } from '../threads/worker-file';
+import { checkValue, wholeNumber } from './checks';
 
 /** A quarter of the cores, at least 1, at most 8. */
 export function defaultPeerThreads(): number {
   return Math.min(8, Math.max(1, availableParallelism() >> 2));
 }
+
+/** 1–32, and their default. */
+export const PEER_THREADS = wholeNumber(1, 32, defaultPeerThreads());
 
 /**
  * Most of the coordinator thread's heap for young objects, in MiB: three semi-spaces of 2. The
@@ -38,9 +42,13 @@ export class EngineThreads {
   /** Resolves with the reason when the coordinator thread has ended, and the others after it. */
   readonly #exited: Promise<string>;
 
-  /** @param peerThreads how many; an engine that wants more or fewer gets them. Default: its default. */
-  constructor(peerThreads = defaultPeerThreads()) {
-    const ports = Array.from({ length: peerThreads }, () => new MessageChannel());
+  /**
+   * @param peerThreads how many, 1–32; an engine that wants more or fewer gets them. Default: its default.
+   * @throws MillraceError `bad-option`.
+   */
+  constructor(peerThreads?: number) {
+    const length = checkValue('peerThreads', () => peerThreads, PEER_THREADS);
+    const ports = Array.from({ length }, () => new MessageChannel());
     const peers = ports.map(({ port2 }) => port2);
     this.#coordinator = new Worker(workerFile('coordinator'), {
       name: 'millrace-coordinator',

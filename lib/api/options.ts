@@ -1,10 +1,28 @@
 // Options of the public API: units, defaults, and the check that says what is allowed.
 
 import { availableParallelism } from 'node:os';
-import { MillraceError } from '../errors/millrace-error';
-import type { AnnounceToAll, EngineSettings, LogLevel, PeerAddress } from '../messages/control';
-import { defaultPeerThreads } from './engine-threads';
-import type { EngineThreads } from './engine-threads';
+import { MillraceError, recordOf } from '../errors/millrace-error';
+import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
+import {
+  badOption,
+  checkOptions,
+  checkValue,
+  either,
+  flag,
+  group,
+  isObject,
+  list,
+  oneOf,
+  optional,
+  orElse,
+  shown,
+  signal,
+  text,
+  wholeNumber,
+  wrong,
+} from './checks';
+import type { Check, Checks } from './checks';
+import { EngineThreads, PEER_THREADS } from './engine-threads';
 import type { TraceOptions } from './trace';
 
 /** A logger in the shape of pino's: the embedder's own, or none. */
@@ -111,118 +129,183 @@ const BEING_JUDGED = 64;
 /** As many as the system hands the listener at once (its backlog). */
 const MAX_HANDSHAKES = 128;
 
-export function integer(
-  name: string,
-  value: unknown,
-  low: number,
-  high: number,
-  fallback: number,
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
-    throw new MillraceError(
-      'bad-option',
-      `option ${name} must be a whole number from ${low} to ${high}, not ${String(value)}`,
-      { option: name },
-    );
-  }
-  return value;
+const LOG_METHODS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+const logger: Check<Logger | undefined> = (name, value) => {
+  if (value === undefined) return undefined;
+  const given = value as Readonly<Record<string, unknown>>;
+  const missing = isObject(value)
+    ? LOG_METHODS.find((method) => typeof given[method] !== 'function')
+    : LOG_METHODS[0];
+  if (missing === undefined) return value as Logger;
+  throw badOption(name, `must be a logger in the shape of pino's: its ${missing} is no function`);
+};
+
+const threads: Check<EngineThreads | undefined> = (name, value) => {
+  if (value === undefined || value instanceof EngineThreads) return value;
+  throw wrong(name, 'threads made by EngineThreads', value);
+};
+
+const ENGINE = {
+  peerThreads: PEER_THREADS,
+  verifyThreads: wholeNumber(2, 64),
+  memoryBytes: wholeNumber(4 * MIB, 4096 * MIB, 48 * MIB),
+  port: either(null, wholeNumber(0, 65_535, 0)),
+  host: optional(text('a name or an address')),
+  maxConnections: wholeNumber(1, 8000, 200),
+  maxConnectionsPerTorrent: wholeNumber(1, 8000),
+  connectionsPerAddress: wholeNumber(1, 8000, 8),
+  maxHalfOpen: wholeNumber(1, 1000, 32),
+  dialsPerSec: wholeNumber(1, 1000, 50),
+  uploadSlots: wholeNumber(1, 1000, 16),
+  timeouts: group({
+    dialMs: wholeNumber(1, 600_000, 10_000),
+    handshakeMs: wholeNumber(1, 600_000, 10_000),
+    requestMs: wholeNumber(1, 600_000, 20_000),
+    idleMs: wholeNumber(1, 3_600_000, 240_000),
+  }),
+  /** Checked by `beginTrace`. */
+  trace: (_, value) => value as TraceOptions | undefined,
+  logger,
+  threads,
+  signal,
+} satisfies Checks<CoordinatorOptions>;
+
+/** Checks options. Throws `bad-option` naming the option and what is allowed. */
+export function engineOptions(options: unknown): ReturnType<typeof checkOptions<typeof ENGINE>> {
+  return checkOptions('Coordinator.start', options, ENGINE);
 }
 
-/** Checks options and fills in the defaults. Throws `bad-option` naming the option and what is allowed. */
+/** Fills in the defaults that depend on this machine or on other options. */
 export function engineSettings(
-  options: CoordinatorOptions,
+  options: ReturnType<typeof engineOptions>,
   version: string,
 ): Omit<EngineSettings, 'trace'> {
+  const { maxConnections, timeouts, port, host } = options;
+  const { memoryBytes, peerThreads, maxHalfOpen, dialsPerSec, uploadSlots } = options;
   const cores = availableParallelism();
-  const peerThreads = integer('peerThreads', options.peerThreads, 1, 32, defaultPeerThreads());
-  const verifyThreads = integer(
-    'verifyThreads',
-    options.verifyThreads,
-    2,
-    64,
-    Math.min(8, Math.max(2, cores >> 1)),
-  );
-  const maxConnections = integer('maxConnections', options.maxConnections, 1, 8000, 200);
-  const timeouts = options.timeouts ?? {};
   return {
     peerThreads,
-    verifyThreads,
-    memoryBytes: integer('memoryBytes', options.memoryBytes, 4 * MIB, 4096 * MIB, 48 * MIB),
-    port: options.port === null ? undefined : integer('port', options.port, 0, 65_535, 0),
-    host: options.host,
+    verifyThreads: options.verifyThreads ?? Math.min(8, Math.max(2, cores >> 1)),
+    memoryBytes,
+    port: port ?? undefined,
+    host,
     maxConnections,
-    maxConnectionsPerTorrent: integer(
-      'maxConnectionsPerTorrent',
-      options.maxConnectionsPerTorrent,
-      1,
-      8000,
-      Math.min(100, maxConnections),
-    ),
-    connectionsPerAddress: integer(
-      'connectionsPerAddress',
-      options.connectionsPerAddress,
-      1,
-      8000,
-      8,
-    ),
-    maxHalfOpen: integer('maxHalfOpen', options.maxHalfOpen, 1, 1000, 32),
-    dialsPerSec: integer('dialsPerSec', options.dialsPerSec, 1, 1000, 50),
-    uploadSlots: integer('uploadSlots', options.uploadSlots, 1, 1000, 16),
+    maxConnectionsPerTorrent: options.maxConnectionsPerTorrent ?? Math.min(100, maxConnections),
+    connectionsPerAddress: options.connectionsPerAddress,
+    maxHalfOpen,
+    dialsPerSec,
+    uploadSlots,
     limits: {
       maxConnections: maxConnections + BEING_JUDGED,
       maxHandshakes: MAX_HANDSHAKES,
-      dialTimeoutMs: integer('timeouts.dialMs', timeouts.dialMs, 1, 600_000, 10_000),
-      handshakeTimeoutMs: integer('timeouts.handshakeMs', timeouts.handshakeMs, 1, 600_000, 10_000),
-      requestTimeoutMs: integer('timeouts.requestMs', timeouts.requestMs, 1, 600_000, 20_000),
-      idleTimeoutMs: integer('timeouts.idleMs', timeouts.idleMs, 1, 3_600_000, 240_000),
+      dialTimeoutMs: timeouts.dialMs,
+      handshakeTimeoutMs: timeouts.handshakeMs,
+      requestTimeoutMs: timeouts.requestMs,
+      idleTimeoutMs: timeouts.idleMs,
       keepAliveMs: 110_000,
       // What libtorrent announces, too: 2,000 × 16 KiB = 32 MiB on the way to one peer at the most.
       requestQueue: 2000,
       uploadBufferBytes: 16 * MIB,
     },
-    logLevel: options.logger
-      ? ((options.logger.level as LogLevel | undefined) ?? 'info')
-      : 'silent',
+    logLevel: options.logger === undefined ? 'silent' : levelOf(options.logger),
     version,
   };
 }
 
-/** Throws `bad-option` unless the value is a boolean; undefined is `false`. */
-export function flag(name: string, value: unknown = false): boolean {
-  if (typeof value === 'boolean') return value;
-  throw new MillraceError('bad-option', `option ${name} must be true or false`, { option: name });
+/** A level of the embedder's own making is between ours: everything from `info` on is told. */
+function levelOf({ level }: Logger): EngineSettings['logLevel'] {
+  if (level === 'silent') return level;
+  return LOG_METHODS.find((known) => known === level) ?? 'info';
 }
 
-const ANNOUNCE_TO_ALL: readonly string[] = ['none', 'tiers', 'trackers'] satisfies AnnounceToAll[];
-
-/** Checks the option and fills in the default. Throws `bad-option`. */
-export function announceToAll(value: unknown = 'none'): AnnounceToAll {
-  if (typeof value === 'string' && ANNOUNCE_TO_ALL.includes(value)) return value as AnnounceToAll;
-  throw new MillraceError(
-    'bad-option',
-    `option announceToAll must be "none", "tiers" or "trackers", not ${JSON.stringify(value) ?? String(value)}`,
-    { option: 'announceToAll' },
-  );
-}
-
-/** `host:port`, `[v6]:port` or an object → a peer address; throws `bad-peer-address`. */
-export function peerAddress(peer: string | PeerAddress): PeerAddress {
-  const parsed = typeof peer === 'string' ? parsePeer(peer) : peer;
-  if (
-    !parsed ||
-    parsed.host === '' ||
-    !Number.isInteger(parsed.port) ||
-    parsed.port < 1 ||
-    parsed.port > 65_535
-  ) {
-    const shown = typeof peer === 'string' ? peer : JSON.stringify(peer);
-    throw new MillraceError(
-      'bad-peer-address',
-      `"${shown}" is not a peer address: write HOST:PORT or [IPV6]:PORT with a port from 1 to 65535`,
+/** A module's path and options that can cross to other threads. */
+const storage: Check<AddOptions['storage']> = (name, value) => {
+  if (value === undefined) return undefined;
+  const given = group({
+    module: text('the path of a module'),
+    options: (_, inner: unknown) => inner,
+  })(name, value);
+  try {
+    return { module: given.module, options: structuredClone(given.options) };
+  } catch (error) {
+    throw badOption(
+      `${name}.options`,
+      `must be data that can cross to another thread: ${recordOf(error).message}`,
     );
   }
-  return { host: parsed.host, port: parsed.port };
+};
+
+/** Longer than any name that the DNS has (253). */
+const MAX_HOST_LENGTH = 255;
+
+/** `host:port`, `[v6]:port` or an object → a peer address; throws `bad-peer-address`. */
+export function peerAddress(peer: unknown): PeerAddress {
+  return checkValue('peer', () => peer, peerOf);
+}
+
+const peerOf: Check<PeerAddress> = (_, peer) => {
+  const parsed = typeof peer === 'string' ? parsePeer(peer) : peer;
+  const fields: { host?: unknown; port?: unknown } = isObject(parsed) ? parsed : {};
+  const { host, port } = fields;
+  if (
+    typeof host !== 'string' ||
+    !/^[^\s\0]+$/.test(host) ||
+    host.length > MAX_HOST_LENGTH ||
+    typeof port !== 'number' ||
+    !Number.isInteger(port) ||
+    port < 1 ||
+    port > 65_535
+  ) {
+    const given = host === undefined ? shown(peer) : shown(`${nameOf(host)}:${nameOf(port)}`);
+    throw new MillraceError(
+      'bad-peer-address',
+      `${given} is not a peer address: write HOST:PORT or [IPV6]:PORT with a port from 1 to 65535`,
+    );
+  }
+  return { host, port };
+};
+
+/** Peers of the embedder's, as addresses. */
+export const PEERS = orElse([], list('peers', peerOf));
+
+const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
+
+const ADD = {
+  output: optional(text('the path of a folder')),
+  peers: PEERS,
+  download: flag(true),
+  seed: flag(true),
+  force: flag(false),
+  followLinks: flag(false),
+  recheck: flag(false),
+  announceToAll: oneOf(ANNOUNCE_TO_ALL, 'none'),
+  storage,
+  signal,
+} satisfies Checks<AddOptions>;
+
+/** Checks options and fills in the defaults. Throws `bad-option`, `bad-peer-address`. */
+export function addOptions(options: unknown): ReturnType<typeof checkOptions<typeof ADD>> {
+  return checkOptions('add', options, ADD);
+}
+
+const PROGRESS = { intervalMs: wholeNumber(0, 86_400_000, 250), signal };
+const REMOVE = { forget: flag(false) };
+
+/** Options of `Torrent.progress`. */
+export function progressOptions(
+  options: unknown,
+): ReturnType<typeof checkOptions<typeof PROGRESS>> {
+  return checkOptions('progress', options, PROGRESS);
+}
+
+/** Options of `Torrent.remove`. */
+export function removeOptions(options: unknown): ReturnType<typeof checkOptions<typeof REMOVE>> {
+  return checkOptions('remove', options, REMOVE);
+}
+
+function nameOf(field: unknown): string {
+  return typeof field === 'string' ? field : shown(field);
 }
 
 function parsePeer(text: string): PeerAddress | undefined {

@@ -4,13 +4,25 @@
 import { isIPv6 } from 'node:net';
 import { basename, dirname, resolve } from 'node:path';
 import { percentEncode } from '../bytes/percent';
-import { MillraceError } from '../errors/millrace-error';
 import type { Metainfo } from '../metainfo/metainfo';
 import { Coordinator } from './coordinator';
-import { createTorrent } from './create-torrent';
+import { CREATE, createTorrent } from './create-torrent';
 import type { CreateOptions } from './create-torrent';
 import type { FollowedLink, SkippedEntry } from './list-files';
+
+import {
+  badOption,
+  callback,
+  checkOptions,
+  checkValue,
+  optional,
+  shown,
+  text,
+  wholeNumber,
+} from './checks';
+import type { Check, Checks } from './checks';
 import { localAddresses } from './local-addresses';
+import { engineOptions } from './options';
 import type { CoordinatorOptions } from './options';
 import type { Torrent } from './torrent';
 import { startTracker } from './tracker';
@@ -33,6 +45,24 @@ export interface ShareOptions extends Omit<CreateOptions, 'trackers'> {
   /** Of the engine that seeds: `port` is where peers connect. */
   readonly engine?: CoordinatorOptions;
 }
+
+const { trackers: _ours, ...CREATE_FOR_SHARE } = CREATE;
+
+/** As it stands in a URL. */
+const hostInUrl: Check<string> = (name, value) => {
+  const host = text('a name or an address without a port')(name, value);
+  const written = isIPv6(host) ? `[${host}]` : host;
+  if (/^[\w.-]+$|^\[.*\]$/.test(written) && URL.canParse(`http://${written}:1/`)) return written;
+  throw badOption(name, `must be a name or an address without a port, not ${shown(host)}`);
+};
+
+const SHARE = {
+  ...CREATE_FOR_SHARE,
+  host: optional(hostInUrl),
+  port: wholeNumber(0, 65_535, 0),
+  onVerifyProgress: callback<NonNullable<CreateOptions['onProgress']>>(),
+  engine: (_, value) => engineOptions(value),
+} satisfies Checks<ShareOptions>;
 
 /** A share that others can download from until it is closed. */
 export interface Share {
@@ -65,10 +95,11 @@ const INTERVAL_SEC = 60;
  *   changed since it was hashed.
  */
 export async function share(path: string, options: ShareOptions = {}): Promise<Share> {
-  const { host: wanted, port = 0, engine, onVerifyProgress, signal, ...create } = options;
-  const host = wanted ?? localAddresses()[0] ?? '127.0.0.1';
-  const authority = authorityOf(host);
-  const source = resolve(path);
+  const checked = checkOptions('share', options, SHARE);
+  const { engine, port, onVerifyProgress, signal, ...create } = checked;
+  const authority = checked.host ?? hostInUrl('host', localAddresses()[0] ?? '127.0.0.1');
+  const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
+  signal?.throwIfAborted();
   const open: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = [];
@@ -107,7 +138,7 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       signal,
     });
     const stop = tellVerified(torrent, onVerifyProgress);
-    await untilSeeding(torrent, host).finally(stop);
+    await untilSeeding(torrent, authority).finally(stop);
     let closing: Promise<void> | undefined;
     return {
       downloadUrl: `http://${authority}:${tracker.port}/${percentEncode(Buffer.from(name))}`,
@@ -124,16 +155,4 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
     signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
     throw error;
   }
-}
-
-/** As it stands in a URL; throws `bad-option`. */
-function authorityOf(host: string): string {
-  const authority = isIPv6(host) ? `[${host}]` : host;
-  if (!/^[\w.-]+$|^\[.*\]$/.test(authority) || !URL.canParse(`http://${authority}:1/`)) {
-    throw new MillraceError(
-      'bad-option',
-      `option host must be a name or an address without a port, not "${host}"`,
-    );
-  }
-  return authority;
 }

@@ -2,87 +2,109 @@
 
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { unlessStopped } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
-import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { parseMetainfo } from '../metainfo/parse';
 import type { Metainfo } from '../metainfo/metainfo';
-import { OPEN_TO_READ, openRegularAsync } from '../storage/open-regular';
 import type * as fetching from '../tracker/fetch-torrent';
+import { checkOptions, checkValue, isObject, signal, wrong } from './checks';
+import type { Check } from './checks';
+import { readTorrentFile, unreadable } from './torrent-file';
 import { VERSION } from './version';
 
-/** A .torrent's path, its http(s) URL, its bytes, or what `readTorrent` returned. */
+/**
+ * A .torrent's path, its http(s) or file URL, its bytes, or what `readTorrent` returned. A `URL`
+ * object or its text.
+ */
 export type TorrentSource = string | URL | Uint8Array | Metainfo;
 
 /**
  * Reads and checks a .torrent without starting an engine.
  *
- * @throws MillraceError `torrent-unreadable` (file); `torrent-unreachable`, `torrent-timeout`,
- *   `torrent-http-status`, `torrent-bad-reply`, `torrent-forbidden` (URL);
- *   `bad-bencode` or `bad-metainfo` (content, naming the rule).
+ * @throws MillraceError `torrent-unreadable` (file, or a source that is none: a magnet link, an info
+ *   hash); `torrent-unreachable`, `torrent-timeout`, `torrent-http-status`, `torrent-bad-reply`,
+ *   `torrent-unsupported`, `torrent-forbidden` (URL); `bad-bencode` or `bad-metainfo` (content, naming the rule);
+ *   `bad-option` (`source` is of another type); the reason of `signal`.
  */
 export async function readTorrent(
   source: TorrentSource,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Metainfo> {
-  if (isMetainfo(source)) return source;
-  return parseMetainfo(await bytesOf(source, options.signal), sha1, process.platform);
+  const { signal: stop } = checkOptions('readTorrent', options, { signal });
+  const checked = checkValue('source', () => source, torrentSource);
+  if (typeof checked === 'object' && !(checked instanceof Uint8Array)) return checked;
+  stop?.throwIfAborted();
+  const bytes = await bytesOf(checked, stop).catch((error: unknown) => {
+    stop?.throwIfAborted(); // Then that is the reason, whatever it broke.
+    throw error;
+  });
+  return parseMetainfo(bytes, sha1, process.platform);
 }
 
 function sha1(bytes: Uint8Array): Uint8Array {
   return createHash('sha1').update(bytes).digest();
 }
 
-function isMetainfo(source: TorrentSource): source is Metainfo {
-  return typeof source === 'object' && 'pieceHashes' in source;
+/** A URL becomes text, everything else stays what it is. */
+const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof URL) return value.href;
+  if (typeof value === 'string') return value;
+  if (isObject(value) && isMetainfo(value)) return value;
+  throw wrong(name, 'a .torrent (its path, URL or bytes) or what readTorrent returned', value);
+};
+
+/** Plain data that may have crossed threads: known by its fields. */
+function isMetainfo(source: object): source is Metainfo {
+  const fields: Partial<Record<keyof Metainfo, unknown>> = source;
+  const { infoHash, pieceHashes, files, trackers, name } = fields;
+  const numbers = [fields.pieceLengthBytes, fields.pieceCount, fields.totalLengthBytes];
+  return (
+    infoHash instanceof Uint8Array &&
+    pieceHashes instanceof Uint8Array &&
+    Array.isArray(files) &&
+    Array.isArray(trackers) &&
+    typeof name === 'string' &&
+    numbers.every(Number.isSafeInteger)
+  );
 }
 
-async function bytesOf(
-  source: string | URL | Uint8Array,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  const text = String(source);
+async function bytesOf(text: string | Uint8Array, stop?: AbortSignal): Promise<Uint8Array> {
+  if (text instanceof Uint8Array) return text;
+  if (text.trim() === '') {
+    throw new MillraceError(
+      'torrent-unreadable',
+      'the torrent is named by nothing: give the path or URL of a .torrent file',
+    );
+  }
   if (/^https?:/i.test(text)) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
     const web = require('../tracker/fetch-torrent') as typeof fetching;
-    return web.fetchTorrent(text, { version: VERSION, signal });
+    return web.fetchTorrent(text, { version: VERSION, signal: stop });
   }
-  if (/^magnet:/i.test(text)) {
-    throw new MillraceError(
-      'torrent-unreadable',
-      'magnet links are not supported yet: pass a .torrent file or its http(s) URL',
-    );
-  }
-  return readCapped(source);
+  return unlessStopped(readTorrentFile(pathOf(text), stop), stop);
 }
 
-async function readCapped(path: string | URL): Promise<Uint8Array> {
-  let file;
-  try {
-    file = await openRegularAsync(path instanceof URL ? fileURLToPath(path) : path, OPEN_TO_READ);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  try {
-    const { size } = await file.stat();
-    if (size > MAX_METAINFO_BYTES) {
+/** A path, or what a file URL names. Throws `torrent-unreadable` for other schemes. */
+function pathOf(text: string): string {
+  const scheme =
+    /^([a-z][a-z\d+.-]+):(?=\/\/)/i.exec(text)?.[1] ?? /^(file|magnet):/i.exec(text)?.[1];
+  switch (scheme?.toLowerCase()) {
+    case undefined:
+      return text;
+    case 'file':
+      try {
+        return fileURLToPath(text);
+      } catch (error) {
+        const { message } = error as Error;
+        throw unreadable(text, `${message}; write file:///PATH with an absolute path`);
+      }
+    case 'magnet':
       throw new MillraceError(
         'torrent-unreadable',
-        `${String(path)} is ${size} bytes long: a .torrent may have at most ${MAX_METAINFO_BYTES}`,
+        'magnet links are not supported yet: pass a .torrent file or its http(s) URL',
       );
-    }
-    return await file.readFile();
-  } catch (error) {
-    throw error instanceof MillraceError ? error : unreadable(path, error);
-  } finally {
-    await file.close();
+    default:
+      throw unreadable(text, 'its URL must begin with http://, https:// or file://');
   }
-}
-
-function unreadable(path: string | URL, error: unknown): MillraceError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  let why = code === 'ENOENT' ? 'no such file' : message;
-  if (error instanceof MillraceError && error.code === 'not-a-regular-file')
-    why = `it is ${String(error.details.kind)}, not a regular file`;
-  return new MillraceError('torrent-unreadable', `cannot read torrent ${String(path)}: ${why}`);
 }

@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../messages/account';
 import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
@@ -10,7 +11,7 @@ import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
-import { peerAddress } from './options';
+import { peerAddress, progressOptions, removeOptions } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
   Extract<EngineEvent, { type: Type }>,
@@ -73,6 +74,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #closed = false;
   /** Why the engine ended, if it did not end in order. */
   #death: MillraceError | undefined;
+  /** Readers of `progress()`, of whom there may be many: told of completion, errors and the end. */
+  readonly #onEnd = new Set<(cause?: MillraceError) => void>();
   /** Events that came before the embedder could listen. */
   #held: EngineEvent[] | undefined = [];
 
@@ -150,7 +153,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   async *progress(
     options: { readonly intervalMs?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<TorrentStats, void, void> {
-    const { intervalMs = 250, signal } = options;
+    const { intervalMs, signal } = progressOptions(options);
     // Not `events.on`: it queues without bound, and would call our own `pause()` to stop that.
     const end = new AbortController();
     let failure: MillraceError | undefined;
@@ -165,18 +168,20 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const { phase, error } = this.#stats;
     if (this.#closed || phase === 'seeding') finish();
     if (phase === 'failed' && error) fail(MillraceError.fromRecord(error));
-    this.once('complete', finish).once('closed', finish).once('error', fail);
-    const waking = signal ? AbortSignal.any([end.signal, signal]) : end.signal;
+    const onEnd = (cause?: MillraceError): void => (cause === undefined ? finish() : fail(cause));
+    this.#onEnd.add(onEnd);
+    const unwatch = onAbort(signal, () => end.abort());
     try {
       while (!end.signal.aborted) {
         yield this.stats();
-        await delay(intervalMs, undefined, { signal: waking }).catch(() => undefined);
-        signal?.throwIfAborted();
+        await delay(intervalMs, undefined, { signal: end.signal }).catch(() => undefined);
       }
+      signal?.throwIfAborted();
       yield this.#stats;
       if (failure) throw failure;
     } finally {
-      this.off('complete', finish).off('closed', finish).off('error', fail);
+      unwatch();
+      this.#onEnd.delete(onEnd);
     }
   }
 
@@ -198,8 +203,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Takes the torrent out of the engine. Data stays; `forget` also deletes the resume record. */
   async remove(options: { readonly forget?: boolean } = {}): Promise<void> {
+    const { forget } = removeOptions(options);
     if (this.#closed) return;
-    await this.#control.remove(this.#id, options.forget ?? false);
+    await this.#control.remove(this.#id, forget);
     this.end();
   }
 
@@ -249,12 +255,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.#renewCompletion(); // an error from before `resume()` may have been told after it
         this.#completion.resolve();
         this.emit('complete');
+        this.#tellEnd();
         return;
       case 'error': {
         const error = MillraceError.fromRecord(event.error);
         this.#completion.reject(error);
         this.#completion.failed = true;
         if (this.listenerCount('error') > 0) this.emit('error', error);
+        this.#tellEnd(error);
         return;
       }
       case 'log':
@@ -294,6 +302,11 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#stats = { ...this.#stats, phase: 'closed' };
     this.#completion.reject(error);
     this.emit('closed');
+    this.#tellEnd();
+  }
+
+  #tellEnd(cause?: MillraceError): void {
+    for (const tell of this.#onEnd) tell(cause);
   }
 }
 

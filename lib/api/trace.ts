@@ -9,6 +9,20 @@ import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messa
 import type { TracedPeer, TraceSettings } from '../messages/trace';
 import { OPEN_TO_WRITE, openRegular } from '../storage/open-regular';
 import { encodeFileHeader } from '../trace/pcapng';
+import {
+  badOption,
+  callback,
+  checkValue,
+  flag,
+  group,
+  list,
+  optional,
+  orElse,
+  shown,
+  text,
+  wholeNumber,
+} from './checks';
+import type { Check, Checks } from './checks';
 
 /** What is traced, and where to. `file`, `onLines` or both. */
 export interface TraceOptions {
@@ -45,37 +59,49 @@ const MIN_LIMIT_BYTES = 64 * KIB;
 const MAX_LIMIT_BYTES = KIB ** 4;
 const DEFAULT_LIMIT_BYTES = 256 * KIB * KIB;
 
+/** `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
+const tracedPeer: Check<TracedPeer> = (_, text) => {
+  if (typeof text === 'string' && isIP(text) === 6) return { host: text };
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(
+    typeof text === 'string' ? text : '',
+  );
+  const [, v6, name, digits] = match ?? [];
+  const host = v6 ?? name ?? '';
+  const port = digits === undefined ? undefined : Number(digits);
+  const isPortWrong = port !== undefined && (port < 1 || port > 65_535);
+  if (host === '' || isPortWrong || (v6 !== undefined && isIP(v6) !== 6)) {
+    throw badOption(
+      'trace.peers',
+      `must name peers as HOST, HOST:PORT or [IPV6]:PORT with a port from 1 to 65535, not ${shown(text)}`,
+    );
+  }
+  return port === undefined ? { host } : { host, port };
+};
+
+const TRACE = group({
+  file: optional(text('the path of a file')),
+  onLines: callback<NonNullable<TraceOptions['onLines']>>(),
+  payload: flag(false),
+  limitBytes: wholeNumber(MIN_LIMIT_BYTES, MAX_LIMIT_BYTES, DEFAULT_LIMIT_BYTES),
+  peers: orElse([], list('peers', tracedPeer)),
+} satisfies Checks<TraceOptions>);
+
 /** Checks the options and begins the file. Throws `bad-option`, `trace-not-writable`. */
 export function beginTrace(
   options: TraceOptions | undefined,
   version: string,
 ): TraceSettings | undefined {
   if (options === undefined) return undefined;
-  const { file, onLines, payload = false, limitBytes = DEFAULT_LIMIT_BYTES, peers = [] } = options;
+  const { file, onLines, payload, limitBytes, peers } = checkValue('trace', () => options, TRACE);
   if (file === undefined && onLines === undefined) {
     throw badOption('trace', 'needs a file, onLines, or both');
-  }
-  if (file !== undefined && (typeof file !== 'string' || file === '' || file.includes('\0'))) {
-    throw badOption('trace.file', 'must be the path of a file');
-  }
-  if (onLines !== undefined && typeof onLines !== 'function') {
-    throw badOption('trace.onLines', 'must be a function');
-  }
-  if (typeof payload !== 'boolean') throw badOption('trace.payload', 'must be true or false');
-  if (
-    !Number.isInteger(limitBytes) ||
-    limitBytes < MIN_LIMIT_BYTES ||
-    limitBytes > MAX_LIMIT_BYTES
-  ) {
-    const allowed = `a whole number from ${MIN_LIMIT_BYTES} to ${MAX_LIMIT_BYTES}`;
-    throw badOption('trace.limitBytes', `must be ${allowed}, not ${String(limitBytes)}`);
   }
   const settings: TraceSettings = {
     file: file === undefined ? undefined : resolve(file),
     lines: onLines !== undefined,
     payload,
     limitBytes,
-    peers: peers.map(tracedPeer),
+    peers,
     startedMs: performance.timeOrigin + performance.now(),
     counter: new SharedArrayBuffer(TRACE_COUNTER_BYTES),
   };
@@ -111,25 +137,4 @@ function beginFile({ counter }: TraceSettings, file: string, version: string): v
     );
   }
   Atomics.store(new BigInt64Array(counter, 0, 1), 0, BigInt(header.length));
-}
-
-/** `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
-export function tracedPeer(text: string): TracedPeer {
-  if (typeof text === 'string' && isIP(text) === 6) return { host: text };
-  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(String(text));
-  const [, v6, name, digits] = match ?? [];
-  const host = v6 ?? name ?? '';
-  const port = digits === undefined ? undefined : Number(digits);
-  const isPortWrong = port !== undefined && (port < 1 || port > 65_535);
-  if (host === '' || isPortWrong || (v6 !== undefined && isIP(v6) !== 6)) {
-    throw badOption(
-      'trace.peers',
-      `must name peers as HOST, HOST:PORT or [IPV6]:PORT with a port from 1 to 65535, not "${String(text)}"`,
-    );
-  }
-  return port === undefined ? { host } : { host, port };
-}
-
-function badOption(option: string, rule: string): MillraceError {
-  return new MillraceError('bad-option', `option ${option} ${rule}`, { option });
 }

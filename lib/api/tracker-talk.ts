@@ -14,6 +14,19 @@ import { redactUrl } from '../tracker/redact';
 import { MAX_TRACKERS } from '../tracker/schedule';
 import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';
+import {
+  badOption,
+  callback,
+  checkOptions,
+  flag,
+  list,
+  oneOf,
+  optional,
+  signal,
+  wholeNumber,
+  wrong,
+} from './checks';
+import type { Check, Checks } from './checks';
 import { readTorrent, type TorrentSource } from './sources';
 import { buildReport, type Conversation, type Heard } from './tracker-report';
 import { VERSION } from './version';
@@ -30,18 +43,45 @@ const STOP_DEADLINE_MS = 2_000;
 /** Said of a torrent of which only the hash is known: one block, as it must not be 0 (a seed). */
 const UNKNOWN_LEFT_BYTES = 16_384;
 
+const trackerUrl: Check<string> = (name, value) => {
+  if (typeof value === 'string' && isTrackerUrl(value)) return value;
+  const given = typeof value === 'string' ? redactUrl(value) : value;
+  throw wrong(name, 'an http, https or udp announce URL', given);
+};
+
+const trackerUrls: Check<readonly string[]> = (name, value) => {
+  const urls = list('http, https or udp announce URLs', trackerUrl)(name, value);
+  if (urls.length > 0) return urls;
+  throw wrong(name, 'a list of http, https or udp announce URLs', value);
+};
+
+const SCRAPE = {
+  trackers: optional(trackerUrls),
+  timeoutMs: wholeNumber(100, 600_000, DEFAULT_TIMEOUT_MS),
+  showSecrets: flag(false),
+  onReport: callback<(report: TrackerReport) => void>(),
+  signal,
+} satisfies Checks<ScrapeOptions>;
+
+const EVENTS = ['started', 'completed', 'stopped', 'none'] as const;
+
+const ANNOUNCE = {
+  ...SCRAPE,
+  event: optional(oneOf(EVENTS, 'started')),
+  port: wholeNumber(1, 65_535, DEFAULT_PORT),
+  numWant: wholeNumber(0, 1000, DEFAULT_NUM_WANT),
+} satisfies Checks<AnnounceOptions>;
+
+type Asking = ReturnType<typeof checkOptions<typeof SCRAPE>>;
+
 /** See lib/api/announce.ts. */
 export async function announce(
   source: TorrentSource,
   options: AnnounceOptions,
 ): Promise<TrackerReport[]> {
-  const port = integer('port', options.port, 1, 65_535, DEFAULT_PORT);
-  const numWant = integer('numWant', options.numWant, 0, 1000, DEFAULT_NUM_WANT);
-  const { event = 'started' } = options;
-  if (!['started', 'completed', 'stopped', 'none'].includes(event)) {
-    throw badOption('event', 'started, completed, stopped or none', event);
-  }
-  return atEach(source, options, async (url, target, conversation) => {
+  const checked = checkOptions('announce', options, ANNOUNCE);
+  const { port, numWant, event = 'started' } = checked;
+  return atEach(source, checked, async (url, target, conversation) => {
     const { infoHash, leftBytes, trusted } = target;
     const request: AnnounceRequest = {
       infoHash,
@@ -56,12 +96,12 @@ export async function announce(
     };
     let stoppedAfter: boolean | undefined;
     const talk = await conversation('announce', request.event, async (clients) => {
-      const reply = await clients.announce(url, request, options.signal);
+      const reply = await clients.announce(url, request, checked.signal);
       return { announced: reply };
     });
     // Also of who gives up: the tracker may know us all the same.
-    const cutShort = options.signal?.aborted === true && saidSomething(talk);
-    if (options.event === undefined && (talk.announced !== undefined || cutShort)) {
+    const cutShort = checked.signal?.aborted === true && saidSomething(talk);
+    if (checked.event === undefined && (talk.announced !== undefined || cutShort)) {
       stoppedAfter = await leave(url, trusted, {
         ...request,
         trackerId: talk.announced?.trackerId,
@@ -76,9 +116,10 @@ export async function scrape(
   source: TorrentSource,
   options: ScrapeOptions,
 ): Promise<TrackerReport[]> {
-  return atEach(source, options, (url, { infoHash }, conversation) =>
+  const checked = checkOptions('scrape', options, SCRAPE);
+  return atEach(source, checked, (url, { infoHash }, conversation) =>
     conversation('scrape', undefined, async (clients) => ({
-      scraped: await clients.scrape(url, [infoHash], options.signal),
+      scraped: await clients.scrape(url, [infoHash], checked.signal),
     })),
   );
 }
@@ -103,13 +144,8 @@ type Converse = (
 ) => Promise<Conversation>;
 type Ask = (url: string, target: Target, converse: Converse) => Promise<Conversation>;
 
-async function atEach(
-  source: TorrentSource,
-  options: ScrapeOptions,
-  ask: Ask,
-): Promise<TrackerReport[]> {
-  const { signal, onReport, showSecrets = false } = options;
-  const timeoutMs = integer('timeoutMs', options.timeoutMs, 100, 600_000, DEFAULT_TIMEOUT_MS);
+async function atEach(source: TorrentSource, options: Asking, ask: Ask): Promise<TrackerReport[]> {
+  const { signal, onReport, showSecrets, timeoutMs } = options;
   const target = await targetOf(source, options);
   const queue = new PQueue({ concurrency: CONCURRENT_TRACKERS });
   const reports = target.urls.map((url) =>
@@ -190,24 +226,17 @@ async function leave(url: string, trusted: boolean, request: AnnounceRequest): P
   }
 }
 
-async function targetOf(source: TorrentSource, options: ScrapeOptions): Promise<Target> {
-  const { trackers, signal } = options;
-  const bad = trackers?.find((url) => typeof url !== 'string' || !isTrackerUrl(url));
-  if (bad !== undefined || trackers?.length === 0) {
-    throw badOption(
-      'trackers',
-      'a list of http, https or udp announce URLs',
-      bad === undefined ? 'an empty one' : `"${redactUrl(String(bad))}"`,
-    );
-  }
+async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Promise<Target> {
   if (typeof source === 'string' && /^[0-9a-f]{40}$/i.test(source)) {
     if (trackers === undefined) {
-      throw badOption('trackers', 'given with an info hash, which names no tracker', 'absent');
+      throw badOption('trackers', 'must be given with an info hash, which names no tracker');
     }
     const infoHash = fromHex(source);
     return { infoHash, leftBytes: UNKNOWN_LEFT_BYTES, trusted: true, ...firstOf(trackers) };
   }
-  const metainfo = await readTorrent(source, { signal });
+  const metainfo = await readTorrent(source, { signal }).catch((error: unknown) => {
+    throw signal?.aborted === true ? aborted() : error;
+  });
   const asked = firstOf(trackers ?? metainfo.trackers.flat());
   if (asked.urls.length === 0) {
     throw new MillraceError(
@@ -224,26 +253,6 @@ function firstOf(named: readonly string[]): Pick<Target, 'urls' | 'unasked'> {
   const all = [...new Set(named)];
   const urls = all.slice(0, MAX_TRACKERS);
   return { urls, unasked: all.length - urls.length };
-}
-
-function integer(
-  name: string,
-  value: number | undefined,
-  low: number,
-  high: number,
-  fallback: number,
-): number {
-  if (value === undefined) return fallback;
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw badOption(name, `a whole number from ${low} to ${high}`, value);
-}
-
-function badOption(name: string, allowed: string, value: unknown): MillraceError {
-  return new MillraceError(
-    'bad-option',
-    `option ${name} must be ${allowed}, not ${String(value)}`,
-    { option: name },
-  );
 }
 
 function aborted(): MillraceError {

@@ -1,7 +1,20 @@
 // The small tracker for private clusters, demos and tests, loaded only when it is wanted.
 
 import type * as server from '../tracker/server';
-import type { TrackerServer, TrackerServerOptions } from '../tracker/server';
+import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker/server';
+import {
+  callback,
+  checkOptions,
+  either,
+  flag,
+  group,
+  list,
+  optional,
+  text,
+  wholeNumber,
+  wrong,
+} from './checks';
+import type { Check, Checks } from './checks';
 
 export type {
   TrackerLimits,
@@ -10,13 +23,44 @@ export type {
   TrackerServerStats,
 } from '../tracker/server';
 
+/** Its own rule, 20 bytes or 40 digits, is that of the tracker. */
+const infoHash: Check<string | Uint8Array> = (name, value) => {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value;
+  throw wrong(name, 'an info hash of 40 hex digits or 20 bytes', value);
+};
+
+/** A number of things to hold, or `Infinity` for as many as come. */
+const bound = either(Infinity, wholeNumber(0, Number.MAX_SAFE_INTEGER));
+
+const TRACKER = {
+  host: optional(text('an address')),
+  port: either(false, wholeNumber(0, 65_535)),
+  udpPort: either(false, wholeNumber(0, 65_535)),
+  intervalSec: wholeNumber(1, 86_400),
+  whitelist: optional(list('info hashes', infoHash)),
+  limits: group({
+    requestsPerSecPerIp: bound,
+    requestBurstPerIp: bound,
+    maxConnections: bound,
+    maxConnectionsPerIp: bound,
+    maxTorrents: bound,
+    maxPeers: bound,
+    maxPeersPerTorrent: bound,
+    maxPeersPerIp: bound,
+  } satisfies Checks<TrackerLimits>),
+  statsPage: flag(true),
+  now: callback<() => number>(),
+  random: callback<() => number>(),
+} satisfies Checks<TrackerServerOptions>;
+
 /**
  * Starts a tracker (BEP 3, 7, 15, 23, 48) in this thread; it lives until `close()`.
  *
  * @throws MillraceError `tracker-listen-failed`, `bad-option`.
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
+  const checked = checkOptions('startTracker', options, TRACKER);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
   const module = require('../tracker/server') as typeof server;
-  return module.startTracker(options);
+  return module.startTracker(checked);
 }

@@ -9,13 +9,17 @@ import type { Metainfo } from '../metainfo/metainfo';
 import { pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
-import { bulkVerify, type BulkOptions } from './bulk-verify';
+import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
+import { checkOptions, text } from './checks';
+import type { Checks } from './checks';
 import { readTorrent, type TorrentSource } from './sources';
 
 export interface VerifyOptions extends BulkOptions {
   /** Folder that holds the torrent's file or folder. */
   readonly data: string;
 }
+
+const VERIFY = { ...BULK, data: text('the path of a folder') } satisfies Checks<VerifyOptions>;
 
 export interface VerifyReport {
   /** Every byte of every file is there and right. */
@@ -45,8 +49,10 @@ export async function verifyTorrent(
   source: TorrentSource,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  const root = resolve(options.data);
-  const metainfo = await namesOnDisk(await readTorrent(source, { signal: options.signal }), root);
+  const checked = checkOptions('verifyTorrent', options, VERIFY);
+  const root = resolve(checked.data);
+  const given = await readTorrent(source, { signal: checked.signal });
+  const metainfo = await namesOnDisk(given, root);
   const geometry = new Geometry(metainfo);
   const bad: number[] = [];
   const jobs = batchPieces(piecesOf(metainfo, geometry), BULK_JOB_TARGET_BYTES);
@@ -55,7 +61,7 @@ export async function verifyTorrent(
     root,
     jobs,
     metainfo.totalLengthBytes,
-    options,
+    checked,
     (outcome) => {
       if (outcome.type === 'bad') bad.push(outcome.piece);
       else if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);

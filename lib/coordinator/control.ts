@@ -25,7 +25,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     if (!torrent) throw new MillraceError('closed', 'the torrent was removed');
     return torrent;
   };
-  const adding = new Set<Promise<unknown>>();
+  const adding = new Map<number, Adding>();
   let closing: Promise<void> | undefined;
   return {
     async start(): Promise<EngineStats> {
@@ -34,9 +34,17 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     },
     async add(id: number, request: AddRequest): Promise<NameMapping | undefined> {
       if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
-      const added = addTorrent(engine, id, request);
-      adding.add(added);
-      return added.finally(() => adding.delete(added));
+      const stop = new AbortController();
+      const added = addTorrent(engine, id, request, stop.signal);
+      adding.set(id, { added, stop });
+      return added.finally(() => adding.delete(id));
+    },
+    async cancelAdd(id: number): Promise<void> {
+      const { added, stop } = adding.get(id) ?? {};
+      stop?.abort(new MillraceError('aborted', 'the adding of the torrent was aborted'));
+      await added?.catch(() => undefined);
+      const torrent = engine.state.torrents.get(id);
+      if (torrent) await removeTorrent(engine, torrent, false);
     },
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
       const torrent = find(id);
@@ -75,14 +83,22 @@ export function tellStats(engine: Engine, id: number): void {
   engine.endTurn();
 }
 
+/** An add under way; aborted, it lets go of what it holds and rejects. */
+interface Adding {
+  readonly added: Promise<unknown>;
+  readonly stop: AbortController;
+}
+
 /** Torrents first (trackers, syncs and records side by side), then the threads. */
 async function close(
   engine: Engine,
   lifecycle: Lifecycle,
-  adding: ReadonlySet<Promise<unknown>>,
+  adding: ReadonlyMap<number, Adding>,
 ): Promise<void> {
   engine.state.closing = true;
-  await Promise.allSettled(adding); // They see `closing` and let go of their locks.
+  const closing = new MillraceError('closed', 'the engine is closing');
+  for (const { stop } of adding.values()) stop.abort(closing);
+  await Promise.allSettled([...adding.values()].map(({ added }) => added));
   const results = await Promise.allSettled(
     [...engine.state.torrents.values()].map((torrent) => removeTorrent(engine, torrent, false)),
   );

@@ -28,17 +28,22 @@ import { storedFiles } from '../metainfo/stored';
 
 /**
  * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to the
- * mapping that names its files there.
+ * mapping that names its files there. Stopped before that, it rejects with the signal's reason and
+ * nothing is left.
  */
 export async function addTorrent(
   engine: Engine,
   id: number,
   wanted: AddRequest,
+  stop?: AbortSignal,
 ): Promise<NameMapping | undefined> {
   const { output } = wanted;
   const infoHash = toHex(wanted.metainfo.infoHash);
   for (const other of engine.state.torrents.values()) {
-    if (other.infoHash === infoHash) {
+    if (other.infoHash !== infoHash) continue;
+    // Who has just removed it may add it again without waiting for the end of that.
+    if (other.removal !== undefined) await other.removal.catch(() => undefined);
+    else {
       throw new MillraceError(
         'already-added',
         `torrent ${wanted.metainfo.name} (${infoHash}) was already added to this engine`,
@@ -59,6 +64,7 @@ export async function addTorrent(
         followLinks: request.followLinks,
         readOnly: !request.download,
       });
+    stop?.throwIfAborted();
     const budget = engine.state.budget.register(id, {
       pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
     });
@@ -73,7 +79,7 @@ export async function addTorrent(
       lock = onFiles ? takeLock(request) : NO_LOCK;
       const torrent = newTorrent(engine, id, request, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
-      if (engine.state.closing) throw new MillraceError('closed', 'the engine is closing');
+      stop?.throwIfAborted();
       engine.state.torrents.set(id, torrent);
       for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
       if (!resume) torrent.toCheck.setAll();

@@ -2,9 +2,9 @@
 // they come. Disk and port need nobody; peers are dialled as soon as a tracker names them.
 
 import { randomBytes, randomInt } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import { isIP } from 'node:net';
 import PQueue from 'p-queue';
+import { onAbort } from '../async/on-abort';
 import type { PeerAddress } from '../messages/control';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { AnnounceRequest } from '../tracker/announce';
@@ -62,15 +62,15 @@ const NUM_WANT = 50;
 export async function examine(metainfo: Metainfo, options: ExamineOptions): Promise<void> {
   const port = await openPort(options.port);
   const stop = new AbortController();
-  const signal =
-    options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  // One listener for each request and dial under way: many are no leak.
-  setMaxListeners(0, signal);
+  const { signal } = stop;
+  let thrown: { readonly error: unknown } | undefined;
+  const unwatch = onAbort(options.signal, () => stop.abort(options.signal?.reason));
   const tell = (...findings: readonly Finding[]): void => {
     try {
       if (!signal.aborted) findings.forEach((each) => options.onFinding(each));
     } catch (error) {
-      stop.abort(error);
+      thrown ??= { error };
+      stop.abort();
     }
   };
   const examiner = new Examiner(metainfo, options, signal, tell);
@@ -80,8 +80,9 @@ export async function examine(metainfo: Metainfo, options: ExamineOptions): Prom
   } finally {
     port.close();
     await examiner.leave();
+    unwatch();
   }
-  stop.signal.throwIfAborted();
+  if (thrown !== undefined) throw thrown.error;
 }
 
 interface NamedTracker {

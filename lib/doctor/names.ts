@@ -1,6 +1,6 @@
 // EDGE. Name look-ups, each done once, for the trackers and for the report alike.
 
-import { unlessStopped } from '../tracker/deadline';
+import { unlessStopped } from '../async/on-abort';
 import { resolveHost } from '../tracker/families';
 import type { Resolve, ResolvedAddress } from '../tracker/families';
 

@@ -2,6 +2,7 @@
 // bytes, and what is kept; when the promise settles the socket is gone.
 
 import * as net from 'node:net';
+import { onAbort } from '../async/on-abort';
 import { Bitfield } from '../bytes/bitfield';
 import { bytesEqual } from '../bytes/compare';
 import { MillraceError } from '../errors/millrace-error';
@@ -56,6 +57,7 @@ class Probe {
   readonly #decoder: WireDecoder;
   readonly #pieces: Bitfield;
   readonly #onAbort = (): void => this.#end(this.#unfinished());
+  #unwatch = (): void => undefined;
   #socket: net.Socket | undefined;
   #stage: 'connecting' | 'greeting' | 'telling' | 'ended' = 'connecting';
   #deadline: NodeJS.Timeout | undefined;
@@ -75,8 +77,8 @@ class Probe {
 
   start(): void {
     const { host, port, infoHash, peerId, signal } = this.#options;
-    signal.addEventListener('abort', this.#onAbort, { once: true });
     if (signal.aborted) return this.#onAbort();
+    this.#unwatch = onAbort(signal, this.#onAbort);
     this.#limit();
     const socket = net.connect({ host, port, noDelay: true });
     this.#socket = socket;
@@ -201,7 +203,7 @@ class Probe {
     this.#stage = 'ended';
     clearTimeout(this.#deadline);
     clearTimeout(this.#quiet);
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#unwatch();
     this.#decoder.stop();
     this.#socket?.destroy();
     const { host, port } = this.#options;

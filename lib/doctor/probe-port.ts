@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import * as net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import PQueue from 'p-queue';
+import { onAbort } from '../async/on-abort';
 
 export interface OpenPort {
   readonly port: number;
@@ -73,13 +74,12 @@ function connects(host: string, port: number, signal: AbortSignal): Promise<bool
     const socket = net.connect({ host, port });
     const end = (reached: boolean): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      unwatch();
       socket.destroy();
       resolve(reached);
     };
-    const onAbort = (): void => end(false);
-    const timer = setTimeout(onAbort, CONNECT_TIMEOUT_MS);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const timer = setTimeout(() => end(false), CONNECT_TIMEOUT_MS);
+    const unwatch = onAbort(signal, () => end(false));
     socket.on('error', () => end(false));
     socket.on('connect', () => end(true));
   });

@@ -70,6 +70,8 @@ export interface EngineControl {
    * `Metainfo.names`. `torrent`: an id never used before.
    */
   add(torrent: number, request: AddRequest): Promise<NameMapping | undefined>;
+  /** Stops an add under way, or undoes it; returns when nothing is left of it. */
+  cancelAdd(torrent: number): Promise<void>;
   addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
   pause(torrent: number): Promise<void>;
   resume(torrent: number): Promise<void>;

@@ -108,30 +108,3 @@ export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>):
     },
   }) as ControlProxy<T>;
 }
-
-let lastCallId = 0;
-
-/**
- * Runs a call that may be aborted. A signal cannot cross threads (it arrives as a dead plain
- * object): it stays here, and `cancel(callId)` crosses instead. On abort the promise rejects at
- * once with the signal's reason; what the far side still answers is ignored.
- */
-export function callWithSignal<T>(
-  signal: AbortSignal | undefined,
-  start: (callId: number) => Promise<T>,
-  cancel: (callId: number) => void,
-): Promise<T> {
-  const callId = ++lastCallId;
-  if (signal === undefined) return start(callId);
-  return new Promise<T>((resolve, reject) => {
-    signal.throwIfAborted(); // rejects: nothing was started
-    const abort = (): void => {
-      reject(signal.reason as Error);
-      cancel(callId);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    start(callId)
-      .finally(() => signal.removeEventListener('abort', abort))
-      .then(resolve, reject);
-  });
-}

@@ -1,6 +1,7 @@
 // EDGE. One request under one deadline and one signal: whichever ends it, the work hears of it at
 // once and the caller gets an error that says which.
 
+import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
 import { requestError } from './request-error';
 import type { Subject } from './request-error';
@@ -27,23 +28,12 @@ export async function withDeadline<T>(
       return late('in time');
     stop.abort(new MillraceError('aborted', `the request to a ${subject} was aborted`));
   };
-  if (signal?.aborted === true) aborted();
-  signal?.addEventListener('abort', aborted, { once: true });
+  const off = onAbort(signal, aborted);
   const timer = setTimeout(() => late(`within ${timeoutMs} ms`), timeoutMs);
   try {
     return await work(stop.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', aborted);
+    off();
   }
-}
-
-/** The promise's result, or the signal's reason as soon as it fires. The promise itself goes on. */
-export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onStop = (): void => reject(stop.reason as Error);
-    if (stop.aborted) onStop();
-    stop.addEventListener('abort', onStop, { once: true });
-    promise.then(resolve, reject).finally(() => stop.removeEventListener('abort', onStop));
-  });
 }

@@ -3,8 +3,8 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, PeerAddress } from './announce';
-import { unlessStopped } from './deadline';
 
 export type Family = 4 | 6;
 

@@ -2,8 +2,9 @@
 
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
-import { unlessStopped, withDeadline } from './deadline';
+import { withDeadline } from './deadline';
 import { announceToFamilies, resolveHost } from './families';
 import type { Family, Resolve } from './families';
 import { buildAnnounceUrl, parseAnnounceReply, readFailure } from './http-codec';

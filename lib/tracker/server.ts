@@ -146,7 +146,7 @@ function within(name: string, value: unknown, low: number, high: number): void {
 
 function hashOf(hash: string | Uint8Array): Uint8Array {
   const bytes = typeof hash === 'string' && /^[0-9a-f]{40}$/i.test(hash) ? fromHex(hash) : hash;
-  if (typeof bytes !== 'string' && bytes.length === HASH_BYTES) return bytes;
+  if (bytes instanceof Uint8Array && bytes.length === HASH_BYTES) return bytes;
   throw new MillraceError(
     'bad-option',
     `an info hash on a tracker's list is 40 hexadecimal digits or ${HASH_BYTES} bytes`,

@@ -1,7 +1,7 @@
 // EDGE. Name look-ups of all announces together. The system looks two names up at a time, so a
 // tracker whose name server is slow must not be asked for by every torrent and family.
 
-import { unlessStopped } from './deadline';
+import { unlessStopped } from '../async/on-abort';
 import { resolveHost } from './families';
 import type { Resolve, ResolvedAddress } from './families';
 

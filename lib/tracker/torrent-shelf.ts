@@ -17,10 +17,11 @@ export class TorrentShelf {
 
   /** Puts a torrent up; one of the same name is replaced. Throws `bad-option`. */
   put(name: string, torrent: Uint8Array): void {
-    if (!name.endsWith(SUFFIX) || name === SUFFIX || name.includes('/')) {
+    const named = typeof name === 'string' && /^[^/]+\.torrent$/s.test(name);
+    if (!named || !(torrent instanceof Uint8Array)) {
       throw new MillraceError(
         'bad-option',
-        `a published torrent is named like a file, ending in ${SUFFIX}, not "${name}"`,
+        `a published torrent is its bytes under a name like a file's, ending in ${SUFFIX}, not "${String(name)}"`,
       );
     }
     const before = this.#torrents.get(name);

@@ -176,7 +176,7 @@ describe('api/list-files', () => {
     const error = await refusal(createTorrent(tree.write('f', 1), { links }));
     expect(error).to.include({
       code: 'bad-option',
-      message: 'option links must be one of inside, skip, follow, not outside',
+      message: 'option links must be "inside", "skip" or "follow", not "outside"',
     });
   });
 });

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { expect } from 'chai';
-import { announceToAll, engineSettings, peerAddress } from '../../lib/api/options';
-import type { CoordinatorOptions } from '../../lib/api/options';
+import { addOptions, engineOptions, engineSettings, peerAddress } from '../../lib/api/options';
+import { shown } from '../../lib/api/checks';
 import { MillraceError } from '../../lib/errors/millrace-error';
 
 const MIB = 1024 * 1024;
@@ -115,7 +115,7 @@ const NUMBERS: readonly {
 ];
 
 const settingsOf = (options: unknown): ReturnType<typeof engineSettings> =>
-  engineSettings(options as CoordinatorOptions, '1.2.3');
+  engineSettings(engineOptions(options), '1.2.3');
 
 function refusal(work: () => unknown): MillraceError {
   try {
@@ -161,7 +161,7 @@ describe('api/options', () => {
           const error = refusal(() => settingsOf(set(value)));
           expect(error.code).to.equal('bad-option');
           expect(error.message).to.equal(
-            `option ${name} must be a whole number from ${low} to ${high}, not ${String(value)}`,
+            `option ${name} must be a whole number from ${low} to ${high}, not ${shown(value)}`,
           );
           expect(error.details.option).to.equal(name);
         }
@@ -191,6 +191,8 @@ describe('api/options', () => {
   });
 
   it('announceToAll: none, tiers or trackers', () => {
+    const announceToAll = (value: unknown): unknown =>
+      addOptions({ announceToAll: value }).announceToAll;
     expect(announceToAll(undefined)).to.equal('none');
     for (const value of ['none', 'tiers', 'trackers']) {
       expect(announceToAll(value)).to.equal(value);

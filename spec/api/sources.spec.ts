@@ -52,6 +52,47 @@ describe('api/sources', () => {
     expect(error.message).to.include(`${tree.path('pipe.torrent')}: it is a named pipe`);
   });
 
+  it('reads a file URL as text, and the pipe of a shell', async function () {
+    const url = pathToFileURL(tree.path('good.torrent')).href;
+    expect((await readTorrent(url)).name).to.equal('data.bin');
+    const elsewhere = await refusal(readTorrent('file://elsewhere.example/x.torrent'));
+    expect(elsewhere.code).to.equal('torrent-unreadable');
+    expect(elsewhere.message).to.include('file:///PATH');
+    if (process.platform !== 'linux') this.skip(); // /dev/fd differs
+    const script = `const { readTorrent } = require('./lib/index.ts');
+      readTorrent('/dev/stdin').then(({ name }) => console.log(name));`;
+    const output = execFileSync(
+      'sh',
+      [
+        '-c',
+        'cat "$1" | "$2" -r ./spec/register.cjs -e "$3"',
+        'sh',
+        tree.path('good.torrent'),
+        process.execPath,
+        script,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(output.trim()).to.equal('data.bin');
+  });
+
+  it('says what is missing where only an info hash is given, or another kind of URL', async () => {
+    for (const hash of [
+      '0123456789abcdef0123456789ABCDEF01234567',
+      'abcdefghijklmnopqrstuvwxyz234567',
+    ]) {
+      const error = await refusal(readTorrent(hash));
+      expect(error.code).to.equal('torrent-unreadable');
+      expect(error.message)
+        .to.include('an info hash alone')
+        .and.include('.torrent file or its URL');
+    }
+    const ftp = await refusal(readTorrent('ftp://example.org/x.torrent'));
+    expect(ftp.message).to.include('must begin with http://, https:// or file://');
+    const nothing = await refusal(readTorrent(' '));
+    expect(nothing.message).to.include('named by nothing');
+  });
+
   it('reads no file that is longer than a torrent may be', async () => {
     const file = tree.write('huge.torrent', '');
     truncateSync(file, MAX_METAINFO_BYTES + 1);

@@ -1,10 +1,10 @@
-// Calls across threads: codes survive, a death rejects everything, signals stay at home.
+// Calls across threads: codes survive, a death rejects everything.
 
 import { expect } from 'chai';
 import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { callWithSignal, exposeControl, wrapControl } from '../../lib/threads/control';
+import { exposeControl, wrapControl } from '../../lib/threads/control';
 import type { ControlProxy } from '../../lib/threads/control';
 import type { testApi, TestWorkerStart } from './test-worker';
 
@@ -125,56 +125,5 @@ describe('control over a channel', () => {
     await counter.increment();
     expect(await counter.increment()).to.equal(2);
     port1.close();
-  });
-});
-
-describe('call with signal', () => {
-  const never = (): Promise<never> => new Promise(() => undefined);
-
-  it('starts nothing when the signal is already aborted', async () => {
-    const error = await rejectionOf(
-      callWithSignal(
-        AbortSignal.abort(new Error('too late')),
-        () => expect.fail('started'),
-        () => expect.fail('cancelled'),
-      ),
-    );
-    expect(error.message).to.equal('too late');
-  });
-
-  it('cancels by the id it started with, and rejects with the reason', async () => {
-    const controller = new AbortController();
-    const ids: number[] = [];
-    const pending = rejectionOf(
-      callWithSignal(
-        controller.signal,
-        (callId) => {
-          ids.push(callId);
-          return never();
-        },
-        (callId) => ids.push(callId),
-      ),
-    );
-    controller.abort(new Error('changed my mind'));
-    expect((await pending).message).to.equal('changed my mind');
-    expect(ids).to.have.length(2);
-    expect(ids[0]).to.equal(ids[1]);
-  });
-
-  it('passes the answer on, and forgets the signal', async () => {
-    const controller = new AbortController();
-    const cancel = (): never => expect.fail('cancelled');
-    expect(await callWithSignal(controller.signal, () => Promise.resolve(5), cancel)).to.equal(5);
-    controller.abort();
-    expect(await callWithSignal(undefined, () => Promise.resolve(6), cancel)).to.equal(6);
-  });
-
-  it('rejects when the call does', async () => {
-    const failed = callWithSignal(
-      new AbortController().signal,
-      () => Promise.reject(new MillraceError('disk-full', 'full')),
-      () => expect.fail('cancelled'),
-    );
-    expect((await rejectionOf(failed)).code).to.equal('disk-full');
   });
 });

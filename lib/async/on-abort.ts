@@ -1,0 +1,52 @@
+// Listening for an AbortSignal. However many calls share a signal, it has one listener of ours, and
+// none once they are over: an app may use one signal for hundreds of torrents without a warning.
+
+interface Listeners {
+  readonly callbacks: Set<() => void>;
+  /** What the signal itself calls. */
+  readonly onEvent: () => void;
+}
+
+const listenersOf = new WeakMap<AbortSignal, Listeners>();
+
+/**
+ * Calls `callback` once when the signal fires, at once if it has fired. The returned function ends
+ * that; it may be called again. Without a signal nothing ever happens.
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined) return () => undefined;
+  if (signal.aborted) {
+    callback();
+    return () => undefined;
+  }
+  const listeners = listenersOf.get(signal) ?? listen(signal);
+  const own = (): void => callback(); // two calls may hand in the same function
+  listeners.callbacks.add(own);
+  return () => {
+    listeners.callbacks.delete(own);
+    if (listeners.callbacks.size > 0 || listenersOf.get(signal) !== listeners) return;
+    signal.removeEventListener('abort', listeners.onEvent);
+    listenersOf.delete(signal);
+  };
+}
+
+function listen(signal: AbortSignal): Listeners {
+  const callbacks = new Set<() => void>();
+  const onEvent = (): void => {
+    listenersOf.delete(signal);
+    for (const callback of callbacks) callback();
+  };
+  const listeners = { callbacks, onEvent };
+  listenersOf.set(signal, listeners);
+  signal.addEventListener('abort', onEvent, { once: true });
+  return listeners;
+}
+
+/** The promise's result, or the signal's reason as soon as it fires. The promise itself goes on. */
+export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal | undefined): Promise<T> {
+  if (stop === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const off = onAbort(stop, () => reject(stop.reason as Error));
+    promise.then(resolve, reject).finally(off);
+  });
+}
