@@ -4,18 +4,11 @@
 import { mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { decodeRecord } from '../../lib/storage/resume-record';
 import { Child } from '../support/leaks';
 import type { DownloadInput, DownloadLine } from '../support/leaks-download';
 import { KIB, MIB, Payload } from '../support/payload';
+import { untilRecorded } from '../support/record';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, untilStats, within } from '../support/swarm';
-
-/** Pieces that a resume record names; 0 while there is none. */
-async function recordedPieces(output: string, { metainfo }: Payload): Promise<number> {
-  const name = `${Buffer.from(metainfo.infoHash).toString('hex')}.resume`;
-  const bytes = await readFile(join(output, '.millrace', name)).catch(() => undefined);
-  return bytes === undefined ? 0 : decodeRecord(bytes).have.count();
-}
 
 describe('engine resume', function () {
   this.timeout(SPEC_TIMEOUT_MS);
@@ -125,11 +118,7 @@ describe('engine resume', function () {
         swarm.onClose(async () => void child.process.kill('SIGKILL'));
         await child.line<DownloadLine>('half of it', ({ doneBytes }) => doneBytes > MIB / 2);
         // Long enough that a sync has come, and with it a record that names pieces.
-        const synced = async (): Promise<void> => {
-          while ((await recordedPieces(output, payload)) === 0)
-            await new Promise((done) => setTimeout(done, 20));
-        };
-        await within(synced(), 'a record with pieces');
+        await untilRecorded(output, payload, 1);
         child.process.kill('SIGKILL');
         await within(child.ended, 'the kill');
       } else {
