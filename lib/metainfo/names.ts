@@ -174,13 +174,13 @@ function fit(base: string, suffix: string, platform: string): string {
     platform === 'win32' ? text.length : Buffer.byteLength(text);
   let room = MAX_COMPONENT_BYTES - sizeOf(suffix);
   if (sizeOf(base) <= room) return base + suffix;
-  let kept = '';
+  let end = 0;
   for (const character of base) {
     room -= sizeOf(character);
     if (room < 0) break;
-    kept += character;
+    end += character.length;
   }
-  return kept + suffix;
+  return base.slice(0, end) + suffix;
 }
 
 function isCaseless(platform: string): boolean {

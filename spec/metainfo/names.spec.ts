@@ -1,7 +1,10 @@
 // How the names of a torrent become paths: by each mapping, for any bytes, on every kind of system.
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { keyOf } from '../../lib/bencode/text';
+import { libtorrentName } from '../../lib/metainfo/client-names';
 import { isOrdinary, NAME_MAPPINGS, storedPaths } from '../../lib/metainfo/names';
 import type { NameMapping } from '../../lib/metainfo/names';
 
@@ -284,6 +287,30 @@ describe('names by any mapping', () => {
       ),
     );
   });
+});
+
+describe('names of a hostile torrent', () => {
+  // A string that is put together character by character takes 30 bytes for each until it is flattened.
+  const makers: [string, (bytes: Uint8Array) => string | undefined][] = [
+    ['as they are read', keyOf],
+    ['as they are repaired', (name) => libtorrentName(name, false)],
+  ];
+  for (const [what, make] of makers) {
+    it(`take memory by their length: ${what}`, () => {
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc') as () => void;
+      const count = 3_000;
+      collect();
+      const before = process.memoryUsage().heapUsed;
+      const made = Array.from({ length: count }, (_, at) =>
+        make(Buffer.alloc(150, 0x80 + (at % 64))),
+      );
+      collect();
+      const usedBytes = process.memoryUsage().heapUsed - before;
+      expect(made).to.have.length(count);
+      expect(usedBytes / count).to.be.below(1_500);
+    });
+  }
 });
 
 function checkLegal(found: readonly string[][], platform: string, multiFile: boolean): void {
