@@ -1,6 +1,6 @@
 // What the kernel says about a process and everything it started: CPU time and memory (Linux).
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
 /** Clock ticks of /proc are 1/100 s on every Linux that Node supports (USER_HZ). */
 const TICKS_PER_SEC = 100;
@@ -62,4 +62,13 @@ export function memoryOf(pid: number): MemoryUse {
     sum.rssBytes += field('VmRSS');
   }
   return sum;
+}
+
+/** CPU time so far of each thread of a process. */
+export function cpuOfThreads(pid: number): { readonly thread: string; readonly cpuSec: number }[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
+    // In nanoseconds, where the kernel keeps scheduler statistics.
+    const [runNs] = read(`/proc/${pid}/task/${thread}/schedstat`).split(' ');
+    return { thread, cpuSec: Number(runNs ?? 0) / 1e9 };
+  });
 }

@@ -33,7 +33,7 @@ export function fullBitfield(pieceCount: number): Buffer {
   return message(MESSAGE_ID.bitfield, bits);
 }
 
-export function message(id: number, payload = Buffer.alloc(0)): Buffer {
+export function message(id: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(1 + payload.length);
   head[4] = id;

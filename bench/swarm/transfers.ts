@@ -175,7 +175,7 @@ export function recheckBy(client: Client, { torrent, place }: Transfer, stored: 
 }
 
 /** A TCP port of this machine that nobody listens on. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, done));
   const { port } = server.address() as AddressInfo;

@@ -26,6 +26,8 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return peer.onPeerChoke(engine, fact);
     case 'peer-interest':
       return peer.onInterest(engine, fact);
+    case 'upload-stalled':
+      return peer.onUploadStalled(engine, fact);
     case 'extended-handshake':
       return peer.onExtendedHandshake(engine, fact);
     case 'appetite':

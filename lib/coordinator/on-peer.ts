@@ -59,6 +59,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     weAreInterested: false,
     theyAreInterested: false,
     weChoke: true,
+    uploadStalled: false,
     unchokedAtMs: undefined,
     lastUnchokedMs: 0,
     uploadedAtTurn: 0,
@@ -245,6 +246,13 @@ export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (peer) peer.theyAreInterested = fact.interested;
   if (peer) engine.turn.rechoke.add(peer.torrent);
+}
+
+export function onUploadStalled(engine: Engine, fact: Fact<'upload-stalled'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  peer.uploadStalled = fact.stalled;
+  engine.turn.rechoke.add(peer.torrent);
 }
 
 export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handshake'>): void {

@@ -213,6 +213,8 @@ export interface PeerState {
   theyAreInterested: boolean;
   /** We choke them. */
   weChoke: boolean;
+  /** It takes nothing of what we send it. */
+  uploadStalled: boolean;
   unchokedAtMs: number | undefined;
   lastUnchokedMs: number;
   /** What we had sent it when its last turn began. */

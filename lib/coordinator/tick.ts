@@ -94,6 +94,7 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
     peers.map((peer) => ({
       id: peer.id,
       interested: peer.theyAreInterested && !peer.closing,
+      stalled: peer.uploadStalled,
       unchokedAtMs: peer.unchokedAtMs,
       lastUnchokedMs: peer.lastUnchokedMs,
     })),

@@ -11,6 +11,7 @@ export const CLOSE_REASONS = {
     'the peer took the connection and closed it at our plain handshake: most that do so speak only encrypted connections',
   'handshake-timeout': 'the peer did not complete the handshake in time',
   'idle-timeout': 'the peer sent nothing, not even a keep-alive, for too long',
+  'not-reading': 'the peer did not read what it was sent, and held memory that others needed',
   'not-useful': 'both sides have every piece',
   'torrent-closed': 'the torrent was paused, removed or completed without seeding',
   'torrent-failed': 'the torrent stopped because of an error of its own, such as missing data',

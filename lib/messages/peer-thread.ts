@@ -168,6 +168,8 @@ export type PeerFact =
       readonly epoch: number;
     }
   | { readonly type: 'peer-interest'; readonly connection: number; readonly interested: boolean }
+  /** The peer has taken nothing of the blocks that wait for it for a second, or takes them again. */
+  | { readonly type: 'upload-stalled'; readonly connection: number; readonly stalled: boolean }
   /** The peer's extended handshake. */
   | {
       readonly type: 'extended-handshake';

@@ -115,7 +115,7 @@ export class Chunk {
 }
 
 export class ChunkCache {
-  private readonly maxChunks: number;
+  readonly maxChunks: number;
   private allocated = 0;
   private pinned = 0;
   private readonly free: ChunkBuffer[] = [];
@@ -132,9 +132,9 @@ export class ChunkCache {
     return this.allocated * CHUNK_LENGTH_BYTES;
   }
 
-  /** Chunks that nothing pins, whether their buffers exist or not. */
-  get unpinnedChunks(): number {
-    return this.maxChunks - this.pinned;
+  /** Chunks that a write reads from or a read fills. */
+  get pinnedChunks(): number {
+    return this.pinned;
   }
 
   find(source: TorrentSource, window: number): Chunk | undefined {

@@ -24,6 +24,9 @@ import type { UploadPeer } from './upload';
  */
 const MAX_UNREAD_BYTES = 1_048_576;
 
+/** A peer that took nothing of what was sent for this long leaves its upload slot to one that waits. */
+const UPLOAD_STALL_MS = 1_000;
+
 /** Who began it; decides how an end before the handshake is reported. */
 type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };
 
@@ -45,11 +48,11 @@ export class Connection implements SessionOutput, UploadPeer {
   private peerSession: PeerSession | undefined;
   /** When the present step before `open` has taken too long. */
   private stepDeadlineMs: number;
-  private lastFlushMs: number;
   private serveWanted = false;
   private reportedIn = 0;
   private reportedOut = 0;
   private reportedWaste = 0;
+  private toldStalled = false;
 
   private constructor(
     context: ConnectionContext,
@@ -67,7 +70,6 @@ export class Connection implements SessionOutput, UploadPeer {
     this.state = origin.type === 'dialled' ? 'dialling' : 'handshaking';
     const { dialTimeoutMs, handshakeTimeoutMs } = context.limits;
     this.stepDeadlineMs = nowMs + (this.state === 'dialling' ? dialTimeoutMs : handshakeTimeoutMs);
-    this.lastFlushMs = nowMs;
   }
 
   /** Connects to a peer of a torrent. */
@@ -136,11 +138,7 @@ export class Connection implements SessionOutput, UploadPeer {
       if (this.state === 'dialling' || this.state === 'handshaking') this.checkStep(nowMs);
       if (this.state !== 'open' || this.peerSession === undefined) return;
       if (nowMs >= this.peerSession.nextDeadlineMs) this.peerSession.tick(nowMs);
-      const queued = this.context.uploader.queuedBytesOf(this);
-      if (queued === 0) this.lastFlushMs = nowMs;
-      else if (nowMs - this.lastFlushMs >= this.context.limits.idleTimeoutMs) {
-        this.close('idle-timeout', `the peer takes no data: ${queued} bytes wait`);
-      }
+      this.checkUpload(nowMs);
       this.flush();
     });
   }
@@ -212,10 +210,7 @@ export class Connection implements SessionOutput, UploadPeer {
       this.socket?.write(bytes);
       return;
     }
-    this.socket?.write(bytes, () => {
-      this.lastFlushMs = this.context.nowMs();
-      this.guard(onFlushed);
-    });
+    this.socket?.write(bytes, () => this.guard(onFlushed));
   }
   noteServed(lengthBytes: number): void {
     this.peerSession?.noteServed(lengthBytes, this.context.nowMs());
@@ -351,8 +346,23 @@ export class Connection implements SessionOutput, UploadPeer {
     if (serve) uploader.pump(this);
     if (together) socket.uncork();
     if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
-      this.close('connection-error', 'the peer does not read what it is sent');
+      this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
     }
+  }
+
+  /** Does the peer take what it asked for? The choker wants to know, and not for ever. */
+  private checkUpload(nowMs: number): void {
+    const { uploader, limits, send } = this.context;
+    const stalledMs = uploader.stalledMsOf(this, nowMs);
+    if (stalledMs >= limits.idleTimeoutMs) {
+      const queuedBytes = uploader.queuedBytesOf(this);
+      this.close('idle-timeout', `the peer takes no data: ${queuedBytes} bytes wait`);
+      return;
+    }
+    const stalled = stalledMs >= UPLOAD_STALL_MS;
+    if (stalled === this.toldStalled) return;
+    this.toldStalled = stalled;
+    send({ type: 'upload-stalled', connection: this.id, stalled });
   }
 
   private checkStep(nowMs: number): void {

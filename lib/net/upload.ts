@@ -1,14 +1,18 @@
 // Answers requests from storage: few large asynchronous reads of this thread's own handles, many
-// blocks of them in one write. A peer that does not read what it gets is not read for.
+// blocks of them in one write. A peer that does not read what it gets is not read for, and holds no
+// memory that others need.
 
 import { recordOf } from '../errors/millrace-error';
+import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
 import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
-import { OutgoingRun } from './outgoing-run';
+import { CopyTarget, OutgoingRun } from './outgoing-run';
 import type { RunTarget } from './outgoing-run';
+import { SendQueue } from './send-queue';
 import type { TorrentSource } from './torrent-source';
 
 /** libuv has four threads for the whole process: one peer thread takes half of them at most. */
@@ -21,25 +25,29 @@ const MAX_READS = 2;
  */
 const CHUNKS_PER_READ = 4;
 
-/** A socket with more payload than this queued gets no more until it took some: 64 blocks. */
-const QUEUED_BYTES_WATERMARK = 1_048_576;
-
 /** Requests looked at ahead of the one that waits, to read their chunks side by side: 2 MiB. */
 const LOOK_AHEAD_REQUESTS = 128;
 
 /**
- * A peer may pin a quarter of the chunks that nothing pins (a "dynamic threshold", as switches share
- * their buffers), and at least those of one request: one that does not read takes a fifth of all,
- * the next a fifth of the rest. A reader in sequence needs five to fill its watermark of four
- * chunks: with 32 chunks three such readers at a time get them, and more go on with fewer.
+ * A peer may pin a quarter of the chunks that nothing pins and that are no reserve (a "dynamic
+ * threshold", as switches share their buffers). A reader in sequence needs five to fill its watermark
+ * of four chunks: with 64 chunks seven such readers at a time get them, and more go on with fewer.
  */
 const UNPINNED_PER_OWN_PIN = 4;
+
+/** One chunk in eight is never pinned for a write: from these everybody can be sent copies. */
+const RESERVED_CHUNKS_SHARE = 1 / 8;
+/** A block may lie in two chunks. */
+const MIN_RESERVED_CHUNKS = 2;
 
 /** Read-ahead memory of a thread that served nobody for this long is given back. */
 const TRIM_AFTER_MS = 10_000;
 
 /** A file that cannot be read is reported this often, however many ask for it. */
 const FAILURE_INTERVAL_MS = 1000;
+
+/** Memory is short, and a peer took nothing of what it holds of it for this long: it is closed. */
+const NOT_READING_MS = 5_000;
 
 /** What the uploader needs of a connection. */
 export interface UploadPeer extends RunTarget {
@@ -48,12 +56,7 @@ export interface UploadPeer extends RunTarget {
   /** False once it is closed. */
   readonly writable: boolean;
   noteServed(lengthBytes: number): void;
-}
-
-/** What a peer's socket has not taken yet: payload, and the chunks that it lies in, with their pins. */
-interface Queued {
-  bytes: number;
-  readonly chunks: Map<Chunk, number>;
+  close(reason: CloseReason, detail: string): void;
 }
 
 /** Bytes `start` … `end` of a torrent, which lie in one window. */
@@ -65,13 +68,24 @@ interface Stretch {
 
 type Gathered = 'all' | 'reads' | 'pins-too-many';
 
+/** How bytes travel: in place, and their chunk stays pinned until they are sent, or in a copy. */
+type Way = 'pinned' | 'copied';
+
 export class Uploader {
   private readonly cache: ChunkCache;
   private readonly send: (fact: PeerFact) => void;
   private readonly nowMs: () => number;
+  private readonly reservedChunks: number;
+  private readonly maxCopiedBytes: number;
   /** Peers that wait for a read or for a buffer, in the order they came. */
   private waiting = new Set<UploadPeer>();
-  private readonly queued = new Map<UploadPeer, Queued>();
+  /** Peers that wait for room for a copy. */
+  private crowded = new Set<UploadPeer>();
+  private readonly queues = new Map<UploadPeer, SendQueue>();
+  /** Of all peers, in their queues. */
+  private copiedBytes = 0;
+  /** Since the last tick nothing could be pinned for somebody, because of what others have pinned. */
+  private pinsAreShort = false;
   private reads = 0;
   /** Chunks that these reads fill, each pinned once for it. */
   private filling = 0;
@@ -79,46 +93,95 @@ export class Uploader {
 
   constructor(budgetBytes: number, send: (fact: PeerFact) => void, nowMs: () => number) {
     this.cache = new ChunkCache(budgetBytes);
+    this.reservedChunks = Math.max(
+      MIN_RESERVED_CHUNKS,
+      Math.floor(this.cache.maxChunks * RESERVED_CHUNKS_SHARE),
+    );
+    this.maxCopiedBytes = this.cache.maxChunks * CHUNK_LENGTH_BYTES;
     this.send = send;
     this.nowMs = nowMs;
   }
 
   /** Payload that a peer's socket has not taken yet. */
   queuedBytesOf(peer: UploadPeer): number {
-    return this.queued.get(peer)?.bytes ?? 0;
+    return this.queues.get(peer)?.bytes ?? 0;
+  }
+
+  /** How long a peer has taken nothing of its queue; 0 with nothing in it. */
+  stalledMsOf(peer: UploadPeer, nowMs: number): number {
+    return this.queues.get(peer)?.stalledMs(nowMs) ?? 0;
   }
 
   get allocatedBytes(): number {
     return this.cache.allocatedBytes;
   }
 
+  /** Memory that peers hold back which have not taken what was written for them. */
+  get heldBytes(): { readonly pinned: number; readonly copied: number } {
+    const pinnedChunks = this.cache.pinnedChunks - this.filling;
+    return { pinned: pinnedChunks * CHUNK_LENGTH_BYTES, copied: this.copiedBytes };
+  }
+
   /** Answers what can be answered now; what waits for the disk goes on by itself. */
   pump(peer: UploadPeer): void {
-    const { serving } = peer;
-    if (!peer.writable || serving.waiting === 0) return;
+    if (!peer.writable || peer.serving.waiting === 0) return;
     this.lastUseMs = this.nowMs();
-    const queued = this.queued.get(peer) ?? { bytes: 0, chunks: new Map<Chunk, number>() };
+    let queue = this.queues.get(peer);
+    if (queue === undefined) this.queues.set(peer, (queue = new SendQueue()));
+    let gathered: Gathered = queue.isTrusted
+      ? this.answerAll(peer, queue, 'pinned')
+      : 'pins-too-many';
+    if (gathered === 'pins-too-many') {
+      if (queue.isTrusted && queue.bytes === 0) this.pinsAreShort = true;
+      gathered = this.answerAll(peer, queue, 'copied');
+    }
+    if (gathered === 'reads') this.waiting.add(peer);
+    // Ahead of what it may have sent is read only for a peer that reads.
+    if (gathered === 'reads' || queue.isTrusted) this.readAhead(peer);
+  }
+
+  /** Answers requests, as many as may be queued in this way. */
+  private answerAll(peer: UploadPeer, queue: SendQueue, way: Way): Gathered {
+    const { queue: requests } = peer.serving;
     const pinned: Chunk[] = [];
-    const run = new OutgoingRun(peer);
+    const copy = way === 'copied' ? new CopyTarget(peer) : undefined;
+    const run = new OutgoingRun(copy ?? peer);
     let batchBytes = 0;
     let gathered: Gathered = 'all';
-    while (serving.waiting > 0 && queued.bytes < QUEUED_BYTES_WATERMARK) {
-      const lengthBytes = serving.queue.lengthBytesAt(serving.queue.first);
-      gathered = this.gather(peer, queued.chunks, pinned);
+    while (requests.length > 0) {
+      const lengthBytes = requests.lengthBytesAt(requests.first);
+      if (!queue.hasRoom(lengthBytes, way)) break;
+      if (way === 'copied' && !this.mayCopy(queue, lengthBytes)) {
+        if (queue.bytes === 0) this.crowded.add(peer); // else its own flush will call again
+        break;
+      }
+      gathered = this.gather(peer, queue.pins, pinned, way);
       if (gathered !== 'all') break;
       this.answer(peer, run, pinned.at(-1));
-      serving.queue.shift();
-      queued.bytes += lengthBytes;
+      requests.shift();
+      queue.add(lengthBytes, this.lastUseMs);
+      if (way === 'copied') this.copiedBytes += lengthBytes;
       batchBytes += lengthBytes;
     }
-    if (batchBytes > 0) {
-      this.queued.set(peer, queued);
-      peer.noteServed(batchBytes);
-      run.end(() => this.onFlushed(peer, pinned, batchBytes));
+    if (batchBytes === 0) return gathered;
+    peer.noteServed(batchBytes);
+    const handedMs = this.lastUseMs;
+    if (way === 'pinned') {
+      run.end(() => this.onFlushed(peer, queue, handedMs, batchBytes, pinned));
+      return gathered;
     }
-    if (gathered === 'pins-too-many') return; // its own flushes will call again
-    if (gathered === 'reads') this.waiting.add(peer);
-    this.readAhead(peer);
+    run.end(() => {
+      this.copiedBytes -= batchBytes;
+      this.onFlushed(peer, queue, handedMs, batchBytes, []);
+    });
+    for (const chunk of pinned) this.unpin(chunk, queue.pins);
+    return gathered;
+  }
+
+  /** One block at a time is for everybody, or those who read nothing could keep others out. */
+  private mayCopy(queue: SendQueue, lengthBytes: number): boolean {
+    if (queue.bytes === 0 && lengthBytes <= BLOCK_LENGTH_BYTES) return true;
+    return this.copiedBytes + lengthBytes <= this.maxCopiedBytes;
   }
 
   /** Adds what answers the oldest request, whose chunks are pinned; `last` is the last of them. */
@@ -157,6 +220,8 @@ export class Uploader {
   /** A connection is gone. Its writes release their memory by themselves. */
   forget(peer: UploadPeer): void {
     this.waiting.delete(peer);
+    this.crowded.delete(peer);
+    this.queues.delete(peer);
   }
 
   closeTorrent(source: TorrentSource): void {
@@ -169,20 +234,43 @@ export class Uploader {
   }
 
   tick(nowMs: number): void {
+    if (this.pinsAreShort || this.crowded.size > 0) this.makeRoom(nowMs);
     if (nowMs - this.lastUseMs < TRIM_AFTER_MS || this.isEmpty) return;
     this.cache.trim();
   }
 
-  private onFlushed(peer: UploadPeer, pinned: readonly Chunk[], batchBytes: number): void {
-    const queued = this.queued.get(peer);
-    if (queued !== undefined) {
-      for (const chunk of pinned) this.unpin(chunk, queued.chunks);
-      queued.bytes -= batchBytes;
-      if (queued.bytes <= 0) this.queued.delete(peer);
+  /** Closes the peer that has held memory back for longest, if that is long. */
+  private makeRoom(nowMs: number): void {
+    const { pinsAreShort } = this;
+    this.pinsAreShort = false;
+    let worst: UploadPeer | undefined;
+    let worstMs = 0;
+    for (const [peer, queue] of this.queues) {
+      const holdsIt = queue.pins.size > 0 ? pinsAreShort : this.crowded.size > 0;
+      const stalledMs = queue.stalledMs(nowMs);
+      if (!holdsIt || stalledMs < NOT_READING_MS || stalledMs <= worstMs) continue;
+      worst = peer;
+      worstMs = stalledMs;
     }
+    worst?.close('not-reading', `the peer took nothing for ${Math.round(worstMs / 1000)} s`);
+  }
+
+  private onFlushed(
+    peer: UploadPeer,
+    queue: SendQueue,
+    handedMs: number,
+    batchBytes: number,
+    pinned: readonly Chunk[],
+  ): void {
+    for (const chunk of pinned) this.unpin(chunk, queue.pins);
+    queue.take(batchBytes, handedMs, this.nowMs());
     this.pump(peer);
     // A buffer may have come free. Where no read may begin, the end of one calls them anyway.
     if (this.waiting.size > 0 && this.reads < MAX_READS) this.pumpWaiting();
+    if (this.crowded.size === 0 || this.copiedBytes >= this.maxCopiedBytes) return;
+    const { crowded } = this;
+    this.crowded = new Set();
+    for (const next of crowded) this.pump(next);
   }
 
   private headOffset(peer: UploadPeer): number {
@@ -191,11 +279,10 @@ export class Uploader {
   }
 
   /** Pins the chunks of the oldest request, unless one is missing: `readAhead` sees to that. */
-  private gather(peer: UploadPeer, own: Map<Chunk, number>, pinned: Chunk[]): Gathered {
+  private gather(peer: UploadPeer, own: Map<Chunk, number>, pinned: Chunk[], way: Way): Gathered {
     const { source } = peer;
     const { queue } = peer.serving;
     const before = pinned.length;
-    const mayStart = own.size === 0;
     let at = this.headOffset(peer);
     const end = at + queue.lengthBytesAt(queue.first);
     const last = pinned.at(-1); // most requests lie where the one before them did
@@ -204,7 +291,7 @@ export class Uploader {
       const chunk = this.cache.find(source, Math.floor(at / CHUNK_LENGTH_BYTES));
       const missing = chunk === undefined || !chunk.ready || !covers(chunk, at, end);
       const isOneMore = missing || !own.has(chunk);
-      const tooMany = isOneMore && !mayStart && !this.mayPinMoreThan(own.size);
+      const tooMany = way === 'pinned' && isOneMore && !this.mayPinMoreThan(own.size);
       if (chunk !== undefined && !missing && chunk === pinned.at(-1)) {
         at = chunk.end; // pinned by the request before this one
         continue;
@@ -227,7 +314,8 @@ export class Uploader {
 
   private mayPinMoreThan(count: number): boolean {
     // Reads under way are soon over: they shall not count against anybody.
-    return count * UNPINNED_PER_OWN_PIN < this.cache.unpinnedChunks + this.filling;
+    const unpinned = this.cache.maxChunks - this.cache.pinnedChunks + this.filling;
+    return count * UNPINNED_PER_OWN_PIN < unpinned - this.reservedChunks;
   }
 
   private unpin(chunk: Chunk, own: Map<Chunk, number>): void {
@@ -260,18 +348,18 @@ export class Uploader {
   /** What is to be read for this peer, the oldest request first: parts of windows that are whole pieces. */
   private *missing({ serving, source }: UploadPeer): Generator<Stretch> {
     const { pieceLengthBytes } = source;
-    const { queue } = serving;
+    const { queue: requests } = serving;
     let looks = Math.min(serving.waiting, LOOK_AHEAD_REQUESTS);
     let window = -1;
     let windows = 0;
-    for (let slot = queue.first; looks > 0; slot = queue.next(slot), looks--) {
-      const piece = queue.pieceAt(slot);
-      let at = piece * pieceLengthBytes + queue.beginAt(slot);
-      const end = at + queue.lengthBytesAt(slot);
+    for (let slot = requests.first; looks > 0; slot = requests.next(slot), looks--) {
+      const piece = requests.pieceAt(slot);
+      let at = piece * pieceLengthBytes + requests.beginAt(slot);
+      const end = at + requests.lengthBytesAt(slot);
       for (; at < end; at = (window + 1) * CHUNK_LENGTH_BYTES) {
         if (Math.floor(at / CHUNK_LENGTH_BYTES) === window) continue;
         window = Math.floor(at / CHUNK_LENGTH_BYTES);
-        // More than it may pin would only push the chunks of others out.
+        // More than it may have sent would only push the chunks of others out.
         if (windows > 1 && !this.mayPinMoreThan(windows)) return;
         windows += 1;
         const known = this.cache.find(source, window);

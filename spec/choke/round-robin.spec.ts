@@ -6,7 +6,14 @@ import { chooseUnchoked } from '../../lib/choke/round-robin';
 const TURN_MS = 30_000;
 
 function peer(id: number, rest: Partial<ChokeCandidate> = {}): ChokeCandidate {
-  return { id, interested: true, unchokedAtMs: undefined, lastUnchokedMs: -Infinity, ...rest };
+  return {
+    id,
+    interested: true,
+    stalled: false,
+    unchokedAtMs: undefined,
+    lastUnchokedMs: -Infinity,
+    ...rest,
+  };
 }
 
 function holding(id: number, sinceMs: number): ChokeCandidate {
@@ -44,6 +51,24 @@ describe('round-robin choker', () => {
     expect(choose(peers, 2, TURN_MS + 100)).to.deep.equal([1, 4]);
     expect(choose(peers, 2, TURN_MS + 500)).to.deep.equal([3, 4]);
     expect(choose([...peers, peer(5)], 2, TURN_MS + 100)).to.deep.equal([1, 5]);
+  });
+
+  it('lets a stalled peer yield at once, to others that take what they get', () => {
+    const stalled = { ...holding(2, 50), stalled: true };
+    const peers = [holding(1, 0), stalled];
+    expect(choose([...peers, peer(3)], 2, 60)).to.deep.equal([1, 3]);
+    expect(choose([...peers, peer(3, { stalled: true })], 2, 60)).to.deep.equal([1, 2]);
+    expect(choose(peers, 2, 100 * TURN_MS), 'nobody waits').to.deep.equal([1, 2]);
+    const over = TURN_MS + 60;
+    expect(choose([...peers, peer(3)], 2, over), 'before one whose turn is over').to.deep.equal([
+      1, 3,
+    ]);
+  });
+
+  it('fills free slots with stalled peers last', () => {
+    const peers = [peer(1, { stalled: true }), peer(2), peer(3, { lastUnchokedMs: 9 })];
+    expect(choose(peers, 2, 10)).to.deep.equal([2, 3]);
+    expect(choose(peers, 3, 10)).to.deep.equal([1, 2, 3]);
   });
 
   it('gives up the longest-unchoked when slots become fewer', () => {

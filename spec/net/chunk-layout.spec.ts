@@ -38,6 +38,9 @@ class Peer implements UploadPeer {
   uncork(): void {
     return;
   }
+  close(): void {
+    throw new Error('it reads, so nothing closes it');
+  }
   noteServed(): void {
     return;
   }

@@ -223,6 +223,63 @@ describe('net/hostile peers', () => {
     });
   });
 
+  it('serves a peer while forty ask for all they may and read nothing', async () => {
+    await begin({ requestQueue: 2000, uploadBufferBytes: 8_388_608 });
+    const pieceBytes = 262_144;
+    const lengthBytes = 128 * pieceBytes;
+    const content = patternBytes(lengthBytes);
+    const buffer = new SharedArrayBuffer(lengthBytes);
+    new Uint8Array(buffer).set(content);
+    const storage = { module: 'memory', key: 'l', root: '/', options: { buffers: { l: buffer } } };
+    const torrent = torrentOf({
+      torrent: 2,
+      infoHash: Buffer.alloc(20, 7),
+      pieceLengthBytes: pieceBytes,
+      files: [{ path: 'l', lengthBytes }],
+      storage,
+      have: 'all',
+    });
+    actor.order({ type: 'open-torrent', torrent });
+    const ask = (first: number, pieces: number) =>
+      words((w) => {
+        for (let at = 0; at < 16 * pieces; at++) {
+          w.request((first + (at >> 4)) % 128, (at & 15) * 16_384, 16_384);
+        }
+      });
+    const connections: number[] = [];
+    for (let number = 0; number < 40; number++) {
+      const hog = await connect();
+      hog.sayHandshake(
+        torrent.infoHash,
+        Buffer.from(`-XX0000-hog-${number + 10_000_000}`.slice(0, 20)),
+      );
+      hog.say(words((w) => w.interested()));
+      const unchoke = Buffer.from([0, 0, 0, 1, 1]);
+      while (!hog.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+        await hog.hear(hog.heard.length + 1);
+      }
+      hog.socket.pause();
+      hog.say(ask(3 * number, 100)); // 25 MiB: more than the system's buffers hold
+      const port = hog.socket.localPort;
+      connections.push((await actor.fact('connected', (f) => f.port === port)).connection);
+    }
+    for (const connection of connections) {
+      await actor.fact('upload-stalled', (f) => f.connection === connection && f.stalled);
+    }
+    const reader = await connect();
+    reader.sayHandshake(torrent.infoHash);
+    reader.say(words((w) => w.interested()));
+    await reader.hear(HANDSHAKE_LENGTH_BYTES + 5);
+    const { length: start } = reader.heard;
+    reader.say(ask(0, 64));
+    const wanted = 64 * 16 * (PIECE_HEADER_LENGTH_BYTES + 16_384);
+    const heard = await reader.hear(start + wanted);
+    expect(heard.length).to.be.at.least(wanted);
+    const last = heard.subarray(-16_384);
+    expect(last.equals(content.subarray(64 * pieceBytes - 16_384, 64 * pieceBytes))).to.equal(true);
+    expect(actor.of('closed')).to.deep.equal([]);
+  });
+
   it('closes a peer that says nothing for too long', async () => {
     await begin({ idleTimeoutMs: 100 });
     const peer = await greeted();

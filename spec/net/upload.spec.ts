@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { CHUNK_LENGTH_BYTES } from '../../lib/net/chunk-cache';
+import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
 import { TorrentSource } from '../../lib/net/torrent-source';
 import { Uploader } from '../../lib/net/upload';
@@ -13,6 +14,9 @@ import { torrentOf } from './actor';
 const PIECES = 64;
 const BLOCK = 16_384;
 const BUDGET_CHUNKS = 16;
+/** What a peer must have taken before chunks are pinned for it. */
+const TRUSTED_BYTES = 8_388_608;
+const NOT_READING_MS = 5_000;
 
 /** Every piece is one chunk long and filled with its own number. */
 class NumberedSource extends TorrentSource {
@@ -51,7 +55,8 @@ function numberedSource(): NumberedSource {
 class Peer implements UploadPeer {
   readonly source: TorrentSource;
   readonly serving: Serving;
-  readonly writable = true;
+  writable = true;
+  closed: { readonly reason: CloseReason; readonly detail: string } | undefined;
   /** The number in each block, as it was when the block left. */
   readonly numbers: (number | undefined)[] = [];
   servedBytes = 0;
@@ -59,7 +64,7 @@ class Peer implements UploadPeer {
   readonly #decoder: WireDecoder;
   #reads: boolean;
   #waiting: Uint8Array[] = [];
-  readonly #stuck: (() => void)[] = [];
+  #stuck: (() => void)[] = [];
 
   constructor(source: TorrentSource, reads: boolean) {
     this.source = source;
@@ -78,13 +83,19 @@ class Peer implements UploadPeer {
   noteServed(lengthBytes: number): void {
     this.servedBytes += lengthBytes;
   }
+  /** As a socket does: what it never sent is reported as written, later. */
+  close(reason: CloseReason, detail: string): void {
+    this.writable = false;
+    this.closed = { reason, detail };
+    for (const leave of this.#stuck.splice(0)) setImmediate(leave);
+  }
 
   write(bytes: Uint8Array, onFlushed?: () => void): void {
     this.writes += 1;
     this.#waiting.push(bytes);
     if (!onFlushed) return;
     const leave = (): void => {
-      for (const part of batch) this.#decoder.feed(part, 0, part.length, this);
+      if (this.writable) for (const part of batch) this.#decoder.feed(part, 0, part.length, this);
       onFlushed();
     };
     const batch = this.#waiting;
@@ -100,6 +111,9 @@ class Peer implements UploadPeer {
     throw new Error('only blocks are expected');
   }
 
+  stopReading(): void {
+    this.#reads = false;
+  }
   beginToRead(): void {
     this.#reads = true;
     for (const leave of this.#stuck.splice(0)) leave();
@@ -196,34 +210,107 @@ describe('net/upload', () => {
     });
   }
 
-  it('gives a peer that never reads a quarter of the chunks at most', async () => {
+  /** A peer that has read enough to have chunks pinned for it, and then stops. */
+  async function trusted(upload: Uploader): Promise<Peer> {
+    const peer = new Peer(numberedSource(), true);
+    const blocks = TRUSTED_BYTES / BLOCK;
+    const ask = askForBlocks(peer).length;
+    expect(ask).to.be.at.least(blocks);
+    upload.pump(peer);
+    await until(() => peer.numbers.length === ask);
+    peer.stopReading();
+    return peer;
+  }
+
+  it('pins nothing for a peer that never read, and copies eight blocks for it at most', async () => {
     const upload = uploader();
     const hog = new Peer(numberedSource(), false);
+    askForBlocks(hog);
+    upload.pump(hog);
+    await turns(200);
+    expect(upload.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
+    expect(hog.servedBytes).to.equal(8 * BLOCK);
+  });
+
+  it('sends a long request of a peer that never read whole, and no more', async () => {
+    const upload = uploader();
+    const hog = new Peer(numberedSource(), false);
+    for (let piece = 0; piece < 3; piece++) hog.serving.request(piece, 0, 8 * BLOCK);
+    upload.pump(hog);
+    await turns(100);
+    expect(upload.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
+  });
+
+  it('pins a quarter of the chunks at most for a peer that read and stops', async () => {
+    const upload = uploader();
+    const hog = await trusted(upload);
     askForCrumbs(hog);
     upload.pump(hog);
     await turns(200);
-    expect(hog.servedBytes).to.equal(BUDGET_CHUNKS / 4);
+    expect(upload.heldBytes.pinned).to.be.within(1, (BUDGET_CHUNKS / 4) * CHUNK_LENGTH_BYTES);
   });
 
-  for (const hogs of [1, 6]) {
-    it(`serves a peer that reads beside ${hogs} that never do`, async () => {
+  for (const [hogs, kind] of [
+    [1, 'that never do'],
+    [100, 'that never do'],
+    [1, 'that did and stopped'],
+    [30, 'that did and stopped'],
+  ] as const) {
+    it(`serves a peer that reads beside ${hogs} ${kind}`, async () => {
       const upload = uploader();
-      const source = numberedSource();
-      const stuck = Array.from({ length: hogs }, () => new Peer(numberedSource(), false));
-      for (const hog of stuck) {
-        askForCrumbs(hog);
-        upload.pump(hog);
-        await turns(100);
+      const stopped = kind === 'that did and stopped';
+      const budgetBytes = BUDGET_CHUNKS * CHUNK_LENGTH_BYTES;
+      for (let hog = 0; hog < hogs; hog++) {
+        const peer = stopped ? await trusted(upload) : new Peer(numberedSource(), false);
+        askForCrumbs(peer);
+        askForBlocks(peer);
+        upload.pump(peer);
+        await turns(50);
       }
-      const reader = new Peer(source, true);
+      expect(upload.heldBytes.pinned).to.be.below(budgetBytes);
+      expect(upload.heldBytes.copied).to.be.at.most(budgetBytes + hogs * BLOCK);
+      const reader = new Peer(numberedSource(), true);
       const expected = askForBlocks(reader);
       upload.pump(reader);
       await until(() => reader.numbers.length === expected.length);
       expect(reader.numbers).to.deep.equal(expected);
-      for (const hog of stuck) expect(hog.servedBytes).to.be.within(1, BUDGET_CHUNKS / 4);
-      expect(upload.allocatedBytes).to.be.at.most(BUDGET_CHUNKS * CHUNK_LENGTH_BYTES);
+      expect(upload.allocatedBytes).to.be.at.most(budgetBytes);
     });
   }
+
+  it('closes the peer that stopped first when nothing can be pinned any more, after a while', async () => {
+    const upload = uploader();
+    const hogs: Peer[] = [];
+    for (let hog = 0; hog < 20; hog++) {
+      const peer = await trusted(upload);
+      askForBlocks(peer);
+      upload.pump(peer);
+      await turns(50);
+      hogs.push(peer);
+    }
+    const pinned = upload.heldBytes.pinned;
+    upload.tick(NOT_READING_MS - 1);
+    expect(hogs.filter(({ closed }) => closed)).to.deep.equal([]);
+    const reader = await trusted(upload);
+    reader.beginToRead();
+    askForBlocks(reader);
+    upload.pump(reader);
+    upload.tick(NOT_READING_MS);
+    await turns(3);
+    expect(hogs.map(({ closed }) => closed?.reason).filter(Boolean)).to.deep.equal(['not-reading']);
+    expect(hogs[0]?.closed?.detail).to.equal('the peer took nothing for 5 s');
+    expect(upload.heldBytes.pinned).to.be.below(pinned);
+  });
+
+  it('closes nobody for not reading while there is memory', async () => {
+    const upload = uploader();
+    const hog = await trusted(upload);
+    askForBlocks(hog);
+    upload.pump(hog);
+    await turns(50);
+    upload.tick(60_000);
+    expect(hog.closed).to.equal(undefined);
+  });
 
   it('goes on with a peer at its bound as soon as it reads', async () => {
     const upload = uploader();

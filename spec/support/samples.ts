@@ -174,6 +174,7 @@ export const peerFacts: Samples<PeerFact> = {
   'peer-have': { type: 'peer-have', connection: 33, pieces: [0, 8] },
   'peer-choke': { type: 'peer-choke', connection: 33, choked: true, epoch: 3 },
   'peer-interest': { type: 'peer-interest', connection: 33, interested: false },
+  'upload-stalled': { type: 'upload-stalled', connection: 33, stalled: true },
   'extended-handshake': {
     type: 'extended-handshake',
     connection: 33,

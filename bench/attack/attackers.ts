@@ -1,0 +1,260 @@
+// Child process: peers that cost the engine what they can, as fast as it takes what they say, and
+// connect again when they are closed.
+//
+// Takes its configuration as JSON in argv, prints `ready` when each has said its first words, and a
+// JSON line with what was said when its stdin ends.
+
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { MESSAGE_ID } from '../../lib/wire/messages';
+import { handshake, message } from '../swarm/protocol';
+import type { AttackName } from './attacks';
+
+export interface AttackersConfig {
+  readonly attack: AttackName;
+  readonly count: number;
+  readonly port: number;
+  readonly infoHash: string;
+  readonly pieceCount: number;
+  readonly pieceLengthBytes: number;
+}
+
+export interface AttackersDone {
+  readonly mibSaid: number;
+  readonly connections: number;
+}
+
+/** A write of a flood: many small messages at once. */
+const BURST_BYTES = 262_144;
+/** After that long it comes back. */
+const RETURN_MS = 50;
+/** Requests of a peer that reads nothing of the answers: what fits the queue that we announce. */
+const REQUESTS = 1900;
+const BLOCK_BYTES = 16_384;
+
+const numbers = (...values: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(4 * values.length);
+  values.forEach((value, at) => bytes.writeUInt32BE(value, 4 * at));
+  return bytes;
+};
+const repeated = (...parts: readonly Buffer[]): Buffer => {
+  const one = Buffer.concat(parts);
+  return Buffer.alloc(Math.ceil(BURST_BYTES / one.length) * one.length, one);
+};
+
+const UNKNOWN_ID = 77;
+const interested = message(MESSAGE_ID.interested);
+const emptyHandshake = message(MESSAGE_ID.extended, Buffer.from('\0de', 'latin1'));
+
+/** What a flood says over and over. */
+function burstOf({ attack, pieceCount }: AttackersConfig): Buffer | undefined {
+  switch (attack) {
+    case 'keep-alive':
+      return repeated(Buffer.alloc(4));
+    case 'choke':
+      return repeated(message(MESSAGE_ID.choke), message(MESSAGE_ID.unchoke));
+    case 'interest':
+      return repeated(message(MESSAGE_ID.notInterested), interested);
+    case 'have':
+      return repeated(message(MESSAGE_ID.have, numbers(0)));
+    case 'unknown':
+      return repeated(message(UNKNOWN_ID));
+    case 'long-unknown':
+      return repeated(message(UNKNOWN_ID, Buffer.alloc(32_000)));
+    case 'extended':
+      return repeated(emptyHandshake);
+    case 'cancel':
+      return repeated(message(MESSAGE_ID.cancel, numbers(pieceCount - 1, 0, 1)));
+    case 'dropped-request':
+      return repeated(message(MESSAGE_ID.request, numbers(0, 0, BLOCK_BYTES)));
+    case 'late-bitfield':
+      return repeated(message(MESSAGE_ID.bitfield, Buffer.alloc(Math.ceil(pieceCount / 8))));
+    default:
+      return undefined;
+  }
+}
+
+class Attacker {
+  static saidBytes = 0;
+  static connections = 0;
+  readonly #config: AttackersConfig;
+  readonly #number: number;
+  readonly #burst: Buffer | undefined;
+  readonly #onFirstWords: () => void;
+  #socket!: Socket;
+  #trickle: NodeJS.Timeout | undefined;
+  #said = false;
+
+  constructor(
+    config: AttackersConfig,
+    number: number,
+    burst: Buffer | undefined,
+    onFirstWords: () => void,
+  ) {
+    this.#config = config;
+    this.#number = number;
+    this.#burst = burst;
+    this.#onFirstWords = onFirstWords;
+    this.#connect();
+  }
+
+  #connect(): void {
+    Attacker.connections += 1;
+    const socket = connect({ host: '127.0.0.1', port: this.#config.port, noDelay: true });
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearInterval(this.#trickle);
+      setTimeout(() => this.#connect(), RETURN_MS);
+    });
+    socket.on('connect', () => this.#open());
+  }
+
+  #open(): void {
+    const { attack, infoHash, pieceCount } = this.#config;
+    this.#say(Buffer.from(handshake(infoHash, 1000 + this.#number)));
+    switch (attack) {
+      case 'never-read':
+      case 'trickle':
+      case 'crumbs':
+      case 'cancel':
+      case 'flapping-requests':
+        this.#whenUnchoked();
+        this.#say(interested);
+        return;
+      case 'reconnect': {
+        const bits = Buffer.alloc(Math.ceil(pieceCount / 8), 0xff);
+        bits[0] = 0x7f; // a seed is counted in one step
+        bits[bits.length - 1] = (0xff << (bits.length * 8 - pieceCount)) & 0xff;
+        this.#socket.resume();
+        this.#say(message(MESSAGE_ID.bitfield, bits), () => this.#socket.end());
+        break;
+      }
+      case 'segments':
+        this.#socket.resume();
+        this.#step(0);
+        break;
+      default:
+        this.#socket.resume();
+        this.#flood();
+    }
+    this.#done();
+  }
+
+  #whenUnchoked(): void {
+    let heard = Buffer.alloc(0);
+    const listen = (bytes: Buffer): void => {
+      heard = Buffer.concat([heard, bytes]).subarray(-BURST_BYTES);
+      if (!heard.includes(Buffer.from([0, 0, 0, 1, MESSAGE_ID.unchoke]), 68)) return;
+      this.#socket.off('data', listen);
+      this.#onUnchoked();
+      this.#done();
+    };
+    this.#socket.on('data', listen);
+  }
+
+  #onUnchoked(): void {
+    const { attack } = this.#config;
+    if (attack === 'crumbs') {
+      this.#socket.on('data', () => undefined);
+      this.#askForCrumbs();
+      return;
+    }
+    if (attack === 'cancel') this.#socket.pause();
+    if (attack === 'flapping-requests') {
+      this.#socket.resume();
+      return this.#requestAndCancel(0);
+    }
+    this.#socket.pause();
+    this.#say(this.#requests(BLOCK_BYTES));
+    if (attack === 'cancel') this.#flood();
+    if (attack === 'trickle') {
+      this.#trickle = setInterval(() => this.#socket.read(1), 1000);
+    }
+  }
+
+  #requests(lengthBytes: number): Buffer {
+    const { pieceCount, pieceLengthBytes } = this.#config;
+    const blocks = pieceLengthBytes / BLOCK_BYTES;
+    const requests = Array.from({ length: REQUESTS }, (_, index) => {
+      const at = index * 17 + this.#number * 31;
+      const piece = Math.floor(at / blocks) % (pieceCount - 1);
+      return message(MESSAGE_ID.request, numbers(piece, (at % blocks) * BLOCK_BYTES, lengthBytes));
+    });
+    return Buffer.concat(requests);
+  }
+
+  /** One byte of as many blocks as may be asked for, and again when they are here. */
+  #askForCrumbs(): void {
+    let leftBytes = REQUESTS * 14;
+    const count = (bytes: Buffer): void => {
+      leftBytes -= bytes.length;
+      if (leftBytes > 0) return;
+      this.#socket.off('data', count);
+      this.#askForCrumbs();
+    };
+    this.#socket.on('data', count);
+    this.#say(this.#requests(1));
+  }
+
+  /** A block of a random place, taken back at once: a read of the disk for nothing. */
+  #requestAndCancel(round: number): void {
+    const { pieceCount } = this.#config;
+    const pairs = Array.from({ length: 100 }, () => {
+      const piece = Math.floor(Math.random() * (pieceCount - 1));
+      const block = numbers(piece, 0, BLOCK_BYTES);
+      return Buffer.concat([message(MESSAGE_ID.request, block), message(MESSAGE_ID.cancel, block)]);
+    });
+    if (this.#socket.destroyed) return;
+    this.#say(Buffer.concat(pairs), () => setImmediate(() => this.#requestAndCancel(round + 1)));
+  }
+
+  #flood(): void {
+    const burst = this.#burst;
+    if (burst === undefined || this.#socket.destroyed) return;
+    this.#say(burst, () => this.#flood());
+  }
+
+  /** One change of interest in a segment of its own. */
+  #step(round: number): void {
+    if (this.#socket.destroyed) return;
+    const what = round % 2 === 0 ? interested : message(MESSAGE_ID.notInterested);
+    this.#say(what, () => setImmediate(() => this.#step(round + 1)));
+  }
+
+  #say(bytes: Buffer, onFlushed?: () => void): void {
+    this.#socket.write(bytes, (error) => {
+      if (error) return;
+      Attacker.saidBytes += bytes.length;
+      onFlushed?.();
+    });
+  }
+
+  #done(): void {
+    if (this.#said) return;
+    this.#said = true;
+    this.#onFirstWords();
+  }
+}
+
+function main(): void {
+  const config = JSON.parse(process.argv[2] ?? '') as AttackersConfig;
+  const burst = burstOf(config);
+  let left = config.count;
+  const onFirstWords = (): void => {
+    if (--left === 0) console.log('ready');
+  };
+  for (let number = 0; number < config.count; number++) {
+    new Attacker(config, number, burst, onFirstWords);
+  }
+  process.stdin
+    .once('end', () => {
+      const { saidBytes, connections } = Attacker;
+      const done: AttackersDone = { mibSaid: saidBytes / 2 ** 20, connections };
+      console.log(JSON.stringify(done));
+      process.exit(0);
+    })
+    .resume();
+}
+
+main();
