@@ -102,8 +102,17 @@ export interface AddOptions {
   readonly download?: boolean;
   /** Stay and upload after completion, until `close`. Default true. */
   readonly seed?: boolean;
-  /** Cut existing files that are longer than the torrent says. Default false: an error. */
+  /**
+   * Cut existing files that are longer than the torrent says, if they are ours by record or may be
+   * written to (`adopt`). Default false: an error.
+   */
   readonly force?: boolean;
+  /**
+   * Write to existing files of the torrent's names whatever they hold. Default false: a file that no record
+   * of ours has, and that holds something but no good piece, fails the torrent with `file-not-ours` before
+   * anything is written (docs/STORAGE.md).
+   */
+  readonly adopt?: boolean;
   /**
    * Write through symbolic links that lie below `output`, wherever they lead (docs/STORAGE.md). Default
    * false: an error. `output` itself and what is above it may be links.
@@ -277,6 +286,7 @@ const ADD = {
   download: flag(true),
   seed: flag(true),
   force: flag(false),
+  adopt: flag(false),
   followLinks: flag(false),
   recheck: flag(false),
   announceToAll: oneOf(ANNOUNCE_TO_ALL, 'none'),

@@ -24,6 +24,7 @@ export interface DownloadFlags extends EngineFlags {
   readonly seed?: boolean;
   readonly stallTimeout?: number;
   readonly force?: boolean;
+  readonly adopt?: boolean;
   readonly followLinks?: boolean;
 }
 
@@ -60,6 +61,7 @@ export function define(command: Command, run: Runner): void {
       ),
     )
     .option('--force', 'cut existing files that are longer than the torrent says')
+    .option('--adopt', 'write to existing files of the same names, whatever they hold')
     .option('--follow-links', 'write through symbolic links inside the output folder');
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
@@ -76,9 +78,17 @@ export async function download(
 ): Promise<number> {
   const seeding =
     flags.seed === true || flags.seedRatio !== undefined || flags.seedTime !== undefined;
-  const { output, peer, force, followLinks, recheck, announceToAll } = flags;
-  const seed = seeding;
-  const add = { output, peers: peer ?? [], force, followLinks, recheck, seed, announceToAll };
+  const { output, peer, force, adopt, followLinks, recheck, announceToAll } = flags;
+  const add = {
+    output,
+    peers: peer ?? [],
+    force,
+    adopt,
+    followLinks,
+    recheck,
+    seed: seeding,
+    announceToAll,
+  };
   await withTorrent(context, { source, flags, add }, async (torrent, reporter) => {
     await untilComplete(torrent, context, flags.stallTimeout);
     reporter.progress(torrent.stats());

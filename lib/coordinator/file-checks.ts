@@ -5,6 +5,7 @@ import { recordOf } from '../errors/millrace-error';
 import { pathOf } from '../metainfo/paths';
 import type { LoadedRecord } from '../storage/resume-file';
 import type { FileIdentity } from '../messages/storage';
+import { disown } from './output-files';
 import type { Engine } from './engine';
 import { FileWatch } from './file-watch';
 import type { FileChange } from './file-watch';
@@ -74,7 +75,7 @@ function nextLookMs({ metainfo }: TorrentState, watch: FileWatch): number {
 
 /**
  * A run after the first one begins: files that are not as they were left hold nothing that is had,
- * and are taken as they are now, to be read again.
+ * and are taken as they are now, to be read again; what another program has put there is not ours.
  */
 export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState): Promise<void> {
   const { watch, run } = torrent;
@@ -87,6 +88,7 @@ export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState):
     if (!change && !watch.doubtful.has(path)) continue;
     watch.doubtful.add(path);
     watch.accept(path, now);
+    if (change?.kind === 'replaced') disown(torrent, path);
   }
   loseFiles(torrent, watch.doubtful);
   watch.doubtful.clear();

@@ -23,6 +23,7 @@ import { onFact } from './facts';
 import { LOG_LEVELS } from './log-levels';
 import { onThreadDied, onThreadRestarted } from './on-thread';
 import { Pacers } from './pacers';
+import { PathRegistry } from './path-registry';
 import type { PeerThreads } from './peer-threads';
 import { onTick } from './tick';
 import { Ticker } from './ticker';
@@ -82,6 +83,7 @@ export function runEngine(options: RunOptions): void {
       downThreads: new Set(),
       departed: new Departed(),
       adding: new Set(),
+      paths: new PathRegistry(),
       listenPort: undefined,
       nextDial: 1,
       threadRestarts: 0,

@@ -3,6 +3,7 @@
 
 import { recordOf } from '../errors/millrace-error';
 import { pathOf } from '../metainfo/paths';
+import { admitFiles, needsAdmission } from './output-files';
 import { checkPieces } from './checking';
 import type { Engine } from './engine';
 import { takeFilesAsTheyAre } from './file-checks';
@@ -34,6 +35,7 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   const checked = checkPieces(engine, torrent);
   engine.turn.stats.add(torrent);
   if (!(await checked)) return;
+  if (needsAdmission(torrent) && !(await admitFiles(engine, torrent))) return;
   // Without data to check, peers are dialled before the pool is even up.
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);

@@ -17,10 +17,12 @@ import type { OutputLock } from '../storage/lock';
 import type { ResumeFile } from '../storage/resume-file';
 import type { Account } from './account';
 import type { AccountState, ThreadLoad } from './accounting';
+import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { Durability } from './durability';
 import type { FileWatch } from './file-watch';
+import type { PathRegistry } from './path-registry';
 import type { RateMeter } from './rate-meter';
 import type { AnnounceUnderWay } from './trackers';
 import type { BlockWitness } from './witness';
@@ -40,6 +42,8 @@ export interface EngineState {
   readonly departed: Departed;
   /** Info hashes on their way in. */
   readonly adding: Set<string>;
+  /** Which torrent has which file on disk. */
+  readonly paths: PathRegistry;
   /** Peer threads that died and are not started again yet: an order to one of them would be lost. */
   readonly downThreads: Set<number>;
   listenPort: number | undefined;
@@ -124,6 +128,8 @@ export interface TorrentState {
   /** The removal that is under way: whoever asks for another waits for this one. */
   removal: Promise<void> | undefined;
   readonly lock: OutputLock;
+  /** What it has in its output folder; undefined with another back end than files. */
+  outputFiles: OutputFiles | undefined;
   /** Peer threads that were told of this torrent and not yet told to close it. */
   readonly openOn: Set<number>;
   /** Pieces that exist on disk and were not hashed yet: a pause or a failure may interrupt the check. */

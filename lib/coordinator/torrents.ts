@@ -11,9 +11,11 @@ import { PiecePicker } from '../picker/picker';
 import { acquireLock, type OutputLock } from '../storage/lock';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { checkOutput } from '../storage/output-check';
+import type { OutputLook } from '../storage/output-check';
 import { ResumeFile } from '../storage/resume-file';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { newAccount } from './accounting';
+import { claimOutput, releaseOutput } from './output-files';
 import { AddressBook } from './address-book';
 import { trustPieces } from './checking';
 import { Durability } from './durability';
@@ -58,8 +60,9 @@ export async function addTorrent(
     const metainfo = onFiles ? await namesOnDisk(wanted.metainfo, output) : wanted.metainfo;
     const request = { ...wanted, metainfo };
     const files = storedFiles(metainfo);
+    let look: OutputLook | undefined;
     if (onFiles)
-      await checkOutput(output, files, {
+      look = await checkOutput(output, files, {
         force: request.force,
         followLinks: request.followLinks,
         readOnly: !request.download,
@@ -75,10 +78,15 @@ export async function addTorrent(
       });
     }
     let lock: OutputLock | undefined;
+    let torrent: TorrentState | undefined;
     try {
       lock = onFiles ? takeLock(request) : NO_LOCK;
-      const torrent = newTorrent(engine, id, request, infoHash, lock);
+      torrent = newTorrent(engine, id, request, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
+      if (look && resume) {
+        const canWrite = lock !== NO_LOCK;
+        torrent.outputFiles = await claimOutput(engine, torrent, request, look, resume, canWrite);
+      }
       stop?.throwIfAborted();
       engine.state.torrents.set(id, torrent);
       for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
@@ -100,6 +108,7 @@ export async function addTorrent(
     } catch (error) {
       engine.state.torrents.delete(id);
       engine.state.budget.unregister(id);
+      if (torrent) releaseOutput(engine, torrent);
       lock?.release();
       throw error;
     }
@@ -194,6 +203,7 @@ function newTorrent(
       metainfo.names,
     ),
     lock,
+    outputFiles: undefined,
     openOn: new Set(),
     toCheck: new Bitfield(metainfo.pieceCount),
     checkedPieces: 0,
@@ -236,6 +246,7 @@ async function remove(engine: Engine, torrent: TorrentState, forget: boolean): P
     engine.state.budget.unregister(torrent.id);
     engine.state.torrents.delete(torrent.id);
     engine.verify.closeHandles();
+    releaseOutput(engine, torrent);
     torrent.lock.release();
   }
 }

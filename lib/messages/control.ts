@@ -48,6 +48,8 @@ export interface AddRequest {
   readonly peers: readonly PeerAddress[];
   /** Truncate existing files that are longer than the torrent says. */
   readonly force: boolean;
+  /** Write to existing files of the torrent's names, whatever they hold. */
+  readonly adopt: boolean;
   /** Write through symbolic links below the output folder. */
   readonly followLinks: boolean;
   /** Hash everything that exists, whatever the resume record says. */

@@ -6,10 +6,12 @@
 // find the same stale lock cannot both win, and neither can remove the other's fresh one.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MillraceError } from '../errors/millrace-error';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
-import { makeStateFolder, stateFile } from './state-folder';
+import { STATE_FOLDER, makeStateFolder, stateFile } from './state-folder';
 
 /** A lock file is some 150 bytes; whatever is longer is not one. */
 const MAX_LOCK_BYTES = 4096;
@@ -36,14 +38,35 @@ export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
     makeStateFolder(root);
     own(file, content, token, 0);
   } catch (error) {
-    if (error instanceof MillraceError && error.code !== 'not-a-regular-file') throw error;
-    throw new MillraceError(
-      'output-not-writable',
-      `the lock ${file} cannot be made: ${(error as Error).message}`,
-      { path: file },
-    );
+    throw notMade(file, error);
   }
   return { release: () => removeOwn(file, content) };
+}
+
+/** Time between looks at a guard that somebody has: it is held for a few milliseconds. */
+const GUARD_RETRY_MS = 5;
+/** A guard held for longer than this is not waited for. */
+const GUARD_PATIENCE_MS = 10_000;
+
+/**
+ * Takes the guard of an output folder, under which its claims are looked at and made. Waits for others.
+ * Must be released without awaiting anything in between. Raises what `acquireLock` raises.
+ */
+export async function acquireGuard(root: string): Promise<OutputLock> {
+  const file = path.join(root, STATE_FOLDER, 'claims.lock');
+  const token = randomBytes(16).toString('hex');
+  const content = JSON.stringify(thisThread(token));
+  for (let waitedMs = 0; ; waitedMs += GUARD_RETRY_MS) {
+    try {
+      own(file, content, token, 0);
+      return { release: () => removeOwn(file, content) };
+    } catch (error) {
+      const isHeld = error instanceof MillraceError && error.code === 'output-locked';
+      if (!isHeld) throw notMade(file, error);
+      if (waitedMs >= GUARD_PATIENCE_MS) throw error;
+    }
+    await sleep(GUARD_RETRY_MS);
+  }
 }
 
 /** Makes `file` ours, or raises `output-locked`. */
@@ -121,6 +144,15 @@ function readLock(file: string): string | undefined {
 function removeOwn(file: string, content: string): void {
   // Nobody replaces the lock of a living owner, so what is ours here stays ours until it is gone.
   if (readLock(file) === content) fs.rmSync(file, { force: true });
+}
+
+export function notMade(file: string, error: unknown): MillraceError {
+  if (error instanceof MillraceError && error.code !== 'not-a-regular-file') return error;
+  return new MillraceError(
+    'output-not-writable',
+    `${file} cannot be made: ${(error as Error).message}`,
+    { path: file },
+  );
 }
 
 function lockedBy(file: string, pid: number): MillraceError {

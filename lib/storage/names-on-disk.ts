@@ -6,6 +6,7 @@ import type { Metainfo } from '../metainfo/metainfo';
 import { pathOf } from '../metainfo/paths';
 import { storedFiles } from '../metainfo/stored';
 import { readRecord } from './resume-file';
+import { maxRecordBytes } from './resume-record';
 import { stateFile } from './state-folder';
 import { statFiles } from './stat-files';
 
@@ -38,7 +39,7 @@ export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<M
 async function recordedNames(metainfo: Metainfo, folder: string): Promise<NameMapping | undefined> {
   const { infoHash, pieceCount } = metainfo;
   const file = stateFile(folder, infoHash, 'resume');
-  const found = await readRecord(file, { pieceCount, files: storedFiles(metainfo) });
+  const found = await readRecord(file, maxRecordBytes(pieceCount, storedFiles(metainfo)));
   return typeof found === 'object' ? found.record.names : undefined;
 }
 
@@ -57,6 +58,6 @@ async function gainOf(other: Metainfo, than: Metainfo, folder: string): Promise<
 }
 
 async function existing(paths: readonly string[], folder: string): Promise<number> {
-  const stats = await statFiles(folder, paths, () => undefined);
+  const stats = await statFiles(folder, paths, { onError: () => undefined });
   return stats.filter((found) => found?.kind === 'file').length;
 }

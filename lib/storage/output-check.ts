@@ -9,11 +9,11 @@ import { isRecordsName } from '../metainfo/paths';
 import { kindOf } from './open-regular';
 import { cutInside, linkInPath, resolveBelow } from './safe-path';
 import { STATE_FOLDER, makeStateFolder } from './state-folder';
-import { identityOf, statFiles } from './stat-files';
+import { statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
 export interface OutputCheckOptions {
-  /** Cut files that are longer than the torrent says, instead of refusing. Default false. */
+  /** Let files pass that are longer than the torrent says (`cutLonger`). Default false: they are refused. */
   readonly force?: boolean;
   /** Only look: the folder must be there and need not be writable (seeding). Default false. */
   readonly readOnly?: boolean;
@@ -21,16 +21,32 @@ export interface OutputCheckOptions {
   readonly followLinks?: boolean;
 }
 
+/** What is there before a torrent is added. */
+export interface OutputLook {
+  /** Real path of the output folder. */
+  readonly root: string;
+  /** One for each file, undefined for those that do not exist. */
+  readonly stats: readonly (FileStat | undefined)[];
+  /** Existing folders of the torrent below the root, as stored. */
+  readonly folders: readonly string[];
+  /** The real path of each file. */
+  readonly places: readonly string[];
+  /** Some of them lie behind links below the root. */
+  readonly hasLinks: boolean;
+  /** Brings names that the file system takes for one to one spelling. */
+  readonly fold: (name: string) => string;
+}
+
 /**
- * Makes the output folder, proves that it can be written, and stats every file: the result goes
- * with `files`, undefined for those that do not exist. Raises `output-not-writable`,
- * `output-conflict` (a folder where a file is needed, or the reverse) or `file-too-large`.
+ * Makes the output folder, proves that it can be written, and looks at every file. Changes nothing else.
+ * Raises `output-not-writable`, `output-conflict` (a folder where a file is needed, or the reverse),
+ * `link-in-path` or `file-too-large`.
  */
 export async function checkOutput(
   root: string,
   files: readonly StoredFile[],
   options: OutputCheckOptions = {},
-): Promise<(FileStat | undefined)[]> {
+): Promise<OutputLook> {
   for (const file of files) {
     resolveBelow(root, file.path);
     if (file.path.split('/').some(isRecordsName)) {
@@ -44,17 +60,16 @@ export async function checkOutput(
   const paths = files.map((file) => file.path);
   const blocked: string[] = [];
   const links: string[] = [];
-  const stats = await statFiles(
-    root,
-    paths,
-    (stored, error) => {
+  const folders: string[] = [];
+  const stats = await statFiles(root, paths, {
+    onError: (stored, error) => {
       const code = (error as NodeJS.ErrnoException).code;
       if (code !== 'ENOTDIR') throw notWritable(path.join(root, stored), error);
       blocked.push(stored);
-      return undefined;
     },
-    (link) => links.push(link),
-  );
+    onLink: (link) => links.push(link),
+    onFolder: (folder) => folders.push(folder),
+  });
   const mayFollow = options.readOnly === true || options.followLinks === true;
   if (links[0] !== undefined && !mayFollow) throw linkInPath(links[0]);
   if (blocked[0] !== undefined) throw await blockedFolder(root, blocked[0]);
@@ -68,11 +83,59 @@ export async function checkOutput(
     }
     if (found.sizeBytes <= file.lengthBytes || options.readOnly === true) continue;
     if (options.force !== true) throw tooLarge(full, found.sizeBytes, file.lengthBytes);
-    cutInside(await fs.realpath(root), file.path, file.lengthBytes, options.followLinks ?? false);
-    stats[at] = { ...identityOf(await fs.stat(full, { bigint: true })), kind: 'file' };
   }
-  return stats;
+  const real = await fs.realpath(root).catch(() => path.resolve(root));
+  const hasLinks = links.length > 0;
+  const places = hasLinks ? await realPaths(real, paths) : paths.map((at) => path.join(real, at));
+  const fold = (await ignoresCase(real)) ? foldCase : asIs;
+  return { root: real, stats, folders, places, hasLinks, fold };
 }
+
+/**
+ * Cuts existing files that are longer than the torrent says, and returns which. `root`: the real path of
+ * the output.
+ */
+export async function cutLonger(
+  root: string,
+  files: readonly StoredFile[],
+  followLinks: boolean,
+): Promise<string[]> {
+  const paths = files.map((file) => file.path);
+  const stats = await statFiles(root, paths);
+  const cut: string[] = [];
+  for (const [at, { path: stored, lengthBytes }] of files.entries()) {
+    if ((stats[at]?.sizeBytes ?? 0) <= lengthBytes) continue;
+    cutInside(root, stored, lengthBytes, followLinks);
+    cut.push(stored);
+  }
+  return cut;
+}
+
+/** Through links; of what does not exist, the names as they are. */
+async function realPaths(root: string, paths: readonly string[]): Promise<string[]> {
+  const known = new Map<string, Promise<string>>([['.', Promise.resolve(root)]]);
+  const realOf = (stored: string): Promise<string> => {
+    let real = known.get(stored);
+    if (real === undefined) {
+      real = fs
+        .realpath(path.join(root, stored))
+        .catch(async () => path.join(await realOf(path.dirname(stored)), path.basename(stored)));
+      known.set(stored, real);
+    }
+    return real;
+  };
+  return Promise.all(paths.map(realOf));
+}
+
+/** Asked of the state folder, the one name below the root that is sure to be there. */
+async function ignoresCase(root: string): Promise<boolean> {
+  const look = (name: string) => fs.lstat(path.join(root, name)).catch(() => undefined);
+  const other = await look(STATE_FOLDER.toUpperCase());
+  return other !== undefined && other.ino === (await look(STATE_FOLDER))?.ino;
+}
+
+const asIs = (name: string): string => name;
+const foldCase = (name: string): string => name.normalize('NFC').toLowerCase();
 
 async function proveWritable(root: string): Promise<void> {
   const state = path.join(root, STATE_FOLDER);

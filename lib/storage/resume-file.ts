@@ -6,7 +6,7 @@ import type { Bitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
 import type { NameMapping } from '../metainfo/names';
-import type { FileIdentity, FilePlace } from '../messages/storage';
+import type { FilePlace } from '../messages/storage';
 import { bootId } from './boot-id';
 import { keepsExactTimes } from './file-systems';
 import { decodeRecord, encodeRecord, layoutDigest, maxRecordBytes } from './resume-record';
@@ -63,7 +63,8 @@ export class ResumeFile {
 
   /** What an earlier run left. Never raises because of what the record holds. */
   async load(): Promise<LoadedRecord> {
-    const found = await readRecord(this.path, this.shape);
+    const { pieceCount, files } = this.shape;
+    const found = await readRecord(this.path, maxRecordBytes(pieceCount, files));
     const present = await this.look(() => undefined);
     const record = typeof found === 'string' ? found : found?.record;
     const state = judgeResume(this.shape, record, present, {
@@ -77,9 +78,9 @@ export class ResumeFile {
   /** The torrent's files as they are now, in its order. Raises what the system says but "not there". */
   async look(
     onError: (stored: string, error: unknown) => undefined = unlessMissing,
-  ): Promise<(FileIdentity | undefined)[]> {
+  ): Promise<PresentFile[]> {
     const paths = this.shape.files.map((file) => file.path);
-    const found = await statFiles(this.root, paths, onError);
+    const found = await statFiles(this.root, paths, { onError });
     return found.map((file) => (file?.kind === 'file' ? file : undefined));
   }
 
@@ -130,15 +131,14 @@ export class ResumeFile {
 /** The record, undefined when there is none, or why it cannot be read. */
 export async function readRecord(
   file: string,
-  { pieceCount, files }: Pick<RecordShape, 'pieceCount' | 'files'>,
+  limitBytes: number,
 ): Promise<FoundRecord | string | undefined> {
-  const limit = maxRecordBytes(pieceCount, files);
   try {
     const handle = await openRegularAsync(file, OPEN_TO_READ, { followLink: false });
     try {
       const place = identityOf(await handle.stat({ bigint: true }));
-      if (place.sizeBytes > limit)
-        return `the resume record is ${place.sizeBytes} bytes long, at most ${limit} are due`;
+      if (place.sizeBytes > limitBytes)
+        return `the resume record is ${place.sizeBytes} bytes long, at most ${limitBytes} are due`;
       return { record: decodeRecord(await handle.readFile()), place };
     } finally {
       await handle.close();

@@ -32,16 +32,19 @@ export interface ResumeState {
   readonly have: Bitfield;
   /** Pieces not trusted of which every byte exists, so that reading them may find them good. */
   readonly recheck: Bitfield;
+  /** Existing files that the record says are ours, also where another program wrote into them. */
+  readonly ours: ReadonlySet<string>;
   /** One sentence for the log. */
   readonly reason: string;
 }
 
-/** A file now; undefined when it does not exist. */
-export type PresentFile = FileIdentity | undefined;
+/** A file now; undefined when it does not exist. `bornNs`: when it was made, where that is known. */
+export type PresentFile = (FileIdentity & { readonly bornNs?: bigint }) | undefined;
 
 /** Copies to file systems or archives that keep whole seconds (tar), or even ones (FAT), cut a time. */
 const COARSEST_COPY_NS = 2_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
+const MILLISECOND_NS = 1_000_000n;
 
 /**
  * Judges a record. `record` is undefined when there is none, or a sentence saying why it could not
@@ -59,14 +62,17 @@ export function judgeResume(
     const reason = covered.isEmpty()
       ? 'no resume record, no data'
       : 'files exist without a resume record';
-    return { status: 'none', have: nothing, recheck: covered, reason };
+    return { status: 'none', have: nothing, recheck: covered, ours: NONE, reason };
   }
   const reason = typeof record === 'string' ? record : whyUnusable(shape, record);
   if (typeof record === 'string' || reason !== undefined) {
-    return { status: 'unusable', have: nothing, recheck: covered, reason: reason ?? 'unknown' };
+    const why = reason ?? 'unknown';
+    return { status: 'unusable', have: nothing, recheck: covered, ours: NONE, reason: why };
   }
   return judgeFiles(shape, record, present, covered, inodesCount(record, here));
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 function whyUnusable(shape: ResumeShape, record: ResumeRecord): string | undefined {
   if (!bytesEqual(record.infoHash, shape.infoHash)) return 'it is of another torrent';
@@ -76,7 +82,7 @@ function whyUnusable(shape: ResumeShape, record: ResumeRecord): string | undefin
 }
 
 /** Device and inode say something within one boot, and only if the record itself was not copied. */
-function inodesCount(record: ResumeRecord, here: ResumePlace): boolean {
+export function inodesCount(record: ResumeRecord, here: ResumePlace): boolean {
   if (record.boot === undefined || record.boot !== here.boot) return false;
   return (
     record.place !== undefined &&
@@ -96,9 +102,12 @@ function judgeFiles(
   const have = record.have.clone();
   // After a crash, pieces may lie on disk that the record does not know of.
   const recheck = record.open ? covered.clone() : new Bitfield(shape.pieceCount);
+  const ours = new Set<string>();
   let doubt: string | undefined;
   for (const { file, now, first, end } of filesWithPieces(shape, present)) {
-    const why = whyDoubtful(file.path, recorded.get(file.path), now, byInode);
+    const then = recorded.get(file.path);
+    if (then && now && isOurs(record, then, now, byInode)) ours.add(file.path);
+    const why = whyDoubtful(file.path, then, now, byInode);
     if (why === undefined) continue;
     // A file that came from elsewhere, or went, and held nothing of ours, is no change of ours.
     if (anySet(record.have, first, end)) doubt ??= why;
@@ -108,11 +117,41 @@ function judgeFiles(
     }
   }
   const trusted = both(have, covered);
-  const state = { have: trusted, recheck: without(recheck, trusted) };
+  const state = { have: trusted, recheck: without(recheck, trusted), ours };
   if (doubt !== undefined) return { status: 'changed', ...state, reason: doubt };
   return record.open
     ? { status: 'crashed', ...state, reason: 'the last run did not end in order' }
     : { status: 'clean', ...state, reason: 'the last run ended in order' };
+}
+
+/**
+ * Whether this is still the file that the record speaks of. A record that is open may be older than the
+ * last writes of its own engine: they make a file longer and its time later, and never another file of it.
+ */
+export function isAsRecorded(
+  record: ResumeRecord,
+  then: RecordedFile,
+  now: FileIdentity,
+  byInode: boolean,
+): boolean {
+  if (whyDoubtful(then.path, then, now, byInode) === undefined) return true;
+  if (!record.open || (byInode && now.inode !== then.inode)) return false;
+  return now.sizeBytes >= then.sizeBytes && now.mtimeNs >= then.mtimeNs;
+}
+
+/**
+ * Whether a file is the one that we made, whatever became of what it holds. An inode may be given to
+ * another file once ours is removed: that one is younger than the record.
+ */
+function isOurs(
+  record: ResumeRecord,
+  then: RecordedFile,
+  now: Exclude<PresentFile, undefined>,
+  byInode: boolean,
+): boolean {
+  if (isAsRecorded(record, then, now, byInode)) return true;
+  if (!byInode || now.inode !== then.inode) return false;
+  return now.bornNs === undefined || now.bornNs < BigInt(record.savedAtMs + 1) * MILLISECOND_NS;
 }
 
 /** Why a file's pieces must be read again; undefined when it is as it was left. */

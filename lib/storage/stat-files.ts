@@ -7,6 +7,8 @@ import type { FileIdentity } from '../messages/storage';
 /** What is known of a file that exists. */
 export interface FileStat extends FileIdentity {
   readonly kind: 'file' | 'folder' | 'other';
+  /** When it was made, nanoseconds since 1970; when it was last changed, where the system does not know. */
+  readonly bornNs: bigint;
 }
 
 /** More than libuv's four threads, so that none of them waits for us; far fewer than 10,000. */
@@ -22,19 +24,23 @@ export function identityOf(stats: BigIntStats): FileIdentity {
   };
 }
 
+export interface StatOutlets {
+  /** Any other error than that something is missing; the file then counts as missing. Default: rejects. */
+  readonly onError?: (stored: string, error: unknown) => void;
+  /** Every link below the root among the files and their folders. */
+  readonly onLink?: (link: string) => void;
+  /** Every folder of the files that is there, as stored. */
+  readonly onFolder?: (folder: string) => void;
+}
+
 /**
- * Stats every path below `root`, in order, through links; undefined for one that is not there (or whose
- * folder is a file). `onError` is given any other error, and says what stands for the file. `onLink` is
- * given every link below `root` among the files and their folders. Where a folder is missing, nothing
- * below it is looked for.
+ * Stats every path below `root`, in order, through links; undefined for one that is not there. Where a
+ * folder is missing, nothing below it is looked for.
  */
 export async function statFiles(
   root: string,
   paths: readonly string[],
-  onError: (stored: string, error: unknown) => undefined = (_stored, error) => {
-    throw error;
-  },
-  onLink: (link: string) => void = () => undefined,
+  { onError, onLink, onFolder }: StatOutlets = {},
 ): Promise<(FileStat | undefined)[]> {
   const stats = new Array<FileStat | undefined>(paths.length).fill(undefined);
   const folders = new Map<string, Promise<boolean>>();
@@ -49,7 +55,8 @@ export async function statFiles(
     if (!(await mayExist(path.dirname(folder)))) return false;
     const full = path.join(root, folder);
     try {
-      if ((await lstat(full)).isSymbolicLink()) onLink(full);
+      if ((await lstat(full)).isSymbolicLink()) onLink?.(full);
+      onFolder?.(folder);
       return true;
     } catch (error) {
       // Anything but its absence is said of the files below it.
@@ -65,13 +72,15 @@ export async function statFiles(
         const full = path.join(root, stored);
         let found = await lstat(full, { bigint: true });
         if (found.isSymbolicLink()) {
-          onLink(full);
+          onLink?.(full);
           found = await stat(full, { bigint: true });
         }
         const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
-        stats[at] = { ...identityOf(found), kind };
+        stats[at] = { ...identityOf(found), kind, bornNs: found.birthtimeNs };
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onError(stored, error);
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+        if (onError === undefined) throw error;
+        onError(stored, error);
       }
     }
   };

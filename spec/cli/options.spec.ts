@@ -83,7 +83,7 @@ describe('cli options', () => {
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
     argv.push('--connections-per-address', '30');
-    argv.push('--announce-to-all', 'tiers', '--follow-links');
+    argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
     const [start, add, close] = engine.calls;
@@ -99,6 +99,7 @@ describe('cli options', () => {
       output: '/tmp/x',
       peers: ['192.0.2.1:1', '[::1]:2', 'host.example:3'],
       force: true,
+      adopt: true,
       followLinks: true,
       recheck: true,
       seed: false,

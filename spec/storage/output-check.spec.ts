@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'chai';
-import { checkOutput } from '../../lib/storage/output-check';
+import { checkOutput, cutLonger } from '../../lib/storage/output-check';
 import type { OutputCheckOptions } from '../../lib/storage/output-check';
+import { codeOf } from '../support/code-of';
 import { useTempFolder } from './temp';
 
 describe('output check', () => {
@@ -24,11 +25,18 @@ describe('output check', () => {
   };
 
   it('makes the output folder and tells what is there', async () => {
-    expect(await checkOutput(root(), files)).to.deep.equal([undefined, undefined]);
+    expect((await checkOutput(root(), files)).stats).to.deep.equal([undefined, undefined]);
     put('t/sub/b', '123');
-    const [a, b] = await checkOutput(root(), files);
+    const {
+      stats: [a, b],
+      ...look
+    } = await checkOutput(root(), files);
     expect(a).to.equal(undefined);
     expect(b).to.include({ sizeBytes: 3, kind: 'file' });
+    expect(look.root).to.equal(fs.realpathSync(root()));
+    expect(look.folders).to.have.members(['t', 't/sub']);
+    expect(look.hasLinks).to.equal(false);
+    expect(look.places).to.deep.equal(files.map((file) => path.join(look.root, file.path)));
     expect(fs.readdirSync(path.join(root(), '.millrace'))).to.deep.equal([]);
   });
 
@@ -37,8 +45,11 @@ describe('output check', () => {
     expect(await refusal()).to.equal('file-too-large');
     expect(await refusal({ readOnly: true })).to.equal('passed');
     expect(fs.statSync(path.join(root(), 't/a')).size).to.equal(7);
-    const [a] = await checkOutput(root(), files, { force: true });
-    expect(a?.sizeBytes).to.equal(5);
+    const look = await checkOutput(root(), files, { force: true });
+    expect(look.stats[0]?.sizeBytes).to.equal(7);
+    put('t/sub/b', '123');
+    await cutLonger(look.root, files, false);
+    expect(fs.readFileSync(path.join(root(), 't/sub/b'), 'utf8')).to.equal('123');
     expect(fs.readFileSync(path.join(root(), 't/a'), 'utf8')).to.equal('12345');
   });
 
@@ -63,10 +74,8 @@ describe('output check', () => {
   });
 
   it('only looks when the data is to be read', async () => {
-    expect(await checkOutput(root(), files, { readOnly: true })).to.deep.equal([
-      undefined,
-      undefined,
-    ]);
+    const { stats } = await checkOutput(root(), files, { readOnly: true });
+    expect(stats).to.deep.equal([undefined, undefined]);
     expect(fs.existsSync(root())).to.equal(false);
   });
 
@@ -88,6 +97,12 @@ describe('output check', () => {
     expect(fs.readFileSync(path.join(outside, 'a'), 'utf8')).to.equal('1234567');
     expect(await refusal({ readOnly: true })).to.equal('passed');
     expect(await refusal(links)).to.equal('passed');
+    expect(await codeOf(cutLonger(fs.realpathSync(root()), files, false))).to.equal('link-in-path');
+    expect(fs.readFileSync(path.join(outside, 'a'), 'utf8')).to.equal('1234567');
+    const look = await checkOutput(root(), files, links);
+    expect(look.hasLinks).to.equal(true);
+    expect(look.places[0]).to.equal(path.join(fs.realpathSync(outside), 'a'));
+    await cutLonger(look.root, files, true);
     expect(fs.readFileSync(path.join(outside, 'a'), 'utf8')).to.equal('12345');
     fs.rmSync(path.join(root(), 't'), { recursive: true });
     fs.symlinkSync(path.join(folder(), 'nowhere'), path.join(root(), 't'));

@@ -366,6 +366,38 @@ describe('resume rules', () => {
     });
   }
 
+  it('calls a file ours while it is the one that we made', () => {
+    const oursOf = (given: Row['record'], b: PresentFile, here = HERE) =>
+      judgeResume(SHAPE, given, changed(2, b), here).ours.has('b');
+    const later = MTIME_NS + 1n;
+    const moved: ResumePlace = { ...HERE, boot: 'another boot' };
+    const born = (savedMsLater: number, file = at(15, later)): PresentFile => ({
+      ...file,
+      bornNs: BigInt(savedMsLater) * 1_000_000n,
+    });
+    const rows: [what: string, file: PresentFile, clean: boolean, open: boolean, moved: boolean][] =
+      [
+        ['untouched', at(15), true, true, true],
+        ['written to since', at(15, later), true, true, true],
+        ['longer', at(20, later), true, true, true],
+        ['cut', at(14, later), true, true, false],
+        ['older', at(15, 1n), true, true, false],
+        ['made before the record, written to since', born(0), true, true, true],
+        ['made since, of the same inode, and cut', born(1, at(14, later)), false, false, false],
+        ['replaced', at(15, later, 8n), false, false, true],
+        ['gone', undefined, false, false, false],
+      ];
+    for (const [what, file, isClean, isOpen, isMoved] of rows) {
+      expect(oursOf(record(), file), `${what}, clean`).to.equal(isClean);
+      expect(oursOf(crashed, file), `${what}, crashed`).to.equal(isOpen);
+      expect(oursOf(crashed, file, moved), `${what}, crashed, later boot`).to.equal(isMoved);
+    }
+    expect(oursOf(undefined, at(15))).to.equal(false);
+    expect(oursOf('bad', at(15))).to.equal(false);
+    const unknown = record({ files: [{ path: 'a', ...at(25) }] });
+    expect(oursOf(unknown, at(15))).to.equal(false);
+  });
+
   it('judges 10,000 files quickly, however they look', () => {
     const files = Array.from({ length: 10_000 }, (_, i) => ({ path: `f${i}`, lengthBytes: 7 }));
     const shape = { ...SHAPE, files, pieceCount: 7000 };

@@ -4,6 +4,7 @@
 import { Account } from '../../lib/coordinator/account';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
+import { PathRegistry } from '../../lib/coordinator/path-registry';
 import { onFact } from '../../lib/coordinator/facts';
 import type { EngineState, TorrentState } from '../../lib/coordinator/state';
 import { onTick } from '../../lib/coordinator/tick';
@@ -121,6 +122,7 @@ export class SimEngine implements Engine {
       memoryRefused: false,
       departed: new Departed(),
       adding: new Set(),
+      paths: new PathRegistry(),
       downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
@@ -227,6 +229,7 @@ export class SimEngine implements Engine {
       output: '/nowhere',
       peers: [],
       force: false,
+      adopt: false,
       followLinks: false,
       download: true,
       recheck: false,

@@ -1,0 +1,247 @@
+// Which existing files a torrent may write to. When it is added, its files are claimed against other
+// torrents; after the check, when it is known what they hold, those that are not ours by record are
+// admitted or refused. Until then nothing is written, made or cut.
+
+import { MillraceError, recordOf } from '../errors/millrace-error';
+import type { AddRequest } from '../messages/control';
+import type { FileIdentity } from '../messages/storage';
+import { storedFiles } from '../metainfo/stored';
+import { claimFiles, findConflict, leftClaim } from '../storage/claims';
+import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
+import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
+import type { ForeignFile } from '../storage/foreign-files';
+import { cutLonger } from '../storage/output-check';
+import type { OutputLook } from '../storage/output-check';
+import type { ResumeState } from '../storage/resume-rules';
+import { statFiles } from '../storage/stat-files';
+import type { Engine } from './engine';
+import { failTorrent } from './phases';
+import type { TorrentState } from './state';
+
+/** What a torrent has in its output folder. */
+export interface OutputFiles {
+  readonly look: OutputLook;
+  /** The user lets us write to whatever files of the torrent's names exist. */
+  readonly adopt: boolean;
+  /** Existing files, as stored, that are not known to be ours. */
+  readonly foreign: Set<string>;
+  /** Some files are longer than the torrent says, and are to be cut. */
+  toCut: boolean;
+  /** Undefined where nothing can be written. */
+  readonly claim: Claim | undefined;
+}
+
+/** Claims the files of a torrent that is being added. Raises `output-conflict`, naming who has them. */
+export async function claimOutput(
+  engine: Engine,
+  torrent: TorrentState,
+  request: AddRequest,
+  look: OutputLook,
+  resume: ResumeState,
+  canWrite: boolean,
+): Promise<OutputFiles> {
+  const { id, metainfo, infoHash, download } = torrent;
+  const files = storedFiles(metainfo);
+  const paths = files.map(({ path }) => path);
+  const { root, stats, places, fold } = look;
+  const used = places.map((place, at) => {
+    const found = stats[at];
+    return {
+      path: fold(place),
+      inode: found === undefined ? undefined : inodeKey(found),
+    };
+  });
+  const user = { id, name: metainfo.name, infoHash };
+  const conflict = engine.state.paths.claim(user, used, download);
+  if (conflict?.user === user) throw twice(conflict.path, torrent);
+  if (conflict !== undefined) throw inUse(conflict.path, conflict.user, torrent, 'this engine');
+  const foreign = foreignFiles(
+    paths,
+    look,
+    resume,
+    download ? leftClaim(root, infoHash) : undefined,
+  );
+  const claimed: ClaimRequest = {
+    ...look,
+    ...{ infoHash, writes: download, files: paths, foreign },
+  };
+  const taken = canWrite ? await claimFiles(claimed) : findConflict(claimed);
+  if (taken !== undefined && isConflict(taken))
+    throw inUse(taken.path, taken, torrent, `process ${taken.pid}`);
+  const toCut = files.some(({ lengthBytes }, at) => (stats[at]?.sizeBytes ?? 0) > lengthBytes);
+  return { look, adopt: request.adopt, foreign, toCut: toCut && download, claim: taken };
+}
+
+function isConflict(taken: Claim | ClaimConflict): taken is ClaimConflict {
+  return 'pid' in taken;
+}
+
+function foreignFiles(
+  paths: readonly string[],
+  { stats }: OutputLook,
+  resume: ResumeState,
+  left: ReturnType<typeof leftClaim>,
+): Set<string> {
+  const foreign = new Set<string>();
+  for (const [at, path] of paths.entries()) {
+    const found = stats[at];
+    if (found === undefined || found.sizeBytes === 0 || resume.ours.has(path)) continue;
+    // Made by our run that was killed before it could save a record.
+    if (left?.files.has(path) && found.mtimeNs >= left.madeNs) continue;
+    foreign.add(path);
+  }
+  return foreign;
+}
+
+/** Whether `admitFiles` has anything to do. */
+export function needsAdmission({ download, outputFiles }: TorrentState): boolean {
+  if (!download || outputFiles === undefined) return false;
+  return outputFiles.foreign.size > 0 || outputFiles.toCut;
+}
+
+/**
+ * After the check: may the files that are not ours be written to? If so they are ours from now on, and
+ * what is too long is cut. If not, the torrent fails and false is returned.
+ */
+export async function admitFiles(engine: Engine, torrent: TorrentState): Promise<boolean> {
+  const { run, outputFiles } = torrent;
+  if (outputFiles === undefined) return true;
+  try {
+    await judgeForeign(torrent, outputFiles);
+    if (torrent.run !== run) return false;
+    outputFiles.claim?.admit();
+    if (outputFiles.toCut) await cut(torrent, outputFiles);
+  } catch (error) {
+    if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
+    return false;
+  }
+  outputFiles.foreign.clear();
+  outputFiles.toCut = false;
+  return torrent.run === run;
+}
+
+async function cut(torrent: TorrentState, { look }: OutputFiles): Promise<void> {
+  const { storage, metainfo, resumeFile, watch } = torrent;
+  const files = storedFiles(metainfo);
+  const shorter = new Set(await cutLonger(look.root, files, storage.followLinks ?? false));
+  const present = await resumeFile.look();
+  for (const [at, { path }] of files.entries())
+    if (shorter.has(path)) watch?.accept(path, present[at]);
+}
+
+/** Another program has put something in the place of a file: it is judged anew before it is written to. */
+export function disown(torrent: TorrentState, path: string): void {
+  torrent.outputFiles?.foreign.add(path);
+}
+
+/** Raises `output-conflict` or `file-not-ours` for the first file that must not be written to. */
+async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<void> {
+  const written = await toBeWritten(torrent, files);
+  if (written.length === 0) return;
+  const { root, folders } = files.look;
+  const own = torrent.resumeFile.path;
+  const owner = await recordedOwner(written, own, root, folders);
+  if (owner !== undefined) throw ownedBy(owner, torrent);
+  if (files.adopt) return;
+  for (const file of written) {
+    if (file.hasGoodPiece || (await isBlank(file.path))) continue;
+    throw notOurs(file.path, torrent);
+  }
+}
+
+/** Foreign files that still exist and would be changed: by a piece that is missing, or by a cut. */
+async function toBeWritten(
+  torrent: TorrentState,
+  { foreign, look }: OutputFiles,
+): Promise<(ForeignFile & { hasGoodPiece: boolean })[]> {
+  const { geometry, have } = torrent;
+  const files = storedFiles(torrent.metainfo)
+    .map((file, at) => ({ ...file, at }))
+    .filter(({ path }) => foreign.has(path));
+  const stats = await statFiles(
+    look.root,
+    files.map(({ path }) => path),
+  );
+  return files.flatMap(({ path, lengthBytes, at }, index) => {
+    const found: FileIdentity | undefined = stats[index];
+    if (found === undefined) return [];
+    const { first, end } = geometry.piecesOfFile(at);
+    let goodPieces = 0;
+    for (let piece = first; piece < end; piece++) if (have.get(piece)) goodPieces++;
+    if (goodPieces === end - first && found.sizeBytes <= lengthBytes) return [];
+    return [{ path: look.places[at] ?? path, identity: found, hasGoodPiece: goodPieces > 0 }];
+  });
+}
+
+/** Files that must not enter the record yet: not known to be ours, and without a piece that is safe. */
+export function unrecorded(torrent: TorrentState): ReadonlySet<string> {
+  const foreign = torrent.outputFiles?.foreign;
+  if (foreign === undefined || foreign.size === 0) return new Set<string>();
+  const { geometry, durability } = torrent;
+  const left = new Set(foreign);
+  for (const [at, { path }] of storedFiles(torrent.metainfo).entries()) {
+    if (!foreign.has(path)) continue;
+    const { first, end } = geometry.piecesOfFile(at);
+    const piece = durability.durable.nextSet(first);
+    if (piece !== -1 && piece < end) left.delete(path);
+  }
+  return left;
+}
+
+/** Gives the files back, when the torrent is removed or could not be added. */
+export function releaseOutput(engine: Engine, torrent: TorrentState): void {
+  engine.state.paths.release(torrent.id);
+  torrent.outputFiles?.claim?.release();
+}
+
+function named({ name, infoHash }: { readonly name: string; readonly infoHash: string }): string {
+  return `torrent "${name}" (${infoHash})`;
+}
+
+function asking({ metainfo, infoHash }: TorrentState): string {
+  return named({ name: metainfo.name, infoHash });
+}
+
+function inUse(
+  path: string,
+  owner: { readonly name: string; readonly infoHash: string },
+  torrent: TorrentState,
+  where: string,
+): MillraceError {
+  return new MillraceError(
+    'output-conflict',
+    `${path} is in use by ${named(owner)} in ${where}, and ${asking(torrent)} has a file of that name: ` +
+      'use another output folder for one of them, or stop the other',
+    { path, infoHash: owner.infoHash },
+  );
+}
+
+function ownedBy(
+  owner: { path: string; name: string; infoHash: string; record: string },
+  torrent: TorrentState,
+): MillraceError {
+  const { path, infoHash, record } = owner;
+  return new MillraceError(
+    'output-conflict',
+    `${path} belongs to ${named(owner)} by its record, and ${asking(torrent)} would overwrite it: ` +
+      `use another output folder, or give the other up by removing its data and ${record}`,
+    { path, infoHash, record },
+  );
+}
+
+function notOurs(path: string, torrent: TorrentState): MillraceError {
+  return new MillraceError(
+    'file-not-ours',
+    `${path} exists, and neither a record nor a good piece says that it is of ${asking(torrent)}: it is not ` +
+      'overwritten; move it away, use another output folder, or allow it with --adopt (adopt)',
+    { path },
+  );
+}
+
+function twice(path: string, torrent: TorrentState): MillraceError {
+  return new MillraceError(
+    'output-conflict',
+    `two files of ${asking(torrent)} are one file on this file system, ${path}: use an output folder on another`,
+    { path },
+  );
+}

@@ -1,0 +1,77 @@
+// PURE. Which torrent of this engine uses which file on disk. A file that a torrent may write is its
+// alone; files that are only read may be shared.
+
+export interface PathUser {
+  readonly id: number;
+  readonly name: string;
+  readonly infoHash: string;
+}
+
+/** A file on disk. Two names may lead to one inode: whoever has one of them has the file. */
+export interface UsedFile {
+  /** Its real path, in one spelling where the file system ignores case. */
+  readonly path: string;
+  /** Device and inode, where it exists. */
+  readonly inode: string | undefined;
+}
+
+export interface PathConflict {
+  readonly path: string;
+  /** Who has the file; the one who asks, when it has two names for one file. */
+  readonly user: PathUser;
+}
+
+interface Use {
+  readonly writer: PathUser | undefined;
+  readonly readers: Map<number, PathUser>;
+}
+
+export class PathRegistry {
+  private readonly uses = new Map<string, Use>();
+  private readonly keysOf = new Map<number, readonly string[]>();
+
+  /** Takes all files for `user`, or none: then the first conflict is returned. Linear in the files. */
+  claim(user: PathUser, files: readonly UsedFile[], writes: boolean): PathConflict | undefined {
+    const own = new Set<string>();
+    for (const { path, inode } of files) {
+      // Two names of one inode within a torrent are hard links of the user's, to save room.
+      if (writes && own.has(path)) return { path, user };
+      for (const key of inode === undefined ? [path] : [path, inode]) {
+        const use = this.uses.get(key);
+        const other = use?.writer ?? (writes ? firstOf(use?.readers) : undefined);
+        if (other !== undefined) return { path, user: other };
+        own.add(key);
+      }
+    }
+    for (const key of own) {
+      const use = this.uses.get(key);
+      if (writes) this.uses.set(key, { writer: user, readers: new Map() });
+      else if (use === undefined)
+        this.uses.set(key, { writer: undefined, readers: new Map([[user.id, user]]) });
+      else use.readers.set(user.id, user);
+    }
+    this.keysOf.set(user.id, [...own]);
+    return undefined;
+  }
+
+  /** Gives up whatever this torrent has. May be called again. */
+  release(id: number): void {
+    for (const key of this.keysOf.get(id) ?? []) {
+      const use = this.uses.get(key);
+      if (use === undefined) continue;
+      use.readers.delete(id);
+      if (use.writer === undefined ? use.readers.size === 0 : use.writer.id === id)
+        this.uses.delete(key);
+    }
+    this.keysOf.delete(id);
+  }
+
+  /** Keys in use: for specs that look for leftovers. */
+  get size(): number {
+    return this.uses.size;
+  }
+}
+
+function firstOf<T>(map: ReadonlyMap<number, T> | undefined): T | undefined {
+  return map?.values().next().value;
+}

@@ -1,0 +1,226 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import { claimFiles, findConflict, leftClaim } from '../../lib/storage/claims';
+import type { Claim, ClaimConflict, ClaimRequest } from '../../lib/storage/claims';
+import { acquireGuard } from '../../lib/storage/lock';
+import { useTempFolder } from './temp';
+
+const REGISTER = path.join(__dirname, '../register.cjs');
+const CLAIMS_MODULE = path.join(__dirname, '../../lib/storage/claims');
+
+/** Claims what each line says, tells what came of it, and lives on. */
+const CLAIMER = `
+  const { claimFiles } = require(${JSON.stringify(CLAIMS_MODULE)});
+  console.log('"ready"');
+  require('node:readline').createInterface({ input: process.stdin }).on('line', async (line) => {
+    const request = JSON.parse(line);
+    const taken = await claimFiles({ ...request, foreign: new Set(request.foreign), fold: (name) => name });
+    console.log(JSON.stringify('pid' in taken ? taken : 'taken'));
+  });
+`;
+
+class Claimer {
+  readonly child: ChildProcess;
+  private readonly lines: AsyncIterator<string>;
+
+  constructor() {
+    this.child = spawn(process.execPath, ['-r', REGISTER, '-e', CLAIMER], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const input = this.child.stdout as NodeJS.ReadableStream;
+    this.lines = createInterface({ input })[Symbol.asyncIterator]();
+  }
+
+  async line(): Promise<'ready' | 'taken' | ClaimConflict> {
+    const { value } = await this.lines.next();
+    return JSON.parse(String(value)) as 'taken' | ClaimConflict;
+  }
+
+  ask(request: ClaimRequest): void {
+    const text = JSON.stringify({ ...request, foreign: [...request.foreign] });
+    this.child.stdin?.write(`${text}\n`);
+  }
+
+  async kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    this.child.kill('SIGKILL');
+    await once(this.child, 'exit');
+  }
+}
+
+describe('claims of output files', () => {
+  const folder = useTempFolder();
+  const claimers: Claimer[] = [];
+  const claimer = async (): Promise<Claimer> => {
+    const made = new Claimer();
+    claimers.push(made);
+    expect(await made.line()).to.equal('ready');
+    return made;
+  };
+  afterEach(() => Promise.all(claimers.splice(0).map((each) => each.kill())));
+
+  const hash = (name: string) => Buffer.alloc(20, name).toString('hex');
+  function request(
+    root: string,
+    name: string,
+    files: readonly string[],
+    more: Partial<ClaimRequest> = {},
+  ): ClaimRequest {
+    fs.mkdirSync(path.join(root, '.millrace'), { recursive: true });
+    return {
+      root,
+      infoHash: hash(name),
+      writes: true,
+      files,
+      places: files.map((file) => path.join(root, file)),
+      hasLinks: false,
+      folders: [],
+      fold: (file) => file,
+      foreign: new Set(),
+      ...more,
+    };
+  }
+  async function held(asked: ClaimRequest): Promise<Claim> {
+    const taken = await claimFiles(asked);
+    if ('pid' in taken) throw new Error(`${taken.path} is claimed already`);
+    return taken;
+  }
+  const inState = (root = folder()) => fs.readdirSync(path.join(root, '.millrace'));
+
+  it('gives files to exactly one of several processes that add at once', async () => {
+    const racers = await Promise.all([claimer(), claimer(), claimer(), claimer()]);
+    for (const [at, racer] of racers.entries())
+      racer.ask(request(folder(), `r${at}`, ['t/own' + at, 't/shared']));
+    const said = await Promise.all(racers.map((racer) => racer.line()));
+    const winners = said.filter((line) => line === 'taken');
+    expect(winners).to.have.length(1);
+    const winner = racers[said.indexOf('taken')];
+    for (const line of said) {
+      if (line === 'taken') continue;
+      expect(line).to.include({ pid: winner?.child.pid, name: 't' });
+      expect(line).to.have.property('path', path.join(folder(), 't/shared'));
+    }
+    expect(inState()).to.have.length(1);
+  });
+
+  it('lets two torrents share a folder, and readers a file', async () => {
+    const other = await claimer();
+    other.ask(request(folder(), 'one', ['Season/1']));
+    expect(await other.line()).to.equal('taken');
+    (await held(request(folder(), 'two', ['Season/2']))).release();
+    const read = request(folder(), 'three', ['Season/1'], { writes: false });
+    expect(await claimFiles(read)).to.include({ infoHash: hash('one') });
+    expect(findConflict(read)).to.include({ infoHash: hash('one') });
+    other.ask(request(folder(), 'seed', ['seed/1'], { writes: false }));
+    expect(await other.line()).to.equal('taken');
+    (await held(request(folder(), 'peer', ['seed/1'], { writes: false }))).release();
+    expect(await claimFiles(request(folder(), 'peer', ['seed/1']))).to.include({ name: 'seed' });
+  });
+
+  it('counts nobody who is dead, and nothing that is no claim', async () => {
+    const other = await claimer();
+    other.ask(request(folder(), 'one', ['t/a']));
+    expect(await other.line()).to.equal('taken');
+    const [name = ''] = inState();
+    await other.kill();
+    const state = (file: string) => path.join(folder(), '.millrace', file);
+    const mark = name.split('.')[1];
+    fs.writeFileSync(state(`${hash('garbage')}.${mark}.claim`), '{"files":7');
+    fs.writeFileSync(state(`${hash('shape')}.${mark}.claim`), '{"files":[7],"owner":{}}');
+    fs.symlinkSync(name, state(`${hash('link')}.${mark}.claim`));
+    const claim = await held(request(folder(), 'two', ['t/a']));
+    claim.release();
+    claim.release();
+  });
+
+  it('sees claims of output folders that lie around it, or in it', async () => {
+    const outer = folder();
+    const inner = path.join(outer, 'b');
+    const other = await claimer();
+    other.ask(request(inner, 'inner', ['f']));
+    expect(await other.line()).to.equal('taken');
+    const from = (files: readonly string[]) => request(outer, 'outer', files, { folders: ['b'] });
+    expect(await claimFiles(from(['b/f']))).to.include({ path: path.join(inner, 'f') });
+    expect(inState(outer)).to.deep.equal([]); // the refused claim is gone
+    (await held(from(['b/g']))).release();
+    other.ask(request(outer, 'around', ['b/deep/x']));
+    expect(await other.line()).to.equal('taken');
+    const deep = path.join(inner, 'deep');
+    expect(await claimFiles(request(deep, 'deep', ['x']))).to.include({ name: 'b' });
+    (await held(request(deep, 'deep', ['y']))).release();
+  });
+
+  it('sees through links by the real places of files', async () => {
+    const other = await claimer();
+    const real = path.join(folder(), 'big/x');
+    other.ask(request(folder(), 'one', ['alias/x'], { hasLinks: true, places: [real] }));
+    expect(await other.line()).to.equal('taken');
+    expect(await claimFiles(request(folder(), 'two', ['big/x']))).to.include({ path: real });
+    other.ask(request(folder(), 'three', ['plain/x']));
+    expect(await other.line()).to.equal('taken');
+    const places = [path.join(folder(), 'plain/x')];
+    const linked = request(folder(), 'four', ['other/x'], { hasLinks: true, places });
+    expect(await claimFiles(linked)).to.include({ name: 'plain' });
+  });
+
+  it('takes names for one where the file system does', async () => {
+    const other = await claimer();
+    other.ask(request(folder(), 'one', ['T/File']));
+    expect(await other.line()).to.equal('taken');
+    const fold = (name: string) => name.toLowerCase();
+    expect(await claimFiles(request(folder(), 'two', ['t/fILE'], { fold }))).to.have.property(
+      'pid',
+    );
+    (await held(request(folder(), 'two', ['t/fILE']))).release();
+  });
+
+  it('tells the next run what one that was killed had claimed, and clears up after it', async () => {
+    const files = ['t/a', 't/b', 't/c'];
+    const asked = request(folder(), 'one', files, { foreign: new Set(['t/b']) });
+    expect(leftClaim(folder(), asked.infoHash)).to.equal(undefined);
+    const other = await claimer();
+    other.ask(asked);
+    expect(await other.line()).to.equal('taken');
+    await other.kill();
+    const left = leftClaim(folder(), asked.infoHash);
+    expect([...(left?.files ?? [])]).to.deep.equal(['t/a', 't/c']);
+    fs.writeFileSync(path.join(folder(), 'new'), '');
+    const { mtimeNs } = fs.statSync(path.join(folder(), 'new'), { bigint: true });
+    expect(left?.madeNs !== undefined && left.madeNs <= mtimeNs).to.equal(true);
+    const temp = `${asked.infoHash}.resume.00ff.tmp`;
+    fs.writeFileSync(path.join(folder(), '.millrace', temp), '');
+    const claim = await held({ ...asked, files: ['other'] });
+    expect(inState()).to.have.length(1);
+    claim.admit();
+    claim.release();
+    expect(inState()).to.deep.equal([]);
+  });
+
+  it('admits foreign files once they may be written to', async () => {
+    const asked = request(folder(), 'one', ['t/a', 't/b'], { foreign: new Set(['t/b']) });
+    const claim = await held(asked);
+    expect([...(leftClaim(folder(), asked.infoHash)?.files ?? [])]).to.deep.equal(['t/a']);
+    claim.admit();
+    expect([...(leftClaim(folder(), asked.infoHash)?.files ?? [])]).to.deep.equal(['t/a', 't/b']);
+    claim.release();
+    (await held({ ...asked, writes: false })).admit();
+    expect(leftClaim(folder(), asked.infoHash)).to.equal(undefined); // readers make no file
+  });
+
+  it('waits for a guard that somebody holds', async () => {
+    const asked = request(folder(), 'one', ['t/a']);
+    const guard = await acquireGuard(folder());
+    let done = false;
+    const claiming = held(asked).finally(() => (done = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).to.equal(false);
+    guard.release();
+    (await claiming).release();
+    expect(inState()).to.deep.equal([]);
+  });
+});
