@@ -75,7 +75,9 @@ export function onChanges(
   for (const piece of piecesOf(torrent, paths)) torrent.durability.lose(piece);
   const worst = changes.find(({ kind }) => kind !== 'touched');
   // A check reads what is there; and a sync may still be out from the run before it.
-  if (worst && torrent.phase !== 'checking') failChanged(engine, torrent, worst);
+  if (torrent.phase === 'checking') return;
+  // What we only serve was read a moment ago: the first look or read that finds it gone says so.
+  if (worst && (torrent.download || torrent.completeSent)) failChanged(engine, torrent, worst);
 }
 
 /** No file that is in doubt is had any more, and the torrent stops. */
