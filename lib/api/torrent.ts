@@ -18,7 +18,11 @@ type Payload<Type extends EngineEvent['type']> = Omit<
   'type' | 'torrent'
 >;
 
-/** Events of a torrent and what their listeners are called with. */
+/**
+ * Events of a torrent and what their listeners are called with. In the order in which they happened:
+ * `peerConnected` before the `pieces` that came meanwhile, these before `peerClosed`; `stats` behind
+ * what they count; `complete` and `error` behind everything that led to them; nothing after `closed`.
+ */
 export interface TorrentEvents {
   /** New figures, at most four times a second; none while nothing happens. */
   stats: [TorrentStats];

@@ -16,7 +16,7 @@ export interface Io {
 export interface Context {
   readonly io: Io;
   readonly api: Api;
-  /** Aborted at the first SIGINT or SIGTERM. */
+  /** Aborted at the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   /** `performance.now()` when the command began. */
   readonly startedMs: number;
@@ -42,6 +42,7 @@ export const EXIT = {
   failed: 1,
   usage: 2,
   unknown: 3,
+  sighup: 129,
   sigint: 130,
   sigterm: 143,
 } as const;

@@ -36,7 +36,7 @@ Examples:
   millrace doctor photos.torrent --output /srv/data --port 6881 --peer 192.0.2.7:6881
   millrace doctor photos.torrent --json
 
-Exit codes: 0 alive, 1 dead, 2 wrong usage, 3 cannot tell, 130 / 143 interrupted.`;
+Exit codes: 0 alive, 1 dead, 2 wrong usage, 3 cannot tell, 129 / 130 / 143 interrupted.`;
 
 const EXIT_OF: Readonly<Record<Verdict, number>> = {
   alive: EXIT.done,

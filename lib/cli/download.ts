@@ -37,7 +37,7 @@ Examples:
   millrace download x.torrent --peer 192.0.2.7:6881 --peer '[2001:db8::7]:6881'
   millrace download x.torrent --json --stall-timeout 60 > events.jsonl
 
-Exit codes: 0 every byte verified and on disk, 1 failed, 2 wrong usage, 130 / 143 interrupted.`;
+Exit codes: 0 every byte verified and on disk, 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
 export function define(command: Command, run: Runner): void {
   command

@@ -26,7 +26,8 @@ Examples:
   millrace create ./photos --output photos.torrent --tracker http://tracker.example/announce
   millrace seed photos.torrent --data .
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 / 143 interrupted by SIGINT / SIGTERM.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted by
+SIGHUP / SIGINT / SIGTERM.`;
 
 /** Runs the command line (without `node` and the script's name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], around: Surroundings): Promise<number> {

@@ -26,7 +26,7 @@ Examples:
   millrace seed photos.torrent --data .
   millrace seed photos.torrent --data /srv/data --port 6881 --seed-time 90
 
-Exit codes: 0 the limit was reached, 1 failed or not whole, 2 wrong usage, 130 / 143 interrupted.`;
+Exit codes: 0 the limit was reached, 1 failed or not whole, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
 export function define(command: Command, run: Runner): void {
   command

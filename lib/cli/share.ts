@@ -41,7 +41,7 @@ Examples:
   millrace share ./dataset
   millrace share model.safetensors --host 10.0.0.5 --port 8000 --peer-port 8001
 
-Exit codes: 1 failed, 2 wrong usage, 130 / 143 interrupted.`;
+Exit codes: 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
 export function define(command: Command, run: Runner): void {
   const port = wholeNumber(0, 65_535, ' (0 picks a free port)');

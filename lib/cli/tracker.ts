@@ -40,7 +40,7 @@ Examples:
   millrace tracker --http 8080 --no-udp --host 127.0.0.1
   millrace tracker --whitelist /srv/torrents --interval 300
 
-Exit codes: 1 failed, 2 wrong usage, 130 / 143 interrupted.`;
+Exit codes: 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
 const port = wholeNumber(0, 65_535, ' (0 picks a free port)');
 const count = wholeNumber(1, 10_000_000);

@@ -23,6 +23,7 @@ type EndEvent = Extract<EngineEvent, { type: 'complete' | 'error' }>;
 export class AppEvents {
   readonly #send: (events: readonly EngineEvent[]) => void;
   readonly #stats = new Latest<number, StatsEvent>();
+  /** Where the next pieces of a torrent are gathered: in an event that waits already. */
   readonly #pieces = new Map<number, number[]>();
   /** The last of each kind per torrent: somebody waits for them, so none is ever lost. */
   readonly #ends = new Latest<string, EndEvent>();
@@ -50,6 +51,10 @@ export class AppEvents {
         break;
       case 'peer-connected':
       case 'peer-closed':
+        // What comes later stays later: pieces between two of these get an event of their own.
+        if (this.#others.size < MAX_WAITING_EVENTS / 2) this.#pieces.delete(event.torrent);
+        this.#others.push(event, 'low');
+        break;
       case 'peer-rejected':
         this.#others.push(event, 'low');
         break;
@@ -97,15 +102,14 @@ export class AppEvents {
     this.#immediate = undefined;
     this.#urgent = false;
     const events: EngineEvent[] = [];
-    for (const [torrent, pieces] of this.#pieces) events.push({ type: 'pieces', torrent, pieces });
     this.#pieces.clear();
     if (this.#traceLines.length > 0) {
       events.push({ type: 'trace', lines: this.#traceLines, lost: this.#lostLines });
       this.#traceLines = [];
       this.#lostLines = 0;
     }
-    // Ends come last: whoever hears of one finds the figures that belong to it.
-    events.push(...this.#stats.take().values(), ...this.#others.take());
+    // Figures come after what they count, ends last: whoever hears of one finds its figures.
+    events.push(...this.#others.take(), ...this.#stats.take().values());
     events.push(...this.#ends.take().values());
     if (events.length === 0) return;
     this.#listening = false;
@@ -114,7 +118,7 @@ export class AppEvents {
   }
 
   get #waiting(): number {
-    const waiting = this.#stats.size + this.#pieces.size + this.#ends.size + this.#others.size;
+    const waiting = this.#stats.size + this.#ends.size + this.#others.size;
     return waiting + this.#traceLines.length;
   }
 
@@ -126,7 +130,12 @@ export class AppEvents {
 
   #gather(torrent: number, pieces: readonly number[]): void {
     const waiting = this.#pieces.get(torrent);
-    if (waiting) waiting.push(...pieces);
-    else this.#pieces.set(torrent, [...pieces]);
+    if (waiting) {
+      waiting.push(...pieces);
+      return;
+    }
+    const gathered = [...pieces];
+    this.#pieces.set(torrent, gathered);
+    this.#others.push({ type: 'pieces', torrent, pieces: gathered }, 'kept');
   }
 }

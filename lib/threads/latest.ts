@@ -32,6 +32,7 @@ export class EventQueue<T> {
   readonly #limit: number;
   readonly #low: Queued<T>[] = [];
   readonly #high: Queued<T>[] = [];
+  readonly #kept: Queued<T>[] = [];
   #sequence = 0;
 
   /** Holds at most `limit` events; at least 1. */
@@ -40,24 +41,27 @@ export class EventQueue<T> {
   }
 
   get size(): number {
-    return this.#low.length + this.#high.length;
+    return this.#low.length + this.#high.length + this.#kept.length;
   }
 
   /**
    * Adds an event. In a full queue the oldest `low` one makes room, and where there is none the
-   * oldest of all: an event that nobody fetched for that long is history.
+   * oldest `high` one: an event that nobody fetched for that long is history. Those to be `kept` are
+   * never lost; whoever pushes them bounds their number.
    */
-  push(event: T, priority: 'low' | 'high'): void {
+  push(event: T, priority: 'low' | 'high' | 'kept'): void {
     if (this.size >= this.#limit) {
       // A shift moves at most `limit` slots, and only while somebody is not looking.
       if (this.#low.shift() === undefined) this.#high.shift();
     }
-    (priority === 'low' ? this.#low : this.#high).push({ sequence: this.#sequence++, event });
+    const queue = { low: this.#low, high: this.#high, kept: this.#kept }[priority];
+    queue.push({ sequence: this.#sequence++, event });
   }
 
   /** All events in the order they were pushed; the queue is empty afterwards. */
   take(): T[] {
-    const queued = [...this.#low.splice(0), ...this.#high.splice(0)];
+    const queued = [...this.#low, ...this.#high, ...this.#kept];
+    this.#low.length = this.#high.length = this.#kept.length = 0;
     return queued.sort((a, b) => a.sequence - b.sequence).map(({ event }) => event);
   }
 }

@@ -172,10 +172,13 @@ export function fakeContext(api: Api, io = new FakeIo()): Context & { io: FakeIo
 
 /** A process that can be sent signals. */
 export class FakeProcess extends EventEmitter {
-  exits: number[] = [];
+  readonly pid = 4711;
+  /** Signals it sent to itself, with nobody listening for them. */
+  readonly killed: string[] = [];
 
-  exit(code: number): void {
-    this.exits.push(code);
+  kill(pid: number, signal: string): void {
+    if (pid !== this.pid || this.listenerCount(signal) > 0) throw new Error('it would not end');
+    this.killed.push(signal);
   }
 }
 

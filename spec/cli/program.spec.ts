@@ -77,10 +77,11 @@ describe('cli program', () => {
     expect(failureOf('thrown text').message).to.equal('thrown text');
   });
 
-  it('exits 130 on SIGINT and 143 on SIGTERM after the engine was closed', async () => {
+  it('exits 130 on SIGINT, 143 on SIGTERM and 129 on SIGHUP after the engine was closed', async () => {
     for (const [signal, code] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
+      ['SIGHUP', 129],
     ] as const) {
       const process = new FakeProcess();
       const { api, engine } = fakeApi();
@@ -89,7 +90,7 @@ describe('cli program', () => {
       expect(exitCode).to.equal(code);
       expect(engine.calls.at(-1)).to.deep.equal(['close']);
       expect(io.err).to.include('stopping').and.not.include('AbortError');
-      expect(process.exits).to.deep.equal([]);
+      expect(process.killed).to.deep.equal([]);
       expect(process.listenerCount(signal)).to.equal(0);
     }
   });
@@ -102,7 +103,7 @@ describe('cli program', () => {
       process.emit('SIGTERM');
     };
     await millrace(['download', 'x'], { api, process });
-    expect(process.exits).to.deep.equal([143]);
+    expect(process.killed).to.deep.equal(['SIGTERM']);
   });
 
   it('still says what went wrong while stopping', async () => {

@@ -97,7 +97,7 @@ describe('coordinator/app-events', () => {
     app.handled();
     app.emit(failed(1, 2), stats(1, 10), complete(1));
     await turns(3);
-    expect(app.batches.at(-1)).to.deep.equal([stats(1, 10), failed(1, 2), complete(1)]);
+    expect(app.batches.at(-1)).to.deep.equal([failed(1, 2), stats(1, 10), complete(1)]);
     app.handled();
     app.events.flush();
     expect(app.batches, 'the interval has nothing left to send').to.have.length(2);
@@ -127,6 +127,23 @@ describe('coordinator/app-events', () => {
     }
     app.events.flush();
     expect(app.heard).to.deep.equal([stats(1, 999), stats(2, 1_998)]);
+  });
+
+  it('keeps pieces between the coming and going of peers, and figures behind both', () => {
+    const app = new App();
+    const connected = { type: 'peer-connected', torrent: 1 } as EngineEvent;
+    const closed = { type: 'peer-closed', torrent: 1 } as EngineEvent;
+    const figures = { type: 'stats', torrent: 1 } as EngineEvent;
+    app.emit(figures, connected, pieces(1, 1), pieces(1, 2), closed, connected, pieces(1, 3));
+    app.events.flush();
+    expect(app.heard).to.deep.equal([
+      connected,
+      pieces(1, 1, 2),
+      closed,
+      connected,
+      pieces(1, 3),
+      figures,
+    ]);
   });
 
   it('gathers pieces, per torrent', () => {
