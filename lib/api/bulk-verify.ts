@@ -57,7 +57,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
       const job = { type, storage, pieces } as Parameters<VerifyPool['submit']>[0];
       const { outcomes } = await pool.submit(job, 'background');
       outcomes.forEach(onOutcome);
-      for (const piece of pieces) doneBytes += piece.lengthBytes;
+      for (const piece of pieces) doneBytes += storedBytes(piece);
       onProgress?.({ doneBytes, totalBytes });
     }
   };
@@ -72,4 +72,9 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
   } finally {
     await pool.close();
   }
+}
+
+/** What is read of a piece: not its padding. */
+function storedBytes({ spans }: DigestPiece): number {
+  return spans.reduce((sum, span) => sum + (span.path === undefined ? 0 : span.lengthBytes), 0);
 }

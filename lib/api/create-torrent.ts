@@ -11,7 +11,7 @@ import { MAX_PIECE_LENGTH_BYTES, PIECE_HASH_BYTES } from '../metainfo/limits';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import { parseMetainfo } from '../metainfo/parse';
-import { pathOf } from '../metainfo/paths';
+import { storedSpans } from '../metainfo/stored';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
 import {
@@ -164,11 +164,7 @@ function* piecesOf(
     yield {
       piece,
       lengthBytes: geometry.pieceLengthBytes(piece),
-      spans: geometry.pieceSpans(piece).map((span) => ({
-        path: pathOf(files[span.file] ?? { path: [] }),
-        offsetBytes: span.offsetBytes,
-        lengthBytes: span.lengthBytes,
-      })),
+      spans: storedSpans({ files }, geometry, piece),
     };
   }
 }

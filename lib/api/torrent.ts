@@ -11,6 +11,7 @@ import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
+import { contentBytes } from '../metainfo/stored';
 import { peerAddress, progressOptions, removeOptions } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
@@ -104,7 +105,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   get totalBytes(): number {
-    return this.metainfo.totalLengthBytes;
+    return contentBytes(this.metainfo);
   }
 
   get pieceCount(): number {
@@ -317,7 +318,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 function initialStats(metainfo: Metainfo): TorrentStats {
   return {
     phase: 'checking',
-    totalBytes: metainfo.totalLengthBytes,
+    totalBytes: contentBytes(metainfo),
     doneBytes: 0,
     pieceCount: metainfo.pieceCount,
     piecesDone: 0,

@@ -6,7 +6,7 @@ import { MillraceError } from '../errors/millrace-error';
 import type { StoredPiece } from '../messages/verify';
 import { Geometry } from '../metainfo/geometry';
 import type { Metainfo } from '../metainfo/metainfo';
-import { pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
+import { contentBytes, pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
@@ -60,7 +60,7 @@ export async function verifyTorrent(
     'recheck',
     root,
     jobs,
-    metainfo.totalLengthBytes,
+    contentBytes(metainfo),
     checked,
     (outcome) => {
       if (outcome.type === 'bad') bad.push(outcome.piece);

@@ -65,7 +65,8 @@ export function recordOf(metainfo: Metainfo): object {
     ...(metainfo.rawName !== undefined && { rawName: metainfo.rawName }),
     ...(metainfo.names !== undefined && { names: metainfo.names }),
     multiFile: metainfo.multiFile,
-    totalBytes: metainfo.totalLengthBytes,
+    totalBytes: contentBytesOf(metainfo),
+    paddingBytes: metainfo.paddingBytes ?? 0,
     pieceLengthBytes: metainfo.pieceLengthBytes,
     pieceCount: metainfo.pieceCount,
     private: metainfo.private,
@@ -91,12 +92,13 @@ export function recordOf(metainfo: Metainfo): object {
 
 /** The same in words: one fact per line, then the files. */
 export function describe(metainfo: Metainfo): string {
-  const { pieceCount, pieceLengthBytes, creationDateSec } = metainfo;
+  const { pieceCount, pieceLengthBytes, creationDateSec, paddingBytes = 0 } = metainfo;
   const facts: [string, string | undefined][] = [
     ['name', metainfo.name],
     ['in torrent', metainfo.rawName],
     ['info hash', hexOf(metainfo.infoHash)],
-    ['size', sizeOf(metainfo.totalLengthBytes)],
+    ['size', sizeOf(contentBytesOf(metainfo))],
+    ['padding', paddingBytes === 0 ? undefined : `${sizeOf(paddingBytes)} of zeros, never stored`],
     ['pieces', `${pieceCount} of ${sizeOf(pieceLengthBytes)}`],
     ['private', metainfo.private ? 'yes: peers only from its trackers' : 'no'],
     ['comment', metainfo.comment],
@@ -124,6 +126,11 @@ export function describe(metainfo: Metainfo): string {
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** How long the files are together. */
+function contentBytesOf({ totalLengthBytes, paddingBytes = 0 }: Metainfo): number {
+  return totalLengthBytes - paddingBytes;
 }
 
 /** Tracker URLs of the torrent that are not used, and why. */

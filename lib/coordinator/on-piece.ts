@@ -14,7 +14,7 @@ import { failTorrent } from './phases';
 import { wake } from './rest';
 import { peerName } from './state';
 import type { PieceState, TorrentState } from './state';
-import { pieceHash, storedSpans } from '../metainfo/stored';
+import { pieceHash, pathsOfPiece, storedSpans } from '../metainfo/stored';
 import { BlockWitness } from './witness';
 
 /** Jobs in the pool per worker: one runs, one is ready when it ends. */
@@ -97,7 +97,7 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
 }
 
 function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
-  return new Set(pieces.flatMap(({ spans }) => spans.map(({ path }) => path)));
+  return new Set(pieces.flatMap(({ spans }) => spans.flatMap(({ path }) => path ?? [])));
 }
 
 function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
@@ -180,14 +180,14 @@ function onGood(
   endPiece(engine, piece);
   torrent.picker.markHave(index);
   torrent.have.set(index);
-  torrent.doneBytes += piece.lengthBytes;
+  torrent.doneBytes += torrent.geometry.contentBytes(index);
   torrent.fetchedBytes += piece.lengthBytes;
   torrent.newPieces.push(index);
   torrent.lastProgressMs = engine.nowMs();
   torrent.durability.written(
     index,
     piece.lengthBytes,
-    storedSpans(torrent.metainfo, torrent.geometry, index).map((span) => span.path),
+    pathsOfPiece(torrent.metainfo, torrent.geometry, index),
     engine.nowMs(),
   );
   for (const id of torrent.peers) {

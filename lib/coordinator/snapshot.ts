@@ -2,6 +2,7 @@
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
+import { contentBytes } from '../metainfo/stored';
 import type { TrackerSnapshot } from '../tracker/schedule';
 import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
@@ -17,7 +18,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
     if (peer?.isSeed) seeds++;
     if (peer && !peer.choked) unchoking++;
   }
-  const totalBytes = torrent.metainfo.totalLengthBytes;
+  const totalBytes = contentBytes(torrent.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
   const leftBytes = totalBytes - torrent.doneBytes;
   const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;

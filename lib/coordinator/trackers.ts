@@ -131,12 +131,21 @@ export function requestOf(
     port: engine.state.listenPort ?? NO_PORT,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
     downloadedBytes: receivedBytes(torrent) - torrent.downloadedAtStart,
-    leftBytes: metainfo.totalLengthBytes - torrent.doneBytes,
+    leftBytes: leftBytes(torrent),
     event: due.event,
     numWant: due.event === 'stopped' ? 0 : peersWanted(engine, torrent),
     key: torrent.announceKey,
     trackerId: due.trackerId,
   };
+}
+
+/** All bytes of the missing pieces: with their padding, as libtorrent says it, and 0 only for a seed. */
+function leftBytes({ metainfo, geometry, have, picker }: TorrentState): number {
+  if (picker.remaining === 0) return 0;
+  const { pieceLengthBytes, pieceCount } = metainfo;
+  const last = pieceCount - 1;
+  const shortBytes = have.get(last) ? 0 : pieceLengthBytes - geometry.pieceLengthBytes(last);
+  return picker.remaining * pieceLengthBytes - shortBytes;
 }
 
 /** As many as there are free connections without a fresh address to dial; fewer for a seed. */

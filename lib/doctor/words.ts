@@ -2,6 +2,7 @@
 
 import { toHex } from '../bytes/hex';
 import type { Metainfo } from '../metainfo/metainfo';
+import { contentBytes } from '../metainfo/stored';
 import type {
   AddressFinding,
   ClockFinding,
@@ -18,18 +19,19 @@ export function torrentFinding(
   trackers: number,
   trackersLeftOut: number,
 ): TorrentFinding {
-  const { name, totalLengthBytes, pieceCount } = metainfo;
+  const { name, pieceCount } = metainfo;
+  const totalBytes = contentBytes(metainfo);
   const left = trackersLeftOut > 0 ? ` (${trackersLeftOut} of them are not asked)` : '';
   return {
     check: 'torrent',
     level: trackers === 0 ? 'warn' : 'ok',
     infoHash: toHex(metainfo.infoHash),
     name,
-    totalBytes: totalLengthBytes,
+    totalBytes,
     pieceCount,
     trackers,
     trackersLeftOut,
-    message: `${name}: ${sizeText(totalLengthBytes)} in ${countText(pieceCount, 'piece')}, names ${countText(trackers, 'tracker')}${left}`,
+    message: `${name}: ${sizeText(totalBytes)} in ${countText(pieceCount, 'piece')}, names ${countText(trackers, 'tracker')}${left}`,
   };
 }
 

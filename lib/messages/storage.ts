@@ -18,11 +18,13 @@ export interface StoredFile {
   /** Path below the root, components joined by `/`. */
   readonly path: string;
   readonly lengthBytes: number;
+  /** Zeros of the torrent before this file, which no file holds (BEP 47); absent where there are none. */
+  readonly paddingBytes?: number;
 }
 
-/** A stretch of one stored file. */
+/** A stretch of one stored file, or of zeros that no file holds: these have no path. */
 export interface StoredSpan {
-  readonly path: string;
+  readonly path: string | undefined;
   readonly offsetBytes: number;
   readonly lengthBytes: number;
 }

@@ -21,7 +21,7 @@ export function choosePieceLength(totalBytes: number): number {
   return length;
 }
 
-/** What a torrent is made of. A `Metainfo` fits. */
+/** What a torrent is made of. A `Metainfo` fits, unless it has padding or symlinks: none are written. */
 export interface TorrentContent {
   readonly name: string;
   readonly multiFile: boolean;

@@ -9,12 +9,21 @@ import type { NamesOptions } from './names';
 import { checkPath } from './paths';
 
 const FILE_KEYS = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;
-type FileSpans = Spans<(typeof FILE_KEYS)[number]>;
 
 type Content = Pick<
   Metainfo,
-  'name' | 'rawName' | 'names' | 'multiFile' | 'files' | 'symlinks' | 'totalLengthBytes'
+  | 'name'
+  | 'rawName'
+  | 'names'
+  | 'multiFile'
+  | 'files'
+  | 'symlinks'
+  | 'totalLengthBytes'
+  | 'paddingBytes'
 >;
+
+/** How BitComet names its padding, which has no attribute; libtorrent goes by it as well. */
+const BITCOMET_PADDING = '_____padding_file_';
 
 /**
  * Reads what a torrent holds. A list of files wins over a length beside it, as it does for libtorrent
@@ -42,11 +51,11 @@ function oneFile(
   info: Spans<'length' | 'attr'>,
   options: NamesOptions,
 ): Content {
-  const { paths, ordinary } = libtorrentPaths({ name: rawName, paths: undefined }, options);
-  const path = paths[0] ?? [];
+  const { name, paths, ordinary } = libtorrentPaths({ name: rawName, paths: undefined }, options);
+  const [path = [name]] = paths;
   const lengthBytes = checkedWhole(scanner.integer(info.length), 'the length of the file', 0);
   return {
-    ...nameFields(path[0] ?? '', rawName),
+    ...nameFields(name, rawName),
     ...(!ordinary && { names: 'libtorrent' }),
     multiFile: false,
     files: [{ path, lengthBytes, offsetBytes: 0, ...marks(attributes(scanner, info)) }],
@@ -67,31 +76,34 @@ function manyFiles(
   const symlinks: SymlinkEntry[] = [];
   let index = 0;
   let offsetBytes = 0;
+  let paddingBytes = 0;
   for (const entry of scanner.list(list.start)) {
     const what = `file ${index}`;
     if (index === MAX_FILES) throw badMetainfo(`it has more than ${MAX_FILES} files`);
     if (!scanner.isDictionary(entry)) throw badMetainfo(`${what} is not a dictionary`);
     const file = scanner.dictionary(entry.start, FILE_KEYS);
     const attr = attributes(scanner, file);
+    const path = reader.list(file['path.utf-8'], what) ?? reader.list(file.path, what);
     if (attr.includes('l')) {
       // Its length, where it has one, stands for nothing: a symlink takes no bytes of the torrent.
       const target = reader.list(file['symlink path'], what) ?? [];
-      symlinks.push({ path: rawPathOf(reader, file, what), target });
+      symlinks.push({ path: requirePath(path, what), target });
     } else {
       const lengthBytes = checkedWhole(scanner.integer(file.length), `the length of ${what}`, 0);
       const total = checkedTotal(offsetBytes, lengthBytes, what);
-      // Padding may come without a path.
-      rawPaths.push(
-        rawPathOf(reader, file, what, attr.includes('p') ? ['.pad', `${lengthBytes}`] : undefined),
-      );
-      files.push({ lengthBytes, offsetBytes, ...marks(attr) });
+      // The path of padding names nothing that is stored: whatever it is, it does no harm.
+      if (isPadding(attr, path)) paddingBytes += lengthBytes;
+      else {
+        rawPaths.push(requirePath(path, what));
+        files.push({ lengthBytes, offsetBytes, ...marks(attr) });
+      }
       offsetBytes = total;
     }
     index++;
   }
   if (index === 0) throw noFiles();
-  const { paths, ordinary } = libtorrentPaths({ name: rawName, paths: rawPaths }, options);
-  const name = paths[0]?.[0] ?? '';
+  const raw = { name: rawName, paths: rawPaths };
+  const { name, paths, ordinary } = libtorrentPaths(raw, options);
   return {
     ...nameFields(name, rawName),
     ...(!ordinary && { names: 'libtorrent' }),
@@ -101,6 +113,7 @@ function manyFiles(
       symlinks: symlinks.map((link) => namedSymlink(link, name, options.platform)),
     }),
     totalLengthBytes: offsetBytes,
+    ...(paddingBytes > 0 && { paddingBytes }),
   };
 }
 
@@ -131,14 +144,12 @@ function marks(attr: string): Pick<FileEntry, 'executable' | 'hidden'> {
   };
 }
 
-/** What the torrent calls a file or link below its folder. `fallback` stands in for a path that is missing. */
-function rawPathOf(
-  reader: PathReader,
-  file: FileSpans,
-  what: string,
-  fallback?: readonly string[],
-): readonly string[] {
-  const path = reader.list(file['path.utf-8'], what) ?? reader.list(file.path, what) ?? fallback;
+function isPadding(attr: string, path: readonly string[] | undefined): boolean {
+  return attr.includes('p') || (path?.at(-1)?.startsWith(BITCOMET_PADDING) ?? false);
+}
+
+/** What the torrent calls a file or link below its folder. */
+function requirePath(path: readonly string[] | undefined, what: string): readonly string[] {
   if (path === undefined) throw badMetainfo(`${what} has no "path" made of byte strings`);
   if (path.length === 0) throw badMetainfo(`the path of ${what} is empty`);
   return path;

@@ -11,7 +11,7 @@ export interface Shape {
   readonly pieceLengthBytes: number;
   readonly totalLengthBytes: number;
   readonly pieceCount: number;
-  /** In the order of the torrent, each starting where the one before ends. */
+  /** In the order of the torrent. What lies between, before and after them is padding. */
   readonly files: readonly { readonly lengthBytes: number; readonly offsetBytes: number }[];
 }
 
@@ -23,6 +23,7 @@ export class Geometry {
   private readonly lastPieceBytes: number;
   private readonly fileStarts: Float64Array;
   private readonly fileEnds: Float64Array;
+  private readonly padded: boolean;
 
   constructor(shape: Shape) {
     const { pieceLengthBytes, totalLengthBytes, pieceCount, files } = shape;
@@ -38,16 +39,28 @@ export class Geometry {
     this.lastPieceBytes = totalLengthBytes - (pieceCount - 1) * pieceLengthBytes;
     this.fileStarts = new Float64Array(files.length);
     this.fileEnds = new Float64Array(files.length);
+    let contentBytes = 0;
     files.forEach((file, index) => {
       this.fileStarts[index] = file.offsetBytes;
       this.fileEnds[index] = file.offsetBytes + file.lengthBytes;
+      contentBytes += file.lengthBytes;
     });
+    this.padded = contentBytes < totalLengthBytes;
   }
 
   /** Length of a piece; the last one may be short. */
   pieceLengthBytes(piece: number): number {
     if (!(piece >= 0 && piece < this.pieceCount)) throw outside('piece', piece, this.pieceCount);
     return piece === this.pieceCount - 1 ? this.lastPieceBytes : this.fullPieceBytes;
+  }
+
+  /** Bytes of a piece that files hold: its length without padding. */
+  contentBytes(piece: number): number {
+    if (!this.padded) return this.pieceLengthBytes(piece);
+    let bytes = 0;
+    for (const span of this.pieceSpans(piece))
+      if (span.file !== undefined) bytes += span.lengthBytes;
+    return bytes;
   }
 
   /** Number of blocks in a piece. */
@@ -62,18 +75,23 @@ export class Geometry {
     return rest < BLOCK_LENGTH_BYTES ? rest : BLOCK_LENGTH_BYTES;
   }
 
-  /** The stretches of files that a piece covers, in order; empty files have none. */
+  /** The stretches of files and padding that a piece covers, in order; empty files have none. */
   pieceSpans(piece: number): FileSpan[] {
     const lengthBytes = this.pieceLengthBytes(piece);
     let at = piece * this.fullPieceBytes;
     const end = at + lengthBytes;
     const spans: FileSpan[] = [];
-    for (let file = this.fileHolding(at); at < end && file < this.fileEnds.length; file++) {
-      const fileEnd = this.fileEnds[file] ?? 0;
-      if (fileEnd <= at) continue; // an empty file
+    for (let file = this.fileHolding(at); at < end; file++) {
+      const fileStart = this.fileStarts[file] ?? end;
+      const fileEnd = this.fileEnds[file] ?? end;
+      if (fileStart > at) {
+        const spanEnd = Math.min(end, fileStart);
+        spans.push({ file: undefined, offsetBytes: 0, lengthBytes: spanEnd - at });
+        at = spanEnd;
+      }
+      if (fileEnd <= at || at === end) continue; // an empty file, or none that the piece reaches
       const spanEnd = Math.min(end, fileEnd);
-      const offsetBytes = at - (this.fileStarts[file] ?? 0);
-      spans.push({ file, offsetBytes, lengthBytes: spanEnd - at });
+      spans.push({ file, offsetBytes: at - fileStart, lengthBytes: spanEnd - at });
       at = spanEnd;
     }
     return spans;
@@ -92,7 +110,7 @@ export class Geometry {
       : { first, end: first };
   }
 
-  /** Index of the file that holds the byte at `offset` of the torrent, found by halving. */
+  /** Index of the first file that ends after the byte at `offset` of the torrent, found by halving. */
   private fileHolding(offset: number): number {
     let low = 0;
     let high = this.fileEnds.length;

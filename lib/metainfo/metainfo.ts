@@ -43,9 +43,13 @@ export interface Metainfo {
   readonly multiFile: boolean;
   readonly pieceLengthBytes: number;
   readonly pieceCount: number;
+  /** Of all pieces together: the files and the padding between them. */
   readonly totalLengthBytes: number;
+  /** Zeros between files that only fill pieces up (BEP 47): no file holds them. Absent where there are none. */
+  readonly paddingBytes?: number;
   /** The SHA-1 digests of all pieces, 20 bytes each, back to back. */
   readonly pieceHashes: Uint8Array;
+  /** What is stored, in the order of the torrent; padding is not among it, and lies where no file does. */
   readonly files: readonly FileEntry[];
   /** Symbolic links, which hold no bytes; absent where there are none. */
   readonly symlinks?: readonly SymlinkEntry[];
@@ -70,10 +74,10 @@ export interface IgnoredTracker {
   readonly reason: string;
 }
 
-/** A stretch of one file that a piece (or a part of one) covers. */
+/** A stretch of one file, or of padding, that a piece (or a part of one) covers. */
 export interface FileSpan {
-  /** Index into `Metainfo.files`. */
-  readonly file: number;
+  /** Index into `Metainfo.files`; undefined for padding, whose bytes are zeros. */
+  readonly file: number | undefined;
   readonly offsetBytes: number;
   readonly lengthBytes: number;
 }

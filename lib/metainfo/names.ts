@@ -104,7 +104,7 @@ function pathBy(
 export function libtorrentPaths(
   raw: RawNames,
   { platform, fallback }: NamesOptions,
-): { readonly paths: string[][]; readonly ordinary: boolean } {
+): { readonly name: string; readonly paths: string[][]; readonly ordinary: boolean } {
   let ordinary = isOrdinary(raw.name);
   const name = libtorrentPart(raw.name, platform) ?? fallback;
   const paths = raw.paths?.map((below) => {
@@ -120,8 +120,8 @@ export function libtorrentPaths(
   }
   const fold = isCaseless(platform) ? foldAll : foldAscii;
   const tree = new PathTree(fold);
-  if (paths.every((path) => tree.add(path) === 'added')) return { paths, ordinary };
-  return { paths: withoutDuplicates(paths, fold, platform), ordinary: false };
+  if (paths.every((path) => tree.add(path) === 'added')) return { name, paths, ordinary };
+  return { name, paths: withoutDuplicates(paths, fold, platform), ordinary: false };
 }
 
 /** The path of a file or link below the torrent's folder, whatever else is there. */

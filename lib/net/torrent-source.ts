@@ -38,6 +38,7 @@ export class TorrentSource {
     this.fileEnds = new Float64Array(files.length);
     let offsetBytes = 0;
     const entries = files.map((file, index) => {
+      offsetBytes += file.paddingBytes ?? 0;
       const entry = { lengthBytes: file.lengthBytes, offsetBytes };
       offsetBytes += file.lengthBytes;
       this.fileEnds[index] = offsetBytes;
@@ -85,8 +86,16 @@ export class TorrentSource {
     let rest = places;
     for (let index = this.fileHolding(at); rest.length > 0; index++) {
       const file = files[index];
-      const fileEnd = this.fileEnds[index];
-      if (file === undefined || fileEnd === undefined) {
+      const fileEnd = this.fileEnds[index] ?? this.totalLengthBytes;
+      const paddingEnd = fileEnd - (file?.lengthBytes ?? 0);
+      if (paddingEnd > at) {
+        const { head, tail, headBytes } = cutPlaces(rest, paddingEnd - at);
+        for (const place of head) place.fill(0);
+        at += headBytes;
+        rest = tail;
+        if (rest.length === 0) return;
+      }
+      if (file === undefined) {
         throw new MillraceError('unexpected', `offset ${at} is past the end of the torrent`);
       }
       if (fileEnd <= at) continue; // an empty file

@@ -189,6 +189,7 @@ function* filesWithPieces(shape: ResumeShape, present: readonly PresentFile[]) {
   const { pieceLengthBytes } = shape;
   let start = 0;
   for (const [at, file] of shape.files.entries()) {
+    start += file.paddingBytes ?? 0;
     const first = Math.floor(start / pieceLengthBytes);
     const end = Math.ceil((start + file.lengthBytes) / pieceLengthBytes);
     if (file.lengthBytes > 0) yield { file, now: present[at], start, first, end };

@@ -151,6 +151,10 @@ export class JobRunner {
     if (wrong !== undefined) return { type: 'bad', piece: piece.piece, blockDigests: wrong };
     try {
       for (const { span, chunks: parts } of spans) {
+        if (span.path === undefined) checkPadding(parts, piece.piece);
+      }
+      for (const { span, chunks: parts } of spans) {
+        if (span.path === undefined) continue;
         if (writer.identify && !written.has(span.path)) {
           const before = await writer.identify(span.path);
           written.set(span.path, { path: span.path, before, after: before });
@@ -200,13 +204,19 @@ export class JobRunner {
         for (let done = 0; done < span.lengthBytes;) {
           const target = buffer.subarray(0, Math.min(buffer.length, span.lengthBytes - done));
           const start = performance.now();
-          const bytes = await writer.read(span.path, span.offsetBytes + done, target);
+          if (span.path === undefined) target.fill(0);
+          else {
+            const bytes = await writer.read(span.path, span.offsetBytes + done, target);
+            if (bytes < target.length) {
+              clock.storageMs += performance.now() - start;
+              return { shortPath: span.path };
+            }
+          }
           const read = performance.now();
           clock.storageMs += read - start;
-          if (bytes < target.length) return { shortPath: span.path };
           hash.update(target);
           clock.hashMs += performance.now() - read;
-          done += bytes;
+          done += target.length;
         }
       }
       return { digest: hash.digest('hex') };
@@ -226,4 +236,17 @@ async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile
       written.delete(path);
     }
   }
+}
+
+/**
+ * Padding is stored nowhere and read back as zeros. A torrent whose hashes are over anything else could
+ * be downloaded, never be found whole again, and would have its seeds serve what others must refuse.
+ */
+function checkPadding(chunks: readonly Uint8Array[], piece: number): void {
+  if (chunks.every((chunk) => chunk.every((byte) => byte === 0))) return;
+  throw new MillraceError(
+    'bad-padding',
+    `the padding in piece ${piece} is not made of zeros (BEP 47): this torrent was made wrong, nobody can have it whole`,
+    { piece },
+  );
 }

@@ -49,6 +49,7 @@ describe('cli info', () => {
         name: 'th\u001bing',
         multiFile: false,
         totalBytes: 1000,
+        paddingBytes: 0,
         pieceLengthBytes: 100,
         pieceCount: 10,
         private: false,
@@ -67,8 +68,10 @@ describe('cli info', () => {
     ]);
   });
 
-  describe('of a torrent with attributes, symlinks and tracker URLs that are not used', () => {
+  describe('of a torrent with padding, attributes, symlinks and tracker URLs that are not used', () => {
     const odd = fakeMetainfo({
+      totalLengthBytes: 1500,
+      paddingBytes: 500,
       files: [
         { path: ['thing', 'a'], lengthBytes: 999, offsetBytes: 0, executable: true },
         { path: ['thing', 'b'], lengthBytes: 1, offsetBytes: 999, executable: true, hidden: true },
@@ -81,7 +84,11 @@ describe('cli info', () => {
 
     it('shows them', async () => {
       const { io } = await millrace(['info', 'x'], { api: oddApi });
-      expect(io.out.split('\n').slice(5)).to.deep.equal([
+      expect(io.out.split('\n').slice(2)).to.deep.equal([
+        'size        1000 bytes',
+        'padding     500 bytes of zeros, never stored',
+        'pieces      10 of 100 bytes',
+        'private     no',
         'trackers    http://tracker.example/announce',
         'not used    ftp://a/?passkey=012…: it is odd',
         '            and 2 more tracker URLs',
@@ -96,6 +103,8 @@ describe('cli info', () => {
     it('prints them with --json', async () => {
       const { io } = await millrace(['info', 'x', '--json', '--show-secrets'], { api: oddApi });
       expect(io.json()[0]).to.deep.include({
+        totalBytes: 1000,
+        paddingBytes: 500,
         ignoredTrackers: odd.ignoredTrackers,
         ignoredTrackerCount: 3,
         files: [

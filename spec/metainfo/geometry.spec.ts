@@ -3,13 +3,20 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { BLOCK_LENGTH_BYTES, Geometry } from '../../lib/metainfo/geometry';
 
-function geometryOf(pieceLengthBytes: number, lengths: readonly number[]): Geometry {
+/** `padding`: zeros before each of the files, and after the last. */
+function geometryOf(
+  pieceLengthBytes: number,
+  lengths: readonly number[],
+  padding: readonly number[] = [],
+): Geometry {
   let totalLengthBytes = 0;
-  const files = lengths.map((lengthBytes) => {
+  const files = lengths.map((lengthBytes, index) => {
+    totalLengthBytes += padding[index] ?? 0;
     const file = { lengthBytes, offsetBytes: totalLengthBytes };
     totalLengthBytes += lengthBytes;
     return file;
   });
+  totalLengthBytes += padding[lengths.length] ?? 0;
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   return new Geometry({ pieceLengthBytes, totalLengthBytes, pieceCount, files });
 }
@@ -60,37 +67,73 @@ describe('Geometry', () => {
     expect(geometryOf(10, [0]).pieceCount).to.equal(0);
   });
 
+  it('has spans of padding before, between and after files', () => {
+    const geometry = geometryOf(10, [4, 3], [2, 5, 17]);
+    expect([0, 1, 2, 3].map((piece) => geometry.pieceSpans(piece))).to.deep.equal([
+      [
+        { file: undefined, offsetBytes: 0, lengthBytes: 2 },
+        { file: 0, offsetBytes: 0, lengthBytes: 4 },
+        { file: undefined, offsetBytes: 0, lengthBytes: 4 },
+      ],
+      [
+        { file: undefined, offsetBytes: 0, lengthBytes: 1 },
+        { file: 1, offsetBytes: 0, lengthBytes: 3 },
+        { file: undefined, offsetBytes: 0, lengthBytes: 6 },
+      ],
+      [{ file: undefined, offsetBytes: 0, lengthBytes: 10 }],
+      [{ file: undefined, offsetBytes: 0, lengthBytes: 1 }],
+    ]);
+    expect([0, 1, 2, 3].map((piece) => geometry.contentBytes(piece))).to.deep.equal([4, 3, 0, 0]);
+    expect(geometryOf(10, [25]).contentBytes(2)).to.equal(5);
+    expect(geometryOf(10, [], [25]).pieceSpans(2)).to.deep.equal([
+      { file: undefined, offsetBytes: 0, lengthBytes: 5 },
+    ]);
+  });
+
   it('agrees with a walk over every byte', () => {
     const lengths = fc.array(fc.oneof(fc.constant(0), fc.nat(50)), { minLength: 1, maxLength: 20 });
+    const padding = fc.oneof(fc.constant([]), fc.array(fc.nat(30), { maxLength: 21 }));
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), lengths, (pieceLengthBytes, lengthsBytes) => {
-        const geometry = geometryOf(pieceLengthBytes, lengthsBytes);
-        const bytes = lengthsBytes.flatMap((length, file) =>
-          Array.from({ length }, (_, offset) => `${file}:${offset}`),
-        );
-        let pieceStart = 0;
-        const piecesOf = lengthsBytes.map(() => new Set<number>());
-        for (let piece = 0; piece < geometry.pieceCount; piece++) {
-          const length = geometry.pieceLengthBytes(piece);
-          const spans = geometry.pieceSpans(piece);
-          const walked = spans.flatMap((span) => {
-            piecesOf[span.file]?.add(piece);
-            return Array.from(
-              { length: span.lengthBytes },
-              (_, at) => `${span.file}:${span.offsetBytes + at}`,
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        lengths,
+        padding,
+        (pieceLengthBytes, ...rest) => {
+          const [lengthsBytes, paddingBytes] = rest;
+          const geometry = geometryOf(pieceLengthBytes, lengthsBytes, paddingBytes);
+          const zeros = (index: number): string[] =>
+            Array.from({ length: paddingBytes[index] ?? 0 }, () => 'zero');
+          const bytes = lengthsBytes.flatMap((length, file) => [
+            ...zeros(file),
+            ...Array.from({ length }, (_, offset) => `${file}:${offset}`),
+          ]);
+          bytes.push(...zeros(lengthsBytes.length));
+          let pieceStart = 0;
+          const piecesOf = lengthsBytes.map(() => new Set<number>());
+          for (let piece = 0; piece < geometry.pieceCount; piece++) {
+            const length = geometry.pieceLengthBytes(piece);
+            const spans = geometry.pieceSpans(piece);
+            const walked = spans.flatMap((span) => {
+              if (span.file !== undefined) piecesOf[span.file]?.add(piece);
+              return Array.from({ length: span.lengthBytes }, (_, at) =>
+                span.file === undefined ? 'zero' : `${span.file}:${span.offsetBytes + at}`,
+              );
+            });
+            expect(geometry.contentBytes(piece)).to.equal(
+              walked.filter((byte) => byte !== 'zero').length,
             );
+            expect(walked).to.deep.equal(bytes.slice(pieceStart, pieceStart + length));
+            expect(spans.every((span) => span.lengthBytes > 0)).to.equal(true);
+            pieceStart += length;
+          }
+          expect(pieceStart).to.equal(bytes.length);
+          piecesOf.forEach((pieces, file) => {
+            const { first, end } = geometry.piecesOfFile(file);
+            expect(end - first).to.equal(pieces.size);
+            pieces.forEach((piece) => expect(piece >= first && piece < end).to.equal(true));
           });
-          expect(walked).to.deep.equal(bytes.slice(pieceStart, pieceStart + length));
-          expect(spans.every((span) => span.lengthBytes > 0)).to.equal(true);
-          pieceStart += length;
-        }
-        expect(pieceStart).to.equal(bytes.length);
-        piecesOf.forEach((pieces, file) => {
-          const { first, end } = geometry.piecesOfFile(file);
-          expect(end - first).to.equal(pieces.size);
-          pieces.forEach((piece) => expect(piece >= first && piece < end).to.equal(true));
-        });
-      }),
+        },
+      ),
       { numRuns: 200 },
     );
   });

@@ -180,20 +180,35 @@ describe('parseMetainfo', () => {
     expect(parseMetainfo(single({ name: 'a:b' }), sha1, 'win32').name).to.equal('a_b');
   });
 
-  it('treats padding as files, each with a name of its own', () => {
+  it('leaves padding out of the files, and counts it', () => {
     const pad = (length: number, path?: string[]): Fields => ({ attr: 'p', length, path });
-    const files = [
-      file(10_000, 'a'),
-      pad(10_000, ['.pad', '1']),
-      pad(10_000, ['.pad', '1']),
-      pad(10_000),
-    ];
-    expect(parse(multi(files)).files.map(pathOf)).to.deep.equal([
-      'folder/a',
-      'folder/.pad/1',
-      'folder/.pad/1.1',
-      'folder/.pad/10000',
-    ]);
+    const metainfo = parse(
+      multi([
+        pad(1_000, ['.pad', '1']),
+        file(9_000, 'a'),
+        pad(10_000, ['.pad', '1']),
+        pad(5_000),
+        // Its path is nobody's business.
+        pad(4_000, ['..', '..', 'etc']),
+        file(1_000, '_____padding_file_0_if you see this file, please update to BitComet 0.85____'),
+        file(9_999, 'b'),
+        pad(1),
+      ]),
+    );
+    const entry = (name: string, lengthBytes: number, offsetBytes: number): object => ({
+      path: ['folder', name],
+      lengthBytes,
+      offsetBytes,
+    });
+    expect(metainfo.files).to.deep.equal([entry('a', 9_000, 1_000), entry('b', 9_999, 30_000)]);
+    expect(metainfo).to.include({ totalLengthBytes: 40_000, paddingBytes: 21_001 });
+    expect(parse(multi([file(40_000, 'a')]))).to.not.have.property('paddingBytes');
+    expect(parse(multi([pad(40_000)]))).to.deep.include({
+      name: 'folder',
+      files: [],
+      paddingBytes: 40_000,
+    });
+    expect(() => parse(multi([pad(-1)]))).to.throw('length of file 0 is -1');
   });
 
   describe('trackers', () => {
@@ -354,7 +369,7 @@ describe('parseMetainfo', () => {
       try {
         const metainfo = parse(bytes);
         const sum = metainfo.files.reduce((total, { lengthBytes }) => total + lengthBytes, 0);
-        expect(sum).to.equal(metainfo.totalLengthBytes);
+        expect(sum + (metainfo.paddingBytes ?? 0)).to.equal(metainfo.totalLengthBytes);
         expect(metainfo.pieceHashes).to.have.length(20 * metainfo.pieceCount);
         expect(metainfo.files.map(pathOf).join('/').split('/')).not.to.include('..');
       } catch (error) {

@@ -35,13 +35,19 @@ export interface TorrentOptions {
   readonly infoHash?: Uint8Array;
   readonly pieceLengthBytes: number;
   readonly files: readonly StoredFile[];
+  /** Padding after the last file. Default 0. */
+  readonly trailingBytes?: number;
   readonly storage: StorageRef;
   readonly have?: 'all' | readonly number[];
 }
 
 export function torrentOf(options: TorrentOptions): PeerTorrent {
   const { files, pieceLengthBytes } = options;
-  const totalLengthBytes = files.reduce((sum, file) => sum + file.lengthBytes, 0);
+  const { trailingBytes = 0 } = options;
+  const totalLengthBytes = files.reduce(
+    (sum, file) => sum + (file.paddingBytes ?? 0) + file.lengthBytes,
+    trailingBytes,
+  );
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   const have = new SharedArrayBuffer(Bitfield.byteLength(pieceCount));
   const bits = new Bitfield(pieceCount, new Uint8Array(have));

@@ -398,6 +398,27 @@ describe('resume rules', () => {
     expect(oursOf(unknown, at(15))).to.equal(false);
   });
 
+  it('knows that padding moves the files after it, and needs no file of its own', () => {
+    // a: 0–4 (piece 0), padding: 5–19, b: 20–24 (piece 2), padding: 25–49 (pieces 2 3 4).
+    const files = [
+      { path: 'a', lengthBytes: 5 },
+      { path: 'b', lengthBytes: 5, paddingBytes: 15 },
+    ];
+    const shape = { ...SHAPE, files };
+    const unread = judgeResume(shape, undefined, [at(5), undefined], HERE);
+    expect(listed(unread.recheck)).to.deep.equal([0, 1, 3, 4]);
+    const kept = record({
+      have: bits(0, 1, 2, 3),
+      files: [
+        { path: 'a', ...at(5) },
+        { path: 'b', ...at(5) },
+      ],
+    });
+    const { have, recheck } = judgeResume(shape, kept, [at(5), at(5, MTIME_NS + 1n)], HERE);
+    expect(listed(have)).to.deep.equal([0, 1, 3]);
+    expect(listed(recheck)).to.deep.equal([2]);
+  });
+
   it('judges 10,000 files quickly, however they look', () => {
     const files = Array.from({ length: 10_000 }, (_, i) => ({ path: `f${i}`, lengthBytes: 7 }));
     const shape = { ...SHAPE, files, pieceCount: 7000 };

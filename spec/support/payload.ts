@@ -5,6 +5,7 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { encode } from '../../lib/bencode/encode';
 import { buildMetainfo } from '../../lib/metainfo/create';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { parseMetainfo } from '../../lib/metainfo/parse';
@@ -21,6 +22,8 @@ export interface PayloadOptions {
   readonly files?: Readonly<Record<string, number>>;
   /** Default 256 KiB. */
   readonly pieceLengthBytes?: number;
+  /** Padding (BEP 47) of that byte after every file, to the end of its last piece. Default none. */
+  readonly padding?: number;
   readonly trackers?: readonly (readonly string[])[];
   /** Another seed, other bytes. Default 1. */
   readonly seed?: number;
@@ -41,7 +44,14 @@ export class Payload {
         }))
       : [{ path: [name], lengthBytes: options.lengthBytes ?? 4 * MIB }];
     const totalBytes = entries.reduce((sum, file) => sum + file.lengthBytes, 0);
-    this.bytes = pseudoRandom(totalBytes, options.seed ?? 1);
+    const content = pseudoRandom(totalBytes, options.seed ?? 1);
+    if (options.padding !== undefined) {
+      this.bytes = padded(content, entries, pieceLengthBytes, options.padding);
+      this.torrent = paddedTorrent(name, entries, pieceLengthBytes, this.bytes);
+      this.metainfo = parseMetainfo(this.torrent, sha1);
+      return;
+    }
+    this.bytes = content;
     this.torrent = buildMetainfo({
       name,
       multiFile: files !== undefined,
@@ -91,4 +101,46 @@ function hashesOf(bytes: Buffer, pieceLengthBytes: number): Uint8Array {
   for (let at = 0; at < bytes.length; at += pieceLengthBytes)
     hashes.push(sha1(bytes.subarray(at, at + pieceLengthBytes)));
   return Buffer.concat(hashes);
+}
+
+interface Entry {
+  readonly path: readonly string[];
+  readonly lengthBytes: number;
+}
+
+/** Zeros from the end of a file to that of its last piece. */
+function paddingAfter({ lengthBytes }: Entry, pieceLengthBytes: number): number {
+  return (pieceLengthBytes - (lengthBytes % pieceLengthBytes)) % pieceLengthBytes;
+}
+
+function padded(
+  content: Buffer,
+  entries: readonly Entry[],
+  pieceLengthBytes: number,
+  padding: number,
+): Buffer {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const entry of entries) {
+    parts.push(content.subarray(at, at + entry.lengthBytes));
+    parts.push(Buffer.alloc(paddingAfter(entry, pieceLengthBytes), padding));
+    at += entry.lengthBytes;
+  }
+  return Buffer.concat(parts);
+}
+
+/** `buildMetainfo` writes no padding: nobody but other clients makes it. */
+function paddedTorrent(
+  name: string,
+  entries: readonly Entry[],
+  pieceLengthBytes: number,
+  bytes: Buffer,
+): Uint8Array {
+  const files = entries.flatMap((entry) => {
+    const length = paddingAfter(entry, pieceLengthBytes);
+    const file = { length: entry.lengthBytes, path: entry.path.slice(1) };
+    return length === 0 ? [file] : [file, { attr: 'p', length, path: ['.pad', String(length)] }];
+  });
+  const pieces = hashesOf(bytes, pieceLengthBytes);
+  return encode({ info: { name, files, 'piece length': pieceLengthBytes, pieces } });
 }

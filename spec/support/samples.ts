@@ -94,6 +94,7 @@ export const metainfo: Full<Metainfo> = {
   pieceLengthBytes: 16_384,
   pieceCount: 2,
   totalLengthBytes: 20_000,
+  paddingBytes: 1,
   pieceHashes: bytes(...Array(40).keys()),
   files: [
     {

@@ -104,6 +104,45 @@ describe('verify job', () => {
     expect(b).to.deep.equal({ path: 'b', now: undefined });
   });
 
+  it('neither writes padding nor reads it, and hashes it as zeros', async () => {
+    const content = Buffer.concat([Buffer.alloc(100), randomBytes(UNIT), Buffer.alloc(UNIT)]);
+    new Uint8Array(slab).set(content, 2 * UNIT);
+    const zeros = (lengthBytes: number): StoredSpan => ({
+      path: undefined,
+      offsetBytes: 0,
+      lengthBytes,
+    });
+    const piece = {
+      piece: 0,
+      lengthBytes: content.length,
+      sha1: sha1(content),
+      segments: [2, 3],
+      spans: [zeros(100), span('a', 5, UNIT), zeros(UNIT)],
+    };
+    const written = await runner.run({ type: 'pieces', storage, pieces: [piece] });
+    expect(written.outcomes).to.deep.equal([{ type: 'good', piece: 0 }]);
+    expect(fs.readdirSync(folder())).to.deep.equal(['a']);
+    expect(fs.readFileSync(path.join(folder(), 'a'))).to.have.length(5 + UNIT);
+    const again = await runner.run({ type: 'recheck', storage, pieces: [piece] });
+    expect(again.outcomes).to.deep.equal([{ type: 'good', piece: 0 }]);
+  });
+
+  it('writes nothing of a piece whose padding is not made of zeros', async () => {
+    const content = randomBytes(UNIT);
+    new Uint8Array(slab).set(content);
+    const piece = {
+      piece: 7,
+      lengthBytes: UNIT,
+      sha1: sha1(content),
+      segments: [0, 1],
+      spans: [span('a', 0, 100), { path: undefined, offsetBytes: 0, lengthBytes: UNIT - 100 }],
+    };
+    const { outcomes } = await runner.run({ type: 'pieces', storage, pieces: [piece] });
+    expect(outcomes[0]).to.include({ type: 'storage-error', piece: 7 });
+    expect(outcomes[0]).to.have.nested.property('error.code', 'bad-padding');
+    expect(fs.readdirSync(folder())).to.deep.equal([]);
+  });
+
   it('hashes pieces longer than its buffer', async () => {
     const content = randomBytes((5 << 20) + 3);
     fs.writeFileSync(path.join(folder(), 'big'), content);
