@@ -36,7 +36,7 @@ const MAY_IMPORT = {
   choke: [],
   memory: ['bytes'],
   messages: ['metainfo'],
-  peer: ['bytes', 'wire', 'memory', 'messages', 'metainfo'],
+  peer: ['bytes', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
   tracker: ['async', 'bytes', 'bencode'],
   // Of the tracker's room only its addresses, which are pure.
   trace: ['wire', 'messages', 'tracker'],

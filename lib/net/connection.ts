@@ -16,6 +16,7 @@ import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/h
 import type { ConnectionContext } from './connection-context';
 import { adoptSocket, dialSocket } from './sockets';
 import type { TorrentSource } from './torrent-source';
+import { TrafficRow } from './traffic-row';
 import type { UploadPeer } from './upload';
 
 /**
@@ -49,9 +50,9 @@ export class Connection implements SessionOutput, UploadPeer {
   /** When the present step before `open` has taken too long. */
   private stepDeadlineMs: number;
   private serveWanted = false;
-  private reportedIn = 0;
-  private reportedOut = 0;
-  private reportedWaste = 0;
+  private readonly traffic = new TrafficRow();
+  /** The peer has said too much of no use: what it says now waits in its own socket. */
+  private paused = false;
   private toldStalled = false;
 
   private constructor(
@@ -140,21 +141,13 @@ export class Connection implements SessionOutput, UploadPeer {
       if (nowMs >= this.peerSession.nextDeadlineMs) this.peerSession.tick(nowMs);
       this.checkUpload(nowMs);
       this.flush();
+      this.paceReads(nowMs);
     });
   }
 
   /** Appends this connection's row of a `traffic` fact, if anything moved. */
   pushTraffic(rows: number[]): void {
-    const session = this.peerSession;
-    if (session === undefined) return;
-    const { downloadedBytes, wastedBytes } = session.download;
-    const inBytes = downloadedBytes - this.reportedIn;
-    const outBytes = session.uploadedBytes - this.reportedOut;
-    if (inBytes === 0 && outBytes === 0) return;
-    rows.push(this.id, inBytes, outBytes, wastedBytes - this.reportedWaste);
-    this.reportedIn = downloadedBytes;
-    this.reportedOut = session.uploadedBytes;
-    this.reportedWaste = wastedBytes;
+    if (this.peerSession !== undefined) this.traffic.push(rows, this.peerSession);
   }
 
   // ---- SessionOutput ----
@@ -263,10 +256,10 @@ export class Connection implements SessionOutput, UploadPeer {
         this.onHandshake();
       }
       if (this.state !== 'open' || this.peerSession === undefined) return;
-      if (position < end) {
-        this.peerSession.receive(bytes, position, end, this.context.nowMs());
-      }
+      const nowMs = this.context.nowMs();
+      if (position < end) this.peerSession.receive(bytes, position, end, nowMs);
       this.flush();
+      this.paceReads(nowMs);
     });
   };
 
@@ -348,6 +341,17 @@ export class Connection implements SessionOutput, UploadPeer {
     if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
       this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
     }
+  }
+
+  /** After a flood the socket is not read until a tick finds its cost paid by time. */
+  private paceReads(nowMs: number): void {
+    const { socket, peerSession } = this;
+    if (this.state !== 'open' || socket === undefined || peerSession === undefined) return;
+    const paused = nowMs < peerSession.readAgainMs;
+    if (paused === this.paused) return;
+    this.paused = paused;
+    if (paused) socket.pause();
+    else socket.resume();
   }
 
   /** Does the peer take what it asked for? The choker wants to know, and not for ever. */

@@ -10,6 +10,7 @@ import { WireDecoder } from '../wire/decoder';
 import { decodeExtendedHandshake, encodeExtendedHandshake } from '../wire/extended-handshake';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
+import { MessageBudget } from './message-budget';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
@@ -30,6 +31,7 @@ export class PeerSession implements WireSink {
 
   private readonly options: SessionOptions;
   private readonly decoder: WireDecoder;
+  private readonly budget = new MessageBudget();
   private readonly peerHave: Bitfield;
   private phase: Phase = 'opening';
   private isClosed = false;
@@ -81,6 +83,11 @@ export class PeerSession implements WireSink {
     );
   }
 
+  /** When the driver should read on: in the past unless the peer floods us (see `MessageBudget`). */
+  get readAgainMs(): number {
+    return this.budget.readAgainMs;
+  }
+
   /** Says what is said first: our bitfield if we have anything, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
@@ -102,6 +109,10 @@ export class PeerSession implements WireSink {
     this.nowMs = nowMs;
     try {
       this.decoder.feed(bytes, start, end, this);
+      const payloadBytes = this.download.downloadedBytes + this.uploadedBytes;
+      this.budget.endRead(end - start, payloadBytes, nowMs);
+      // Nobody hears what it says from now on: that is no silence of its own.
+      if (this.lastMessageMs === nowMs) this.lastMessageMs = Math.max(nowMs, this.readAgainMs);
       this.endTurn();
     } catch (error) {
       this.fail(error);
@@ -217,18 +228,20 @@ export class PeerSession implements WireSink {
     const before = this.phase;
     this.phase = phaseAfter(before, message.type);
     switch (message.type) {
-      case 'keep-alive':
-        return;
       case 'choke':
+        this.budget.charge();
         if (!this.download.peerChokes) this.download.onChoke();
         return;
       case 'unchoke':
+        this.budget.charge();
         this.download.onUnchoke();
         return;
       case 'interested':
+        this.budget.charge();
         this.peerInterested = true;
         return;
       case 'not-interested':
+        this.budget.charge();
         this.peerInterested = false;
         return;
       case 'have':
@@ -240,16 +253,25 @@ export class PeerSession implements WireSink {
       case 'request':
         if (this.serving.request(message.piece, message.begin, message.lengthBytes)) {
           this.newRequests = true;
+          this.budget.welcome();
+        } else {
+          this.budget.charge();
         }
         return;
       case 'cancel':
+        this.budget.charge();
         this.serving.queue.cancel(message.piece, message.begin, message.lengthBytes);
         return;
       case 'extended':
         if (message.id === EXTENDED_HANDSHAKE_ID) this.onExtendedHandshake(message.payload);
+        else this.budget.charge(message.payload.length);
         return; // we announced no extension, so other ids mean nothing
-      case 'port':
       case 'unknown':
+        this.budget.charge(message.lengthBytes);
+        return;
+      case 'keep-alive':
+      case 'port':
+        this.budget.charge();
         return;
       default:
         assertNever(message);
@@ -260,7 +282,12 @@ export class PeerSession implements WireSink {
     if (piece >= this.peerHave.length) {
       throw new MillraceError('bad-piece-index', `have of piece ${piece}, which does not exist`);
     }
-    if (this.peerHave.get(piece)) return; // so a flood costs nothing and facts stay bounded
+    if (this.peerHave.get(piece)) return this.budget.charge(); // and no fact
+    this.budget.welcome();
+    this.noteHave(piece);
+  }
+
+  private noteHave(piece: number): void {
     this.peerHave.set(piece);
     this.newHaves.push(piece);
   }
@@ -287,18 +314,20 @@ export class PeerSession implements WireSink {
     });
   }
 
-  /** As many haves: only what is news costs anything, so neither does a flood of these. */
+  /** As many haves: only what is news makes a fact. */
   private onLateBitfield(bits: Uint8Array): void {
+    this.budget.charge(bits.length);
     for (let at = 0; at < bits.length; at++) {
       const news = (bits[at] ?? 0) & ~(this.peerHave.bytes[at] ?? 0);
       for (let bit = 0; bit < 8; bit++) {
         const piece = at * 8 + bit;
-        if (news & (0x80 >>> bit) && piece < this.peerHave.length) this.onHave(piece);
+        if (news & (0x80 >>> bit) && piece < this.peerHave.length) this.noteHave(piece);
       }
     }
   }
 
   private onExtendedHandshake(payload: Uint8Array): void {
+    this.budget.chargeBencoded(payload.length);
     const handshake = decodeExtendedHandshake(payload);
     const { client, listenPort, requestQueue } = handshake;
     if (requestQueue !== undefined) this.download.pipeline.setPeerRequestQueue(requestQueue);

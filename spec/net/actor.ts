@@ -70,6 +70,13 @@ export function emptyCopy(torrent: PeerTorrent): PeerTorrent {
   return { ...torrent, have: new SharedArrayBuffer(torrent.have.byteLength) };
 }
 
+export interface ActorOptions extends Partial<PeerThreadLimits> {
+  readonly thread?: number;
+  readonly units?: number;
+  /** Default: the real clock. */
+  readonly nowMs?: () => number;
+}
+
 export class Actor {
   readonly thread: PeerThread;
   readonly facts: PeerFact[] = [];
@@ -80,8 +87,8 @@ export class Actor {
   private watchers: { test: (fact: PeerFact) => boolean; resolve: (fact: PeerFact) => void }[] = [];
   private react: (fact: PeerFact) => void = () => undefined;
 
-  constructor(options: Partial<PeerThreadLimits> & { thread?: number; units?: number } = {}) {
-    const { thread = 0, units = 4096, ...limits } = options;
+  constructor(options: ActorOptions = {}) {
+    const { thread = 0, units = 4096, nowMs = () => performance.now(), ...limits } = options;
     this.slab = Slab.allocate(units * UNIT_LENGTH_BYTES);
     this.table = new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(units)));
     this.start = {
@@ -96,7 +103,7 @@ export class Actor {
       start: this.start,
       send: (fact) => this.onFact(fact),
       onStopped: () => (this.stopped = true),
-      nowMs: () => performance.now(),
+      nowMs,
     });
   }
 

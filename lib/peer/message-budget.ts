@@ -1,0 +1,66 @@
+// PURE. What a peer may say that brings nobody a byte. No real client comes near it; a flood of such
+// messages is read at this pace, and the rest of it waits in the far side's own socket.
+
+import { TokenBucket } from '../choke/token-bucket';
+
+/**
+ * A token is about 100 ns of a peer thread: one small message. 2,000 a second are 0.2 ms, so that 500
+ * floods at a time take a tenth of a thread; 20,000 at once are 2 ms, and ten times the requests that
+ * a choke makes void where 2,000 may wait.
+ */
+const RATE = { perSec: 2_000, burst: 20_000 };
+
+/** An ignored message costs its copying: about as much per so many bytes as a small message. */
+const BYTES_PER_TOKEN = 64;
+
+/** Bencoded bytes are looked at one by one, and made into values. */
+const BENCODED_BYTES_PER_TOKEN = 8;
+
+/** A read is a call of the system and a turn of the session: 3 µs and more, however little it brings. */
+const READ_TOKENS = 32;
+
+/** A read of this length is worth its cost: the shortest segment that TCP must take is 536 bytes. */
+const WORTHY_READ_BYTES = 512;
+
+/** Payload that moved, either way, pays for a small message in a read of its own per block of 16 KiB. */
+const PAYLOAD_BYTES_PER_TOKEN = 512;
+
+export class MessageBudget {
+  private readonly bucket = new TokenBucket(RATE);
+  /** Of messages since the last read ended. */
+  private cost = 0;
+  private worthy = false;
+  private paidPayloadBytes = 0;
+
+  /** When the peer may be read again: in the past while it stays within its budget. */
+  get readAgainMs(): number {
+    return this.bucket.paidAtMs;
+  }
+
+  /** A message that asks for nothing we serve and says nothing new. */
+  charge(lengthBytes = 0): void {
+    this.cost += 1 + lengthBytes / BYTES_PER_TOKEN;
+  }
+
+  /** The same, and its bytes were decoded. */
+  chargeBencoded(lengthBytes: number): void {
+    this.cost += 1 + lengthBytes / BENCODED_BYTES_PER_TOKEN;
+  }
+
+  /** A message that is worth the read that brought it. */
+  welcome(): void {
+    this.worthy = true;
+  }
+
+  /** A read ended. `payloadBytes`: all that the connection has moved so far, both ways. */
+  endRead(lengthBytes: number, payloadBytes: number, nowMs: number): void {
+    const { worthy } = this;
+    this.worthy = false;
+    if (this.cost === 0 && (worthy || lengthBytes >= WORTHY_READ_BYTES)) return;
+    if (!worthy && lengthBytes < WORTHY_READ_BYTES) this.cost += READ_TOKENS;
+    const paid = (payloadBytes - this.paidPayloadBytes) / PAYLOAD_BYTES_PER_TOKEN;
+    this.paidPayloadBytes = payloadBytes;
+    if (this.cost > paid) this.bucket.take(this.cost - paid, nowMs);
+    this.cost = 0;
+  }
+}

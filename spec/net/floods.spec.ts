@@ -1,0 +1,111 @@
+// Peers that say cheap things as fast as they can: they are read at a bounded pace, nobody is closed,
+// and others are served meanwhile.
+import { performance } from 'node:perf_hooks';
+import { expect } from 'chai';
+import { PIECE_HEADER_LENGTH_BYTES, WireWriter } from '../../lib/wire/encoder';
+import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
+import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
+import { HostilePeer } from '../support/hostile-peer';
+import { patternBytes } from '../support/pair';
+import { Actor, INFO_HASH, torrentOf } from './actor';
+
+const PIECE_BYTES = 65_536;
+const FILE_BYTES = 16 * PIECE_BYTES;
+/** Four reads of a peer thread at the least: the pause comes before the last of them. */
+const FLOOD_BYTES = 2 ** 20;
+
+const FLOODS: Record<string, (writer: WireWriter) => void> = {
+  'keep-alives': (writer) => writer.keepAlive(),
+  'chokes and unchokes': (writer) => {
+    writer.choke();
+    writer.unchoke();
+  },
+  'changes of interest': (writer) => {
+    writer.interested();
+    writer.notInterested();
+  },
+  'the same have': (writer) => writer.have(3),
+  'late bitfields': (writer) => writer.bitfield(Uint8Array.of(0, 0)),
+  'extended handshakes': (writer) =>
+    writer.extended(0, encodeExtendedHandshake({ extensions: {} })),
+  'unknown extended messages': (writer) => writer.extended(7, new Uint8Array(2)),
+  'requests while choked': (writer) => writer.request(0, 0, 16_384),
+  'cancels of nothing': (writer) => writer.cancel(0, 0, 16_384),
+};
+
+function words(write: (writer: WireWriter) => void): Buffer {
+  const writer = new WireWriter();
+  write(writer);
+  return Buffer.from(writer.take() ?? []);
+}
+
+describe('net/floods', () => {
+  let actor: Actor;
+  let port: number;
+  /** Stands still until the spec lets it run, a thousand times as fast as time does. */
+  let frozen = true;
+  const peers: HostilePeer[] = [];
+
+  async function greeted(peerId: string): Promise<HostilePeer> {
+    const peer = await HostilePeer.connect(port);
+    peers.push(peer);
+    peer.sayHandshake(INFO_HASH, Buffer.from(peerId));
+    await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    return peer;
+  }
+
+  beforeEach(async () => {
+    frozen = true;
+    const startMs = performance.now();
+    let nowMs = startMs;
+    actor = new Actor({
+      idleTimeoutMs: 1e9,
+      nowMs: () => {
+        if (!frozen) nowMs = startMs + 1000 * (performance.now() - startMs);
+        return nowMs;
+      },
+    });
+    const buffer = new SharedArrayBuffer(FILE_BYTES);
+    new Uint8Array(buffer).set(patternBytes(FILE_BYTES));
+    const storage = { module: 'memory', key: 'm', root: '/', options: { buffers: { f: buffer } } };
+    const files = [{ path: 'f', lengthBytes: FILE_BYTES }];
+    const torrent = torrentOf({ pieceLengthBytes: PIECE_BYTES, files, storage, have: 'all' });
+    actor.order({ type: 'open-torrent', torrent });
+    actor.seed();
+    port = await actor.listen();
+  });
+  afterEach(async () => {
+    for (const peer of peers.splice(0)) peer.end();
+    await actor.stop();
+    expect(actor.of('log')).to.deep.equal([]);
+  });
+
+  for (const [what, say] of Object.entries(FLOODS)) {
+    it(`leaves ${what} unread beyond their budget, and serves others`, async () => {
+      const flooder = await greeted('-XX0000-the-flooder!');
+      const { connection } = await actor.fact('connected');
+      const one = words(say);
+      flooder.say(words((writer) => writer.bitfield(Uint8Array.of(0, 0))));
+      flooder.say(Buffer.alloc(Math.ceil(FLOOD_BYTES / one.length) * one.length, one));
+      flooder.say(words((writer) => writer.have(5)));
+
+      const honest = await greeted('-XX0000-honest-peer-');
+      honest.say(words((writer) => writer.interested()));
+      const unchoke = Buffer.from([0, 0, 0, 1, 1]);
+      while (!honest.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+        await honest.hear(honest.heard.length + 1);
+      }
+      honest.forget();
+      const pieces = [...Array(16).keys()];
+      honest.say(words((writer) => pieces.forEach((p) => writer.request(p, 0, PIECE_BYTES))));
+      const wantedBytes = 16 * (PIECE_HEADER_LENGTH_BYTES + PIECE_BYTES);
+      expect(await honest.hear(wantedBytes)).to.have.length(wantedBytes);
+      expect(actor.of('peer-have').flatMap((fact) => fact.pieces)).not.to.include(5);
+
+      frozen = false;
+      const last = await actor.fact('peer-have', ({ pieces: told }) => told.includes(5));
+      expect(last.connection).to.equal(connection);
+      expect(actor.of('closed')).to.deep.equal([]);
+    });
+  }
+});

@@ -1,0 +1,122 @@
+// Floods are read at a bounded pace, and nothing that real clients say comes near it.
+import { expect } from 'chai';
+import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
+import type { WireWriter } from '../../lib/wire/encoder';
+import { Pair, Side } from '../support/pair';
+
+const BLOCK = 16_384;
+
+describe('peer/message-budget', () => {
+  const FLOODS: Record<string, (writer: WireWriter) => void> = {
+    'keep-alives': (writer) => writer.keepAlive(),
+    'chokes and unchokes': (writer) => {
+      writer.choke();
+      writer.unchoke();
+    },
+    'changes of interest': (writer) => {
+      writer.interested();
+      writer.notInterested();
+    },
+    'the same have': (writer) => writer.have(3),
+    'the same bitfield': (writer) => writer.bitfield(Uint8Array.of(0x80, 0)),
+    'extended handshakes': (writer) =>
+      writer.extended(0, encodeExtendedHandshake({ extensions: {} })),
+    'extended messages': (writer) => writer.extended(7, new Uint8Array(2)),
+    'requests while choked': (writer) => writer.request(0, 0, BLOCK),
+    'cancels of nothing': (writer) => writer.cancel(0, 0, BLOCK),
+  };
+  for (const [what, say] of Object.entries(FLOODS)) {
+    it(`has the driver wait after a flood of ${what}, and read again once time has paid`, () => {
+      const side = new Side({ have: 'all' });
+      const flood = (count: number): void => {
+        side.hear((writer) => {
+          for (let time = 0; time < count; time++) say(writer);
+        });
+      };
+      flood(500);
+      expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
+      flood(40_000);
+      const waitMs = side.session.readAgainMs - side.nowMs;
+      expect(waitMs).to.be.within(10_000, 100_000);
+      side.tick(waitMs);
+      expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
+      flood(1_000);
+      expect(side.session.readAgainMs - side.nowMs).to.be.at.least(500);
+      expect(side.closed).to.equal(undefined);
+    });
+  }
+
+  it('does not take for silence what it does not read', () => {
+    const side = new Side({ limits: { idleTimeoutMs: 1_000 } });
+    side.hear((writer) => {
+      for (let time = 0; time < 40_000; time++) writer.keepAlive();
+    });
+    const waitMs = side.session.readAgainMs - side.nowMs;
+    side.tick(waitMs + 999);
+    expect(side.closed).to.equal(undefined);
+    side.tick(1);
+    expect(side.closed?.reason).to.equal('idle-timeout');
+  });
+
+  it('counts the length of what is ignored, and that of bencoding eight times', () => {
+    const wait = (say: (writer: WireWriter) => void): number => {
+      const side = new Side();
+      side.hear((writer) => {
+        for (let time = 0; time < 100; time++) say(writer);
+      });
+      return side.session.readAgainMs - side.nowMs;
+    };
+    const long = new Uint8Array(32_000);
+    expect(wait((writer) => writer.extended(7, long))).to.be.within(15_000, 15_100);
+    const encoded = encodeExtendedHandshake({ extensions: {}, client: 'x'.repeat(32_000) });
+    expect(wait((writer) => writer.extended(0, encoded))).to.be.within(190_000, 191_000);
+  });
+
+  it('counts reads that bring a few bytes of nothing', () => {
+    const side = new Side();
+    const bytes = Buffer.from([0, 0, 0, 1, 2, 0, 0, 0, 1, 3]);
+    for (let read = 0; read < 100; read++) {
+      for (const byte of bytes) side.session.receive(Uint8Array.of(byte), 0, 1, side.nowMs);
+    }
+    expect(side.session.readAgainMs - side.nowMs).to.be.within(6_000, 6_200);
+  });
+
+  it('lets a peer tell each of its pieces in a read of its own', () => {
+    const side = new Side({ pieceLengthBytes: BLOCK, totalLengthBytes: 30_000 * BLOCK });
+    for (let piece = 0; piece < 30_000; piece++) side.hear((writer) => writer.have(piece));
+    expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
+  });
+
+  it('lets 2,000 requests that a choke made void pass, each in a read of its own where they are 500', () => {
+    const side = new Side({ have: 'all' });
+    side.hear((writer) => {
+      for (let time = 0; time < 2_000; time++) writer.request(0, 0, BLOCK);
+    });
+    for (let time = 0; time < 500; time++) side.hear((writer) => writer.request(0, 0, BLOCK));
+    expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
+  });
+
+  it('costs a transfer nothing: payload pays for changes of mind beside it', () => {
+    const { left, right } = new Pair({}, { have: 'all' }).open();
+    left.session.setInterested(true, left.nowMs);
+    right.session.setChoked(false);
+    expect(right.session.readAgainMs).to.be.at.most(right.nowMs - 9_000);
+    right.session.uploadedBytes += 40_000 * BLOCK; // as if it had been served at an unheard-of rate
+    for (let round = 0; round < 10_000; round++) {
+      right.hear((writer) => {
+        writer.interested();
+        writer.notInterested();
+      });
+    }
+    expect(right.session.readAgainMs - right.nowMs).to.be.above(0);
+    const other = new Side({ have: 'all' });
+    for (let round = 0; round < 10_000; round++) {
+      other.session.uploadedBytes += 2 * BLOCK;
+      other.hear((writer) => {
+        writer.interested();
+        writer.notInterested();
+      });
+    }
+    expect(other.session.readAgainMs).to.be.at.most(other.nowMs);
+  });
+});
