@@ -9,6 +9,8 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type * as fetching from '../tracker/fetch-torrent';
 import { checkOptions, checkValue, isObject, signal, wrong } from './checks';
 import type { Check } from './checks';
+import { notATorrent } from './not-a-torrent';
+import type { Origin } from './not-a-torrent';
 import { readTorrentFile, unreadable } from './torrent-file';
 import { VERSION } from './version';
 
@@ -23,7 +25,8 @@ export type TorrentSource = string | URL | Uint8Array | Metainfo;
  *
  * @throws MillraceError `torrent-unreadable` (file, or a source that is none: a magnet link, an info
  *   hash); `torrent-unreachable`, `torrent-timeout`, `torrent-http-status`, `torrent-bad-reply`,
- *   `torrent-unsupported`, `torrent-forbidden` (URL); `bad-bencode` or `bad-metainfo` (content, naming the rule);
+ *   `torrent-unsupported`, `torrent-forbidden` (URL); `bad-bencode` or `bad-metainfo` (content, naming
+ *   the rule, or what it looks like: `details.looksLike`);
  *   `bad-option` (`source` is of another type); the reason of `signal`.
  */
 export async function readTorrent(
@@ -34,11 +37,15 @@ export async function readTorrent(
   const checked = checkValue('source', () => source, torrentSource);
   if (typeof checked === 'object' && !(checked instanceof Uint8Array)) return checked;
   stop?.throwIfAborted();
-  const bytes = await bytesOf(checked, stop).catch((error: unknown) => {
+  const { bytes, ...origin } = await contentOf(checked, stop).catch((error: unknown) => {
     stop?.throwIfAborted(); // Then that is the reason, whatever it broke.
     throw error;
   });
-  return parseMetainfo(bytes, sha1, process.platform);
+  try {
+    return parseMetainfo(bytes, sha1, process.platform);
+  } catch (error) {
+    throw notATorrent(error, bytes, origin);
+  }
 }
 
 function sha1(bytes: Uint8Array): Uint8Array {
@@ -69,8 +76,12 @@ function isMetainfo(source: object): source is Metainfo {
   );
 }
 
-async function bytesOf(text: string | Uint8Array, stop?: AbortSignal): Promise<Uint8Array> {
-  if (text instanceof Uint8Array) return text;
+interface Content extends Origin {
+  readonly bytes: Uint8Array;
+}
+
+async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise<Content> {
+  if (text instanceof Uint8Array) return { bytes: text };
   if (text.trim() === '') {
     throw new MillraceError(
       'torrent-unreadable',
@@ -80,9 +91,10 @@ async function bytesOf(text: string | Uint8Array, stop?: AbortSignal): Promise<U
   if (/^https?:/i.test(text)) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
     const web = require('../tracker/fetch-torrent') as typeof fetching;
-    return web.fetchTorrent(text, { version: VERSION, signal: stop });
+    return { ...(await web.fetchTorrent(text, { version: VERSION, signal: stop })), url: text };
   }
-  return unlessStopped(readTorrentFile(pathOf(text), stop), stop);
+  const path = pathOf(text);
+  return { bytes: await unlessStopped(readTorrentFile(path, stop), stop), path };
 }
 
 /** A path, or what a file URL names. Throws `torrent-unreadable` for other schemes. */

@@ -17,9 +17,27 @@ export interface FetchTorrentOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface FetchedTorrent {
+  readonly bytes: Uint8Array;
+  /** What the server says it is (`Content-Type`), as it came. */
+  readonly contentType?: string;
+  /** The URL that answered, after redirects. */
+  readonly finalUrl: string;
+}
+
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const MAX_REDIRECTS = 5;
+
+/** What to do about the statuses that users meet. */
+const STATUS_ADVICE: Readonly<Record<number, string>> = {
+  401: 'log in there with a browser and save the .torrent file',
+  403: 'log in there with a browser and save the .torrent file',
+  404: 'the torrent is not there: check the URL',
+  410: 'the torrent was taken away',
+  429: 'too many requests: try again later',
+  503: 'try again later',
+};
 
 /**
  * The bytes behind a URL. Rejects with a `MillraceError`: `torrent-unreachable`, `torrent-timeout`,
@@ -27,8 +45,11 @@ const MAX_REDIRECTS = 5;
  * `details.status`), `torrent-unsupported` (scheme), `torrent-forbidden` (a redirect
  * into a local network), or `aborted`.
  */
-export async function fetchTorrent(url: string, options: FetchTorrentOptions): Promise<Uint8Array> {
-  const { status, body } = await httpGet(url, {
+export async function fetchTorrent(
+  url: string,
+  options: FetchTorrentOptions,
+): Promise<FetchedTorrent> {
+  const { status, body, contentType, finalUrl } = await httpGet(url, {
     subject: 'torrent',
     userAgent: `Millrace/${options.version}`,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -40,9 +61,9 @@ export async function fetchTorrent(url: string, options: FetchTorrentOptions): P
     signal: options.signal,
   });
   if (status < 200 || status >= 300) {
-    throw requestError('torrent', 'http-status', url, `answered with HTTP status ${status}`, {
-      status,
-    });
+    const advice = STATUS_ADVICE[status] === undefined ? '' : `: ${STATUS_ADVICE[status]}`;
+    const what = `answered with HTTP status ${status}${advice}`;
+    throw requestError('torrent', 'http-status', url, what, { status });
   }
-  return body;
+  return { bytes: body, contentType, finalUrl };
 }

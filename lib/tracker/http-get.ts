@@ -59,6 +59,10 @@ export interface HttpReply {
   readonly localIp?: string;
   /** What the server's clock said (its `Date` header), in milliseconds since 1970. */
   readonly dateMs?: number;
+  /** The `Content-Type` header, as it came. */
+  readonly contentType?: string;
+  /** The URL that gave this answer, after redirects. */
+  readonly finalUrl: string;
 }
 
 /**
@@ -98,8 +102,8 @@ async function followRedirects(
       const body = await decompress(raw, url, options);
       if (body !== raw.body) options.overhear?.({ type: 'http-body', body });
       if (stop.aborted) throw stop.reason;
-      const { status, remoteIp, localIp, dateMs } = raw;
-      return { status, body, remoteIp, localIp, dateMs };
+      const { status, remoteIp, localIp, dateMs, contentType } = raw;
+      return { status, body, remoteIp, localIp, dateMs, contentType, finalUrl: url.href };
     }
     if (!URL.canParse(raw.location, url.href)) {
       throw requestError(subject, 'bad-reply', url, 'redirects to something that is not a URL');
@@ -147,6 +151,7 @@ interface RawReply {
   readonly remoteIp?: string;
   readonly localIp?: string;
   readonly dateMs?: number;
+  readonly contentType?: string;
 }
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -296,7 +301,8 @@ function exchange(
         const sentMs = Date.parse(response.headers.date ?? '');
         const dateMs = Number.isNaN(sentMs) ? undefined : sentMs;
         overhear?.({ type: 'http-answer', ...answerHead(response), body, ...ends });
-        resolve({ status, encoding, body, ...ends, dateMs });
+        const contentType = response.headers['content-type'];
+        resolve({ status, encoding, body, ...ends, dateMs, contentType });
         if (agents === undefined) leave();
         else stop.removeEventListener('abort', onStop);
       });

@@ -430,7 +430,7 @@ describe('tracker: HTTP client against hostile servers', () => {
       else response.writeHead(404).end();
     });
     const at = (path: string): string => url.replace('/announce', path);
-    const bytes = await fetchTorrent(url, { version: '0' });
+    const { bytes } = await fetchTorrent(url, { version: '0' });
     expect(Buffer.from(bytes).toString()).to.equal('d1:ai1ee');
     const missing = await failure(fetchTorrent(at('/x'), { version: '0' }));
     expect(missing.code).to.equal('torrent-http-status');

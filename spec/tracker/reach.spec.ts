@@ -242,7 +242,7 @@ describe('tracker: clients that are sent to local services', () => {
     const { port, asked } = await serve();
     const client = clientOf({ trusted: true });
     await client.announce(`http://127.0.0.1:${port}/admin`, request(1));
-    const bytes = await fetchTorrent(`http://127.0.0.1:${port}/x.torrent`, { version: '0' });
+    const { bytes } = await fetchTorrent(`http://127.0.0.1:${port}/x.torrent`, { version: '0' });
     expect(bytes.length).to.be.above(0);
     expect(asked).to.deep.equal(['/admin', '/x.torrent']);
     const away = await serve((_, response) =>
