@@ -2,6 +2,7 @@
 // change them; nothing here acts.
 
 import type { Bitfield } from '../bytes/bitfield';
+import type { TokenBucket } from '../choke/token-bucket';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
 import type { CloseReason } from '../messages/close-reasons';
@@ -151,6 +152,8 @@ export interface TorrentState {
   /** Pieces verified since peers and the app were last told. */
   newPieces: number[];
   lastNewsMs: number;
+  /** Pays for rechokes between ticks, so that peers that change their minds cost little. */
+  readonly rechokes: TokenBucket;
   lastProgressMs: number;
   completeSent: boolean;
   /** At rest no tick looks at it before this; undefined: every tick does. Ended by `wake`. */

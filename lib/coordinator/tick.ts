@@ -47,6 +47,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   dialMore(engine, torrent);
   syncIfDue(engine, torrent);
   watchSeed(engine, torrent);
+  engine.turn.rechoke.delete(torrent);
   rechoke(engine, torrent);
   engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
   endLongParoles(engine, torrent);

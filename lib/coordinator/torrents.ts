@@ -2,6 +2,7 @@
 
 import { Bitfield } from '../bytes/bitfield';
 import { toHex } from '../bytes/hex';
+import { TokenBucket } from '../choke/token-bucket';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
@@ -27,6 +28,12 @@ import { watchFiles } from './file-checks';
 import { beginRun } from './starting';
 import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
+
+/**
+ * Rechokes between ticks. A swarm that begins has as many as peers come; peers that change their
+ * minds without end have what five ticks do, and a torrent of 200 peers spends 1 ms a second on them.
+ */
+const RECHOKES = { perSec: 20, burst: 50 };
 
 /**
  * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to the
@@ -219,6 +226,7 @@ function newTorrent(
     account: newAccount(),
     newPieces: [],
     lastNewsMs: -Infinity,
+    rechokes: new TokenBucket(RECHOKES),
     lastProgressMs: engine.nowMs(),
     completeSent: false,
     restUntilMs: Infinity,

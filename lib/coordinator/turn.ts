@@ -21,8 +21,7 @@ export function endTurn(engine: Engine): void {
     turn.touched.delete(torrent);
     finishIfWhole(engine, torrent);
   }
-  for (const torrent of turn.rechoke) rechoke(engine, torrent);
-  turn.rechoke.clear();
+  for (const torrent of turn.rechoke) rechokeIfPaid(engine, torrent);
   if (turn.feed) {
     turn.feed = false;
     feedHungry(engine);
@@ -30,6 +29,15 @@ export function endTurn(engine: Engine): void {
   for (const torrent of turn.stats)
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
   turn.stats.clear();
+}
+
+/** A rechoke looks at every peer of the torrent: one that finds no token waits for the next tick. */
+function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
+  const nowMs = engine.nowMs();
+  if (torrent.rechokes.balance(nowMs) < 1) return engine.tickBy(nowMs);
+  torrent.rechokes.take(1, nowMs);
+  engine.turn.rechoke.delete(torrent);
+  rechoke(engine, torrent);
 }
 
 /**

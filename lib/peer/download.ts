@@ -166,12 +166,15 @@ export class Download {
     for (const run of this.leases.all()) this.release(run, true);
   }
 
-  /** The end of a turn: tops the requests up and says how much work is welcome. */
-  endTurn(nowMs: number): void {
+  /**
+   * The end of a turn: tops the requests up and says how much work is welcome, once the coordinator
+   * knows of the last choke.
+   */
+  endTurn(nowMs: number, epochKnown: boolean): void {
     this.pipeline.sample(nowMs);
     if (this.choked) return;
     this.fillRequests(nowMs);
-    this.postAppetite();
+    if (epochKnown) this.postAppetite();
   }
 
   /** The very end of a turn: what limits this download until the next. */

@@ -15,6 +15,7 @@ import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
 import type { SessionOptions } from './session-types';
+import { StateFacts } from './state-facts';
 
 /** `have`s of a busy peer go up as one fact per this long; those of a peer that feeds nothing, at once. */
 const HAVE_INTERVAL_MS = 100;
@@ -32,6 +33,7 @@ export class PeerSession implements WireSink {
   private readonly options: SessionOptions;
   private readonly decoder: WireDecoder;
   private readonly budget = new MessageBudget();
+  private readonly states: StateFacts;
   private readonly peerHave: Bitfield;
   private phase: Phase = 'opening';
   private isClosed = false;
@@ -44,10 +46,6 @@ export class PeerSession implements WireSink {
   private peerInterested = false;
   private toldExtended = false;
   private newRequests = false;
-  // What the coordinator knows; facts go up once a turn, however often the peer changed its mind.
-  private toldEpoch = 0;
-  private toldChoked = true;
-  private toldInterested = false;
 
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
@@ -59,6 +57,7 @@ export class PeerSession implements WireSink {
       options.hashSeed,
     );
     this.download = new Download(options, nowMs);
+    this.states = new StateFacts(options.connection, options.output);
     this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
     this.peerHave = new Bitfield(options.geometry.pieceCount);
     this.nowMs = nowMs;
@@ -79,6 +78,7 @@ export class PeerSession implements WireSink {
       this.lastSentMs + keepAliveMs,
       this.download.deadlineMs,
       this.download.pipeline.nextSampleMs,
+      this.states.dueMs,
       this.newHaves.length > 0 ? this.lastHaveFactMs + HAVE_INTERVAL_MS : Infinity,
     );
   }
@@ -204,9 +204,10 @@ export class PeerSession implements WireSink {
   endTurn(): void {
     if (this.isClosed) return;
     this.postHaves();
-    this.postStates();
-    this.download.endTurn(this.nowMs);
-    this.download.noteFlow(this.nowMs);
+    const { download, states, nowMs } = this;
+    states.post(download.epoch, download.peerChokes, this.peerInterested, nowMs);
+    download.endTurn(nowMs, states.knows(download.epoch));
+    download.noteFlow(nowMs);
     if (this.newRequests) {
       this.newRequests = false;
       if (this.serving.waiting > 0) this.options.output.serve();
@@ -353,26 +354,6 @@ export class PeerSession implements WireSink {
       pieces: this.newHaves,
     });
     this.newHaves = [];
-  }
-
-  private postStates(): void {
-    const { connection, options, download } = this;
-    const { epoch, peerChokes } = download;
-    if (epoch !== this.toldEpoch) {
-      // Choked since the last fact, maybe more than once; maybe unchoked again.
-      options.output.fact({ type: 'peer-choke', connection, choked: true, epoch });
-      this.toldEpoch = epoch;
-      this.toldChoked = true;
-    }
-    if (peerChokes !== this.toldChoked) {
-      options.output.fact({ type: 'peer-choke', connection, choked: peerChokes, epoch });
-      this.toldChoked = peerChokes;
-    }
-    if (this.peerInterested !== this.toldInterested) {
-      const interested = this.peerInterested;
-      options.output.fact({ type: 'peer-interest', connection, interested });
-      this.toldInterested = interested;
-    }
   }
 
   private fail(error: unknown): void {

@@ -52,6 +52,25 @@ describe('coordinator/on-peer', () => {
       expect(desk.peer(peers[2] ?? 0).weChoke).to.equal(false);
     });
 
+    it('that comes and goes without end costs a bounded number of rechokes, and is right in the end', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0] });
+      const connection = desk.connect(torrent, { have: [] });
+      const flip = (times: number): void => {
+        for (let time = 0; time < times; time++) {
+          engine.facts({ type: 'peer-interest', connection, interested: time % 2 === 0 });
+        }
+      };
+      flip(1001);
+      expect(engine.ordersOf('choke').length).to.be.within(10, 60);
+      engine.pass(250);
+      expect(desk.peer(connection).weChoke).to.equal(false);
+      engine.orders = [];
+      flip(1000);
+      expect(engine.ordersOf('choke').length).to.be.at.most(10);
+      engine.pass(250);
+      expect(desk.peer(connection).weChoke).to.equal(true);
+    });
+
     it('lost frees the slot for who waits', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],
