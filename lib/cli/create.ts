@@ -2,7 +2,7 @@
 
 import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname, relative, resolve, sep } from 'node:path';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { LinkRule } from '../index';
@@ -13,7 +13,7 @@ import {
   jsonOption,
   linksOption,
   nonEmpty,
-  pieceLength,
+  pieceLengthOption,
   quietOption,
   secretsOption,
   threadsOption,
@@ -22,10 +22,10 @@ import {
 import { hashProgress } from './percent';
 import { shownUrl } from './secrets';
 import { sourceNotes, sourceRecord } from './source-notes';
-import { jsonLine } from './text';
+import { jsonLine, printable } from './text';
 
 export interface CreateFlags {
-  readonly output: string;
+  readonly output?: string;
   readonly tracker?: readonly string[];
   readonly pieceLength?: number;
   readonly private?: boolean;
@@ -40,7 +40,7 @@ export interface CreateFlags {
 
 const HELP = `
 Examples:
-  millrace create ./photos --output photos.torrent --tracker http://tracker.example/announce
+  millrace create ./photos --tracker http://tracker.example/announce
   millrace create big.iso -o big.torrent --piece-length 4M --comment 'nightly build'
 
 Several --tracker options are tiers: the second is asked when the first does not answer (BEP 12).`;
@@ -49,19 +49,15 @@ export function define(command: Command, run: Runner): void {
   command
     .argument('<path>', 'the file or folder', nonEmpty)
     .addOption(
-      new Option('-o, --output <FILE>', 'the .torrent to write')
-        .argParser(nonEmpty)
-        .makeOptionMandatory(),
+      new Option(
+        '-o, --output <FILE>',
+        'the .torrent to write (default: NAME.torrent in the working folder)',
+      ).argParser(nonEmpty),
     )
     .addOption(
       new Option('--tracker <URL>', 'announce URL of a tracker; repeatable').argParser(trackerList),
     )
-    .addOption(
-      new Option(
-        '--piece-length <N>',
-        'bytes per piece, a power of two, 16K-256M (default: by size)',
-      ).argParser(pieceLength),
-    )
+    .addOption(pieceLengthOption())
     .option('--private', 'allow peers from the trackers only (BEP 27)')
     .option('--comment <TEXT>', 'a comment for people')
     .addOption(linksOption())
@@ -78,7 +74,8 @@ export function define(command: Command, run: Runner): void {
 
 export async function create(path: string, flags: CreateFlags, context: Context): Promise<number> {
   const { api, io, signal } = context;
-  await checkOutput(path, flags, api);
+  const output = flags.output ?? defaultOutput(path, api);
+  await checkOutput(path, output, flags, api);
   const progress = hashProgress(io, 'hashing', flags);
   const made = await api
     .createTorrent(path, {
@@ -92,10 +89,10 @@ export async function create(path: string, flags: CreateFlags, context: Context)
       signal,
     })
     .finally(() => progress.end());
-  await writeOutput(flags.output, made.bytes, flags.force === true, api);
+  await writeOutput(output, made.bytes, flags.force === true, api);
   const metainfo = withTrackers(made.metainfo, shownUrl(flags, api));
   if (flags.json) {
-    const head = { type: 'created', output: resolve(flags.output) };
+    const head = { type: 'created', output: resolve(output) };
     io.stdout(jsonLine({ ...head, ...recordOf(metainfo), ...sourceRecord(made) }));
     return EXIT.done;
   }
@@ -103,17 +100,32 @@ export async function create(path: string, flags: CreateFlags, context: Context)
   for (const note of sourceNotes(made)) io.stderr(`millrace: ${note}\n`);
   if (!flags.quiet) {
     io.stdout(`${describe({ ...metainfo, files: [] }).replace(/^files.*\n/m, '')}`);
-    io.stdout(`${'written to'.padEnd(12)}${flags.output}\n`);
+    io.stdout(`${'written to'.padEnd(12)}${printable(output)}\n`);
   }
   return EXIT.done;
 }
 
+/** The name of what it describes, in the working folder. */
+function defaultOutput(path: string, api: Api): string {
+  const name = basename(resolve(path));
+  if (name !== '') return `${name}.torrent`;
+  throw new api.MillraceError('bad-option', `${path} has no name: say with --output what to write`);
+}
+
 function existsError(output: string, api: Api): Error {
-  return new api.MillraceError('output-exists', `${output} exists already: --force replaces it`);
+  return new api.MillraceError(
+    'output-exists',
+    `${output} exists already: --force replaces it, --output names another file`,
+  );
 }
 
 /** Says what is wrong with the output before hours of hashing, not after. */
-async function checkOutput(path: string, { output, force }: CreateFlags, api: Api): Promise<void> {
+async function checkOutput(
+  path: string,
+  output: string,
+  { force }: CreateFlags,
+  api: Api,
+): Promise<void> {
   // Each throws when there is no such thing.
   await stat(path);
   await stat(dirname(resolve(output)));

@@ -11,8 +11,9 @@ import type { Torrent } from '../index';
 import { EXIT } from './context';
 import type { Context, RunFlags, Runner } from './context';
 import { summaryOf } from './download';
-import { quietOption, wholeNumber } from './options';
+import { quietOption } from './options';
 import { hashProgress } from './percent';
+import { size } from './quantities';
 import { report } from './report';
 import { reporterFor } from './session';
 import { formatBytes, plural } from './text';
@@ -20,13 +21,14 @@ import { untilComplete, untilTrue } from './wait';
 
 const MIB = 1024 * 1024;
 /** Long enough to watch, short enough to wait for, and twice that fits into any temporary folder. */
-const DEFAULT_SIZE_MIB = 256;
+const DEFAULT_SIZE = 256 * MIB;
 /** Loopback either works at once or not at all. */
 const STALL_TIMEOUT_SEC = 30;
 const HOST = '127.0.0.1';
 const NAME = 'millrace-demo';
 
 interface DemoFlags extends RunFlags {
+  /** Bytes. */
   readonly size: number;
 }
 
@@ -35,14 +37,16 @@ Everything happens in a temporary folder, which is removed at the end.
 
 Examples:
   millrace demo
-  millrace demo --size 1024`;
+  millrace demo --size 1G`;
 
 export function define(command: Command, run: Runner): void {
   command
     .addOption(
-      new Option('--size <MIB>', 'how much data to move, 1-65536 MiB')
-        .argParser(wholeNumber(1, 65_536, ' (MiB)'))
-        .default(DEFAULT_SIZE_MIB),
+      new Option('--size <SIZE>', 'how much data to move, 1M-64G')
+        .argParser(
+          size({ lowBytes: MIB, highBytes: 65_536 * MIB, plain: 'MiB', example: '100M or 1G' }),
+        )
+        .default(DEFAULT_SIZE, '256M'),
     )
     .addOption(quietOption())
     .addHelpText('after', HELP)
@@ -74,10 +78,12 @@ async function run(folder: string, flags: DemoFlags, context: Context): Promise<
   const { api, io, signal } = context;
   const tell = (line: string): void => io.stdout(`${line}\n`);
   const source = join(folder, 'seed', NAME);
-  const files = demoFiles(flags.size * MIB);
+  const files = demoFiles(flags.size);
 
   await writeRandomFiles(source, files, signal);
-  tell(`1. Wrote ${plural(files.length, 'file')} of random bytes, ${flags.size} MiB in all.`);
+  tell(
+    `1. Wrote ${plural(files.length, 'file')} of random bytes, ${formatBytes(flags.size)} in all.`,
+  );
 
   const open: (() => Promise<void>)[] = [];
   try {

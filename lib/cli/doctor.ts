@@ -8,11 +8,11 @@ import { EXIT } from './context';
 import type { Context, Runner } from './context';
 import { failureJson, failureLine, failureOf } from './failure';
 import {
-  decimal,
   jsonOption,
   nonEmpty,
   peerList,
   secretsOption,
+  timeoutOption,
   torrentSource,
   wholeNumber,
 } from './options';
@@ -77,9 +77,7 @@ export function define(command: Command, run: Runner): void {
         .default(0),
     )
     .addOption(
-      new Option('--timeout <S>', 'seconds for a tracker, and for each step with a peer')
-        .argParser(decimal(0.1, 600, ' seconds', true))
-        .default(10),
+      timeoutOption('for a tracker, and for each step with a peer, 0.1s-10min').default(10, '10s'),
     )
     .addOption(secretsOption())
     .addOption(jsonOption())

@@ -5,15 +5,9 @@ import type { Command } from 'commander';
 import type { Torrent } from '../index';
 import { EXIT } from './context';
 import type { Context, Runner } from './context';
-import {
-  decimal,
-  engineOptions,
-  nonEmpty,
-  ratioOption,
-  timeOption,
-  torrentSource,
-} from './options';
+import { engineOptions, nonEmpty, ratioOption, timeOption, torrentSource } from './options';
 import type { EngineFlags } from './options';
+import { time } from './quantities';
 import type { Summary } from './report';
 import { withTorrent } from './session';
 import { traceOptions } from './trace';
@@ -27,6 +21,8 @@ export interface DownloadFlags extends EngineFlags {
   readonly adopt?: boolean;
   readonly followLinks?: boolean;
 }
+
+const WEEK_SEC = 7 * 86_400;
 
 const HELP = `
 A second run of the same command goes on where the first stopped.
@@ -56,8 +52,11 @@ export function define(command: Command, run: Runner): void {
     .addOption(ratioOption())
     .addOption(timeOption())
     .addOption(
-      new Option('--stall-timeout <S>', 'fail after S seconds without a byte').argParser(
-        decimal(0, 604_800, ' seconds', false), // a week
+      new Option(
+        '--stall-timeout <TIME>',
+        'fail after so long without a byte: 60s, 5min',
+      ).argParser(
+        time({ lowSec: 0, highSec: WEEK_SEC, plain: 's', example: '60 or 5min', aboveLow: true }),
       ),
     )
     .option('--force', 'cut existing files that are longer than the torrent says')
@@ -94,7 +93,7 @@ export async function download(
     reporter.progress(torrent.stats());
     reporter.complete(summaryOf(torrent, context.startedMs));
     if (!seeding) return;
-    const limits = { ratio: flags.seedRatio, minutes: flags.seedTime };
+    const limits = { ratio: flags.seedRatio, seconds: flags.seedTime };
     await untilSeeded(torrent, context.signal, limits);
     reporter.progress(torrent.stats());
   });

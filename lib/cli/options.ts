@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net';
 import { InvalidArgumentError, Option } from 'commander';
 import type { AnnounceToAll, LogLevel } from '../index';
 import { loadApi } from './load';
+import { size, time } from './quantities';
 import { LINK_RULES } from './source-notes';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
@@ -77,21 +78,23 @@ export function trackerList(text: string, before: readonly string[] = []): reado
 }
 
 const KIB = 1024;
-const MAX_PIECE_KIB = 256 * KIB; // what the engine accepts: 256 MiB
-const SUFFIXES: Readonly<Record<string, number>> = { '': 1, K: KIB, M: KIB * KIB };
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 
-/** Bytes, or with `K` / `M` behind the number KiB / MiB; a power of two. */
-export function pieceLength(text: string): number {
-  const match = /^(\d{1,12})(?:([KM])(?:iB)?)?$/i.exec(text);
-  const bytes = match ? Number(match[1]) * (SUFFIXES[(match[2] ?? '').toUpperCase()] ?? 0) : 0;
-  const powerOfTwo = Number.isInteger(Math.log2(bytes));
-  if (!powerOfTwo || bytes < 16 * KIB || bytes > MAX_PIECE_KIB * KIB) {
-    throw new InvalidArgumentError(
-      'Allowed: a power of two from 16384 (16K) to 268435456 (256M) bytes.',
-    );
-  }
-  return bytes;
-}
+/** What the engine accepts: 16 KiB to 256 MiB. */
+export const pieceLengthOption = (): Option =>
+  new Option(
+    '--piece-length <SIZE>',
+    'size of a piece, a power of two, 16K-256M (default: by size)',
+  ).argParser(
+    size({
+      lowBytes: 16 * KIB,
+      highBytes: 256 * MIB,
+      plain: 'B',
+      example: '256K or 4M',
+      powerOfTwo: true,
+    }),
+  );
 
 /** A .torrent's path or http(s) URL. */
 export function torrentSource(text: string): string {
@@ -115,9 +118,11 @@ export interface EngineFlags {
   readonly peerThreads?: number;
   readonly verifyThreads?: number;
   readonly connectionsPerAddress?: number;
+  /** Bytes. */
   readonly memory?: number;
   readonly recheck?: boolean;
   readonly seedRatio?: number;
+  /** Seconds. */
   readonly seedTime?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -127,6 +132,7 @@ export interface EngineFlags {
   readonly trace?: string;
   readonly tracePeer?: readonly string[];
   readonly tracePayload?: boolean;
+  /** Bytes. */
   readonly traceLimit?: number;
 }
 
@@ -146,10 +152,18 @@ export const ratioOption = (): Option =>
     .argParser(decimal(0, 1_000_000, '', true))
     .conflicts(['seedTime']);
 
+const TEN_YEARS_SEC = 3650 * 86_400;
+
 export const timeOption = (): Option =>
-  new Option('--seed-time <MIN>', 'stop after seeding for MIN minutes')
-    .argParser(decimal(0, 5_256_000, ' minutes', true)) // ten years
+  new Option('--seed-time <TIME>', 'stop after seeding for so long: 90 (minutes), 36h, 2d')
+    .argParser(time({ lowSec: 0, highSec: TEN_YEARS_SEC, plain: 'min', example: '90 or 36h' }))
     .conflicts(['seedRatio']);
+
+/** Of one request or one step, in seconds. */
+export const timeoutOption = (what: string): Option =>
+  new Option('--timeout <TIME>', what).argParser(
+    time({ lowSec: 0.1, highSec: 600, plain: 's', example: '20 or 1.5s' }),
+  );
 
 const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
 
@@ -171,10 +185,9 @@ export function engineOptions(): readonly Option[] {
       wholeNumber(1, 32),
     ),
     threadsOption(),
-    new Option(
-      '--memory <MIB>',
-      'memory for pieces on their way, 4-4096 MiB (default: 48)',
-    ).argParser(wholeNumber(4, 4096, ' (MiB)')),
+    new Option('--memory <SIZE>', 'memory for pieces on their way, 4M-4G (default: 48M)').argParser(
+      size({ lowBytes: 4 * MIB, highBytes: 4 * GIB, plain: 'MiB', example: '100M or 1.5G' }),
+    ),
     new Option(
       '--connections-per-address <N>',
       'peers of one address that keep their place while others wait, 1-8000 (default: 8)',

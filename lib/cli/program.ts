@@ -40,7 +40,7 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
     .description('A BitTorrent engine on worker threads.')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
-    .showHelpAfterError(false)
+    .showHelpAfterError('(millrace --help lists the commands)')
     .configureOutput({
       writeOut: (text) => around.io.stdout(text),
       writeErr: (text) => around.io.stderr(text),
@@ -56,7 +56,8 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
     throw new CommanderError(EXIT.done, 'commander.version', 'version');
   });
 
-  const wanted = argv[0] === 'help' ? argv[1] : argv[0];
+  const words = withoutHelp(argv);
+  const wanted = words[0];
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     const command = program.command(name).description(summary);
     if (name !== wanted) continue;
@@ -70,7 +71,7 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
   }
 
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(words, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
@@ -78,6 +79,19 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
     around.io.stderr(failureLine(failure));
     return failure.exitCode;
   }
+}
+
+/**
+ * `help download` as `download --help`. What is no command stands alone: commander would answer
+ * `foo --help` with the help of all, as if nothing were wrong.
+ */
+function withoutHelp(argv: readonly string[]): readonly string[] {
+  const help = argv[0] === 'help';
+  const name = help ? argv[1] : argv[0];
+  if (help && (name === undefined || name === 'help')) return ['--help'];
+  if (name === undefined || name.startsWith('-')) return help ? ['--help'] : argv;
+  if (!Object.hasOwn(COMMANDS, name)) return [name];
+  return help ? [name, '--help'] : argv;
 }
 
 /** Commander quotes what it refuses, and that may be a tracker's URL with a passkey, or nearly one. */

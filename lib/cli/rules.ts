@@ -30,7 +30,7 @@ export class StallWatch {
 export interface SeedLimits {
   /** Uploaded bytes divided by the torrent's size. */
   readonly ratio?: number | undefined;
-  readonly minutes?: number | undefined;
+  readonly seconds?: number | undefined;
 }
 
 /** `uploadedBytes` and `elapsedMs` count from the beginning of this run and of its seeding. */
@@ -42,7 +42,7 @@ export function hasSeededEnough(
     readonly elapsedMs: number;
   },
 ): boolean {
-  const { ratio, minutes } = limits;
+  const { ratio, seconds } = limits;
   if (ratio !== undefined && totals.uploadedBytes >= ratio * totals.totalBytes) return true;
-  return minutes !== undefined && totals.elapsedMs >= minutes * 60_000;
+  return seconds !== undefined && totals.elapsedMs >= seconds * 1000;
 }

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Metainfo } from '../index';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
+import { dataRule, requireDataFolder } from './data-folder';
 import { engineOptions, nonEmpty, ratioOption, timeOption, torrentSource } from './options';
 import type { EngineFlags } from './options';
 import { withTorrent } from './session';
@@ -60,7 +61,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
   await withTorrent(context, { source, flags, add, inspect }, async (torrent, reporter) => {
     await untilTrue(torrent, signal, ({ phase }) => phase === 'seeding');
     reporter.progress(torrent.stats());
-    await untilSeeded(torrent, signal, { ratio: flags.seedRatio, minutes: flags.seedTime });
+    await untilSeeded(torrent, signal, { ratio: flags.seedRatio, seconds: flags.seedTime });
     reporter.progress(torrent.stats());
   });
   return EXIT.done;
@@ -68,6 +69,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
 
 /** Every file must be there in its full length: tells a wrong folder before anything is hashed. */
 async function requireFiles(metainfo: Metainfo, data: string, api: Api): Promise<void> {
+  await requireDataFolder(data, metainfo, api);
   for (const file of (await api.namesOnDisk(metainfo, data)).files) {
     if (file.lengthBytes === 0) continue;
     const path = join(data, ...file.path);
@@ -76,15 +78,12 @@ async function requireFiles(metainfo: Metainfo, data: string, api: Api): Promise
       throw error;
     });
     if (!found?.isFile()) {
-      throw new api.MillraceError(
-        'not-whole',
-        `${path} is not there: --data must name the folder that holds the torrent's file or folder`,
-      );
+      throw new api.MillraceError('not-whole', `${path} is not there: ${dataRule(metainfo)}`);
     }
     if (found.size !== file.lengthBytes) {
       throw new api.MillraceError(
         'not-whole',
-        `${path} has ${found.size} bytes, the torrent says ${file.lengthBytes}`,
+        `${path} has ${found.size} bytes, the torrent says ${file.lengthBytes}: \`millrace download\` into the same folder repairs it`,
       );
     }
   }

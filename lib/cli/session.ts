@@ -17,13 +17,11 @@ import { textReporter } from './report-text';
 import { printable } from './text';
 import { isTracedToStdout, traceNotice, traceOf } from './trace';
 
-const MIB = 1024 * 1024;
-
 export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
   return {
     peerThreads: flags.peerThreads,
     verifyThreads: flags.verifyThreads,
-    memoryBytes: flags.memory === undefined ? undefined : flags.memory * MIB,
+    memoryBytes: flags.memory,
     port: flags.port,
     connectionsPerAddress: flags.connectionsPerAddress,
     logger: stderrLogger(flags.logLevel),

@@ -12,7 +12,7 @@ import {
   jsonOption,
   linksOption,
   nonEmpty,
-  pieceLength,
+  pieceLengthOption,
   quietOption,
   wholeNumber,
 } from './options';
@@ -63,12 +63,7 @@ export function define(command: Command, run: Runner): void {
         .argParser(port)
         .default(0),
     )
-    .addOption(
-      new Option(
-        '--piece-length <N>',
-        'bytes per piece, a power of two, 16K-256M (default: by size)',
-      ).argParser(pieceLength),
-    )
+    .addOption(pieceLengthOption())
     .option('--private', 'allow peers from the tracker only (BEP 27)')
     .addOption(linksOption())
     .addOption(jsonOption())

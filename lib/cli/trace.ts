@@ -3,11 +3,12 @@
 import { Option } from 'commander';
 import type { TraceOptions, TraceStatus } from '../index';
 import type { Api, Io } from './context';
-import { nonEmpty, tracedPeerList, wholeNumber } from './options';
+import { nonEmpty, tracedPeerList } from './options';
 import type { EngineFlags } from './options';
+import { size } from './quantities';
 
 const MIB = 1024 * 1024;
-const DEFAULT_LIMIT_MIB = 256;
+const TIB = 1024 * 1024 * MIB;
 
 /** The file name that stands for lines on stdout. */
 const STDOUT = '-';
@@ -24,9 +25,9 @@ export function traceOptions(): readonly Option[] {
     ).argParser(tracedPeerList),
     new Option('--trace-payload', 'keep blocks whole in FILE, not only what heads them'),
     new Option(
-      '--trace-limit <MIB>',
-      `end the trace when FILE has this many MiB, 1-1048576 (default: ${DEFAULT_LIMIT_MIB})`,
-    ).argParser(wholeNumber(1, 1_048_576, ' (MiB)')),
+      '--trace-limit <SIZE>',
+      'end the trace when FILE has this size, 1M-1T (default: 256M)',
+    ).argParser(size({ lowBytes: MIB, highBytes: TIB, plain: 'MiB', example: '500M or 2G' })),
   ];
 }
 
@@ -36,18 +37,17 @@ export function isTracedToStdout({ trace }: EngineFlags): boolean {
 
 /** What the engine is told. Throws `bad-option` (wrong usage) where options contradict each other. */
 export function traceOf(flags: EngineFlags, io: Io, api: Api): TraceOptions | undefined {
-  const { trace: file, tracePeer: peers, tracePayload: payload, traceLimit } = flags;
+  const { trace: file, tracePeer: peers, tracePayload: payload, traceLimit: limitBytes } = flags;
   const wrong = (rule: string): Error => new api.MillraceError('bad-option', rule);
   if (file === undefined) {
-    if (!(peers ?? payload ?? traceLimit)) return undefined;
+    if (!(peers ?? payload ?? limitBytes)) return undefined;
     throw wrong('--trace-peer, --trace-payload and --trace-limit need --trace');
   }
   if (file !== STDOUT) {
-    const limitBytes = traceLimit === undefined ? undefined : traceLimit * MIB;
     return { file, peers, payload, limitBytes };
   }
   if (flags.json) throw wrong('--trace - and --json both want stdout: name a FILE to trace to');
-  if (payload ?? traceLimit) {
+  if (payload ?? limitBytes) {
     throw wrong('--trace-payload and --trace-limit need a FILE to trace to');
   }
   return {

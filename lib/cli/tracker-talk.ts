@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { ScrapeOptions, TrackerReport } from '../index';
 import { EXIT } from './context';
 import type { Api, Context } from './context';
-import { decimal, jsonOption, secretsOption, torrentOrHash, trackerList } from './options';
+import { jsonOption, secretsOption, timeoutOption, torrentOrHash, trackerList } from './options';
 import { formatDuration, jsonLine, plural, printable } from './text';
 
 export interface AskFlags {
@@ -27,9 +27,7 @@ export function askOptions(): readonly Option[] {
       '--tracker <URL>',
       "ask this tracker instead of the torrent's; repeatable",
     ).argParser(trackerList),
-    new Option('--timeout <S>', 'seconds to wait for each tracker (default: 20)').argParser(
-      decimal(0.1, 600, ' seconds', true),
-    ),
+    timeoutOption('wait so long for each tracker, 0.1s-10min (default: 20s)'),
     new Option('--hex', 'dump what was sent and received, each range of bytes labelled'),
     jsonOption(),
     secretsOption(),

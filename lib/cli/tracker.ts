@@ -12,6 +12,7 @@ import { EXIT } from './context';
 import { hexOf } from './info';
 import { liveLine } from './live-line';
 import { jsonOption, nonEmpty, quietOption, wholeNumber } from './options';
+import { time } from './quantities';
 import { jsonLine, plural } from './text';
 
 const DEFAULT_PORT = 6969;
@@ -71,9 +72,11 @@ export function define(command: Command, run: Runner): void {
       ).argParser(nonEmpty),
     )
     .addOption(
-      new Option('--interval <S>', 'seconds that peers wait between announces, 1-86400')
-        .argParser(wholeNumber(1, 86_400, ' (seconds)'))
-        .default(1800),
+      new Option('--interval <TIME>', 'how long peers wait between announces, 1s-1d')
+        .argParser(
+          time({ lowSec: 1, highSec: 86_400, plain: 's', example: '300 or 30min', whole: true }),
+        )
+        .default(1800, '30min'),
     )
     .addOption(new Option('--torrents <N>', 'most torrents (default: 50000)').argParser(count))
     .addOption(

@@ -2,8 +2,10 @@
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { Metainfo } from '../index';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
+import { dataRule, requireDataFolder } from './data-folder';
 import { hexOf } from './info';
 import { jsonOption, nonEmpty, quietOption, threadsOption, torrentSource } from './options';
 import { hashProgress } from './percent';
@@ -48,6 +50,7 @@ export async function verify(
   { api, io, signal }: Context,
 ): Promise<number> {
   const metainfo = await api.readTorrent(source, { signal });
+  await requireDataFolder(flags.data, metainfo, api);
   const progress = hashProgress(io, 'verifying', flags);
   const result = await api
     .verifyTorrent(metainfo, {
@@ -63,13 +66,14 @@ export async function verify(
     const head = { type: 'verify', infoHash: hexOf(infoHash), name, pieceCount };
     io.stdout(jsonLine({ ...head, whole, goodPieces, badPieces, files }));
   } else if (!flags.quiet || !result.whole) {
-    io.stdout(verdict(metainfo.name, metainfo.pieceCount, result));
+    io.stdout(verdict(metainfo, result, flags.data));
   }
   return result.whole ? EXIT.done : EXIT.failed;
 }
 
 /** The result in words: the verdict, then the bad pieces, then the files that they touch. */
-export function verdict(name: string, pieceCount: number, result: Result): string {
+export function verdict(metainfo: Metainfo, result: Result, data: string): string {
+  const { name, pieceCount } = metainfo;
   const { whole, badPieces, files } = result;
   if (whole) return `${printable(name)}: whole, ${plural(pieceCount, 'piece')} verified\n`;
   const lines = [`${printable(name)}: not whole`];
@@ -78,9 +82,22 @@ export function verdict(name: string, pieceCount: number, result: Result): strin
     lines.push(`missing or wrong: ${count}: ${formatRanges(badPieces)}`);
   }
   for (const file of files) {
-    if (!file.missing && file.badPieces === 0) continue;
-    const what = file.missing ? 'missing' : `${plural(file.badPieces, 'bad piece')}`;
-    lines.push(`  ${printable(file.path)}: ${what}`);
+    const what = faultOf(file);
+    if (what !== undefined) lines.push(`  ${printable(file.path)}: ${what}`);
+  }
+  if (files.every(({ missing }) => missing)) {
+    lines.push(printable(`nothing of it is in ${data}: ${dataRule(metainfo)}`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** What is wrong with a file, undefined where nothing is. */
+function faultOf(file: Result['files'][number]): string | undefined {
+  if (file.missing) return 'missing';
+  const faults: string[] = [];
+  if (file.badPieces > 0) faults.push(plural(file.badPieces, 'bad piece'));
+  if (file.actualLengthBytes !== undefined) {
+    faults.push(`has ${file.actualLengthBytes} bytes, the torrent says ${file.lengthBytes}`);
+  }
+  return faults.length === 0 ? undefined : faults.join('; ');
 }

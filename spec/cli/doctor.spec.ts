@@ -83,7 +83,7 @@ describe('cli doctor', () => {
     [[], /missing required argument 'torrent'/],
     [['x', '--peers', '0'], /whole number from 1 to 200/],
     [['x', '--peers', '201'], /whole number from 1 to 200/],
-    [['x', '--timeout', '0'], /number from 0.1 up to 600 seconds/],
+    [['x', '--timeout', '0'], /a time from 0.1 s to 10 min/],
     [['x', '--peer', 'nowhere'], /HOST:PORT/],
     [['x', '--port', '65536'], /from 0 to 65535/],
     [['magnet:?xt=urn:btih:00'], /Magnet links/],

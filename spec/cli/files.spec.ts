@@ -226,7 +226,10 @@ describe('cli create', () => {
     await writeFile(output, 'old');
     const refused = await millrace(['create', path, '-o', output], { api });
     expect([refused.exitCode, hashed]).to.deep.equal([1, 0]);
-    expect(refused.io.err).to.include('exists already').and.include('--force');
+    expect(refused.io.err)
+      .to.include('exists already')
+      .and.include('--force')
+      .and.include('--output');
     expect(await readFile(output, 'latin1')).to.equal('old');
 
     const forced = await millrace(['create', path, '-o', output, '--force', '--json'], { api });
@@ -254,7 +257,7 @@ describe('cli create', () => {
 describe('cli verify', () => {
   const verify = async (result: object, ...more: string[]) => {
     const { api } = fakeApi({ verifyTorrent: () => Promise.resolve(result) });
-    return millrace(['verify', 'x', '--data', '/data', ...more], { api });
+    return millrace(['verify', 'x', '--data', __dirname, ...more], { api });
   };
   const bad = {
     whole: false,
@@ -284,6 +287,37 @@ describe('cli verify', () => {
       '  thing/b: 1 bad piece',
       '',
     ]);
+  });
+
+  it('names a file of another length, also where no piece is bad', async () => {
+    const long = { path: 'thing/b', lengthBytes: 50, actualLengthBytes: 51, missing: false };
+    const { io } = await verify({ ...bad, badPieces: [], files: [{ ...long, badPieces: 0 }] });
+    expect(io.out).to.equal('thing: not whole\n  thing/b: has 51 bytes, the torrent says 50\n');
+  });
+
+  it('says what --data must be when nothing of the torrent is there', async () => {
+    const files = bad.files.map((file) => ({ ...file, missing: true }));
+    const { io } = await verify({ ...bad, files });
+    expect(io.out.split('\n').at(-2)).to.equal(
+      `nothing of it is in ${__dirname}: --data must name the folder that holds the file "thing"`,
+    );
+  });
+
+  it('says in one line that the folder is not there, or is none, and hashes nothing', async () => {
+    const hashing = (): never => expect.fail('it was hashed');
+    const { api } = fakeApi({ verifyTorrent: hashing, namesOnDisk: hashing });
+    const none = join(__dirname, 'none');
+    const rule = '--data must name the folder that holds the file "thing"';
+    for (const command of ['verify', 'seed']) {
+      for (const [data, says] of [
+        [none, `millrace: ${none} is not there: ${rule}\n`],
+        [join(__filename, 'x'), `millrace: ${join(__filename, 'x')} is not there: ${rule}\n`],
+        [__filename, `millrace: ${__filename} is not a folder: ${rule}\n`],
+      ] as const) {
+        const { exitCode, io } = await millrace([command, 'x', '--data', data], { api });
+        expect([exitCode, io.err, io.out]).to.deep.equal([1, says, '']);
+      }
+    }
   });
 
   it('prints one object with --json', async () => {

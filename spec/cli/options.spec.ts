@@ -21,29 +21,54 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['download', 'a', '--peer-threads', '0'], /whole number from 1 to 32/],
   [['download', 'a', '--verify-threads', '1'], /whole number from 2 to 64/],
   [['seed', 'a', '--connections-per-address', '0'], /whole number from 1 to 8000/],
-  [['download', 'a', '--memory', '3'], /whole number from 4 to 4096 \(MiB\)/],
-  [['download', 'a', '--stall-timeout', '0'], /number above 0 up to 604800 seconds/],
+  [
+    ['download', 'a', '--memory', '3'],
+    /from 4 MiB to 4 GiB, such as 100M or 1.5G; a number alone counts MiB/,
+  ],
+  [['seed', 'a', '--memory', '100X'], /from 4 MiB to 4 GiB, such as/],
+  [['seed', 'a', '--memory', '5G'], /from 4 MiB to 4 GiB, such as/],
+  [
+    ['download', 'a', '--stall-timeout', '0'],
+    /a time above 0 s and up to 7 d, such as 60 or 5min; a number alone counts seconds/,
+  ],
   [['download', 'a', '--seed-ratio', 'all'], /number from 0 up to/],
-  [['download', 'a', '--seed-time', '-5'], /number from 0 up to .* minutes/],
+  [
+    ['download', 'a', '--seed-time', '-5'],
+    /from 0 s to 3650 d, such as 90 or 36h; a number alone counts minutes/,
+  ],
   [['download', 'a', '--seed', '--seed-ratio', '1'], /cannot be used with/],
   [['download', 'a', '--seed-time', '1', '--seed-ratio', '1'], /cannot be used with/],
   [['download', 'a', '--log-level', 'loud'], /trace, debug, info, warn, error, fatal/],
   [['download', 'a', '--announce-to-all', 'some'], /none, tiers, trackers/],
   [['seed', 'a'], /--data <DIR>' not specified/],
-  [['create', 'a'], /--output <FILE>' not specified/],
-  [['create', 'a', '-o', 'b', '--piece-length', '100000'], /power of two from 16384/],
-  [['create', 'a', '-o', 'b', '--piece-length', '8K'], /power of two from 16384/],
-  [['create', 'a', '-o', 'b', '--piece-length', '512M'], /268435456/],
+  [['create', '/'], /say with --output what to write/],
+  [['create', 'a', '-o', 'b', '--piece-length', '100000'], /power of two from 16 KiB/],
+  [['create', 'a', '-o', 'b', '--piece-length', '8K'], /power of two from 16 KiB/],
+  [
+    ['create', 'a', '-o', 'b', '--piece-length', '512M'],
+    /from 16 KiB to 256 MiB, such as 256K or 4M; a number alone counts bytes/,
+  ],
   [['create', 'a', '-o', 'b', '--tracker', 'tracker.example'], /starts with http/],
   [['verify', 'a'], /--data <DIR>' not specified/],
   [['tracker', '--http', '65536'], /whole number from 0 to 65535/],
-  [['tracker', '--interval', '0'], /whole number from 1 to 86400/],
+  [['tracker', '--interval', '0'], /whole seconds from 1 s to 1 d, such as 300 or 30min/],
+  [['tracker', '--interval', '1.5'], /whole seconds/],
+  [['doctor', 'a', '--timeout', '11min'], /from 0.1 s to 10 min, such as/],
+  [['scrape', 'a', '--timeout', '0'], /from 0.1 s to 10 min, such as/],
   [['tracker', '--peers-per-ip', 'many'], /whole number from 1 to/],
   [['share'], /missing required argument 'path'/],
   [['share', 'a', '--port', 'x'], /whole number from 0 to 65535/],
-  [['share', 'a', '--piece-length', '100000'], /power of two from 16384/],
-  [['demo', '--size', '0'], /whole number from 1 to 65536/],
-  [['frobnicate'], /unknown command 'frobnicate'/],
+  [['share', 'a', '--piece-length', '100000'], /power of two from 16 KiB/],
+  [['demo', '--size', '0'], /from 1 MiB to 64 GiB, such as 100M or 1G/],
+  [
+    ['download', 'a', '--ouput', 'b'],
+    /\(Did you mean --output\?\)\n\(millrace download --help lists/,
+  ],
+  [['frobnicate'], /unknown command 'frobnicate'\n\(millrace --help lists the commands\)/],
+  [['dowload', 'a'], /\(Did you mean download\?\)/],
+  [['dowload', '--help'], /\(Did you mean download\?\)/],
+  [['help', 'dowload'], /unknown command 'dowload'\n\(Did you mean download\?\)/],
+  [['help', 'toString'], /unknown command 'toString'/],
   [['--frobnicate'], /unknown option '--frobnicate'/],
 ];
 
@@ -81,7 +106,7 @@ describe('cli options', () => {
     engine.onAdded = (torrent) => torrent.complete();
     const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
-    argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '128', '--recheck');
+    argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '0.1G', '--recheck');
     argv.push('--connections-per-address', '30');
     argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt');
     const { exitCode } = await millrace(argv, { api });
@@ -92,7 +117,7 @@ describe('cli options', () => {
       peerThreads: 3,
       verifyThreads: 4,
       connectionsPerAddress: 30,
-      memoryBytes: 128 * 1024 * 1024,
+      memoryBytes: Math.floor(0.1 * 1024 ** 3),
       logger: undefined,
     });
     expect(add?.[2]).to.deep.equal({

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as api from '../../lib/index';
@@ -19,12 +19,12 @@ interface Ended {
 /** Runs the command; `closeStdout` hangs up before anything is read. */
 function exec(
   argv: readonly string[],
-  { closeStdout = false, node = [] as readonly string[] } = {},
+  { closeStdout = false, node = [] as readonly string[], cwd = ROOT } = {},
 ): Promise<Ended> {
   const main = join(ROOT, 'lib', 'cli', 'main.ts');
   const register = join(ROOT, 'spec', 'register.cjs');
   const child = spawn(process.execPath, [...node, '--require', register, main, ...argv], {
-    cwd: ROOT,
+    cwd,
   });
   let out = '';
   let err = '';
@@ -81,6 +81,23 @@ describe('cli process', () => {
     const node = ['--max-old-space-size=512'];
     const { code, err } = await exec(['verify', small(), '--data', folder], { node });
     expect([code, err]).to.deep.equal([1, '']);
+  });
+
+  it('creates NAME.torrent in the working folder, says so, and replaces nothing', async () => {
+    const cwd = join(folder, 'cwd');
+    await mkdir(cwd);
+    const argv = ['create', join('..', 'data', 'one')];
+    const { code, out, err } = await exec(argv, { cwd });
+    expect([code, err]).to.deep.equal([0, '']);
+    expect(out).to.match(/^written to +one\.torrent$/m);
+    expect((await api.readTorrent(join(cwd, 'one.torrent'))).name).to.equal('one');
+    const again = await exec(argv, { cwd });
+    expect([again.code, again.out]).to.deep.equal([1, '']);
+    expect(again.err).to.equal(
+      'millrace: one.torrent exists already: --force replaces it, --output names another file\n',
+    );
+    const [made] = (await exec([...argv, '--force', '--json'], { cwd })).out.split('\n');
+    expect(JSON.parse(made ?? '')).to.include({ output: join(await realpath(cwd), 'one.torrent') });
   });
 
   it('prints data on stdout and ends by itself', async () => {

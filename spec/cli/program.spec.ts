@@ -29,6 +29,14 @@ describe('cli program', () => {
     });
   }
 
+  it('prints the help of all commands for help without a command, or of help', async () => {
+    const { io: asked } = await millrace(['--help']);
+    for (const argv of [['help'], ['help', 'help'], ['help', '--help']]) {
+      const { exitCode, io } = await millrace(argv);
+      expect([exitCode, io.out, io.err]).to.deep.equal([0, asked.out, '']);
+    }
+  });
+
   it('prints the help on stderr when no command is given: wrong usage', async () => {
     const { exitCode, io } = await millrace([]);
     expect(exitCode).to.equal(2);

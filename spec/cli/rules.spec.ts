@@ -29,8 +29,8 @@ describe('cli rules', () => {
     const totals = { uploadedBytes: 1500, totalBytes: 1000, elapsedMs: 60_000 };
     expect(hasSeededEnough({ ratio: 1.5 }, totals)).to.equal(true);
     expect(hasSeededEnough({ ratio: 1.6 }, totals)).to.equal(false);
-    expect(hasSeededEnough({ minutes: 1 }, totals)).to.equal(true);
-    expect(hasSeededEnough({ minutes: 1.5 }, totals)).to.equal(false);
+    expect(hasSeededEnough({ seconds: 60 }, totals)).to.equal(true);
+    expect(hasSeededEnough({ seconds: 90 }, totals)).to.equal(false);
     expect(hasSeededEnough({}, totals)).to.equal(false);
     expect(hasSeededEnough({ ratio: 0 }, { ...totals, uploadedBytes: 0 })).to.equal(true);
   });

@@ -11,7 +11,7 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['--trace-peer', 'h'], /need --trace/],
   [['--trace-payload'], /need --trace/],
   [['--trace-limit', '5'], /need --trace/],
-  [['--trace', 'x', '--trace-limit', '0'], /whole number from 1 to 1048576 \(MiB\)/],
+  [['--trace', 'x', '--trace-limit', '0'], /from 1 MiB to 1 TiB, such as 500M or 2G/],
   [['--trace', 'x', '--trace-peer', 'h:0'], /port from 1 to 65535/],
   [['--trace', 'x', '--trace-peer', '[h]:1'], /HOST, HOST:PORT, \[IPV6\] or \[IPV6\]:PORT/],
   [['--trace', '-', '--trace-payload'], /need a FILE/],
