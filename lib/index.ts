@@ -6,8 +6,13 @@ export { EngineThreads } from './api/engine-threads';
 export { Torrent, type TorrentEvents } from './api/torrent';
 export type { AddOptions, CoordinatorOptions, Logger } from './api/options';
 export { readTorrent, type TorrentSource } from './api/sources';
-export { createTorrent, type CreatedTorrent, type CreateOptions } from './api/create-torrent';
-export type { FollowedLink, LinkRule, SkippedEntry } from './api/list-files';
+export {
+  createTorrent,
+  type CreatedTorrent,
+  type CreateOptions,
+  type LinkRule,
+} from './api/create-torrent';
+export type { FollowedLink, SkippedEntry } from './api/list-files';
 export {
   verifyTorrent,
   type VerifiedFile,

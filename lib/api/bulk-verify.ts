@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os';
 import type { DigestPiece, PieceOutcome, StoredPiece } from '../messages/verify';
 import type { StorageRef } from '../messages/storage';
-import { VerifyPool } from '../verify/pool';
+import type * as verify from '../verify/pool';
 import { callback, signal, wholeNumber, type checkOptions } from './checks';
 import type { Checks } from './checks';
 
@@ -42,6 +42,8 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
 ): Promise<void> {
   const { threads, onProgress, signal } = options;
   signal?.throwIfAborted();
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- most engines never need one here
+  const { VerifyPool } = require('../verify/pool') as typeof verify;
   const pool = new VerifyPool({
     threads,
     start: { slab: new SharedArrayBuffer(0), closeEpoch: new SharedArrayBuffer(4) },
@@ -54,7 +56,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
     for (let next = source.next(); !next.done && !failed; next = source.next()) {
       signal?.throwIfAborted();
       const pieces = next.value;
-      const job = { type, storage, pieces } as Parameters<VerifyPool['submit']>[0];
+      const job = { type, storage, pieces } as Parameters<verify.VerifyPool['submit']>[0];
       const { outcomes } = await pool.submit(job, 'background');
       outcomes.forEach(onOutcome);
       for (const piece of pieces) doneBytes += storedBytes(piece);

@@ -28,9 +28,17 @@ import {
   wrong,
 } from './checks';
 import type { Check, Checks } from './checks';
-import { LINK_RULES, listFiles } from './list-files';
-import type { FollowedLink, LinkRule, SkippedEntry } from './list-files';
+import type * as listing from './list-files';
+import type { FollowedLink, SkippedEntry } from './list-files';
 import { VERSION } from './version';
+
+const LINK_RULES = ['inside', 'skip', 'follow'] as const;
+
+/**
+ * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
+ * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
+ */
+export type LinkRule = (typeof LINK_RULES)[number];
 
 export interface CreateOptions extends BulkOptions {
   /** Tracker URLs by tier (BEP 12). Default none. */
@@ -107,6 +115,8 @@ export async function createTorrent(
   const checked = checkOptions('createTorrent', options, CREATE);
   const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
   checked.signal?.throwIfAborted();
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded when a torrent is made
+  const { listFiles } = require('./list-files') as typeof listing;
   const listed = await listFiles(source, checked.links);
   let offsetBytes = 0;
   const files = listed.files.map((file) => {

@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import type * as doctor from '../doctor/examine';
 import type { Finding } from '../doctor/findings';
-import { judge } from '../doctor/verdict';
+import type * as verdict from '../doctor/verdict';
 import type { Judgement } from '../doctor/verdict';
 import type { PeerAddress } from '../messages/control';
 import { namesOnDisk } from '../storage/names-on-disk';
@@ -78,5 +78,7 @@ export async function diagnose(
   };
   await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as above
+  const { judge } = require('../doctor/verdict') as typeof verdict;
   return { findings, ...judge(findings) };
 }

@@ -9,13 +9,7 @@ import { MAX_FILES } from '../metainfo/limits';
 import { isRecordsName } from '../metainfo/paths';
 import { kindOf } from '../storage/open-regular';
 import { isInside } from '../storage/safe-path';
-
-/**
- * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
- * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
- */
-export const LINK_RULES = ['inside', 'skip', 'follow'] as const;
-export type LinkRule = (typeof LINK_RULES)[number];
+import type { LinkRule } from './create-torrent';
 
 /** A link that was followed: what it leads to is in the torrent under the link's own path. */
 export interface FollowedLink {

@@ -8,7 +8,7 @@ import { MillraceError, recordOf } from '../errors/millrace-error';
 import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TracedPeer, TraceSettings } from '../messages/trace';
 import { OPEN_TO_WRITE, openRegular } from '../storage/open-regular';
-import { encodeFileHeader } from '../trace/pcapng';
+import type * as pcapng from '../trace/pcapng';
 import {
   badOption,
   callback,
@@ -120,6 +120,8 @@ export function traceStatus(settings: TraceSettings | undefined): TraceStatus | 
 }
 
 function beginFile({ counter }: TraceSettings, file: string, version: string): void {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- only traces need it
+  const { encodeFileHeader } = require('../trace/pcapng') as typeof pcapng;
   const header = encodeFileHeader(`Millrace ${version}`);
   try {
     const fd = openRegular(file, OPEN_TO_WRITE);

@@ -5,7 +5,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { createTorrent } from '../../lib/api/create-torrent';
 import { listFiles } from '../../lib/api/list-files';
-import type { Listed, LinkRule } from '../../lib/api/list-files';
+import type { LinkRule } from '../../lib/api/create-torrent';
+import type { Listed } from '../../lib/api/list-files';
 import { verifyTorrent } from '../../lib/api/verify-torrent';
 import { TempTree, refusal } from './temp-tree';
 

@@ -1,0 +1,57 @@
+// Searches a folder for the names of a torrent's files. Clients repair odd names by different rules: the
+// files of any of them are found, and not fetched a second time.
+import { NAME_MAPPINGS, namedBy } from '../metainfo/names';
+import type { NameMapping } from '../metainfo/names';
+import type { Metainfo } from '../metainfo/metainfo';
+import { pathOf } from '../metainfo/paths';
+import { storedFiles } from '../metainfo/stored';
+import { readRecord } from './resume-file';
+import { maxRecordBytes } from './resume-record';
+import { stateFile } from './state-folder';
+import { statFiles } from './stat-files';
+
+/** `namesOnDisk` for a torrent with names on which clients differ. */
+export async function searchNames(metainfo: Metainfo, folder: string): Promise<Metainfo> {
+  const { platform } = process;
+  const recorded = await recordedNames(metainfo, folder);
+  const kept = recorded && namedBy(metainfo, recorded, platform);
+  if (kept !== undefined) return kept;
+  const forNew = namedBy(metainfo, 'libtorrent', platform) ?? metainfo;
+  let best = forNew;
+  let mostGained = 0;
+  for (const mapping of NAME_MAPPINGS) {
+    const other = namedBy(metainfo, mapping, platform);
+    if (other === undefined) continue;
+    const gained = await gainOf(other, forNew, folder);
+    if (gained <= mostGained) continue;
+    best = other;
+    mostGained = gained;
+  }
+  return best;
+}
+
+async function recordedNames(metainfo: Metainfo, folder: string): Promise<NameMapping | undefined> {
+  const { infoHash, pieceCount } = metainfo;
+  const file = stateFile(folder, infoHash, 'resume');
+  const found = await readRecord(file, maxRecordBytes(pieceCount, storedFiles(metainfo)));
+  return typeof found === 'object' ? found.record.names : undefined;
+}
+
+/** How many more files exist under the names of `other`; only those that it names otherwise are looked at. */
+async function gainOf(other: Metainfo, than: Metainfo, folder: string): Promise<number> {
+  const otherPaths: string[] = [];
+  const paths: string[] = [];
+  for (const [at, file] of other.files.entries()) {
+    const otherPath = pathOf(file);
+    const path = pathOf(than.files[at] ?? file);
+    if (otherPath === path) continue;
+    otherPaths.push(otherPath);
+    paths.push(path);
+  }
+  return (await existing(otherPaths, folder)) - (await existing(paths, folder));
+}
+
+async function existing(paths: readonly string[], folder: string): Promise<number> {
+  const stats = await statFiles(folder, paths, { onError: () => undefined });
+  return stats.filter((found) => found?.kind === 'file').length;
+}
