@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, recordOf } from '../errors/millrace-error';
 import { MAX_FILES } from '../metainfo/limits';
 import { isRecordsName } from '../metainfo/paths';
 import { kindOf } from '../storage/open-regular';
@@ -64,7 +64,7 @@ export async function listFiles(source: string, links: LinkRule): Promise<Listed
     return { multiFile: true, files: walk.files, followed: walk.followed, skipped: walk.skipped };
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw unreadable(source, (error as Error).message);
+    throw unreadable(source, recordOf(error).message);
   }
 }
 

@@ -61,7 +61,9 @@ export function watchSeed(engine: Engine, torrent: TorrentState): void {
       if (torrent.run === run) settle(engine, torrent, watch, changes);
     })
     .catch((error: unknown) =>
-      engine.log('warn', 'the files of a seed could not be looked at', { error: String(error) }),
+      engine.log('warn', 'the files of a seed could not be looked at', {
+        error: recordOf(error).message,
+      }),
     )
     .finally(() => {
       watch.lookedMs = engine.nowMs();
@@ -139,7 +141,7 @@ function settle(
   }
   torrent.recheckedRuns++;
   recheckRun(engine, torrent).catch((error: unknown) =>
-    engine.log('error', 'a torrent could not be rechecked', { error: String(error) }),
+    engine.log('error', 'a torrent could not be rechecked', { error: recordOf(error).message }),
   );
   return false;
 }

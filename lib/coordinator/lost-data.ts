@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import type { ErrorRecord } from '../errors/millrace-error';
+import { meaningOf } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { pathOf } from '../metainfo/paths';
 import { losePiece } from './checking';
@@ -53,7 +54,7 @@ function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed):
   const file = path === undefined ? 'the data' : join(torrent.output, path);
   return {
     code: 'data-unreadable',
-    message: `${file} cannot be read any more (${message}); check the disk and the permissions, then ${remedy(torrent)}`,
+    message: `${file} cannot be read any more (${meaningOf(code) ?? message}); check the disk and the permissions, then ${remedy(torrent)}`,
   };
 }
 

@@ -167,15 +167,17 @@ export class PeerThreads {
         this.#listener?.onListening(fact.port);
         this.#onListening();
         return;
-      case 'listen-failed':
+      case 'listen-failed': {
+        const { host, port = 0 } = this.#options.listen ?? {};
         this.#fail(
           new MillraceError(
             'listen-failed',
-            `cannot listen on port ${this.#options.listen?.port ?? 0}: ${fact.message}; choose another port, or 0 for a free one`,
-            { cause: fact.code },
+            `cannot listen on ${host ?? 'any address'}, port ${port}: ${fact.message}`,
+            { cause: fact.code, port },
           ),
         );
         return;
+      }
       default:
         this.#listener?.onFact(thread, fact);
     }

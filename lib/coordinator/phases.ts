@@ -1,6 +1,7 @@
 // The life of a torrent: from checking to downloading to seeding, aside into paused or failed and
 // back, and to its end. Each transition is one function; nothing else sets `phase`.
 
+import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { AnnounceSchedule } from '../tracker/schedule';
@@ -12,6 +13,7 @@ import { verifyAllFilled } from './on-piece';
 import { evictAll } from './pieces';
 import { wake } from './rest';
 import { saveRecord, syncNow } from './saving';
+import { withRemedy } from './remedies';
 import { beginRun } from './starting';
 import { leaveTrackers, stopAnnouncing } from './farewell';
 import { PATIENCE_MS, announceIfDue } from './trackers';
@@ -115,7 +117,9 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
       torrent.recheckedRuns = 0;
       if (!torrent.seed) await leaveTrackers(engine, torrent);
     })
-    .catch((error: unknown) => engine.log('error', 'completion failed', { error: String(error) }));
+    .catch((error: unknown) =>
+      engine.log('error', 'completion failed', { error: recordOf(error).message }),
+    );
 }
 
 /**
@@ -132,9 +136,10 @@ export async function pauseTorrent(engine: Engine, torrent: TorrentState): Promi
 }
 
 /** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
-export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorRecord): void {
   if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
     return;
+  const error = withRemedy(torrent, cause);
   torrent.phase = 'failed';
   torrent.completeSent = false; // Whoever resumes it waits for `complete` anew.
   torrent.error = { code: error.code, message: error.message };
@@ -147,8 +152,8 @@ export function failTorrent(engine: Engine, torrent: TorrentState, error: ErrorR
   // At once, with the figures that say `failed`: later it might hit whoever has resumed by then.
   engine.emit({ type: 'error', torrent: torrent.id, error });
   torrent.pausing
-    .catch((cause: unknown) =>
-      engine.log('error', 'stopping a torrent failed', { error: String(cause) }),
+    .catch((failure: unknown) =>
+      engine.log('error', 'stopping a torrent failed', { error: recordOf(failure).message }),
     )
     .finally(() => {
       engine.turn.stats.add(torrent);

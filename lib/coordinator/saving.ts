@@ -18,7 +18,9 @@ export function syncIfDue(engine: Engine, torrent: TorrentState): void {
   if (!torrent.durability.isDue(engine.nowMs())) return;
   runSync(engine, torrent)
     .then(() => saveRecord(engine, torrent, true))
-    .catch((error: unknown) => engine.log('error', 'a file sync failed', { error: String(error) }));
+    .catch((error: unknown) =>
+      engine.log('error', 'a file sync failed', { error: recordOf(error).message }),
+    );
 }
 
 /**
@@ -101,7 +103,7 @@ export async function saveRecord(
   } catch (error) {
     engine.log('warn', 'the resume record could not be saved', {
       torrent: torrent.infoHash,
-      error: String(error),
+      error: recordOf(error).message,
     });
   }
 }

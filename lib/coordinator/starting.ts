@@ -16,7 +16,7 @@ import { tickTorrent } from './tick';
 /** Starts the run; what goes wrong later fails the torrent. */
 export function beginRun(engine: Engine, torrent: TorrentState): void {
   begin(engine, torrent).catch((error: unknown) =>
-    engine.log('error', 'a torrent could not be started', { error: String(error) }),
+    engine.log('error', 'a torrent could not be started', { error: recordOf(error).message }),
   );
 }
 

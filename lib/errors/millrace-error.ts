@@ -1,6 +1,8 @@
 // The one error class of the house. It crosses threads as a plain record and is told apart by its
 // `code`, never by class or text, because class and own fields do not survive a thread hop.
 
+import { systemMessage } from './system-error';
+
 /** An error as it crosses a thread boundary. */
 export interface ErrorRecord {
   readonly code: string;
@@ -33,12 +35,19 @@ export class MillraceError<Code extends string = string> extends Error {
   }
 }
 
-/** Any thrown value as a record: system errors keep their code (`ENOSPC`), others get `unexpected`. */
+/**
+ * Any thrown value as a record. Errors of the system keep their code (`ENOSPC`) and say in words which
+ * file is at fault (`details.path`); others get `unexpected`.
+ */
 export function recordOf(error: unknown): ErrorRecord {
   if (error instanceof MillraceError) return error.toRecord();
   if (error instanceof Error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    return { code: typeof code === 'string' ? code : 'unexpected', message: error.message };
+    const { code, path } = error as NodeJS.ErrnoException;
+    return {
+      code: typeof code === 'string' ? code : 'unexpected',
+      message: systemMessage(error),
+      ...(typeof path === 'string' && { details: { path } }),
+    };
   }
   return { code: 'unexpected', message: String(error) };
 }

@@ -30,6 +30,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ESTALE: 'the network file system has lost the file',
   ETIMEDOUT: 'the file system or network did not answer in time',
   ETXTBSY: 'it is a program that is running',
+  EXDEV: 'it lies on another file system',
 };
 
 /**
@@ -40,4 +41,101 @@ export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
   return (code === undefined ? undefined : MEANINGS[code]) ?? error.message;
+}
+
+/** What to do about them, where that is always the same. Follows a semicolon. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EACCES: 'change its permissions, or use another place',
+  EDQUOT: 'free space, or use another place',
+  EFBIG: 'use a place on another file system (FAT32 takes at most 4 GiB a file)',
+  EIO: 'check the disk',
+  EMFILE: 'raise that limit, or have fewer connections and torrents at once',
+  ENAMETOOLONG: 'use a place with a shorter path',
+  ENFILE: 'close other programs, or raise the limit of the system (`fs.file-max`)',
+  ENOSPC: 'free space, or use another place',
+  EPERM: 'change its permissions, or use another place',
+  EROFS: 'use another place, or mount it writable',
+  ESTALE: 'mount it anew',
+};
+
+/** `; <what to do>` for the code of a system error; empty where that depends. */
+export function systemAdvice(code: string | undefined): string {
+  const advice = code === undefined ? undefined : ADVICE[code];
+  return advice === undefined ? '' : `; ${advice}`;
+}
+
+/** The words for a code alone, as a thread tells it. */
+export function meaningOf(code: string): string | undefined {
+  return MEANINGS[code];
+}
+
+/** The process, or the system, has no file descriptor left: nothing is wrong with the file or peer. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
+const LISTEN_ADVICE: Readonly<Record<string, string>> = {
+  EACCES: 'ports below 1024 are for the administrator: choose another port, or 0 for a free one',
+  EADDRNOTAVAIL: 'listen on an address of this machine, or on all of them',
+};
+
+/** Why nothing can be listened on, and what to do: follows `cannot listen on <host> port <port>: `. */
+export function listenReason(error: unknown): string {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const advice = LISTEN_ADVICE[code ?? ''] ?? 'choose another port, or 0 for a free one';
+  return `${systemReason(error)}; ${advice}`;
+}
+
+/** System calls about files, as what they were for. */
+const PURPOSES: Readonly<Record<string, string>> = {
+  access: 'use',
+  close: 'close',
+  copyfile: 'copy',
+  fdatasync: 'write',
+  fstat: 'look at',
+  fsync: 'write',
+  ftruncate: 'cut',
+  link: 'make',
+  lstat: 'look at',
+  mkdir: 'make the folder',
+  open: 'open',
+  opendir: 'read the folder',
+  read: 'read',
+  readlink: 'look at',
+  realpath: 'look at',
+  rename: 'rename',
+  rmdir: 'remove',
+  scandir: 'read the folder',
+  stat: 'look at',
+  statfs: 'look at',
+  unlink: 'remove',
+  write: 'write',
+};
+
+/** `cannot write <path>: the disk is full` for an error of the file system, else its own message. */
+export function systemMessage(error: Error): string {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  const purpose = syscall === undefined ? undefined : PURPOSES[syscall];
+  if (purpose === undefined || code === undefined || MEANINGS[code] === undefined) {
+    return error.message;
+  }
+  return `cannot ${purpose} ${path ?? 'a file'}: ${MEANINGS[code]}`;
+}
+
+/** Runs `work` on an open file. Errors of the system name no file then: they get this one's path. */
+export function onFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw withPath(error, path);
+  }
+}
+
+/** The same error, with the path of its file where it has none. */
+export function withPath(error: unknown, path: string): unknown {
+  if (error instanceof Error && 'syscall' in error && !('path' in error)) {
+    return Object.assign(error, { path });
+  }
+  return error;
 }

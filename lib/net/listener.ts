@@ -3,6 +3,8 @@
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
 
+import { listenReason } from '../errors/system-error';
+
 export interface ListenerEvents {
   onListening(port: number): void;
   onFailed(code: string, message: string): void;
@@ -51,7 +53,7 @@ export class Listener {
       if (this.server !== server) return;
       if (listening) this.events.onError(error);
       else if (mayFallBack && NO_IPV6.has(code)) this.open(port, '0.0.0.0', false);
-      else this.events.onFailed(code, error.message);
+      else this.events.onFailed(code, listenReason(error));
     });
     server.on('listening', () => {
       listening = true;
@@ -70,7 +72,7 @@ export class Listener {
       server.listen({ port, host, backlog: BACKLOG });
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      this.events.onFailed(code, error instanceof Error ? error.message : String(error));
+      this.events.onFailed(code, listenReason(error));
     }
   }
 }

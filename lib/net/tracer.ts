@@ -4,6 +4,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { recordOf } from '../errors/millrace-error';
+import { withPath } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
 import { TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TraceSettings } from '../messages/trace';
@@ -99,7 +100,8 @@ export class Tracer implements TraceOutlets {
       this.file ??= openRegular(settings.file, OPEN_TO_APPEND);
       for (let at = 0; at < endBytes;) at += writeSync(this.file, bytes, at, endBytes - at);
     } catch (error) {
-      this.stop(TRACE_STOPPED.failed, recordOf(error).message);
+      const { message } = recordOf(withPath(error, settings.file));
+      this.stop(TRACE_STOPPED.failed, message);
     }
   }
 

@@ -3,6 +3,7 @@
 // reader, which lives beside sockets, is not.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { onFile } from '../errors/system-error';
 import type { FileIdentity, StorageRef } from '../messages/storage';
 import { FilesReader } from './files-reader';
 import { HandleCache } from './handle-cache';
@@ -43,10 +44,12 @@ class FilesWriter implements StorageWriter {
 
   write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
     const fd = this.handleToWrite(stored);
-    let position = offsetBytes;
-    for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
-      position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
-    }
+    onFile(path.join(this.root, stored), () => {
+      let position = offsetBytes;
+      for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
+        position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
+      }
+    });
   }
 
   identify(stored: string): FileIdentity {
@@ -75,13 +78,7 @@ class FilesWriter implements StorageWriter {
       if (isMissing(error)) return 0;
       throw error;
     }
-    let done = 0;
-    while (done < target.length) {
-      const bytes = fs.readSync(fd, target, done, target.length - done, offsetBytes + done);
-      if (bytes === 0) break;
-      done += bytes;
-    }
-    return done;
+    return onFile(path.join(this.root, stored), () => readInto(fd, target, offsetBytes));
   }
 
   sync(paths: readonly string[]): void {
@@ -89,7 +86,8 @@ class FilesWriter implements StorageWriter {
     const fresh: string[] = [];
     for (const stored of paths) {
       const full = resolveBelow(this.root, stored);
-      if (!this.syncFile(stored, full) || this.syncedEntries.has(stored)) continue;
+      const synced = onFile(full, () => this.syncFile(stored, full));
+      if (!synced || this.syncedEntries.has(stored)) continue;
       fresh.push(stored);
       // Another worker may have made the file: only "this writer has synced it" can be known here.
       for (let folder = path.dirname(full); !folders.has(folder); folder = path.dirname(folder)) {
@@ -161,6 +159,17 @@ function openToSync(full: string): number {
     if (!['EROFS', 'EACCES', 'EPERM'].includes(code)) throw error;
     return openRegular(full, OPEN_TO_READ);
   }
+}
+
+/** Reads up to the end of the file; returns how much there was. */
+function readInto(fd: number, target: Uint8Array, offsetBytes: number): number {
+  let done = 0;
+  while (done < target.length) {
+    const bytes = fs.readSync(fd, target, done, target.length - done, offsetBytes + done);
+    if (bytes === 0) break;
+    done += bytes;
+  }
+  return done;
 }
 
 /** Writes every byte, however short the single writes come back; returns their sum. */

@@ -9,6 +9,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillraceError } from '../errors/millrace-error';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 import { STATE_FOLDER, makeStateFolder, stateFile } from './state-folder';
@@ -148,10 +149,11 @@ function removeOwn(file: string, content: string): void {
 
 export function notMade(file: string, error: unknown): MillraceError {
   if (error instanceof MillraceError && error.code !== 'not-a-regular-file') return error;
+  const { code } = error as NodeJS.ErrnoException;
   return new MillraceError(
     'output-not-writable',
-    `${file} cannot be made: ${(error as Error).message}`,
-    { path: file },
+    `${file} cannot be made: ${systemReason(error)}${systemAdvice(code)}`,
+    { path: file, ...(code !== undefined && { cause: code }) },
   );
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import type { StoredFile } from '../messages/storage';
 import { isRecordsName } from '../metainfo/paths';
 import { kindOf } from './open-regular';
@@ -165,7 +166,9 @@ async function blockedFolder(root: string, stored: string): Promise<MillraceErro
 function notWritable(root: string, error: unknown): MillraceError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
   const why =
-    code === 'EEXIST' || code === 'ENOTDIR' ? 'a file is in its way' : (error as Error).message;
+    code === 'EEXIST' || code === 'ENOTDIR'
+      ? 'a file is in its way; move it away, or use another folder'
+      : systemReason(error) + systemAdvice(code);
   return new MillraceError(
     'output-not-writable',
     `the output folder ${root} cannot be used: ${why}`,

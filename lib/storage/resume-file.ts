@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import type { Bitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
+import { systemReason } from '../errors/system-error';
 import type { NameMapping } from '../metainfo/names';
 import type { FilePlace } from '../messages/storage';
 import { bootId } from './boot-id';
@@ -146,7 +147,7 @@ export async function readRecord(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (error instanceof MillraceError) return error.message;
-    return `the resume record cannot be read: ${(error as Error).message}`;
+    return `the resume record cannot be read: ${systemReason(error)}`;
   }
 }
 

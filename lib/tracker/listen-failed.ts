@@ -1,6 +1,7 @@
 // PURE. The one error of a tracker that cannot start.
 
 import { MillraceError } from '../errors/millrace-error';
+import { listenReason } from '../errors/system-error';
 
 export function listenFailed(
   protocol: 'HTTP' | 'UDP',
@@ -10,7 +11,7 @@ export function listenFailed(
 ): MillraceError {
   return new MillraceError(
     'tracker-listen-failed',
-    `the tracker cannot listen on ${host} ${protocol} port ${port}: ${error.message}`,
+    `the tracker cannot listen on ${host} ${protocol} port ${port}: ${listenReason(error)}`,
     { cause: error.code ?? 'unknown' },
   );
 }

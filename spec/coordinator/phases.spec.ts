@@ -222,6 +222,23 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.eventsOf('error'), 'and not to whoever has resumed').to.have.length(1);
   });
 
+  it('says what is missing and what to do when the disk is full', async () => {
+    const { engine, torrent } = await SimDesk.with(SHORT);
+    failTorrent(engine, torrent.state, {
+      code: 'ENOSPC',
+      message: 'cannot write /out/a.bin: the disk is full',
+      details: { path: '/out/a.bin' },
+    });
+    const missingBytes = torrent.state.metainfo.totalLengthBytes;
+    expect(engine.eventsOf('error').map(({ error }) => error)).to.deep.equal([
+      {
+        code: 'ENOSPC',
+        message: `cannot write /out/a.bin: the disk is full; ${missingBytes} bytes of the torrent are still missing; free space, or use another place, then resume the torrent or start it again: nothing that was verified is lost`,
+        details: { path: '/out/a.bin', missingBytes },
+      },
+    ]);
+  });
+
   it('seeds at once what is whole, and closes other seeds', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
     expect(torrent.state.phase).to.equal('seeding');

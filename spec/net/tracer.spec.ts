@@ -170,7 +170,7 @@ describe('api: trace options', () => {
 
   it('says why a file cannot be begun', () => {
     expect(() => beginTrace({ file: '/no/such/folder/x.pcapng' }, '1'))
-      .to.throw(/cannot be written: ENOENT.*folder that exists/)
+      .to.throw(/cannot open .*: no such file or folder; name a file in a folder that exists/)
       .with.property('code', 'trace-not-writable');
   });
 
