@@ -173,11 +173,14 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     this.#torrents.set(id, torrent);
     this.#adding.add(id);
     let undone: Promise<void> | undefined;
+    let stopWaiting: () => void = () => undefined;
+    const gaveUp = new Promise<undefined>((done) => (stopWaiting = () => done(undefined)));
     const unwatch = onAbort(signal, () => {
-      undone = this.#undoAdd(id);
+      undone = this.#undoAdd(id).then(stopWaiting);
     });
     try {
-      const names = await this.#control.add(id, { ...request, metainfo, output: folder });
+      const added = this.#control.add(id, { ...request, metainfo, output: folder });
+      const names = await Promise.race([added, gaveUp]);
       await undone;
       signal?.throwIfAborted();
       if (names !== undefined) torrent.nameFiles(names);
