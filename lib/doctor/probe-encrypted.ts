@@ -3,6 +3,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import * as net from 'node:net';
+import { onAbort } from '../async/on-abort';
 
 /** A key of 768 bits. Both sides send theirs first, without a length or a type. */
 const KEY_LENGTH_BYTES = 96;
@@ -24,29 +25,29 @@ export function answersEncrypted(options: EncryptedProbeOptions): Promise<boolea
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
     const socket = net.connect({ host, port, noDelay: true });
-    let heardBytes = 0;
+    let receivedBytes = 0;
     const end = (answers: boolean): void => {
       clearTimeout(deadline);
-      signal.removeEventListener('abort', onAbort);
+      unwatch();
       socket.destroy();
       resolve(answers);
     };
-    const onAbort = (): void => end(false);
-    const deadline = setTimeout(onAbort, timeoutMs);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const fail = (): void => end(false);
+    const deadline = setTimeout(fail, timeoutMs);
+    const unwatch = onAbort(signal, fail);
     socket.on('connect', () => {
       const key = randomFillSync(Buffer.alloc(KEY_LENGTH_BYTES));
       key[0] = FIRST_BYTE;
       socket.write(key);
     });
     socket.on('data', (bytes) => {
-      if (heardBytes === 0 && bytes[0] === PLAIN_FIRST_BYTE && bytes.length < KEY_LENGTH_BYTES) {
+      if (receivedBytes === 0 && bytes[0] === PLAIN_FIRST_BYTE && bytes.length < KEY_LENGTH_BYTES) {
         return end(false);
       }
-      heardBytes += bytes.length;
-      if (heardBytes >= KEY_LENGTH_BYTES) end(true);
+      receivedBytes += bytes.length;
+      if (receivedBytes >= KEY_LENGTH_BYTES) end(true);
     });
-    socket.on('error', onAbort);
-    socket.on('close', onAbort);
+    socket.on('error', fail);
+    socket.on('close', fail);
   });
 }
