@@ -29,8 +29,8 @@ const infoHash: Check<string | Uint8Array> = (name, value) => {
   throw wrong(name, 'an info hash of 40 hex digits or 20 bytes', value);
 };
 
-/** A number of things to hold, or `Infinity` for as many as come. */
-const bound = either(Infinity, wholeNumber(0, Number.MAX_SAFE_INTEGER));
+/** How many of something, or `Infinity` for no limit. */
+const bound = either(Infinity, wholeNumber(1, 2 ** 31));
 
 const TRACKER = {
   host: optional(text('an address')),

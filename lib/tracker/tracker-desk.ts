@@ -6,6 +6,7 @@ import { RateGate } from './rate-gate';
 import { SwarmRegistry } from './swarm-registry';
 import type { SwarmAnnounce, SwarmAnswer, SwarmLimits } from './swarm-registry';
 
+/** Each from 1 to 2^31, or `Infinity` for no limit. */
 export interface TrackerLimits extends SwarmLimits {
   /** Announces and scrapes per second from one IPv4 address or one /64 of IPv6. Default 100. */
   readonly requestsPerSecPerIp?: number;

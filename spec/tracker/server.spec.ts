@@ -6,8 +6,7 @@ import { BencodeDictionary } from '../../lib/bencode/value';
 import { formatAddress, readCompactPeers } from '../../lib/tracker/address';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
-import type { MillraceError } from '../../lib/errors/millrace-error';
+import type { TrackerServer } from '../../lib/tracker/server';
 import { SwarmRegistry } from '../../lib/tracker/swarm-registry';
 import { TrackerDesk } from '../../lib/tracker/tracker-desk';
 import type { SwarmAnnounce, SwarmAnswer } from '../../lib/tracker/swarm-registry';
@@ -149,31 +148,6 @@ describe('tracker: built-in server', () => {
     );
     await server.close();
     await server.close();
-  });
-
-  it('says what its options may be', async () => {
-    const wrong: [TrackerServerOptions, string][] = [
-      [{ port: -1 }, 'port'],
-      [{ udpPort: 65_536 }, 'udpPort'],
-      [{ intervalSec: 0 }, 'intervalSec'],
-      [{ intervalSec: 86_401 }, 'intervalSec'],
-      [{ intervalSec: Number.NaN }, 'intervalSec'],
-      [{ limits: { maxPeers: 0 } }, 'limits.maxPeers'],
-      [{ limits: { maxConnections: 1.5 } }, 'limits.maxConnections'],
-      [
-        { limits: { requestsPerSecPerIp: 'many' as unknown as number } },
-        'limits.requestsPerSecPerIp',
-      ],
-    ];
-    for (const [options, option] of wrong) {
-      const error = await startTracker(options).then(
-        () => undefined,
-        (reason: unknown) => reason as MillraceError,
-      );
-      expect(error, option).to.include({ code: 'bad-option' });
-      expect(error?.message).to.match(/^option .* must be a whole number from \d+ to \d+, not /);
-      expect(error?.details).to.deep.equal({ option });
-    }
   });
 
   it('cannot listen where somebody else does', async () => {
