@@ -28,8 +28,11 @@ export function* pickerTasks(engine: Engine): Generator<MicroTask> {
       for (let peer = 0; peer < peers; peer++) {
         const field = new Bitfield(pieces);
         const share = LEAST_SHARE + random() * (1 - LEAST_SHARE);
-        for (let piece = 0; piece < pieces; piece++) if (random() < share) field.set(piece);
-        picker.addBits(field);
+        for (let piece = 0; piece < pieces; piece++) {
+          if (random() >= share) continue;
+          field.set(piece);
+          picker.addHave(piece);
+        }
         fields.push(field);
       }
       const active: number[] = [];

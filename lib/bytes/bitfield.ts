@@ -2,12 +2,6 @@
 // It may lie in memory that several threads see; then exactly one of them may write.
 import { MillraceError } from '../errors/millrace-error';
 
-/** How many bits are set in each value of a byte: counting is one look-up per 8 pieces. */
-const ONES_IN_BYTE = new Uint8Array(256);
-for (let value = 1; value < 256; value++) {
-  ONES_IN_BYTE[value] = (value & 1) + (ONES_IN_BYTE[value >> 1] ?? 0);
-}
-
 /** A set of indexes 0 … length − 1. Bits past `length` in the last byte are never read or set. */
 export class Bitfield {
   /** Number of bits. */
@@ -78,11 +72,24 @@ export class Bitfield {
 
   /** Number of set bits. */
   count(): number {
+    return this.countWithout(NOTHING);
+  }
+
+  /** Number of bits set here and not in `other`, which has as many, or none at all. */
+  countWithout(other: Bitfield): number {
     if (this.length === 0) return 0;
     const last = this.bytes.length - 1;
+    const mine = wordsBefore(this.bytes, last);
+    const theirs = wordsBefore(other.bytes, last);
+    // Four bytes a step where both lie in memory so; a peer of 2,000,000 pieces takes 65,000 steps.
+    const words = theirs.length > 0 || other.length === 0 ? mine.length : 0;
     let total = 0;
-    for (let at = 0; at < last; at++) total += ONES_IN_BYTE[this.bytes[at] ?? 0] ?? 0;
-    return total + (ONES_IN_BYTE[(this.bytes[last] ?? 0) & lastByteMask(this.length)] ?? 0);
+    for (let at = 0; at < words; at++) total += ones((mine[at] ?? 0) & ~(theirs[at] ?? 0));
+    for (let at = 4 * words; at < last; at++) {
+      total += ones((this.bytes[at] ?? 0) & ~(other.bytes[at] ?? 0));
+    }
+    const lastBits = (this.bytes[last] ?? 0) & ~(other.bytes[last] ?? 0);
+    return total + ones(lastBits & lastByteMask(this.length));
   }
 
   /** Every bit is set (true for a field of length 0). */
@@ -124,6 +131,22 @@ export class Bitfield {
       throw new MillraceError('bad-bitfield', `bit ${index} is outside a field of ${this.length}`);
     }
   }
+}
+
+const NOTHING = new Bitfield(0);
+
+/** The bytes before `end` as words of four, the odd ones left out; none where they are not aligned. */
+function wordsBefore(bytes: Uint8Array, end: number): Int32Array {
+  const aligned = bytes.byteOffset % 4 === 0;
+  const count = aligned ? Math.min(end, bytes.length) >> 2 : 0;
+  return new Int32Array(bytes.buffer, aligned ? bytes.byteOffset : 0, count);
+}
+
+/** Ones in a word of 32 bits: pairs of bits are added up, then fours, then bytes. */
+function ones(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** Ones where the last byte of a field of `length` > 0 bits carries an index. */

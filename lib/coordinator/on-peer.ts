@@ -8,6 +8,7 @@ import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
 import { whyRefuse } from './admission';
+import { countPeer, uncountPeer } from './counting';
 import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
 import { shareOf } from '../choke/places';
@@ -16,7 +17,7 @@ import { onFilled } from './on-piece';
 import { giveUpParole, settle } from './pieces';
 import { wake } from './rest';
 import { peerName } from './state';
-import type { PeerState, TorrentState } from './state';
+import type { PeerState } from './state';
 
 type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
@@ -48,7 +49,9 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
     peerId,
     connectedAtMs: nowMs,
     bits: new Bitfield(torrent.metainfo.pieceCount),
+    haveCount: 0,
     isSeed: false,
+    pieces: undefined,
     usefulPieces: 0,
     choked: true,
     epoch: 0,
@@ -119,8 +122,7 @@ export function forgetPeer(
   const { torrent } = peer;
   voidLeases(engine, peer);
   giveUpParoles(engine, peer);
-  if (peer.isSeed) torrent.picker.removeSeed();
-  else torrent.picker.removeBits(peer.bits);
+  uncountPeer(engine, peer);
   torrent.peers.delete(peer.id);
   engine.state.peers.delete(peer.id);
   engine.state.hungry.delete(peer.id);
@@ -155,13 +157,11 @@ export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   const { torrent } = peer;
-  if (peer.isSeed) torrent.picker.removeSeed();
-  else torrent.picker.removeBits(peer.bits);
+  uncountPeer(engine, peer);
   peer.bits = new Bitfield(torrent.metainfo.pieceCount, fact.bits);
-  peer.isSeed = peer.bits.isFull();
-  if (peer.isSeed) torrent.picker.addSeed();
-  else torrent.picker.addBits(peer.bits);
-  peer.usefulPieces = countUseful(torrent, peer);
+  peer.haveCount = peer.bits.count();
+  countPeer(engine, peer);
+  peer.usefulPieces = peer.bits.countWithout(torrent.have);
   afterNews(engine, peer);
 }
 
@@ -172,26 +172,15 @@ export function onHave(engine: Engine, fact: Fact<'peer-have'>): void {
   for (const piece of fact.pieces) {
     if (peer.bits.get(piece)) continue;
     peer.bits.set(piece);
-    torrent.picker.addHave(piece);
+    peer.haveCount++;
+    if (peer.pieces) torrent.availability.noteHave(peer.pieces, piece);
     if (!torrent.have.get(piece)) peer.usefulPieces++;
   }
-  if (peer.bits.isFull()) {
-    torrent.picker.removeBits(peer.bits);
-    torrent.picker.addSeed();
-    peer.isSeed = true;
+  if (!peer.pieces || peer.haveCount === peer.bits.length) {
+    uncountPeer(engine, peer);
+    countPeer(engine, peer);
   }
   afterNews(engine, peer);
-}
-
-function countUseful(torrent: TorrentState, peer: PeerState): number {
-  const theirs = peer.bits.bytes;
-  const ours = torrent.have.bytes;
-  let useful = 0;
-  for (let byte = 0; byte < theirs.length; byte++) {
-    let lacking = (theirs[byte] ?? 0) & ~(ours[byte] ?? 0);
-    for (; lacking !== 0; lacking &= lacking - 1) useful++;
-  }
-  return useful;
 }
 
 function afterNews(engine: Engine, peer: PeerState): void {

@@ -3,6 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { recordOf } from '../errors/millrace-error';
+import { TokenBucket } from '../choke/token-bucket';
 import { GenerationCounter, type BlockTable } from '../memory/block-table';
 import { MemoryBudget } from '../memory/budget';
 import { SlabOwner } from '../memory/slab-owner';
@@ -16,6 +17,7 @@ import type { TrackerClient } from '../tracker/announce';
 import { VerifyPool } from '../verify/pool';
 import { Account } from './account';
 import { AppEvents } from './app-events';
+import { COUNTING_RATE } from './counting';
 import { engineControl, tellStats, type Lifecycle } from './control';
 import { Departed } from './departed';
 import type { Engine, VerifyOutlet } from './engine';
@@ -81,6 +83,8 @@ export function runEngine(options: RunOptions): void {
       hungry: new Set(),
       memoryRefused: false,
       downThreads: new Set(),
+      counting: new Set(),
+      countingSteps: new TokenBucket(COUNTING_RATE),
       departed: new Departed(),
       adding: new Set(),
       paths: new PathRegistry(),

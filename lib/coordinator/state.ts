@@ -12,6 +12,7 @@ import type { TorrentPhase } from '../messages/stats';
 import type { Geometry } from '../metainfo/geometry';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
+import type { Availability, PeerPieces } from '../picker/availability';
 import type { PiecePicker } from '../picker/picker';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
@@ -40,6 +41,9 @@ export interface EngineState {
   readonly hungry: Set<number>;
   /** Since the last tick a piece could not be started for want of memory. */
   memoryRefused: boolean;
+  /** Torrents with peers whose pieces are not counted yet, and what counting may cost. */
+  readonly counting: Set<TorrentState>;
+  readonly countingSteps: TokenBucket;
   readonly departed: Departed;
   /** Info hashes on their way in. */
   readonly adding: Set<string>;
@@ -88,6 +92,8 @@ export interface TorrentState {
   readonly have: Bitfield;
   readonly haveBuffer: SharedArrayBuffer;
   readonly picker: PiecePicker;
+  /** Counts what peers have into the picker; seeds are counted there at once. */
+  readonly availability: Availability;
   /** Pieces that have memory. */
   readonly active: Map<number, PieceState>;
   /** The active pieces with blocks that nobody holds. */
@@ -208,7 +214,11 @@ export interface PeerState {
   readonly peerId: string;
   readonly connectedAtMs: number;
   bits: Bitfield;
+  /** How many of them are set: above all whether all are, without looking at each. */
+  haveCount: number;
   isSeed: boolean;
+  /** Its pieces in the torrent's availability; undefined for a seed, and while it has none. */
+  pieces: PeerPieces | undefined;
   /** Pieces it has that we want and lack: above zero we are interested. */
   usefulPieces: number;
   /** They choke us. */

@@ -8,6 +8,7 @@ import type { AddRequest } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
 import { Geometry } from '../metainfo/geometry';
 import type { NameMapping } from '../metainfo/names';
+import { Availability } from '../picker/availability';
 import { PiecePicker } from '../picker/picker';
 import { acquireLock, type OutputLock } from '../storage/lock';
 import { namesOnDisk } from '../storage/names-on-disk';
@@ -159,6 +160,7 @@ function newTorrent(
   };
   const haveBuffer = new SharedArrayBuffer(Math.max(1, Bitfield.byteLength(metainfo.pieceCount)));
   const random = (): number => engine.random();
+  const picker = new PiecePicker({ pieceCount: metainfo.pieceCount, random });
   return {
     id,
     metainfo,
@@ -176,7 +178,8 @@ function newTorrent(
       new Uint8Array(haveBuffer, 0, Bitfield.byteLength(metainfo.pieceCount)),
     ),
     haveBuffer,
-    picker: new PiecePicker({ pieceCount: metainfo.pieceCount, random }),
+    picker,
+    availability: new Availability(picker),
     active: new Map(),
     open: new Set(),
     filled: [],

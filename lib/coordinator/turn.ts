@@ -1,6 +1,7 @@
 // The end of a turn: whatever handlers marked is done once, in this order, however many messages
 // the turn brought.
 
+import { countOn } from './counting';
 import type { Engine, Turn } from './engine';
 import { feedHungry } from './leasing';
 import { pumpVerify } from './on-piece';
@@ -15,6 +16,7 @@ export function newTurn(): Turn {
 
 export function endTurn(engine: Engine): void {
   const { turn } = engine;
+  countOn(engine);
   pumpVerify(engine);
   for (const torrent of turn.touched) {
     if (!announcePieces(engine, torrent)) continue;

@@ -74,20 +74,7 @@ export class PiecePicker {
     this.seedCount -= 1;
   }
 
-  /** A peer has these pieces (until `removeBits` with what it has by then). */
-  addBits(bits: Bitfield): void {
-    for (let piece = bits.nextSet(0); piece !== -1; piece = bits.nextSet(piece + 1)) {
-      this.addHave(piece);
-    }
-  }
-
-  removeBits(bits: Bitfield): void {
-    for (let piece = bits.nextSet(0); piece !== -1; piece = bits.nextSet(piece + 1)) {
-      this.removeHave(piece);
-    }
-  }
-
-  /** A peer added with `addBits` has one piece more. Call it once per peer and piece. */
+  /** A peer that is no seed has the piece. Call it once per peer and piece. */
   addHave(piece: number): void {
     const holders = this.at(this.holders, piece);
     this.holders[piece] = holders + 1;
@@ -100,6 +87,7 @@ export class PiecePicker {
     this.shuffleIn(boundary, boundary, this.bucketEnd(holders + 1));
   }
 
+  /** A peer that had the piece is gone. */
   removeHave(piece: number): void {
     const holders = this.at(this.holders, piece);
     if (holders === 0) throw miscounted(`piece ${piece}`);

@@ -61,6 +61,32 @@ describe('Bitfield', () => {
     }
   });
 
+  it('counts what it has and another has not, wherever the bytes lie', () => {
+    const pairs = fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 200 });
+    fc.assert(
+      fc.property(pairs, fc.nat(5), fc.nat(5), (bits, mineAt, theirsAt) => {
+        const placed = (own: readonly boolean[], offset: number): Bitfield => {
+          const { bytes, length } = fieldOf(own);
+          const memory = new Uint8Array(offset + bytes.length);
+          memory.set(bytes, offset);
+          return new Bitfield(length, memory.subarray(offset));
+        };
+        const mine = placed(
+          bits.map(([one]) => one),
+          mineAt,
+        );
+        const theirs = placed(
+          bits.map(([, other]) => other),
+          theirsAt,
+        );
+        const lacking = bits.filter(([one, other]) => one && !other).length;
+        expect(mine.countWithout(theirs)).to.equal(lacking);
+        expect(mine.count()).to.equal(bits.filter(([one]) => one).length);
+      }),
+      runs,
+    );
+  });
+
   it('knows spare bits that are set, and never counts or finds them', () => {
     const bytes = Uint8Array.of(0, 0b0011_1111);
     expect(Bitfield.spareBitsAreZero(bytes, 10)).to.equal(false);

@@ -97,6 +97,26 @@ describe('coordinator/on-peer', () => {
       expect(torrent.state.picker.availability(7)).to.equal(0);
     });
 
+    it('is counted a part at a time where long bitfields come and go, and right in the end', async () => {
+      const LONG = { totalLengthBytes: 4 * 100_000, pieceLengthBytes: 4 };
+      const { desk, engine, torrent } = await SimDesk.with(LONG);
+      const { picker } = torrent.state;
+      const have = Array.from({ length: 90_000 }, (_, piece) => piece);
+      const stays = desk.connect(torrent, { have, unchoke: false });
+      for (let time = 0; time < 20; time++) desk.close(desk.connect(torrent, { have }));
+      const late = desk.connect(torrent, { have: [89_999], unchoke: false });
+      expect(engine.ordersOf('interest', late)).to.have.length(1);
+      expect(engine.state.countingSteps.balance(engine.nowMs())).to.be.within(-10, 1);
+      engine.pass(5000);
+      expect(picker.availability(1)).to.equal(1);
+      expect(picker.availability(89_999)).to.equal(2);
+      desk.close(stays);
+      desk.close(late);
+      engine.pass(5000);
+      expect([picker.availability(1), picker.availability(89_999)]).to.deep.equal([0, 0]);
+      expect(engine.state.counting.size).to.equal(0);
+    });
+
     it('is forgotten with the peer, however often its bitfield came', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peer = desk.connect(torrent, { have: [0, 1] });

@@ -21,6 +21,13 @@ function bitsOf(length: number, pieces: Iterable<number>): Bitfield {
   return bits;
 }
 
+const piecesOf = (bits: Bitfield): number[] =>
+  [...new Array<number>(bits.length).keys()].filter((piece) => bits.get(piece));
+const addAll = (picker: PiecePicker, bits: Bitfield): void =>
+  piecesOf(bits).forEach((piece) => picker.addHave(piece));
+const removeAll = (picker: PiecePicker, bits: Bitfield): void =>
+  piecesOf(bits).forEach((piece) => picker.removeHave(piece));
+
 /** The picker as one would explain it. */
 class Model {
   readonly peers: Set<number>[] = [];
@@ -79,13 +86,13 @@ function take(step: Step, picker: PiecePicker, model: Model): void {
       return;
     case 2: {
       const has = new Set(list.map((n) => n % pieceCount));
-      picker.addBits(bitsOf(pieceCount, has));
+      addAll(picker, bitsOf(pieceCount, has));
       model.peers.push(has);
       return;
     }
     case 3:
       if (peer === undefined) return;
-      picker.removeBits(bitsOf(pieceCount, peer));
+      removeAll(picker, bitsOf(pieceCount, peer));
       model.peers.splice(model.peers.indexOf(peer), 1);
       return;
     case 4:
@@ -157,7 +164,7 @@ describe('piece picker', () => {
     const picker = new PiecePicker({ pieceCount, random: randomFrom(1) });
     for (let peer = 1; peer <= 4; peer += 1) {
       const pieces = [...new Array<number>(pieceCount).keys()].filter((n) => n % 5 >= peer);
-      picker.addBits(bitsOf(pieceCount, pieces));
+      addAll(picker, bitsOf(pieceCount, pieces));
     }
     const seen = new Set<number>();
     let last = 0;
@@ -208,14 +215,14 @@ describe('piece picker', () => {
   it('breaks ties at random however the pieces came to be equally rare', () => {
     const all = bitsOf(20, [...even, ...odd]);
     const viaBits = (picker: PiecePicker) => {
-      picker.addBits(all);
-      picker.addBits(bitsOf(20, odd));
-      picker.addBits(all);
-      picker.removeBits(all);
+      addAll(picker, all);
+      addAll(picker, bitsOf(20, odd));
+      addAll(picker, all);
+      removeAll(picker, all);
     };
     expect(chiSquared(viaBits, even)).to.be.below(27.9);
     const viaReturn = (picker: PiecePicker) => {
-      picker.addBits(bitsOf(20, odd));
+      addAll(picker, bitsOf(20, odd));
       even.forEach((piece) => picker.markActive(piece));
       even.forEach((piece) => picker.markIdle(piece));
     };

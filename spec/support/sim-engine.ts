@@ -2,6 +2,8 @@
 // dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
 import { Account } from '../../lib/coordinator/account';
+import { TokenBucket } from '../../lib/choke/token-bucket';
+import { COUNTING_RATE } from '../../lib/coordinator/counting';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
 import { PathRegistry } from '../../lib/coordinator/path-registry';
@@ -120,6 +122,8 @@ export class SimEngine implements Engine {
       dials: new Map(),
       hungry: new Set(),
       memoryRefused: false,
+      counting: new Set(),
+      countingSteps: new TokenBucket(COUNTING_RATE),
       departed: new Departed(),
       adding: new Set(),
       paths: new PathRegistry(),

@@ -1,0 +1,45 @@
+// What peers have, on its way into the picker: at once as a rule, and where peers with long bitfields
+// come and go, at a pace that leaves the thread to others.
+
+import type { Engine } from './engine';
+import type { PeerState } from './state';
+
+/**
+ * A step is 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which no cache holds. So
+ * a flood of bitfields takes 1 to 6 % of the thread, and what begins is counted at once: 30 peers of
+ * 2,000 pieces. Those that must wait have their pieces merely held for rarer than they are.
+ */
+export const COUNTING_RATE = { perSec: 200_000, burst: 65_536 };
+
+/** The peer has what `bits` and `haveCount` say, and is not counted. */
+export function countPeer(engine: Engine, peer: PeerState): void {
+  const { torrent } = peer;
+  peer.isSeed = peer.haveCount === peer.bits.length;
+  peer.pieces = undefined;
+  if (peer.isSeed) return torrent.picker.addSeed();
+  peer.pieces = torrent.availability.join(peer.bits);
+  engine.state.counting.add(torrent);
+  countOn(engine);
+}
+
+/** The peer is gone, or has other pieces from now on. */
+export function uncountPeer(engine: Engine, peer: PeerState): void {
+  const { torrent, pieces } = peer;
+  if (peer.isSeed) torrent.picker.removeSeed();
+  if (!pieces) return;
+  torrent.availability.leave(pieces);
+  engine.state.counting.add(torrent);
+  countOn(engine);
+}
+
+/** Counts as much as may be spent by now; the next turn goes on. */
+export function countOn(engine: Engine): void {
+  const { counting, countingSteps } = engine.state;
+  if (counting.size === 0) return;
+  const nowMs = engine.nowMs();
+  for (const torrent of counting) {
+    countingSteps.take(torrent.availability.count(countingSteps.balance(nowMs)), nowMs);
+    if (torrent.availability.pending) return engine.tickBy(nowMs);
+    counting.delete(torrent);
+  }
+}

@@ -1,0 +1,85 @@
+// Who has what, counted into the picker a part at a time: a long bitfield of a peer that comes and
+// goes must not hold up a turn. A peer that is gone before its turn came costs nothing.
+
+import type { Bitfield } from '../bytes/bitfield';
+import type { PiecePicker } from './picker';
+
+/** Pieces passed over in the time that counting one takes. */
+const PASSED_PIECES_PER_STEP = 256;
+
+/** What one peer has; pieces `from` … `to` of it are counted. Its bits may grow until it leaves. */
+export interface PeerPieces {
+  readonly bits: Bitfield;
+  from: number;
+  to: number;
+}
+
+export class Availability {
+  private readonly picker: PiecePicker;
+  private readonly joining = new Set<PeerPieces>();
+  private readonly leaving = new Set<PeerPieces>();
+
+  constructor(picker: PiecePicker) {
+    this.picker = picker;
+  }
+
+  /** Somebody waits to be counted. */
+  get pending(): boolean {
+    return this.joining.size + this.leaving.size > 0;
+  }
+
+  /** A peer has these pieces; they are counted by and by. */
+  join(bits: Bitfield): PeerPieces {
+    const peer = { bits, from: 0, to: 0 };
+    this.joining.add(peer);
+    return peer;
+  }
+
+  /** A bit was set that was not. */
+  noteHave(peer: PeerPieces, piece: number): void {
+    if (piece < peer.to) this.picker.addHave(piece);
+  }
+
+  /** The peer is gone, or counted in another way. Its bits must not change any more. */
+  leave(peer: PeerPieces): void {
+    this.joining.delete(peer);
+    if (peer.to > 0) this.leaving.add(peer);
+  }
+
+  /** Counts on, in about so many steps; returns how many it took. */
+  count(maxSteps: number): number {
+    let steps = 0;
+    for (const peer of this.leaving) {
+      if (steps >= maxSteps) return steps;
+      while (steps < maxSteps && peer.from < peer.to) {
+        const [piece, next] = nextOf(peer.bits, peer.from, peer.to);
+        if (piece !== -1) this.picker.removeHave(piece);
+        steps += stepsBetween(peer.from, next);
+        peer.from = next;
+      }
+      if (peer.from === peer.to) this.leaving.delete(peer);
+    }
+    for (const peer of this.joining) {
+      if (steps >= maxSteps) return steps;
+      const { bits } = peer;
+      while (steps < maxSteps && peer.to < bits.length) {
+        const [piece, next] = nextOf(bits, peer.to, bits.length);
+        if (piece !== -1) this.picker.addHave(piece);
+        steps += stepsBetween(peer.to, next);
+        peer.to = next;
+      }
+      if (peer.to === bits.length) this.joining.delete(peer);
+    }
+    return steps;
+  }
+}
+
+/** The first piece at or after `from` and before `to`, or -1; and where to look on. */
+function nextOf(bits: Bitfield, from: number, to: number): [piece: number, next: number] {
+  const piece = bits.nextSet(from);
+  return piece === -1 || piece >= to ? [-1, to] : [piece, piece + 1];
+}
+
+function stepsBetween(from: number, to: number): number {
+  return 1 + Math.floor((to - from) / PASSED_PIECES_PER_STEP);
+}

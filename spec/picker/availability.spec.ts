@@ -1,0 +1,84 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Bitfield } from '../../lib/bytes/bitfield';
+import { Availability } from '../../lib/picker/availability';
+import type { PeerPieces } from '../../lib/picker/availability';
+import { PiecePicker } from '../../lib/picker/picker';
+
+const LENGTH = 1000;
+
+function begin(pieceCount = LENGTH) {
+  const picker = new PiecePicker({ pieceCount, random: () => 0.5 });
+  return { picker, availability: new Availability(picker) };
+}
+
+function bitsOf(pieces: Iterable<number>, pieceCount = LENGTH): Bitfield {
+  const bits = new Bitfield(pieceCount);
+  for (const piece of pieces) bits.set(piece);
+  return bits;
+}
+
+function all(pieceCount: number): Bitfield {
+  const bits = new Bitfield(pieceCount);
+  bits.setAll();
+  return bits;
+}
+
+describe('picker/availability', () => {
+  it('is what the peers have once all is counted, however it is cut and whoever comes and goes', () => {
+    const step = fc.record({
+      kind: fc.constantFrom('join', 'leave', 'have', 'count'),
+      which: fc.nat(),
+      pieces: fc.uniqueArray(fc.nat(LENGTH - 1), { maxLength: 60 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { picker, availability } = begin();
+        const peers: PeerPieces[] = [];
+        for (const { kind, which, pieces } of steps) {
+          const peer = peers[which % Math.max(1, peers.length)];
+          if (kind === 'join') peers.push(availability.join(bitsOf(pieces)));
+          else if (kind === 'count') availability.count(which % 50);
+          else if (peer !== undefined && kind === 'leave') {
+            peers.splice(peers.indexOf(peer), 1);
+            availability.leave(peer);
+          } else if (peer !== undefined) {
+            for (const piece of pieces) {
+              if (peer.bits.get(piece)) continue;
+              peer.bits.set(piece);
+              availability.noteHave(peer, piece);
+            }
+          }
+        }
+        while (availability.pending) expect(availability.count(20)).to.be.within(1, 24);
+        for (let piece = 0; piece < LENGTH; piece++) {
+          const holders = peers.filter(({ bits }) => bits.get(piece)).length;
+          expect(picker.availability(piece)).to.equal(holders);
+        }
+      }),
+    );
+  });
+
+  it('takes no more steps than it is given, and few for a long bitfield with little in it', () => {
+    const { availability } = begin(100_000);
+    availability.join(all(100_000));
+    expect(availability.count(1000)).to.equal(1000);
+    expect(availability.count(0)).to.equal(0);
+    const sparse = begin(100_000).availability;
+    sparse.join(bitsOf([99_999], 100_000));
+    expect(sparse.count(1000)).to.be.below(500);
+    expect(sparse.pending).to.equal(false);
+  });
+
+  it('costs nothing for a peer that is gone before its turn came, and its part for one counted in part', () => {
+    const { picker, availability } = begin(100_000);
+    for (let peer = 0; peer < 1000; peer++) availability.leave(availability.join(all(100_000)));
+    expect(availability.pending).to.equal(false);
+    const one = availability.join(all(100_000));
+    availability.count(10);
+    availability.leave(one);
+    expect(picker.availability(9)).to.equal(1);
+    expect(availability.count(1e6)).to.equal(10);
+    expect(picker.availability(9)).to.equal(0);
+  });
+});
