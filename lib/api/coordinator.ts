@@ -152,6 +152,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   /**
    * Adds a torrent and starts on it: what exists is trusted by its resume record or rechecked,
    * the rest is downloaded; then it is seeded unless `seed` is false.
+   * A torrent without trackers (`metainfo.trackers` is empty) and without `peers` is no error: it waits
+   * for peers that connect to `port` or are given by `Torrent.addPeer`.
    *
    * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
    *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `link-in-path`,

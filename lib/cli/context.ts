@@ -9,8 +9,12 @@ export type Api = typeof Millrace;
 export interface Io {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Whether `stderr` is a terminal, where a progress bar can live. */
+  /** Whether `stderr` is a terminal, where a line can be drawn over. */
   readonly terminal: boolean;
+  /** Draws the live line over the one before; only on a terminal. Any other text wipes it first. */
+  draw(line: string): void;
+  /** Wipes the live line, if one is drawn. */
+  wipe(): void;
 }
 
 export interface Context {

@@ -6,9 +6,7 @@ import type { Io, RunFlags } from './context';
 const REDRAW_EVERY_MS = 1000;
 
 export interface LiveLine {
-  /** A line of its own, above the live one. */
-  say(line: string): void;
-  /** Shows the figures a last time and gives the terminal back. */
+  /** Shows the figures a last time, in a line that stays. */
   end(): void;
 }
 
@@ -19,22 +17,20 @@ export function liveLine(
   lineEveryMs: number,
   describe: () => string,
 ): LiveLine {
-  if (flags.quiet || flags.json) return { say: () => undefined, end: () => undefined };
+  if (flags.quiet || flags.json) return { end: () => undefined };
   let last = '';
-  const wipe = io.terminal ? '\r\u001b[K' : '';
   const show = (): void => {
     const line = describe();
-    if (io.terminal) io.stderr(`${wipe}${line}`);
+    if (io.terminal) io.draw(line);
     else if (line !== last) io.stderr(`${line}\n`);
     last = line;
   };
   const timer = setInterval(show, io.terminal ? REDRAW_EVERY_MS : lineEveryMs);
   return {
-    say: (line) => io.stderr(`${wipe}${line}\n`),
     end() {
       clearInterval(timer);
-      show();
-      if (io.terminal) io.stderr('\n');
+      const line = describe();
+      if (io.terminal || line !== last) io.stderr(`${line}\n`);
     },
   };
 }

@@ -2,7 +2,6 @@
 // of a relative path would need a file extension that differs between source and compiled code.
 /* eslint-disable @typescript-eslint/no-require-imports -- this file's purpose, see above */
 
-import type * as CliProgress from 'cli-progress';
 import type { Command } from 'commander';
 import type * as Pino from 'pino';
 import type * as threadsFirst from '../threads-first';
@@ -79,6 +78,3 @@ export const loadProgram = (): typeof program => require('./program') as typeof 
 export const loadApi = (): Api => require('../index') as Api;
 
 export const loadPino = (): typeof Pino => require('pino') as typeof Pino;
-
-export const loadCliProgress = (): typeof CliProgress =>
-  require('cli-progress') as typeof CliProgress;

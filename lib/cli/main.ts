@@ -3,6 +3,7 @@
 
 import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
+import { terminalIo } from './terminal';
 
 /** How long something left over may keep the process alive after all work has ended. */
 const EXIT_GRACE_MS = 5000;
@@ -30,11 +31,12 @@ function write(stream: NodeJS.WriteStream, text: string): void {
 
 const { runProgram } = loadProgram();
 void runProgram(argv, {
-  io: {
+  io: terminalIo({
     stdout: (text) => write(process.stdout, text),
     stderr: (text) => write(process.stderr, text),
     terminal: process.stderr.isTTY === true,
-  },
+    columns: () => process.stderr.columns,
+  }),
   loadApi,
   threads,
   watchSignals: (onFirst) => watchSignals(process, onFirst),

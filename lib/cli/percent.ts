@@ -23,19 +23,15 @@ export function hashProgress(
   if (flags.quiet || flags.json) return { update: () => undefined, end: () => undefined };
   const everyMs = io.terminal ? REDRAW_EVERY_MS : LINE_EVERY_MS;
   let lastMs = now();
-  let drawn = false;
   return {
     update({ doneBytes, totalBytes }) {
       const nowMs = now();
       if (nowMs - lastMs < everyMs) return;
       lastMs = nowMs;
       const line = `${verb}: ${formatPercent(doneBytes, totalBytes)} of ${formatBytes(totalBytes)}`;
-      io.stderr(io.terminal ? `\r\u001b[K${line}` : `${line}\n`);
-      drawn = io.terminal;
+      if (io.terminal) io.draw(line);
+      else io.stderr(`${line}\n`);
     },
-    end() {
-      if (drawn) io.stderr('\r\u001b[K');
-      drawn = false;
-    },
+    end: () => io.wipe(),
   };
 }

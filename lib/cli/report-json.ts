@@ -5,7 +5,7 @@ import { accountJson } from './account';
 import type { Io } from './context';
 import { totalOf } from './lines';
 import type { Reporter } from './report';
-import { jsonLine } from './text';
+import { jsonLine, printable } from './text';
 
 const PROGRESS_EVERY_MS = 1000;
 
@@ -31,6 +31,10 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
     },
     peerClosed({ host, port, reason, detail, downloadedBytes, uploadedBytes }) {
       print({ type: 'peer-closed', host, port, reason, detail, downloadedBytes, uploadedBytes });
+    },
+    alone({ ignoredTrackers, port, message }) {
+      print({ type: 'no-peer-source', ignoredTrackers, port: port ?? null, message });
+      io.stderr(`millrace: ${printable(message)}\n`);
     },
     tracker(event) {
       const { url, ok, peers } = event;

@@ -17,16 +17,17 @@ import {
   summaryLine,
   trackerLine,
 } from './lines';
-import { loadCliProgress } from './load';
 import type { Reporter } from './report';
+import { printable } from './text';
 
 const BAR_EVERY_MS = 250;
 const LINES_EVERY_MS = 5000;
-/** The bar's scale: finer than any terminal is wide. */
-const BAR_STEPS = 1000;
+const BAR_WIDTH = 24;
 
 export interface TextOptions {
   readonly quiet: boolean;
+  /** Whether progress is a bar that is drawn over, not a line now and then. */
+  readonly bar: boolean;
   /** Whether the command goes on to serve what is complete. */
   readonly staysOn: boolean;
   /** The peers given by hand: why they failed is worth a line. */
@@ -34,12 +35,6 @@ export interface TextOptions {
   /** Name trackers by their whole URL instead of their host. */
   readonly showSecrets: boolean;
   readonly reasons: Readonly<Record<CloseReason, string>>;
-}
-
-/** A line that is drawn over and over. */
-export interface Bar {
-  update(share: number, text: string): void;
-  stop(): void;
 }
 
 const ORDINARY_ENDS: ReadonlySet<CloseReason> = new Set([
@@ -51,25 +46,22 @@ const ORDINARY_ENDS: ReadonlySet<CloseReason> = new Set([
   'duplicate-peer',
 ]);
 
-export function textReporter(
-  io: Io,
-  options: TextOptions,
-  startBar: () => Bar = terminalBar,
-): Reporter {
+export function textReporter(io: Io, options: TextOptions): Reporter {
   const { quiet, staysOn, showSecrets } = options;
-  let bar: Bar | undefined;
+  /** The newest progress is on the bar alone. */
+  let onBar = false;
   let lastLine = '';
   let ended = false;
   /** The last thing said on a subject; it is not said again until it changes. */
   const said = new Map<string, string>();
 
-  const wipeBar = (): void => {
-    bar?.stop();
-    bar = undefined;
-  };
   const say = (line: string): void => {
-    wipeBar(); // The next progress draws it again, below this line.
+    onBar = false; // It was wiped; the next progress draws it again, below this line.
     io.stderr(`${line}\n`);
+  };
+  /** What the bar showed last stays, in a line of its own. */
+  const settle = (): void => {
+    if (onBar) say(lastLine);
   };
   const sayOnce = (subject: string, line: string): void => {
     if (ended || said.get(subject) === line) return;
@@ -78,9 +70,9 @@ export function textReporter(
   };
   const showProgress = (stats: TorrentStats): void => {
     const line = progressLine(stats, staysOn);
-    if (io.terminal) {
-      bar ??= startBar();
-      bar.update(shareOf(stats), line);
+    if (options.bar) {
+      io.draw(`${barOf(shareOf(stats))} ${line}`);
+      onBar = true;
     } else if (line !== lastLine) {
       say(line);
     }
@@ -88,7 +80,7 @@ export function textReporter(
   };
 
   return {
-    progressEveryMs: io.terminal ? BAR_EVERY_MS : LINES_EVERY_MS,
+    progressEveryMs: options.bar ? BAR_EVERY_MS : LINES_EVERY_MS,
     begin(torrent, place) {
       if (!quiet) say(beginLine(torrent, place));
     },
@@ -106,13 +98,17 @@ export function textReporter(
       if (given === undefined || said.has(given)) return;
       sayOnce(given, peerClosedLine(event, options.reasons));
     },
+    alone({ message }) {
+      say(`millrace: ${printable(message)}`); // Also when quiet: nothing else would explain the wait.
+    },
     tracker(event, stats) {
       // Failures, warnings and dead ends are errors to the user: shown even when quiet.
       const wrong = !event.ok || event.message !== undefined || isDeadEnd(event, stats);
       if (wrong || !quiet) sayOnce(event.url, trackerLine(event, showSecrets));
     },
     complete(summary) {
-      wipeBar();
+      io.wipe();
+      onBar = false;
       if (quiet) return;
       io.stdout(`${summaryLine(summary)}\n`);
       const limited = limitLine(summary.account);
@@ -122,11 +118,11 @@ export function textReporter(
     peerEnds(ends) {
       const lines = [peerEndsLine(ends), encryptedOnlyLine(ends.encrypted)];
       if (quiet || lines.every((line) => line === undefined)) return;
-      wipeBar();
+      settle();
       for (const line of lines) if (line !== undefined) io.stdout(`${line}\n`);
     },
     end() {
-      if (bar) say(lastLine); // What a wiped bar showed last.
+      settle();
       ended = true;
     },
   };
@@ -144,24 +140,8 @@ function isNamed(peer: string, port: number): boolean {
   return /[a-z]/i.test(peer) && !peer.startsWith('[') && peer.endsWith(`:${port}`);
 }
 
-function terminalBar(): Bar {
-  const { SingleBar } = loadCliProgress();
-  const bar = new SingleBar({
-    format: '[{bar}] {text}',
-    barsize: 24,
-    barCompleteChar: '#',
-    barIncompleteChar: '-',
-    stream: process.stderr,
-    fps: 10,
-    // The terminal's modes are left alone: nothing is to be restored if the process ends at once.
-    hideCursor: false,
-    linewrap: true,
-    clearOnComplete: true,
-    emptyOnZero: true,
-  });
-  bar.start(BAR_STEPS, 0, { text: '' });
-  return {
-    update: (share, text) => bar.update(Math.floor(share * BAR_STEPS), { text }),
-    stop: () => bar.stop(),
-  };
+/** `[######------------------]` */
+function barOf(share: number): string {
+  const done = Math.floor(Math.min(Math.max(share, 0), 1) * BAR_WIDTH);
+  return `[${'#'.repeat(done)}${'-'.repeat(BAR_WIDTH - done)}]`;
 }

@@ -10,6 +10,7 @@ import type {
 } from '../index';
 
 import type { EncryptedOnly } from './encrypted-peers';
+import type { NoPeerSource } from './peer-sources';
 
 /** What came of a transfer. */
 export interface Summary {
@@ -42,6 +43,8 @@ export interface Reporter {
   peerConnected(event: TorrentEvents['peerConnected'][0]): void;
   peerClosed(event: TorrentEvents['peerClosed'][0]): void;
   peerRejected(event: CoordinatorEvents['peerRejected'][0]): void;
+  /** The torrent waits, and there is nobody to ask for peers. */
+  alone(event: NoPeerSource): void;
   tracker(event: TorrentEvents['tracker'][0], stats: TorrentStats): void;
   complete(summary: Summary): void;
   /** Once, when the command's work is over, good or bad. */

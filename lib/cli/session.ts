@@ -9,6 +9,7 @@ import type { EncryptedOnly } from './encrypted-peers';
 import { ignoredTrackersLine } from './lines';
 import { stderrLogger } from './log';
 import type { EngineFlags } from './options';
+import { noPeerSource, onceItWaits } from './peer-sources';
 import { report } from './report';
 import { shownUrl } from './secrets';
 import type { Reporter } from './report';
@@ -17,14 +18,14 @@ import { textReporter } from './report-text';
 import { printable } from './text';
 import { isTracedToStdout, traceNotice, traceOf } from './trace';
 
-export function coordinatorOptions(flags: EngineFlags): CoordinatorOptions {
+export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptions {
   return {
     peerThreads: flags.peerThreads,
     verifyThreads: flags.verifyThreads,
     memoryBytes: flags.memory,
     port: flags.port,
     connectionsPerAddress: flags.connectionsPerAddress,
-    logger: stderrLogger(flags.logLevel),
+    logger: stderrLogger(flags.logLevel, io),
   };
 }
 
@@ -32,12 +33,10 @@ export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: b
   const quiet = flags.quiet ?? false;
   const showUrl = shownUrl(flags, api);
   if (flags.json) return jsonReporter(io, quiet, showUrl);
-  // A bar would be drawn across the lines of the trace.
-  const place: Io = !isTracedToStdout(flags)
-    ? io
-    : { stdout: (text) => io.stdout(text), stderr: (text) => io.stderr(text), terminal: false };
   const { peer: peers = [], showSecrets = false } = flags;
-  return textReporter(place, { quiet, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
+  // A bar would be drawn across the lines of the trace.
+  const bar = io.terminal && !isTracedToStdout(flags);
+  return textReporter(io, { quiet, bar, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
 }
 
 /** What `withTorrent` is told. */
@@ -66,6 +65,9 @@ export async function withTorrent(
     coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
     const stopReporting = report(torrent, reporter, place);
+    const alone = noPeerSource(metainfo, options.add, coordinator.port);
+    const stopLooking =
+      alone && onceItWaits(torrent, options.add.seed, () => reporter.alone(alone));
     try {
       await work(torrent, reporter);
     } catch (error) {
@@ -74,6 +76,7 @@ export async function withTorrent(
     } finally {
       await tellEnds(coordinator, reporter, encryption.found());
       encryption.stop();
+      stopLooking?.();
       stopReporting();
     }
   } finally {
@@ -99,7 +102,7 @@ async function startAndRead(
   { api, io, signal, threads }: Context,
   { source, flags, inspect }: SessionOptions,
 ): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
-  const engine = { ...coordinatorOptions(flags), trace: traceOf(flags, io, api) };
+  const engine = { ...coordinatorOptions(flags, io), trace: traceOf(flags, io, api) };
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
   let cause: unknown;

@@ -47,6 +47,7 @@ describe('cli account', () => {
       const io = new FakeIo();
       const reporter = textReporter(io, {
         quiet,
+        bar: false,
         staysOn: false,
         peers: [],
         showSecrets: false,

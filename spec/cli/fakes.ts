@@ -12,22 +12,31 @@ import type { Api, Context, Io } from '../../lib/cli/context';
 import type { Interrupt } from '../../lib/cli/interrupt';
 import { watchSignals } from '../../lib/cli/interrupt';
 import { runProgram } from '../../lib/cli/program';
+import { terminalIo } from '../../lib/cli/terminal';
 
 export class FakeIo implements Io {
   out = '';
   err = '';
   readonly terminal: boolean;
+  stdout: Io['stdout'];
+  readonly stderr: Io['stderr'];
+  readonly draw: Io['draw'];
+  readonly wipe: Io['wipe'];
 
-  constructor(terminal = false) {
+  constructor(terminal = false, columns?: number) {
     this.terminal = terminal;
+    const io = terminalIo({
+      stdout: (text) => void (this.out += text),
+      stderr: (text) => void (this.err += text),
+      terminal,
+      columns: () => columns,
+    });
+    ({ stdout: this.stdout, stderr: this.stderr, draw: this.draw, wipe: this.wipe } = io);
   }
 
-  stdout(text: string): void {
-    this.out += text;
-  }
-
-  stderr(text: string): void {
-    this.err += text;
+  /** The lines of stderr as a terminal shows them in the end. */
+  shown(): string[] {
+    return this.err.split('\n').map((line) => line.split('\r\u001b[K').at(-1) ?? '');
   }
 
   /** Every line of stdout as JSON. */

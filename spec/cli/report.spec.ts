@@ -8,7 +8,6 @@ import { progressLine, summaryLine, trackerLine } from '../../lib/cli/lines';
 import { report } from '../../lib/cli/report';
 import { jsonReporter } from '../../lib/cli/report-json';
 import { textReporter } from '../../lib/cli/report-text';
-import type { Bar } from '../../lib/cli/report-text';
 import { redactUrl } from '../../lib/index';
 import { FakeIo, fakeStats, FakeTorrent } from './fakes';
 
@@ -40,12 +39,15 @@ function closed(change: object = {}): TorrentEvents['peerClosed'][0] {
   return { ...who, reason: 'dial-failed', detail: 'ECONNREFUSED', ...change };
 }
 
-function text(io: FakeIo, quiet = false, peers: string[] = [], bar?: () => Bar) {
-  return textReporter(
-    io,
-    { quiet, staysOn: true, peers, showSecrets: false, reasons: CLOSE_REASONS },
-    bar,
-  );
+function text(io: FakeIo, quiet = false, peers: string[] = []) {
+  return textReporter(io, {
+    quiet,
+    bar: io.terminal,
+    staysOn: true,
+    peers,
+    showSecrets: false,
+    reasons: CLOSE_REASONS,
+  });
 }
 
 describe('cli lines', () => {
@@ -116,19 +118,27 @@ describe('cli text reporter', () => {
 
   it('draws a bar on a terminal, and wipes it before it says something', () => {
     const io = new FakeIo(true);
-    const drawn: unknown[] = [];
-    const reporter = text(io, false, [], () => ({
-      update: (share, line) => drawn.push([share, line]),
-      stop: () => drawn.push('stop'),
-    }));
-    reporter.progress(fakeStats({ doneBytes: 500 }));
-    reporter.tracker(tracker(), fakeStats());
-    reporter.progress(fakeStats({ doneBytes: 600 }));
-    reporter.end();
+    const reporter = text(io);
     const line = (percent: number): string =>
       `${percent}.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown`;
-    expect(drawn).to.deep.equal([[0.5, line(50)], 'stop', [0.6, line(60)], 'stop']);
-    expect(io.err).to.equal(`${trackerLine(tracker())}\n${line(60)}\n`);
+    reporter.progress(fakeStats({ doneBytes: 500 }));
+    expect(io.shown()).to.deep.equal([`[############------------] ${line(50)}`]);
+    reporter.tracker(tracker(), fakeStats());
+    expect(io.shown()).to.deep.equal([trackerLine(tracker()), '']);
+    reporter.progress(fakeStats({ doneBytes: 600 }));
+    reporter.end();
+    expect(io.shown()).to.deep.equal([trackerLine(tracker()), line(60), '']);
+  });
+
+  it('keeps the last progress above the account of peers', () => {
+    const io = new FakeIo(true);
+    const reporter = text(io);
+    reporter.progress(fakeStats({ doneBytes: 500 }));
+    const encrypted = { peers: [], reached: 0 };
+    reporter.peerEnds({ closed: { 'remote-closed': 1 }, rejected: {}, encrypted });
+    reporter.end();
+    expect(io.shown()).to.deep.equal(['50.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown', '']);
+    expect(io.out).to.equal('peers closed: 1 (remote-closed 1)\n');
   });
 
   it('when quiet, shows failures, warnings and dead ends, and nothing else', () => {

@@ -5,7 +5,8 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { fakeApi, fakeMetainfo, millrace } from './fakes';
+import { fakeApi, FakeIo, fakeMetainfo, millrace } from './fakes';
+import type { FakeTorrent } from './fakes';
 
 describe('cli download', () => {
   it('exits 0 when complete, closes the engine, and sums up', async () => {
@@ -50,6 +51,77 @@ describe('cli download', () => {
         'millrace: tracker URL not used: ftp://t/012… (it is odd), and 2 others: `millrace info` lists them\n',
       );
     }
+  });
+
+  describe('of a torrent that names no tracker, without --peer', () => {
+    const alone = (
+      change: object = {},
+      after: (torrent: FakeTorrent) => void = () => undefined,
+    ) => {
+      const made = fakeApi({
+        readTorrent: () => Promise.resolve(fakeMetainfo({ trackers: [], ...change })),
+      });
+      made.engine.onAdded = (torrent) => {
+        after(torrent);
+        torrent.complete();
+      };
+      return made;
+    };
+    const WAITS =
+      'no --peer is given; waiting for peers that connect to port 6881 of this machine: name one ' +
+      'with --peer HOST:PORT, or use a .torrent with a tracker (`millrace create --tracker URL`)';
+
+    it('says at once that nobody can be asked, and what to do, also with --quiet', async () => {
+      const { io } = await millrace(['download', 'x', '--quiet'], { api: alone().api });
+      expect(io.err).to.equal(
+        `millrace: nobody to ask for peers: the torrent names no tracker, and ${WAITS}\n`,
+      );
+      const ignored = {
+        ignoredTrackers: [{ url: 'ftp://t/', reason: 'it is odd' }],
+        ignoredTrackerCount: 1,
+      };
+      const second = await millrace(['download', 'x'], { api: alone(ignored).api });
+      expect(second.io.err).to.include(
+        `none of the torrent's 1 tracker URL is used (\`millrace info\` says why), and ${WAITS}\n`,
+      );
+    });
+
+    it('prints an object with --json', async () => {
+      const { io } = await millrace(['download', 'x', '--json'], { api: alone().api });
+      const [message] = io.err.split('\n');
+      expect(io.json()[1]).to.deep.equal({
+        type: 'no-peer-source',
+        ignoredTrackers: 0,
+        port: 6881,
+        message: message?.replace('millrace: ', ''),
+      });
+    });
+
+    it('says it when the check of existing data has ended, not when that data is whole', async () => {
+      let said: string[] = [];
+      const { api, engine } = alone({}, (torrent) => {
+        said = [io.err];
+        torrent.set({ phase: 'downloading' });
+        torrent.set({ phase: 'downloading' });
+        said.push(io.err);
+      });
+      engine.torrent.set({ phase: 'checking' });
+      const io = new FakeIo();
+      await millrace(['download', 'x', '--quiet'], { api, io });
+      expect(said[0]).to.equal('');
+      expect(said[1]).to.match(/^millrace: nobody to ask [^\n]*\n$/);
+
+      const whole = alone();
+      whole.engine.torrent.set({ phase: 'checking' });
+      const second = await millrace(['download', 'x', '--quiet'], { api: whole.api });
+      expect(second.io.err).to.equal('');
+      expect(whole.engine.torrent.eventNames()).to.deep.equal([]);
+    });
+
+    it('says nothing where there is a peer', async () => {
+      const argv = ['download', 'x', '--quiet', '--peer', '192.0.2.1:6881'];
+      expect((await millrace(argv, { api: alone().api })).io.err).to.equal('');
+    });
   });
 
   it('exits 1 with the engine’s error, after closing it', async () => {
@@ -137,6 +209,16 @@ describe('cli seed', () => {
     const { exitCode } = await millrace(argv('--seed-ratio', '0.5'), { api });
     expect(exitCode).to.equal(0);
     expect(engine.calls[1]?.[2]).to.include({ output: folder, seed: true });
+  });
+
+  it('says that nobody is told of a seed without a tracker', async () => {
+    const readTorrent = () => Promise.resolve(fakeMetainfo({ trackers: [[]] }));
+    const { api, engine } = fakeApi({ readTorrent });
+    engine.onAdded = (torrent) => torrent.complete();
+    const { io } = await millrace(argv('--seed-time', '0', '--quiet'), { api });
+    expect(io.err).to.match(
+      /^millrace: nobody is told of this seed: the torrent names no tracker, .* port 6881 .*\n$/,
+    );
   });
 
   it('does not serve, and does not complete, data that is not whole', async () => {
