@@ -1,7 +1,7 @@
 // The public engine: starts the coordinator thread, checks options, hands out torrents. Every call
 // is a message; when that thread dies, every pending and later call rejects with one typed error.
 
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { onAbort, unlessStopped } from '../async/on-abort';
@@ -87,7 +87,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     );
     let died: (error: MillraceError) => void = () => undefined;
     const death = new Promise<MillraceError>((done) => (died = done));
-    this.#exited = ended.then((why) => {
+    // The port closes behind the last event; the thread's end may be noticed before either.
+    const allTold = once(events.port1, 'close');
+    this.#exited = ended.then(async (why) => {
+      events.port2.close(); // Still ours where the thread was gone before it could be handed over.
+      await allTold;
       const error = this.#closing
         ? new MillraceError('closed', 'the engine is closed')
         : new MillraceError(

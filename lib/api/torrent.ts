@@ -23,6 +23,9 @@ type Payload<Type extends EngineEvent['type']> = Omit<
  * Events of a torrent and what their listeners are called with. In the order in which they happened:
  * `peerConnected` before the `pieces` that came meanwhile, these before `peerClosed`; `stats` behind
  * what they count; `complete` and `error` behind everything that led to them; nothing after `closed`.
+ *
+ * A piece happens when it is verified. Only a connected peer is asked for blocks, so `pieces` follow
+ * the `peerConnected` of all who sent them; those may have closed before the check was over.
  */
 export interface TorrentEvents {
   /** New figures, at most four times a second; none while nothing happens. */
@@ -76,6 +79,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** When these figures were told, or newer ones asked for. */
   #statsMs = performance.now();
   #completion: Deferred = deferred();
+  /** Resolves with `closed`. */
+  readonly #end: Deferred = deferred();
   #closed = false;
   /** Why the engine ended, if it did not end in order. */
   #death: MillraceError | undefined;
@@ -211,7 +216,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const { forget } = removeOptions(options);
     if (this.#closed) return;
     await this.#control.remove(this.#id, forget);
-    this.end();
+    await this.#end.promise; // by another port: what happened before is told before
   }
 
   /** `remove()` with the resume record kept. */
@@ -270,6 +275,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.#tellEnd(error);
         return;
       }
+      case 'removed':
+        this.end();
+        return;
       case 'log':
       case 'trace':
       case 'peer-rejected':
@@ -306,6 +314,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     if (error.code !== 'closed') this.#death = error;
     this.#stats = { ...this.#stats, phase: 'closed' };
     this.#completion.reject(error);
+    this.#end.resolve();
     this.emit('closed');
     this.#tellEnd();
   }

@@ -18,7 +18,7 @@ const MAX_TRACE_LINES = 20_000;
 const INTERVAL_MS = 50;
 
 type StatsEvent = Extract<EngineEvent, { type: 'stats' }>;
-type EndEvent = Extract<EngineEvent, { type: 'complete' | 'error' }>;
+type EndEvent = Extract<EngineEvent, { type: 'complete' | 'error' | 'removed' }>;
 
 export class AppEvents {
   readonly #send: (events: readonly EngineEvent[]) => void;
@@ -73,6 +73,7 @@ export class AppEvents {
         break;
       case 'complete':
       case 'error':
+      case 'removed':
         this.#ends.put(`${event.type} ${event.torrent}`, event);
         this.#urgent = true;
         break;

@@ -5,6 +5,7 @@ import type { AddRequest, EngineControl, PeerAddress } from '../messages/control
 import type { EngineStats } from '../messages/stats';
 import type { NameMapping } from '../metainfo/names';
 import { dialMore } from './dialing';
+import { untilPeersGone } from './endings';
 import type { Engine } from './engine';
 import { pauseTorrent, resumeTorrent } from './phases';
 import { wake } from './rest';
@@ -60,7 +61,11 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     },
     async remove(id: number, forget: boolean): Promise<void> {
       const torrent = engine.state.torrents.get(id);
-      if (torrent) await removeTorrent(engine, torrent, forget);
+      if (torrent) {
+        await removeTorrent(engine, torrent, forget);
+        await untilPeersGone(torrent);
+      }
+      engine.emit({ type: 'removed', torrent: id });
     },
     async stats(): Promise<EngineStats> {
       return engineStats(engine);

@@ -4,6 +4,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { EngineEvent } from '../messages/control';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Engine } from './engine';
+import type { TorrentState } from './state';
 
 type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
 
@@ -15,6 +16,21 @@ export function tellClosed(
 ): void {
   countClosed(engine, end.reason);
   engine.emit({ type: 'peer-closed', torrent, ...end });
+}
+
+/** A peer thread that has not told of its last peers by then hangs: nobody waits for it any longer. */
+const LAST_PEERS_DEADLINE_MS = 3_000;
+
+/** Resolves once the ends of all peers of a torrent that is removed were told. */
+export function untilPeersGone(torrent: TorrentState): Promise<void> {
+  if (torrent.peers.size === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, LAST_PEERS_DEADLINE_MS);
+    torrent.onPeersGone.push(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
 }
 
 /** Such an end that nobody is told of: its torrent is gone. */

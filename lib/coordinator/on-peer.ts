@@ -136,6 +136,7 @@ export function forgetPeer(
     torrent.book.ended(host, port, ending, engine.nowMs());
   }
   tellClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
+  if (torrent.peers.size === 0) for (const tell of torrent.onPeersGone.splice(0)) tell();
 }
 
 export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {

@@ -120,11 +120,15 @@ function onVerified(
 ): void {
   noteJob(engine, torrent, result);
   let failure: ErrorRecord | undefined;
+  const good: number[] = [];
   pieces.forEach((piece, at) => {
     const outcome = result.outcomes[at];
     if (!outcome || piece.generation === 0) return;
     failure = onOutcome(engine, torrent, piece, outcome) ?? failure;
+    if (outcome.type === 'good') good.push(piece.blocks.piece);
   });
+  // At once, unlike `have` orders: before the end of a peer that sent them, and figures that count them.
+  if (good.length > 0) engine.emit({ type: 'pieces', torrent: torrent.id, pieces: good });
   if (failure) failTorrent(engine, torrent, failure);
   engine.turn.touched.add(torrent);
   engine.endTurn();

@@ -105,6 +105,8 @@ export interface TorrentState {
   /** How many of them are not answered yet. */
   jobsOut: number;
   readonly peers: Set<number>;
+  /** Called once the last of them is gone. */
+  readonly onPeersGone: (() => void)[];
   readonly book: AddressBook;
   /** A new one for every run: from start or resume to pause or close. */
   schedule: AnnounceSchedule;
@@ -155,7 +157,7 @@ export interface TorrentState {
   readonly uploadRate: RateMeter;
   /** What limited the download. */
   readonly account: AccountState;
-  /** Pieces verified since peers and the app were last told. */
+  /** Pieces verified since peers were last told. */
   newPieces: number[];
   lastNewsMs: number;
   /** Pays for rechokes between ticks, so that peers that change their minds cost little. */

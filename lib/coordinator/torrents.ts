@@ -186,6 +186,7 @@ function newTorrent(
     verifyJobs: new Set(),
     jobsOut: 0,
     peers: new Set(),
+    onPeersGone: [],
     book: new AddressBook({ random }),
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
     announcing: new Set(),

@@ -43,12 +43,12 @@ function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
 }
 
 /**
- * Good pieces are told at most this often: at a thousand a second, an order and an event for each
- * would cost a tenth of a core. What waits is told in a later turn, with the next tick at the latest.
+ * Peers are told of good pieces at most this often: at a thousand a second, an order for each would cost
+ * a tenth of a core. What waits is told in a later turn, with the next tick at the latest.
  */
 const NEWS_INTERVAL_MS = 50;
 
-/** One `have` order per thread and one event for all pieces that became good. False: told later. */
+/** One `have` order per thread for all pieces that became good. False: told later. */
 function announcePieces(engine: Engine, torrent: TorrentState): boolean {
   if (torrent.newPieces.length === 0) return true;
   const nowMs = engine.nowMs();
@@ -59,6 +59,5 @@ function announcePieces(engine: Engine, torrent: TorrentState): boolean {
   torrent.newPieces = [];
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'have', torrent: torrent.id, pieces });
-  engine.emit({ type: 'pieces', torrent: torrent.id, pieces });
   return true;
 }

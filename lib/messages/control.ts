@@ -151,6 +151,8 @@ export type EngineEvent =
   | { readonly type: 'complete'; readonly torrent: number }
   /** The torrent stopped because of this; `resume()` tries again. */
   | { readonly type: 'error'; readonly torrent: number; readonly error: ErrorRecord }
+  /** It was removed as asked, and this is the last of its events. */
+  | { readonly type: 'removed'; readonly torrent: number }
   /** Lines of the wire trace since the last such event; `lost` more found no room. */
   | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | {

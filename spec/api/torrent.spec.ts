@@ -18,8 +18,12 @@ function torrentInPhase(wantStats = (): void => undefined): {
   phase: (phase: string) => void;
 } {
   const nothing = (): Promise<void> => Promise.resolve();
-  const control = { pause: nothing, resume: nothing, remove: nothing } as unknown as EngineControl;
-  const torrent = new Torrent(1, metainfo, control, wantStats);
+  const control = {
+    pause: nothing,
+    resume: nothing,
+    remove: async () => torrent.handle({ type: 'removed', torrent: 1 }),
+  } as unknown as EngineControl;
+  const torrent: Torrent = new Torrent(1, metainfo, control, wantStats);
   torrent.release();
   return {
     torrent,

@@ -177,6 +177,14 @@ describe('coordinator/app-events', () => {
     expect(app.heard).to.deep.equal([stats(1, 7), complete(1), error(1, 'second'), complete(2)]);
   });
 
+  it('tells of a removal last of all', () => {
+    const app = new App();
+    const removed: EngineEvent = { type: 'removed', torrent: 1 };
+    app.emit(pieces(1, 3), complete(1), removed, stats(1, 7));
+    app.events.flush();
+    expect(app.heard).to.deep.equal([pieces(1, 3), stats(1, 7), complete(1), removed]);
+  });
+
   it('flushes though the app does not listen, and sends no empty batch', () => {
     const app = new App();
     app.emit(complete(1));

@@ -42,10 +42,13 @@ describe('engine faults', function () {
 
   /**
    * One torrent from one seed that stops after so many blocks: fewer than all, or the download may
-   * be over before the phase is looked at.
+   * be over before the phase is looked at. With a shut disk, the first write waits at its gate: the
+   * seed sends nothing before that is shut, or it might all be written by then.
    */
-  async function scene(gateAfterBlocks: number): Promise<Scene> {
-    const seed = await swarm.seed(payload, { gateAfterBlocks });
+  async function scene(gateAfterBlocks: number, diskIs: 'open' | 'shut' = 'open'): Promise<Scene> {
+    const seed = await swarm.seed(payload, {
+      gateAfterBlocks: diskIs === 'shut' ? 0 : gateAfterBlocks,
+    });
     const disk = new FaultyDisk();
     const output = await swarm.folder();
     const torrent = await engine.add(payload.torrent, {
@@ -55,6 +58,10 @@ describe('engine faults', function () {
     });
     swarm.onClose(async () => disk.openGate());
     await untilStats(torrent, 'the check of nothing', ({ phase }) => phase === 'downloading');
+    if (diskIs === 'shut') {
+      disk.shutGate();
+      seed.open(gateAfterBlocks);
+    }
     return { engine, torrent, seed, disk, output };
   }
 
@@ -106,8 +113,7 @@ describe('engine faults', function () {
     });
 
     it('while a piece is being written', async () => {
-      const set = await scene(20);
-      set.disk.shutGate();
+      const set = await scene(20, 'shut');
       await within(
         set.seed.until((seed) => seed.blocksSent === 20),
         'the seed to stand at its gate',
@@ -118,8 +124,7 @@ describe('engine faults', function () {
     });
 
     it('after everything is here but the last write', async () => {
-      const set = await scene(0);
-      set.disk.shutGate();
+      const set = await scene(0, 'shut');
       set.seed.open();
       await untilStats(
         set.torrent,
@@ -154,8 +159,7 @@ describe('engine faults', function () {
     });
 
     it('in the middle of a write', async () => {
-      const set = await scene(40);
-      set.disk.shutGate();
+      const set = await scene(40, 'shut');
       await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
       await kill('verify', 0);
       await kill('verify', 1);
@@ -163,8 +167,7 @@ describe('engine faults', function () {
     });
 
     it('again and again, with writes under way', async () => {
-      const set = await scene(20);
-      set.disk.shutGate();
+      const set = await scene(20, 'shut');
       await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
       await kill('verify', 0);
       set.disk.openGate();
@@ -178,8 +181,7 @@ describe('engine faults', function () {
     });
 
     it('together with the peer thread', async () => {
-      const set = await scene(40);
-      set.disk.shutGate();
+      const set = await scene(40, 'shut');
       await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
       await Promise.all([kill('verify'), kill('peer')]);
       await finish(set);

@@ -56,7 +56,7 @@ export class ScriptedSeed {
   readonly #server: net.Server;
   readonly #peers = new Set<SeedPeer>();
   #queue: Request[] = [];
-  #gateOpen: boolean;
+  #gateBlocks: number;
   #budgetBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #turns: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export class ScriptedSeed {
     this.payload = payload;
     this.script = script;
     this.peerId = Buffer.from(script.peerId ?? `-SC0000-${String(++seeds).padStart(12, '0')}`);
-    this.#gateOpen = script.gateAfterBlocks === undefined;
+    this.#gateBlocks = script.gateAfterBlocks ?? Infinity;
     this.#server = net.createServer((socket) => {
       const peer = new SeedPeer(this, socket);
       this.#peers.add(peer);
@@ -112,8 +112,9 @@ export class ScriptedSeed {
   }
 
   /** Lets everything through from now on. */
-  open(): void {
-    this.#gateOpen = true;
+  /** Opens its gate, or moves it back to this many blocks. */
+  open(gateAfterBlocks = Infinity): void {
+    this.#gateBlocks = gateAfterBlocks;
     this.#pump();
   }
 
@@ -167,9 +168,9 @@ export class ScriptedSeed {
   }
 
   #pump(): void {
-    const { gateAfterBlocks = Infinity, bytesPerSec } = this.script;
+    const { bytesPerSec } = this.script;
     for (let next = this.#queue[0]; next; next = this.#queue[0]) {
-      if (!this.#gateOpen && this.blocksSent >= gateAfterBlocks) return;
+      if (this.blocksSent >= this.#gateBlocks) return;
       if (bytesPerSec !== undefined && this.#budgetBytes < next.lengthBytes) return;
       this.#budgetBytes -= next.lengthBytes;
       this.#queue.shift();

@@ -264,6 +264,7 @@ export const engineEvents: Samples<EngineEvent> = {
   },
   trace: { type: 'trace', lines: ['a', 'b'], lost: 3 },
   complete: { type: 'complete', torrent: 1 },
+  removed: { type: 'removed', torrent: 1 },
   error: { type: 'error', torrent: 1, error: { code: 'EIO', message: 'm', details: { a: 1 } } },
   log: { type: 'log', level: 'info', message: 'm', fields: { deep: { er: [1] }, when: undefined } },
 };

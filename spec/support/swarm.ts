@@ -87,6 +87,7 @@ export async function untilEngine(
 /** Everything that one spec opens. */
 export class Swarm {
   readonly #closers: (() => Promise<unknown>)[] = [];
+  readonly #folders: string[] = [];
 
   /** A small engine: one peer thread, two verify threads, loopback only. */
   async engine(options: CoordinatorOptions = {}): Promise<Coordinator> {
@@ -100,7 +101,7 @@ export class Swarm {
 
   async folder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-engine-'));
-    this.onClose(() => rm(folder, { recursive: true, force: true }));
+    this.#folders.push(folder);
     return folder;
   }
 
@@ -111,16 +112,19 @@ export class Swarm {
     return seed;
   }
 
-  /** Called at the end, last come first. */
+  /** Called at the end, last come first; folders go after that, when nobody writes to them any more. */
   onClose(close: () => Promise<unknown>): void {
     this.#closers.push(close);
   }
 
   async close(): Promise<void> {
     const errors: unknown[] = [];
-    for (const close of this.#closers.splice(0).reverse()) {
+    const end = async (close: () => Promise<unknown>): Promise<void> => {
       await within(close(), 'the end of a spec').catch((error: unknown) => errors.push(error));
-    }
+    };
+    for (const close of this.#closers.splice(0).reverse()) await end(close);
+    for (const folder of this.#folders.splice(0))
+      await end(() => rm(folder, { recursive: true, force: true }));
     if (errors.length > 0) throw errors[0];
   }
 }

@@ -1,0 +1,66 @@
+// What the coordinator tells of a torrent, and in which order, while swarms of every kind go on.
+
+import { expect } from 'chai';
+import type { EngineEvent } from '../../lib/messages/control';
+import { expectOrder } from '../support/event-order';
+import type { Told } from '../support/event-order';
+import type { SimNode } from '../support/sim-node';
+import { SimSwarm } from '../support/sim-swarm';
+import { KIB, MIB } from '../support/sim-torrent';
+
+/** Everything that a node's engine tells from now on. */
+function record({ engine }: SimNode): Told[] {
+  const told: Told[] = [];
+  const emit = engine.emit.bind(engine);
+  engine.emit = (event) => {
+    const known = toldOf(event);
+    if (known) told.push(known);
+    emit(event);
+  };
+  return told;
+}
+
+function toldOf(event: EngineEvent): Told | undefined {
+  switch (event.type) {
+    case 'peer-connected':
+      return { event: 'peerConnected', peer: event.host };
+    case 'peer-closed':
+      return {
+        event: 'peerClosed',
+        peer: event.host,
+        dial: event.downloadedBytes + event.uploadedBytes === 0,
+      };
+    case 'pieces':
+      return { event: 'pieces', pieces: event.pieces };
+    case 'stats':
+      return { event: 'stats', piecesDone: event.stats.piecesDone };
+    case 'complete':
+      return { event: 'complete' };
+    default:
+      return undefined;
+  }
+}
+
+describe('sim: the order of events', () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`holds in a swarm where peers lie, leave and lose their thread (seed ${seed})`, async () => {
+      const swarm = new SimSwarm({ totalLengthBytes: 2 * MIB, pieceLengthBytes: 32 * KIB, seed });
+      const uplinkBytesPerSec = MIB;
+      const parting = await swarm.add({ have: 'all', uplinkBytesPerSec });
+      await swarm.add({ have: 'all', uplinkBytesPerSec });
+      await swarm.add({ have: 'all', uplinkBytesPerSec, spoils: [3, 17] });
+      const leechers: SimNode[] = [];
+      for (let n = 0; n < 4; n++) leechers.push(await swarm.add({ writeBytesPerMs: 2_000 }));
+      const all = leechers.map(record);
+      swarm.introduceAll();
+      await swarm.run(() => leechers.some(({ torrent }) => torrent.doneBytes > MIB / 2), 30);
+      await parting.leave();
+      leechers[0]?.loseThread();
+      await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 300);
+      for (const told of all) {
+        expectOrder(told);
+        expect(told.filter(({ event }) => event === 'complete')).to.have.length(1);
+      }
+    });
+  }
+});

@@ -1,0 +1,49 @@
+// The order in which a torrent's events are to come, as `TorrentEvents` says it.
+
+import { expect } from 'chai';
+
+/** What of an event says whether it came in order. */
+export type Told =
+  | { readonly event: 'peerConnected'; readonly peer: string }
+  /** `dial`: it may be a dial that ended, which was never connected. */
+  | { readonly event: 'peerClosed'; readonly peer: string; readonly dial: boolean }
+  | { readonly event: 'pieces'; readonly pieces: readonly number[] }
+  | { readonly event: 'stats'; readonly piecesDone: number }
+  | { readonly event: 'complete' | 'closed' };
+
+/** Fails unless a torrent of which nothing was there before told this in order. */
+export function expectOrder(all: readonly Told[]): void {
+  const connections = new Map<string, number>();
+  const pieces = new Set<number>();
+  const ends = new Set<string>();
+  for (const told of all) {
+    expect(ends.has('closed'), `${told.event} after closed`).to.equal(false);
+    switch (told.event) {
+      case 'peerConnected':
+        connections.set(told.peer, (connections.get(told.peer) ?? 0) + 1);
+        break;
+      case 'peerClosed': {
+        const open = connections.get(told.peer) ?? 0;
+        if (!told.dial) expect(open, `connections to ${told.peer} before its end`).to.be.above(0);
+        if (open > 0) connections.set(told.peer, open - 1);
+        break;
+      }
+      case 'pieces':
+        expect(connections.size, 'peers before pieces').to.be.above(0);
+        expect(ends.has('complete'), 'pieces after complete').to.equal(false);
+        for (const piece of told.pieces) {
+          expect(pieces.has(piece), `piece ${piece} twice`).to.equal(false);
+          pieces.add(piece);
+        }
+        break;
+      case 'stats':
+        expect(told.piecesDone, 'counted before told').to.be.at.most(pieces.size);
+        break;
+      default:
+        ends.add(told.event);
+    }
+  }
+  if (!ends.has('closed')) return;
+  const left = [...connections].filter(([, open]) => open > 0);
+  expect(left, 'connections that never ended').to.deep.equal([]);
+}
