@@ -1,13 +1,14 @@
 // Existing files that are not ours by record: what speaks for and against writing to them.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { isZero } from '../bytes/compare';
 import type { FileIdentity } from '../messages/storage';
+import { RECORDS_FOLDER } from '../metainfo/paths';
 import { bootId } from './boot-id';
 import { nearbyRoots } from './claims';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { readRecord } from './resume-file';
 import { inodesCount, isAsRecorded } from './resume-rules';
-import { STATE_FOLDER } from './state-folder';
 
 /** Longer files are no records: 256 KiB of pieces, 40 MiB of other keys, and the files of a torrent. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024;
@@ -35,11 +36,10 @@ export async function isBlank(file: string): Promise<boolean> {
     // How many blocks it takes says too little: some file systems count them late.
     const { size } = await handle.stat();
     const buffer = Buffer.alloc(Math.min(size, BLANK_READ_BYTES));
-    const zeros = Buffer.alloc(buffer.length);
     for (let at = 0; at < size;) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
       if (bytesRead === 0) break;
-      if (buffer.compare(zeros, 0, bytesRead, 0, bytesRead) !== 0) return false;
+      if (!isZero(buffer.subarray(0, bytesRead))) return false;
       at += bytesRead;
     }
     return true;
@@ -62,7 +62,7 @@ export async function recordedOwner(
   const byInode = new Map(files.map((file) => [inodeKey(file.identity), file]));
   const boot = bootId();
   for (const near of nearbyRoots(root, folders)) {
-    const folder = path.join(near, STATE_FOLDER);
+    const folder = path.join(near, RECORDS_FOLDER);
     for (const name of await fs.readdir(folder).catch((): string[] => [])) {
       const file = path.join(folder, name);
       if (!name.endsWith('.resume') || file === ownRecord) continue;

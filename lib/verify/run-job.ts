@@ -1,6 +1,7 @@
 // Executes one verify job inside a worker. A failure belongs to its piece: it becomes an outcome,
 // and the other pieces of the job go on. Nothing is ever thrown to Piscina.
 import { createHash } from 'node:crypto';
+import { isZero } from '../bytes/compare';
 import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
 import type { StorageRef } from '../messages/storage';
 import type {
@@ -226,7 +227,7 @@ export class JobRunner {
   }
 }
 
-/** How the files are left. One that cannot be looked at is as good as not seen: it may be gone. */
+/** Notes how the files are left. One that cannot be looked at may be gone: nothing is said of it. */
 async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile>): Promise<void> {
   for (const [path, { before }] of written) {
     try {
@@ -243,7 +244,7 @@ async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile
  * be downloaded, never be found whole again, and would have its seeds serve what others must refuse.
  */
 function checkPadding(chunks: readonly Uint8Array[], piece: number): void {
-  if (chunks.every((chunk) => chunk.every((byte) => byte === 0))) return;
+  if (chunks.every(isZero)) return;
   throw new MillraceError(
     'bad-padding',
     `the padding in piece ${piece} is not made of zeros (BEP 47): this torrent was made wrong, nobody can have it whole`,

@@ -1,7 +1,7 @@
 // The order of bytes, against that of Buffer.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bytesEqual, compareBytes } from '../../lib/bytes/compare';
+import { bytesEqual, compareBytes, isZero } from '../../lib/bytes/compare';
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 
@@ -14,6 +14,15 @@ describe('compare', () => {
         expect(bytesEqual(a, Uint8Array.from(a))).to.equal(true);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('knows bytes that are all zero', () => {
+    expect(isZero(new Uint8Array())).to.equal(true);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40, max: 1 }), (some) => {
+        expect(isZero(some)).to.equal(!some.includes(1));
+      }),
     );
   });
 });
