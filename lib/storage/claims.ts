@@ -1,14 +1,14 @@
-// Which torrent uses which files of an output folder, told to other engines and processes: a claim is a
-// file in the state folder that lists them, beside the lock. Claims of one folder are looked at and made
-// under its guard. Output folders that lie in one another are looked at after the own claim is made, so
-// that of two engines that add at once at least one sees the other.
+// Which torrent uses which files of an output folder, for other engines and processes to see: a claim is
+// a file beside the lock that lists them. Claims of one folder are read and made under its guard. Output
+// folders inside one another are looked at after the claim is made: of two engines that add at the same
+// time, at least one sees the other.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { RECORDS_FOLDER } from '../metainfo/paths';
 import { acquireGuard, notMade } from './lock';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
-import { STATE_FOLDER } from './state-folder';
 
 /** A torrent may have 64 MiB of metainfo at most, and its paths take a part of that. */
 const MAX_CLAIM_BYTES = 64 * 1024 * 1024;
@@ -16,7 +16,7 @@ const MAX_CLAIM_BYTES = 64 * 1024 * 1024;
 const CLAIM = '.claim';
 /** Tells the claims of this thread from others: its torrents are kept apart by the engine itself. */
 const THREAD_TOKEN = randomBytes(16).toString('hex');
-/** Stands in a claim's name for torrents whose files lie behind links: anybody's may be theirs. */
+/** In a claim's name for torrents with files behind links: these files may be of any torrent. */
 const ANYWHERE = 'anywhere';
 
 export interface ClaimRequest {
@@ -39,7 +39,7 @@ export interface ClaimRequest {
   readonly foreign: ReadonlySet<string>;
 }
 
-/** Somebody who lives and uses one of the files. */
+/** A running torrent that uses one of the files. */
 export interface ClaimConflict {
   /** Real path. */
   readonly path: string;
@@ -76,7 +76,7 @@ interface ClaimText {
 export function leftClaim(root: string, infoHash: string): LeftClaim | undefined {
   for (const name of namesIn(root)) {
     if (!name.startsWith(infoHash) || !name.endsWith(CLAIM)) continue;
-    const found = readClaim(path.join(root, STATE_FOLDER, name));
+    const found = readClaim(path.join(root, RECORDS_FOLDER, name));
     if (found === undefined || !found.text.writes) continue;
     const foreign = new Set(found.text.foreign);
     const files = new Set(found.text.files.filter((_, at) => !foreign.has(at)));
@@ -85,7 +85,7 @@ export function leftClaim(root: string, infoHash: string): LeftClaim | undefined
   return undefined;
 }
 
-/** Makes the claim, or returns who is in its way. Needs the torrent's lock. */
+/** Makes the claim, or returns the conflict that prevents it. Needs the torrent's lock. */
 export async function claimFiles(request: ClaimRequest): Promise<Claim | ClaimConflict> {
   const guard = await acquireGuard(request.root);
   const places = new Places(request);
@@ -105,7 +105,7 @@ export async function claimFiles(request: ClaimRequest): Promise<Claim | ClaimCo
   return conflict;
 }
 
-/** Who is in the way, where no claim can be made (data on a read-only medium). */
+/** The conflict, if there is one, where no claim can be made (data on a read-only medium). */
 export function findConflict(request: ClaimRequest): ClaimConflict | undefined {
   const places = new Places(request);
   return (
@@ -119,7 +119,7 @@ export function nearbyRoots(root: string, folders: readonly string[]): string[] 
   const roots = [root];
   for (let at = root; path.dirname(at) !== at; at = path.dirname(at)) roots.push(path.dirname(at));
   for (const folder of folders) roots.push(path.join(root, folder));
-  return roots.filter((each) => isFolder(path.join(each, STATE_FOLDER)));
+  return roots.filter((each) => isFolder(path.join(each, RECORDS_FOLDER)));
 }
 
 function conflictNearby(request: ClaimRequest, places: Places): ClaimConflict | undefined {
@@ -155,7 +155,7 @@ class Places {
       const [, theirs = ''] = name.split('.');
       if (mark !== undefined && theirs !== mark && theirs !== ANYWHERE) continue;
       if (root === this.request.root && name.startsWith(infoHash)) continue;
-      const text = readClaim(path.join(root, STATE_FOLDER, name))?.text;
+      const text = readClaim(path.join(root, RECORDS_FOLDER, name))?.text;
       const owner = text && parseOwner(JSON.stringify(text.owner));
       if (!text || !owner || owner.token === THREAD_TOKEN || !(writes || text.writes)) continue;
       if (!isAlive(owner)) continue;
@@ -182,7 +182,7 @@ class Places {
 
 function writeClaim(request: ClaimRequest): Claim {
   const { root, infoHash, writes, files, places, hasLinks, foreign } = request;
-  const folder = path.join(root, STATE_FOLDER);
+  const folder = path.join(root, RECORDS_FOLDER);
   const mark = hasLinks ? ANYWHERE : markOf(topOf(files) ?? '');
   const file = path.join(folder, `${infoHash}.${mark}${CLAIM}`);
   const owner = thisThread(THREAD_TOKEN);
@@ -212,13 +212,13 @@ function removeLeftovers({ root, infoHash }: ClaimRequest, names: readonly strin
   for (const name of names) {
     if (!name.startsWith(`${infoHash}.`)) continue;
     if (/\.claim$|\.(resume|claim)\.[0-9a-f]+\.tmp$/.test(name))
-      fs.rmSync(path.join(root, STATE_FOLDER, name), { force: true });
+      fs.rmSync(path.join(root, RECORDS_FOLDER, name), { force: true });
   }
 }
 
 function namesIn(root: string): string[] {
   try {
-    return fs.readdirSync(path.join(root, STATE_FOLDER));
+    return fs.readdirSync(path.join(root, RECORDS_FOLDER));
   } catch {
     return []; // not there, or not ours to read
   }

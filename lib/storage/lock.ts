@@ -10,9 +10,10 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillraceError } from '../errors/millrace-error';
 import { systemAdvice, systemReason } from '../errors/system-error';
+import { RECORDS_FOLDER } from '../metainfo/paths';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
-import { STATE_FOLDER, makeStateFolder, stateFile } from './state-folder';
+import { makeStateFolder, stateFile } from './state-folder';
 
 /** A lock file is some 150 bytes; whatever is longer is not one. */
 const MAX_LOCK_BYTES = 4096;
@@ -54,7 +55,7 @@ const GUARD_PATIENCE_MS = 10_000;
  * Must be released without awaiting anything in between. Raises what `acquireLock` raises.
  */
 export async function acquireGuard(root: string): Promise<OutputLock> {
-  const file = path.join(root, STATE_FOLDER, 'claims.lock');
+  const file = path.join(root, RECORDS_FOLDER, 'claims.lock');
   const token = randomBytes(16).toString('hex');
   const content = JSON.stringify(thisThread(token));
   for (let waitedMs = 0; ; waitedMs += GUARD_RETRY_MS) {

@@ -6,10 +6,10 @@ import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import { systemAdvice, systemReason } from '../errors/system-error';
 import type { StoredFile } from '../messages/storage';
-import { isRecordsName } from '../metainfo/paths';
+import { RECORDS_FOLDER, isRecordsName } from '../metainfo/paths';
 import { kindOf } from './open-regular';
 import { cutInside, linkInPath, resolveBelow } from './safe-path';
-import { STATE_FOLDER, makeStateFolder } from './state-folder';
+import { makeStateFolder } from './state-folder';
 import { statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
@@ -131,15 +131,15 @@ async function realPaths(root: string, paths: readonly string[]): Promise<string
 /** Asked of the state folder, the one name below the root that is sure to be there. */
 async function ignoresCase(root: string): Promise<boolean> {
   const look = (name: string) => fs.lstat(path.join(root, name)).catch(() => undefined);
-  const other = await look(STATE_FOLDER.toUpperCase());
-  return other !== undefined && other.ino === (await look(STATE_FOLDER))?.ino;
+  const other = await look(RECORDS_FOLDER.toUpperCase());
+  return other !== undefined && other.ino === (await look(RECORDS_FOLDER))?.ino;
 }
 
 const asIs = (name: string): string => name;
 const foldCase = (name: string): string => name.normalize('NFC').toLowerCase();
 
 async function proveWritable(root: string): Promise<void> {
-  const state = path.join(root, STATE_FOLDER);
+  const state = path.join(root, RECORDS_FOLDER);
   const probe = path.join(state, `${randomBytes(8).toString('hex')}.tmp`);
   try {
     makeStateFolder(root);

@@ -3,15 +3,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
+import { RECORDS_FOLDER } from '../metainfo/paths';
 import { kindOf } from './open-regular';
 import { makeFolders } from './safe-path';
 
-/** Name of the folder inside the output folder. */
-export const STATE_FOLDER = '.millrace';
-
 /** `<output>/.millrace/<info hash in hex>.<kind>` */
 export function stateFile(root: string, infoHash: Uint8Array, kind: 'lock' | 'resume'): string {
-  return path.join(root, STATE_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
+  return path.join(root, RECORDS_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
 }
 
 /**
@@ -19,7 +17,7 @@ export function stateFile(root: string, infoHash: Uint8Array, kind: 'lock' | 're
  * and locks would lie where another output may have its own.
  */
 export function makeStateFolder(root: string): void {
-  const folder = path.join(root, STATE_FOLDER);
+  const folder = path.join(root, RECORDS_FOLDER);
   makeFolders(root);
   try {
     fs.mkdirSync(folder);
