@@ -58,8 +58,8 @@ export interface CoordinatorOptions {
   /**
    * Connections of one torrent that one address (IPv4 address, or the first 64 bits of an IPv6
    * address) may keep while others wait for a place, 1–8000; of all torrents together four times as
-   * many, or a quarter of `maxConnections` if that is less. It does not count while places are free, nor on loopback. Raise it where many peers share
-   * one address, as in offices behind NAT. Default 8.
+   * many, or a quarter of `maxConnections` if that is less. It does not count while places are free,
+   * nor on loopback. Raise it where many peers share one address, as in offices behind NAT. Default 8.
    */
   readonly connectionsPerAddress?: number;
   /** Dials under way at one time, 1–1000. Default 32. */
@@ -222,7 +222,7 @@ export function engineSettings(
   };
 }
 
-/** A level of the embedder's own making is between ours: everything from `info` on is told. */
+/** The engine's level for a logger. Custom levels of the embedder count as `info`. */
 function levelOf({ level }: Logger): EngineSettings['logLevel'] {
   if (level === 'silent') return level;
   return LOG_METHODS.find((known) => known === level) ?? 'info';

@@ -9,7 +9,6 @@ import { Coordinator } from './coordinator';
 import { CREATE, createTorrent } from './create-torrent';
 import type { CreateOptions } from './create-torrent';
 import type { FollowedLink, SkippedEntry } from './list-files';
-
 import {
   badOption,
   callback,

@@ -17,14 +17,14 @@ export interface DecodeLimits {
 }
 
 const DEFAULT_MAX_DEPTH = 64;
-/** The cursor calls itself for each level; so many levels fit any stack. */
+/** The cursor calls itself for each level; 512 levels fit any stack. */
 const HARD_MAX_DEPTH = 512;
 const DEFAULT_MAX_ITEMS = 1_048_576;
 /** Longest dictionary key. Real ones are words, 20-byte hashes, or file names of 255 bytes. */
 const MAX_KEY_BYTES = 4_096;
 /** 2^64 has 20 digits, and nothing in the protocol counts further. */
 const MAX_INTEGER_DIGITS = 20;
-/** Every integer of so many digits is safe: 10^15 < 2^53. */
+/** Every integer of up to 15 digits is safe: 10^15 < 2^53. */
 const SAFE_DIGITS = 15;
 /** 2^53 has 16 digits; no input is so long. */
 const MAX_LENGTH_DIGITS = 15;

@@ -4,7 +4,7 @@
 import { whoGivesWay } from './places';
 import type { PlaceHolder } from './places';
 
-/** A handshake comes with the first round trip; who is silent for 3 s makes room for others. */
+/** A handshake comes with the first round trip; a connection silent for 3 s makes room for others. */
 const PATIENCE_MS = 3_000;
 
 export interface Entry {
@@ -15,7 +15,7 @@ export interface Entry {
 
 export class HandshakePlaces {
   readonly #places: number;
-  /** In order of their coming. */
+  /** By connection id, in the order of arrival. */
   readonly #waiting = new Map<number, Omit<PlaceHolder, 'uselessSinceMs'>>();
 
   constructor(places: number) {
@@ -26,7 +26,7 @@ export class HandshakePlaces {
     return this.#waiting.size;
   }
 
-  /** A connection was accepted; it holds a place until `leave`, and the one it came for has none. */
+  /** A connection was accepted. It holds a place until `leave`; one that makes room for it loses its own. */
   enter(id: number, share: string | undefined, nowMs: number): Entry {
     let instead: number | undefined;
     if (this.#waiting.size >= this.#places) {
@@ -51,7 +51,7 @@ export class HandshakePlaces {
       holders.push({ ...waiting, uselessSinceMs: isLate ? waiting.connectedAtMs : undefined });
       if (share !== undefined && waiting.share === share) own += 1;
     }
-    // Without a share of its own here: whoever has fewer than another gets in.
+    // No fixed share here: an address gets in as long as another one holds more places.
     return whoGivesWay(share, holders, own + 1);
   }
 }

@@ -38,10 +38,11 @@ function prefixOf(host: string): string {
 }
 
 /**
- * All places are taken and somebody of `share` asks for one: who gives way, or undefined where the
- * newcomer is refused. First an address with more than `perAddress` places and at least two more than
- * the newcomer's: of the address with the most, one that is of no use, else its newest. Then whoever
- * has been of no use for longest. A newcomer whose address has its share is always refused.
+ * All places are taken and a newcomer of `share` asks for one: the connection that gives way, or
+ * undefined if the newcomer is refused. A newcomer whose address has `perAddress` places is always
+ * refused. Otherwise the address with the most places gives one up, if it has more than `perAddress`
+ * and at least two more than the newcomer's: a connection of no use, else its newest. If there is no
+ * such address, the connection that has been of no use for longest gives way.
  */
 export function whoGivesWay(
   share: string | undefined,

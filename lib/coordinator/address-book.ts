@@ -145,8 +145,8 @@ export class AddressBook {
   }
 
   /**
-   * An incoming peer told where it listens. True: the address is now `connected`, and whoever asked
-   * tells its end. False: it is in use already, useless or banned, or a full book has no place.
+   * An incoming peer said where it listens. True: the address is now `connected`, and the caller
+   * reports its end by `ended`. False: it is in use already, useless or banned, or the book is full.
    */
   adopt(host: string, port: number, nowMs: number): boolean {
     if (this.#addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');

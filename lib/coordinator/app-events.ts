@@ -109,7 +109,7 @@ export class AppEvents {
       this.#traceLines = [];
       this.#lostLines = 0;
     }
-    // Figures come after what they count, ends last: whoever hears of one finds its figures.
+    // Figures come after what they count, ends last: a listener to an end finds the final figures.
     events.push(...this.#others.take(), ...this.#stats.take().values());
     events.push(...this.#ends.take().values());
     if (events.length === 0) return;

@@ -77,7 +77,7 @@ function adopt(engine: Engine, torrent: TorrentState, piece: number): void {
   );
 }
 
-/** The piece is not had any more; false if it was not. Whoever calls this stops the torrent's peers. */
+/** The piece is missing from now on; false if it was before. The caller stops the torrent's peers. */
 export function losePiece(torrent: TorrentState, piece: number): boolean {
   if (!torrent.have.get(piece)) return false;
   torrent.have.clear(piece);

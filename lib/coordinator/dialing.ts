@@ -11,7 +11,7 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   if (!dialsNow(torrent)) return;
   const nowMs = engine.nowMs();
   let room = freeSlots(engine, torrent);
-  // Whoever is dialled takes the place of a peer that is of no use, once it is connected.
+  // A full torrent dials too: the new peer takes the place of one that is of no use once it is connected.
   if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);
   room = Math.min(room, engine.state.settings.maxHalfOpen - torrent.dialing);
   for (const address of torrent.book.takeDue(room, nowMs)) dial(engine, torrent, address);

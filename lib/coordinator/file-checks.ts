@@ -17,7 +17,7 @@ import type { TorrentState } from './state';
 const LOOK_INTERVAL_MS = 30_000;
 /** … but no more than a hundred files a second: a look at one costs some 20 µs of a core. */
 const LOOK_INTERVAL_MS_PER_FILE = 10;
-/** Files that were touched are read again so often; then something keeps writing to them. */
+/** Touched files are read again up to three times; after that something keeps writing to them. */
 const MAX_RECHECKED_RUNS = 3;
 
 /** Notes how the files look at the start. */

@@ -8,8 +8,8 @@ import type { RecordedFile } from '../storage/resume-record';
 
 /**
  * `missing`: no file has that name. `replaced`: another one has. `cut`: it is shorter than we left it.
- * `grown`: it is longer than the torrent says. `touched`: its time or length is another, or it is a copy that equals it in both: what it holds may
- * still be right.
+ * `grown`: it is longer than the torrent says. `touched`: its time or length differs, or it is a copy
+ * that equals it in both: what it holds may still be right.
  */
 export interface FileChange {
   readonly path: string;

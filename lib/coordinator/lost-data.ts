@@ -59,8 +59,8 @@ function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed):
 }
 
 /**
- * Another program touched files of a torrent that is at work. One that may still be right is read
- * again before anybody hears of completion; any other stops the torrent.
+ * Another program touched files of a torrent that is at work. A file that may still be right is read
+ * again before completion is reported; any other stops the torrent.
  */
 export function onChanges(
   engine: Engine,

@@ -31,7 +31,7 @@ export interface OutputFiles {
   readonly claim: Claim | undefined;
 }
 
-/** Claims the files of a torrent that is being added. Raises `output-conflict`, naming who has them. */
+/** Claims the files of a torrent that is being added. Raises `output-conflict`, naming the torrent that has them. */
 export async function claimOutput(
   engine: Engine,
   torrent: TorrentState,

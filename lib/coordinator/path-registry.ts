@@ -7,7 +7,7 @@ export interface PathUser {
   readonly infoHash: string;
 }
 
-/** A file on disk. Two names may lead to one inode: whoever has one of them has the file. */
+/** A file on disk. Two names may lead to one inode: a torrent that has one of them has the file. */
 export interface UsedFile {
   /** Its real path, in one spelling where the file system ignores case. */
   readonly path: string;
@@ -17,7 +17,7 @@ export interface UsedFile {
 
 export interface PathConflict {
   readonly path: string;
-  /** Who has the file; the one who asks, when it has two names for one file. */
+  /** The torrent that has the file; the asking one itself, if two of its names are one file. */
   readonly user: PathUser;
 }
 
@@ -54,7 +54,7 @@ export class PathRegistry {
     return undefined;
   }
 
-  /** Gives up whatever this torrent has. May be called again. */
+  /** Gives up all files of this torrent. May be called again. */
   release(id: number): void {
     for (const key of this.keysOf.get(id) ?? []) {
       const use = this.uses.get(key);

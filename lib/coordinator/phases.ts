@@ -206,8 +206,8 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   await Promise.allSettled([...torrent.verifyJobs, torrent.emptied]);
   await syncNow(engine, torrent);
   if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
-  // An interrupted check, a touched file and a failed sync leave good pieces that nobody knows of: only an open record
-  // has them looked at.
+  // An interrupted check, a touched file and a failed sync leave good pieces that are in no record: only
+  // an open record has them looked at.
   const { durability, toCheck, watch } = torrent;
   const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
   const open = inDoubt || durability.unsynced > 0 || durability.broken;

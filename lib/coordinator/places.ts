@@ -9,14 +9,14 @@ import type { PeerState, TorrentState } from './state';
 
 /** A bitfield and an interest come with the first round trips; after 20 s it is clear who wants what. */
 const ACQUAINTANCE_MS = 20_000;
-/** An answered request takes seconds, at a slow peer too: it that lasts a minute is no answer. */
+/** A request is answered within seconds, by a slow peer too: one unanswered for a minute is lost. */
 const SILENCE_MS = 60_000;
 /** A seed with a long queue may let a peer wait for long; after 10 min others may have the place. */
 const CHOKED_MS = 600_000;
 
 /**
- * Of all places of the engine an address may keep four times its share of one torrent, for it may have
- * several torrents; but no more than a quarter of them, unless its share alone is more.
+ * Of all places of the engine an address may keep four times its share of one torrent, because it may
+ * have several torrents; but no more than a quarter of all places, unless that share alone is more.
  */
 const SHARES_OF_ENGINE = 4;
 const PART_OF_ENGINE = 1 / 4;

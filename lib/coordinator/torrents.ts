@@ -31,14 +31,14 @@ import type { TorrentState } from './state';
 import { storedFiles } from '../metainfo/stored';
 
 /**
- * Rechokes between ticks. A swarm that begins has as many as peers come; peers that change their
- * minds without end have what five ticks do, and a torrent of 200 peers spends 1 ms a second on them.
+ * Rechokes between ticks: each peer that comes to a new swarm causes one. Peers that change their minds
+ * without end get twenty a second, and a torrent of 200 peers spends 1 ms a second on these.
  */
 const RECHOKES = { perSec: 20, burst: 50 };
 
 /**
- * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to the
- * mapping that names its files there. Stopped before that, it rejects with the signal's reason and
+ * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to
+ * the mapping that names its files there. Stopped before that, it rejects with the signal's reason and
  * nothing is left.
  */
 export async function addTorrent(
@@ -51,7 +51,7 @@ export async function addTorrent(
   const infoHash = toHex(wanted.metainfo.infoHash);
   for (const other of engine.state.torrents.values()) {
     if (other.infoHash !== infoHash) continue;
-    // Who has just removed it may add it again without waiting for the end of that.
+    // A torrent that is being removed may be added again: this waits for the end of the removal.
     if (other.removal !== undefined) await other.removal.catch(() => undefined);
     else {
       throw new MillraceError(

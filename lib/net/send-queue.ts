@@ -11,7 +11,8 @@ const COPIED_WATERMARK_BYTES = 131_072;
 
 /**
  * A peer that reads nothing takes this much all the same, into the buffers of both systems: 3.7 MiB
- * on loopback with the defaults of Linux, whose send buffer ends at 4 MiB. Who took twice that reads.
+ * on loopback with the defaults of Linux, whose send buffer ends at 4 MiB. A peer that took twice that
+ * reads.
  */
 const TRUSTED_AFTER_BYTES = 8_388_608;
 

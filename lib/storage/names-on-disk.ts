@@ -4,9 +4,9 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type * as search from './name-search';
 
 /**
- * The torrent with the names that its files have in `folder`, an output folder: those of its
- * resume record there; else by the mapping under which most files exist; else, for new files, libtorrent's. One
- * mapping holds for the whole torrent. Most torrents have no name on which clients differ
+ * The torrent with the names that its files have in `folder`, an output folder: those of its resume
+ * record there; else by the mapping under which most files exist; else, for new files, libtorrent's.
+ * One mapping holds for the whole torrent. Most torrents have no name on which clients differ
  * (`Metainfo.names` is undefined): for them nothing is looked at. Never raises because of what it finds.
  */
 export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<Metainfo> {

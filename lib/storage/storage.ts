@@ -22,8 +22,8 @@ export interface StorageWriter {
   /** Creates these files, empty, and their folders; an existing file stays as it is. */
   createEmpty(paths: readonly string[]): Awaitable<void>;
   /**
-   * The file that `write` writes to, by the handle that it uses; made when missing. A back end without
-   * `identify` and `find` is not watched for what other programs do to its files.
+   * The file that `write` writes to, by the handle that it uses; made when missing. `identify` and `find`
+   * notice what other programs do to files; only the built-in `files` needs them.
    */
   identify?(path: string): Awaitable<FileIdentity>;
   /** The regular file that bears this name now; undefined if there is none. */

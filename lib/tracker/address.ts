@@ -98,7 +98,10 @@ export function scopeOfText(address: string): AddressScope | undefined {
   return packed === undefined ? undefined : scopeOf(packed);
 }
 
-/** Whether a peer can be behind it: not unspecified, multicast, reserved, broadcast or a cloud's own. Loopback may. */
+/**
+ * Whether a peer can be behind it: not if it is unspecified, multicast, reserved, broadcast or a cloud's
+ * metadata service. Loopback can.
+ */
 export function isDialable(packed: Uint8Array): boolean {
   const scope = scopeOf(packed);
   return scope !== 'nowhere' && scope !== 'metadata';

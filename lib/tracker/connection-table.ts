@@ -8,9 +8,9 @@ export interface ConnectionTableOptions {
   readonly max: number;
   /** Connections of one customer: an IPv4 address or a /64 of IPv6. */
   readonly maxPerIp: number;
-  /** A connection whose answer has waited for its reader for so long may have to make room, too. */
+  /** A connection that has not taken its answer for this long may have to make room, too. */
   readonly patienceMs: number;
-  /** A connection that has said nothing for so long makes room before one that has. */
+  /** A connection that has sent no request for this long makes room before one that has. */
   readonly graceMs: number;
 }
 
@@ -110,7 +110,7 @@ export class ConnectionTable<C> {
     if (customer.count === 0) this.#customers.delete(customer.key);
   }
 
-  /** Who asks again while it is busy does not become younger by it. */
+  /** A connection that asks again while it is busy keeps its age. */
   #move(connection: C, state: State, nowMs: number): void {
     const held = this.#held.get(connection);
     if (held === undefined || (held.state === 'busy' && state === 'busy')) return;
@@ -130,9 +130,9 @@ export class ConnectionTable<C> {
   }
 
   /**
-   * One of the newcomer's own, where these are more than its share: who comes back again and again
-   * displaces itself. Else the longest silent, unless it has just come; the longest idle; the longest
-   * silent; who keeps an answer waiting for too long.
+   * The connection that makes room: one of the newcomer's own, if its address holds its share or more
+   * (an address that keeps coming back displaces itself). Else, in this order: the longest silent beyond
+   * `graceMs`, the longest idle, the longest silent, the one that left its answer for `patienceMs`.
    */
   #dispensable(newcomer: Customer<C> | undefined, nowMs: number): C | undefined {
     const { max, graceMs, patienceMs } = this.#options;

@@ -35,7 +35,7 @@ export interface HttpTrackerOptions {
   readonly keepAlive?: boolean;
   /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
   readonly proxy?: ProxySettings;
-  /** The user wrote the URLs himself, and they may lead anywhere (reach.ts). Default false. */
+  /** The user gave the URLs: they may lead anywhere (reach.ts). Default false. */
   readonly trusted?: boolean;
   /**
    * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this

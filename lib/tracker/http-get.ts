@@ -174,7 +174,7 @@ async function requestOnce(
     const socket = await openTunnel(url, proxy, { subject, stop });
     return exchange(url, options, stop, { socket });
   }
-  // Who goes through a proxy does not look names up: the proxy does, where it is.
+  // The proxy looks names up, not we: there are no addresses to judge.
   const route: Route = proxy === undefined ? { judge } : { proxy };
   if (options.agents === undefined) return exchange(url, options, stop, route);
   try {

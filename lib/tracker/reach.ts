@@ -5,7 +5,7 @@ import { scopeOfText } from './address';
 import type { AddressScope } from './address-scope';
 
 export interface ReachRule {
-  /** The user wrote the URL himself: it may lead anywhere, and its redirects to where it led. */
+  /** The user gave the URL: it may lead anywhere, and its redirects to the same kind of place. */
   readonly trusted: boolean;
   /** What may be asked for on this machine itself by a URL that is not trusted. */
   readonly onLoopback: 'announce' | 'scrape' | 'nothing';

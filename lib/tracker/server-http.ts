@@ -37,13 +37,13 @@ const MAX_HEADER_BYTES = 8 * 1024;
 
 /**
  * With the header cap and time-outs, what strangers can make us hold: 1,000 × 8 KiB = 8 MiB. When all
- * are taken, a newcomer gets the place of whoever needs it least.
+ * are taken, a newcomer gets the place of the connection that needs it least.
  */
 const MAX_CONNECTIONS = 1000;
 const MAX_CONNECTIONS_PER_IP = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CHECK_EVERY_MS = 2_000;
-/** A request is sent with the connection: who says nothing for longer is dispensable first. */
+/** A request is sent as soon as the connection is up: one silent for longer makes room first. */
 const GRACE_MS = 1_000;
 /** A client that has something more to say (a scrape, its next torrent) says it soon. */
 const KEEP_ALIVE_MS = 5_000;

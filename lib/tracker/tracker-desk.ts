@@ -25,12 +25,12 @@ const FORGET_AFTER_INTERVALS = 2;
 
 /**
  * Clients do not announce as often as a tracker with a short interval asks: libtorrent waits for 300 s
- * at the least, rtorrent for 600 s, and some keep the customary 1,800 s whatever it says. That and a
- * half: a late announce still counts. A peer that leaves says `stopped`, and goes at once.
+ * at the least, rtorrent for 600 s, and some keep the customary 1,800 s whatever it says. This is
+ * one and a half times that: a late announce still counts. A peer that says `stopped` goes at once.
  */
 const LEAST_FORGET_AFTER_SEC = 2_700;
 
-/** So often at the most are the silent of all torrents looked for because of somebody who reads the counters. */
+/** Reading the counters looks for silent peers in all torrents, at most once in this time. */
 const SWEEP_EVERY_MS = 1_000;
 
 /** How early a client that needs peers may come back. */

@@ -35,7 +35,7 @@ export interface UdpTrackerOptions {
   readonly family?: Family;
   /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
   readonly bothFamilies?: boolean;
-  /** The user wrote the URLs himself, and they may lead anywhere (reach.ts). Default false. */
+  /** The user gave the URLs: they may lead anywhere (reach.ts). Default false. */
   readonly trusted?: boolean;
   /**
    * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
