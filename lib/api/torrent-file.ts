@@ -26,7 +26,7 @@ export async function readTorrentFile(path: string, signal?: AbortSignal): Promi
     try {
       const { size } = await file.stat();
       if (size > MAX_METAINFO_BYTES) throw tooLong(path, `${size} bytes`);
-      return await gather(path, chunksOf(file));
+      return await readAll(path, file, size);
     } finally {
       await file.close();
     }
@@ -37,6 +37,20 @@ export async function readTorrentFile(path: string, signal?: AbortSignal): Promi
     if (!OPEN_PIPES.test(path)) throw unreadable(path, `it is ${kind}: name a .torrent file`);
     return readPipe(path, signal);
   }
+}
+
+/** Into memory for its length at once: parts that are put together take twice as much. */
+async function readAll(path: string, file: FileHandle, sizeBytes: number): Promise<Uint8Array> {
+  const whole = Buffer.allocUnsafeSlow(sizeBytes);
+  let end = 0;
+  while (end < sizeBytes) {
+    const { bytesRead } = await file.read(whole, end, sizeBytes - end, null);
+    if (bytesRead === 0) return whole.subarray(0, end);
+    end += bytesRead;
+  }
+  // Files of /proc have no length, others grow.
+  const more = await gather(path, chunksOf(file), sizeBytes);
+  return more.length === 0 ? whole : Buffer.concat([whole, more]);
 }
 
 /** A pipe that is open already: `<(command)` of a shell, or standard input. */
@@ -74,9 +88,13 @@ async function* chunksOfPipe(
   }
 }
 
-async function gather(path: string, chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** The chunks in one; together with the `lengthBytes` before them they may be no more than a .torrent. */
+async function gather(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  lengthBytes = 0,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let lengthBytes = 0;
   for await (const chunk of chunks) {
     lengthBytes += chunk.length;
     if (lengthBytes > MAX_METAINFO_BYTES) throw tooLong(path, 'more');

@@ -27,8 +27,10 @@ export function keyOf(bytes: Uint8Array): string {
   if (isUtf8(view)) return view.toString('utf8');
   // Not built up by `+=`: that leaves a chain of pieces, at some 30 bytes for each character.
   const units = Buffer.allocUnsafe(2 * view.length);
-  for (const [at, byte] of view.entries()) {
-    units.writeUInt16LE(byte < 0x80 ? byte : ESCAPE_BASE + byte, 2 * at);
+  for (let at = 0; at < view.length; at++) {
+    const byte = view[at] ?? 0;
+    units[2 * at] = byte;
+    units[2 * at + 1] = byte < 0x80 ? 0 : ESCAPE_BASE >> 8;
   }
   return units.toString('utf16le');
 }
@@ -56,8 +58,8 @@ function shortAscii(bytes: Uint8Array): string | undefined {
   return text;
 }
 
-/** Only ASCII and escaped bytes, and at least one of these. */
-function isEscaped(key: string): boolean {
+/** Whether `keyOf` made it of bytes that are no UTF-8: only ASCII and escaped bytes, and at least one of these. */
+export function isEscaped(key: string): boolean {
   let found = false;
   for (let at = 0; at < key.length; at++) {
     const unit = key.charCodeAt(at);

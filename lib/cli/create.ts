@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import type { LinkRule } from '../index';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
-import { describe, recordOf, withTrackers } from './info';
+import { factLines, recordOf, withTrackers } from './info';
 import {
   jsonOption,
   linksOption,
@@ -99,8 +99,9 @@ export async function create(path: string, flags: CreateFlags, context: Context)
   // Also with --quiet: a torrent without some of its files must not surprise anybody.
   for (const note of sourceNotes(made)) io.stderr(`millrace: ${note}\n`);
   if (!flags.quiet) {
-    io.stdout(`${describe({ ...metainfo, files: [] }).replace(/^files.*\n/m, '')}`);
-    io.stdout(`${'written to'.padEnd(12)}${printable(output)}\n`);
+    io.stdout([...factLines(metainfo)].join(''));
+    io.stdout(`${'written to'.padEnd(12)}${printable(output)}
+`);
   }
   return EXIT.done;
 }

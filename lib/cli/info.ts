@@ -37,7 +37,8 @@ export async function info(
   { api, io, signal }: Context,
 ): Promise<number> {
   const metainfo = withTrackers(await api.readTorrent(source, { signal }), shownUrl(flags, api));
-  io.stdout(flags.json ? jsonLine({ type: 'info', ...recordOf(metainfo) }) : describe(metainfo));
+  if (flags.json) io.stdout(jsonLine({ type: 'info', ...recordOf(metainfo) }));
+  else for (const text of describe(metainfo)) io.stdout(text);
   return EXIT.done;
 }
 
@@ -90,8 +91,23 @@ export function recordOf(metainfo: Metainfo): object {
   };
 }
 
-/** The same in words: one fact per line, then the files. */
-export function describe(metainfo: Metainfo): string {
+/** So many lines are put together before they are printed: a torrent may have 200,000 files. */
+const LINES_AT_ONCE = 500;
+
+/** The same in words, some lines at a time: one fact per line, then the files. */
+export function* describe(metainfo: Metainfo): Generator<string, void, void> {
+  let lines: string[] = [];
+  yield [...factLines(metainfo)].join('');
+  for (const line of fileLines(metainfo)) {
+    if (lines.push(line) < LINES_AT_ONCE) continue;
+    yield lines.join('');
+    lines = [];
+  }
+  yield lines.join('');
+}
+
+/** What holds for the whole torrent, a line for each fact. */
+export function* factLines(metainfo: Metainfo): Generator<string, void, void> {
   const { pieceCount, pieceLengthBytes, creationDateSec, paddingBytes = 0 } = metainfo;
   const facts: [string, string | undefined][] = [
     ['name', metainfo.name],
@@ -109,23 +125,23 @@ export function describe(metainfo: Metainfo): string {
       tier.join(' '),
     ]),
     ...ignoredFacts(metainfo),
-    ['files', `${metainfo.files.length}${renamedRemark(metainfo)}`],
   ];
-  const lines = facts.flatMap(([label, value]) =>
-    value === undefined ? [] : [`${label.padEnd(12)}${printable(value)}`],
-  );
+  for (const [label, value] of facts) {
+    if (value !== undefined) yield `${label.padEnd(12)}${printable(value)}\n`;
+  }
+}
+
+function* fileLines(metainfo: Metainfo): Generator<string, void, void> {
+  yield `${'files'.padEnd(12)}${metainfo.files.length}${renamedRemark(metainfo)}\n`;
   const longest = metainfo.files.reduce((most, file) => Math.max(most, file.lengthBytes), 0);
   const width = Math.max(String(longest).length, metainfo.symlinks === undefined ? 0 : LINK.length);
   for (const file of metainfo.files) {
     const shown = `${printable(file.path.join('/'))}${marksOf(file)}`;
-    lines.push(`  ${String(file.lengthBytes).padStart(width)}  ${shown}`);
+    yield `  ${String(file.lengthBytes).padStart(width)}  ${shown}\n`;
   }
   for (const { path, target } of metainfo.symlinks ?? []) {
-    lines.push(
-      `  ${LINK.padStart(width)}  ${printable(`${path.join('/')} → ${target.join('/')}`)}`,
-    );
+    yield `  ${LINK.padStart(width)}  ${printable(`${path.join('/')} → ${target.join('/')}`)}\n`;
   }
-  return `${lines.join('\n')}\n`;
 }
 
 /** How long the files are together. */

@@ -44,8 +44,7 @@ export function libtorrentName(raw: Uint8Array, windows: boolean): string | unde
       size++;
       continue;
     }
-    kept.set(raw.subarray(start, at), end);
-    end += length;
+    for (let from = start; from < at; from++) kept[end++] = raw[from] ?? 0;
     size += windows ? 1 : length;
     if (size < LIBTORRENT_CUT || cut) continue;
     const dot = raw.lastIndexOf(DOT);

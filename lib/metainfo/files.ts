@@ -1,10 +1,16 @@
 // The files of a torrent: from its info dictionary to checked paths, lengths and places (BEP 3, BEP 47).
 import type { Scanner, Span, Spans } from '../bencode/scan';
-import { asText, keyOf } from '../bencode/text';
+import { asText, isEscaped, keyOf } from '../bencode/text';
 import { badMetainfo, checkedTotal, checkedWhole } from './limits';
-import { MAX_FILES, MAX_NAME_BYTES, MAX_PATH_COMPONENTS, MAX_PATHS_BYTES } from './limits';
+import {
+  MAX_FILES,
+  MAX_NAME_BYTES,
+  MAX_PATH_COMPONENTS,
+  MAX_PATHS_BYTES,
+  ODD_NAME_FACTOR,
+} from './limits';
 import type { FileEntry, Metainfo, SymlinkEntry } from './metainfo';
-import { libtorrentParts, libtorrentPaths, nameFields, pathFields, textOf } from './names';
+import { LibtorrentNames, libtorrentParts, isNamed, nameFields, rawPathOf, textOf } from './names';
 import type { NamesOptions } from './names';
 import { checkPath } from './paths';
 
@@ -51,12 +57,12 @@ function oneFile(
   info: Spans<'length' | 'attr'>,
   options: NamesOptions,
 ): Content {
-  const { name, paths, ordinary } = libtorrentPaths({ name: rawName, paths: undefined }, options);
-  const [path = [name]] = paths;
+  const names = new LibtorrentNames(rawName, options);
+  const path = names.pathOfOnlyFile();
   const lengthBytes = checkedWhole(scanner.integer(info.length), 'the length of the file', 0);
   return {
-    ...nameFields(name, rawName),
-    ...(!ordinary && { names: 'libtorrent' }),
+    ...nameFields(names.name, rawName),
+    ...(!names.ordinary && { names: 'libtorrent' }),
     multiFile: false,
     files: [{ path, lengthBytes, offsetBytes: 0, ...marks(attributes(scanner, info)) }],
     totalLengthBytes: lengthBytes,
@@ -71,8 +77,8 @@ function manyFiles(
   options: NamesOptions,
 ): Content {
   const reader = new PathReader(scanner, nameBytes);
-  const rawPaths: (readonly string[])[] = [];
-  const files: Omit<FileEntry, 'path' | 'rawPath'>[] = [];
+  const names = new LibtorrentNames(rawName, options);
+  const files: FileEntry[] = [];
   const symlinks: SymlinkEntry[] = [];
   let index = 0;
   let offsetBytes = 0;
@@ -94,27 +100,45 @@ function manyFiles(
       // The path of padding names nothing that is stored: whatever it is, it does no harm.
       if (isPadding(attr, path)) paddingBytes += lengthBytes;
       else {
-        rawPaths.push(requirePath(path, what));
-        files.push({ lengthBytes, offsetBytes, ...marks(attr) });
+        const rawPath = requirePath(path, what);
+        const file = fileOf(names.pathOf(rawPath, what), rawPath, lengthBytes, offsetBytes);
+        files.push(attr === '' ? file : { ...file, ...marks(attr) });
       }
       offsetBytes = total;
     }
     index++;
   }
   if (index === 0) throw noFiles();
-  const raw = { name: rawName, paths: rawPaths };
-  const { name, paths, ordinary } = libtorrentPaths(raw, options);
+  names.separate(files, (at, path) => {
+    const file = files[at];
+    if (file === undefined) return;
+    const { lengthBytes, offsetBytes, executable, hidden } = file;
+    const renamed = fileOf(path, rawPathOf(file), lengthBytes, offsetBytes);
+    files[at] = executable || hidden ? { ...file, ...renamed } : renamed;
+  });
   return {
-    ...nameFields(name, rawName),
-    ...(!ordinary && { names: 'libtorrent' }),
+    ...nameFields(names.name, rawName),
+    ...(!names.ordinary && { names: 'libtorrent' }),
     multiFile: true,
-    files: files.map((file, at) => ({ ...pathFields(paths[at] ?? [], rawPaths[at]), ...file })),
+    files,
     ...(symlinks.length > 0 && {
-      symlinks: symlinks.map((link) => namedSymlink(link, name, options.platform)),
+      symlinks: symlinks.map((link) => namedSymlink(link, names.name, options.platform)),
     }),
     totalLengthBytes: offsetBytes,
     ...(paddingBytes > 0 && { paddingBytes }),
   };
+}
+
+/** A file before its marks. There may be hundreds of thousands: literals, as they take the least memory. */
+function fileOf(
+  path: readonly string[],
+  rawPath: readonly string[],
+  lengthBytes: number,
+  offsetBytes: number,
+): FileEntry {
+  return isNamed(path, rawPath)
+    ? { path, lengthBytes, offsetBytes }
+    : { path, rawPath, lengthBytes, offsetBytes };
 }
 
 /** None is made yet, so its path need not be kept apart from those of files. */
@@ -161,6 +185,8 @@ class PathReader {
   private readonly nameBytes: number;
   private components = 0;
   private totalBytes = 0;
+  /** The names of the path before: most share its folders, and so their strings. */
+  private previous: readonly string[] = [];
 
   constructor(scanner: Scanner, nameBytes: number) {
     this.scanner = scanner;
@@ -168,13 +194,10 @@ class PathReader {
   }
 
   /** The names in a list; undefined if it is no list of byte strings. */
-  list(span: Span | undefined, what: string): string[] | undefined {
+  list(span: Span | undefined, what: string): readonly string[] | undefined {
     if (!this.scanner.isList(span)) return undefined;
     // With the torrent's name: whoever joins a path writes it down once for each file.
-    this.totalBytes += this.nameBytes + span.end - span.start;
-    if (this.totalBytes > MAX_PATHS_BYTES) {
-      throw badMetainfo(`the paths of its files are longer than ${MAX_PATHS_BYTES} bytes together`);
-    }
+    this.count(this.nameBytes + span.end - span.start);
     const names: string[] = [];
     for (const item of this.scanner.list(span.start)) {
       const bytes = this.scanner.string(item);
@@ -182,9 +205,22 @@ class PathReader {
       if (this.components++ === MAX_PATH_COMPONENTS) {
         throw badMetainfo(`its paths have more than ${MAX_PATH_COMPONENTS} parts together`);
       }
-      names.push(rawNameOf(bytes, what));
+      const name = rawNameOf(bytes, what);
+      if (isEscaped(name)) this.count((ODD_NAME_FACTOR - 1) * bytes.length);
+      const before = this.previous[names.length];
+      names.push(name === before ? before : name);
     }
-    return names;
+    // Without the room that an array leaves for more.
+    return (this.previous = names.slice());
+  }
+
+  private count(bytes: number): void {
+    this.totalBytes += bytes;
+    if (this.totalBytes > MAX_PATHS_BYTES) {
+      throw badMetainfo(
+        `the paths of its files are longer than ${MAX_PATHS_BYTES} bytes together, where those of names that are no UTF-8 count ${ODD_NAME_FACTOR} times`,
+      );
+    }
   }
 }
 

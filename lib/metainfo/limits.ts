@@ -6,21 +6,28 @@ export const PIECE_HASH_BYTES = 20;
 
 /**
  * Longest .torrent file: 64 MiB. It is held in memory whole, and the 2,097,152 digests of the
- * largest torrent take 40 MiB of it; the rest holds the names of 300,000 files. Reading one takes its
- * length, a copy of its digests, and what the limits below allow.
+ * largest torrent take 40 MiB of it; the rest holds the names of 200,000 files. Reading one takes its
+ * length, a copy of its digests, and what the limits below allow: some 200 MiB at most, 250 for the longest ones.
  */
 export const MAX_METAINFO_BYTES = 64 * 1024 * 1024;
 
 /**
- * Most files. Each costs some 200 bytes with its path; the largest torrents in use have 100,000.
+ * Most files: the largest torrents in use have 100,000. Each costs some 200 bytes with its path, 300 more
+ * where it is stored under another name, and 100 while it is read.
  */
-export const MAX_FILES = 300_000;
+export const MAX_FILES = 200_000;
 
-/** Most names in all paths together: 3 a file for the most files. Each costs some 100 bytes. */
-export const MAX_PATH_COMPONENTS = 1_048_576;
+/** Most names in all paths together: 3 a file for the most files. Each costs some 150 bytes. */
+export const MAX_PATH_COMPONENTS = 3 * MAX_FILES;
 
-/** All paths together, as bytes of the .torrent, the torrent's name counted with each: 64 MiB. */
-export const MAX_PATHS_BYTES = 64 * 1024 * 1024;
+/**
+ * All paths together, as bytes of the .torrent, the torrent's name counted with each, and names that are
+ * no UTF-8 (`ODD_NAME_FACTOR`) several times: 24 MiB, 125 bytes a file for the most files.
+ */
+export const MAX_PATHS_BYTES = 24 * 1024 * 1024;
+
+/** A name that is no UTF-8 is kept as it is, at two bytes for each of its own, and as it is stored. */
+export const ODD_NAME_FACTOR = 3;
 
 /** Longest single name, as bytes of the .torrent: file systems store 255, some makers write more. */
 export const MAX_NAME_BYTES = 65_536;

@@ -31,7 +31,7 @@ export interface RawNames {
   /** The torrent's `name`: of its folder, or of its only file. */
   readonly name: string;
   /** The `path` of every file below that folder; undefined where `name` is the only file. */
-  readonly paths: readonly (readonly string[])[] | undefined;
+  readonly paths: Iterable<readonly string[]> | undefined;
 }
 
 export interface NamesOptions {
@@ -63,7 +63,7 @@ export function storedPaths(
   mapping: NameMapping,
   options: NamesOptions,
 ): string[][] | undefined {
-  if (mapping === 'libtorrent') return libtorrentPaths(raw, options).paths;
+  if (mapping === 'libtorrent') return libtorrentPaths(raw, options);
   const { platform } = options;
   const tree = new PathTree(isCaseless(platform) ? foldAll : undefined);
   const pathOfFile = pathBy(mapping, raw.name, platform);
@@ -78,8 +78,29 @@ export function storedPaths(
   return paths;
 }
 
+function libtorrentPaths(raw: RawNames, options: NamesOptions): string[][] {
+  const names = new LibtorrentNames(raw.name, options);
+  if (raw.paths === undefined) return [names.pathOfOnlyFile()];
+  const files: { path: string[] }[] = [];
+  for (const below of raw.paths) files.push({ path: names.pathOf(below, `file ${files.length}`) });
+  names.separate(files, (at, path) => (files[at] = { path }));
+  return files.map(({ path }) => path);
+}
+
 /** From what a file is called below the torrent's folder to its path; undefined where it gets none. */
 function pathBy(
+  mapping: Exclude<NameMapping, 'libtorrent'>,
+  rawName: string,
+  platform: string,
+): (below: readonly string[]) => string[] | undefined {
+  const oddPathOf = oddPathBy(mapping, rawName, platform);
+  const top = oddPathOf([]);
+  // Most files of most torrents have ordinary names: no mapping changes these.
+  return (below) =>
+    top !== undefined && below.every(isOrdinary) ? top.concat(below) : oddPathOf(below);
+}
+
+function oddPathBy(
   mapping: Exclude<NameMapping, 'libtorrent'>,
   rawName: string,
   platform: string,
@@ -100,28 +121,86 @@ function pathBy(
   }
 }
 
-/** As `storedPaths` for `libtorrent`. `ordinary`: every client gives the files these very names. */
-export function libtorrentPaths(
-  raw: RawNames,
-  { platform, fallback }: NamesOptions,
-): { readonly name: string; readonly paths: string[][]; readonly ordinary: boolean } {
-  let ordinary = isOrdinary(raw.name);
-  const name = libtorrentPart(raw.name, platform) ?? fallback;
-  const paths = raw.paths?.map((below) => {
-    if (below.every(isOrdinary)) return [name, ...below];
-    ordinary = false;
-    return [name, ...libtorrentParts(below, platform)];
-  }) ?? [[name]];
-  for (const [index, path] of paths.entries()) {
-    const broken = brokenPathRule(path, platform);
-    if (broken === undefined) continue;
-    const what = raw.paths === undefined ? 'the file' : `file ${index}`;
+/** Names the files of one torrent by libtorrent's rules, one after the other. */
+export class LibtorrentNames {
+  /** Of the torrent's folder, or of its only file. */
+  readonly name: string;
+  private allOrdinary: boolean;
+  private allApart = true;
+  private readonly platform: string;
+  private readonly fold: (name: string) => string;
+  private tree: PathTree;
+
+  constructor(rawName: string, { platform, fallback }: NamesOptions) {
+    this.name = libtorrentPart(rawName, platform) ?? fallback;
+    this.allOrdinary = isOrdinary(rawName);
+    this.platform = platform;
+    this.fold = isCaseless(platform) ? foldAll : foldAscii;
+    this.tree = new PathTree(this.fold);
+  }
+
+  /** Every client gives the files these very names. */
+  get ordinary(): boolean {
+    return this.allOrdinary && this.allApart;
+  }
+
+  pathOfOnlyFile(): string[] {
+    return this.checked([this.name], 'the file');
+  }
+
+  /** The path of a file, `what` in errors. Another file may have it, too: see `separate`. */
+  pathOf(below: readonly string[], what: string): string[] {
+    const ordinary = below.every(isOrdinary);
+    this.allOrdinary &&= ordinary;
+    // Not by spreading, which leaves room for 16 names more in every array.
+    const path = this.checked(
+      [this.name].concat(ordinary ? below : libtorrentParts(below, this.platform)),
+      what,
+    );
+    // After the first that is not there is no need to know the others.
+    if (this.allApart) this.allApart = this.tree.add(path) === 'added';
+    return path;
+  }
+
+  /**
+   * Calls `rename` for every file whose path, as `pathOf` gave it, would hide one or another file: it gets a
+   * number, in the order of the files. Folders keep their names. Call it once, with all files.
+   */
+  separate(
+    files: readonly { readonly path: readonly string[] }[],
+    rename: (at: number, path: string[]) => void,
+  ): void {
+    if (this.allApart) return;
+    this.tree = new PathTree(this.fold);
+    for (const { path } of files) this.tree.addFolders(path);
+    // What was found taken stays so: every number is tried once, however many files share a name.
+    const nextNumber = new Map<string, number>();
+    for (const [at, { path }] of files.entries()) {
+      if (this.tree.add(path) !== 'added') rename(at, this.numbered(path, nextNumber));
+    }
+  }
+
+  private numbered(path: readonly string[], nextNumber: Map<string, number>): string[] {
+    const folder = path.slice(0, -1);
+    const name = path[path.length - 1] ?? '';
+    const dot = name.lastIndexOf('.');
+    const base = dot === -1 ? name : name.slice(0, dot);
+    const extension = dot === -1 ? '' : name.slice(dot);
+    const root = fit(base, `.0000000${extension}`, this.platform);
+    const key = this.fold([...folder, root].join('/'));
+    for (let number = nextNumber.get(key) ?? 1; ; number++) {
+      const renamed = folder.concat(fit(base, `.${number}${extension}`, this.platform));
+      if (this.tree.add(renamed) !== 'added') continue;
+      nextNumber.set(key, number + 1);
+      return renamed;
+    }
+  }
+
+  private checked(path: string[], what: string): string[] {
+    const broken = brokenPathRule(path, this.platform);
+    if (broken === undefined) return path;
     throw badMetainfo(`a part of the path of ${what} ${broken}`);
   }
-  const fold = isCaseless(platform) ? foldAll : foldAscii;
-  const tree = new PathTree(fold);
-  if (paths.every((path) => tree.add(path) === 'added')) return { name, paths, ordinary };
-  return { name, paths: withoutDuplicates(paths, fold, platform), ordinary: false };
 }
 
 /** The path of a file or link below the torrent's folder, whatever else is there. */
@@ -138,34 +217,6 @@ function libtorrentPart(raw: string, platform: string): string | undefined {
   const extension = /\.[^.]{0,9}$/.exec(name)?.[0] ?? '';
   const fitting = fit(name.slice(0, name.length - extension.length), extension, platform);
   return windows && WINDOWS_DEVICE.test(fitting) ? `_${fitting}` : fitting;
-}
-
-/** Folders keep their names; files that would hide one or another file get a number, in their order. */
-function withoutDuplicates(
-  paths: readonly string[][],
-  fold: (name: string) => string,
-  platform: string,
-): string[][] {
-  const tree = new PathTree(fold);
-  for (const path of paths) tree.addFolders(path);
-  // What was found taken stays so: every number is tried once, however many files share a name.
-  const nextNumber = new Map<string, number>();
-  return paths.map((path) => {
-    if (tree.add(path) === 'added') return path;
-    const folder = path.slice(0, -1);
-    const name = path[path.length - 1] ?? '';
-    const dot = name.lastIndexOf('.');
-    const base = dot === -1 ? name : name.slice(0, dot);
-    const extension = dot === -1 ? '' : name.slice(dot);
-    const root = fit(base, `.0000000${extension}`, platform);
-    const key = fold([...folder, root].join('/'));
-    for (let number = nextNumber.get(key) ?? 1; ; number++) {
-      const renamed = [...folder, fit(base, `.${number}${extension}`, platform)];
-      if (tree.add(renamed) !== 'added') continue;
-      nextNumber.set(key, number + 1);
-      return renamed;
-    }
-  });
 }
 
 /** `base` and `suffix`, the former cut where a name may not be so long. */
@@ -221,10 +272,7 @@ export function namedBy(
     ...rest,
     ...nameFields(name, raw.name),
     names: mapping,
-    files: metainfo.files.map(({ rawPath: _rawPath, ...file }, at) => ({
-      ...file,
-      ...pathFields(paths[at] ?? [], raw.paths?.[at]),
-    })),
+    files: metainfo.files.map((file, at) => renamed(file, paths[at] ?? [], metainfo.multiFile)),
     ...(metainfo.symlinks && {
       symlinks: metainfo.symlinks.map(({ path, target }) => ({
         path: [name, ...path.slice(1)],
@@ -234,11 +282,26 @@ export function namedBy(
   };
 }
 
+/** The file under another path; the very same object where that is the one it has. */
+function renamed(file: FileEntry, path: readonly string[], multiFile: boolean): FileEntry {
+  if (path.length === file.path.length && path.every((part, at) => part === file.path[at]))
+    return file;
+  const { rawPath: _rawPath, ...rest } = file;
+  return { ...rest, ...pathFields(path, multiFile ? rawPathOf(file) : undefined) };
+}
+
 function rawNamesOf({ name, rawName, multiFile, files }: Metainfo): RawNames {
-  return {
-    name: rawName ?? name,
-    paths: multiFile ? files.map(({ path, rawPath }) => rawPath ?? path.slice(1)) : undefined,
-  };
+  return { name: rawName ?? name, paths: multiFile ? rawPathsOf(files) : undefined };
+}
+
+/** One after the other: each is made when it is looked at. */
+function* rawPathsOf(files: readonly FileEntry[]): Generator<readonly string[], void, void> {
+  for (const file of files) yield rawPathOf(file);
+}
+
+/** What the torrent calls a file below its folder. */
+export function rawPathOf({ path, rawPath }: FileEntry): readonly string[] {
+  return rawPath ?? path.slice(1);
 }
 
 /** The fields of a `Metainfo` for its name: the torrent's own only where it differs. */
@@ -247,12 +310,14 @@ export function nameFields(name: string, rawName: string): Pick<Metainfo, 'name'
 }
 
 /** The fields of a `FileEntry` for its path: the torrent's own only where it differs. */
-export function pathFields(
+function pathFields(
   path: readonly string[],
   rawPath: readonly string[] | undefined,
 ): Pick<FileEntry, 'path' | 'rawPath'> {
-  const same =
-    rawPath === undefined ||
-    (path.length === rawPath.length + 1 && rawPath.every((part, at) => part === path[at + 1]));
-  return same ? { path } : { path, rawPath };
+  return rawPath === undefined || isNamed(path, rawPath) ? { path } : { path, rawPath };
+}
+
+/** Whether a path says what the torrent says. */
+export function isNamed(path: readonly string[], rawPath: readonly string[]): boolean {
+  return path.length === rawPath.length + 1 && rawPath.every((part, at) => part === path[at + 1]);
 }
