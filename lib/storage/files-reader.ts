@@ -5,6 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { cutPlaces } from '../bytes/places';
 import { MillraceError } from '../errors/millrace-error';
+import { isOutOfDescriptors } from '../errors/system-error';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { resolveBelow } from './safe-path';
 import type { StorageReader } from './storage';
@@ -80,7 +81,7 @@ export class FilesReader implements StorageReader {
     const handle = known ?? {
       reader: this,
       stored,
-      file: openRegularAsync(resolveBelow(this.root, stored), OPEN_TO_READ),
+      file: openWithRoom(resolveBelow(this.root, stored)),
       users: 0,
     };
     handle.users++;
@@ -95,6 +96,19 @@ export class FilesReader implements StorageReader {
       });
     }
     return handle;
+  }
+}
+
+/** Where the process has no descriptor left, idle handles are closed, the longest unused first. */
+async function openWithRoom(file: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await openRegularAsync(file, OPEN_TO_READ);
+    } catch (error) {
+      const idle = [...openHandles].find(({ users }) => users === 0);
+      if (!isOutOfDescriptors(error) || idle === undefined) throw error;
+      await idle.reader.drop(idle);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Open files of one thread, bounded: the one unused for longest is closed for the next. For
 // synchronous users: a handle is free again as soon as the call that got it returns.
 import { closeSync } from 'node:fs';
+import { isOutOfDescriptors } from '../errors/system-error';
 
 /** Least-recently-used file descriptors by key. */
 export class HandleCache {
@@ -22,7 +23,7 @@ export class HandleCache {
     if (fd !== undefined) {
       this.handles.delete(key);
     } else {
-      fd = open();
+      fd = this.openWithRoom(open);
       if (this.handles.size >= this.limit) this.closeOldest();
     }
     this.handles.set(key, fd);
@@ -40,6 +41,18 @@ export class HandleCache {
       if (!key.startsWith(prefix)) continue;
       this.handles.delete(key);
       closeSync(fd);
+    }
+  }
+
+  /** Where the process has no descriptor left, those kept here are given back, the oldest first. */
+  private openWithRoom(open: () => number): number {
+    for (;;) {
+      try {
+        return open();
+      } catch (error) {
+        if (!isOutOfDescriptors(error) || this.handles.size === 0) throw error;
+        this.closeOldest();
+      }
     }
   }
 

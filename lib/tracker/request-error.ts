@@ -2,6 +2,7 @@
 // only as logs may show it.
 
 import { MillraceError } from '../errors/millrace-error';
+import { isOutOfDescriptors, systemReason } from '../errors/system-error';
 import { redactUrl } from './redact';
 import { printable } from './text';
 
@@ -70,7 +71,8 @@ export function connectionError(
       cause,
     });
   }
-  const what = PLAIN_WORDS[cause] ?? `cannot be reached: ${describe(error)}`;
+  const why = isOutOfDescriptors(error) ? systemReason(error) : describe(error);
+  const what = PLAIN_WORDS[cause] ?? `cannot be reached: ${why}`;
   return requestError(subject, 'unreachable', url, what, { cause });
 }
 

@@ -1,7 +1,10 @@
 // The verify workers as the coordinator sees them: one queue in front of a Piscina pool, with so
 // few jobs handed to it that a slow one holds up no other, and jobs that outlive their worker.
 import type { Piscina } from 'piscina';
+import { closeSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../messages/verify';
 import { workerFile } from '../threads/worker-file';
 import { JobQueue } from './job-queue';
@@ -251,7 +254,34 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What Node needs to start a worker and load its modules: an event loop (5) and files being read. */
+const DESCRIPTORS_PER_WORKER = 12;
+
+/**
+ * The system's error when descriptors have run out. Node then says that a module cannot be found, or
+ * only that a worker ended, so it is tried out.
+ */
+function outOfDescriptors(): NodeJS.ErrnoException | undefined {
+  const open: number[] = [];
+  try {
+    while (open.length < DESCRIPTORS_PER_WORKER) open.push(openSync(devNull, 'r'));
+    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  } finally {
+    for (const fd of open) closeSync(fd);
+  }
+}
+
 function workerDied(reason: string): MillraceError {
+  const cause = outOfDescriptors();
+  if (cause !== undefined) {
+    return new MillraceError(
+      'verify-worker-died',
+      `no verify worker can start: ${systemReason(cause)}${systemAdvice(cause.code)}`,
+      { cause: cause.code ?? 'unknown' },
+    );
+  }
   return new MillraceError(
     'verify-worker-died',
     `a verify worker died under the same job ${MAX_DEATHS_PER_JOB} times, or none can start: ${reason}`,

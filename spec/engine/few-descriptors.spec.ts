@@ -1,0 +1,98 @@
+// A process that may open few files: it works with them, or ends with one sentence that names the limit.
+
+import { expect } from 'chai';
+import { execFile } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { HandleCache } from '../../lib/storage/handle-cache';
+import { connectionError } from '../../lib/tracker/request-error';
+import { TempTree } from '../api/temp-tree';
+
+const FILES = 150;
+const SCRIPT = `
+  const { createTorrent, verifyTorrent } = require('./lib/index.ts');
+  const fs = require('node:fs');
+  const [, folder, left] = process.argv;
+  const threads = left === 'all' ? 1 : 2;
+  const held = [];
+  if (left !== 'all') {
+    try { for (;;) held.push(fs.openSync('/dev/null', 'r')); } catch {}
+    for (const fd of held.splice(-left)) fs.closeSync(fd);
+  }
+  (async () => {
+    const { bytes } = await createTorrent(folder, { threads, pieceLengthBytes: 16384 });
+    const report = await verifyTorrent(bytes, { data: require('node:path').dirname(folder), threads });
+    console.log(JSON.stringify({ whole: report.whole, files: report.files.length }));
+  })().catch(({ code, message }) => console.log(JSON.stringify({ code, message })));
+`;
+
+describe('engine: few file descriptors', function () {
+  this.timeout(60_000);
+  let tree: TempTree;
+  before(function () {
+    if (process.platform === 'win32') this.skip(); // it has no ulimit
+    tree = new TempTree();
+    for (let file = 0; file < FILES; file++) tree.write(`data/f${file}`, 20_000);
+  });
+  after(() => tree?.remove());
+
+  /** `left`: so many of the limit are free once the library is loaded. */
+  async function under(limit: number, left: number | 'all'): Promise<Record<string, unknown>> {
+    const shell = 'ulimit -n "$1"; exec "$2" -r ./spec/register.cjs -e "$3" "$4" "$5"';
+    const args = [
+      '-c',
+      shell,
+      'sh',
+      String(limit),
+      process.execPath,
+      SCRIPT,
+      tree.path('data'),
+      String(left),
+    ];
+    const { stdout } = await promisify(execFile)('sh', args);
+    return JSON.parse(stdout) as Record<string, unknown>;
+  }
+
+  it('makes and verifies a torrent of more files than it may open', async () => {
+    expect(await under(64, 'all')).to.deep.equal({ whole: true, files: FILES });
+  });
+
+  for (const left of [2, 6, 10]) {
+    it(`works or names the limit with ${left} descriptors left`, async () => {
+      const result = await under(64, left);
+      if (result.whole === true) return;
+      expect(result.code).to.be.oneOf(['verify-worker-died', 'source-unreadable', 'EMFILE']);
+      expect(result.message).to.include('ulimit -n');
+    });
+  }
+
+  it('is not blamed on a tracker', () => {
+    const full = Object.assign(new Error('connect EMFILE'), { code: 'EMFILE' });
+    const { message } = connectionError('tracker', 'http://t.example/announce', full);
+    expect(message).to.include('ulimit -n').and.not.include('EMFILE');
+  });
+
+  it('gives cached handles back, the oldest first, before it gives up', () => {
+    const cache = new HandleCache(8);
+    const path = tree.path('data/f0');
+    for (const key of ['a', 'b', 'c']) cache.use(key, () => openSync(path, 'r'));
+    const full = Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+    const open = (): number => {
+      if (cache.size > 1) throw full;
+      return openSync(path, 'r');
+    };
+    cache.use('d', open);
+    expect(['a', 'b', 'c', 'd'].map((key) => cache.peek(key) !== undefined)).to.deep.equal([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    cache.closeAll('');
+    expect(() =>
+      cache.use('e', () => {
+        throw full;
+      }),
+    ).to.throw(full);
+  });
+});
