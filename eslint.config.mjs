@@ -85,8 +85,18 @@ const MAY_IMPORT = {
   ],
 };
 
-// Rooms whose code is told everything: no socket, file, timer, clock, random source or logger.
-const PURE_ROOMS = ['bencode', 'bytes', 'choke', 'metainfo', 'peer', 'picker', 'trace', 'wire'];
+// Rooms that get everything as parameters: no socket, file, timer, clock, random source or logger.
+const PURE_ROOMS = [
+  'async',
+  'bencode',
+  'bytes',
+  'choke',
+  'metainfo',
+  'peer',
+  'picker',
+  'trace',
+  'wire',
+];
 const PURE_FORBIDDEN_MODULES = [
   'node:fs',
   'node:fs/promises',
