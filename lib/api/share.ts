@@ -82,7 +82,7 @@ export interface Share {
   close(): Promise<void>;
 }
 
-/** Somebody who comes late is heard of by the others within a minute; they know him at once from his dial. */
+/** A latecomer dials the others at once; they learn of it from the tracker within a minute. */
 const INTERVAL_SEC = 60;
 
 /**

@@ -84,7 +84,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #closed = false;
   /** Why the engine ended, if it did not end in order. */
   #death: MillraceError | undefined;
-  /** Readers of `progress()`, of whom there may be many: told of completion, errors and the end. */
+  /** Of the readers of `progress()`, which may be many: called at completion, errors and the end. */
   readonly #onEnd = new Set<(cause?: MillraceError) => void>();
   /** Events that came before the embedder could listen. */
   #held: EngineEvent[] | undefined = [];

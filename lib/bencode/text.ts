@@ -43,7 +43,7 @@ export function bytesOfKey(key: string): Uint8Array {
   return bytes;
 }
 
-/** Up to so many bytes a loop takes about half the time of the calls into the runtime. */
+/** Up to this length a loop takes about half the time of the calls into the runtime. */
 const SHORT_BYTES = 24;
 
 /** The text of a short string that is all ASCII, as most are; undefined for any other. */

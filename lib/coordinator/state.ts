@@ -134,7 +134,7 @@ export interface TorrentState {
   readonly resumeFile: ResumeFile;
   /** Settles when the last pause or failure has taken effect. */
   pausing: Promise<void> | undefined;
-  /** The removal that is under way: whoever asks for another waits for this one. */
+  /** The removal that is under way: another call of `remove` waits for this one. */
   removal: Promise<void> | undefined;
   readonly lock: OutputLock;
   /** What it has in its output folder; undefined with another back end than files. */
@@ -148,7 +148,7 @@ export interface TorrentState {
   doneBytes: number;
   /** Of verified pieces that came from peers since the torrent was added. */
   fetchedBytes: number;
-  /** As peer threads have told so far: see `receivedBytes`. */
+  /** As peer threads have reported so far: see `receivedBytes`. */
   downloadedBytes: number;
   uploadedBytes: number;
   wastedBytes: number;
@@ -240,7 +240,7 @@ export interface PeerState {
   lastUnchokedMs: number;
   /** What we had sent it when its last turn began. */
   uploadedAtTurn: number;
-  /** When payload moved last, as its thread told; 0: never. */
+  /** When payload moved last, as its thread reported; 0: never. */
   lastPayloadMs: number;
   downloadedBytes: number;
   uploadedBytes: number;

@@ -26,7 +26,7 @@ export const TICK_MS = 125;
 /** `traffic` facts leave this often. */
 const TRAFFIC_INTERVAL_MS = 250;
 
-/** Said where an incoming connection has to wait for others, or go for them. */
+/** Detail of an incoming connection that is refused, or closed for another, before its handshake. */
 const OVERRUN = 'too many connections have not shaken hands yet';
 
 /** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */

@@ -175,7 +175,9 @@ export function encodeAnswer(
     'min interval': intervals.minIntervalSec,
     peers: query.compact ? peers : entries,
     peers6: query.compact && peers6.length > 0 ? peers6 : undefined,
-    'warning message': full ? 'this tracker is full: nobody will hear of you' : undefined,
+    'warning message': full
+      ? 'this tracker is full: other peers are not given your address'
+      : undefined,
   });
 }
 

@@ -5,7 +5,7 @@ import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
 import type { AnnounceEvent, ScrapeCounts } from './announce';
 import { PeerTable } from './peer-table';
 
-/** Looking for the silent costs a walk over a swarm: so often in the time one is waited for. */
+/** Looking for silent peers costs a walk over a swarm: 64 times in the time after which one is forgotten. */
 const LOOKS_PER_EXPIRY = 64;
 /** The same for a walk over all swarms. */
 const SWEEPS_PER_EXPIRY = 8;
@@ -68,7 +68,7 @@ export interface SwarmAnswer {
   readonly peers6: Uint8Array;
   /** Of `peers`, then of `peers6`; empty unless asked for. */
   readonly peerIds: readonly Uint8Array[];
-  /** There was no room for the asker: he is answered, but nobody will hear of him. */
+  /** There was no room for the asker: it gets peers, but is not given to others. */
   readonly full: boolean;
 }
 
