@@ -144,7 +144,8 @@ async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<
   if (owner !== undefined) throw ownedBy(owner, torrent);
   if (files.adopt) return;
   for (const file of written) {
-    if (file.hasGoodPiece || (await isBlank(file.path))) continue;
+    if (await holdsGoodBytes(torrent, file)) continue;
+    if (await isBlank(file.path)) continue;
     throw notOurs(file.path, torrent);
   }
 }
@@ -153,7 +154,7 @@ async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<
 async function toBeWritten(
   torrent: TorrentState,
   { foreign, look }: OutputFiles,
-): Promise<(ForeignFile & { hasGoodPiece: boolean })[]> {
+): Promise<(ForeignFile & { at: number })[]> {
   const { geometry, have } = torrent;
   const files = storedFiles(torrent.metainfo)
     .map((file, at) => ({ ...file, at }))
@@ -166,11 +167,31 @@ async function toBeWritten(
     const found: FileIdentity | undefined = stats[index];
     if (found === undefined) return [];
     const { first, end } = geometry.piecesOfFile(at);
-    let goodPieces = 0;
-    for (let piece = first; piece < end; piece++) if (have.get(piece)) goodPieces++;
-    if (goodPieces === end - first && found.sizeBytes <= lengthBytes) return [];
-    return [{ path: look.places[at] ?? path, identity: found, hasGoodPiece: goodPieces > 0 }];
+    let piece = first;
+    while (piece < end && have.get(piece)) piece++;
+    if (piece === end && found.sizeBytes <= lengthBytes) return [];
+    return [{ path: look.places[at] ?? path, identity: found, at }];
   });
+}
+
+/**
+ * Whether a good piece speaks for a file. Zeros do not: a disk image has many, and so has any other. (A
+ * file of nothing but zeros is blank, which is another reason.)
+ */
+async function holdsGoodBytes(
+  { geometry, have }: TorrentState,
+  { path, at }: ForeignFile & { at: number },
+): Promise<boolean> {
+  const { first, end } = geometry.piecesOfFile(at);
+  for (
+    let piece = have.nextSet(first);
+    piece !== -1 && piece < end;
+    piece = have.nextSet(piece + 1)
+  )
+    for (const { file, offsetBytes, lengthBytes } of geometry.pieceSpans(piece))
+      if (file === at && !(await isBlank(path, offsetBytes, offsetBytes + lengthBytes)))
+        return true;
+  return false;
 }
 
 /** Files that must not enter the record yet: not known to be ours, and without a piece that is safe. */

@@ -29,15 +29,16 @@ export interface RecordedOwner {
   readonly record: string;
 }
 
-/** True when the file holds nothing: it is empty, or all its bytes are zero. */
-export async function isBlank(file: string): Promise<boolean> {
+/** True when the file, or that part of it, holds nothing: it is empty, or all its bytes are zero. */
+export async function isBlank(file: string, offsetBytes = 0, endBytes?: number): Promise<boolean> {
   const handle = await openRegularAsync(file, OPEN_TO_READ);
   try {
     // How many blocks it takes says too little: some file systems count them late.
     const { size } = await handle.stat();
-    const buffer = Buffer.alloc(Math.min(size, BLANK_READ_BYTES));
-    for (let at = 0; at < size;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    const end = Math.min(size, endBytes ?? size);
+    const buffer = Buffer.alloc(Math.min(Math.max(end - offsetBytes, 0), BLANK_READ_BYTES));
+    for (let at = offsetBytes; at < end;) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), at);
       if (bytesRead === 0) break;
       if (!isZero(buffer.subarray(0, bytesRead))) return false;
       at += bytesRead;

@@ -202,6 +202,33 @@ describe('engine: existing files', function () {
     expect(torrent.stats().downloadedBytes).to.equal(payload.lengthBytes - 64 * KIB);
   });
 
+  it('are not continued for the zeros that they share with the torrent', async () => {
+    // Disk images and archives hold runs of zeros, and a piece of nothing else is good in all of them.
+    const image = new Payload({ name: 'disk.img', lengthBytes: MIB, zeroBytes: 512 * KIB });
+    const seed = await swarm.seed(image);
+    const output = await swarm.folder();
+    const file = join(output, 'disk.img');
+    const users = Buffer.concat([Buffer.alloc(600 * KIB), precious(100 * KIB)]);
+    await writeFile(file, users);
+    const engine = await swarm.engine();
+    const options = { output, peers: [seed.address] };
+    const torrent = await engine.add(image.torrent, options);
+    await expectCode(torrent.completed, 'file-not-ours');
+    expect((await readFile(file)).equals(users)).to.equal(true);
+    await torrent.remove();
+    // One good piece with bytes in it is enough, and so is a file without any.
+    const partial = Buffer.alloc(MIB);
+    image.bytes.copy(partial, 768 * KIB, 768 * KIB);
+    for (const continued of [partial, Buffer.alloc(600 * KIB)]) {
+      await rm(join(output, '.millrace'), { recursive: true });
+      await writeFile(file, continued);
+      const again = await engine.add(image.torrent, options);
+      await within(again.completed, 'the download');
+      await image.expectIn(output);
+      await again.remove();
+    }
+  });
+
   it('are cut by --force only where they may be written to', async () => {
     const output = await swarm.folder();
     await put(output, 'a', precious(400 * KIB));

@@ -27,6 +27,13 @@ describe('foreign files', () => {
       fs.closeSync(fd);
       expect(await isBlank(at(name)), name).to.equal(blank);
     }
+    for (const [offset, end, blank] of [
+      [0, 2_999_999, true],
+      [2_999_999, 3_000_000, false],
+      [1_000_000, 4_000_000, false],
+      [3_000_000, 3_000_001, true],
+    ] as const)
+      expect(await isBlank(at('last'), offset, end), `${offset}`).to.equal(blank);
   });
 
   describe('and the records of others', () => {

@@ -24,6 +24,8 @@ export interface PayloadOptions {
   readonly pieceLengthBytes?: number;
   /** Padding (BEP 47) of that byte after every file, to the end of its last piece. Default none. */
   readonly padding?: number;
+  /** This many zeros come first. Default none. */
+  readonly zeroBytes?: number;
   readonly trackers?: readonly (readonly string[])[];
   /** Another seed, other bytes. Default 1. */
   readonly seed?: number;
@@ -45,6 +47,7 @@ export class Payload {
       : [{ path: [name], lengthBytes: options.lengthBytes ?? 4 * MIB }];
     const totalBytes = entries.reduce((sum, file) => sum + file.lengthBytes, 0);
     const content = pseudoRandom(totalBytes, options.seed ?? 1);
+    content.fill(0, 0, options.zeroBytes ?? 0);
     if (options.padding !== undefined) {
       this.bytes = padded(content, entries, pieceLengthBytes, options.padding);
       this.torrent = paddedTorrent(name, entries, pieceLengthBytes, this.bytes);
