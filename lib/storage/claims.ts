@@ -211,8 +211,13 @@ function writeClaim(request: ClaimRequest): Claim {
 function removeLeftovers({ root, infoHash }: ClaimRequest, names: readonly string[]): void {
   for (const name of names) {
     if (!name.startsWith(`${infoHash}.`)) continue;
-    if (/\.claim$|\.(resume|claim)\.[0-9a-f]+\.tmp$/.test(name))
-      fs.rmSync(path.join(root, RECORDS_FOLDER, name), { force: true });
+    if (!/\.claim$|\.(resume|claim)\.[0-9a-f]+\.tmp$/.test(name)) continue;
+    const file = path.join(root, RECORDS_FOLDER, name);
+    try {
+      fs.unlinkSync(file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw notMade(file, error);
+    }
   }
 }
 

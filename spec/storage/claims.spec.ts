@@ -92,6 +92,16 @@ describe('claims of output files', () => {
   }
   const inState = (root = folder()) => fs.readdirSync(path.join(root, '.millrace'));
 
+  it('says what is in the way where a claim should be', async () => {
+    const asked = request(folder(), 'a', ['t/a']);
+    const file = path.join(folder(), '.millrace', `${asked.infoHash}.anywhere.claim`);
+    fs.mkdirSync(file);
+    const error: unknown = await claimFiles(asked).catch((cause: unknown) => cause);
+    expect(error).to.have.property('code', 'output-not-writable');
+    expect(error).to.have.property('message').that.includes(file).and.includes('folder');
+    expect(inState(), 'the guard was given back').to.deep.equal([path.basename(file)]);
+  });
+
   it('gives files to exactly one of several processes that add at once', async () => {
     const racers = await Promise.all([claimer(), claimer(), claimer(), claimer()]);
     for (const [at, racer] of racers.entries())
