@@ -113,9 +113,11 @@ export class FileWatch {
           kindOf({ place: file.place, minBytes }, found.before, alone ? file.left : undefined),
         );
       if (found && found.after.inode !== found.before.inode) this.#note(changes, path, 'replaced');
+      else if (found && (found.cut === true || found.after.sizeBytes < found.endBytes))
+        this.#note(changes, path, 'cut');
       file.left = alone && this.#exactTimes ? found?.after : undefined;
       file.place = found?.after ?? file.place;
-      file.minBytes = Math.max(file.minBytes, found?.after.sizeBytes ?? 0);
+      file.minBytes = Math.max(file.minBytes, found?.endBytes ?? 0, found?.after.sizeBytes ?? 0);
       file.jobs--;
       if (file.jobs === 0) file.mixed = false;
     }

@@ -77,6 +77,10 @@ export interface WrittenFile {
   readonly path: string;
   readonly before: FileIdentity;
   readonly after: FileIdentity;
+  /** Where the furthest of its writes ended. */
+  readonly endBytes: number;
+  /** Between two of its writes the file was shorter than the earlier one had made it. */
+  readonly cut?: boolean;
 }
 
 /** What bears the name of a file that was synced; undefined: nothing does, or no regular file. */

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { isZero } from '../bytes/compare';
 import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
-import type { StorageRef } from '../messages/storage';
+import type { FileIdentity, StorageRef } from '../messages/storage';
 import type {
   DigestPiece,
   FilledPiece,
@@ -156,9 +156,10 @@ export class JobRunner {
       }
       for (const { span, chunks: parts } of spans) {
         if (span.path === undefined) continue;
-        if (writer.identify && !written.has(span.path)) {
-          const before = await writer.identify(span.path);
-          written.set(span.path, { path: span.path, before, after: before });
+        if (writer.identify) {
+          const endBytes = span.offsetBytes + span.lengthBytes;
+          const now = await writer.identify(span.path);
+          written.set(span.path, nextWrite(span.path, written.get(span.path), now, endBytes));
         }
         await writer.write(span.path, span.offsetBytes, parts);
       }
@@ -227,12 +228,25 @@ export class JobRunner {
   }
 }
 
+/** Notes a write that comes now. A file that was cut would be longer again after it, with a hole. */
+function nextWrite(
+  path: string,
+  earlier: WrittenFile | undefined,
+  now: FileIdentity,
+  endBytes: number,
+): WrittenFile {
+  if (earlier === undefined) return { path, before: now, after: now, endBytes };
+  const wasCut = now.sizeBytes < earlier.endBytes;
+  const end = Math.max(endBytes, earlier.endBytes);
+  return { ...earlier, endBytes: end, ...(wasCut && { cut: true }) };
+}
+
 /** Notes how the files are left. One that cannot be looked at may be gone: nothing is said of it. */
 async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile>): Promise<void> {
-  for (const [path, { before }] of written) {
+  for (const [path, file] of written) {
     try {
       const after = await writer.identify?.(path);
-      if (after) written.set(path, { path, before, after });
+      if (after) written.set(path, { ...file, after });
     } catch {
       written.delete(path);
     }

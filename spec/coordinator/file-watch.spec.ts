@@ -16,7 +16,7 @@ describe('coordinator/file watch', () => {
     new FileWatch([{ path: 'a', ...found }], exactTimes, 0);
   const job = (watch: FileWatch, before: FileIdentity, after: FileIdentity, again = false) => {
     const ticket = watch.begin(['a']);
-    return kindsOf(watch.end(ticket, [{ path: 'a', before, after }], again));
+    return kindsOf(watch.end(ticket, [{ path: 'a', before, after, endBytes: 0 }], again));
   };
   const sync = (watch: FileWatch, now: FileIdentity | undefined) => {
     watch.beginSync(['a']);
@@ -46,6 +46,25 @@ describe('coordinator/file watch', () => {
     });
   }
 
+  it('finds a file that was cut after a write of a job, also once the next one made it longer', () => {
+    for (const [after, more, kinds] of [
+      [file(20, 200), { endBytes: 20 }, []],
+      [file(19, 200), { endBytes: 20 }, ['cut']],
+      [file(30, 200), { endBytes: 30, cut: true }, ['cut']],
+    ] as const) {
+      // Two jobs at once, as in a download: times say nothing then.
+      const watch = watchOf();
+      const tickets = [watch.begin(['a']), watch.begin(['a'])];
+      const found = { path: 'a', before: FOUND, after, ...more };
+      expect(kindsOf(watch.end(tickets[0] ?? new Map(), [found], false))).to.deep.equal(kinds);
+      expect([...watch.doubtful]).to.deep.equal(kinds.length === 0 ? [] : ['a']);
+      const later = kindsOf(
+        watch.end(watch.begin(['a']), [{ ...found, before: file(15, 300) }], false),
+      );
+      expect(later, 'the next job knows how long it was').to.include('cut');
+    }
+  });
+
   it('takes our own writes for ours, one job after the other', () => {
     const watch = watchOf();
     expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
@@ -63,7 +82,9 @@ describe('coordinator/file watch', () => {
     const watch = watchOf();
     const tickets = [watch.begin(['a']), watch.begin(['a'])];
     const seen = (before: FileIdentity, after: FileIdentity) =>
-      kindsOf(watch.end(tickets.pop() ?? new Map(), [{ path: 'a', before, after }], false));
+      kindsOf(
+        watch.end(tickets.pop() ?? new Map(), [{ path: 'a', before, after, endBytes: 0 }], false),
+      );
     expect(seen(FOUND, file(30, 250))).to.deep.equal([]);
     expect(seen(file(10, 150), file(30, 300))).to.deep.equal([]);
     expect(job(watch, file(30, 300), file(30, 400))).to.deep.equal([]);
@@ -80,10 +101,14 @@ describe('coordinator/file watch', () => {
     const watch = watchOf();
     const first = watch.begin(['a']);
     expect(sync(watch, file(20, 150)), 'a job was out').to.deep.equal([]);
-    watch.end(first, [{ path: 'a', before: FOUND, after: file(20, 200) }], false);
+    watch.end(first, [{ path: 'a', before: FOUND, after: file(20, 200), endBytes: 0 }], false);
     watch.beginSync(['a']);
     const second = watch.begin(['a']);
-    watch.end(second, [{ path: 'a', before: file(20, 200), after: file(30, 350) }], false);
+    watch.end(
+      second,
+      [{ path: 'a', before: file(20, 200), after: file(30, 350), endBytes: 0 }],
+      false,
+    );
     // It looked before that write.
     expect(kindsOf(watch.synced([{ path: 'a', now: file(20, 200) }]))).to.deep.equal([]);
     expect(sync(watch, file(30, 350))).to.deep.equal([]);
