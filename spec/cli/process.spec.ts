@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,16 +17,24 @@ interface Ended {
   readonly err: string;
 }
 
+interface Where {
+  readonly node?: readonly string[];
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function start(argv: readonly string[], { node = [], cwd = ROOT, env = process.env }: Where) {
+  const main = join(ROOT, 'lib', 'cli', 'main.ts');
+  const register = join(ROOT, 'spec', 'register.cjs');
+  return spawn(process.execPath, [...node, '--require', register, main, ...argv], { cwd, env });
+}
+
 /** Runs the command; `closeStdout` hangs up before anything is read. */
 function exec(
   argv: readonly string[],
-  { closeStdout = false, node = [] as readonly string[], cwd = ROOT } = {},
+  { closeStdout = false, ...where }: Where & { readonly closeStdout?: boolean } = {},
 ): Promise<Ended> {
-  const main = join(ROOT, 'lib', 'cli', 'main.ts');
-  const register = join(ROOT, 'spec', 'register.cjs');
-  const child = spawn(process.execPath, [...node, '--require', register, main, ...argv], {
-    cwd,
-  });
+  const child = start(argv, where);
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -111,6 +120,30 @@ describe('cli process', () => {
     expect([code, out]).to.deep.equal([1, '']);
     expect(err).to.match(/^millrace: [^\n]+\n$/);
   });
+
+  it('ends by a second signal while a thread hangs in a file system', async () => {
+    const data = await mkdtemp(join(folder, 'hung-'));
+    await writeFile(join(data, 'small'), 'small');
+    const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
+    const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
+    const child = start(['seed', small(), '--data', data, '--recheck'], { node, env });
+    let err = '';
+    const sent: NodeJS.Signals[] = [];
+    const send = (signal: NodeJS.Signals): void => {
+      if (sent.includes(signal)) return;
+      sent.push(signal);
+      child.kill(signal);
+    };
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString();
+      if (err.includes('hangs')) send('SIGHUP');
+      if (err.includes('once more')) send('SIGTERM');
+    });
+    const ended = once(child, 'close');
+    child.stdout.resume();
+    expect(await ended, err).to.deep.equal([null, 'SIGTERM']);
+    expect(sent).to.deep.equal(['SIGHUP', 'SIGTERM']);
+  }).timeout(60_000);
 
   it('does not crash when nobody reads its output', async () => {
     const { code, err } = await exec(['info', small()], { closeStdout: true });
