@@ -31,15 +31,16 @@ export function watchEncryption(
     if (peers.size < MAX_PEERS || peers.has(peer))
       peers.set(peer, talks || peers.get(peer) === true);
   };
+  const noteDialled = (host: string, port: number, talks: boolean): void => {
+    note(dialled, hostPort(host, port), talks);
+    if (hosts.size < MAX_PEERS) hosts.add(host);
+  };
   const onConnected = ({ host, port, incoming: cameIn }: PeerConnected): void => {
     if (cameIn) return note(incoming, host, true);
-    note(dialled, hostPort(host, port), true);
-    hosts.add(host);
+    noteDialled(host, port, true);
   };
   const onClosed = ({ host, port, reason }: PeerClosed): void => {
-    if (reason !== 'plain-refused') return;
-    note(dialled, hostPort(host, port), false);
-    hosts.add(host);
+    if (reason === 'plain-refused') noteDialled(host, port, false);
   };
   const onRejected = ({ host, reason }: { host: string; reason: string }): void => {
     if (reason === 'encrypted-handshake') note(incoming, host, false);

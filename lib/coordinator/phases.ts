@@ -50,7 +50,7 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
 function notWhole({ picker, metainfo, output, completeSent }: TorrentState): ErrorRecord {
   return {
     code: completeSent ? 'data-changed' : 'not-whole',
-    message: `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong: list them with \`millrace verify\`, repair them with \`millrace download\``,
+    message: `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong: list them with \`millrace verify\` (verifyTorrent), repair them with \`millrace download\``,
   };
 }
 

@@ -186,7 +186,7 @@ function conflict(full: string, sentence: string): MillraceError {
 function tooLarge(full: string, sizeBytes: number, lengthBytes: number): MillraceError {
   return new MillraceError(
     'file-too-large',
-    `${full} has ${sizeBytes} bytes, ${lengthBytes} in the torrent; it is never truncated without --force`,
+    `${full} has ${sizeBytes} bytes, ${lengthBytes} in the torrent; it is cut only if you allow it: --force (force: true)`,
     { path: full, sizeBytes, lengthBytes },
   );
 }
