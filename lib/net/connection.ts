@@ -1,7 +1,6 @@
 // One peer connection: a socket under a handshake, then under a session. It decides nothing about
 // the conversation; it moves bytes, watches the clock and reports exactly one end.
 
-import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
@@ -296,7 +295,8 @@ export class Connection implements SessionOutput, UploadPeer {
         extensions: supportsExtensions(theirs.reserved),
         clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
-        hashSeed: randomInt(2 ** 32),
+        // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start.
+        hashSeed: Math.floor(Math.random() * 2 ** 32),
         writer: this.writer,
         output: this,
       },

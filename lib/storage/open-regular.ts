@@ -2,7 +2,6 @@
 // may do anything: files are opened without blocking, looked at, and refused unless they are regular.
 import * as fs from 'node:fs';
 import type { Stats } from 'node:fs';
-import * as fsp from 'node:fs/promises';
 import { MillraceError } from '../errors/millrace-error';
 
 const { O_RDONLY, O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
@@ -48,12 +47,12 @@ export async function openRegularAsync(
   file: string,
   flags: number,
   options: OpenOptions = {},
-): Promise<fsp.FileHandle> {
-  let handle: fsp.FileHandle;
+): Promise<fs.promises.FileHandle> {
+  let handle: fs.promises.FileHandle;
   try {
-    handle = await fsp.open(file, safeFlags(flags, options), 0o666);
+    handle = await fs.promises.open(file, safeFlags(flags, options), 0o666);
   } catch (error) {
-    const look = options.followLink === false ? fsp.lstat : fsp.stat;
+    const look = options.followLink === false ? fs.promises.lstat : fs.promises.stat;
     const found = await look(file).catch(() => undefined);
     throw explain(file, error, () => found);
   }

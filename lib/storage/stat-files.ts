@@ -1,6 +1,6 @@
 // Identities of many files at once, with few calls in flight.
 import type { BigIntStats } from 'node:fs';
-import { lstat, stat } from 'node:fs/promises';
+import { promises } from 'node:fs'; // loaded at first use, which peer threads never come to
 import * as path from 'node:path';
 import type { FileIdentity } from '../messages/storage';
 
@@ -55,7 +55,7 @@ export async function statFiles(
     if (!(await mayExist(path.dirname(folder)))) return false;
     const full = path.join(root, folder);
     try {
-      if ((await lstat(full)).isSymbolicLink()) onLink?.(full);
+      if ((await promises.lstat(full)).isSymbolicLink()) onLink?.(full);
       onFolder?.(folder);
       return true;
     } catch (error) {
@@ -70,10 +70,10 @@ export async function statFiles(
       try {
         if (!(await mayExist(path.dirname(stored)))) continue;
         const full = path.join(root, stored);
-        let found = await lstat(full, { bigint: true });
+        let found = await promises.lstat(full, { bigint: true });
         if (found.isSymbolicLink()) {
           onLink?.(full);
-          found = await stat(full, { bigint: true });
+          found = await promises.stat(full, { bigint: true });
         }
         const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
         stats[at] = { ...identityOf(found), kind, bornNs: found.birthtimeNs };
