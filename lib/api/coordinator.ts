@@ -32,8 +32,8 @@ import { VERSION } from './version';
 const CLOSE_DEADLINE_MS = 15_000;
 
 /**
- * How long an aborted `add` waits at the most until it is undone: a file system that does not answer
- * must not keep the caller. It is undone all the same, as soon as that answers.
+ * The longest that an aborted `add` keeps its caller waiting while it is undone. If a file system does
+ * not answer in that time, `add` rejects, and is undone as soon as the file system answers.
  */
 const UNDO_DEADLINE_MS = 5_000;
 

@@ -78,7 +78,7 @@ export async function diagnose(
   };
   await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as above
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- only a diagnosis needs it
   const { judge } = require('../doctor/verdict') as typeof verdict;
   return { findings, ...judge(findings) };
 }

@@ -196,7 +196,7 @@ class PathReader {
   /** The names in a list; undefined if it is no list of byte strings. */
   list(span: Span | undefined, what: string): readonly string[] | undefined {
     if (!this.scanner.isList(span)) return undefined;
-    // With the torrent's name: whoever joins a path writes it down once for each file.
+    // The torrent's name counts for each file, because each file's joined path begins with it.
     this.count(this.nameBytes + span.end - span.start);
     const names: string[] = [];
     for (const item of this.scanner.list(span.start)) {

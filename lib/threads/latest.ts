@@ -47,7 +47,7 @@ export class EventQueue<T> {
   /**
    * Adds an event. In a full queue the oldest `low` one makes room, and where there is none the
    * oldest `high` one: an event that nobody fetched for that long is history. Those to be `kept` are
-   * never lost; whoever pushes them bounds their number.
+   * never lost: the code that adds them must bound their number.
    */
   push(event: T, priority: 'low' | 'high' | 'kept'): void {
     if (this.size >= this.#limit) {
