@@ -3,6 +3,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const ROOMS = [
+  'address',
   'api',
   'async',
   'bencode',
@@ -27,23 +28,24 @@ const ROOMS = [
 
 // Each room lists the rooms it may import from; everything else is a lint error.
 const MAY_IMPORT = {
+  address: [],
   async: [],
   bytes: [],
   bencode: ['bytes'],
   metainfo: ['bytes', 'bencode'],
   wire: ['bytes', 'bencode'],
   picker: ['bytes'],
-  choke: [],
+  choke: ['address'],
   memory: ['bytes'],
   messages: ['metainfo'],
   peer: ['bytes', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
-  tracker: ['async', 'bytes', 'bencode'],
-  // Of the tracker's room only its addresses, which are pure.
-  trace: ['wire', 'messages', 'tracker'],
+  tracker: ['address', 'async', 'bytes', 'bencode'],
+  trace: ['address', 'wire', 'messages'],
   threads: [],
   storage: ['bytes', 'bencode', 'messages', 'metainfo'],
   verify: ['bytes', 'memory', 'messages', 'metainfo', 'storage', 'threads'],
   net: [
+    'address',
     'bytes',
     'choke',
     'wire',
@@ -56,6 +58,7 @@ const MAY_IMPORT = {
     'trace',
   ],
   coordinator: [
+    'address',
     'async',
     'bytes',
     'bencode',
@@ -71,6 +74,7 @@ const MAY_IMPORT = {
   ],
   doctor: ['async', 'bytes', 'messages', 'metainfo', 'tracker', 'wire'],
   api: [
+    'address',
     'async',
     'bytes',
     'bencode',
@@ -87,6 +91,7 @@ const MAY_IMPORT = {
 
 // Rooms that get everything as parameters: no socket, file, timer, clock, random source or logger.
 const PURE_ROOMS = [
+  'address',
   'async',
   'bencode',
   'bytes',

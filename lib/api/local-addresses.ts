@@ -1,7 +1,7 @@
 // The addresses at which other machines may reach this one.
 
 import { networkInterfaces } from 'node:os';
-import { scopeOfText } from '../tracker/address';
+import { scopeOfText } from '../address/scope';
 
 /** Bridges to containers and virtual machines: real, but seldom what another machine can reach. */
 const VIRTUAL = /^(docker|br-|virbr|veth|cni|flannel|lxc|lxd)/;

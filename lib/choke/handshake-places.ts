@@ -1,6 +1,7 @@
 // Incoming connections that have not shaken hands yet: each costs memory and a descriptor before
 // anybody knows what it is good for, so their number is bounded, and no address keeps others out.
 
+import type { Household } from '../address/household';
 import { whoGivesWay } from './places';
 import type { PlaceHolder } from './places';
 
@@ -27,7 +28,7 @@ export class HandshakePlaces {
   }
 
   /** A connection was accepted. It holds a place until `leave`; one that makes room for it loses its own. */
-  enter(id: number, share: string | undefined, nowMs: number): Entry {
+  enter(id: number, share: Household | undefined, nowMs: number): Entry {
     let instead: number | undefined;
     if (this.#waiting.size >= this.#places) {
       instead = this.#whoGivesWay(share, nowMs)?.id;
@@ -43,7 +44,7 @@ export class HandshakePlaces {
     this.#waiting.delete(id);
   }
 
-  #whoGivesWay(share: string | undefined, nowMs: number): PlaceHolder | undefined {
+  #whoGivesWay(share: Household | undefined, nowMs: number): PlaceHolder | undefined {
     const holders: PlaceHolder[] = [];
     let own = 0;
     for (const waiting of this.#waiting.values()) {

@@ -1,40 +1,16 @@
 // Who may stay connected where places are scarce: each address has a share, which counts only while
 // others wait, and nobody who is of use within its share ever gives way.
 
+import type { Household } from '../address/household';
+
 /** A connection that holds a place. */
 export interface PlaceHolder {
   readonly id: number;
   /** From `shareOf`; undefined: exempt, and an address of its own. */
-  readonly share: string | undefined;
+  readonly share: Household | undefined;
   /** Since when it has been of no use; undefined while it is, or may still become so. */
   readonly uselessSinceMs: number | undefined;
   readonly connectedAtMs: number;
-}
-
-const GROUPS_OF_A_64 = 4;
-const GROUPS_OF_IPV6 = 8;
-
-/**
- * What counts as one address: an IPv4 address; the first 64 bits of an IPv6 address, which are one
- * household; a host name as it is. Undefined for loopback, where unrelated peers share an address.
- */
-export function shareOf(host: string): string | undefined {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
-  if (mapped !== undefined) return shareOf(mapped);
-  if (host === '::1' || host === 'localhost' || /^127\.\d+\.\d+\.\d+$/.test(host)) return undefined;
-  return host.includes(':') ? prefixOf(host) : host;
-}
-
-function prefixOf(host: string): string {
-  const [address = ''] = host.split('%');
-  const [before = '', after] = address.split('::');
-  const head = before === '' ? [] : before.split(':');
-  const tail = after === undefined || after === '' ? [] : after.split(':');
-  // `::` stands for as many zero groups as are missing; an IPv4 tail is two groups.
-  const tailGroups = tail.length + (tail.at(-1)?.includes('.') === true ? 1 : 0);
-  const zeros = after === undefined ? 0 : Math.max(0, GROUPS_OF_IPV6 - head.length - tailGroups);
-  const groups = [...head, ...Array<string>(zeros).fill('0'), ...tail].slice(0, GROUPS_OF_A_64);
-  return `${groups.map((group) => (Number.parseInt(group, 16) || 0).toString(16)).join(':')}::/64`;
 }
 
 /**
@@ -45,7 +21,7 @@ function prefixOf(host: string): string {
  * such address, the connection that has been of no use for longest gives way.
  */
 export function whoGivesWay(
-  share: string | undefined,
+  share: Household | undefined,
   holders: readonly PlaceHolder[],
   perAddress: number,
 ): PlaceHolder | undefined {
@@ -53,7 +29,7 @@ export function whoGivesWay(
   const own = share === undefined ? 0 : (counts.get(share) ?? 0);
   if (own >= perAddress) return undefined;
   let most = Math.max(perAddress, own + 1);
-  let largest: string | undefined;
+  let largest: Household | undefined;
   for (const [other, count] of counts) {
     if (count <= most) continue;
     most = count;
@@ -66,7 +42,7 @@ export function whoGivesWay(
 /** How many places newcomers of other addresses could have: as `whoGivesWay`, one after the other. */
 export function placesToGive(holders: readonly PlaceHolder[], perAddress: number): number {
   let places = 0;
-  const seen = new Map<string, number>();
+  const seen = new Map<Household, number>();
   // The useful first: they stay within the share.
   const order = [...holders].sort((a, b) => Number(isUseless(a)) - Number(isUseless(b)));
   for (const holder of order) {
@@ -82,8 +58,8 @@ function isUseless({ uselessSinceMs }: PlaceHolder): boolean {
   return uselessSinceMs !== undefined;
 }
 
-function countShares(holders: readonly PlaceHolder[]): Map<string, number> {
-  const counts = new Map<string, number>();
+function countShares(holders: readonly PlaceHolder[]): Map<Household, number> {
+  const counts = new Map<Household, number>();
   for (const { share } of holders) {
     if (share !== undefined) counts.set(share, (counts.get(share) ?? 0) + 1);
   }

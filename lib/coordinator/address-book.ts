@@ -2,7 +2,7 @@
 // All discoverers (trackers, the user, incoming connections; later PEX, DHT) fill this one book.
 
 import type { CloseReason } from '../messages/close-reasons';
-import { scopeOfText } from '../tracker/address';
+import { isLoopback } from '../address/scope';
 
 /** A million addresses from a hostile tracker must not cost a million records. */
 const MAX_ADDRESSES = 5_000;
@@ -277,8 +277,4 @@ function isIdleOrUseless({ state }: Address): boolean {
 function byWorth(a: Address, b: Address): number {
   if (a.state !== b.state) return a.state === 'useless' ? -1 : 1;
   return b.failures - a.failures || b.nextDialMs - a.nextDialMs;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || scopeOfText(host) === 'loopback';
 }

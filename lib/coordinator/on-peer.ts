@@ -11,7 +11,7 @@ import { whyRefuse } from './admission';
 import { countPeer, uncountPeer } from './counting';
 import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
-import { shareOf } from '../choke/places';
+import { shareOf } from '../address/household';
 import { feedPeer } from './leasing';
 import { onFilled } from './on-piece';
 import { giveUpParole, settle } from './pieces';

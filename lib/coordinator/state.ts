@@ -1,6 +1,7 @@
 // Everything the coordinator remembers: plain records, one owner. Handlers in the sibling files
 // change them; nothing here acts.
 
+import type { Household } from '../address/household';
 import type { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { SlabOwner } from '../memory/slab-owner';
@@ -208,7 +209,7 @@ export interface PeerState {
   readonly host: string;
   readonly port: number;
   /** What counts as one address with it (`choke/places`); undefined on loopback. */
-  readonly share: string | undefined;
+  readonly share: Household | undefined;
   /** The address that was dialled; undefined for an incoming connection. */
   readonly dialed: PeerAddress | undefined;
   /** Where it can be dialled, held as `connected` in the book; undefined while that is not known. */

@@ -2,7 +2,7 @@
 // connections for life and decides neither which piece nor who is choked.
 
 import { HandshakePlaces } from '../choke/handshake-places';
-import { shareOf } from '../choke/places';
+import { shareOf } from '../address/household';
 import { assertNever, recordOf } from '../errors/millrace-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';

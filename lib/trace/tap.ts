@@ -1,7 +1,7 @@
 // The tap of one connection: told the bytes as they came and went, it says what they mean to a file of
 // packets, to readers of lines, or to both. Times and places are handed in.
 
-import { parseAddress } from '../tracker/address';
+import { parseAddress } from '../address/text';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { TracedPeer } from '../messages/trace';

@@ -1,8 +1,7 @@
 // PURE. The connections that a tracker's HTTP server holds: how many in all and of one address, and
 // which of them makes room when somebody new comes and all places are taken.
 
-import { parseAddress } from './address';
-import { ipKey } from './swarm-registry';
+import { householdOfHost } from '../address/household';
 
 export interface ConnectionTableOptions {
   readonly max: number;
@@ -68,7 +67,7 @@ export class ConnectionTable<C> {
   /** A place for a new connection, if need be that of another. */
   admit(connection: C, address: string, nowMs: number): Admission<C> {
     const { max, maxPerIp } = this.#options;
-    const key = keyOf(address);
+    const key = householdOfHost(address);
     if ((this.#customers.get(key)?.count ?? 0) >= maxPerIp) return { admitted: false };
     let evicted: C | undefined;
     if (this.#held.size >= max) {
@@ -154,11 +153,4 @@ export class ConnectionTable<C> {
 function oldest<C>(since: ReadonlyMap<C, number>, untilMs: number): C | undefined {
   const [first] = since;
   return first !== undefined && first[1] <= untilMs ? first[0] : undefined;
-}
-
-/** Without the zone that the system adds to link-local addresses (`fe80::1%eth0`). */
-function keyOf(address: string): number | string {
-  const [ip = ''] = address.split('%', 1);
-  const packed = parseAddress(ip);
-  return packed === undefined ? ip : ipKey(packed);
 }

@@ -3,7 +3,8 @@
 
 import type { ByteRange } from '../bytes/hexdump';
 import { toHex } from '../bytes/hex';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, formatAddress } from './address';
+import { formatAddress } from '../address/text';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import { bytesInWords, keyInWords, peerInWords } from './dissect-values';
 
 export interface DissectOptions {

@@ -3,7 +3,8 @@
 
 import type { ByteRange } from '../bytes/hexdump';
 import { toHex } from '../bytes/hex';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, formatAddress } from './address';
+import { formatAddress } from '../address/text';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import { DEFAULT_MAX_PEERS } from './dissect-bencode';
 import type { DissectOptions } from './dissect-bencode';
 import { bytesInWords, peerInWords } from './dissect-values';

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { toHex } from '../bytes/hex';
-import { formatAddress } from './address';
+import { formatAddress } from '../address/text';
 import { printableBytes } from './text';
 
 /** Longest text of a tracker that is shown. */

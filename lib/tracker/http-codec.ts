@@ -1,21 +1,16 @@
 // PURE. Announces over HTTP as text and bytes: the request's URL out, the bencoded reply in
 // (BEP 3 "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
 
+import { isDialable } from '../address/scope';
+import { formatAddress, parseAddress } from '../address/text';
 import { decodePrefix } from '../bencode/decode';
 import { BencodeDictionary } from '../bencode/value';
 import type { BencodeValue } from '../bencode/value';
 import { percentEncode } from '../bytes/percent';
 import { MillraceError } from '../errors/millrace-error';
-import {
-  COMPACT_IPV4_BYTES,
-  COMPACT_IPV6_BYTES,
-  formatAddress,
-  isDialable,
-  parseAddress,
-  readCompactPeers,
-} from './address';
 import type { AnnounceReply, AnnounceRequest, PeerAddress } from './announce';
 import { countField, textField } from './bencode-fields';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
 import { MAX_INTERVAL_SEC, MAX_PEERS_PER_LIST, MAX_RETRY_SEC, boundedInterval } from './limits';
 import { printableBytes } from './text';
 

@@ -10,7 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { MillraceError } from '../errors/millrace-error';
-import { scopeOfText } from './address';
+import { scopeOfText } from '../address/scope';
 import { withDeadline } from './deadline';
 import { resolveHost } from './families';
 import type { Family, Resolve } from './families';

@@ -2,7 +2,7 @@
 // `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { scopeOfText } from './address';
+import { isLoopback } from '../address/scope';
 
 export interface ProxySettings {
   /** Proxy URL for targets of each scheme, as the user wrote it; a missing scheme means http. */
@@ -54,8 +54,7 @@ export function proxyFor(url: URL, settings: ProxySettings): URL | 'unsupported'
 
 function isExempt(url: URL, noProxy: readonly string[]): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  if (host === 'localhost' || host.endsWith('.localhost')) return true;
-  if (scopeOfText(host) === 'loopback') return true;
+  if (isLoopback(host)) return true;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return noProxy.some((entry) => matches(entry, host, port));
 }

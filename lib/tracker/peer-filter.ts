@@ -1,8 +1,8 @@
 // PURE. Which peers of a tracker's answer are worth a dial. A tracker may lie: it must not make us
 // call ourselves, our own machine's services, the neighbours on the link, or everybody at once.
 
-import { isDialable, parseAddress } from './address';
-import { scopeOf } from './address-scope';
+import { isDialable, scopeOf } from '../address/scope';
+import { addressOfHost } from '../address/text';
 import type { PeerAddress } from './announce';
 
 export interface PeerFilterOptions {
@@ -43,8 +43,7 @@ export function filterPeers(
 }
 
 function packedOf(ip: string | undefined): Uint8Array | undefined {
-  // A zone id (`fe80::1%eth0`) names an interface of ours, not a part of the address.
-  return ip === undefined ? undefined : parseAddress(ip.split('%', 1)[0] ?? '');
+  return ip === undefined ? undefined : addressOfHost(ip);
 }
 
 function keyOf(packed: Uint8Array | undefined): string {

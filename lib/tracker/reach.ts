@@ -1,8 +1,8 @@
 // PURE. Which addresses a URL that somebody else wrote may make us talk to (server-side request
 // forgery): a torrent's tracker, a redirect. Judged by the address that is connected to, not by its name.
 
-import { scopeOfText } from './address';
-import type { AddressScope } from './address-scope';
+import { scopeOfText } from '../address/scope';
+import type { AddressScope } from '../address/scope';
 
 export interface ReachRule {
   /** The user gave the URL: it may lead anywhere, and its redirects to the same kind of place. */

@@ -2,7 +2,8 @@
 // answer out.
 
 import { encode } from '../bencode/encode';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, formatAddress } from './address';
+import { formatAddress } from '../address/text';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import type { AnnounceEvent, ScrapeCounts } from './announce';
 import type { SwarmAnswer } from './swarm-registry';
 

@@ -3,7 +3,7 @@
 
 import * as http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { parseAddress } from './address';
+import { parseAddress } from '../address/text';
 import { ConnectionTable } from './connection-table';
 import { listenFailed } from './listen-failed';
 import {

@@ -1,8 +1,10 @@
 // PURE. Who takes part in which torrent, as a tracker remembers it: bounded, forgetful, and told
 // the time and random numbers.
 
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
+import { householdOf } from '../address/household';
+import type { Household } from '../address/household';
 import type { AnnounceEvent, ScrapeCounts } from './announce';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import { PeerTable } from './peer-table';
 
 /** Looking for silent peers costs a walk over a swarm: 64 times in the time after which one is forgotten. */
@@ -90,7 +92,7 @@ export class SwarmRegistry {
   /** Keys are the 20 bytes as Latin-1. */
   readonly #swarms = new Map<string, Swarm>();
   /** Peers of each address; kept only where there is a limit. */
-  readonly #perIp = new Map<number | string, number>();
+  readonly #perIp = new Map<Household, number>();
   /** Where answers are put together: their bytes are copied into a packet at once. */
   readonly #scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
   readonly #scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
@@ -208,7 +210,9 @@ export class SwarmRegistry {
     ) {
       return false;
     }
-    return maxPeersPerIp === Infinity || (this.#perIp.get(ipKey(address)) ?? 0) < maxPeersPerIp;
+    return (
+      maxPeersPerIp === Infinity || (this.#perIp.get(householdOf(address)) ?? 0) < maxPeersPerIp
+    );
   }
 
   /** Returns the slot the peer is in afterwards. */
@@ -246,14 +250,14 @@ export class SwarmRegistry {
 
   #countIp(address: Uint8Array): void {
     if (this.#limits.maxPeersPerIp === Infinity) return;
-    const key = ipKey(address);
+    const key = householdOf(address);
     this.#perIp.set(key, (this.#perIp.get(key) ?? 0) + 1);
   }
 
   #forgetIp(peer: Uint8Array): void {
     this.#peerCount -= 1;
     if (this.#limits.maxPeersPerIp === Infinity) return;
-    const key = ipKey(peer.subarray(0, peer.length - 2));
+    const key = householdOf(peer.subarray(0, peer.length - 2));
     const left = (this.#perIp.get(key) ?? 1) - 1;
     if (left === 0) this.#perIp.delete(key);
     else this.#perIp.set(key, left);
@@ -310,13 +314,6 @@ function countOf({ v4, v6 }: Swarm): number {
 
 function seedsOf({ v4, v6 }: Swarm): number {
   return v4.seeds + (v6?.seeds ?? 0);
-}
-
-/** One customer: an IPv4 address, or a /64 of IPv6, of which everybody has 2^64 addresses. */
-export function ipKey(address: Uint8Array): number | string {
-  if (address.length !== 4) return latin1(address.subarray(0, 8));
-  const [a = 0, b = 0, c = 0, d = 0] = address;
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -7,7 +7,7 @@ import * as dgram from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './address';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
 import { withDeadline } from './deadline';
 import { announceToFamilies, resolveHost } from './families';
 import type { Family, Resolve, ResolvedAddress } from './families';

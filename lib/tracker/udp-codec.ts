@@ -2,7 +2,7 @@
 // replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer than
 // specified; shorter ones read as undefined.
 
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './address';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import type { AnnounceEvent, AnnounceRequest, ScrapeCounts } from './announce';
 import type { SwarmAnnounce } from './swarm-registry';
 

@@ -1,6 +1,6 @@
 // PURE. The UDP side of our tracker (BEP 15): a packet and its source in, the packet to send back out.
 
-import { parseAddress } from './address';
+import { addressOfHost } from '../address/text';
 import { NOT_LISTED } from './tracker-desk';
 import type { TrackerDesk } from './tracker-desk';
 import {
@@ -35,7 +35,7 @@ export function answerPacket(
   },
 ): Buffer | undefined {
   // Source port aside, the address is all that matters; IPv4 inside IPv6 is IPv4.
-  const address = parseAddress(source.includes('%') ? (source.split('%', 1)[0] ?? '') : source);
+  const address = addressOfHost(source);
   if (address === undefined || packet.length < REQUEST_HEADER_BYTES) {
     desk.malformed();
     return undefined;

@@ -1,6 +1,8 @@
 // PURE. What kind of place an IP address is: this machine, the link, a private network, the internet.
 // IPv6 forms that carry an IPv4 address are the place that this one is.
 
+import { addressOfHost } from './text';
+
 /** How far an address reaches. */
 export type AddressScope =
   /** This machine. */
@@ -102,4 +104,24 @@ function holds({ bytes, bits }: Block, packed: Uint8Array): boolean {
 
 function startsWith(packed: Uint8Array, prefix: readonly number[]): boolean {
   return prefix.every((byte, at) => packed[at] === byte);
+}
+
+/** The scope of an address as text, with or without brackets and zone; undefined for a name. */
+export function scopeOfText(host: string): AddressScope | undefined {
+  const packed = addressOfHost(host);
+  return packed === undefined ? undefined : scopeOf(packed);
+}
+
+/** Whether a host, a name or an address as text, is this machine: there, unrelated peers share an address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost') || scopeOfText(host) === 'loopback';
+}
+
+/**
+ * Whether a peer can be behind it: not if it is unspecified, multicast, reserved, broadcast or a cloud's
+ * metadata service. Loopback can.
+ */
+export function isDialable(packed: Uint8Array): boolean {
+  const scope = scopeOf(packed);
+  return scope !== 'nowhere' && scope !== 'metadata';
 }

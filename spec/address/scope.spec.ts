@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
-import { formatAddress, isDialable, parseAddress, scopeOfText } from '../../lib/tracker/address';
-import { scopeOf } from '../../lib/tracker/address-scope';
-import type { AddressScope } from '../../lib/tracker/address-scope';
+import { isDialable, isLoopback, scopeOf, scopeOfText } from '../../lib/address/scope';
+import type { AddressScope } from '../../lib/address/scope';
+import { formatAddress, parseAddress } from '../../lib/address/text';
 
 /** By another's arithmetic: the networks of each scope, the first that holds an address counts. */
 const NETWORKS: readonly (readonly [AddressScope, 'ipv4' | 'ipv6', readonly string[]])[] = [
@@ -100,7 +100,7 @@ const FORMS: Readonly<Record<string, (four: Uint8Array) => Uint8Array>> = {
     ),
 };
 
-describe('tracker: the scope of an address', () => {
+describe('address: the scope of an address', () => {
   it('of IPv4 is that of the network that holds it', () => {
     fc.assert(
       fc.property(ipv4, (packed) => {
@@ -153,6 +153,22 @@ describe('tracker: the scope of an address', () => {
     }
     for (const length of [0, 3, 5, 15, 17]) {
       expect(scopeOf(new Uint8Array(length).fill(8)), String(length)).to.equal('nowhere');
+    }
+  });
+
+  it('says which hosts are this machine', () => {
+    for (const host of [
+      'localhost',
+      'a.localhost',
+      '127.3.2.1',
+      '[::1]',
+      '::1',
+      '::ffff:127.0.0.1',
+    ]) {
+      expect(isLoopback(host), host).to.equal(true);
+    }
+    for (const host of ['', 'localhost.example', '128.0.0.1', '::2', '0.0.0.0', '[::1', '127.1']) {
+      expect(isLoopback(host), host).to.equal(false);
     }
   });
 

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { formatAddress, parseAddress } from '../../lib/tracker/address';
+import { isIP } from 'node:net';
+import { formatAddress, parseAddress } from '../../lib/address/text';
 
-describe('tracker: addresses', () => {
+describe('address: text', () => {
   it('prints IPv6 in the canonical form of RFC 5952', () => {
     const cases: Readonly<Record<string, string>> = {
       '2001:DB8:0:0:1:0:0:1': '2001:db8::1:0:0:1',
@@ -47,6 +48,44 @@ describe('tracker: addresses', () => {
         expect(parseAddress(formatAddress(bytes) ?? '')).to.deep.equal(bytes);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('takes for an address what the system takes for one', () => {
+    const part = fc.constantFrom(
+      '0',
+      '1',
+      'ffff',
+      'A0',
+      '12345',
+      'g',
+      '',
+      ':',
+      '1.2.3.4',
+      '01.2.3.4',
+    );
+    const likely = fc.array(part, { maxLength: 9 }).map((parts) => parts.join(':'));
+    const mess = fc.array(fc.constantFrom(':', '::', '.', '1', 'f', '25', '1.2.3.4'), {
+      maxLength: 17,
+    });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          likely,
+          fc.ipV6(),
+          fc.ipV4(),
+          mess.map((parts) => parts.join('')),
+        ),
+        (text) => {
+          const packed = parseAddress(text);
+          expect(packed !== undefined, text).to.equal(isIP(text) !== 0);
+          if (packed === undefined) return;
+          const url = isIP(text) === 6 ? new URL(`http://[${text}]/`).hostname : text;
+          const other = parseAddress(url.replace(/^\[|\]$/g, ''));
+          expect(packed, text).to.deep.equal(other);
+        },
+      ),
+      { numRuns: 2000 },
     );
   });
 });
