@@ -103,8 +103,11 @@ async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<File
   const changes: FileChange[] = [];
   for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
-    const grown = change?.kind === 'touched' && now !== undefined && now.sizeBytes > lengthBytes;
-    if (change) changes.push(grown ? { path, kind: 'grown' } : change);
+    const isLonger = now !== undefined && now.sizeBytes > lengthBytes;
+    // What is only served may have been longer from the start.
+    if (isLonger && (change ? change.kind === 'touched' : torrent.download))
+      changes.push({ path, kind: 'grown' });
+    else if (change) changes.push(change);
   }
   return changes;
 }

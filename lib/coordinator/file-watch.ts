@@ -21,6 +21,11 @@ interface Watched {
   left: FileIdentity | undefined;
   /** As the start or the last sync found it: what the resume record says. */
   recorded: FileIdentity | undefined;
+  /**
+   * As it was last seen, where that is not what `recorded` says: no sync has covered it yet, or another
+   * program changed it. Nothing in it counts, but the record must know the file for ours.
+   */
+  seen: FileIdentity | undefined;
   /** Where the file lies that is written to. */
   place: FilePlace | undefined;
   /** It was at least this long: our writes never cut a file. */
@@ -63,8 +68,10 @@ export class FileWatch {
   /** What the resume record is to say. */
   recorded(): RecordedFile[] {
     const recorded: RecordedFile[] = [];
-    for (const [path, file] of this.#files)
-      if (file.recorded !== undefined) recorded.push({ path, ...file.recorded });
+    for (const [path, { seen, recorded: synced }] of this.#files) {
+      const file = seen ?? synced;
+      if (file !== undefined) recorded.push({ path, ...file });
+    }
     return recorded;
   }
 
@@ -73,6 +80,7 @@ export class FileWatch {
     const file = this.#fileOf(path);
     file.left = now;
     file.recorded = now;
+    file.seen = undefined;
     file.place = now;
     file.minBytes = now?.sizeBytes ?? 0;
   }
@@ -106,15 +114,17 @@ export class FileWatch {
       const file = this.#fileOf(path);
       const found = seen.get(path);
       const alone = !file.mixed && !again;
-      if (found)
-        this.#note(
-          changes,
-          path,
-          kindOf({ place: file.place, minBytes }, found.before, alone ? file.left : undefined),
-        );
-      if (found && found.after.inode !== found.before.inode) this.#note(changes, path, 'replaced');
-      else if (found && (found.cut === true || found.after.sizeBytes < found.endBytes))
-        this.#note(changes, path, 'cut');
+      if (found) {
+        const then = alone ? file.left : undefined;
+        const kinds = [
+          kindOf({ place: file.place, minBytes }, found.before, then),
+          kindAfter(found),
+        ];
+        for (const kind of kinds) this.#note(changes, path, kind);
+        const isKnown = file.recorded !== undefined && file.seen === undefined;
+        if (!kinds.includes('replaced') && !(isKnown && kinds.every((kind) => kind === undefined)))
+          file.seen = found.after;
+      }
       file.left = alone && this.#exactTimes ? found?.after : undefined;
       file.place = found?.after ?? file.place;
       file.minBytes = Math.max(file.minBytes, found?.endBytes ?? 0, found?.after.sizeBytes ?? 0);
@@ -142,8 +152,10 @@ export class FileWatch {
       const minBytes = file.syncMinBytes;
       const kind = kindOf({ place: file.place, minBytes }, now, file.quiet ? file.left : undefined);
       this.#note(changes, path, kind);
+      if (kind === 'cut') file.seen = now;
       if (now === undefined || (kind !== undefined && kind !== 'touched')) continue;
       file.recorded = now;
+      file.seen = undefined;
       file.place = now;
       file.minBytes = Math.max(file.minBytes, now.sizeBytes);
       if (file.quiet) file.left = now;
@@ -155,6 +167,7 @@ export class FileWatch {
   compare(path: string, now: FileIdentity | undefined): FileChange | undefined {
     const file = this.#fileOf(path);
     const kind = kindOf(file, now, file.left ?? file.recorded);
+    if (kind === 'cut' || kind === 'touched') file.seen = now;
     return kind && { path, kind };
   }
 
@@ -170,6 +183,7 @@ export class FileWatch {
       file = {
         left: undefined,
         recorded: undefined,
+        seen: undefined,
         place: undefined,
         minBytes: 0,
         syncMinBytes: 0,
@@ -181,6 +195,12 @@ export class FileWatch {
     }
     return file;
   }
+}
+
+/** What became of a file in the course of a job: its handle and its length say. */
+function kindAfter({ before, after, endBytes, cut }: WrittenFile): FileChange['kind'] | undefined {
+  if (after.inode !== before.inode) return 'replaced';
+  return cut === true || after.sizeBytes < endBytes ? 'cut' : undefined;
 }
 
 /** `then`: as nothing of ours has changed it since; undefined where that is not known. */

@@ -37,24 +37,34 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
   failTorrent(engine, torrent, unreadable(torrent, fact));
 }
 
-/** What can be done about a file that other programs took or changed. */
-function remedy({ download }: TorrentState): string {
-  return download
-    ? 'start the download again to check what is there and fetch the rest'
-    : 'put it back, or fetch it again with `millrace download`';
+/** What can be done about a file that other programs took or changed: each of it works. */
+function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
+  const again = download ? 'start the download again' : 'fetch it again with `millrace download`';
+  const putBack = download ? '' : 'put it back, or ';
+  switch (kind) {
+    case 'replaced':
+      return `${putBack}move that file away (or allow it to be overwritten: --adopt, adopt) and ${again}`;
+    case 'grown':
+      return `${putBack}${again}, with --force (force) to cut it`;
+    case 'touched':
+      return `stop that program, then ${again} to check what is there and fetch the rest`;
+    case 'missing':
+    case 'cut':
+      return `${putBack}${again} to check what is there and fetch the rest`;
+  }
 }
 
 function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed): ErrorRecord {
   if (code === 'short-read') {
     return {
       code: 'data-missing',
-      message: `in ${torrent.output} ${message}: it was removed or cut while it was served; ${remedy(torrent)}`,
+      message: `in ${torrent.output} ${message}: it was removed or cut while it was served; ${remedy(torrent, 'cut')}`,
     };
   }
   const file = path === undefined ? 'the data' : join(torrent.output, path);
   return {
     code: 'data-unreadable',
-    message: `${file} cannot be read any more (${meaningOf(code) ?? message}); check the disk and the permissions, then ${remedy(torrent)}`,
+    message: `${file} cannot be read any more (${meaningOf(code) ?? message}); check the disk and the permissions, then ${remedy(torrent, 'cut')}`,
   };
 }
 
@@ -86,7 +96,7 @@ export function failChanged(engine: Engine, torrent: TorrentState, change: FileC
   loseFiles(torrent, torrent.watch?.doubtful ?? new Set());
   failTorrent(engine, torrent, {
     code: change.kind === 'missing' ? 'data-missing' : 'data-changed',
-    message: `${join(torrent.output, change.path)} ${WHAT_HAPPENED[change.kind]} while it was in use; ${remedy(torrent)}`,
+    message: `${join(torrent.output, change.path)} ${WHAT_HAPPENED[change.kind]} while it was in use; ${remedy(torrent, change.kind)}`,
   });
 }
 

@@ -12,6 +12,7 @@ import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
 import { cutLonger } from '../storage/output-check';
 import type { OutputLook } from '../storage/output-check';
+import type { RecordedFile } from '../storage/resume-record';
 import type { ResumeState } from '../storage/resume-rules';
 import { statFiles } from '../storage/stat-files';
 import type { Engine } from './engine';
@@ -194,19 +195,23 @@ async function holdsGoodBytes(
   return false;
 }
 
-/** Files that must not enter the record yet: not known to be ours, and without a piece that is safe. */
-export function unrecorded(torrent: TorrentState): ReadonlySet<string> {
+/**
+ * What the record is to say of the files. Those not known to be ours are marked: their good pieces need
+ * not be read again, and it gives nobody a right to write to them. One that is whole is ours from then on.
+ */
+export function recordedFiles(torrent: TorrentState): RecordedFile[] {
+  const files = torrent.watch?.recorded() ?? [];
   const foreign = torrent.outputFiles?.foreign;
-  if (foreign === undefined || foreign.size === 0) return new Set<string>();
+  if (foreign === undefined || foreign.size === 0) return files;
   const { geometry, durability } = torrent;
-  const left = new Set(foreign);
   for (const [at, { path }] of storedFiles(torrent.metainfo).entries()) {
     if (!foreign.has(path)) continue;
     const { first, end } = geometry.piecesOfFile(at);
-    const piece = durability.durable.nextSet(first);
-    if (piece !== -1 && piece < end) left.delete(path);
+    let piece = first;
+    while (piece < end && durability.durable.get(piece)) piece++;
+    if (piece === end) foreign.delete(path);
   }
-  return left;
+  return files.map((file) => (foreign.has(file.path) ? { ...file, foreign: true } : file));
 }
 
 /** Gives the files back, when the torrent is removed or could not be added. */

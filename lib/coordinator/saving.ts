@@ -4,7 +4,7 @@
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { losePiece } from './checking';
-import { unrecorded } from './output-files';
+import { recordedFiles } from './output-files';
 import type { SyncBatch } from './durability';
 import type { Engine } from './engine';
 import { onChanges } from './lost-data';
@@ -93,12 +93,11 @@ export async function saveRecord(
   open: boolean,
 ): Promise<void> {
   if (torrent.storage.module !== 'files') return;
-  const leftOut = unrecorded(torrent);
   try {
     await torrent.resumeFile.save(torrent.durability.durable, {
       open,
       savedAtMs: Date.now(),
-      files: torrent.watch?.recorded().filter(({ path }) => !leftOut.has(path)) ?? [],
+      files: recordedFiles(torrent),
     });
   } catch (error) {
     engine.log('warn', 'the resume record could not be saved', {

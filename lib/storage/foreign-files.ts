@@ -72,6 +72,7 @@ export async function recordedOwner(
       const { record, place } = found;
       const inodes = inodesCount(record, { boot, place });
       for (const then of record.files) {
+        if (then.foreign === true) continue;
         const hit =
           byPath.get(path.join(near, then.path)) ??
           (inodes ? byInode.get(inodeKey(then)) : undefined);

@@ -19,7 +19,7 @@ export const RESUME_VERSION = 2;
 const CHECKSUM_BYTES = 32;
 /** Keys, numbers, hashes and the boot id take some 400 bytes. */
 const FIXED_BYTES = 4096;
-/** Besides its path: one length and four integers of up to 20 digits, with their marks: below 128. */
+/** Besides its path: one length, four integers of up to 20 digits and a mark, as bencode: below 128. */
 const BYTES_PER_FILE = 128;
 /**
  * Room for keys that this version does not know: an info dictionary of up to 32 MiB, a second
@@ -30,8 +30,8 @@ const KEPT_BYTES = 40 * 1024 * 1024;
 const MAX_DEPTH = 32;
 /** … and hold this many values: what decoding them may cost is bounded by it (see `decode`). */
 const MAX_KEPT_ITEMS = 1_048_576;
-/** A file's list, its path and its four integers. */
-const ITEMS_PER_FILE = 6;
+/** A file's list, its path, its four integers and a mark. */
+const ITEMS_PER_FILE = 7;
 
 const KNOWN_KEYS: ReadonlySet<string> = new Set([
   'version',
@@ -58,6 +58,8 @@ export interface RecordShape {
 /** A file as it was when its last write had been synced. */
 export interface RecordedFile extends FileIdentity {
   readonly path: string;
+  /** Its good pieces are trusted, but it is not known to be ours: it gives no right to write to it. */
+  readonly foreign?: boolean;
 }
 
 export interface ResumeRecord {
@@ -115,6 +117,7 @@ export function encodeRecord(record: ResumeRecord): Uint8Array {
       file.mtimeNs,
       file.device,
       file.inode,
+      ...(file.foreign === true ? [1] : []),
     ]),
     'saved at': record.savedAtMs,
     boot: record.boot,
@@ -188,7 +191,7 @@ function keptOf(record: BencodeDictionary): ReadonlyMap<string, BencodeValue> {
 }
 
 function fileOf(value: BencodeValue): RecordedFile {
-  const [path, sizeBytes, mtimeNs, device, inode] = Array.isArray(value) ? value : [];
+  const [path, sizeBytes, mtimeNs, device, inode, foreign] = Array.isArray(value) ? value : [];
   if (!(path instanceof Uint8Array) || typeof sizeBytes !== 'number' || sizeBytes < 0) {
     throw bad('a file entry is not [path, size, time, device, inode]');
   }
@@ -197,6 +200,7 @@ function fileOf(value: BencodeValue): RecordedFile {
     sizeBytes,
     mtimeNs: integerOf(mtimeNs),
     ...placeOf([device, inode]),
+    ...(foreign === 1 && { foreign: true }),
   };
 }
 

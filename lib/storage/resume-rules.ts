@@ -106,7 +106,8 @@ function judgeFiles(
   let doubt: string | undefined;
   for (const { file, now, first, end } of filesWithPieces(shape, present)) {
     const then = recorded.get(file.path);
-    if (then && now && isOurs(record, then, now, byInode)) ours.add(file.path);
+    if (then && then.foreign !== true && now && isOurs(record, then, now, byInode))
+      ours.add(file.path);
     const why = whyDoubtful(file.path, then, now, byInode);
     if (why === undefined) continue;
     // A file that came from elsewhere, or went, and held nothing of ours, is no change of ours.

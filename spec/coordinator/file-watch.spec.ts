@@ -138,6 +138,26 @@ describe('coordinator/file watch', () => {
     expect(job(watch, file(30, 351), file(40, 400)), 'after the sync').to.deep.equal(['touched']);
   });
 
+  it('knows a file for ours before its first sync, and after another program changed it', () => {
+    const watch = new FileWatch([], true, 0);
+    job(watch, file(0, 100), file(10, 200));
+    expect(watch.recorded()).to.deep.equal([{ path: 'a', ...file(10, 200) }]);
+    sync(watch, file(10, 200));
+    job(watch, file(10, 200), file(20, 300));
+    expect(watch.recorded(), 'as of the sync').to.deep.equal([{ path: 'a', ...file(10, 200) }]);
+    job(watch, file(5, 400), file(20, 500));
+    expect(watch.recorded(), 'cut').to.deep.equal([{ path: 'a', ...file(20, 500) }]);
+    sync(watch, file(6, 600));
+    expect(watch.recorded(), 'cut again').to.deep.equal([{ path: 'a', ...file(6, 600) }]);
+    watch.compare('a', file(7, 700));
+    expect(watch.recorded(), 'seen at the end').to.deep.equal([{ path: 'a', ...file(7, 700) }]);
+    for (const other of [file(30, 800, 2), undefined]) {
+      watch.compare('a', other);
+      sync(watch, other);
+      expect(watch.recorded(), 'another file').to.deep.equal([{ path: 'a', ...file(7, 700) }]);
+    }
+  });
+
   it('takes a file as it is when told to', () => {
     const watch = watchOf();
     watch.accept('a', file(3, 500, 7));

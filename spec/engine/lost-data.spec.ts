@@ -3,7 +3,7 @@
 import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { MillraceError, Torrent } from '../../lib/index';
+import type { AddOptions, MillraceError, Torrent } from '../../lib/index';
 import { KIB, MIB, Payload } from '../support/payload';
 import { untilRecorded } from '../support/record';
 import {
@@ -72,6 +72,20 @@ describe('engine: data lost while seeding', function () {
       await within(leecher.completed, 'the download after all');
     });
   }
+
+  it('can fetch a file again that was cut, as its message says', async () => {
+    const payload = new Payload({ lengthBytes: MIB, pieceLengthBytes: 64 * KIB });
+    const seed = await served(payload);
+    await truncate(join(seed.folder, 'payload.bin'), 100);
+    const failed = nextEvent<MillraceError>(seed.torrent, 'error');
+    await leech(payload, seed.address);
+    expect((await failed).message).to.include('fetch it again with `millrace download`');
+    await seed.torrent.remove();
+    const peers = [(await swarm.seed(payload)).address];
+    const torrent = await seed.engine.add(payload.torrent, { output: seed.folder, peers });
+    await within(torrent.completed, 'the download');
+    await payload.expectIn(seed.folder);
+  });
 });
 
 describe('engine: data changed while downloading', function () {
@@ -93,34 +107,105 @@ describe('engine: data changed while downloading', function () {
     return { payload, seed, torrent, output, done, file: join(output, 'payload.bin') };
   }
 
-  const harms: Record<string, readonly [string, (file: string) => Promise<void>]> = {
-    'was removed or renamed': ['data-missing', (file) => rm(file)],
-    'was replaced by another file': [
-      'data-changed',
-      async (file) => {
-        await writeFile(`${file}.new`, Buffer.alloc(2 * MIB));
-        await rename(`${file}.new`, file);
-      },
-    ],
-    'was cut by another program': ['data-changed', (file) => truncate(file, 100)],
+  interface Harm {
+    readonly code: string;
+    readonly harm: (file: string) => Promise<void>;
+    /** What the message says is to be done, … */
+    readonly advice: string;
+    /** … and that done: what the user does, and what the next run is allowed. */
+    readonly remedy?: (file: string) => Promise<void>;
+    readonly options?: AddOptions;
+  }
+  const replace = async (file: string) => {
+    await writeFile(`${file}.new`, Buffer.alloc(2 * MIB, 'precious'));
+    await rename(`${file}.new`, file);
+  };
+  const harms: Record<string, Harm> = {
+    'was removed or renamed': {
+      code: 'data-missing',
+      harm: (file) => rm(file),
+      advice: 'start the download again to check what is there',
+    },
+    'was replaced by another file': {
+      code: 'data-changed',
+      harm: replace,
+      advice: 'move that file away',
+      remedy: (file) => rename(file, `${file}.moved`),
+    },
+    'was replaced by another file, which is given up': {
+      code: 'data-changed',
+      harm: replace,
+      advice: '--adopt',
+      options: { adopt: true },
+    },
+    'was cut by another program': {
+      code: 'data-changed',
+      harm: (file) => truncate(file, 100),
+      advice: 'start the download again to check what is there',
+    },
+    'became longer than the torrent says': {
+      code: 'data-changed',
+      harm: (file) => truncate(file, 3 * MIB),
+      advice: '--force',
+      options: { force: true },
+    },
   };
 
-  for (const [what, [code, harm]] of Object.entries(harms)) {
-    it(`does not claim completion of a file that ${what}`, async () => {
+  for (const [what, { code, harm, advice, remedy, options }] of Object.entries(harms)) {
+    it(`does not claim completion of a file that ${what}; what it advises works`, async () => {
       const { payload, seed, torrent, output, file } = await halfWay();
       const failed = expectCode(torrent.completed, code);
-      await harm(file);
+      await harm(file); // before the first sync, as a rule
       seed.open();
       const error = await failed;
-      expect(error.message).to.include(`${file} ${what}`);
+      expect(error.message)
+        .to.include(`${file} ${what.split(',')[0]}`)
+        .and.include(advice);
       await untilStats(torrent, 'the end', ({ phase }) => phase === 'failed');
-      // What the user is told to do works.
-      await rm(file, { force: true });
-      await torrent.resume();
-      await within(torrent.completed, 'the download after all');
+      await torrent.remove();
+      await remedy?.(file);
+      const next = await swarm.engine();
+      const peers = [(await swarm.seed(payload)).address];
+      const again = await next.add(payload.torrent, { output, peers, ...options });
+      await within(again.completed, 'the download after all');
       await payload.expectIn(output);
     });
   }
+
+  it('knows a file that it made for its own, also one that was cut before its first sync', async () => {
+    const payload = new Payload({
+      name: 'two',
+      files: { small: PIECE_BYTES, large: MIB },
+      pieceLengthBytes: PIECE_BYTES,
+    });
+    const first = await swarm.seed(payload, { pieces: [0] });
+    const output = await swarm.folder();
+    const options = { output, peers: [first.address] };
+    const torrent = await (await swarm.engine()).add(payload.torrent, options);
+    await untilStats(torrent, 'the small file', ({ doneBytes }) => doneBytes > 0);
+    await truncate(join(output, 'two', 'small'), 100);
+    const failed = expectCode(torrent.completed, 'data-changed');
+    const peers = [(await swarm.seed(payload)).address];
+    await torrent.addPeer(peers[0] ?? '');
+    expect((await failed).message).to.include('start the download again');
+    await torrent.remove();
+    const again = await (await swarm.engine()).add(payload.torrent, { output, peers });
+    await within(again.completed, 'the download after all');
+    await payload.expectIn(output);
+  });
+
+  it('goes on in the same engine once the file is out of the way', async () => {
+    const { payload, seed, torrent, output, file } = await halfWay();
+    const failed = expectCode(torrent.completed, 'data-changed');
+    await replace(file);
+    seed.open();
+    await failed;
+    await untilStats(torrent, 'the end', ({ phase }) => phase === 'failed');
+    await rm(file);
+    await torrent.resume();
+    await within(torrent.completed, 'the download after all');
+    await payload.expectIn(output);
+  });
 
   it('reads a file again that was written to, and fetches what is wrong', async () => {
     const { payload, seed, torrent, output, done, file } = await halfWay();

@@ -214,8 +214,16 @@ describe('engine: existing files', function () {
     const options = { output, peers: [seed.address] };
     const torrent = await engine.add(image.torrent, options);
     await expectCode(torrent.completed, 'file-not-ours');
-    expect((await readFile(file)).equals(users)).to.equal(true);
     await torrent.remove();
+    // Nor does the record that this run has left, or that of a seed, call it ours.
+    const served = await engine.add(image.torrent, { output, download: false });
+    await expectCode(served.completed, 'not-whole');
+    await served.remove();
+    const next = await engine.add(image.torrent, options);
+    await expectCode(next.completed, 'file-not-ours');
+    expect(next.stats()).to.include({ doneBytes: 512 * KIB, piecesChecked: 0 });
+    expect((await readFile(file)).equals(users)).to.equal(true);
+    await next.remove();
     // One good piece with bytes in it is enough, and so is a file without any.
     const partial = Buffer.alloc(MIB);
     image.bytes.copy(partial, 768 * KIB, 768 * KIB);

@@ -22,13 +22,17 @@ const records: fc.Arbitrary<ResumeRecord> = fc
     pieces: fc.array(fc.boolean(), { maxLength: 70 }),
     open: fc.boolean(),
     files: fc.array(
-      fc.record({
-        path: fc.string({ unit: 'grapheme' }),
-        sizeBytes: fc.maxSafeNat(),
-        mtimeNs: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-        device: UINT64,
-        inode: UINT64,
-      }),
+      fc.record(
+        {
+          path: fc.string({ unit: 'grapheme' }),
+          sizeBytes: fc.maxSafeNat(),
+          mtimeNs: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+          device: UINT64,
+          inode: UINT64,
+          foreign: fc.constant(true),
+        },
+        { requiredKeys: ['path', 'sizeBytes', 'mtimeNs', 'device', 'inode'] },
+      ),
       { maxLength: 8 },
     ),
     savedAtMs: fc.maxSafeNat(),

@@ -431,4 +431,13 @@ describe('resume rules', () => {
     );
     expect(state.status).to.equal('crashed');
   });
+
+  it('trusts the pieces of a file that is marked as not ours, and does not call it ours', () => {
+    const files = record().files.map((file) =>
+      file.path === 'a' ? { ...file, foreign: true } : file,
+    );
+    const state = judgeResume(SHAPE, record({ files }), WHOLE, HERE);
+    expect(listed(state.have)).to.deep.equal([0, 2]);
+    expect([...state.ours]).to.deep.equal(['b', 'c']);
+  });
 });
