@@ -116,6 +116,8 @@ class Attacker {
     switch (attack) {
       case 'never-read':
       case 'trickle':
+      case 'crawl':
+      case 'idle':
       case 'crumbs':
       case 'cancel':
       case 'flapping-requests':
@@ -130,6 +132,9 @@ class Attacker {
         this.#say(message(MESSAGE_ID.bitfield, bits), () => this.#socket.end());
         break;
       }
+      case 'come-and-go':
+        this.#socket.once('data', () => this.#socket.end()); // the answer: both have shaken hands
+        break;
       case 'segments':
         this.#socket.resume();
         this.#step(0);
@@ -160,6 +165,10 @@ class Attacker {
       this.#askForCrumbs();
       return;
     }
+    if (attack === 'idle') {
+      this.#socket.resume();
+      return;
+    }
     if (attack === 'cancel') this.#socket.pause();
     if (attack === 'flapping-requests') {
       this.#socket.resume();
@@ -168,8 +177,9 @@ class Attacker {
     this.#socket.pause();
     this.#say(this.#requests(BLOCK_BYTES));
     if (attack === 'cancel') this.#flood();
-    if (attack === 'trickle') {
-      this.#trickle = setInterval(() => this.#socket.read(1), 1000);
+    if (attack === 'trickle' || attack === 'crawl') {
+      const lengthBytes = attack === 'trickle' ? 1 : BLOCK_BYTES;
+      this.#trickle = setInterval(() => this.#socket.read(lengthBytes), 1000);
     }
   }
 

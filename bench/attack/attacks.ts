@@ -7,6 +7,8 @@ export const ATTACKS = {
   'flapping-requests': 'ask for a block and take it back at once',
   cancel: 'have 1,900 requests wait, and take back one that was never made',
   'dropped-request': 'ask while choked',
+  idle: 'be interested, and ask for nothing',
+  crawl: 'ask for blocks, and read one a second',
   'keep-alive': 'keep-alives',
   choke: 'choke and unchoke in turn',
   interest: 'not interested and interested in turn',
@@ -16,6 +18,7 @@ export const ATTACKS = {
   'long-unknown': 'the same, 32 kB each',
   extended: 'extended handshakes',
   'late-bitfield': 'bitfields that say nothing new',
+  'come-and-go': 'connect, shake hands, leave, come back',
   reconnect: 'connect, send a bitfield of 2,097,152 pieces but one, leave, come back',
 } as const;
 

@@ -6,7 +6,7 @@ export interface ChokeCandidate {
   readonly id: number;
   /** It wants something that we have. */
   readonly interested: boolean;
-  /** It takes nothing of what it was sent: a slot of its own is worth nothing to it. */
+  /** It makes no use of a slot, or made none of its last: others come first. */
   readonly stalled: boolean;
   /** When its present turn began; undefined while it is choked. */
   readonly unchokedAtMs: number | undefined;

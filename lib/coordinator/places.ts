@@ -109,6 +109,8 @@ export function uselessSinceMs(peer: PeerState, nowMs: number): number | undefin
     nowMs - startMs >= patienceMs ? startMs : undefined;
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);
   if (!peer.theyAreInterested) return after(ACQUAINTANCE_MS);
+  // It gets no turn while others wait for one: then it would wait for ever.
+  if (peer.uploadStalled && peer.weChoke) return after(ACQUAINTANCE_MS);
   if (!peer.weChoke) return after(SILENCE_MS, Math.max(sinceMs, peer.unchokedAtMs ?? 0));
   // It wants our bytes and waits for its turn: of no use only if it let its last one pass.
   const tookNothing = peer.lastUnchokedMs > 0 && peer.uploadedBytes === peer.uploadedAtTurn;

@@ -235,7 +235,7 @@ export interface PeerState {
   theyAreInterested: boolean;
   /** We choke them. */
   weChoke: boolean;
-  /** It takes nothing of what we send it. */
+  /** It makes no use of an upload slot (see the fact `upload-stalled`). */
   uploadStalled: boolean;
   unchokedAtMs: number | undefined;
   lastUnchokedMs: number;

@@ -11,7 +11,7 @@ import { feedEndGame } from './end-game';
 import { evictPiece, giveUpParole, lookUp } from './pieces';
 import { restAfterLook } from './rest';
 import { syncIfDue } from './saving';
-import type { PieceState, TorrentState } from './state';
+import type { PeerState, PieceState, TorrentState } from './state';
 
 /** Four times a second: as often as figures are worth looking at. */
 export const TICK_MS = 250;
@@ -95,7 +95,7 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
     peers.map((peer) => ({
       id: peer.id,
       interested: peer.theyAreInterested && !peer.closing,
-      stalled: peer.uploadStalled,
+      stalled: peer.uploadStalled || letItsTurnPass(peer, nowMs),
       unchokedAtMs: peer.unchokedAtMs,
       lastUnchokedMs: peer.lastUnchokedMs,
     })),
@@ -112,6 +112,17 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
     if (!weChoke) peer.uploadedAtTurn = peer.uploadedBytes;
     engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
   }
+}
+
+/**
+ * A peer that asked for nothing while it had a slot comes after those that will, for six turns: else many
+ * that are interested and idle would keep the others waiting for most of the time.
+ */
+const PASSED_TURN_MS = 6 * UPLOAD_TURN_MS;
+
+function letItsTurnPass(peer: PeerState, nowMs: number): boolean {
+  if (!peer.weChoke || peer.uploadedBytes !== peer.uploadedAtTurn) return false;
+  return peer.lastUnchokedMs > 0 && nowMs - peer.lastUnchokedMs < PASSED_TURN_MS;
 }
 
 /** A piece on parole that its one peer does not fill in two minutes goes to another. */

@@ -168,7 +168,10 @@ export type PeerFact =
       readonly epoch: number;
     }
   | { readonly type: 'peer-interest'; readonly connection: number; readonly interested: boolean }
-  /** The peer has taken nothing of the blocks that wait for it for a second, or takes them again. */
+  /**
+   * The peer makes no use of an upload slot, or does again: it took nothing of the blocks that wait for
+   * it for a second, asked for none for two, or floods us and is not read.
+   */
   | { readonly type: 'upload-stalled'; readonly connection: number; readonly stalled: boolean }
   /** The peer's extended handshake. */
   | {

@@ -8,6 +8,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
 import { PeerSession } from '../peer/session';
+import { SlotUse } from '../peer/slot-use';
 import type { SessionOutput } from '../peer/session-types';
 import type { WireTap } from '../trace/tap';
 import { WireWriter } from '../wire/encoder';
@@ -23,9 +24,6 @@ import type { UploadPeer } from './upload';
  * that chokes and unchokes in a loop and reads nothing would else fill our memory.
  */
 const MAX_UNREAD_BYTES = 1_048_576;
-
-/** A peer that took nothing of what was sent for this long leaves its upload slot to one that waits. */
-const UPLOAD_STALL_MS = 1_000;
 
 /** Who began it; decides how an end before the handshake is reported. */
 type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };
@@ -52,7 +50,7 @@ export class Connection implements SessionOutput, UploadPeer {
   private readonly traffic = new TrafficRow();
   /** The peer has said too much of no use: what it says now waits in its own socket. */
   private paused = false;
-  private toldStalled = false;
+  private readonly slotUse = new SlotUse();
 
   private constructor(
     context: ConnectionContext,
@@ -138,7 +136,7 @@ export class Connection implements SessionOutput, UploadPeer {
       if (this.state === 'dialling' || this.state === 'handshaking') this.checkStep(nowMs);
       if (this.state !== 'open' || this.peerSession === undefined) return;
       if (nowMs >= this.peerSession.nextDeadlineMs) this.peerSession.tick(nowMs);
-      this.checkUpload(nowMs);
+      this.checkUpload(this.peerSession, nowMs);
       this.flush();
       this.paceReads(nowMs);
     });
@@ -354,19 +352,22 @@ export class Connection implements SessionOutput, UploadPeer {
     else socket.resume();
   }
 
-  /** Does the peer take what it asked for? The choker wants to know, and not for ever. */
-  private checkUpload(nowMs: number): void {
+  /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */
+  private checkUpload(session: PeerSession, nowMs: number): void {
     const { uploader, limits, send } = this.context;
     const stalledMs = uploader.stalledMsOf(this, nowMs);
+    const queuedBytes = uploader.queuedBytesOf(this);
     if (stalledMs >= limits.idleTimeoutMs) {
-      const queuedBytes = uploader.queuedBytesOf(this);
       this.close('idle-timeout', `the peer takes no data: ${queuedBytes} bytes wait`);
       return;
     }
-    const stalled = stalledMs >= UPLOAD_STALL_MS;
-    if (stalled === this.toldStalled) return;
-    this.toldStalled = stalled;
-    send({ type: 'upload-stalled', connection: this.id, stalled });
+    const { slotUse } = this;
+    const { serving, uploadedBytes } = session;
+    const { choked } = serving;
+    const served = queuedBytes > 0 || serving.waiting > 0;
+    const look = { stalledMs, choked, served, uploadedBytes, flooding: this.paused };
+    if (!slotUse.look(look, nowMs)) return;
+    send({ type: 'upload-stalled', connection: this.id, stalled: slotUse.isUnused });
   }
 
   private checkStep(nowMs: number): void {

@@ -19,6 +19,9 @@ const BENCODED_BYTES_PER_TOKEN = 8;
 /** A read is a call of the system and a turn of the session: 3 µs and more, however little it brings. */
 const READ_TOKENS = 32;
 
+/** To answer takes a read of the disk and a write, 3 µs and more of this thread, however short it is. */
+const ANSWER_TOKENS = 32;
+
 /** A read of this length is worth its cost: the shortest segment that TCP must take is 536 bytes. */
 const WORTHY_READ_BYTES = 512;
 
@@ -45,6 +48,11 @@ export class MessageBudget {
   /** The same, and its bytes were decoded. */
   chargeBencoded(lengthBytes: number): void {
     this.cost += 1 + lengthBytes / BENCODED_BYTES_PER_TOKEN;
+  }
+
+  /** A request that is answered; `part` of a whole block, 0 to 1: a whole one is worth its cost. */
+  chargeAnswer(part: number): void {
+    this.cost += ANSWER_TOKENS * (1 - part);
   }
 
   /** A message that is worth the read that brought it. */

@@ -8,6 +8,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { WireDecoder } from '../wire/decoder';
 import { decodeExtendedHandshake, encodeExtendedHandshake } from '../wire/extended-handshake';
+import { BLOCK_LENGTH_BYTES } from '../wire/messages';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
 import { MessageBudget } from './message-budget';
@@ -252,12 +253,7 @@ export class PeerSession implements WireSink {
         this.onBitfield(message.bits, before === 'opening');
         return;
       case 'request':
-        if (this.serving.request(message.piece, message.begin, message.lengthBytes)) {
-          this.newRequests = true;
-          this.budget.welcome();
-        } else {
-          this.budget.charge();
-        }
+        this.onRequest(message.piece, message.begin, message.lengthBytes);
         return;
       case 'cancel':
         this.budget.charge();
@@ -277,6 +273,16 @@ export class PeerSession implements WireSink {
       default:
         assertNever(message);
     }
+  }
+
+  private onRequest(piece: number, begin: number, lengthBytes: number): void {
+    if (!this.serving.request(piece, begin, lengthBytes)) return this.budget.charge();
+    this.newRequests = true;
+    this.budget.welcome();
+    if (lengthBytes >= BLOCK_LENGTH_BYTES) return;
+    const pieceBytes = this.options.geometry.pieceLengthBytes(piece);
+    const wholeBytes = Math.min(BLOCK_LENGTH_BYTES, pieceBytes);
+    if (lengthBytes < wholeBytes) this.budget.chargeAnswer(lengthBytes / wholeBytes);
   }
 
   private onHave(piece: number): void {

@@ -71,6 +71,38 @@ describe('coordinator/on-peer', () => {
       expect(desk.peer(connection).weChoke).to.equal(true);
     });
 
+    it('of a peer that makes no use of its slot leaves it to one that waits', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots: 1 },
+      });
+      const [idler = 0, flooder = 0, taker = 0] = [0, 1, 2].map(() =>
+        desk.connect(torrent, { have: [] }),
+      );
+      const stalled = (connection: number, is: boolean): void =>
+        engine.facts({ type: 'upload-stalled', connection, stalled: is });
+      const holder = (): number[] =>
+        [idler, flooder, taker].filter((connection) => !desk.peer(connection).weChoke);
+      const interested = (connection: number): void =>
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      interested(idler);
+      stalled(idler, true);
+      expect(holder(), 'nobody waits').to.deep.equal([idler]);
+      stalled(flooder, true);
+      interested(flooder);
+      expect(holder(), 'nobody waits who is better').to.deep.equal([idler]);
+      interested(taker);
+      expect(holder()).to.deep.equal([taker]);
+      stalled(idler, false); // choked: nothing is expected of it
+      engine.facts({ type: 'traffic', rows: [taker, 0, 16_384, 0] });
+      for (let turn = 0; turn < 5; turn++) {
+        engine.pass(10_000);
+        expect(holder(), 'the idler let its turn pass').to.deep.equal([taker]);
+      }
+      engine.pass(10_000);
+      expect(holder(), 'but has another after a minute').to.deep.equal([idler]);
+    });
+
     it('lost frees the slot for who waits', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],

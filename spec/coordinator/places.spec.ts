@@ -154,6 +154,20 @@ describe('coordinator/places', () => {
       expect(since(desk, taker)).to.equal(undefined);
     });
 
+    it('whoever makes no use of upload, so that others get the slots, after 20 s', async () => {
+      const { desk, torrent } = await seed();
+      const [holder = 0, flooder = 0] = [1, 2].map(() =>
+        desk.connect(torrent, { have: [], unchoke: false }),
+      );
+      for (const connection of [holder, flooder])
+        desk.engine.facts({ type: 'peer-interest', connection, interested: true });
+      desk.engine.facts({ type: 'upload-stalled', connection: flooder, stalled: true });
+      desk.engine.clockMs += 19_999;
+      expect(since(desk, flooder)).to.equal(undefined);
+      desk.engine.clockMs += 1;
+      expect(since(desk, flooder)).to.be.a('number');
+    });
+
     it('while we download, whoever lets us ask and answers nothing for a minute', async () => {
       const { desk, torrent } = await SimDesk.with(SHORT);
       const silent = desk.connect(torrent, { creditBlocks: 4 });

@@ -101,6 +101,8 @@ describe('net/floods', () => {
       const wantedBytes = 16 * (PIECE_HEADER_LENGTH_BYTES + PIECE_BYTES);
       expect(await honest.hear(wantedBytes)).to.have.length(wantedBytes);
       expect(actor.of('peer-have').flatMap((fact) => fact.pieces)).not.to.include(5);
+      const stalled = await actor.fact('upload-stalled');
+      expect(stalled, 'its slot is for others').to.include({ connection, stalled: true });
 
       frozen = false;
       const last = await actor.fact('peer-have', ({ pieces: told }) => told.includes(5));

@@ -72,6 +72,25 @@ describe('peer/message-budget', () => {
     expect(wait((writer) => writer.extended(0, encoded))).to.be.within(190_000, 191_000);
   });
 
+  it('counts answers that are shorter than a block, or than a piece that is shorter', () => {
+    const wait = (pieceLengthBytes: number, lengthBytes: number, count = 400): number => {
+      const side = new Side({ have: 'all', pieceLengthBytes });
+      side.session.setChoked(false);
+      for (let round = 0; round < 10; round++) {
+        side.hear((writer) => {
+          for (let time = 0; time < count; time++) writer.request(0, 0, lengthBytes);
+        });
+      }
+      return side.session.readAgainMs - side.nowMs;
+    };
+    expect(wait(4 * BLOCK, 1), 'a byte').to.be.within(53_000, 54_000);
+    expect(wait(4 * BLOCK, BLOCK / 2)).to.be.at.most(22_000);
+    expect(wait(4 * BLOCK, BLOCK)).to.be.at.most(0);
+    expect(wait(1_000, 1_000), 'a whole piece').to.be.at.most(0);
+    expect(wait(1_000, 500)).to.be.above(0);
+    expect(wait(4 * BLOCK, 1, 50), 'a few').to.be.at.most(0);
+  });
+
   it('counts reads that bring a few bytes of nothing', () => {
     const side = new Side();
     const bytes = Buffer.from([0, 0, 0, 1, 2, 0, 0, 0, 1, 3]);
