@@ -34,9 +34,7 @@ export type {
 } from './messages/stats';
 export type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo/metainfo';
 export type { NameMapping } from './metainfo/names';
-export { namesOnDisk } from './storage/names-on-disk';
-export { isTrackerUrl } from './metainfo/trackers';
-export { redactUrl } from './tracker/redact';
+export { hexDump, isTrackerUrl, namesOnDisk, redactUrl } from './api/tools';
 export {
   announce,
   scrape,
@@ -46,7 +44,7 @@ export {
   type ScrapeOptions,
   type TrackerReport,
 } from './api/announce';
-export { hexDump, type ByteRange, type HexDumpOptions } from './bytes/hexdump';
+export type { ByteRange, HexDumpOptions } from './bytes/hexdump';
 export { diagnose, type Diagnosis, type DiagnoseOptions } from './api/diagnose';
 export type {
   AddressFinding,

@@ -68,7 +68,17 @@ export function either<Value, const Other>(
   other: Other,
   check: Check<Value>,
 ): Check<Value | Other> {
-  return (name, value) => (value === other ? other : check(name, value));
+  return (name, value) => {
+    if (value === other) return other;
+    try {
+      return check(name, value);
+    } catch (error) {
+      // What is said to be allowed is all that is: the other value, too.
+      const { option, allowed } = error instanceof MillraceError ? error.details : {};
+      if (option !== name || typeof allowed !== 'string') throw error;
+      throw wrong(name, `${shown(other)} or ${allowed}`, value);
+    }
+  };
 }
 
 export function wholeNumber(low: number, high: number): Check<number | undefined>;
@@ -116,7 +126,7 @@ export function oneOf<Value extends string>(
 /** A list that can be read to its end at once; each entry passes the check. */
 export function list<Value>(what: string, entry: Check<Value>): Check<readonly Value[]> {
   return (name, value) => {
-    if (!Array.isArray(value)) throw wrong(name, `a list of ${what}`, value);
+    if (!isList(value)) throw wrong(name, `a list of ${what}`, value);
     return Array.from(value, (each: unknown, index) => entry(`${name}[${index}]`, each));
   };
 }
@@ -144,17 +154,34 @@ export const signal: Check<AbortSignal | undefined> = (name, value) => {
   throw wrong(name, 'an AbortSignal', value);
 };
 
+export const bytes: Check<Uint8Array> = (name, value) => {
+  if (value instanceof Uint8Array) return value;
+  throw wrong(name, 'bytes (a Uint8Array)', value);
+};
+
 export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // A revoked proxy, which nobody can look at.
+  }
 }
 
 /** `option NAME must be ALLOWED, not VALUE`. */
 export function wrong(option: string, allowed: string, value: unknown): MillraceError {
-  return badOption(option, `must be ${allowed}, not ${shown(value)}`);
+  return badOption(option, `must be ${allowed}, not ${shown(value)}`, { allowed });
 }
 
-export function badOption(option: string, sentence: string): MillraceError {
-  return new MillraceError('bad-option', `option ${option} ${sentence}`, { option });
+export function badOption(
+  option: string,
+  sentence: string,
+  details: MillraceError['details'] = {},
+): MillraceError {
+  return new MillraceError('bad-option', `option ${option} ${sentence}`, { option, ...details });
 }
 
 const MAX_SHOWN_LENGTH = 80;
@@ -169,7 +196,7 @@ export function shown(value: unknown): string {
     }
     case 'object':
       if (value === null) return 'null';
-      return Array.isArray(value) ? `a list of ${value.length}` : 'an object';
+      return isList(value) ? `a list of ${value.length}` : 'an object';
     case 'function':
       return 'a function';
     case 'symbol':

@@ -37,6 +37,9 @@ const CLOSE_DEADLINE_MS = 15_000;
  */
 const UNDO_DEADLINE_MS = 5_000;
 
+/** Nobody else has it: `new Coordinator()` would be an engine that nobody started. */
+const MADE_BY_START = Symbol();
+
 const THREAD_KIND = oneOf(['peer', 'verify', 'coordinator'] as const);
 
 /** Events of an engine and what their listeners are called with. */
@@ -72,8 +75,10 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   #port: number | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(options: ReturnType<typeof engineOptions>) {
+  private constructor(options: ReturnType<typeof engineOptions>, made: typeof MADE_BY_START) {
     super();
+    if (made !== MADE_BY_START)
+      throw new MillraceError('bad-option', 'an engine is made by Coordinator.start()');
     this.#trace = beginTrace(options.trace, VERSION);
     this.#onTraceLines = options.trace?.onLines;
     const settings: EngineSettings = { ...engineSettings(options, VERSION), trace: this.#trace };
@@ -122,7 +127,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const checked = engineOptions(options);
     const { signal } = checked;
     signal?.throwIfAborted();
-    const coordinator = new Coordinator(checked);
+    const coordinator = new Coordinator(checked, MADE_BY_START);
     const unwatch = onAbort(signal, () => void coordinator.#threads.terminate());
     try {
       coordinator.#port = (await coordinator.#control.start()).port;

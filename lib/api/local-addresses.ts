@@ -10,7 +10,11 @@ const VIRTUAL = /^(docker|br-|virbr|veth|cni|flannel|lxc|lxd)/;
  * Addresses of this machine that are neither loopback nor link-local, the likeliest first: IPv4
  * before IPv6, real interfaces before bridges. Empty on a machine without a network.
  */
-export function localAddresses(interfaces = networkInterfaces()): readonly string[] {
+export function localAddresses(): readonly string[] {
+  return addressesOf(networkInterfaces());
+}
+
+export function addressesOf(interfaces: ReturnType<typeof networkInterfaces>): readonly string[] {
   return Object.entries(interfaces)
     .flatMap(([name, entries]) =>
       (entries ?? []).map(({ address, family, internal }) => ({ name, address, family, internal })),

@@ -62,7 +62,7 @@ const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
 };
 
 /** Plain data that may have crossed threads: known by its fields. */
-function isMetainfo(source: object): source is Metainfo {
+export function isMetainfo(source: object): source is Metainfo {
   const fields: Partial<Record<keyof Metainfo, unknown>> = source;
   const { infoHash, pieceHashes, files, trackers, name } = fields;
   const numbers = [fields.pieceLengthBytes, fields.pieceCount, fields.totalLengthBytes];

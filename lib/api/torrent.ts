@@ -92,6 +92,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Made by `Coordinator.add`. */
   constructor(id: number, metainfo: Metainfo, control: EngineControl, wantStats: () => void) {
     super();
+    if (typeof wantStats !== 'function')
+      throw new MillraceError('bad-option', "a Torrent is made by an engine's add()");
     this.#id = id;
     this.#control = control;
     this.#wantStats = wantStats;

@@ -3,8 +3,10 @@
 import type * as server from '../tracker/server';
 import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker/server';
 import {
+  bytes,
   callback,
   checkOptions,
+  checkValue,
   either,
   flag,
   group,
@@ -62,5 +64,14 @@ export async function startTracker(options: TrackerServerOptions = {}): Promise<
   const checked = checkOptions('startTracker', options, TRACKER);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
   const module = require('../tracker/server') as typeof server;
-  return module.startTracker(checked);
+  const tracker = await module.startTracker(checked);
+  return {
+    ...tracker,
+    allow: (hash) => tracker.allow(checkValue('infoHash', () => hash, infoHash)),
+    publish: (name, torrent) =>
+      tracker.publish(
+        checkValue('name', () => name, text('the name of a file')),
+        checkValue('torrent', () => torrent, bytes),
+      ),
+  };
 }

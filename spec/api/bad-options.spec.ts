@@ -6,10 +6,15 @@ import {
   Coordinator,
   EngineThreads,
   MillraceError,
+  Torrent,
   announce,
   createTorrent,
   diagnose,
+  hexDump,
+  isTrackerUrl,
+  namesOnDisk,
   readTorrent,
+  redactUrl,
   scrape,
   share,
   startTracker,
@@ -65,6 +70,7 @@ const FLAG_NAMES = new Set([
   'download',
   'seed',
   'force',
+  'adopt',
   'followLinks',
   'recheck',
   'private',
@@ -144,6 +150,7 @@ describe('api: wrong options', function () {
         'download',
         'seed',
         'force',
+        'adopt',
         'followLinks',
         'recheck',
         'announceToAll',
@@ -310,6 +317,74 @@ describe('api: wrong options', function () {
     expect(await failureOf(() => verifyTorrent(payload.torrent, undefined as never))).to.include({
       code: 'bad-option',
     });
+  });
+
+  it('functions that need no engine', async () => {
+    const { metainfo, torrent } = payload;
+    for (const [kind, value] of [...Object.entries(WRONG), ['undefined', undefined] as const]) {
+      const wrong = value as never;
+      expect(isTrackerUrl(value), kind).to.equal(false);
+      if (typeof value !== 'string')
+        expect(() => redactUrl(wrong), kind).to.throw(
+          MillraceError,
+          /^option url must be text, not/,
+        );
+      expect(() => hexDump(wrong), kind).to.throw(
+        MillraceError,
+        /^option bytes (must be bytes|cannot be read)/,
+      );
+      if (value !== undefined)
+        expect(() => hexDump(torrent, wrong), kind).to.throw(MillraceError, /^option ranges/);
+      expect(() => hexDump(torrent, [wrong]), kind).to.throw(MillraceError, /^option ranges\[0\] /);
+      if (!['undefined', 'object', 'bare', 'revoked'].includes(kind))
+        expect(() => hexDump(torrent, [], wrong), kind).to.throw(MillraceError, /hexDump/);
+      expect(await failureOf(() => namesOnDisk(wrong, '.')), kind).to.include({
+        code: 'bad-option',
+      });
+      expect(await failureOf(() => namesOnDisk(metainfo, wrong)), kind).to.include({
+        code: 'bad-option',
+      });
+      // The constructors are not for embedders, and say who is.
+      for (const made of [Coordinator, Torrent] as unknown as (new (first: unknown) => unknown)[])
+        expect(() => new made(value), kind).to.throw(MillraceError, / is made by /);
+    }
+  });
+
+  it('verbs of a tracker', async () => {
+    const tracker = await startTracker({ port: 0 });
+    try {
+      for (const [kind, value] of Object.entries(WRONG)) {
+        const wrong = value as never;
+        expect(() => tracker.allow(wrong), kind).to.throw(
+          MillraceError,
+          / info hash |^option infoHash cannot be read/,
+        );
+        expect(() => tracker.publish(wrong, payload.torrent), kind).to.throw(MillraceError);
+        expect(() => tracker.publish('a.torrent', wrong), kind).to.throw(
+          MillraceError,
+          /^option torrent (must be bytes|cannot be read)/,
+        );
+      }
+    } finally {
+      await tracker.close();
+    }
+  });
+
+  it('a message names every value that is allowed', async () => {
+    const start = (): Promise<unknown> => Coordinator.start({ port: -1 });
+    expect(await failureOf(start)).to.have.property(
+      'message',
+      'option port must be null or a whole number from 0 to 65535, not -1',
+    );
+    const track = (options: object) => (): Promise<unknown> => startTracker(options);
+    expect(await failureOf(track({ udpPort: true }))).to.have.property(
+      'message',
+      'option udpPort must be false or a whole number from 0 to 65535, not true',
+    );
+    expect(await failureOf(track({ limits: { maxPeers: 0 } }))).to.have.property(
+      'message',
+      'option limits.maxPeers must be Infinity or a whole number from 1 to 2147483648, not 0',
+    );
   });
 
   it('EngineThreads, and verbs of a torrent', async () => {

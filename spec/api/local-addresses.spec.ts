@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NetworkInterfaceInfo } from 'node:os';
-import { localAddresses } from '../../lib/api/local-addresses';
+import { addressesOf } from '../../lib/api/local-addresses';
 
 const at = (address: string, internal = false): NetworkInterfaceInfo =>
   ({
@@ -11,7 +11,7 @@ const at = (address: string, internal = false): NetworkInterfaceInfo =>
 
 describe('api/local-addresses', () => {
   it('names what others can reach, the likeliest first', () => {
-    const found = localAddresses({
+    const found = addressesOf({
       lo: [at('127.0.0.1', true), at('::1', true)],
       docker0: [at('172.17.0.1')],
       eth0: [at('fd00::2'), at('fe80::1'), at('169.254.3.4'), at('10.0.0.2')],
@@ -22,6 +22,6 @@ describe('api/local-addresses', () => {
   });
 
   it('is empty without a network', () => {
-    expect(localAddresses({ lo: [at('127.0.0.1', true)] })).to.deep.equal([]);
+    expect(addressesOf({ lo: [at('127.0.0.1', true)] })).to.deep.equal([]);
   });
 });

@@ -161,7 +161,7 @@ describe('api/options', () => {
           const error = refusal(() => settingsOf(set(value)));
           expect(error.code).to.equal('bad-option');
           expect(error.message).to.equal(
-            `option ${name} must be a whole number from ${low} to ${high}, not ${shown(value)}`,
+            `option ${name} must be ${name === 'port' ? 'null or ' : ''}a whole number from ${low} to ${high}, not ${shown(value)}`,
           );
           expect(error.details.option).to.equal(name);
         }

@@ -27,8 +27,11 @@ describe('api: startTracker', () => {
         (reason: unknown) => reason as MillraceError,
       );
       expect(error, option).to.include({ code: 'bad-option' });
-      expect(error?.message).to.match(/^option .* must be a whole number from \d+ to \d+, not /);
-      expect(error?.details).to.deep.equal({ option });
+      expect(error?.message).to.match(
+        /^option .* must be ((false|Infinity) or )?a whole number from \d+ to \d+, not /,
+      );
+      const allowed = / must be (.*), not /.exec(error?.message ?? '')?.[1];
+      expect(error?.details).to.deep.equal({ option, allowed });
     }
   });
 
