@@ -7,7 +7,7 @@ import type { AddRequest } from '../messages/control';
 import type { FileIdentity } from '../messages/storage';
 import { storedFiles } from '../metainfo/stored';
 import { claimFiles, findConflict, leftClaim } from '../storage/claims';
-import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
+import type { Claim, ClaimConflict, ClaimRequest, LeftClaim } from '../storage/claims';
 import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
 import { cutLonger } from '../storage/output-check';
@@ -60,13 +60,13 @@ export async function claimOutput(
     paths,
     look,
     resume,
-    download ? leftClaim(root, infoHash) : undefined,
+    download ? await leftClaim(root, infoHash) : undefined,
   );
   const claimed: ClaimRequest = {
     ...look,
     ...{ infoHash, writes: download, files: paths, foreign },
   };
-  const taken = canWrite ? await claimFiles(claimed) : findConflict(claimed);
+  const taken = await (canWrite ? claimFiles(claimed) : findConflict(claimed));
   if (taken !== undefined && isConflict(taken))
     throw inUse(taken.path, taken, torrent, `process ${taken.pid}`);
   const toCut = files.some(({ lengthBytes }, at) => (stats[at]?.sizeBytes ?? 0) > lengthBytes);
@@ -81,7 +81,7 @@ function foreignFiles(
   paths: readonly string[],
   { stats }: OutputLook,
   resume: ResumeState,
-  left: ReturnType<typeof leftClaim>,
+  left: LeftClaim | undefined,
 ): Set<string> {
   const foreign = new Set<string>();
   for (const [at, path] of paths.entries()) {
@@ -110,7 +110,8 @@ export async function admitFiles(engine: Engine, torrent: TorrentState): Promise
   try {
     await judgeForeign(torrent, outputFiles);
     if (torrent.run !== run) return false;
-    outputFiles.claim?.admit();
+    await outputFiles.claim?.admit();
+    if (torrent.run !== run) return false;
     if (outputFiles.toCut) await cut(torrent, outputFiles);
   } catch (error) {
     if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));

@@ -6,12 +6,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { RECORDS_FOLDER } from '../metainfo/paths';
+import { ClaimReader, writeClaim } from './claim-file';
+import type { ClaimedFile } from './claim-file';
+import { removeLitter } from './litter';
 import { acquireGuard, notMade } from './lock';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
-import { OPEN_TO_READ, openRegular } from './open-regular';
+import { tempFile } from './state-folder';
 
-/** A torrent may have 64 MiB of metainfo at most, and its paths take a part of that. */
-const MAX_CLAIM_BYTES = 64 * 1024 * 1024;
 /** How the name of a claim ends: `<info hash>.<mark of its top name>.claim`. */
 const CLAIM = '.claim';
 /** Tells the claims of this thread from others: its torrents are kept apart by the engine itself. */
@@ -50,7 +51,7 @@ export interface ClaimConflict {
 
 export interface Claim {
   /** Files that were foreign are ours from now on. */
-  admit(): void;
+  admit(): Promise<void>;
   /** May be called again. */
   release(): void;
 }
@@ -62,25 +63,19 @@ export interface LeftClaim {
   readonly madeNs: bigint;
 }
 
-interface ClaimText {
-  readonly owner: object;
-  readonly infoHash: string;
-  readonly writes: boolean;
-  readonly files: readonly string[];
-  readonly places?: readonly string[];
-  /** Indexes into `files`. */
-  readonly foreign: readonly number[];
-}
-
 /** Reads the claim that an earlier run of this torrent left behind. Needs the torrent's lock. */
-export function leftClaim(root: string, infoHash: string): LeftClaim | undefined {
+export async function leftClaim(root: string, infoHash: string): Promise<LeftClaim | undefined> {
   for (const name of namesIn(root)) {
     if (!name.startsWith(infoHash) || !name.endsWith(CLAIM)) continue;
-    const found = readClaim(path.join(root, RECORDS_FOLDER, name));
-    if (found === undefined || !found.text.writes) continue;
-    const foreign = new Set(found.text.foreign);
-    const files = new Set(found.text.files.filter((_, at) => !foreign.has(at)));
-    return { files, madeNs: found.madeNs };
+    const file = path.join(root, RECORDS_FOLDER, name);
+    const left = await ClaimReader.read(file, async (claim) => {
+      if (!claim.head.writes) return undefined;
+      const own = new Set<string>();
+      for await (const some of claim.files())
+        for (const { path: stored, foreign } of some) if (!foreign) own.add(stored);
+      return { files: own, madeNs: claim.madeNs };
+    });
+    if (left !== undefined) return left;
   }
   return undefined;
 }
@@ -92,25 +87,26 @@ export async function claimFiles(request: ClaimRequest): Promise<Claim | ClaimCo
   let claim: Claim;
   try {
     const names = namesIn(request.root);
-    const conflict = places.conflictIn(request.root, names, topOf(request.files));
+    const conflict = await places.conflictIn(request.root, names, topOf(request.files));
     if (conflict !== undefined) return conflict;
     removeLeftovers(request, names);
-    claim = writeClaim(request);
+    removeLitter(path.join(request.root, RECORDS_FOLDER), names);
+    claim = await makeClaim(request);
   } finally {
     guard.release();
   }
-  const conflict = conflictNearby(request, places);
+  const conflict = await conflictNearby(request, places);
   if (conflict === undefined) return claim;
   claim.release();
   return conflict;
 }
 
 /** The conflict, if there is one, where no claim can be made (data on a read-only medium). */
-export function findConflict(request: ClaimRequest): ClaimConflict | undefined {
+export async function findConflict(request: ClaimRequest): Promise<ClaimConflict | undefined> {
+  const { root, files } = request;
   const places = new Places(request);
   return (
-    places.conflictIn(request.root, namesIn(request.root), topOf(request.files)) ??
-    conflictNearby(request, places)
+    (await places.conflictIn(root, namesIn(root), topOf(files))) ?? conflictNearby(request, places)
   );
 }
 
@@ -122,12 +118,15 @@ export function nearbyRoots(root: string, folders: readonly string[]): string[] 
   return roots.filter((each) => isFolder(path.join(each, RECORDS_FOLDER)));
 }
 
-function conflictNearby(request: ClaimRequest, places: Places): ClaimConflict | undefined {
+async function conflictNearby(
+  request: ClaimRequest,
+  places: Places,
+): Promise<ClaimConflict | undefined> {
   for (const near of nearbyRoots(request.root, request.folders)) {
     if (near === request.root) continue;
     const isAbove = request.root.startsWith(near.endsWith(path.sep) ? near : near + path.sep);
     const below = isAbove ? path.relative(near, request.root).split(path.sep)[0] : undefined;
-    const conflict = places.conflictIn(near, namesIn(near), below);
+    const conflict = await places.conflictIn(near, namesIn(near), below);
     if (conflict !== undefined) return conflict;
   }
   return undefined;
@@ -143,31 +142,37 @@ class Places {
   }
 
   /** `topName`: what all files have in common below that root; undefined where that is not known. */
-  conflictIn(
+  async conflictIn(
     root: string,
     names: readonly string[],
     topName: string | undefined,
-  ): ClaimConflict | undefined {
-    const { infoHash, writes, hasLinks, fold } = this.request;
+  ): Promise<ClaimConflict | undefined> {
+    const { infoHash, hasLinks } = this.request;
     const mark = !hasLinks && topName !== undefined ? markOf(topName) : undefined;
     for (const name of names) {
       if (!name.endsWith(CLAIM)) continue;
       const [, theirs = ''] = name.split('.');
       if (mark !== undefined && theirs !== mark && theirs !== ANYWHERE) continue;
       if (root === this.request.root && name.startsWith(infoHash)) continue;
-      const text = readClaim(path.join(root, RECORDS_FOLDER, name))?.text;
-      const owner = text && parseOwner(JSON.stringify(text.owner));
-      if (!text || !owner || owner.token === THREAD_TOKEN || !(writes || text.writes)) continue;
-      if (!isAlive(owner)) continue;
-      for (const [at, file] of text.files.entries()) {
-        const full = text.places?.[at] ?? path.join(root, file);
+      const file = path.join(root, RECORDS_FOLDER, name);
+      const conflict = await ClaimReader.read(file, (claim) => this.conflictWith(claim, root));
+      if (conflict !== undefined) return conflict;
+    }
+    return undefined;
+  }
+
+  private async conflictWith(claim: ClaimReader, root: string): Promise<ClaimConflict | undefined> {
+    const { writes, fold } = this.request;
+    const { head } = claim;
+    const owner = parseOwner(JSON.stringify(head.owner));
+    if (!owner || owner.token === THREAD_TOKEN || !(writes || head.writes)) return undefined;
+    if (!isAlive(owner)) return undefined;
+    for await (const files of claim.files()) {
+      for (const { path: stored, place } of files) {
+        const full = place ?? path.join(root, stored);
         if (!this.has(fold(full))) continue;
-        return {
-          path: full,
-          name: topOf(text.files) ?? '',
-          infoHash: text.infoHash,
-          pid: owner.pid,
-        };
+        const name = topOf([stored]) ?? '';
+        return { path: full, name, infoHash: head.infoHash, pid: owner.pid };
       }
     }
     return undefined;
@@ -180,30 +185,37 @@ class Places {
   }
 }
 
-function writeClaim(request: ClaimRequest): Claim {
+async function makeClaim(request: ClaimRequest): Promise<Claim> {
   const { root, infoHash, writes, files, places, hasLinks, foreign } = request;
   const folder = path.join(root, RECORDS_FOLDER);
   const mark = hasLinks ? ANYWHERE : markOf(topOf(files) ?? '');
   const file = path.join(folder, `${infoHash}.${mark}${CLAIM}`);
   const owner = thisThread(THREAD_TOKEN);
-  const put = (strangers: ReadonlySet<string>): void => {
-    const indexes = files.flatMap((stored, at) => (strangers.has(stored) ? [at] : []));
-    const text: ClaimText = { owner, infoHash, writes, files, foreign: indexes };
-    const temp = `${file}.${randomBytes(8).toString('hex')}.tmp`;
+  let released = false;
+  const put = async (strangers: ReadonlySet<string>): Promise<void> => {
+    const claimed = files.map((stored, at): ClaimedFile => {
+      const place = hasLinks && places[at] !== path.join(root, stored) ? places[at] : undefined;
+      return { path: stored, place, foreign: strangers.has(stored) };
+    });
+    const temp = tempFile(file);
     try {
-      fs.writeFileSync(temp, JSON.stringify(hasLinks ? { ...text, places } : text), { flag: 'wx' });
-      fs.renameSync(temp, file);
+      await writeClaim(temp, { owner, infoHash, writes }, claimed);
+      if (released) fs.rmSync(temp);
+      else fs.renameSync(temp, file);
     } catch (error) {
       fs.rmSync(temp, { force: true });
       throw notMade(file, error);
     }
   };
-  put(foreign);
+  await put(foreign);
   return {
-    admit: () => {
-      if (foreign.size > 0) put(new Set());
+    admit: async () => {
+      if (foreign.size > 0) await put(new Set());
     },
-    release: () => fs.rmSync(file, { force: true }),
+    release: () => {
+      released = true;
+      fs.rmSync(file, { force: true });
+    },
   };
 }
 
@@ -211,7 +223,7 @@ function writeClaim(request: ClaimRequest): Claim {
 function removeLeftovers({ root, infoHash }: ClaimRequest, names: readonly string[]): void {
   for (const name of names) {
     if (!name.startsWith(`${infoHash}.`)) continue;
-    if (!/\.claim$|\.(resume|claim)\.[0-9a-f]+\.tmp$/.test(name)) continue;
+    if (!/\.claim$|\.(resume|claim)\.[0-9a-f.]+\.tmp$/.test(name)) continue;
     const file = path.join(root, RECORDS_FOLDER, name);
     try {
       fs.unlinkSync(file);
@@ -227,40 +239,6 @@ function namesIn(root: string): string[] {
   } catch {
     return []; // not there, or not ours to read
   }
-}
-
-/** Undefined for anything that is no claim. */
-function readClaim(file: string): { text: ClaimText; madeNs: bigint } | undefined {
-  try {
-    const fd = openRegular(file, OPEN_TO_READ, { followLink: false });
-    try {
-      const { size, mtimeNs } = fs.fstatSync(fd, { bigint: true });
-      if (size > MAX_CLAIM_BYTES) return undefined;
-      const text: unknown = JSON.parse(fs.readFileSync(fd, 'utf8'));
-      return isClaim(text) ? { text, madeNs: mtimeNs } : undefined;
-    } finally {
-      fs.closeSync(fd);
-    }
-  } catch {
-    return undefined;
-  }
-}
-
-function isClaim(value: unknown): value is ClaimText {
-  if (typeof value !== 'object' || value === null) return false;
-  const { owner, infoHash, writes, files, places, foreign } = value as Record<string, unknown>;
-  return (
-    typeof owner === 'object' &&
-    typeof infoHash === 'string' &&
-    typeof writes === 'boolean' &&
-    isList(files, 'string') &&
-    (places === undefined || isList(places, 'string')) &&
-    isList(foreign, 'number')
-  );
-}
-
-function isList(value: unknown, type: 'string' | 'number'): boolean {
-  return Array.isArray(value) && value.every((each) => typeof each === type);
 }
 
 /** The name that all files of a torrent begin with, short enough for a file's name. */

@@ -13,7 +13,7 @@ import { systemAdvice, systemReason } from '../errors/system-error';
 import { RECORDS_FOLDER } from '../metainfo/paths';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
-import { makeStateFolder, stateFile } from './state-folder';
+import { makeStateFolder, stateFile, tempFile } from './state-folder';
 
 /** A lock file is some 150 bytes; whatever is longer is not one. */
 const MAX_LOCK_BYTES = 4096;
@@ -34,11 +34,10 @@ export interface OutputLock {
  */
 export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   const file = stateFile(root, infoHash, 'lock');
-  const token = randomBytes(16).toString('hex');
-  const content = JSON.stringify(thisThread(token));
+  const content = JSON.stringify(thisThread(randomBytes(16).toString('hex')));
   try {
     makeStateFolder(root);
-    own(file, content, token, 0);
+    own(file, content, 0);
   } catch (error) {
     throw notMade(file, error);
   }
@@ -51,16 +50,15 @@ const GUARD_RETRY_MS = 5;
 const GUARD_PATIENCE_MS = 10_000;
 
 /**
- * Takes the guard of an output folder, under which its claims are looked at and made. Waits for others.
- * Must be released without awaiting anything in between. Raises what `acquireLock` raises.
+ * Takes the guard of an output folder, under which its claims are looked at and made. Waits for others,
+ * so it must be held for the time of some reads at the most. Raises what `acquireLock` raises.
  */
 export async function acquireGuard(root: string): Promise<OutputLock> {
   const file = path.join(root, RECORDS_FOLDER, 'claims.lock');
-  const token = randomBytes(16).toString('hex');
-  const content = JSON.stringify(thisThread(token));
+  const content = JSON.stringify(thisThread(randomBytes(16).toString('hex')));
   for (let waitedMs = 0; ; waitedMs += GUARD_RETRY_MS) {
     try {
-      own(file, content, token, 0);
+      own(file, content, 0);
       return { release: () => removeOwn(file, content) };
     } catch (error) {
       const isHeld = error instanceof MillraceError && error.code === 'output-locked';
@@ -72,19 +70,19 @@ export async function acquireGuard(root: string): Promise<OutputLock> {
 }
 
 /** Makes `file` ours, or raises `output-locked`. */
-function own(file: string, content: string, token: string, depth: number): void {
+function own(file: string, content: string, depth: number): void {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    if (linkInto(file, content, token)) return;
+    if (linkInto(file, content)) return;
     const found = readLock(file);
     if (found === undefined) continue; // released in between
     const owner = parseOwner(found);
     if (owner !== undefined && isAlive(owner)) throw lockedBy(file, owner.pid);
     if (depth === MAX_DEPTH) break;
-    const guard = `${file}.${createHash('sha1').update(found).digest('hex').slice(0, 16)}`;
-    own(guard, content, token, depth + 1);
+    const guard = takeOverGuard(file, found);
+    own(guard, content, depth + 1);
     try {
       if (readLock(file) !== found) continue; // somebody was quicker
-      const temp = writeTemp(file, content, token);
+      const temp = writeTemp(file, content);
       fs.renameSync(temp, file);
       return;
     } finally {
@@ -94,9 +92,30 @@ function own(file: string, content: string, token: string, depth: number): void 
   throw lockedBy(file, 0);
 }
 
+/** The second lock, under which a lock of that content may be replaced. */
+function takeOverGuard(file: string, content: string): string {
+  return `${file}.${createHash('sha1').update(content).digest('hex').slice(0, 16)}`;
+}
+
+/**
+ * Removes what is left of a take-over whose process was killed. A lock's content is random and never
+ * comes back: the guard of any other than the present one keeps nobody from anything.
+ */
+export function removeTakeOverGuards(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    const [, lock] = /^(.+\.lock(?:\.[0-9a-f]{16})*)\.[0-9a-f]{16}$/.exec(name) ?? [];
+    if (lock === undefined) continue;
+    const file = path.join(folder, lock);
+    const present = readLock(file);
+    const guard = path.join(folder, name);
+    if (present === undefined || takeOverGuard(file, present) !== guard)
+      fs.rmSync(guard, { force: true });
+  }
+}
+
 /** Puts a whole new lock file at `file`; false when there is one already. */
-function linkInto(file: string, content: string, token: string): boolean {
-  const temp = writeTemp(file, content, token);
+function linkInto(file: string, content: string): boolean {
+  const temp = writeTemp(file, content);
   try {
     fs.linkSync(temp, file);
     return true;
@@ -121,8 +140,8 @@ function createInto(file: string, content: string): boolean {
   }
 }
 
-function writeTemp(file: string, content: string, token: string): string {
-  const temp = `${file}.${token}.tmp`;
+function writeTemp(file: string, content: string): string {
+  const temp = tempFile(file);
   fs.writeFileSync(temp, content, { flag: 'wx' });
   return temp;
 }

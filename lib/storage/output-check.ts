@@ -1,6 +1,5 @@
 // Looks at the output folder before a download starts, so that what cannot work is said at once and
 // by name, and nothing that is already there is harmed.
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
@@ -9,7 +8,7 @@ import type { StoredFile } from '../messages/storage';
 import { RECORDS_FOLDER, isRecordsName } from '../metainfo/paths';
 import { kindOf } from './open-regular';
 import { cutInside, linkInPath, resolveBelow } from './safe-path';
-import { makeStateFolder } from './state-folder';
+import { makeStateFolder, tempFile } from './state-folder';
 import { statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
@@ -140,7 +139,7 @@ const foldCase = (name: string): string => name.normalize('NFC').toLowerCase();
 
 async function proveWritable(root: string): Promise<void> {
   const state = path.join(root, RECORDS_FOLDER);
-  const probe = path.join(state, `${randomBytes(8).toString('hex')}.tmp`);
+  const probe = tempFile(path.join(state, 'probe'));
   try {
     makeStateFolder(root);
     await fs.access(root, fs.constants.W_OK);

@@ -1,5 +1,4 @@
 // Reads and replaces the resume record of one torrent: `<output>/.millrace/<info hash>.resume`.
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Bitfield } from '../bytes/bitfield';
@@ -15,7 +14,7 @@ import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 import { judgeResume } from './resume-rules';
 import type { PresentFile, ResumeShape, ResumeState } from './resume-rules';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
-import { makeStateFolder, stateFile } from './state-folder';
+import { makeStateFolder, stateFile, tempFile } from './state-folder';
 import { identityOf, statFiles } from './stat-files';
 
 export interface SaveOptions {
@@ -108,7 +107,7 @@ export class ResumeFile {
     const folder = path.dirname(this.path);
     makeStateFolder(this.root);
     // A name of its own, made exclusively: no link or file that waits there is written to.
-    const temp = `${this.path}.${randomBytes(8).toString('hex')}.tmp`;
+    const temp = tempFile(this.path);
     const handle = await fs.open(temp, 'wx');
     try {
       try {

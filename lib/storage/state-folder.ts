@@ -1,5 +1,6 @@
 // Where Millrace keeps what it must remember about an output: one folder beside the data, so that
 // no torrent's own folder holds anything that is not the torrent's.
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
@@ -10,6 +11,17 @@ import { makeFolders } from './safe-path';
 /** `<output>/.millrace/<info hash in hex>.<kind>` */
 export function stateFile(root: string, infoHash: Uint8Array, kind: 'lock' | 'resume'): string {
   return path.join(root, RECORDS_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
+}
+
+/** A name for what is written beside `file` and then renamed: it says which process makes it. */
+export function tempFile(file: string): string {
+  return `${file}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`;
+}
+
+/** The process that made a temporary file, by its name; undefined for any other file. */
+export function makerOf(name: string): number | undefined {
+  const [, pid] = /\.([1-9][0-9]{0,9})\.[0-9a-f]{16}\.tmp$/.exec(name) ?? [];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /**

@@ -90,6 +90,20 @@ describe('claims of output files', () => {
     if ('pid' in taken) throw new Error(`${taken.path} is claimed already`);
     return taken;
   }
+  /** A process takes the guard of the folder, and is killed where the given code says so. */
+  async function killedIn(code: string): Promise<void> {
+    const lock = JSON.stringify(path.join(__dirname, '../../lib/storage/lock'));
+    const script = `
+      const fs = require('node:fs');
+      const { acquireGuard } = require(${lock});
+      const die = () => process.kill(process.pid, 'SIGKILL');
+      let after = () => {};
+      ${code};
+      acquireGuard(${JSON.stringify(folder())}).then(() => after());
+    `;
+    const child = spawn(process.execPath, ['-r', REGISTER, '-e', script], { stdio: 'inherit' });
+    expect(await once(child, 'exit')).to.deep.equal([null, 'SIGKILL']);
+  }
   const inState = (root = folder()) => fs.readdirSync(path.join(root, '.millrace'));
 
   it('says what is in the way where a claim should be', async () => {
@@ -125,7 +139,7 @@ describe('claims of output files', () => {
     (await held(request(folder(), 'two', ['Season/2']))).release();
     const read = request(folder(), 'three', ['Season/1'], { writes: false });
     expect(await claimFiles(read)).to.include({ infoHash: hash('one') });
-    expect(findConflict(read)).to.include({ infoHash: hash('one') });
+    expect(await findConflict(read)).to.include({ infoHash: hash('one') });
     other.ask(request(folder(), 'seed', ['seed/1'], { writes: false }));
     expect(await other.line()).to.equal('taken');
     (await held(request(folder(), 'peer', ['seed/1'], { writes: false }))).release();
@@ -140,8 +154,24 @@ describe('claims of output files', () => {
     await other.kill();
     const state = (file: string) => path.join(folder(), '.millrace', file);
     const mark = name.split('.')[1];
-    fs.writeFileSync(state(`${hash('garbage')}.${mark}.claim`), '{"files":7');
-    fs.writeFileSync(state(`${hash('shape')}.${mark}.claim`), '{"files":[7],"owner":{}}');
+    const live = { owner: { pid: process.pid, token: 'x' }, writes: true, hasPlaces: false };
+    const noClaims = [
+      '',
+      '{"owner',
+      '{"owner":{}}\0+t/a\0',
+      JSON.stringify(live),
+      `${JSON.stringify(live)}\0+t/a\0`,
+    ];
+    for (const [at, text] of noClaims.entries())
+      fs.writeFileSync(state(`${hash(`no${at}`)}.${mark}.claim`), text);
+    const open = JSON.stringify({ ...live, infoHash: hash('open') });
+    fs.writeFileSync(state(`${hash('open')}.${mark}.claim`), `${open}\0+t/a`); // never ended
+    fs.writeFileSync(
+      state(`${hash('long')}.${mark}.claim`),
+      `${open}\0${'+t'.repeat(200_000)}\0+t/a\0`,
+    );
+    fs.writeFileSync(state(`${hash('huge')}.${mark}.claim`), `${open}\0+t/a\0`);
+    fs.truncateSync(state(`${hash('huge')}.${mark}.claim`), 2 ** 40);
     fs.symlinkSync(name, state(`${hash('link')}.${mark}.claim`));
     const claim = await held(request(folder(), 'two', ['t/a']));
     claim.release();
@@ -192,12 +222,12 @@ describe('claims of output files', () => {
   it('tells the next run what one that was killed had claimed, and clears up after it', async () => {
     const files = ['t/a', 't/b', 't/c'];
     const asked = request(folder(), 'one', files, { foreign: new Set(['t/b']) });
-    expect(leftClaim(folder(), asked.infoHash)).to.equal(undefined);
+    expect(await leftClaim(folder(), asked.infoHash)).to.equal(undefined);
     const other = await claimer();
     other.ask(asked);
     expect(await other.line()).to.equal('taken');
     await other.kill();
-    const left = leftClaim(folder(), asked.infoHash);
+    const left = await leftClaim(folder(), asked.infoHash);
     expect([...(left?.files ?? [])]).to.deep.equal(['t/a', 't/c']);
     fs.writeFileSync(path.join(folder(), 'new'), '');
     const { mtimeNs } = fs.statSync(path.join(folder(), 'new'), { bigint: true });
@@ -206,7 +236,7 @@ describe('claims of output files', () => {
     fs.writeFileSync(path.join(folder(), '.millrace', temp), '');
     const claim = await held({ ...asked, files: ['other'] });
     expect(inState()).to.have.length(1);
-    claim.admit();
+    await claim.admit();
     claim.release();
     expect(inState()).to.deep.equal([]);
   });
@@ -214,12 +244,15 @@ describe('claims of output files', () => {
   it('admits foreign files once they may be written to', async () => {
     const asked = request(folder(), 'one', ['t/a', 't/b'], { foreign: new Set(['t/b']) });
     const claim = await held(asked);
-    expect([...(leftClaim(folder(), asked.infoHash)?.files ?? [])]).to.deep.equal(['t/a']);
-    claim.admit();
-    expect([...(leftClaim(folder(), asked.infoHash)?.files ?? [])]).to.deep.equal(['t/a', 't/b']);
+    expect([...((await leftClaim(folder(), asked.infoHash))?.files ?? [])]).to.deep.equal(['t/a']);
+    await claim.admit();
+    expect([...((await leftClaim(folder(), asked.infoHash))?.files ?? [])]).to.deep.equal([
+      't/a',
+      't/b',
+    ]);
     claim.release();
-    (await held({ ...asked, writes: false })).admit();
-    expect(leftClaim(folder(), asked.infoHash)).to.equal(undefined); // readers make no file
+    await (await held({ ...asked, writes: false })).admit();
+    expect(await leftClaim(folder(), asked.infoHash)).to.equal(undefined); // readers make no file
   });
 
   it('waits for a guard that somebody holds', async () => {
@@ -232,5 +265,47 @@ describe('claims of output files', () => {
     guard.release();
     (await claiming).release();
     expect(inState()).to.deep.equal([]);
+  });
+
+  it('reads long claims in parts, whole, and lets others have the thread meanwhile', async () => {
+    const files = Array.from({ length: 20_000 }, (_, at) => `t/${'é'.repeat(at % 40)}${at}`);
+    const asked = request(folder(), 'one', files, { foreign: new Set(files.slice(0, 1000)) });
+    const other = await claimer();
+    other.ask(asked);
+    expect(await other.line()).to.equal('taken');
+    const last = files.at(-1) ?? '';
+    expect(await claimFiles(request(folder(), 'two', [last]))).to.include({
+      path: path.join(folder(), last),
+    });
+    let turns = 0;
+    let reading = true;
+    const count = (): void => {
+      turns++;
+      if (reading) setImmediate(count);
+    };
+    count();
+    const left = await leftClaim(folder(), asked.infoHash);
+    reading = false;
+    expect([...(left?.files ?? [])]).to.deep.equal(files.slice(1000));
+    expect(turns).to.be.at.least(3);
+  });
+
+  it('clears up after processes that were killed at any moment, and only after these', async () => {
+    const next = request(folder(), 'one', ['t/a']);
+    const state = (name: string) => path.join(folder(), '.millrace', name);
+    await killedIn('fs.writeFileSync = (file) => { fs.openSync(file, "wx"); die(); }');
+    await killedIn('fs.linkSync = die');
+    await killedIn('after = die');
+    await killedIn(
+      'const real = fs.renameSync; fs.renameSync = (...args) => { real(...args); die(); }',
+    );
+    await killedIn('fs.renameSync = die');
+    expect(inState().filter((name) => name.endsWith('.tmp'))).to.have.length(3);
+    expect(inState().filter((name) => /lock\.[0-9a-f]{16}$/.test(name))).to.have.length(2);
+    const guard = `claims.lock.${'0'.repeat(16)}`;
+    const living = `claims.lock.${process.pid}.${'0'.repeat(16)}.tmp`;
+    for (const name of [guard, living, 'notes.tmp']) fs.writeFileSync(state(name), '');
+    (await held(next)).release();
+    expect(inState().sort()).to.deep.equal([living, 'notes.tmp'].sort());
   });
 });
