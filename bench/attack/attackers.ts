@@ -31,6 +31,8 @@ const RETURN_MS = 50;
 /** Requests of a peer that reads nothing of the answers: what fits the queue that we announce. */
 const REQUESTS = 1900;
 const BLOCK_BYTES = 16_384;
+/** Requests in a write that are taken back at once. */
+const FLAPS = 100;
 
 const numbers = (...values: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(4 * values.length);
@@ -172,7 +174,7 @@ class Attacker {
     if (attack === 'cancel') this.#socket.pause();
     if (attack === 'flapping-requests') {
       this.#socket.resume();
-      return this.#requestAndCancel(0);
+      return this.#requestAndCancel();
     }
     this.#socket.pause();
     this.#say(this.#requests(BLOCK_BYTES));
@@ -207,16 +209,19 @@ class Attacker {
     this.#say(this.#requests(1));
   }
 
-  /** A block of a random place, taken back at once: a read of the disk for nothing. */
-  #requestAndCancel(round: number): void {
+  /** Blocks of places far apart, each taken back at once: reads of the disk for nothing. */
+  #requestAndCancel(): void {
     const { pieceCount } = this.#config;
-    const pairs = Array.from({ length: 100 }, () => {
-      const piece = Math.floor(Math.random() * (pieceCount - 1));
-      const block = numbers(piece, 0, BLOCK_BYTES);
+    const pairs = Array.from({ length: FLAPS }, (_, index) => {
+      const block = numbers((index * 7 + this.#number * 31) % (pieceCount - 1), 0, BLOCK_BYTES);
       return Buffer.concat([message(MESSAGE_ID.request, block), message(MESSAGE_ID.cancel, block)]);
     });
+    this.#repeat(Buffer.concat(pairs));
+  }
+
+  #repeat(bytes: Buffer): void {
     if (this.#socket.destroyed) return;
-    this.#say(Buffer.concat(pairs), () => setImmediate(() => this.#requestAndCancel(round + 1)));
+    this.#say(bytes, () => setImmediate(() => this.#repeat(bytes)));
   }
 
   #flood(): void {

@@ -148,7 +148,7 @@ function receiver(
     send,
     findTorrent: () => source,
     listenPort: () => undefined,
-    onShaken: () => undefined,
+    mayEnter: () => true,
     onGone: () => undefined,
   };
   const socket = new FakeSocket();

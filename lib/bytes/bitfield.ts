@@ -72,17 +72,23 @@ export class Bitfield {
 
   /** Number of set bits. */
   count(): number {
-    return this.countWithout(NOTHING);
+    if (this.length === 0) return 0;
+    const last = this.bytes.length - 1;
+    // Four bytes a step: a peer of 2,000,000 pieces takes 65,000 steps.
+    const words = wordsBefore(this.bytes, last);
+    let total = 0;
+    for (let at = 0; at < words.length; at++) total += ones(words[at] ?? 0);
+    for (let at = 4 * words.length; at < last; at++) total += ones(this.bytes[at] ?? 0);
+    return total + ones((this.bytes[last] ?? 0) & lastByteMask(this.length));
   }
 
-  /** Number of bits set here and not in `other`, which has as many, or none at all. */
+  /** Number of bits set here and not in `other`, which has as many. */
   countWithout(other: Bitfield): number {
     if (this.length === 0) return 0;
     const last = this.bytes.length - 1;
     const mine = wordsBefore(this.bytes, last);
     const theirs = wordsBefore(other.bytes, last);
-    // Four bytes a step where both lie in memory so; a peer of 2,000,000 pieces takes 65,000 steps.
-    const words = theirs.length > 0 || other.length === 0 ? mine.length : 0;
+    const words = Math.min(mine.length, theirs.length);
     let total = 0;
     for (let at = 0; at < words; at++) total += ones((mine[at] ?? 0) & ~(theirs[at] ?? 0));
     for (let at = 4 * words; at < last; at++) {
@@ -103,7 +109,10 @@ export class Bitfield {
 
   /** No bit is set. */
   isEmpty(): boolean {
-    return this.nextSet(0) === -1;
+    const words = wordsBefore(this.bytes, this.bytes.length);
+    let empty = 0;
+    while (empty < words.length && words[empty] === 0) empty++;
+    return this.nextSet(32 * empty) === -1;
   }
 
   /** The first set index at or after `from`, or -1. Empty bytes are skipped whole. */
@@ -132,8 +141,6 @@ export class Bitfield {
     }
   }
 }
-
-const NOTHING = new Bitfield(0);
 
 /** The bytes before `end` as words of four, the odd ones left out; none where they are not aligned. */
 function wordsBefore(bytes: Uint8Array, end: number): Int32Array {

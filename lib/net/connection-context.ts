@@ -25,8 +25,8 @@ export interface ConnectionContext {
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;
   readonly listenPort: () => number | undefined;
-  /** An incoming connection has shaken hands. */
-  readonly onShaken: (connection: Connection) => void;
+  /** An incoming connection has shaken hands. False: it waits until its `enter` is called. */
+  readonly mayEnter: (connection: Connection) => boolean;
   /** The connection is over: forget it. */
   readonly onGone: (connection: Connection) => void;
 }

@@ -1,56 +1,43 @@
-// One peer connection: a socket under a handshake, then under a session. It decides nothing about
-// the conversation; it moves bytes, watches the clock and reports exactly one end.
+// One peer connection from its first step to its end: dialled or accepted, shaken hands, let in, then
+// under a conversation. It watches the clock of the steps and reports exactly one end.
 
 import type { Socket } from 'node:net';
-import { MillraceError, recordOf } from '../errors/millrace-error';
+import { recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
-import type { Serving } from '../peer/serving';
-import { PeerSession } from '../peer/session';
-import { SlotUse } from '../peer/slot-use';
-import type { SessionOutput } from '../peer/session-types';
+import type { PeerSession } from '../peer/session';
 import type { WireTap } from '../trace/tap';
-import { WireWriter } from '../wire/encoder';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
+import type { Handshake } from '../wire/messages';
 import type { ConnectionContext } from './connection-context';
+import { Conversation } from './conversation';
 import { adoptSocket, dialSocket } from './sockets';
 import type { TorrentSource } from './torrent-source';
-import { TrafficRow } from './traffic-row';
-import type { UploadPeer } from './upload';
-
-/**
- * Small messages that a peer may leave unread before it is dropped: 1 MiB is 60,000 requests. A peer
- * that chokes and unchokes in a loop and reads nothing would else fill our memory.
- */
-const MAX_UNREAD_BYTES = 1_048_576;
 
 /** Who began it; decides how an end before the handshake is reported. */
 type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };
 
-type State = 'dialling' | 'handshaking' | 'open' | 'closed';
+/** `waiting`: hands are shaken, and many others are to be let in before it. */
+type State = 'dialling' | 'handshaking' | 'waiting' | 'open' | 'closed';
 
-export class Connection implements SessionOutput, UploadPeer {
+export class Connection {
   readonly id: number;
+  readonly host: string;
   private readonly context: ConnectionContext;
   private readonly origin: Origin;
-  private readonly host: string;
   private readonly port: number;
   /** Undefined unless this connection is traced: then all it costs is the question. */
   private readonly tap: WireTap | undefined;
-  private readonly writer = new WireWriter();
   private readonly handshake = new HandshakeDecoder();
   private socket: Socket | undefined;
   private state: State;
   private torrentSource: TorrentSource | undefined;
-  private peerSession: PeerSession | undefined;
+  private conversation: Conversation | undefined;
+  /** What came behind the handshake of one that waits, in the same read. */
+  private early = new Uint8Array();
   /** When the present step before `open` has taken too long. */
   private stepDeadlineMs: number;
-  private serveWanted = false;
-  private readonly traffic = new TrafficRow();
-  /** The peer has said too much of no use: what it says now waits in its own socket. */
-  private paused = false;
-  private readonly slotUse = new SlotUse();
 
   private constructor(
     context: ConnectionContext,
@@ -106,7 +93,7 @@ export class Connection implements SessionOutput, UploadPeer {
 
   /** Undefined before the handshake is complete. */
   get session(): PeerSession | undefined {
-    return this.state === 'open' ? this.peerSession : undefined;
+    return this.state === 'open' ? this.conversation?.session : undefined;
   }
   /** The torrent, once it is known which. */
   get torrent(): TorrentSource | undefined {
@@ -118,44 +105,40 @@ export class Connection implements SessionOutput, UploadPeer {
   /** Carries an order out; an error in it ends this connection only. */
   order(carryOut: (session: PeerSession) => void): void {
     this.guard(() => {
-      if (this.state === 'open' && this.peerSession !== undefined) carryOut(this.peerSession);
+      const { session } = this;
+      if (session !== undefined) carryOut(session);
     });
   }
 
   /** After orders: what they changed goes out in one write. */
   endTurn(): void {
     this.guard(() => {
-      if (this.state !== 'open') return;
-      this.peerSession?.endTurn();
-      this.flush();
+      if (this.state === 'open') this.conversation?.endTurn();
+    });
+  }
+
+  /** Its turn has come, after `mayEnter` had it wait. */
+  enter(): void {
+    this.guard(() => {
+      const { handshake } = this.handshake;
+      if (this.state !== 'waiting' || handshake === undefined) return;
+      const { early } = this;
+      this.early = new Uint8Array();
+      this.open(handshake, true);
+      this.conversation?.receive(early, 0, early.length);
     });
   }
 
   tick(nowMs: number): void {
     this.guard(() => {
       if (this.state === 'dialling' || this.state === 'handshaking') this.checkStep(nowMs);
-      if (this.state !== 'open' || this.peerSession === undefined) return;
-      if (nowMs >= this.peerSession.nextDeadlineMs) this.peerSession.tick(nowMs);
-      this.checkUpload(this.peerSession, nowMs);
-      this.flush();
-      this.paceReads(nowMs);
+      if (this.state === 'open') this.conversation?.tick(nowMs);
     });
   }
 
   /** Appends this connection's row of a `traffic` fact, if anything moved. */
   pushTraffic(rows: number[]): void {
-    if (this.peerSession !== undefined) this.traffic.push(rows, this.peerSession);
-  }
-
-  // ---- SessionOutput ----
-
-  fact(fact: PeerFact): void {
-    this.tap?.fact(fact);
-    this.context.send(fact);
-  }
-
-  serve(): void {
-    this.serveWanted = true;
+    this.conversation?.pushTraffic(rows);
   }
 
   /** Ends the connection, whatever its state, and reports so once. */
@@ -163,47 +146,14 @@ export class Connection implements SessionOutput, UploadPeer {
     if (this.state === 'closed') return;
     const wasOpen = this.state === 'open';
     this.state = 'closed';
-    this.peerSession?.close(reason, detail); // calls back here, and finds the state closed
-    this.context.uploader.forget(this);
+    if (this.conversation !== undefined) {
+      this.conversation.session.close(reason, detail); // calls back here, and finds the state closed
+      this.context.uploader.forget(this.conversation);
+    }
     this.tap?.closed(reason, detail);
     this.socket?.destroy();
     this.context.send(this.endFact(wasOpen, reason, detail));
     this.context.onGone(this);
-  }
-
-  // ---- UploadPeer ----
-
-  get source(): TorrentSource {
-    if (this.torrentSource === undefined) {
-      throw new MillraceError('unexpected', 'a connection serves before its handshake');
-    }
-    return this.torrentSource;
-  }
-  get serving(): Serving {
-    if (this.peerSession === undefined) {
-      throw new MillraceError('unexpected', 'a connection serves before its handshake');
-    }
-    return this.peerSession.serving;
-  }
-  get writable(): boolean {
-    return this.state === 'open';
-  }
-  cork(): void {
-    this.socket?.cork();
-  }
-  uncork(): void {
-    this.socket?.uncork();
-  }
-  write(bytes: Uint8Array, onFlushed?: () => void): void {
-    this.tap?.sent(bytes);
-    if (onFlushed === undefined) {
-      this.socket?.write(bytes);
-      return;
-    }
-    this.socket?.write(bytes, () => this.guard(onFlushed));
-  }
-  noteServed(lengthBytes: number): void {
-    this.peerSession?.noteServed(lengthBytes, this.context.nowMs());
   }
 
   // ---- the socket ----
@@ -250,19 +200,13 @@ export class Connection implements SessionOutput, UploadPeer {
       if (this.state === 'handshaking') {
         position += this.handshake.feed(bytes, start, end);
         if (this.handshake.handshake === undefined) return;
-        this.onHandshake();
+        this.onHandshake(this.handshake.handshake, bytes.subarray(position, end));
       }
-      if (this.state !== 'open' || this.peerSession === undefined) return;
-      const nowMs = this.context.nowMs();
-      if (position < end) this.peerSession.receive(bytes, position, end, nowMs);
-      this.flush();
-      this.paceReads(nowMs);
+      if (this.state === 'open') this.conversation?.receive(bytes, position, end);
     });
   };
 
-  private onHandshake(): void {
-    const theirs = this.handshake.handshake;
-    if (theirs === undefined) return;
+  private onHandshake(theirs: Handshake, rest: Uint8Array): void {
     const { context } = this;
     const known = this.torrentSource ?? context.findTorrent(theirs.infoHash);
     if (known === undefined || known.closed || !equal(known.infoHash, theirs.infoHash)) {
@@ -277,97 +221,40 @@ export class Connection implements SessionOutput, UploadPeer {
       return;
     }
     this.torrentSource = known;
+    if (this.origin.type === 'accepted' && !context.mayEnter(this)) {
+      this.state = 'waiting';
+      this.early = new Uint8Array(rest);
+      this.socket?.pause();
+      return;
+    }
+    this.open(theirs, false);
+  }
+
+  private open(theirs: Handshake, paused: boolean): void {
+    const { id, host, port, origin, context, socket, torrentSource, tap } = this;
+    if (socket === undefined || torrentSource === undefined) return;
     this.state = 'open';
-    context.onShaken(this);
-    const nowMs = context.nowMs();
-    const listenPort = context.listenPort();
-    const session = new PeerSession(
-      {
-        connection: this.id,
-        thread: context.thread,
-        geometry: known.geometry,
-        have: known.have,
-        slab: context.slab,
-        table: context.table,
-        limits: context.limits,
-        extensions: supportsExtensions(theirs.reserved),
-        clientName: context.clientName,
-        ...(listenPort === undefined ? {} : { listenPort }),
-        // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start.
-        hashSeed: Math.floor(Math.random() * 2 ** 32),
-        writer: this.writer,
-        output: this,
-      },
-      nowMs,
-    );
-    this.peerSession = session;
+    const guard = (work: () => void): void => this.guard(work);
+    const close = (reason: CloseReason, detail: string): void => this.close(reason, detail);
+    const line = { id, context, socket, tap, paused, guard, close };
+    const extensions = supportsExtensions(theirs.reserved);
+    this.conversation = new Conversation(line, torrentSource, extensions);
     context.send({
       type: 'connected',
-      connection: this.id,
-      torrent: known.torrent,
-      ...(this.origin.type === 'dialled' ? { dial: this.origin.dial } : {}),
-      host: this.host,
-      port: this.port,
+      connection: id,
+      torrent: torrentSource.torrent,
+      ...(origin.type === 'dialled' ? { dial: origin.dial } : {}),
+      host,
+      port,
       peerId: theirs.peerId,
     });
-    session.start(nowMs);
+    this.conversation.session.start(context.nowMs());
   }
 
   private sendHandshake(source: TorrentSource): void {
     const handshake = encodeHandshake({ infoHash: source.infoHash, peerId: this.context.peerId });
     this.tap?.sent(handshake);
     this.socket?.write(handshake);
-  }
-
-  /** Everything said in this turn, in one write. */
-  private flush(): void {
-    const { socket, peerSession } = this;
-    if (this.state !== 'open' || socket === undefined) return;
-    const { uploader, nowMs } = this.context;
-    const messages = this.writer.take();
-    const serve = this.serveWanted;
-    this.serveWanted = false;
-    const together = serve && messages !== undefined;
-    if (together) socket.cork();
-    if (messages !== undefined) {
-      this.tap?.sent(messages);
-      socket.write(messages);
-      peerSession?.noteSent(nowMs());
-    }
-    if (serve) uploader.pump(this);
-    if (together) socket.uncork();
-    if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
-      this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
-    }
-  }
-
-  /** After a flood the socket is not read until a tick finds its cost paid by time. */
-  private paceReads(nowMs: number): void {
-    const { socket, peerSession } = this;
-    if (this.state !== 'open' || socket === undefined || peerSession === undefined) return;
-    const paused = nowMs < peerSession.readAgainMs;
-    if (paused === this.paused) return;
-    this.paused = paused;
-    if (paused) socket.pause();
-    else socket.resume();
-  }
-
-  /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */
-  private checkUpload(session: PeerSession, nowMs: number): void {
-    const { uploader, limits, send } = this.context;
-    const stalledMs = uploader.stalledMsOf(this, nowMs);
-    const queuedBytes = uploader.queuedBytesOf(this);
-    if (stalledMs >= limits.idleTimeoutMs) {
-      this.close('idle-timeout', `the peer takes no data: ${queuedBytes} bytes wait`);
-      return;
-    }
-    const { slotUse } = this;
-    const { serving, uploadedBytes } = session;
-    const { choked } = serving;
-    const served = queuedBytes > 0 || serving.waiting > 0;
-    const look = { stalledMs, choked, served, uploadedBytes, flooding: this.paused };
-    if (!slotUse.look(look, nowMs)) return;
-    send({ type: 'upload-stalled', connection: this.id, stalled: slotUse.isUnused });
   }
 
   private checkStep(nowMs: number): void {
@@ -381,7 +268,7 @@ export class Connection implements SessionOutput, UploadPeer {
   }
 
   private endFact(wasOpen: boolean, reason: CloseReason, detail: string): PeerFact {
-    const session = this.peerSession;
+    const session = this.conversation?.session;
     if (wasOpen && session !== undefined) {
       const rows: number[] = [];
       this.pushTraffic(rows);

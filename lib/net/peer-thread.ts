@@ -1,8 +1,6 @@
 // The peer actor's thread: one switch over its orders, one tick over its connections. It owns the
 // connections for life and decides neither which piece nor who is choked.
 
-import { HandshakePlaces } from '../choke/handshake-places';
-import { shareOf } from '../address/household';
 import { assertNever, recordOf } from '../errors/millrace-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
@@ -11,6 +9,7 @@ import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thre
 import type { PeerSession } from '../peer/session';
 import { Connection } from './connection';
 import type { ConnectionContext } from './connection-context';
+import { Entrance } from './entrance';
 import { Listener } from './listener';
 import { READ_BUFFER_LENGTH_BYTES } from './sockets';
 import { TorrentSource } from './torrent-source';
@@ -56,8 +55,7 @@ export class PeerThread {
   private readonly uploader: Uploader;
   private readonly listener: Listener;
   private readonly connections = new Map<number, Connection>();
-  /** The incoming ones that have not shaken hands yet. */
-  private readonly handshakes: HandshakePlaces;
+  private readonly entrance: Entrance;
   private readonly torrents = new Map<number, TorrentSource>();
   /** The same by info hash, in hex. */
   private readonly byInfoHash = new Map<string, TorrentSource>();
@@ -79,7 +77,7 @@ export class PeerThread {
     this.nowMs = nowMs;
     this.loopBusy = options.loopBusy ?? (() => 0);
     this.counter = options.firstConnection ?? 0;
-    this.handshakes = new HandshakePlaces(start.limits.maxHandshakes);
+    this.entrance = new Entrance(start.limits.maxHandshakes);
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
     this.context = {
       thread: start.thread,
@@ -95,7 +93,7 @@ export class PeerThread {
       send,
       findTorrent: (infoHash) => this.byInfoHash.get(hex(infoHash)),
       listenPort: () => this.listenPort,
-      onShaken: ({ id }) => this.handshakes.leave(id),
+      mayEnter: (connection) => this.entrance.mayEnter(connection, nowMs()),
       onGone: (connection) => this.onGone(connection),
     };
     this.listener = new Listener({
@@ -236,7 +234,7 @@ export class PeerThread {
 
   private get full(): boolean {
     const { maxConnections } = this.start.limits;
-    return this.connections.size - this.handshakes.taken >= maxConnections;
+    return this.connections.size - this.entrance.taken >= maxConnections;
   }
 
   private onAccepted(
@@ -251,7 +249,7 @@ export class PeerThread {
       return;
     }
     const id = this.nextId();
-    const { admitted, instead } = this.handshakes.enter(id, shareOf(peer.host), this.nowMs());
+    const { admitted, instead } = this.entrance.accept(id, peer.host, this.nowMs());
     if (instead !== undefined) this.connections.get(instead)?.close('gave-way', OVERRUN);
     if (!admitted) {
       socket.destroy();
@@ -261,7 +259,7 @@ export class PeerThread {
     try {
       this.add(Connection.accept(this.context, id, socket, peer));
     } catch (error) {
-      this.handshakes.leave(id);
+      this.entrance.giveBack(id);
       socket.destroy();
       this.reportError(error);
     }
@@ -279,7 +277,7 @@ export class PeerThread {
 
   private onGone(connection: Connection): void {
     this.connections.delete(connection.id);
-    this.handshakes.leave(connection.id);
+    this.entrance.leave(connection);
     this.touched.delete(connection);
   }
 
@@ -312,6 +310,7 @@ export class PeerThread {
   private tick(): void {
     const nowMs = this.nowMs();
     for (const connection of [...this.connections.values()]) connection.tick(nowMs);
+    this.entrance.letIn(nowMs);
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
     this.tellTraffic(nowMs);

@@ -82,6 +82,7 @@ describe('Bitfield', () => {
         const lacking = bits.filter(([one, other]) => one && !other).length;
         expect(mine.countWithout(theirs)).to.equal(lacking);
         expect(mine.count()).to.equal(bits.filter(([one]) => one).length);
+        expect(mine.isEmpty()).to.equal(!bits.some(([one]) => one));
       }),
       runs,
     );
@@ -96,6 +97,14 @@ describe('Bitfield', () => {
     expect(field.count()).to.equal(0);
     expect(field.nextSet(0)).to.equal(-1);
     expect(field.isEmpty()).to.equal(true);
+  });
+
+  it('finds its only bit, wherever it is', () => {
+    for (let bit = 0; bit < 100; bit++) {
+      const field = new Bitfield(100);
+      field.set(bit);
+      expect([field.isEmpty(), field.count()]).to.deep.equal([false, 1]);
+    }
   });
 
   it('copies bytes of a peer without their spare bits', () => {

@@ -60,6 +60,7 @@ describe('net/floods', () => {
     let nowMs = startMs;
     actor = new Actor({
       idleTimeoutMs: 1e9,
+      maxHandshakes: 200,
       nowMs: () => {
         if (!frozen) nowMs = startMs + 1000 * (performance.now() - startMs);
         return nowMs;
@@ -110,4 +111,24 @@ describe('net/floods', () => {
       expect(actor.of('closed')).to.deep.equal([]);
     });
   }
+
+  it('lets those that come and go in at a bounded pace, and none of them is lost', async () => {
+    const COMING = 600;
+    const visit = async (number: number): Promise<void> => {
+      const visitor = await greeted(`-XX0000-${String(number).padStart(12, '0')}`);
+      visitor.end();
+    };
+    for (let number = 0; number < COMING; number += 8) {
+      await Promise.all([...Array(8).keys()].map((at) => visit(number + at)));
+    }
+    const last = await greeted('-XX0000-comes-last--');
+    last.say(words((writer) => writer.have(5)));
+    const met = actor.of('connected').length;
+    expect(met).to.be.within(480, 520);
+
+    frozen = false;
+    expect((await actor.fact('peer-have')).pieces).to.deep.equal([5]);
+    const known = actor.of('connected').length + actor.of('rejected').length;
+    expect(known).to.equal(COMING + 1);
+  });
 });

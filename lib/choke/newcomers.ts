@@ -1,0 +1,59 @@
+// PURE. How fast newcomers are let in. To meet a peer costs more than to talk to it, the more the longer
+// its bitfield; so a flood of those that come and go is met at a bounded pace, and the others wait.
+
+import { TokenBucket } from './token-bucket';
+
+/** A token is about 100 ns: a tenth of a thread's time, and what 2 s of that have saved at once. */
+const RATE = { perSec: 1_000_000, burst: 2_000_000 };
+
+/** A socket, a session, messages to the coordinator and back: 400 µs in both threads. */
+const MEETING_TOKENS = 4_000;
+
+/** Ours is sent, theirs read, copied, sent on and counted: 2 ms for the longest, 262,144 bytes. */
+const BITFIELD_BYTES_PER_TOKEN = 13;
+
+/** Those that wait stand in lines, and each line has one let in at its turn. */
+export class Newcomers<Newcomer> {
+  readonly #bucket = new TokenBucket(RATE);
+  /** What each costs, in the order of arrival, by line; the line whose turn it is comes first. */
+  readonly #lines = new Map<string, Map<Newcomer, number>>();
+  readonly #lineOf = new Map<Newcomer, string>();
+
+  /** True: let it in. False: it waits until `next` names it. `line`: whom it may keep waiting. */
+  enter(newcomer: Newcomer, line: string, bitfieldBytes: number, nowMs: number): boolean {
+    const tokens = MEETING_TOKENS + bitfieldBytes / BITFIELD_BYTES_PER_TOKEN;
+    if (this.#lines.size === 0 && this.#bucket.balance(nowMs) > 0) {
+      this.#bucket.take(tokens, nowMs);
+      return true;
+    }
+    const others = this.#lines.get(line);
+    if (others === undefined) this.#lines.set(line, new Map([[newcomer, tokens]]));
+    else others.set(newcomer, tokens);
+    this.#lineOf.set(newcomer, line);
+    return false;
+  }
+
+  /** Let this one in, if there is one and its cost may be spent now. */
+  next(nowMs: number): Newcomer | undefined {
+    if (this.#bucket.balance(nowMs) <= 0) return undefined;
+    for (const [line, waiting] of this.#lines) {
+      for (const [newcomer, tokens] of waiting) {
+        this.leave(newcomer);
+        if (this.#lines.delete(line)) this.#lines.set(line, waiting); // the last from now on
+        this.#bucket.take(tokens, nowMs);
+        return newcomer;
+      }
+    }
+    return undefined;
+  }
+
+  /** It is gone, and need not wait any longer. */
+  leave(newcomer: Newcomer): void {
+    const line = this.#lineOf.get(newcomer);
+    if (line === undefined) return;
+    this.#lineOf.delete(newcomer);
+    const waiting = this.#lines.get(line);
+    waiting?.delete(newcomer);
+    if (waiting?.size === 0) this.#lines.delete(line);
+  }
+}

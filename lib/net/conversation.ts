@@ -1,0 +1,193 @@
+// An open connection: a session over a socket. What a read brings goes in, what a turn makes it say goes
+// out in one write, and what it serves beside it.
+
+import type { Socket } from 'node:net';
+import type { CloseReason } from '../messages/close-reasons';
+import type { PeerFact } from '../messages/peer-thread';
+import type { Serving } from '../peer/serving';
+import { PeerSession } from '../peer/session';
+import { SlotUse } from '../peer/slot-use';
+import type { SessionOutput } from '../peer/session-types';
+import type { WireTap } from '../trace/tap';
+import { WireWriter } from '../wire/encoder';
+import type { ConnectionContext } from './connection-context';
+import type { TorrentSource } from './torrent-source';
+import { TrafficRow } from './traffic-row';
+import type { UploadPeer } from './upload';
+
+/**
+ * Small messages that a peer may leave unread before it is dropped: 1 MiB is 60,000 requests. A peer
+ * that chokes and unchokes in a loop and reads nothing would else fill our memory.
+ */
+const MAX_UNREAD_BYTES = 1_048_576;
+
+/** What a conversation needs of its connection. */
+export interface Line {
+  readonly id: number;
+  readonly context: ConnectionContext;
+  readonly socket: Socket;
+  /** Undefined unless this connection is traced: then all it costs is the question. */
+  readonly tap: WireTap | undefined;
+  /** The socket is not being read: the conversation begins to. */
+  readonly paused: boolean;
+  /** An error in there is this connection's end and nobody else's. */
+  readonly guard: (work: () => void) => void;
+  readonly close: (reason: CloseReason, detail: string) => void;
+}
+
+export class Conversation implements SessionOutput, UploadPeer {
+  readonly source: TorrentSource;
+  readonly session: PeerSession;
+  private readonly line: Line;
+  private readonly writer = new WireWriter();
+  private readonly traffic = new TrafficRow();
+  private readonly slotUse = new SlotUse();
+  private serveWanted = false;
+  /** The peer has said too much of no use: what it says now waits in its own socket. */
+  private paused: boolean;
+
+  /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
+  constructor(line: Line, source: TorrentSource, extensions: boolean) {
+    this.line = line;
+    this.source = source;
+    this.paused = line.paused;
+    const { context } = line;
+    const listenPort = context.listenPort();
+    this.session = new PeerSession(
+      {
+        connection: line.id,
+        thread: context.thread,
+        geometry: source.geometry,
+        have: source.have,
+        slab: context.slab,
+        table: context.table,
+        limits: context.limits,
+        extensions,
+        clientName: context.clientName,
+        ...(listenPort === undefined ? {} : { listenPort }),
+        // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start.
+        hashSeed: Math.floor(Math.random() * 2 ** 32),
+        writer: this.writer,
+        output: this,
+      },
+      context.nowMs(),
+    );
+  }
+
+  /** Bytes that came, maybe none. */
+  receive(bytes: Uint8Array, start: number, end: number): void {
+    const nowMs = this.line.context.nowMs();
+    if (start < end) this.session.receive(bytes, start, end, nowMs);
+    this.flush();
+    this.paceReads(nowMs);
+  }
+
+  /** After orders: what they changed goes out in one write. */
+  endTurn(): void {
+    this.session.endTurn();
+    this.flush();
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs >= this.session.nextDeadlineMs) this.session.tick(nowMs);
+    this.checkUpload(nowMs);
+    this.flush();
+    this.paceReads(nowMs);
+  }
+
+  /** Appends this connection's row of a `traffic` fact, if anything moved. */
+  pushTraffic(rows: number[]): void {
+    this.traffic.push(rows, this.session);
+  }
+
+  // ---- SessionOutput ----
+
+  fact(fact: PeerFact): void {
+    this.line.tap?.fact(fact);
+    this.line.context.send(fact);
+  }
+
+  serve(): void {
+    this.serveWanted = true;
+  }
+
+  close(reason: CloseReason, detail: string): void {
+    this.line.close(reason, detail);
+  }
+
+  // ---- UploadPeer ----
+
+  get serving(): Serving {
+    return this.session.serving;
+  }
+  get writable(): boolean {
+    return !this.session.closed;
+  }
+  cork(): void {
+    this.line.socket.cork();
+  }
+  uncork(): void {
+    this.line.socket.uncork();
+  }
+  write(bytes: Uint8Array, onFlushed?: () => void): void {
+    const { tap, socket, guard } = this.line;
+    tap?.sent(bytes);
+    if (onFlushed === undefined) {
+      socket.write(bytes);
+      return;
+    }
+    socket.write(bytes, () => guard(onFlushed));
+  }
+  noteServed(lengthBytes: number): void {
+    this.session.noteServed(lengthBytes, this.line.context.nowMs());
+  }
+
+  /** Everything said in this turn, in one write. */
+  private flush(): void {
+    if (this.session.closed) return;
+    const { socket, tap, context } = this.line;
+    const { uploader, nowMs } = context;
+    const messages = this.writer.take();
+    const serve = this.serveWanted;
+    this.serveWanted = false;
+    const together = serve && messages !== undefined;
+    if (together) socket.cork();
+    if (messages !== undefined) {
+      tap?.sent(messages);
+      socket.write(messages);
+      this.session.noteSent(nowMs());
+    }
+    if (serve) uploader.pump(this);
+    if (together) socket.uncork();
+    if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
+      this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
+    }
+  }
+
+  /** After a flood the socket is not read until a tick finds its cost paid by time. */
+  private paceReads(nowMs: number): void {
+    if (this.session.closed) return;
+    const paused = nowMs < this.session.readAgainMs;
+    if (paused === this.paused) return;
+    this.paused = paused;
+    if (paused) this.line.socket.pause();
+    else this.line.socket.resume();
+  }
+
+  /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */
+  private checkUpload(nowMs: number): void {
+    const { uploader, limits, send } = this.line.context;
+    const stalledMs = uploader.stalledMsOf(this, nowMs);
+    const queuedBytes = uploader.queuedBytesOf(this);
+    if (stalledMs >= limits.idleTimeoutMs) {
+      this.close('idle-timeout', `the peer takes no data: ${queuedBytes} bytes wait`);
+      return;
+    }
+    const { serving, uploadedBytes } = this.session;
+    const { choked } = serving;
+    const served = queuedBytes > 0 || serving.waiting > 0;
+    const look = { stalledMs, choked, served, uploadedBytes, flooding: this.paused };
+    if (!this.slotUse.look(look, nowMs)) return;
+    send({ type: 'upload-stalled', connection: this.line.id, stalled: this.slotUse.isUnused });
+  }
+}

@@ -1,0 +1,71 @@
+// Newcomers beyond what may be spent on them wait, in lines that are served in turn.
+
+import { expect } from 'chai';
+import { Newcomers } from '../../lib/choke/newcomers';
+
+const LONG_BYTES = 2 ** 18;
+
+/** As many as come at one moment and are let in at once. */
+function burst(newcomers: Newcomers<number>, bitfieldBytes: number, nowMs = 0): number {
+  let count = 0;
+  while (newcomers.enter(count, 'flood', bitfieldBytes, nowMs)) count += 1;
+  return count;
+}
+
+/** Those let in within the time from 0 on, looking every 125 ms. */
+function letIn(newcomers: Newcomers<number>, forMs: number): number[] {
+  const all: number[] = [];
+  for (let nowMs = 125; nowMs <= forMs; nowMs += 125) {
+    for (let one = newcomers.next(nowMs); one !== undefined; one = newcomers.next(nowMs)) {
+      all.push(one);
+    }
+  }
+  return all;
+}
+
+describe('choke/newcomers', () => {
+  it('lets a swarm in at once, also one of a torrent of 2,000,000 pieces', () => {
+    expect(burst(new Newcomers(), 0)).to.equal(500);
+    expect(burst(new Newcomers(), 1_250), '10,000 pieces').to.be.within(485, 500);
+    expect(burst(new Newcomers(), LONG_BYTES)).to.be.within(80, 85);
+  });
+
+  it('lets a flood in at a tenth of a thread, the oldest first', () => {
+    for (const [bitfieldBytes, perSec] of [
+      [0, 250],
+      [LONG_BYTES, 41],
+    ] as const) {
+      const newcomers = new Newcomers<number>();
+      const first = burst(newcomers, bitfieldBytes) + 1;
+      for (let id = first; id < first + 2_000; id++) {
+        expect(newcomers.enter(id, 'flood', bitfieldBytes, 0)).to.equal(false);
+      }
+      const entered = letIn(newcomers, 4_000);
+      expect(entered.length).to.be.within(4 * perSec - 8, 4 * perSec + 2);
+      expect(entered).to.deep.equal(entered.map((_, at) => first - 1 + at));
+    }
+  });
+
+  it('has nobody of another line wait behind a flood', () => {
+    const newcomers = new Newcomers<number>();
+    burst(newcomers, LONG_BYTES);
+    for (let id = 1_000; id < 2_000; id++) newcomers.enter(id, 'flood', LONG_BYTES, 0);
+    expect(newcomers.enter(-1, 'torrent 2', 0, 0)).to.equal(false);
+    expect(newcomers.enter(-2, 'torrent 2', 0, 0)).to.equal(false);
+    expect(newcomers.enter(-3, 'torrent 3', 0, 0)).to.equal(false);
+    const entered = letIn(newcomers, 250).filter((id) => id < 0);
+    expect(entered).to.deep.equal([-1, -3, -2]);
+  });
+
+  it('forgets those that are gone, and lets in at once again when nobody waits', () => {
+    const newcomers = new Newcomers<number>();
+    const count = burst(newcomers, 0);
+    newcomers.enter(7_000, 'flood', 0, 0);
+    newcomers.enter(7_001, 'other', 0, 0);
+    newcomers.leave(count);
+    newcomers.leave(count);
+    newcomers.leave(7_001);
+    expect(letIn(newcomers, 1_000)).to.deep.equal([7_000]);
+    expect(newcomers.enter(8_000, 'flood', 0, 1_000)).to.equal(true);
+  });
+});
