@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { onAbort, unlessStopped } from '../async/on-abort';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, advised } from '../errors/millrace-error';
 import type {
   AppMessage,
   EngineControl,
@@ -99,9 +99,10 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       await allTold;
       const error = this.#closing
         ? new MillraceError('closed', 'the engine is closed')
-        : new MillraceError(
+        : advised(
             'coordinator-died',
-            `the coordinator thread ended unexpectedly (${why}): start a new Coordinator; resume records keep what was verified`,
+            `the coordinator thread ended unexpectedly (${why})`,
+            'start a new Coordinator: resume records keep what was verified',
           );
       died(error);
       control.port1.close();

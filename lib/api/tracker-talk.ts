@@ -4,7 +4,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
 import { fromHex } from '../bytes/hex';
-import { MillraceError, recordOf } from '../errors/millrace-error';
+import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
@@ -239,10 +239,8 @@ async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Pr
   });
   const asked = firstOf(trackers ?? metainfo.trackers.flat());
   if (asked.urls.length === 0) {
-    throw new MillraceError(
-      'no-trackers',
-      `the torrent "${metainfo.name}" names no tracker: name one (option trackers, --tracker)`,
-    );
+    const sentence = `the torrent "${metainfo.name}" names no tracker`;
+    throw advised('no-trackers', sentence, 'name one by the option trackers');
   }
   const { infoHash, totalLengthBytes: leftBytes } = metainfo;
   return { infoHash, leftBytes, trusted: trackers !== undefined, ...asked };

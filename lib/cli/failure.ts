@@ -1,5 +1,7 @@
 // Any thrown value → one line and one exit code. Expected failures never show a stack trace.
 
+import type { MillraceError } from '../index';
+import { messageOf } from './advice';
 import { EXIT } from './context';
 import { jsonLine, printable } from './text';
 
@@ -35,7 +37,8 @@ export function failureOf(error: unknown): Failure {
     return { code: 'unexpected', message: error.message, exitCode: EXIT.failed };
   }
   const meaning = SYSTEM_ERRORS[code];
-  const message = meaning && path !== undefined ? `${path}: ${meaning}` : error.message;
+  const message =
+    meaning && path !== undefined ? `${path}: ${meaning}` : messageOf(error as MillraceError);
   return { code, message, exitCode: USAGE_CODES.has(code) ? EXIT.usage : EXIT.failed };
 }
 

@@ -3,6 +3,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ScrapeOptions, TrackerReport } from '../index';
+import { inOurWords } from './advice';
 import { EXIT } from './context';
 import type { Api, Context } from './context';
 import { jsonOption, secretsOption, timeoutOption, torrentOrHash, trackerList } from './options';
@@ -91,7 +92,7 @@ export function recordOf(report: TrackerReport, hex: boolean): object {
     completed: rest.completed ?? null,
     intervalSec: rest.intervalSec ?? null,
     stoppedAfter: rest.stoppedAfter ?? null,
-    hints: rest.hints,
+    hints: rest.hints.map(inOurWords),
     packets: packets.map(({ direction, what, atMs, bytes, ranges }) => ({
       direction,
       what,
@@ -128,7 +129,7 @@ export function inWords(report: TrackerReport, hex: boolean, api: Pick<Api, 'hex
   else if (failure !== undefined) fact('FAILURE', failure.message);
   if (report.warning !== undefined) fact('WARNING', `warning message: ${report.warning}`);
   if (failure === undefined) fact('result', resultInWords(report));
-  for (const hint of report.hints) fact('hint', hint);
+  for (const hint of report.hints) fact('hint', inOurWords(hint));
   if (hex) for (const packet of packets) lines.push('', ...dumpLines(packet, api));
   return `${lines.join('\n')}\n`;
 }

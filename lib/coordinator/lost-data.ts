@@ -2,6 +2,7 @@
 // stops with an error that names the file.
 
 import { join } from 'node:path';
+import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { meaningOf } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
@@ -39,13 +40,15 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
 
 /** What can be done about a file that other programs took or changed: each of it works. */
 function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
-  const again = download ? 'start the download again' : 'fetch it again with `millrace download`';
+  const again = download
+    ? 'start the download again'
+    : 'fetch it again by add() with the option download';
   const putBack = download ? '' : 'put it back, or ';
   switch (kind) {
     case 'replaced':
-      return `${putBack}move that file away (or allow it to be overwritten: --adopt, adopt) and ${again}`;
+      return `${putBack}move that file away (or allow it to be overwritten, by the option adopt) and ${again}`;
     case 'grown':
-      return `${putBack}${again}, with --force (force) to cut it`;
+      return `${putBack}${again}, with the option force to cut it`;
     case 'touched':
       return `stop that program, then ${again} to check what is there and fetch the rest`;
     case 'missing':
@@ -56,16 +59,15 @@ function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
 
 function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed): ErrorRecord {
   if (code === 'short-read') {
-    return {
-      code: 'data-missing',
-      message: `in ${torrent.output} ${message}: it was removed or cut while it was served; ${remedy(torrent, 'cut')}`,
-    };
+    const sentence = `in ${torrent.output} ${message}: it was removed or cut while it was served`;
+    return advised('data-missing', sentence, remedy(torrent, 'cut')).toRecord();
   }
   const file = path === undefined ? 'the data' : join(torrent.output, path);
-  return {
-    code: 'data-unreadable',
-    message: `${file} cannot be read any more (${meaningOf(code) ?? message}); check the disk and the permissions, then ${remedy(torrent, 'cut')}`,
-  };
+  return advised(
+    'data-unreadable',
+    `${file} cannot be read any more (${meaningOf(code) ?? message})`,
+    `check the disk and the permissions, then ${remedy(torrent, 'cut')}`,
+  ).toRecord();
 }
 
 /**
@@ -94,10 +96,10 @@ export function onChanges(
 /** No file that is in doubt is had any more, and the torrent stops. */
 export function failChanged(engine: Engine, torrent: TorrentState, change: FileChange): void {
   loseFiles(torrent, torrent.watch?.doubtful ?? new Set());
-  failTorrent(engine, torrent, {
-    code: change.kind === 'missing' ? 'data-missing' : 'data-changed',
-    message: `${join(torrent.output, change.path)} ${WHAT_HAPPENED[change.kind]} while it was in use; ${remedy(torrent, change.kind)}`,
-  });
+  const { kind, path } = change;
+  const sentence = `${join(torrent.output, path)} ${WHAT_HAPPENED[kind]} while it was in use`;
+  const code = kind === 'missing' ? 'data-missing' : 'data-changed';
+  failTorrent(engine, torrent, advised(code, sentence, remedy(torrent, kind)).toRecord());
 }
 
 const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {

@@ -2,7 +2,7 @@
 // torrents; after the check, when it is known what they hold, those that are not ours by record are
 // admitted or refused. Until then nothing is written, made or cut.
 
-import { MillraceError, recordOf } from '../errors/millrace-error';
+import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { FileIdentity } from '../messages/storage';
 import { storedFiles } from '../metainfo/stored';
@@ -257,10 +257,10 @@ function ownedBy(
 }
 
 function notOurs(path: string, torrent: TorrentState): MillraceError {
-  return new MillraceError(
+  return advised(
     'file-not-ours',
-    `${path} exists, and neither a record nor a good piece says that it is of ${asking(torrent)}: it is not ` +
-      'overwritten; move it away, use another output folder, or allow it with --adopt (adopt)',
+    `${path} exists, and neither a record nor a good piece says that it is of ${asking(torrent)}: it is not overwritten`,
+    'move it away, use another output folder, or allow it by the option adopt',
     { path },
   );
 }

@@ -1,7 +1,7 @@
 // The life of a torrent: from checking to downloading to seeding, aside into paused or failed and
 // back, and to its end. Each transition is one function; nothing else sets `phase`.
 
-import { recordOf } from '../errors/millrace-error';
+import { advised, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { AnnounceSchedule } from '../tracker/schedule';
@@ -48,10 +48,11 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
 }
 
 function notWhole({ picker, metainfo, output, completeSent }: TorrentState): ErrorRecord {
-  return {
-    code: completeSent ? 'data-changed' : 'not-whole',
-    message: `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong: list them with \`millrace verify\` (verifyTorrent), repair them with \`millrace download\``,
-  };
+  return advised(
+    completeSent ? 'data-changed' : 'not-whole',
+    `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong`,
+    'list them by verifyTorrent(), repair them by add() with the option download',
+  ).toRecord();
 }
 
 function openOnAll(engine: Engine, torrent: TorrentState): void {

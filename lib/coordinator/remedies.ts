@@ -1,5 +1,6 @@
 // What the user can do about an error of the system that stopped a torrent. Pure.
 
+import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { meaningOf, systemAdvice } from '../errors/system-error';
 import { contentBytes } from '../metainfo/stored';
@@ -7,6 +8,8 @@ import type { TorrentState } from './state';
 
 /** Codes of a disk that takes no more. */
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+const GO_ON = 'resume the torrent or start it again: nothing that was verified is lost';
 
 /** The error with what is missing and what to do behind it; unchanged where it is not the system's. */
 export function withRemedy(torrent: TorrentState, error: ErrorRecord): ErrorRecord {
@@ -17,9 +20,7 @@ export function withRemedy(torrent: TorrentState, error: ErrorRecord): ErrorReco
   const said = message.includes(meaning) ? message : `${meaning} (${message})`;
   const missingBytes = contentBytes(torrent.metainfo) - torrent.doneBytes;
   const missing = FULL.has(code) ? `; ${missingBytes} bytes of the torrent are still missing` : '';
-  return {
-    ...error,
-    message: `${said}${missing}${systemAdvice(code)}, then resume the torrent or start it again: nothing that was verified is lost`,
-    details: { ...error.details, ...(FULL.has(code) && { missingBytes }) },
-  };
+  const first = systemAdvice(code).replace(/^; (.*)$/, '$1, then ');
+  const details = { ...error.details, ...(FULL.has(code) && { missingBytes }) };
+  return advised(code, `${said}${missing}`, first + GO_ON, details).toRecord();
 }

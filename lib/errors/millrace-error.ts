@@ -36,6 +36,20 @@ export class MillraceError<Code extends string = string> extends Error {
 }
 
 /**
+ * An error with what to do about it, `<sentence>; <advice>`, in terms of this API (`the option adopt`).
+ * `details.advice` is that part alone: whoever shows errors to people who know no API, as the command
+ * line does, says it in other words. It quotes nothing from outside.
+ */
+export function advised(
+  code: string,
+  sentence: string,
+  advice: string,
+  details: ErrorRecord['details'] = {},
+): MillraceError {
+  return new MillraceError(code, `${sentence}; ${advice}`, { ...details, advice });
+}
+
+/**
  * Any thrown value as a record. Errors of the system keep their code (`ENOSPC`) and say in words which
  * file is at fault (`details.path`); others get `unexpected`.
  */

@@ -2,7 +2,7 @@
 // by name, and nothing that is already there is harmed.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, advised } from '../errors/millrace-error';
 import { systemAdvice, systemReason } from '../errors/system-error';
 import type { StoredFile } from '../messages/storage';
 import { RECORDS_FOLDER, isRecordsName } from '../metainfo/paths';
@@ -183,9 +183,10 @@ function conflict(full: string, sentence: string): MillraceError {
 }
 
 function tooLarge(full: string, sizeBytes: number, lengthBytes: number): MillraceError {
-  return new MillraceError(
+  return advised(
     'file-too-large',
-    `${full} has ${sizeBytes} bytes, ${lengthBytes} in the torrent; it is cut only if you allow it: --force (force: true)`,
+    `${full} has ${sizeBytes} bytes, ${lengthBytes} in the torrent`,
+    'it is cut only if you allow it, by the option force',
     { path: full, sizeBytes, lengthBytes },
   );
 }

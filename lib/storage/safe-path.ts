@@ -2,7 +2,7 @@
 // symbolic links below the output folder: nothing is written through one unless the user allowed it.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, advised } from '../errors/millrace-error';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 
 /** True when `real` is `root` or lies below it; both must be real paths. */
@@ -106,10 +106,10 @@ function refuseLinks(realRoot: string, stored: string): void {
 }
 
 export function linkInPath(link: string): MillraceError {
-  return new MillraceError(
+  return advised(
     'link-in-path',
-    `${link} is a symbolic link among the torrent's own files, and nothing is written through it: ` +
-      'allow that with --follow-links (followLinks), name the folder behind it as the output, or remove the link',
+    `${link} is a symbolic link among the torrent's own files, and nothing is written through it`,
+    'allow that by the option followLinks, name the folder behind it as the output, or remove the link',
     { path: link },
   );
 }

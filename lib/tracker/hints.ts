@@ -124,7 +124,8 @@ const REASONS: readonly (readonly [RegExp, (facts: ConversationFacts) => string]
   ],
   [
     /connectable|unreachable|firewall|\bport\b/i,
-    () => 'the tracker looks at the port that peers shall dial: --port names the one you listen on',
+    () =>
+      'the tracker looks at the port that peers shall dial: name the one you listen on by the option port',
   ],
   [
     /missing|required|parameter|argument|malformed|invalid request|bad request/i,
@@ -220,7 +221,7 @@ function noPath({ url, failureCode }: ConversationFacts): string | undefined {
 
 function redirected({ redirectedTo }: ConversationFacts): string | undefined {
   if (redirectedTo === undefined) return undefined;
-  return 'the tracker sends us on to another URL (--hex shows it): the torrent names an old one';
+  return 'the tracker sends us on to another URL (see the packets of the report): the torrent names an old one';
 }
 
 function bytesAfter({ bytesAfterReply = 0 }: ConversationFacts): string | undefined {
@@ -231,7 +232,7 @@ function bytesAfter({ bytesAfterReply = 0 }: ConversationFacts): string | undefi
 
 function forbidden({ failureCode }: ConversationFacts): string | undefined {
   if (failureCode !== 'tracker-forbidden') return undefined;
-  return 'the torrent, or a redirect, would have this machine talk to a service of its own or of its network: nothing was sent; --tracker asks whatever you name';
+  return 'the torrent, or a redirect, would have this machine talk to a service of its own or of its network: nothing was sent; what you name by the option trackers is asked, whatever it is';
 }
 
 function unreachable({ failureCode, cause }: ConversationFacts): string | undefined {
@@ -251,13 +252,13 @@ function noAnswer(facts: ConversationFacts): string | undefined {
   const { failureCode, url, packetsReceived = [], packetsSent = 0, kind } = facts;
   if (failureCode !== 'tracker-timeout') return undefined;
   if (isHttp(url)) {
-    return 'no whole answer in time: the tracker is down or overloaded, or a firewall drops what we send (--timeout waits longer)';
+    return 'no whole answer in time: the tracker is down or overloaded, or a firewall drops what we send (the option timeoutMs waits longer)';
   }
   if (packetsReceived.includes('connect reply')) {
     return `the tracker answered the connect request and dropped the ${kind} request without a word: it does so for torrents that it does not serve, or when it is overloaded`;
   }
   if (packetsReceived.length > 0) {
-    return 'packets came, but none with our transaction id: --hex shows them';
+    return 'packets came, but none with our transaction id: see the packets of the report';
   }
   const packets = packetsSent === 1 ? 'the one packet' : `${packetsSent} packets`;
   return `nothing came back for ${packets} sent: the tracker is gone, or a firewall drops UDP; many trackers answer over HTTP, too`;
@@ -267,7 +268,7 @@ function unsupported({ failureCode, kind, url }: ConversationFacts): string | un
   if (failureCode !== 'tracker-unsupported') return undefined;
   if (/^wss?:/i.test(url)) return 'trackers of this scheme serve browsers (WebRTC) only';
   if (kind !== 'scrape' || !isHttp(url)) return undefined;
-  return 'such a tracker has no scrape: `millrace announce` gets its counts';
+  return 'such a tracker has no scrape: announce() gets its counts';
 }
 
 /** Nobody but us: we may be counted and listed ourselves. */
@@ -312,5 +313,5 @@ function otherSpelling({
   ] as const;
   const found = spellings.find(([, text]) => Buffer.from(body).includes(Buffer.from(text, 'utf8')));
   if (found === undefined) return undefined;
-  return `the reply names this info hash ${found[0]}, not as its 20 bytes, and most clients do not find it: a bug of the tracker's scrape; \`millrace announce\` gets its counts`;
+  return `the reply names this info hash ${found[0]}, not as its 20 bytes, and most clients do not find it: a bug of the tracker's scrape; announce() gets its counts`;
 }

@@ -141,7 +141,7 @@ describe('api: announce and scrape', () => {
     const [named] = await announce(metainfo);
     expect(named?.failure).to.include({ code: 'tracker-forbidden' });
     expect(named?.attempts).to.equal(0);
-    expect(named?.hints.join()).to.match(/nothing was sent.*--tracker/);
+    expect(named?.hints.join()).to.match(/nothing was sent.*the option trackers/);
     expect(asked).to.deep.equal([]);
     const [trusted] = await announce(metainfo, { trackers: [`${url}/admin`] });
     expect(trusted).to.include({ ok: true, stoppedAfter: true });

@@ -234,7 +234,12 @@ describe('coordinator: the life of a torrent', () => {
       {
         code: 'ENOSPC',
         message: `cannot write /out/a.bin: the disk is full; ${missingBytes} bytes of the torrent are still missing; free space, or use another place, then resume the torrent or start it again: nothing that was verified is lost`,
-        details: { path: '/out/a.bin', missingBytes },
+        details: {
+          path: '/out/a.bin',
+          missingBytes,
+          advice:
+            'free space, or use another place, then resume the torrent or start it again: nothing that was verified is lost',
+        },
       },
     ]);
   });

@@ -22,7 +22,7 @@ describe('engine and links', function () {
     const add = (followLinks: boolean) =>
       engine.add(payload.torrent, { output, peers: [seed.address], followLinks });
     const { message } = await expectCode(add(false), 'link-in-path');
-    expect(message).to.include(join(output, 'linked')).and.include('--follow-links');
+    expect(message).to.include(join(output, 'linked')).and.include('the option followLinks');
     expect(await readdir(disk)).to.deep.equal([]);
     const torrent = await add(true);
     await within(torrent.completed, 'the download');

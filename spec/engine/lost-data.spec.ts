@@ -79,7 +79,7 @@ describe('engine: data lost while seeding', function () {
     await truncate(join(seed.folder, 'payload.bin'), 100);
     const failed = nextEvent<MillraceError>(seed.torrent, 'error');
     await leech(payload, seed.address);
-    expect((await failed).message).to.include('fetch it again with `millrace download`');
+    expect((await failed).message).to.include('fetch it again by add() with the option download');
     await seed.torrent.remove();
     const peers = [(await swarm.seed(payload)).address];
     const torrent = await seed.engine.add(payload.torrent, { output: seed.folder, peers });
@@ -135,7 +135,7 @@ describe('engine: data changed while downloading', function () {
     'was replaced by another file, which is given up': {
       code: 'data-changed',
       harm: replace,
-      advice: '--adopt',
+      advice: 'the option adopt',
       options: { adopt: true },
     },
     'was cut by another program': {
@@ -146,7 +146,7 @@ describe('engine: data changed while downloading', function () {
     'became longer than the torrent says': {
       code: 'data-changed',
       harm: (file) => truncate(file, 3 * MIB),
-      advice: '--force',
+      advice: 'the option force',
       options: { force: true },
     },
   };

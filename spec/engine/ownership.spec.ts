@@ -167,7 +167,7 @@ describe('engine: existing files', function () {
     await put(output, 'b', precious(1000));
     const torrent = await add(output);
     const { message } = await expectCode(torrent.completed, 'file-not-ours');
-    expect(message).to.include(at(output, 'b')).and.include('--adopt');
+    expect(message).to.include(at(output, 'b')).and.include('the option adopt');
     expect(torrent.stats().phase).to.equal('failed');
     expect(await readdir(join(output, 'data'))).to.deep.equal(['b']);
     expect((await readFile(at(output, 'b'))).equals(precious(1000))).to.equal(true);

@@ -54,7 +54,7 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
   ['bytes after the reply', { bytesAfterReply: 11 }, /^11 bytes follow the end of the reply/],
   ['a byte after the reply', { bytesAfterReply: 1 }, /^1 byte follows the end of the reply/],
   ['haste', reason('Please slow down'), /too often/],
-  ['a closed port', reason('port 6881 is blacklisted'), /--port/],
+  ['a closed port', reason('port 6881 is blacklisted'), /the option port/],
   ['a missing key', reason('missing key: uploaded'), /misses a key/],
   ['TLS where none is wanted', failure('unreachable', { cause: 'EPROTO' }), /try http:\/\//],
   [
@@ -105,7 +105,7 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
   [
     'no scrape at this URL',
     failure('unsupported', { kind: 'scrape', url: 'http://t.example/x' }),
-    /millrace announce/,
+    /: announce\(\) gets/,
   ],
   ['nobody', { peers: 0, seeds: 0, leechers: 0 }, /nobody but us/],
   ['only ourselves', { peers: 0, droppedPeers: 1, seeds: 0, leechers: 1 }, /nobody but us/],
