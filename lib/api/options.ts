@@ -114,8 +114,9 @@ export interface AddOptions {
    */
   readonly adopt?: boolean;
   /**
-   * Write through symbolic links that lie below `output`, wherever they lead (docs/STORAGE.md). Default
-   * false: an error. `output` itself and what is above it may be links.
+   * Write through symbolic links that lie below `output`, wherever they lead, and to existing files with
+   * further names outside the torrent, hard links (docs/STORAGE.md). Default false: an error,
+   * `link-in-path`. `output` itself and what is above it may be links.
    */
   readonly followLinks?: boolean;
   /** Hash everything that exists instead of trusting the resume record. Default false. */

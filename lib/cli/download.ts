@@ -61,7 +61,7 @@ export function define(command: Command, run: Runner): void {
     )
     .option('--force', 'cut existing files that are longer than the torrent says')
     .option('--adopt', 'write to existing files of the same names, whatever they hold')
-    .option('--follow-links', 'write through symbolic links inside the output folder');
+    .option('--follow-links', 'write through links inside the output folder');
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)

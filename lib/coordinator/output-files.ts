@@ -4,7 +4,6 @@
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
-import type { FileIdentity } from '../messages/storage';
 import { storedFiles } from '../metainfo/stored';
 import { claimFiles, findConflict, leftClaim } from '../storage/claims';
 import type { Claim, ClaimConflict, ClaimRequest, LeftClaim } from '../storage/claims';
@@ -136,7 +135,7 @@ export function disown(torrent: TorrentState, path: string): void {
   torrent.outputFiles?.foreign.add(path);
 }
 
-/** Raises `output-conflict` or `file-not-ours` for the first file that must not be written to. */
+/** Raises `output-conflict`, `link-in-path` or `file-not-ours` for the first file that must not be written to. */
 async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<void> {
   const written = await toBeWritten(torrent, files);
   if (written.length === 0) return;
@@ -144,6 +143,7 @@ async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<
   const own = torrent.resumeFile.path;
   const owner = await recordedOwner(written, own, root, folders);
   if (owner !== undefined) throw ownedBy(owner, torrent);
+  if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
   if (files.adopt) return;
   for (const file of written) {
     if (await holdsGoodBytes(torrent, file)) continue;
@@ -152,11 +152,35 @@ async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<
   }
 }
 
+/** A foreign file that would be changed. */
+interface WrittenFile extends ForeignFile {
+  /** Its place in the torrent. */
+  readonly at: number;
+  readonly names: number;
+}
+
+/**
+ * What has names outside the torrent would change under these, too: that is no more asked for than a
+ * write through a symbolic link. Names of the torrent's own may be one file.
+ */
+function refuseHardLinks(
+  written: readonly WrittenFile[],
+  { stats }: OutputLook,
+  torrent: TorrentState,
+): void {
+  for (const { path, identity, names } of written) {
+    if (names === 1) continue;
+    const key = inodeKey(identity);
+    const own = stats.filter((found) => found !== undefined && inodeKey(found) === key).length;
+    if (names > own) throw elsewhere(path, names - own, torrent);
+  }
+}
+
 /** Foreign files that still exist and would be changed: by a piece that is missing, or by a cut. */
 async function toBeWritten(
   torrent: TorrentState,
   { foreign, look }: OutputFiles,
-): Promise<(ForeignFile & { at: number })[]> {
+): Promise<WrittenFile[]> {
   const { geometry, have } = torrent;
   const files = storedFiles(torrent.metainfo)
     .map((file, at) => ({ ...file, at }))
@@ -166,13 +190,13 @@ async function toBeWritten(
     files.map(({ path }) => path),
   );
   return files.flatMap(({ path, lengthBytes, at }, index) => {
-    const found: FileIdentity | undefined = stats[index];
+    const found = stats[index];
     if (found === undefined) return [];
     const { first, end } = geometry.piecesOfFile(at);
     let piece = first;
     while (piece < end && have.get(piece)) piece++;
     if (piece === end && found.sizeBytes <= lengthBytes) return [];
-    return [{ path: look.places[at] ?? path, identity: found, at }];
+    return [{ path: look.places[at] ?? path, identity: found, names: found.names, at }];
   });
 }
 
@@ -182,7 +206,7 @@ async function toBeWritten(
  */
 async function holdsGoodBytes(
   { geometry, have }: TorrentState,
-  { path, at }: ForeignFile & { at: number },
+  { path, at }: WrittenFile,
 ): Promise<boolean> {
   const { first, end } = geometry.piecesOfFile(at);
   for (
@@ -261,6 +285,15 @@ function notOurs(path: string, torrent: TorrentState): MillraceError {
     'file-not-ours',
     `${path} exists, and neither a record nor a good piece says that it is of ${asking(torrent)}: it is not overwritten`,
     'move it away, use another output folder, or allow it by the option adopt',
+    { path },
+  );
+}
+
+function elsewhere(path: string, others: number, torrent: TorrentState): MillraceError {
+  return new MillraceError(
+    'link-in-path',
+    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), under which ${asking(torrent)} would change it, too: ` +
+      'put a copy in its place, use another output folder, or allow it with --follow-links (followLinks)',
     { path },
   );
 }

@@ -7,6 +7,8 @@ import type { FileIdentity } from '../messages/storage';
 /** What is known of a file that exists. */
 export interface FileStat extends FileIdentity {
   readonly kind: 'file' | 'folder' | 'other';
+  /** How many names it has: hard links. */
+  readonly names: number;
   /** When it was made, nanoseconds since 1970; when it was last changed, where the system does not know. */
   readonly bornNs: bigint;
 }
@@ -76,7 +78,12 @@ export async function statFiles(
           found = await promises.stat(full, { bigint: true });
         }
         const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
-        stats[at] = { ...identityOf(found), kind, bornNs: found.birthtimeNs };
+        stats[at] = {
+          ...identityOf(found),
+          kind,
+          names: Number(found.nlink),
+          bornNs: found.birthtimeNs,
+        };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
         if (onError === undefined) throw error;

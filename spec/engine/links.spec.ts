@@ -1,7 +1,7 @@
 // Symbolic links below the output folder: refused, naming the option that allows them, before a byte
 // is written; followed where they are allowed; no hindrance to serving.
 
-import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, readdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { KIB, MIB, Payload } from '../support/payload';
@@ -43,6 +43,50 @@ describe('engine and links', function () {
     const engine = await swarm.engine();
     await expectCode(engine.add(single.torrent, { output, force: true }), 'link-in-path');
     expect((await readFile(victim)).equals(Buffer.alloc(MIB, 7))).to.equal(true);
+  });
+
+  it('writes to no file that has a name outside the torrent, unless that is allowed', async () => {
+    const [output, library] = [await swarm.folder(), await swarm.folder()];
+    const other = join(library, 'kept');
+    const partial = Buffer.from(payload.bytes);
+    partial.fill(0, 512 * KIB); // another client's, with good pieces in it
+    await writeFile(other, partial);
+    await mkdir(join(output, 'linked'));
+    await link(other, join(output, 'linked', 'a'));
+    const peers = [(await swarm.seed(payload)).address];
+    const engine = await swarm.engine();
+    for (const options of [{}, { adopt: true }, { adopt: true, force: true }]) {
+      const refused = await engine.add(payload.torrent, { output, peers, ...options });
+      const { message } = await expectCode(refused.completed, 'link-in-path');
+      expect(message).to.include(join(output, 'linked/a')).and.include('--follow-links');
+      expect((await readFile(other)).equals(partial)).to.equal(true);
+      await refused.remove();
+    }
+    const torrent = await engine.add(payload.torrent, { output, peers, followLinks: true });
+    await within(torrent.completed, 'the download');
+    await payload.expectIn(output);
+    expect((await readFile(other)).equals(payload.bytes)).to.equal(true);
+    await torrent.remove();
+    // It is ours by now, and so is what becomes of it.
+    await truncate(other, 100);
+    const again = await engine.add(payload.torrent, { output, peers });
+    await within(again.completed, 'the repair');
+    await payload.expectIn(output);
+  });
+
+  it('takes two names of the torrent for one file where its user linked them', async () => {
+    const files = { a: 64 * KIB, b: 64 * KIB };
+    const twins = new Payload({ name: 'twins', files, zeroBytes: 128 * KIB });
+    const output = await swarm.folder();
+    const [a, b] = [join(output, 'twins', 'a'), join(output, 'twins', 'b')];
+    await mkdir(join(output, 'twins'));
+    await writeFile(a, 'something else');
+    await link(a, b);
+    const peers = [(await swarm.seed(twins)).address];
+    const engine = await swarm.engine();
+    const torrent = await engine.add(twins.torrent, { output, peers, adopt: true });
+    await within(torrent.completed, 'the download');
+    await twins.expectIn(output);
   });
 
   it('serves data that is reached through a link, without an option', async () => {
