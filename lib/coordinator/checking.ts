@@ -31,7 +31,6 @@ export async function checkPieces(engine: Engine, torrent: TorrentState): Promis
   const { run } = torrent;
   const lane = async (): Promise<void> => {
     for (const pieces of jobs) {
-      if (torrent.run !== run || torrent.phase !== 'checking') return;
       const result = await engine.verify.submit(
         { type: 'recheck', storage: torrent.storage, pieces },
         'background',

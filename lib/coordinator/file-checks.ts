@@ -83,7 +83,6 @@ function nextLookMs({ metainfo }: TorrentState, watch: FileWatch): number {
 export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState): Promise<void> {
   const { watch, run } = torrent;
   if (!watch) return;
-  await torrent.pausing?.catch(() => undefined); // its last syncs still look for the old files
   const present = await torrent.resumeFile.look();
   if (torrent.run !== run) return;
   for (const [path, now] of withPaths(torrent, present)) {

@@ -123,7 +123,7 @@ function onVerified(
   const good: number[] = [];
   pieces.forEach((piece, at) => {
     const outcome = result.outcomes[at];
-    if (!outcome || piece.generation === 0) return;
+    if (!outcome) return;
     failure = onOutcome(engine, torrent, piece, outcome) ?? failure;
     if (outcome.type === 'good') good.push(piece.blocks.piece);
   });
@@ -164,7 +164,6 @@ function onJobLost(
   error: ErrorRecord,
 ): void {
   for (const piece of pieces) {
-    if (piece.generation === 0) continue;
     piece.verifying = false;
     evictPiece(engine, piece);
   }

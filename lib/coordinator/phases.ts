@@ -87,7 +87,6 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
   torrent.phase = 'seeding';
-  wake(engine, torrent);
   accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   torrent.schedule.completed(engine.nowMs());

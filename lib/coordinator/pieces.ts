@@ -123,7 +123,6 @@ export function settle(
 ): boolean {
   const { piece } = lease;
   removeRun(peer, lease, firstBlock, blockCount);
-  if (lease.generation !== piece.generation) return false;
   if (collect(engine, piece, firstBlock, blockCount)) piece.lastProgressMs = engine.nowMs();
   piece.blocks.giveBack(firstBlock, blockCount);
   if (piece.blocks.missingBlocks === 0) return true;
@@ -233,8 +232,6 @@ export function endPiece(engine: Engine, piece: PieceState): void {
   engine.state.budget.release(piece.torrent.id, committedBytesOf(piece.lengthBytes));
   piece.torrent.active.delete(piece.blocks.piece);
   piece.torrent.open.delete(piece);
-  // Whatever still refers to this record (a late outcome) finds a generation that never comes again.
-  piece.generation = 0;
   engine.turn.feed = true;
 }
 

@@ -16,8 +16,12 @@ import type { VerifyResult } from '../messages/verify';
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
   if (!torrent.durability.isDue(engine.nowMs())) return;
+  const { run } = torrent;
   runSync(engine, torrent)
-    .then(() => saveRecord(engine, torrent, true))
+    .then(() => {
+      // The record that a pause or a removal saved says that nothing follows it.
+      return torrent.run === run ? saveRecord(engine, torrent, true) : undefined;
+    })
     .catch((error: unknown) =>
       engine.log('error', 'a file sync failed', { error: recordOf(error).message }),
     );
@@ -81,7 +85,6 @@ async function syncFiles(
  */
 function lose(torrent: TorrentState, pieces: readonly number[]): void {
   for (const piece of pieces) {
-    if (torrent.durability.durable.get(piece)) continue;
     if (losePiece(torrent, piece) && !torrent.download) torrent.toCheck.set(piece);
   }
 }

@@ -23,6 +23,11 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
 async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
   wake(engine, torrent);
+  if (run > 0) {
+    // Pieces that the last run still writes may be lost by the failure of a sync that it has seen.
+    await torrent.pausing?.catch(() => undefined);
+    if (torrent.run !== run) return;
+  }
   torrent.durability.mend();
   if (run > 0 && torrent.watch) {
     try {

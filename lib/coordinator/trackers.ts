@@ -82,7 +82,7 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
       await announce(engine, torrent, order).finally(settle);
       announcing.delete(underWay);
       // Its tracker may be owed another event, and a failure makes the next tracker due.
-      if (torrent.run === run) announceIfDue(engine, torrent);
+      announceIfDue(engine, torrent);
       wake(engine, torrent);
     }, url);
   });

@@ -5,10 +5,13 @@ import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread
 import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { torrentStats } from '../../lib/coordinator/snapshot';
 import { removeTorrent } from '../../lib/coordinator/torrents';
-import { SimEngine, settled } from '../support/sim-engine';
+import { settled } from '../support/sim-engine';
+import type { SimEngine } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
-import type { DeskTorrent } from '../support/sim-desk';
-import { KIB, MIB, simTorrent } from '../support/sim-torrent';
+import { SimDisk } from '../support/sim-disk';
+import { withDeadline } from '../support/deadline';
+import { KIB, MIB } from '../support/sim-torrent';
+import { NO_OUTCOMES, outcomeForAll } from '../support/sim-verify';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 const ALL = Array.from({ length: 16 }, (_, piece) => piece);
@@ -20,14 +23,6 @@ async function raised(promise: Promise<unknown>): Promise<string> {
     return error instanceof MillraceError ? error.code : String(error);
   }
   return 'nothing';
-}
-
-/** Whether each resume record that is saved from now on is open. */
-function watchRecords(torrent: DeskTorrent): boolean[] {
-  const open: boolean[] = [];
-  Object.assign(torrent.state.storage, { module: 'files' });
-  torrent.state.resumeFile.save = async (_, options) => void open.push(options.open);
-  return open;
 }
 
 /** Answers what waits, live jobs well and syncs with a disk error, until nothing more comes. */
@@ -80,51 +75,38 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.logs).to.deep.equal([]);
   });
 
-  it('is complete only once its empty files are there', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    let made: () => void = () => undefined;
-    torrent.state.emptied = new Promise((done) => (made = done));
-    const peer = desk.connect(torrent, { creditBlocks: 64 });
-    await desk.serveAll(peer);
-    expect(torrent.state.doneBytes).to.equal(MIB);
-    expect(engine.eventsOf('complete')).to.have.length(0);
-    made();
-    await desk.serveAll(peer);
-    expect(engine.eventsOf('complete')).to.have.length(1);
-  });
+  describe('its empty files', () => {
+    /** They are being made, and nothing else is out. */
+    async function making() {
+      const desk = new SimDesk();
+      const torrent = await desk.begin({ ...SHORT, emptyFiles: ['empty'] });
+      const [check] = desk.engine.jobs.splice(0);
+      check?.resolve(outcomeForAll(check.job, 'bad'));
+      await settled();
+      const [made] = desk.engine.jobs.splice(0);
+      expect(made?.job.type).to.equal('create-empty');
+      return { desk, engine: desk.engine, torrent, made: () => made?.resolve(NO_OUTCOMES) };
+    }
 
-  it('is at rest only once its empty files are made, or could not be', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    let made: () => void = () => undefined;
-    torrent.state.emptied = new Promise((done) => (made = done));
-    const paused = watch(pauseTorrent(engine, torrent.state));
-    await desk.answerJobs();
-    expect(paused.done).to.equal(false);
-    made();
-    await desk.answerJobs();
-    expect(paused.done).to.equal(true);
-  });
+    it('are there before it is complete', async () => {
+      const { desk, engine, torrent, made } = await making();
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      expect(torrent.state.doneBytes).to.equal(MIB);
+      expect(engine.eventsOf('complete')).to.have.length(0);
+      made();
+      await desk.answerJobs();
+      expect(engine.eventsOf('complete')).to.have.length(1);
+    });
 
-  it('does not stop for an empty file that an earlier run could not make', async () => {
-    const { metainfo } = simTorrent(SHORT);
-    const empty = { path: ['empty'], lengthBytes: 0, offsetBytes: MIB };
-    const engine = new SimEngine();
-    const torrent = await engine.add({ ...metainfo, files: [...metainfo.files, empty] });
-    const [recheck] = engine.jobs.splice(0);
-    const checked = recheck?.job.type === 'recheck' ? recheck.job.pieces : [];
-    const outcomes = checked.map(({ piece }) => ({ type: 'bad' as const, piece }));
-    recheck?.resolve({ outcomes, hashMs: 0, storageMs: 0 });
-    await settled();
-    const [first] = engine.jobs.splice(0);
-    expect(first?.job.type).to.equal('create-empty');
-    const paused = watch(pauseTorrent(engine, torrent));
-    resumeTorrent(engine, torrent);
-    const error = { code: 'EACCES', message: 'no' };
-    first?.resolve({ outcomes: [], error, hashMs: 0, storageMs: 0 });
-    await settled();
-    expect(torrent.phase).to.equal('downloading');
-    await answerOnBadDisk(engine);
-    expect(paused.done).to.equal(true);
+    it('are made, or could not be, before it is at rest', async () => {
+      const { desk, engine, torrent, made } = await making();
+      const paused = watch(pauseTorrent(engine, torrent.state));
+      await desk.answerJobs();
+      expect(paused.done).to.equal(false);
+      made();
+      await desk.answerJobs();
+      expect(paused.done).to.equal(true);
+    });
   });
 
   it('is complete only after a file sync that covers every piece', async () => {
@@ -160,7 +142,7 @@ describe('coordinator: the life of a torrent', () => {
 
   it('loses what a failed sync covered: it is not synced again, but fetched again', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    const records = watchRecords(torrent);
+    const { records } = new SimDisk(torrent);
     const { state } = torrent;
     const peer = desk.connect(torrent, { creditBlocks: 64 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
@@ -185,7 +167,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.have.isEmpty()).to.equal(true);
     expect(state.doneBytes).to.equal(0);
     expect(state.picker.remaining).to.equal(16);
-    expect(records, 'the record stays open').to.deep.equal([true]);
+    expect(records, 'the record stays open').to.deep.equal(['open']);
     desk.close(peer, 'torrent-closed');
     resumeTorrent(engine, state);
     await settled();
@@ -195,18 +177,18 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.doneBytes).to.equal(MIB);
     expect(state.durability.durable.isFull()).to.equal(true);
     await pauseTorrent(engine, state);
-    expect(records.at(-1), 'all is well again').to.equal(false);
+    expect(records.at(-1), 'all is well again').to.equal('closed');
   });
 
   it('leaves an open record when the last sync of a pause fails', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    const records = watchRecords(torrent);
+    const { records } = new SimDisk(torrent);
     const peer = desk.connect(torrent, { creditBlocks: 8 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
     const paused = pauseTorrent(engine, torrent.state);
     await answerOnBadDisk(engine);
     await paused;
-    expect(records).to.deep.equal([true]);
+    expect(records).to.deep.equal(['open']);
     expect(torrent.state.doneBytes).to.equal(0);
   });
 
@@ -443,24 +425,18 @@ describe('coordinator: the life of a torrent', () => {
       expect(engine.announces).to.have.length(0);
     });
 
-    it('are waited for no longer than 2 s, even when `completed` never has its turn', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(TRACKED);
-      engine.paceAnnounce = () => undefined;
-      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
-      const deadline = new AbortController();
-      const { timeout } = AbortSignal;
-      AbortSignal.timeout = () => deadline.signal;
-      try {
+    it('are waited for no longer than 2 s, even when `completed` never has its turn', () =>
+      withDeadline(async (deadline) => {
+        const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+        engine.paceAnnounce = () => undefined;
+        await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
         const removed = removeTorrent(engine, torrent.state, false);
         const seen = watch(removed);
         await settled();
         expect(seen.done).to.equal(false);
         deadline.abort();
         await removed;
-      } finally {
-        AbortSignal.timeout = timeout;
-      }
-    });
+      }));
 
     it('are not asked for a run that ended before their turn came', async () => {
       const desk = new SimDesk();

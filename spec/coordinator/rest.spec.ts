@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
-import { engineControl, tellStats } from '../../lib/coordinator/control';
+import { tellStats } from '../../lib/coordinator/control';
 import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { PATIENCE_MS } from '../../lib/coordinator/trackers';
 import type { TorrentStats } from '../../lib/messages/stats';
@@ -11,6 +11,7 @@ import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';
+import { unitsOf } from '../support/segments';
 import { KIB } from '../support/sim-torrent';
 
 const TORRENT = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
@@ -59,11 +60,10 @@ describe('coordinator/rest', () => {
   });
 
   it('a seed dials each of its dead peers, and other seeds, a dozen times in its first day at most', async () => {
-    const { engine, torrent } = await SimDesk.with(TRACKED, { good: [0, 1, 2, 3] });
+    const { desk, engine, torrent } = await SimDesk.with(TRACKED, { good: [0, 1, 2, 3] });
     const hosts = Array.from({ length: 20 }, (_, n) => `10.0.1.${n}`);
     for (const host of hosts) torrent.state.book.add(host, 6881, engine.nowMs());
-    const control = engineControl(engine, NO_LIFECYCLE);
-    await control.addPeers(torrent.state.id, []);
+    await desk.control.addPeers(torrent.state.id, []);
     let dials = 0;
     let ticks = 0;
     const endMs = engine.nowMs() + 24 * HOUR_MS;
@@ -130,10 +130,9 @@ describe('coordinator/rest', () => {
   });
 
   it('an address is dialled again when it is due', async () => {
-    const { engine, torrent } = await SimDesk.with(TORRENT);
-    const control = engineControl(engine, NO_LIFECYCLE);
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     await passTicking(engine, 1000);
-    await control.addPeers(torrent.state.id, [{ host: '10.0.0.1', port: 6881 }]);
+    await desk.control.addPeers(torrent.state.id, [{ host: '10.0.0.1', port: 6881 }]);
     const dials = (): number[] => engine.ordersOf('dial').map(({ dial }) => dial);
     expect(dials()).to.have.length(1);
     engine.facts({ type: 'dial-failed', dial: 1, reason: 'dial-timeout', detail: '' });
@@ -150,8 +149,7 @@ describe('coordinator/rest', () => {
     const { desk, engine, torrent: full } = await SimDesk.with(TORRENT, { settings });
     const connection = desk.connect(full, { unchoke: false });
     const held = await desk.add(torrentNumber(1));
-    const control = engineControl(engine, NO_LIFECYCLE);
-    await control.addPeers(held.state.id, [{ host: '10.0.0.9', port: 6881 }]);
+    await desk.control.addPeers(held.state.id, [{ host: '10.0.0.9', port: 6881 }]);
     await passTicking(engine, 10_000);
     expect(engine.ordersOf('dial')).to.deep.equal([]);
     desk.close(connection);
@@ -219,6 +217,38 @@ describe('coordinator/rest', () => {
     expect(engine.announces.length - before).to.equal(2);
   });
 
+  it('a check that goes on after a pause tells how far it is', async () => {
+    const desk = new SimDesk();
+    const { engine } = desk;
+    const torrent = await desk.begin(TORRENT);
+    await desk.control.pause(torrent.state.id);
+    await passTicking(engine, HOUR_MS);
+    await desk.control.resume(torrent.state.id);
+    engine.events = [];
+    await passTicking(engine, 1000);
+    expect(told(desk, torrent).map(({ phase }) => phase)).to.include('checking');
+    expect(told(desk, torrent).at(-1)).to.include({ piecesChecked: 0, piecesToCheck: 4 });
+    expect(torrentAccount(engine, torrent.state).seconds.peers, 'a pause is no want').to.equal(0);
+  });
+
+  it('memory that a peer thread was copying into comes free, though nothing else happens', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const connection = desk.connect(torrent, { creditBlocks: 4 });
+    const [lease] = desk.leases(connection);
+    const [unit = -1] = unitsOf(lease?.segments ?? []);
+    const generation = lease?.generation ?? 0;
+    engine.table.claim(unit, generation, 0, connection);
+    await desk.control.pause(torrent.state.id);
+    desk.close(connection);
+    await passTicking(engine, 10_000);
+    expect(engine.memoryIsBack).to.equal(false);
+    engine.table.publish(unit, generation, 0);
+    await passTicking(engine, 250);
+    expect(engine.memoryIsBack).to.equal(true);
+    await passTicking(engine, 250);
+    expect(engine.tickAtMs, 'and all is at rest').to.equal(Infinity);
+  });
+
   it('what was written is synced though its peers are gone', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const connection = desk.connect(torrent, { have: [0], creditBlocks: 4 });
@@ -234,12 +264,6 @@ describe('coordinator/rest', () => {
     expect(engine.eventsOf('pieces').flatMap(({ pieces }) => pieces)).to.deep.equal([0]);
   });
 });
-
-const NO_LIFECYCLE = {
-  start: () => Promise.resolve(),
-  stop: () => Promise.resolve(),
-  kill: () => false,
-};
 
 /** Torrents of different info hashes. */
 function torrentNumber(seed: number): typeof TORRENT & { readonly seed: number } {

@@ -9,6 +9,7 @@ import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AddRequest } from '../../lib/messages/control';
 import type { AnnounceReply, PeerAddress } from '../../lib/tracker/announce';
 import { MAX_TRACKERS } from '../../lib/tracker/schedule';
+import { withDeadline } from '../support/deadline';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
@@ -59,18 +60,6 @@ async function pass({ engine }: Scene, ms: number): Promise<void> {
   engine.pass(ms);
   for (let tick = 0; tick < 3; tick++) engine.pass(0);
   await settled();
-}
-
-/** Runs `work` while every `AbortSignal.timeout` is the one returned, of which a spec decides. */
-async function withDeadline(work: (deadline: AbortController) => Promise<void>): Promise<void> {
-  const { timeout } = AbortSignal;
-  const deadline = new AbortController();
-  AbortSignal.timeout = () => deadline.signal;
-  try {
-    await work(deadline);
-  } finally {
-    AbortSignal.timeout = timeout;
-  }
 }
 
 function isSettled(promise: Promise<unknown>): Promise<boolean> {

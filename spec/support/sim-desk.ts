@@ -1,10 +1,13 @@
 // A coordinator's desk for specs of its handlers: one engine, scripted peers, blocks written into
 // the slab by hand, verify jobs answered when the spec says so.
 
+import { engineControl, tellStats } from '../../lib/coordinator/control';
+import { onThreadRestarted } from '../../lib/coordinator/on-thread';
 import type { PeerState, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
-import type { AddRequest } from '../../lib/messages/control';
+import type { AddRequest, EngineControl } from '../../lib/messages/control';
+import type { TorrentStats } from '../../lib/messages/stats';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { unitsOf } from './segments';
@@ -15,6 +18,12 @@ import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
 
 const BLOCK = 16 * KIB;
+
+const NO_THREADS = {
+  start: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
+  kill: () => false,
+};
 
 export interface DeskPeerOptions {
   readonly have?: 'all' | readonly number[];
@@ -37,6 +46,8 @@ export interface DeskTorrent extends SimTorrent {
 
 export class SimDesk {
   readonly engine: SimEngine;
+  /** What the app thread calls; the threads that it starts and stops are none. */
+  readonly control: EngineControl;
   readonly torrents = new Map<number, DeskTorrent>();
   /** Of every connection there ever was: late writers come after their end. */
   readonly #torrentOf = new Map<number, DeskTorrent>();
@@ -44,6 +55,7 @@ export class SimDesk {
 
   constructor(options: SimEngineOptions = {}) {
     this.engine = new SimEngine(options);
+    this.control = engineControl(this.engine, NO_THREADS);
   }
 
   /** A desk with one torrent of which nothing (or the pieces of `good`) is stored yet. */
@@ -68,6 +80,17 @@ export class SimDesk {
     good: readonly number[] = [],
     request: Partial<AddRequest> = {},
   ): Promise<DeskTorrent> {
+    const torrent = await this.begin(options, good, request);
+    await this.answerJobs();
+    return torrent;
+  }
+
+  /** As `add`, but the check of what is stored waits in `engine.jobs`. */
+  async begin(
+    options: SimTorrentOptions,
+    good: readonly number[] = [],
+    request: Partial<AddRequest> = {},
+  ): Promise<DeskTorrent> {
     const { metainfo, content } = simTorrent(options);
     const stored = new Uint8Array(content.length);
     for (const piece of good) {
@@ -77,7 +100,7 @@ export class SimDesk {
     const state = await this.engine.add(metainfo, request);
     const torrent = { metainfo, content, state, stored };
     this.torrents.set(state.id, torrent);
-    await this.answerJobs();
+    await settled();
     return torrent;
   }
 
@@ -95,6 +118,24 @@ export class SimDesk {
       }
       await settled();
     }
+  }
+
+  /** The figures that the app is told when it asks. */
+  stats({ state }: DeskTorrent): TorrentStats {
+    tellStats(this.engine, state.id);
+    const told = this.engine.eventsOf('stats').findLast(({ torrent }) => torrent === state.id);
+    if (told === undefined) throw new Error('no figures were told');
+    return told.stats;
+  }
+
+  /** A peer thread dies; until `threadIsBack` no order to it is of any use. */
+  threadDies(thread: number): void {
+    this.engine.threadDies(thread);
+  }
+
+  /** Another thread has taken its place. */
+  threadIsBack(thread: number): void {
+    onThreadRestarted(this.engine, thread);
   }
 
   /** Connects a peer; returns its connection number. */

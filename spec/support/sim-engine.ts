@@ -8,6 +8,7 @@ import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
 import { PathRegistry } from '../../lib/coordinator/path-registry';
 import { onFact } from '../../lib/coordinator/facts';
+import { onThreadDied } from '../../lib/coordinator/on-thread';
 import type { EngineState, TorrentState } from '../../lib/coordinator/state';
 import { onTick } from '../../lib/coordinator/tick';
 import { addTorrent } from '../../lib/coordinator/torrents';
@@ -60,6 +61,15 @@ export interface PendingJob {
   readonly priority: JobPriority;
   resolve(result: VerifyResult): void;
   reject(error: Error): void;
+}
+
+/** An announce that waits for the spec's answer. */
+export interface HeldAnnounce {
+  readonly url: string;
+  readonly event: AnnounceRequest['event'];
+  readonly signal: AbortSignal;
+  answer(reply?: Partial<AnnounceReply>): void;
+  fail(error: Error): void;
 }
 
 export type Order<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type: Type }>;
@@ -209,6 +219,30 @@ export class SimEngine implements Engine {
 
   // ---- for specs ----
 
+  /** From now on dials wait for their turn, which the spec gives them. */
+  holdDials(): (() => Promise<void>)[] {
+    const waiting: (() => Promise<void>)[] = [];
+    this.paceDial = (dial) => void waiting.push(dial);
+    return waiting;
+  }
+
+  /**
+   * From now on trackers answer when the spec says so, even an announce that was given up meanwhile:
+   * its answer may be on its way from the socket already.
+   */
+  holdAnnounces(): HeldAnnounce[] {
+    const held: HeldAnnounce[] = [];
+    this.announce = (url, request, signal) => {
+      this.announces.push({ url, request });
+      return new Promise((resolve, fail) => {
+        const answer = (reply: Partial<AnnounceReply> = {}): void =>
+          resolve({ intervalSec: 1800, peers: [], ...reply });
+        held.push({ url, event: request.event, signal, answer, fail });
+      });
+    };
+    return held;
+  }
+
   /** Facts of one batch, as a peer thread would send them. */
   facts(...facts: readonly PeerFact[]): void {
     for (const fact of facts) {
@@ -216,6 +250,13 @@ export class SimEngine implements Engine {
       onFact(this, thread, fact);
     }
     endTurn(this);
+  }
+
+  /** A peer thread dies; the record of that in the log is expected. */
+  threadDies(thread: number): void {
+    const records = this.logs.length;
+    onThreadDied(this, thread, new MillraceError('thread-died', 'out of memory'));
+    this.logs.splice(records, 1);
   }
 
   /** Lets time pass, with a tick at its end. */

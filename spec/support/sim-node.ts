@@ -4,8 +4,7 @@
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { dialMore } from '../../lib/coordinator/dialing';
-import { forgetPeer, onDialFailed } from '../../lib/coordinator/on-peer';
-import { openOn } from '../../lib/coordinator/phases';
+import { onThreadRestarted } from '../../lib/coordinator/on-thread';
 import type { TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
 import { removeTorrent } from '../../lib/coordinator/torrents';
@@ -151,7 +150,7 @@ export class SimNode {
 
   /**
    * The peer thread dies and another takes its place: connections break, and facts and orders on
-   * their way are lost. What PeerThreads does about it, without a thread.
+   * their way are lost.
    */
   loseThread(): void {
     this.#syncClock();
@@ -160,20 +159,9 @@ export class SimNode {
     this.#orders = [];
     for (const connection of [...this.connections.values()]) connection.drop();
     this.connections.clear();
-    const { engine, torrent } = this;
-    const { state } = engine;
-    engine.table.reclaimThread(0);
-    state.slab.retryQuarantined();
-    torrent.openOn.delete(0);
-    const reason = 'thread-died';
-    for (const peer of [...state.peers.values()]) {
-      const { downloadedBytes, uploadedBytes } = peer;
-      forgetPeer(engine, peer, { reason, detail: '', downloadedBytes, uploadedBytes });
-    }
-    for (const dial of [...state.dials.keys()])
-      onDialFailed(engine, { type: 'dial-failed', dial, reason, detail: '' });
-    engine.endTurn();
-    if (torrent.phase === 'downloading' || torrent.phase === 'seeding') openOn(engine, torrent, 0);
+    const { engine } = this;
+    engine.threadDies(0);
+    onThreadRestarted(engine, 0);
   }
 
   // ---- facts up, orders down ----

@@ -22,6 +22,8 @@ export interface SimTorrentOptions {
   readonly pieceLengthBytes: number;
   readonly seed?: number;
   readonly trackers?: readonly (readonly string[])[];
+  /** Files without a byte, beside the one with the content. */
+  readonly emptyFiles?: readonly string[];
 }
 
 export interface SimTorrent {
@@ -29,9 +31,9 @@ export interface SimTorrent {
   readonly content: Buffer;
 }
 
-/** A single-file torrent whose bytes follow from its seed. */
+/** A torrent of one file with content, which follows from its seed. */
 export function simTorrent(options: SimTorrentOptions): SimTorrent {
-  const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [] } = options;
+  const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [], emptyFiles = [] } = options;
   const random = seededRandom(seed);
   const words = new Uint32Array(Math.ceil(totalLengthBytes / 4));
   for (let at = 0; at < words.length; at++) words[at] = Math.floor(random() * 2 ** 32);
@@ -46,12 +48,19 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
   const metainfo: Metainfo = {
     infoHash: Uint8Array.from(sha1(Buffer.from(`${name} ${totalLengthBytes}`))),
     name,
-    multiFile: false,
+    multiFile: emptyFiles.length > 0,
     pieceLengthBytes,
     pieceCount,
     totalLengthBytes,
     pieceHashes,
-    files: [{ path: [name], lengthBytes: totalLengthBytes, offsetBytes: 0 }],
+    files: [
+      { path: [name], lengthBytes: totalLengthBytes, offsetBytes: 0 },
+      ...emptyFiles.map((path) => ({
+        path: [path],
+        lengthBytes: 0,
+        offsetBytes: totalLengthBytes,
+      })),
+    ],
     trackers,
     private: false,
   };

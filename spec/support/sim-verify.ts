@@ -45,3 +45,18 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
   }
   return { outcomes, hashMs: 0, storageMs: 0 };
 }
+
+/** One outcome for all pieces of a job, whatever is stored. */
+export function outcomeForAll(job: VerifyJob, type: 'good' | 'bad'): VerifyResult {
+  const pieces = 'pieces' in job ? job.pieces : [];
+  return { ...NO_OUTCOMES, outcomes: pieces.map(({ piece }) => ({ type, piece })) };
+}
+
+/** A job that has nothing to say: an empty file that was made, a sync. */
+export const NO_OUTCOMES: VerifyResult = { outcomes: [], hashMs: 0, storageMs: 0 };
+
+/** The same, with a disk that fails. */
+export const DISK_FAILS: VerifyResult = {
+  ...NO_OUTCOMES,
+  error: { code: 'EIO', message: 'bad disk' },
+};
