@@ -25,6 +25,11 @@ export class MillraceError<Code extends string = string> extends Error {
     this.details = details;
   }
 
+  /** By name: a bundled thread and a store that it loads may each have this class, and throw to each other. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'MillraceError';
+  }
+
   /** A plain object that survives `postMessage`, comlink and Piscina unchanged. */
   toRecord(): ErrorRecord {
     return { code: this.code, message: this.message, details: this.details };

@@ -3,7 +3,11 @@
 
 import path from 'node:path';
 
+// A compiled entry point is one file with this module in it: then this is the folder of them all.
+const FOLDER =
+  path.basename(__dirname) === 'workers' ? __dirname : path.join(__dirname, '..', '..', 'workers');
+
 /** Absolute path of the entry point `workers/<name>`. */
 export function workerFile(name: string): string {
-  return path.join(__dirname, '..', '..', 'workers', name + path.extname(__filename));
+  return path.join(FOLDER, name + path.extname(__filename));
 }
