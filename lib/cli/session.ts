@@ -72,6 +72,8 @@ export async function withTorrent(
       await work(torrent, reporter);
     } catch (error) {
       reporter.progress(torrent.stats()); // How far it came.
+      // The torrent is stopping by itself: once it is gone, so are its peers, and their ends can be told.
+      if (torrent.stats().phase === 'failed') await torrent.remove().catch(() => undefined);
       throw error;
     } finally {
       await tellEnds(coordinator, reporter, encryption.found());

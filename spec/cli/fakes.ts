@@ -117,6 +117,10 @@ export class FakeTorrent extends EventEmitter {
     return this.#stats;
   }
 
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+
   set(change: Partial<TorrentStats> & { phase?: TorrentPhase }): void {
     this.#stats = { ...this.#stats, ...change };
     this.emit('stats', this.#stats);

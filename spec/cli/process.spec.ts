@@ -1,12 +1,13 @@
 // The real command in a process of its own, and `create`, `info`, `verify` on real files.
 
 import { expect } from 'chai';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as api from '../../lib/index';
+import { startCli } from '../support/cli-process';
+import type { Where } from '../support/cli-process';
 import { FakeIo, millrace } from './fakes';
 
 const ROOT = join(__dirname, '..', '..');
@@ -17,24 +18,12 @@ interface Ended {
   readonly err: string;
 }
 
-interface Where {
-  readonly node?: readonly string[];
-  readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
-}
-
-function start(argv: readonly string[], { node = [], cwd = ROOT, env = process.env }: Where) {
-  const main = join(ROOT, 'lib', 'cli', 'main.ts');
-  const register = join(ROOT, 'spec', 'register.cjs');
-  return spawn(process.execPath, [...node, '--require', register, main, ...argv], { cwd, env });
-}
-
 /** Runs the command; `closeStdout` hangs up before anything is read. */
 function exec(
   argv: readonly string[],
   { closeStdout = false, ...where }: Where & { readonly closeStdout?: boolean } = {},
 ): Promise<Ended> {
-  const child = start(argv, where);
+  const child = startCli(argv, where);
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -126,7 +115,7 @@ describe('cli process', () => {
     await writeFile(join(data, 'small'), 'small');
     const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
     const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
-    const child = start(['seed', small(), '--data', data, '--recheck'], { node, env });
+    const child = startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
     let err = '';
     const sent: NodeJS.Signals[] = [];
     const send = (signal: NodeJS.Signals): void => {

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { StorageRef, StoredSpan } from '../../lib/messages/storage';
 import { JobRunner } from '../../lib/verify/run-job';
 import { useTempFolder } from '../storage/temp';
+import { cuttingStorage } from '../support/cutting-storage';
 
 const UNIT = 16_384;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
@@ -102,6 +103,33 @@ describe('verify job', () => {
     const [a, b] = (await sync()).synced ?? [];
     expect(a?.now?.inode).to.not.equal(synced?.[0]?.now?.inode);
     expect(b).to.deep.equal({ path: 'b', now: undefined });
+  });
+
+  it('tells of a file that was cut between two of its writes, or after the last', async () => {
+    const content = randomBytes(2 * UNIT);
+    new Uint8Array(slab).set(content);
+    const pieces = [0, 1].map((piece) => ({
+      piece,
+      lengthBytes: UNIT,
+      sha1: sha1(content.subarray(piece * UNIT, (piece + 1) * UNIT)),
+      segments: [piece, 1],
+      spans: [span('a', piece * UNIT, UNIT)],
+    }));
+    for (const [afterWrite, toBytes, cut, left] of [
+      [9, 0, undefined, 2 * UNIT], // nobody cuts anything
+      [1, UNIT - 1, true, 2 * UNIT], // the second write makes it longer again, with a hole
+      [1, 0, true, 2 * UNIT],
+      [2, 10, undefined, 10], // its length tells
+    ] as const) {
+      fs.rmSync(path.join(folder(), 'a'), { force: true });
+      const cutting = { ...storage, ...cuttingStorage(afterWrite, toBytes), key: `${afterWrite}` };
+      const { outcomes, written } = await runner.run({ type: 'pieces', storage: cutting, pieces });
+      expect(outcomes.map(({ type }) => type)).to.deep.equal(['good', 'good']);
+      expect(written?.[0]?.cut).to.equal(cut);
+      expect(written?.[0]).to.include({ path: 'a', endBytes: 2 * UNIT });
+      expect(written?.[0]?.after.sizeBytes).to.equal(left);
+      await runner.closeHandles();
+    }
   });
 
   it('neither writes padding nor reads it, and hashes it as zeros', async () => {
