@@ -121,7 +121,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   /**
    * Starts the engine's threads; resolves when they are ready and listening.
    *
-   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `start-failed`,
+   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `thread-start-failed`,
    *   `trace-not-writable`.
    */
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
@@ -137,7 +137,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       coordinator.#closing = Promise.resolve();
       await coordinator.#threads.terminate();
       signal?.throwIfAborted();
-      throw error;
+      const { lack } = coordinator.#threads;
+      if (lack === undefined) throw error;
+      throw new MillraceError('thread-start-failed', `no engine can start: ${lack}`);
     } finally {
       unwatch();
     }

@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
+import { descriptorsLacking, failureReason } from '../errors/system-error';
 import type {
   CoordinatorBoot,
   CoordinatorStart,
@@ -36,6 +37,7 @@ export class EngineThreads {
   readonly #coordinator: Worker;
   readonly #peers: readonly Worker[];
   readonly #errors: string[] = [];
+  #lack: string | undefined;
   #onError = (message: string): void => void this.#errors.push(message);
   #used = false;
 
@@ -62,14 +64,18 @@ export class EngineThreads {
         workerData: { port: port1 } satisfies PeerThreadBoot,
         transferList: [port1],
       });
-      worker.on('error', (error: Error) =>
-        this.#onError(`peer thread ${thread}: ${error.message}`),
-      );
+      worker.on('error', (error: Error) => {
+        this.#noteLack(error);
+        this.#onError(`peer thread ${thread}: ${failureReason(error)}`);
+      });
       worker.unref();
       return worker;
     });
     let cause: string | undefined;
-    this.#coordinator.on('error', (error: Error) => (cause = error.message));
+    this.#coordinator.on('error', (error: Error) => {
+      this.#noteLack(error);
+      cause = failureReason(error);
+    });
     this.#coordinator.on('message', ({ endPeerThread }: EndPeerThread) => {
       void this.#peers[endPeerThread]?.terminate();
     });
@@ -80,6 +86,15 @@ export class EngineThreads {
       });
     });
     this.#coordinator.unref();
+  }
+
+  /** Why a thread could not start or go on, if it was for want of file descriptors; and what to do. */
+  get lack(): string | undefined {
+    return this.#lack;
+  }
+
+  #noteLack(error: Error): void {
+    if (descriptorsLacking(error) !== undefined) this.#lack ??= failureReason(error);
   }
 
   /** Ends the threads at once. May be called at any time and twice. */

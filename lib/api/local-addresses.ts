@@ -1,6 +1,8 @@
 // The addresses at which other machines may reach this one.
 
-import { networkInterfaces } from 'node:os';
+import { constants, networkInterfaces } from 'node:os';
+import { MillraceError } from '../errors/millrace-error';
+import { failureReason } from '../errors/system-error';
 import { scopeOfText } from '../address/scope';
 
 /** Bridges to containers and virtual machines: real, but seldom what another machine can reach. */
@@ -9,9 +11,24 @@ const VIRTUAL = /^(docker|br-|virbr|veth|cni|flannel|lxc|lxd)/;
 /**
  * Addresses of this machine that are neither loopback nor link-local, the likeliest first: IPv4
  * before IPv6, real interfaces before bridges. Empty on a machine without a network.
+ *
+ * @throws MillraceError codes of the system (`EMFILE`).
  */
 export function localAddresses(): readonly string[] {
-  return addressesOf(networkInterfaces());
+  return addressesOf(interfacesNow());
+}
+
+function interfacesNow(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch (error) {
+    // Node says "Unknown system error 24" here: its number, not its name.
+    const { info = { errno: 0 } } = error as { readonly info?: { readonly errno: number } };
+    const [code = 'unknown'] =
+      Object.entries(constants.errno).find(([, errno]) => errno === Math.abs(info.errno)) ?? [];
+    const why = failureReason(Object.assign(new Error((error as Error).message), { code }));
+    throw new MillraceError(code, `cannot look up the addresses of this machine: ${why}`);
+  }
 }
 
 export function addressesOf(interfaces: ReturnType<typeof networkInterfaces>): readonly string[] {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The `millrace` command's entry: connects the process to the program, and decides nothing.
 
+import './last-words';
 import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
 import { terminalIo } from './terminal';

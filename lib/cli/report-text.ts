@@ -92,6 +92,9 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
     },
     peerConnected() {},
     peerClosed(event) {
+      // Nobody else would say so: no peer is at fault.
+      if (event.reason === 'local-limit')
+        return sayOnce('local-limit', `no peer can be dialled: ${printable(event.detail)}`);
       if (quiet || ORDINARY_ENDS.has(event.reason)) return;
       const given = givenAs(event, options.peers);
       // One word on each is enough: others may have the port of a peer that was given by name.

@@ -40,6 +40,9 @@ const GAVE_WAY_RETRY_MS = 600_000;
 /** The peer is connected through a twin of the connection; should that end, a minute is soon enough. */
 const TWIN_RETRY_MS = 60_000;
 
+/** We had no descriptor left: the peer is not at fault, and some connection of ours has to end first. */
+export const LOCAL_LIMIT_RETRY_MS = 10_000;
+
 /** Ends after which dialling again is pointless for this torrent. */
 const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'self-connection',
@@ -168,6 +171,10 @@ export class AddressBook {
     address.state = 'idle';
     if (reason === 'thread-died') {
       address.nextDialMs = nowMs; // Our fault, not the peer's.
+      return;
+    }
+    if (reason === 'local-limit') {
+      address.nextDialMs = nowMs + LOCAL_LIMIT_RETRY_MS * (1 + this.#random() / 4);
       return;
     }
     const seeds = weSeed && peerIsSeed;

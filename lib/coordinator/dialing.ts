@@ -10,6 +10,7 @@ import type { TorrentState } from './state';
 export function dialMore(engine: Engine, torrent: TorrentState): void {
   if (!dialsNow(torrent)) return;
   const nowMs = engine.nowMs();
+  if (nowMs < engine.state.noDialsUntilMs) return;
   let room = freeSlots(engine, torrent);
   // A full torrent dials too: the new peer takes the place of one that is of no use once it is connected.
   if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);

@@ -7,6 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
+import { LOCAL_LIMIT_RETRY_MS } from './address-book';
 import { whyRefuse } from './admission';
 import { countPeer, uncountPeer } from './counting';
 import { countClosed, tellClosed } from './endings';
@@ -144,6 +145,7 @@ export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
   if (!dial) return;
   engine.state.dials.delete(fact.dial);
   dial.done();
+  if (fact.reason === 'local-limit') holdDials(engine, fact.detail);
   const torrent = engine.state.torrents.get(dial.torrent);
   if (!torrent) return countClosed(engine, fact.reason);
   const { host, port } = dial.address;
@@ -152,6 +154,14 @@ export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
   torrent.book.ended(host, port, { reason, useful: false, weSeed }, engine.nowMs());
   const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
   tellClosed(engine, torrent.id, end);
+}
+
+/** A dial had no descriptor: nor would the next ones. */
+function holdDials(engine: Engine, detail: string): void {
+  const nowMs = engine.nowMs();
+  engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;
+  const times = engine.state.lackSaid.happened(nowMs);
+  if (times !== undefined) engine.log('warn', `no peer can be dialled: ${detail}`, { times });
 }
 
 export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {

@@ -46,5 +46,6 @@ function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number
   const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
   // Without room it neither dials nor asks for peers, and nobody tells it of room.
-  return freeSlots(engine, torrent) > 0 ? Math.min(dueMs, book.nextDueMs) : -Infinity;
+  if (freeSlots(engine, torrent) <= 0) return -Infinity;
+  return Math.min(dueMs, Math.max(book.nextDueMs, engine.state.noDialsUntilMs));
 }

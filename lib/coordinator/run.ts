@@ -3,6 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { recordOf } from '../errors/millrace-error';
+import { Seldom } from '../errors/seldom';
 import { TokenBucket } from '../choke/token-bucket';
 import { GenerationCounter, type BlockTable } from '../memory/block-table';
 import { MemoryBudget } from '../memory/budget';
@@ -90,6 +91,8 @@ export function runEngine(options: RunOptions): void {
       paths: new PathRegistry(),
       listenPort: undefined,
       nextDial: 1,
+      noDialsUntilMs: -Infinity,
+      lackSaid: new Seldom(),
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),

@@ -6,6 +6,7 @@ import type { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
+import type { Seldom } from '../errors/seldom';
 import type { CloseReason } from '../messages/close-reasons';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
@@ -54,6 +55,10 @@ export interface EngineState {
   readonly downThreads: Set<number>;
   listenPort: number | undefined;
   nextDial: number;
+  /** Nothing is dialled before: the system had no descriptor or memory for the last dial. */
+  noDialsUntilMs: number;
+  /** When that was said last. */
+  readonly lackSaid: Seldom;
   threadRestarts: number;
   /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
   readonly closed: Map<CloseReason, number>;

@@ -18,6 +18,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name or the path is too long for the file system',
   ENFILE: 'the system has as many files open as it can',
   ENODEV: 'there is no such device',
+  ENOBUFS: 'the system has no buffer left for another connection',
   ENOENT: 'no such file or folder',
   ENOMEM: 'the system has no memory left',
   ENOSPC: 'the disk is full',
@@ -52,6 +53,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EMFILE: 'raise that limit, or have fewer connections and torrents at once',
   ENAMETOOLONG: 'use a place with a shorter path',
   ENFILE: 'close other programs, or raise the limit of the system (`fs.file-max`)',
+  ENOBUFS: 'close other programs, or have fewer connections at once',
+  ENOMEM: 'close other programs, or have fewer connections and torrents at once',
   ENOSPC: 'free space, or use another place',
   EPERM: 'change its permissions, or use another place',
   EROFS: 'use another place, or mount it writable',
@@ -75,6 +78,29 @@ export function isOutOfDescriptors(error: unknown): boolean {
   return code === 'EMFILE' || code === 'ENFILE';
 }
 
+/** Lacks of this process or machine, for which nobody who was to be connected to is at fault. */
+const LACKS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+
+/** Whether a connection failed for a lack of ours, not for what is at its other end. */
+export function isLackOfOurs(error: unknown): boolean {
+  return LACKS.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/**
+ * The code where a thread, or a part of Node, failed for want of descriptors: of a thread that cannot
+ * start it stands in the message alone.
+ */
+export function descriptorsLacking(error: unknown): string | undefined {
+  if (isOutOfDescriptors(error)) return (error as NodeJS.ErrnoException).code;
+  return /\b(?:EMFILE|ENFILE)\b/.exec(error instanceof Error ? error.message : '')?.[0];
+}
+
+/** Why a thread or a part of Node failed, with what to do where descriptors have run out. */
+export function failureReason(error: unknown): string {
+  const code = descriptorsLacking(error);
+  return code === undefined ? systemReason(error) : `${MEANINGS[code]}${systemAdvice(code)}`;
+}
+
 const LISTEN_ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'ports below 1024 are for the administrator: choose another port, or 0 for a free one',
   EADDRNOTAVAIL: 'listen on an address of this machine, or on all of them',
@@ -83,8 +109,9 @@ const LISTEN_ADVICE: Readonly<Record<string, string>> = {
 /** Why nothing can be listened on, and what to do: follows `cannot listen on <host> port <port>: `. */
 export function listenReason(error: unknown): string {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  const advice = LISTEN_ADVICE[code ?? ''] ?? 'choose another port, or 0 for a free one';
-  return `${systemReason(error)}; ${advice}`;
+  const listen = LISTEN_ADVICE[code ?? ''] ?? 'choose another port, or 0 for a free one';
+  const advice = isLackOfOurs(error) ? systemAdvice(code) : `; ${listen}`;
+  return systemReason(error) + advice;
 }
 
 /** System calls about files, as what they were for. */

@@ -17,6 +17,8 @@ export const CLOSE_REASONS = {
   'torrent-failed': 'the torrent stopped because of an error of its own, such as missing data',
   'shutting-down': 'the engine is closing',
   'thread-died': 'the peer thread that owned the connection died',
+  'local-limit':
+    'this machine had no file descriptor or memory left for the connection: no fault of the peer',
   // Local policy.
   'too-many-connections': 'a connection limit was reached',
   'gave-way':

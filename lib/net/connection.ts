@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { recordOf } from '../errors/millrace-error';
+import { isLackOfOurs, systemAdvice, systemReason } from '../errors/system-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
@@ -162,7 +163,10 @@ export class Connection {
     this.socket = socket;
     socket.on('error', (error) => {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      const reason = this.state === 'dialling' ? 'dial-failed' : 'connection-error';
+      const dialling = this.state === 'dialling';
+      if (dialling && isLackOfOurs(error))
+        return this.close('local-limit', systemReason(error) + systemAdvice(code));
+      const reason = dialling ? 'dial-failed' : 'connection-error';
       this.close(this.refusesPlain ? 'plain-refused' : reason, `${code}: ${error.message}`);
     });
     const closed = (detail: string): void =>

@@ -2,6 +2,8 @@
 // connections for life and decides neither which piece nor who is choked.
 
 import { assertNever, recordOf } from '../errors/millrace-error';
+import { Seldom } from '../errors/seldom';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
 import { MAX_PEER_THREADS } from '../messages/peer-thread';
@@ -66,6 +68,7 @@ export class PeerThread {
   private counter: number;
   private lastTrafficMs: number;
   private stopping = false;
+  private readonly notAccepted = new Seldom();
   private readonly loopBusy: () => number;
   private loadTold = false;
 
@@ -100,7 +103,7 @@ export class PeerThread {
       onListening: (port) => this.onListening(port),
       onFailed: (code, message) => send({ type: 'listen-failed', code, message }),
       onAccepted: (socket, peer) => this.onAccepted(socket, peer),
-      onError: (error) => this.log('warn', `accepting a connection failed: ${error.message}`),
+      onError: (error) => this.onNotAccepted(error),
     });
     this.lastTrafficMs = nowMs();
     send({ type: 'ready' });
@@ -263,6 +266,13 @@ export class PeerThread {
       socket.destroy();
       this.reportError(error);
     }
+  }
+
+  private onNotAccepted(error: NodeJS.ErrnoException): void {
+    const times = this.notAccepted.happened(this.nowMs());
+    if (times === undefined) return;
+    const why = systemReason(error) + systemAdvice(error.code);
+    this.log('warn', `incoming connections cannot be accepted: ${why}`, { times });
   }
 
   private onListening(port: number): void {

@@ -181,6 +181,17 @@ describe('cli text reporter', () => {
   });
 });
 
+describe('cli text reporter: a lack of ours', () => {
+  it('is said once, also when quiet, and of no peer', () => {
+    const io = new FakeIo();
+    const reporter = text(io, true);
+    const detail = 'this process has as many files open as it may; raise that limit';
+    for (const host of ['192.0.2.1', '192.0.2.2'])
+      reporter.peerClosed(closed({ host, reason: 'local-limit', detail }));
+    expect(io.err).to.equal(`no peer can be dialled: ${detail}\n`);
+  });
+});
+
 describe('cli json reporter', () => {
   it('prints one object a line for each event', () => {
     const io = new FakeIo();

@@ -144,6 +144,37 @@ describe('coordinator/rest', () => {
     expect(dials()).to.have.length(2);
   });
 
+  it('a lack of ours is not blamed on the address: nothing is dialled for 10 s, then all again', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT);
+    const peers = Array.from({ length: 3 }, (_, n) => ({ host: `10.0.0.${n}`, port: 6881 }));
+    await desk.control.addPeers(torrent.state.id, peers);
+    const dials = (): number[] => engine.ordersOf('dial').map(({ dial }) => dial);
+    const lacks = (): string[] =>
+      engine.logs.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    const lack = { type: 'dial-failed', reason: 'local-limit', detail: 'no descriptor' } as const;
+    for (let round = 1; round <= 6; round++) {
+      expect(dials(), `round ${round}`).to.have.length(3 * round);
+      for (const dial of dials().slice(-3)) engine.facts({ ...lack, dial });
+      await settled();
+      await passTicking(engine, 9_999);
+      expect(dials(), `round ${round}`).to.have.length(3 * round);
+      // No failure counts: always 10 s and up to a quarter of jitter.
+      await passTicking(engine, 2_751);
+    }
+    // 18 lacks in 64 s: said at once, and once more after a minute.
+    expect(lacks()).to.deep.equal([
+      'no peer can be dialled: no descriptor {"times":1}',
+      'no peer can be dialled: no descriptor {"times":15}',
+    ]);
+    // What is new has to wait, too.
+    engine.facts({ ...lack, dial: 19 });
+    await desk.control.addPeers(torrent.state.id, [{ host: '10.0.1.1', port: 6881 }]);
+    await passTicking(engine, 9_999);
+    expect(dials()).to.have.length(21);
+    await passTicking(engine, 251);
+    expect(engine.ordersOf('dial').map(({ host }) => host)).to.include('10.0.1.1');
+  });
+
   it('held up by the limit of all connections: tried again, and dialled once there is room', async () => {
     const settings = { maxConnections: 1 };
     const { desk, engine, torrent: full } = await SimDesk.with(TORRENT, { settings });

@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { HandleCache } from '../../lib/storage/handle-cache';
+import { failureReason, listenReason } from '../../lib/errors/system-error';
 import { connectionError } from '../../lib/tracker/request-error';
 import { TempTree } from '../api/temp-tree';
 
@@ -65,6 +66,51 @@ describe('engine: few file descriptors', function () {
       expect(result.message).to.include('ulimit -n');
     });
   }
+
+  it('names the limit where no engine can start', async () => {
+    const script = `
+      const { Coordinator } = require('./lib/index.ts');
+      const fs = require('node:fs');
+      const held = [];
+      try { for (;;) held.push(fs.openSync('/dev/null', 'r')); } catch {}
+      for (const fd of held.splice(-9)) fs.closeSync(fd);
+      Coordinator.start().then(
+        (engine) => engine.close().then(() => console.log('{"code":"started"}')),
+        ({ code, message }) => console.log(JSON.stringify({ code, message })),
+      );
+    `;
+    const shell = 'ulimit -n 64; exec "$0" -r ./spec/register.cjs -e "$1"';
+    const { stdout } = await promisify(execFile)('sh', ['-c', shell, process.execPath, script]);
+    const { code, message } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(code, String(message)).to.equal('thread-start-failed');
+    expect(message).to.match(/^no engine can start: .*ulimit -n/);
+  });
+
+  it('is said in one line by a command that cannot even be loaded', async () => {
+    const raise = `throw Object.assign(new Error('EMFILE: raw'), { code: 'EMFILE' })`;
+    const script = `require('./lib/cli/last-words.ts'); ${raise}`;
+    const args = ['-r', './spec/register.cjs', '-e', script];
+    const error = await promisify(execFile)(process.execPath, args).catch(
+      (failed: unknown) => failed,
+    );
+    expect(error).to.include({ code: 1 });
+    const { stderr } = error as { stderr: string };
+    expect(stderr).to.match(/^millrace: this process may have too few files open .*ulimit -n.*\n$/);
+  });
+
+  it('names the limit where it cannot listen, and advises no other port', () => {
+    const full = Object.assign(new Error('listen EMFILE'), { code: 'EMFILE' });
+    expect(listenReason(full)).to.include('ulimit -n').and.include('raise that limit');
+    expect(listenReason(full)).to.not.include('another port');
+  });
+
+  it('is found in what Node says of a thread', () => {
+    const error = Object.assign(new Error('Worker initialization failure: EMFILE'), {
+      code: 'ERR_WORKER_INIT_FAILED',
+    });
+    expect(failureReason(error)).to.include('ulimit -n').and.not.include('EMFILE');
+    expect(failureReason(new Error('EMFILES'))).to.equal('EMFILES');
+  });
 
   it('is not blamed on a tracker', () => {
     const full = Object.assign(new Error('connect EMFILE'), { code: 'EMFILE' });

@@ -58,6 +58,48 @@ describe('net/peer-thread', () => {
   });
   afterEach(() => actor.stop());
 
+  it('a dial without a descriptor is our lack, not a failure of the peer', async () => {
+    const { connect } = net;
+    const full = Object.assign(new Error('connect EMFILE 127.0.0.1:9'), { code: 'EMFILE' });
+    net.connect = (() => {
+      const socket = new net.Socket();
+      process.nextTick(() => socket.destroy(full));
+      return socket;
+    }) as typeof net.connect;
+    try {
+      actor.order({ type: 'open-torrent', torrent: torrent('all') });
+      actor.order({ type: 'dial', dial: 7, torrent: 1, host: '127.0.0.1', port: 9 });
+      const { dial, reason, detail } = await actor.fact('dial-failed');
+      expect({ dial, reason }).to.deep.equal({ dial: 7, reason: 'local-limit' });
+      expect(detail).to.include('ulimit -n').and.include('raise that limit');
+    } finally {
+      net.connect = connect;
+    }
+  });
+
+  it('connections that cannot be accepted are said once a minute', async () => {
+    const { createServer } = net;
+    let server: net.Server | undefined;
+    net.createServer = ((...args: Parameters<typeof createServer>) =>
+      (server = createServer(...args))) as typeof createServer;
+    let nowMs = 0;
+    const listening = new Actor({ thread: 0, nowMs: () => nowMs });
+    try {
+      await listening.listen();
+      const full = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
+      for (nowMs = 0; nowMs <= 60_000; nowMs += 100) server?.emit('error', full);
+      const said = listening.of('log');
+      expect(said.map(({ level, fields }) => [level, fields?.times])).to.deep.equal([
+        ['warn', 1],
+        ['warn', 600],
+      ]);
+      expect(said[0]?.message).to.match(/^incoming connections cannot be accepted: .*ulimit -n/);
+    } finally {
+      net.createServer = createServer;
+      await listening.stop();
+    }
+  });
+
   /** A peer that the actor dialled, past the handshake. */
   async function dialled(): Promise<{ peer: HostilePeer; connection: number }> {
     const far = await HostilePeer.listen();

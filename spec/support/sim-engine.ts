@@ -14,6 +14,7 @@ import { onTick } from '../../lib/coordinator/tick';
 import { addTorrent } from '../../lib/coordinator/torrents';
 import { endTurn, newTurn } from '../../lib/coordinator/turn';
 import { MillraceError } from '../../lib/errors/millrace-error';
+import { Seldom } from '../../lib/errors/seldom';
 import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
 import { MemoryBudget } from '../../lib/memory/budget';
 import { SlabOwner } from '../../lib/memory/slab-owner';
@@ -140,6 +141,8 @@ export class SimEngine implements Engine {
       downThreads: new Set(),
       listenPort: undefined,
       nextDial: 1,
+      noDialsUntilMs: -Infinity,
+      lackSaid: new Seldom(),
       threadRestarts: 0,
       closed: new Map(),
       rejected: new Map(),
