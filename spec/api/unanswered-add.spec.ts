@@ -5,6 +5,7 @@ import { Coordinator, EngineThreads } from '../../lib/index';
 import type { CoordinatorStart } from '../../lib/messages/boot';
 import { exposeControl } from '../../lib/threads/control';
 import { Payload } from '../support/payload';
+import { until } from '../support/until';
 
 /** Threads whose engine starts and closes, and answers nothing in between. */
 class SilentThreads extends EngineThreads {
@@ -36,7 +37,7 @@ describe('api: an add that the engine does not answer', function () {
       const stop = new AbortController();
       const { torrent } = new Payload({ name: 'x', files: { x: 1 } });
       const adding = engine.add(torrent, { signal: stop.signal }).catch((error: unknown) => error);
-      while (!threads.asked.includes('add')) await new Promise((done) => setImmediate(done));
+      await until(() => threads.asked.includes('add'), 'the call of `add`');
       stop.abort();
       expect(await adding).to.equal(stop.signal.reason);
       expect(threads.asked).to.deep.equal(['add', 'cancelAdd']);

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Child, measure } from '../../bench/support/children';
 import { Results } from '../../bench/support/results';
 import { runRounds } from '../../bench/support/rounds';
+import { until } from '../support/until';
 
 const DEADLINE_MS = 15_000;
 
@@ -44,7 +45,7 @@ describe('bench measure', () => {
     const [, pid] = await child.untilPrinted(/pid (\d+)/, DEADLINE_MS);
     await child.kill();
     // It may take a moment to die, and nobody may be there to bury it.
-    while (!['gone', 'Z'].includes(stateOf(Number(pid)))) await new Promise(setImmediate);
+    await until(() => ['gone', 'Z'].includes(stateOf(Number(pid))), 'the end of the grandchild');
   });
 });
 

@@ -1,12 +1,12 @@
 // The actor's orders and facts: dialling, torrents, uploads that fail, errors of our own, the end.
 import { expect } from 'chai';
 import net from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { WireWriter } from '../../lib/wire/encoder';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
 import { HostilePeer } from '../support/hostile-peer';
 import { patternBytes } from '../support/pair';
+import { until } from '../support/until';
 import { Actor, INFO_HASH, torrentOf } from './actor';
 
 const PIECE_BYTES = 65_536;
@@ -286,7 +286,7 @@ describe('net/peer-thread', () => {
         expect(live.size).to.equal(1);
         peer.end();
         await actor.fact('closed', (fact) => fact.connection === connection);
-        while (live.size > 0) await delay(20);
+        await until(() => live.size === 0, 'the end of its timers');
       }
     } finally {
       live.end();

@@ -10,6 +10,7 @@ import type { UploadPeer } from '../../lib/net/upload';
 import { Serving } from '../../lib/peer/serving';
 import { WireDecoder } from '../../lib/wire/decoder';
 import { torrentOf } from './actor';
+import { until } from '../support/until';
 
 const PIECES = 64;
 const BLOCK = 16_384;
@@ -120,11 +121,6 @@ class Peer implements UploadPeer {
   }
 }
 
-/** The event loop goes round until it is so; the runner's time limit ends a wait in vain. */
-async function until(test: () => boolean): Promise<void> {
-  while (!test()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -153,7 +149,7 @@ describe('net/upload', () => {
     const peer = new Peer(numberedSource(), true);
     const expected = askForBlocks(peer);
     uploader().pump(peer);
-    await until(() => peer.numbers.length === expected.length);
+    await until(() => peer.numbers.length === expected.length, 'every block at the peer');
     expect(peer.numbers).to.deep.equal(expected);
     expect(peer.writes, 'neighbours leave in one write').to.be.at.most(2 * PIECES);
   });
@@ -163,7 +159,7 @@ describe('net/upload', () => {
     const peer = new Peer(numberedSource(), true);
     const expected = askForBlocks(peer);
     upload.pump(peer);
-    await until(() => peer.numbers.length === expected.length);
+    await until(() => peer.numbers.length === expected.length, 'every block at the peer');
     expect(peer.numbers).to.deep.equal(expected);
     // Two reads of four chunks each, and four that a socket has queued.
     expect(upload.allocatedBytes / CHUNK_LENGTH_BYTES).to.be.at.most(12);
@@ -178,7 +174,7 @@ describe('net/upload', () => {
     }
     const blocks = peer.serving.waiting;
     uploader().pump(peer);
-    await until(() => peer.numbers.length === blocks);
+    await until(() => peer.numbers.length === blocks, 'every block that was asked for');
     expect(source.reads.flat()).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
@@ -187,7 +183,7 @@ describe('net/upload', () => {
     const peer = new Peer(source, true);
     const blocks = askForBlocks(peer).length;
     uploader().pump(peer);
-    await until(() => peer.numbers.length === blocks);
+    await until(() => peer.numbers.length === blocks, 'every block that was asked for');
     expect(source.reads.flat()).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
     expect(source.reads.length).to.be.within(PIECES / 4, (PIECES * 5) / 8);
   });
@@ -201,10 +197,10 @@ describe('net/upload', () => {
       const peer = new Peer(source, true);
       const expected = askForBlocks(peer).filter((piece) => piece !== broken);
       upload.pump(peer);
-      await until(() => peer.numbers.length === expected.length);
+      await until(() => peer.numbers.length === expected.length, 'every block at the peer');
       expect(peer.numbers).to.deep.equal(expected);
       expect(facts.map(({ type }) => type)).to.deep.equal(['read-failed']);
-      await until(() => upload.queuedBytesOf(peer) === 0);
+      await until(() => upload.queuedBytesOf(peer) === 0, 'an empty queue');
       upload.tick(60_000);
       expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
     });
@@ -217,7 +213,7 @@ describe('net/upload', () => {
     const ask = askForBlocks(peer).length;
     expect(ask).to.be.at.least(blocks);
     upload.pump(peer);
-    await until(() => peer.numbers.length === ask);
+    await until(() => peer.numbers.length === ask, 'every block that was asked for');
     peer.stopReading();
     return peer;
   }
@@ -272,7 +268,7 @@ describe('net/upload', () => {
       const reader = new Peer(numberedSource(), true);
       const expected = askForBlocks(reader);
       upload.pump(reader);
-      await until(() => reader.numbers.length === expected.length);
+      await until(() => reader.numbers.length === expected.length, 'every block at the reader');
       expect(reader.numbers).to.deep.equal(expected);
       expect(upload.allocatedBytes).to.be.at.most(budgetBytes);
     });
@@ -319,9 +315,9 @@ describe('net/upload', () => {
     upload.pump(hog);
     await turns(100);
     hog.beginToRead();
-    await until(() => hog.numbers.length === PIECES);
+    await until(() => hog.numbers.length === PIECES, 'every piece at the hog');
     expect(hog.numbers).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
-    await until(() => upload.queuedBytesOf(hog) === 0);
+    await until(() => upload.queuedBytesOf(hog) === 0, 'an empty queue');
     upload.tick(60_000);
     expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
   });

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import realFs from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'chai';
 import { MAX_WRITE_HANDLES, openReader, openWriter } from '../../lib/storage/files';
@@ -19,6 +20,24 @@ function openDescriptors(below: string): string[] {
       }
     })
     .filter((target) => target.startsWith(below));
+}
+
+/** The names below `root` of everything that is synced, as that happens. */
+function watchSyncs(root: string): string[] & { stop(): void } {
+  const { fdatasyncSync, fsyncSync } = realFs;
+  const names = new Map<number, string>();
+  for (const name of ['', ...(fs.readdirSync(root, { recursive: true }) as string[])])
+    names.set(fs.statSync(path.join(root, name)).ino, name);
+  const synced: string[] = [];
+  const noting = (sync: (fd: number) => void) => (fd: number) => {
+    synced.push(names.get(fs.fstatSync(fd).ino) ?? 'another');
+    sync(fd);
+  };
+  realFs.fdatasyncSync = noting(fdatasyncSync);
+  realFs.fsyncSync = noting(fsyncSync);
+  return Object.assign(synced, {
+    stop: () => void Object.assign(realFs, { fdatasyncSync, fsyncSync }),
+  });
 }
 
 describe('files storage', () => {
@@ -78,8 +97,16 @@ describe('files storage', () => {
   it('syncs files written by anybody, and passes over missing ones', async () => {
     await writer.write('a/one', 0, [bytes('1')]);
     fs.writeFileSync(path.join(root(), 'a/two'), '2');
-    await writer.sync(['a/one', 'a/two', 'a/three', 'b/none']);
-    await writer.sync(['a/one']);
+    const synced = watchSyncs(root());
+    try {
+      await writer.sync(['a/one', 'a/two', 'a/three', 'b/none']);
+      // Files, and the folders that say that they are there.
+      expect(synced.splice(0)).to.have.members(['a/one', 'a/two', 'a', '']);
+      await writer.sync(['a/one']);
+      expect(synced.splice(0), 'its name is safe already').to.deep.equal(['a/one']);
+    } finally {
+      synced.stop();
+    }
   });
 
   it('writes through no link below the output folder, wherever it leads', () => {

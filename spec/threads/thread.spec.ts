@@ -6,6 +6,7 @@ import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { supervise, type SupervisedThread } from '../../lib/threads/supervisor';
 import { AdoptedThread, type Thread } from '../../lib/threads/thread';
+import { until } from '../support/until';
 import type { AdoptedStart } from './adopted-worker';
 
 const FILE = path.join(__dirname, `adopted-worker${path.extname(__filename)}`);
@@ -39,7 +40,7 @@ describe('threads: an adopted thread', () => {
       });
     });
     const exited = new Promise<void>((done) => adopted.on('exit', () => done()));
-    while (Atomics.load(cell, 0) === 0) await new Promise((done) => setImmediate(done));
+    await until(() => Atomics.load(cell, 0) > 0, 'the thread to run');
     adopted.terminate();
     await exited;
     const last = Atomics.load(cell, 0);
@@ -49,12 +50,14 @@ describe('threads: an adopted thread', () => {
 
   it('is seen to end even when ended before its first line', async () => {
     const { worker, adopted } = start('return');
-    const exited = new Promise<void>((done) => {
-      adopted.on('message', () => undefined);
-      adopted.on('exit', () => done());
-    });
+    const heard: string[] = [];
+    adopted.on('message', () => heard.push('message'));
+    adopted.on('exit', () => heard.push('exit'));
     await worker.terminate();
-    await exited;
+    await until(() => heard.includes('exit'), 'the end of the thread');
+    expect(heard, 'it never came to its first line').to.deep.equal(['exit']);
+    await new Promise((done) => setImmediate(done));
+    expect(heard, 'once').to.deep.equal(['exit']);
   });
 
   it('is restarted by its supervisor, which starts the second itself', async () => {

@@ -1,6 +1,7 @@
 // What our tracker hands out besides announces, the list it can grow, and a flood over HTTP.
 
 import { expect } from 'chai';
+import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -192,8 +193,15 @@ describe('tracker: a flood over HTTP', () => {
 
     it('requests whose answers nobody reads lose their place', async () => {
       // 16 MB, more than the system's buffers take: what cannot be written tells of the end.
-      const socket = send('GET /stats HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(450_000)).pause();
+      const text = 'GET /stats HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(450_000);
+      const socket = send(text).pause();
+      const errors: (string | undefined)[] = [];
+      socket.on('error', ({ code }: NodeJS.ErrnoException) => errors.push(code));
       await new Promise((resolve) => socket.once('close', resolve));
+      expect(['EPIPE', 'ECONNRESET'], 'the server ended it').to.include(errors[0]);
+      const other = send('GET /stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      const [answer] = await once(other, 'data');
+      expect(String(answer), 'others are answered').to.match(/^HTTP\/1\.1 200 /);
     });
 
     it('requests for a torrent add no listener each', async () => {

@@ -1,7 +1,10 @@
 import { expect } from 'chai';
 import * as dgram from 'node:dgram';
+import diagnostics from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { toHex } from '../../lib/bytes/hex';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { TrackerClients } from '../../lib/tracker/clients';
@@ -156,16 +159,31 @@ describe('tracker: built-in server, both protocols', () => {
 
   it('keeps connections for who wants them, and never too many of one address', async () => {
     const { url, port } = await start({ limits: { maxConnectionsPerIp: 2 } });
+    const accepted: Socket[] = [];
+    const note = (message: unknown): void => {
+      const { socket } = message as { readonly socket: Socket };
+      if (socket.localPort === port) accepted.push(socket);
+    };
     const keeping = new TrackerClients({ version: '0', keepAlive: true });
-    await keeping.announce(url, request(1));
-    await keeping.announce(url, request(2));
-    const raw = connect(port, '127.0.0.1');
-    await new Promise((resolve) => raw.once('connect', resolve));
-    const third = connect(port, '127.0.0.1');
-    third.on('error', () => undefined);
-    await new Promise((resolve) => third.once('close', resolve));
-    raw.destroy();
-    keeping.close();
+    diagnostics.subscribe('net.server.socket', note);
+    try {
+      await keeping.announce(url, request(1));
+      await keeping.announce(url, request(2));
+      expect(accepted, 'one for both announces').to.have.length(1);
+      const raw = connect(port, '127.0.0.1');
+      await once(raw, 'connect');
+      const third = connect(port, '127.0.0.1');
+      third.on('error', () => undefined);
+      await once(third, 'close');
+      expect(third.bytesRead).to.equal(0);
+      expect(raw.destroyed, 'the two that were there keep their place').to.equal(false);
+      await keeping.announce(url, request(3));
+      expect(accepted.filter(({ destroyed }) => !destroyed)).to.have.length(2);
+      raw.destroy();
+    } finally {
+      diagnostics.unsubscribe('net.server.socket', note);
+      keeping.close();
+    }
   });
 
   it('garbage and forged packets over a real socket: no answer, and the next announce is served', async () => {

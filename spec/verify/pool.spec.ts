@@ -9,13 +9,16 @@ import { VerifyPool } from '../../lib/verify/pool';
 import type { VerifyPoolOptions } from '../../lib/verify/pool';
 import { useTempFolder } from '../storage/temp';
 import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/gated-storage';
+import { until as untilDeadline } from '../support/until';
 
 const UNIT = 16_384;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
 
+const TIMEOUT_MS = 90_000;
+
 describe('verify pool', function () {
   // Each worker loads the TypeScript compiler first: a second of CPU, and some examples kill several.
-  this.timeout(90_000);
+  this.timeout(TIMEOUT_MS);
   const folder = useTempFolder();
   const slab = new SharedArrayBuffer(64 * UNIT);
   const content = new Uint8Array(slab);
@@ -70,8 +73,10 @@ describe('verify pool', function () {
       },
     ],
   });
+  const until = (isSo: () => boolean, what: string) =>
+    untilDeadline(isSo, what, TIMEOUT_MS - 5_000);
   const entered = async (count: number): Promise<void> => {
-    while (Atomics.load(gate, ENTERED) < count) await nextTick();
+    await until(() => Atomics.load(gate, ENTERED) >= count, `${count} workers at the gate`);
   };
 
   it('verifies and writes from shared memory, on several workers', async () => {
@@ -119,7 +124,7 @@ describe('verify pool', function () {
     };
     await entered(2);
     pool.killOneThread(0);
-    while (died < 2) await nextTick();
+    await until(() => died >= 2, 'two deaths');
     openGate();
     for (const [at, result] of (await Promise.all(jobs)).entries()) {
       expect(result.outcomes).to.deep.equal([{ type: 'good', piece: at + 1 }]);
@@ -188,7 +193,7 @@ describe('verify pool', function () {
 
     // The end of the second is not the end of the first, and not of what waits for it.
     expect(pool.killOneThread(1)).to.equal(true);
-    while (deaths.length === 0) await nextTick();
+    await until(() => deaths.length > 0, 'a death');
     openGate();
     const results = await Promise.all(stuck);
     expect(results.flatMap(({ outcomes }) => outcomes)).to.deep.equal([
@@ -203,8 +208,10 @@ describe('verify pool', function () {
     const pool = shared;
     openGate();
     await pool.submit(pieceJob(gated(), 1), 'live');
+    expect(Atomics.load(gate, CLOSED_WRITERS), 'kept for the next job').to.equal(0);
     pool.closeHandles();
-    while (Atomics.load(gate, CLOSED_WRITERS) === 0) await nextTick();
+    await until(() => Atomics.load(gate, CLOSED_WRITERS) > 0, 'the writer to be closed');
+    expect(Atomics.load(gate, ENTERED), 'without another job').to.equal(1);
   });
 
   it('close refuses what waits, finishes what runs, and leaves nothing behind', async () => {
@@ -230,5 +237,16 @@ describe('verify pool', function () {
     expect(after).to.equal(before);
   });
 
-  it('close of a pool that never started is quick', () => open(2).close());
+  it('close of a pool that never started starts nothing, and refuses what comes', async () => {
+    const ports = () =>
+      process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    const before = ports();
+    const pool = open(2);
+    const closed = pool.close();
+    expect(ports()).to.equal(before);
+    await closed;
+    const late = await pool.submit(pieceJob(files(), 1), 'live').catch((error: Error) => error);
+    expect(late).to.have.property('code', 'shutting-down');
+    expect(ports()).to.equal(before);
+  });
 });
