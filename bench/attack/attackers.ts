@@ -6,6 +6,7 @@
 
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { constants, setPriority } from 'node:os';
 import { MESSAGE_ID } from '../../lib/wire/messages';
 import { handshake, message } from '../swarm/protocol';
 import type { AttackName } from './attacks';
@@ -24,6 +25,8 @@ export interface AttackersDone {
   readonly connections: number;
 }
 
+/** The honest peer has another. */
+const ADDRESS = '127.0.0.2';
 /** A write of a flood: many small messages at once. */
 const BURST_BYTES = 262_144;
 /** After that long it comes back. */
@@ -102,7 +105,8 @@ class Attacker {
 
   #connect(): void {
     Attacker.connections += 1;
-    const socket = connect({ host: '127.0.0.1', port: this.#config.port, noDelay: true });
+    const { port } = this.#config;
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true, localAddress: ADDRESS });
     this.#socket = socket;
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -253,6 +257,8 @@ class Attacker {
 }
 
 function main(): void {
+  // Attackers have machines of their own: what they cost this one is the engine's business alone.
+  setPriority(constants.priority.PRIORITY_LOW);
   const config = JSON.parse(process.argv[2] ?? '') as AttackersConfig;
   const burst = burstOf(config);
   let left = config.count;

@@ -1,10 +1,17 @@
 // PURE. How fast newcomers are let in. To meet a peer costs more than to talk to it, the more the longer
-// its bitfield; so a flood of those that come and go is met at a bounded pace, and the others wait.
+// its bitfield; so those that come and go without end are met at a bounded pace, and keep no others out.
 
 import { TokenBucket } from './token-bucket';
 
 /** A token is about 100 ns: a tenth of a thread's time, and what 2 s of that have saved at once. */
 const RATE = { perSec: 1_000_000, burst: 2_000_000 };
+
+/** What is kept for lines in which nobody came for a while: a flood has no part in it. */
+const RESERVE = { perSec: 250_000, burst: 500_000 };
+const QUIET_MS = 10_000;
+
+/** Lines whose last arrival is remembered. */
+const MAX_REMEMBERED = 4_096;
 
 /** A socket, a session, messages to the coordinator and back: 400 µs in both threads. */
 const MEETING_TOKENS = 4_000;
@@ -18,12 +25,16 @@ export class Newcomers<Newcomer> {
   /** What each costs, in the order of arrival, by line; the line whose turn it is comes first. */
   readonly #lines = new Map<string, Map<Newcomer, number>>();
   readonly #lineOf = new Map<Newcomer, string>();
+  readonly #reserve = new TokenBucket(RESERVE);
+  /** When somebody last came, by line, the longest ago first. */
+  readonly #lastMs = new Map<string, number>();
 
   /** True: let it in. False: it waits until `next` names it. `line`: whom it may keep waiting. */
   enter(newcomer: Newcomer, line: string, bitfieldBytes: number, nowMs: number): boolean {
     const tokens = MEETING_TOKENS + bitfieldBytes / BITFIELD_BYTES_PER_TOKEN;
-    if (this.#lines.size === 0 && this.#bucket.balance(nowMs) > 0) {
-      this.#bucket.take(tokens, nowMs);
+    const bucket = this.#bucketFor(this.#isQuiet(line, nowMs), nowMs);
+    if (bucket !== undefined) {
+      bucket.take(tokens, nowMs);
       return true;
     }
     const others = this.#lines.get(line);
@@ -55,5 +66,22 @@ export class Newcomers<Newcomer> {
     const waiting = this.#lines.get(line);
     waiting?.delete(newcomer);
     if (waiting?.size === 0) this.#lines.delete(line);
+  }
+
+  #bucketFor(quiet: boolean, nowMs: number): TokenBucket | undefined {
+    if (this.#lines.size === 0 && this.#bucket.balance(nowMs) > 0) return this.#bucket;
+    return quiet && this.#reserve.balance(nowMs) > 0 ? this.#reserve : undefined;
+  }
+
+  /** Nobody came in this line for a while; notes that somebody comes now. */
+  #isQuiet(line: string, nowMs: number): boolean {
+    const lastMs = this.#lastMs.get(line);
+    this.#lastMs.delete(line);
+    this.#lastMs.set(line, nowMs);
+    if (this.#lastMs.size > MAX_REMEMBERED) {
+      const [longestAgo = line] = this.#lastMs.keys();
+      this.#lastMs.delete(longestAgo);
+    }
+    return lastMs === undefined || nowMs - lastMs >= QUIET_MS;
   }
 }

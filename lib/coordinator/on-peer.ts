@@ -244,8 +244,11 @@ function giveUpParoles(engine: Engine, peer: PeerState): void {
 
 export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
-  if (peer) peer.theyAreInterested = fact.interested;
-  if (peer) engine.turn.rechoke.add(peer.torrent);
+  if (!peer) return;
+  peer.theyAreInterested = fact.interested;
+  // A flooder's changes of mind must not use up the rechokes that others wait for.
+  if (peer.uploadStalled) engine.tickBy(engine.nowMs());
+  else engine.turn.rechoke.add(peer.torrent);
 }
 
 export function onUploadStalled(engine: Engine, fact: Fact<'upload-stalled'>): void {

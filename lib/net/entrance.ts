@@ -1,7 +1,7 @@
 // The way in for connections that others begin: places until they have shaken hands, and the pace at
 // which they are let in afterwards.
 
-import { shareOf } from '../address/household';
+import { householdOfHost, shareOf } from '../address/household';
 import { HandshakePlaces } from '../choke/handshake-places';
 import type { Entry } from '../choke/handshake-places';
 import { Newcomers } from '../choke/newcomers';
@@ -28,7 +28,7 @@ export class Entrance {
   /** It has shaken hands. False: it waits until its `enter` is called. */
   mayEnter(connection: Connection, nowMs: number): boolean {
     const { torrent, host, id } = connection;
-    const line = `${torrent?.torrent ?? ''} ${shareOf(host) ?? ''}`;
+    const line = `${torrent?.torrent ?? ''} ${householdOfHost(host)}`;
     const bitfieldBytes = torrent?.have.bytes.length ?? 0;
     if (!this.newcomers.enter(connection, line, bitfieldBytes, nowMs)) return false;
     this.places.leave(id);

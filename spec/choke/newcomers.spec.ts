@@ -46,9 +46,24 @@ describe('choke/newcomers', () => {
     }
   });
 
-  it('has nobody of another line wait behind a flood', () => {
+  it('lets in at once who comes where nobody came for a while, a bounded number of them', () => {
+    const newcomers = new Newcomers<number>();
+    burst(newcomers, 0);
+    for (let id = 1_000; id < 2_000; id++) newcomers.enter(id, 'flood', 0, 0);
+    let others = 0;
+    while (newcomers.enter(-others, `line ${others}`, 0, 0)) others += 1;
+    expect(others).to.equal(125);
+    expect(newcomers.enter(-1_000, 'line 0', 0, 9_999), 'it came a while ago').to.equal(false);
+    expect(newcomers.enter(-1_001, 'line 0', 0, 19_999)).to.equal(true);
+    expect(newcomers.enter(-1_002, 'flood', 0, 9_999)).to.equal(false);
+  });
+
+  it('has nobody of another line wait behind a flood for long', () => {
     const newcomers = new Newcomers<number>();
     burst(newcomers, LONG_BYTES);
+    let line = 0;
+    while (newcomers.enter(5_000, `quiet ${line}`, LONG_BYTES, 0)) line += 1;
+    newcomers.leave(5_000);
     for (let id = 1_000; id < 2_000; id++) newcomers.enter(id, 'flood', LONG_BYTES, 0);
     expect(newcomers.enter(-1, 'torrent 2', 0, 0)).to.equal(false);
     expect(newcomers.enter(-2, 'torrent 2', 0, 0)).to.equal(false);
@@ -61,7 +76,8 @@ describe('choke/newcomers', () => {
     const newcomers = new Newcomers<number>();
     const count = burst(newcomers, 0);
     newcomers.enter(7_000, 'flood', 0, 0);
-    newcomers.enter(7_001, 'other', 0, 0);
+    expect(newcomers.enter(7_001, 'flood 2', 0, 0)).to.equal(true);
+    newcomers.enter(7_001, 'flood 2', 0, 0);
     newcomers.leave(count);
     newcomers.leave(count);
     newcomers.leave(7_001);

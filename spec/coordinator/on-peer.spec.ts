@@ -71,6 +71,25 @@ describe('coordinator/on-peer', () => {
       expect(desk.peer(connection).weChoke).to.equal(true);
     });
 
+    it('that comes and goes without end keeps nobody else waiting for a rechoke', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots: 1 },
+      });
+      const [flooder = 0, honest = 0] = [0, 1].map(() => desk.connect(torrent, { have: [] }));
+      const told = (connection: number, interested: boolean): void =>
+        engine.facts({ type: 'peer-interest', connection, interested });
+      told(flooder, true);
+      engine.facts({ type: 'upload-stalled', connection: flooder, stalled: true });
+      for (let time = 0; time < 1_000; time++) told(flooder, time % 2 === 1);
+      told(honest, true);
+      expect(desk.peer(honest).weChoke).to.equal(false);
+      engine.facts({ type: 'upload-stalled', connection: honest, stalled: true });
+      told(honest, false);
+      engine.pass(250);
+      expect(desk.peer(flooder).weChoke, 'with the next tick').to.equal(false);
+    });
+
     it('of a peer that makes no use of its slot leaves it to one that waits', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],

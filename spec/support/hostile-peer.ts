@@ -29,8 +29,17 @@ export class HostilePeer {
     );
   }
 
-  static async connect(port: number, host = '127.0.0.1'): Promise<HostilePeer> {
-    const socket = net.connect({ port, host });
+  /** `localAddress`: where it comes from. Default: as the system chooses. */
+  static async connect(
+    port: number,
+    host = '127.0.0.1',
+    localAddress?: string,
+  ): Promise<HostilePeer> {
+    const socket = net.connect({
+      port,
+      host,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
     const peer = new HostilePeer(socket);
     await once(socket, 'connect');
     return peer;
