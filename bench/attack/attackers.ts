@@ -4,6 +4,7 @@
 // Takes its configuration as JSON in argv, prints `ready` when each has said its first words, and a
 // JSON line with what was said when its stdin ends.
 
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
@@ -256,9 +257,19 @@ class Attacker {
   }
 }
 
-function main(): void {
-  // Attackers have machines of their own: what they cost this one is the engine's business alone.
+/** Attackers have machines of their own: only what the engine does for them is to cost time here. */
+function yieldToOthers(): void {
   setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    // Where Linux shares the processor among sessions first, the priority is that of the session.
+    writeFileSync('/proc/self/autogroup', String(constants.priority.PRIORITY_LOW));
+  } catch {
+    // It does not.
+  }
+}
+
+function main(): void {
+  yieldToOthers();
   const config = JSON.parse(process.argv[2] ?? '') as AttackersConfig;
   const burst = burstOf(config);
   let left = config.count;

@@ -11,6 +11,7 @@ import type * as TableModule from '../../lib/memory/block-table';
 import type { TraceSettings } from '../../lib/messages/trace';
 import type * as ConnectionModule from '../../lib/net/connection';
 import type { ConnectionContext } from '../../lib/net/connection-context';
+import { ReadTurns } from '../../lib/net/read-turns';
 import type * as SourceModule from '../../lib/net/torrent-source';
 import type * as TracerModule from '../../lib/net/tracer';
 import type * as UploadModule from '../../lib/net/upload';
@@ -143,6 +144,7 @@ function receiver(
     table: new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(16))),
     readBuffer: Buffer.alloc(0),
     uploader: new Uploader(2 ** 20, send, nowMs),
+    readTurns: new ReadTurns(),
     tracer,
     nowMs,
     send,

@@ -4,6 +4,7 @@ import type { BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Connection } from './connection';
+import type { ReadTurns } from './read-turns';
 import type { TorrentSource } from './torrent-source';
 import type { Tracer } from './tracer';
 import type { Uploader } from './upload';
@@ -19,6 +20,7 @@ export interface ConnectionContext {
   readonly table: BlockTable;
   readonly readBuffer: Buffer;
   readonly uploader: Uploader;
+  readonly readTurns: ReadTurns;
   /** Undefined where nothing is traced. */
   readonly tracer?: Tracer | undefined;
   readonly nowMs: () => number;

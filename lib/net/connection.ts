@@ -125,7 +125,8 @@ export class Connection {
       if (this.state !== 'waiting' || handshake === undefined) return;
       const { early } = this;
       this.early = new Uint8Array();
-      this.open(handshake, true);
+      this.open(handshake);
+      this.socket?.resume();
       this.conversation?.receive(early, 0, early.length);
     });
   }
@@ -150,6 +151,7 @@ export class Connection {
     if (this.conversation !== undefined) {
       this.conversation.session.close(reason, detail); // calls back here, and finds the state closed
       this.context.uploader.forget(this.conversation);
+      this.context.readTurns.forget(this.conversation);
     }
     this.tap?.closed(reason, detail);
     this.socket?.destroy();
@@ -231,16 +233,16 @@ export class Connection {
       this.socket?.pause();
       return;
     }
-    this.open(theirs, false);
+    this.open(theirs);
   }
 
-  private open(theirs: Handshake, paused: boolean): void {
+  private open(theirs: Handshake): void {
     const { id, host, port, origin, context, socket, torrentSource, tap } = this;
     if (socket === undefined || torrentSource === undefined) return;
     this.state = 'open';
     const guard = (work: () => void): void => this.guard(work);
     const close = (reason: CloseReason, detail: string): void => this.close(reason, detail);
-    const line = { id, context, socket, tap, paused, guard, close };
+    const line = { id, context, socket, tap, guard, close };
     const extensions = supportsExtensions(theirs.reserved);
     this.conversation = new Conversation(line, torrentSource, extensions);
     context.send({

@@ -28,8 +28,6 @@ export interface Line {
   readonly socket: Socket;
   /** Undefined unless this connection is traced: then all it costs is the question. */
   readonly tap: WireTap | undefined;
-  /** The socket is not being read: the conversation begins to. */
-  readonly paused: boolean;
   /** An error in there is this connection's end and nobody else's. */
   readonly guard: (work: () => void) => void;
   readonly close: (reason: CloseReason, detail: string) => void;
@@ -44,13 +42,12 @@ export class Conversation implements SessionOutput, UploadPeer {
   private readonly slotUse = new SlotUse();
   private serveWanted = false;
   /** The peer has said too much of no use: what it says now waits in its own socket. */
-  private paused: boolean;
+  private paused = false;
 
   /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
   constructor(line: Line, source: TorrentSource, extensions: boolean) {
     this.line = line;
     this.source = source;
-    this.paused = line.paused;
     const { context } = line;
     const listenPort = context.listenPort();
     this.session = new PeerSession(
@@ -164,14 +161,19 @@ export class Conversation implements SessionOutput, UploadPeer {
     }
   }
 
-  /** After a flood the socket is not read until a tick finds its cost paid by time. */
+  /** After a flood the socket is not read until its cost is paid by time, and then in its turn. */
   private paceReads(nowMs: number): void {
-    if (this.session.closed) return;
     const paused = nowMs < this.session.readAgainMs;
-    if (paused === this.paused) return;
-    this.paused = paused;
-    if (paused) this.line.socket.pause();
-    else this.line.socket.resume();
+    if (paused === this.paused || this.session.closed) return;
+    if (!paused) return this.line.context.readTurns.wait(this);
+    this.paused = true;
+    this.line.socket.pause();
+  }
+
+  /** Its turn to be read again has come. */
+  readOn(): void {
+    this.paused = false;
+    this.line.socket.resume();
   }
 
   /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */

@@ -13,6 +13,7 @@ import { Connection } from './connection';
 import type { ConnectionContext } from './connection-context';
 import { Entrance } from './entrance';
 import { Listener } from './listener';
+import { ReadTurns } from './read-turns';
 import { READ_BUFFER_LENGTH_BYTES } from './sockets';
 import { TorrentSource } from './torrent-source';
 import type * as tracing from './tracer';
@@ -55,6 +56,7 @@ export class PeerThread {
   private readonly nowMs: () => number;
   private readonly context: ConnectionContext;
   private readonly uploader: Uploader;
+  private readonly readTurns = new ReadTurns();
   private readonly listener: Listener;
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
@@ -91,6 +93,7 @@ export class PeerThread {
       table: new BlockTable(start.blockTable),
       readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH_BYTES),
       uploader: this.uploader,
+      readTurns: this.readTurns,
       tracer: start.trace === undefined ? undefined : loadTracer(start.trace, send),
       nowMs,
       send,
@@ -321,6 +324,7 @@ export class PeerThread {
     const nowMs = this.nowMs();
     for (const connection of [...this.connections.values()]) connection.tick(nowMs);
     this.entrance.letIn(nowMs);
+    this.readTurns.tick();
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
     this.tellTraffic(nowMs);

@@ -10,6 +10,9 @@ import { TokenBucket } from '../choke/token-bucket';
  */
 const RATE = { perSec: 2_000, burst: 20_000 };
 
+/** What a new connection has, or one that comes again and again would have 20,000 each time. */
+const INITIAL_TOKENS = 2_000;
+
 /** An ignored message costs its copying: about as much per so many bytes as a small message. */
 const BYTES_PER_TOKEN = 64;
 
@@ -34,6 +37,10 @@ export class MessageBudget {
   private cost = 0;
   private worthy = false;
   private paidPayloadBytes = 0;
+
+  constructor(nowMs: number) {
+    this.bucket.take(RATE.burst - INITIAL_TOKENS, nowMs);
+  }
 
   /** When the peer may be read again: in the past while it stays within its budget. */
   get readAgainMs(): number {

@@ -33,7 +33,7 @@ export class PeerSession implements WireSink {
 
   private readonly options: SessionOptions;
   private readonly decoder: WireDecoder;
-  private readonly budget = new MessageBudget();
+  private readonly budget: MessageBudget;
   private readonly states: StateFacts;
   private readonly peerHave: Bitfield;
   private phase: Phase = 'opening';
@@ -58,6 +58,7 @@ export class PeerSession implements WireSink {
       options.hashSeed,
     );
     this.download = new Download(options, nowMs);
+    this.budget = new MessageBudget(nowMs);
     this.states = new StateFacts(options.connection, options.output);
     this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
     this.peerHave = new Bitfield(options.geometry.pieceCount);

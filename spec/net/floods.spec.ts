@@ -112,6 +112,29 @@ describe('net/floods', () => {
     });
   }
 
+  it('goes on reading a few flooders at a tick, those that have waited longest first', async () => {
+    const FLOODERS = 9;
+    const flood = words((writer) => {
+      for (let time = 0; time < 20_000; time++) writer.keepAlive();
+    });
+    const order: number[] = [];
+    for (let number = 0; number < FLOODERS; number++) {
+      const flooder = await greeted(`-XX0000-flooder-no-${number}`);
+      flooder.say(flood);
+      const { localPort: port } = flooder.socket;
+      const { connection } = await actor.fact('connected', (fact) => fact.port === port);
+      await actor.fact('upload-stalled', (fact) => fact.connection === connection);
+      flooder.say(words((writer) => writer.have(5)));
+      order.push(connection);
+    }
+    frozen = false;
+    await actor.fact('peer-have', (fact) => fact.connection === order.at(-1));
+    const read = actor.of('peer-have').map((fact) => fact.connection);
+    // Those of one tick are read as the system has them.
+    const tickOf = (connection: number): number => Math.floor(order.indexOf(connection) / 4);
+    expect(read.map(tickOf)).to.deep.equal([0, 0, 0, 0, 1, 1, 1, 1, 2]);
+  });
+
   it('lets those that come and go in at a bounded pace, and loses nobody', async () => {
     const COMING = 600;
     const visit = async (number: number): Promise<void> => {

@@ -3,8 +3,16 @@ import { expect } from 'chai';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import type { WireWriter } from '../../lib/wire/encoder';
 import { Pair, Side } from '../support/pair';
+import type { SideOptions } from '../support/pair';
 
 const BLOCK = 16_384;
+
+/** A side that has been connected for long enough to have saved all that may be saved. */
+function settled(options: SideOptions = {}): Side {
+  const side = new Side(options);
+  side.tick(10_000);
+  return side;
+}
 
 describe('peer/message-budget', () => {
   const FLOODS: Record<string, (writer: WireWriter) => void> = {
@@ -46,6 +54,18 @@ describe('peer/message-budget', () => {
     });
   }
 
+  it('gives a newcomer a tenth of what one of long standing has saved', () => {
+    const wait = (side: Side, count: number): number => {
+      side.hear((writer) => {
+        for (let time = 0; time < count; time++) writer.keepAlive();
+      });
+      return side.session.readAgainMs - side.nowMs;
+    };
+    expect(wait(new Side(), 1_999)).to.be.at.most(0);
+    expect(wait(new Side(), 4_000)).to.be.within(1_000, 1_001);
+    expect(wait(settled(), 19_999)).to.be.at.most(0);
+  });
+
   it('does not take for silence what it does not read', () => {
     const side = new Side({ limits: { idleTimeoutMs: 1_000 } });
     side.hear((writer) => {
@@ -60,7 +80,7 @@ describe('peer/message-budget', () => {
 
   it('counts the length of what is ignored, and that of bencoding eight times', () => {
     const wait = (say: (writer: WireWriter) => void): number => {
-      const side = new Side();
+      const side = settled();
       side.hear((writer) => {
         for (let time = 0; time < 100; time++) say(writer);
       });
@@ -74,7 +94,7 @@ describe('peer/message-budget', () => {
 
   it('counts answers that are shorter than a block, or than a piece that is shorter', () => {
     const wait = (pieceLengthBytes: number, lengthBytes: number, count = 400): number => {
-      const side = new Side({ have: 'all', pieceLengthBytes });
+      const side = settled({ have: 'all', pieceLengthBytes });
       side.session.setChoked(false);
       for (let round = 0; round < 10; round++) {
         side.hear((writer) => {
@@ -92,7 +112,7 @@ describe('peer/message-budget', () => {
   });
 
   it('counts reads that bring a few bytes of nothing', () => {
-    const side = new Side();
+    const side = settled();
     const bytes = Buffer.from([0, 0, 0, 1, 2, 0, 0, 0, 1, 3]);
     for (let read = 0; read < 100; read++) {
       for (const byte of bytes) side.session.receive(Uint8Array.of(byte), 0, 1, side.nowMs);
@@ -107,7 +127,7 @@ describe('peer/message-budget', () => {
   });
 
   it('lets 2,000 requests that a choke made void pass, each in a read of its own where they are 500', () => {
-    const side = new Side({ have: 'all' });
+    const side = settled({ have: 'all' });
     side.hear((writer) => {
       for (let time = 0; time < 2_000; time++) writer.request(0, 0, BLOCK);
     });
@@ -119,6 +139,7 @@ describe('peer/message-budget', () => {
     const { left, right } = new Pair({}, { have: 'all' }).open();
     left.session.setInterested(true, left.nowMs);
     right.session.setChoked(false);
+    right.tick(10_000);
     expect(right.session.readAgainMs).to.be.at.most(right.nowMs - 9_000);
     right.session.uploadedBytes += 40_000 * BLOCK; // as if it had been served at an unheard-of rate
     for (let round = 0; round < 10_000; round++) {
