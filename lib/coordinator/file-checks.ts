@@ -105,20 +105,21 @@ async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<File
     const isLonger = now !== undefined && now.sizeBytes > lengthBytes;
     // What is only served may have been longer from the start.
     if (isLonger && (change ? change.kind === 'touched' : torrent.download))
-      changes.push({ path, kind: 'grown' });
+      changes.push({ path, kind: lengthBytes === 0 ? 'filled' : 'grown' });
     else if (change) changes.push(change);
   }
   return changes;
 }
 
-/** The torrent's files, those without a byte too where they are missing. */
+/** The torrent's files; those without a byte where they are not so. */
 function* withPaths(
   { metainfo }: TorrentState,
   present: readonly (FileIdentity | undefined)[],
 ): Generator<readonly [string, FileIdentity | undefined, number]> {
   for (const [at, file] of metainfo.files.entries()) {
-    if (file.lengthBytes > 0 || present[at] === undefined)
-      yield [pathOf(file), present[at], file.lengthBytes];
+    const now = present[at];
+    if (file.lengthBytes > 0 || now === undefined || now.sizeBytes > 0)
+      yield [pathOf(file), now, file.lengthBytes];
   }
 }
 

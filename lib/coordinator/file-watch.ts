@@ -8,12 +8,12 @@ import type { RecordedFile } from '../storage/resume-record';
 
 /**
  * `missing`: no file has that name. `replaced`: another one has. `cut`: it is shorter than we left it.
- * `grown`: it is longer than the torrent says. `touched`: its time or length differs, or it is a copy
+ * `grown`: it is longer than the torrent says; `filled`: and that is not a byte. `touched`: its time or length differs, or it is a copy
  * that equals it in both: what it holds may still be right.
  */
 export interface FileChange {
   readonly path: string;
-  readonly kind: 'missing' | 'replaced' | 'cut' | 'grown' | 'touched';
+  readonly kind: 'missing' | 'replaced' | 'cut' | 'grown' | 'filled' | 'touched';
 }
 
 interface Watched {

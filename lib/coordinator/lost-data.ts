@@ -49,6 +49,8 @@ function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
       return `${putBack}move that file away (or allow it to be overwritten, by the option adopt) and ${again}`;
     case 'grown':
       return `${putBack}${again}, with the option force to cut it`;
+    case 'filled':
+      return `move it away and ${again}`;
     case 'touched':
       return `stop that program, then ${again} to check what is there and fetch the rest`;
     case 'missing':
@@ -107,6 +109,7 @@ const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {
   replaced: 'was replaced by another file',
   cut: 'was cut by another program',
   grown: 'became longer than the torrent says',
+  filled: 'is empty in the torrent, and another program wrote to it',
   touched: 'is written to by another program again and again',
 };
 

@@ -194,6 +194,25 @@ describe('engine: data changed while downloading', function () {
     await payload.expectIn(output);
   });
 
+  it('does not claim completion when an empty file is empty no more', async () => {
+    const files = { empty: 0, data: MIB };
+    const payload = new Payload({ name: 'some', files, pieceLengthBytes: PIECE_BYTES });
+    const first = await swarm.seed(payload, { pieces: [0] });
+    const output = await swarm.folder();
+    const options = { output, peers: [first.address] };
+    const torrent = await (await swarm.engine()).add(payload.torrent, options);
+    await untilStats(torrent, 'a piece', ({ doneBytes }) => doneBytes > 0);
+    const empty = join(output, 'some', 'empty');
+    await writeFile(empty, 'something');
+    const failed = expectCode(torrent.completed, 'data-changed');
+    await torrent.addPeer((await swarm.seed(payload)).address);
+    expect((await failed).message).to.include(`${empty} is empty in the torrent`);
+    await rename(empty, `${empty}.moved`);
+    await torrent.resume();
+    await within(torrent.completed, 'the download after all');
+    await payload.expectIn(output);
+  });
+
   it('goes on in the same engine once the file is out of the way', async () => {
     const { payload, seed, torrent, output, file } = await halfWay();
     const failed = expectCode(torrent.completed, 'data-changed');
