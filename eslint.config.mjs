@@ -72,7 +72,7 @@ const MAY_IMPORT = {
     'tracker',
     'verify',
   ],
-  doctor: ['async', 'bytes', 'messages', 'metainfo', 'tracker', 'wire'],
+  doctor: ['address', 'async', 'bytes', 'messages', 'metainfo', 'tracker', 'wire'],
   api: [
     'address',
     'async',

@@ -23,6 +23,16 @@ export function formatAddress(packed: Uint8Array): string | undefined {
   return `${hex.slice(0, bestStart).join(':')}::${hex.slice(bestStart + bestLength).join(':')}`;
 }
 
+/** A host as URLs write it: IPv6 addresses stand in brackets (RFC 3986, 3.2.2). */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** `192.0.2.1:6881`, `[::1]:6881`. */
+export function hostPort(host: string, port: number): string {
+  return `${bracketed(host)}:${port}`;
+}
+
 /** An IP address in text as 4 or 16 bytes; undefined for anything else (names, zone ids, brackets). */
 export function parseAddress(text: string): Uint8Array | undefined {
   // 45 characters is the longest text of an IPv6 address.

@@ -3,11 +3,12 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { fromHex } from '../bytes/hex';
+import { BLOCK_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import type { DigestPiece } from '../messages/verify';
 import { buildMetainfo, choosePieceLength } from '../metainfo/create';
 import { Geometry } from '../metainfo/geometry';
-import { MAX_PIECE_LENGTH_BYTES, PIECE_HASH_BYTES } from '../metainfo/limits';
+import { MAX_PIECE_LENGTH_BYTES } from '../metainfo/limits';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import { parseMetainfo } from '../metainfo/parse';
@@ -69,7 +70,7 @@ export interface CreatedTorrent {
   readonly skipped: readonly SkippedEntry[];
 }
 
-const MIN_PIECE_LENGTH_BYTES = 16_384;
+const MIN_PIECE_LENGTH_BYTES = BLOCK_LENGTH_BYTES;
 
 const pieceLengthBytes: Check<number> = (name, value) => {
   if (
@@ -132,13 +133,13 @@ export async function createTorrent(
     pieceCount,
     files,
   });
-  const pieceHashes = new Uint8Array(pieceCount * PIECE_HASH_BYTES);
+  const pieceHashes = new Uint8Array(pieceCount * SHA1_LENGTH_BYTES);
   // A multi-file torrent's paths begin with its name; on disk that is the folder itself.
   const root = dirname(source);
   const jobs = batchPieces(piecesOf(geometry, pieceCount, files), BULK_JOB_TARGET_BYTES);
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, checked, (outcome) => {
     if (outcome.type === 'digest')
-      pieceHashes.set(fromHex(outcome.sha1), outcome.piece * PIECE_HASH_BYTES);
+      pieceHashes.set(fromHex(outcome.sha1), outcome.piece * SHA1_LENGTH_BYTES);
     else if (outcome.type === 'storage-error')
       throw MillraceError.fromRecord({ ...outcome.error, code: 'source-unreadable' });
   });

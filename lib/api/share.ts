@@ -3,6 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import { basename, dirname, resolve } from 'node:path';
+import { bracketed } from '../address/text';
 import { percentEncode } from '../bytes/percent';
 import type { Metainfo } from '../metainfo/metainfo';
 import { Coordinator } from './coordinator';
@@ -50,7 +51,7 @@ const { trackers: _ours, ...CREATE_FOR_SHARE } = CREATE;
 /** As it stands in a URL. */
 const hostInUrl: Check<string> = (name, value) => {
   const host = text('a name or an address without a port')(name, value);
-  const written = isIPv6(host) ? `[${host}]` : host;
+  const written = isIPv6(host) ? bracketed(host) : host;
   if (/^[\w.-]+$|^\[.*\]$/.test(written) && URL.canParse(`http://${written}:1/`)) return written;
   throw badOption(name, `must be a name or an address without a port, not ${shown(host)}`);
 };

@@ -10,7 +10,15 @@ import type {
 } from '../index';
 import type { EncryptedOnly } from './encrypted-peers';
 import type { PeerEnds, Place, Summary } from './report';
-import { formatBytes, formatDuration, formatPercent, formatRate, plural, printable } from './text';
+import {
+  bracketed,
+  formatBytes,
+  formatDuration,
+  formatPercent,
+  formatRate,
+  plural,
+  printable,
+} from './text';
 
 type Tracker = TorrentEvents['tracker'][0];
 type PeerClosed = TorrentEvents['peerClosed'][0];
@@ -155,5 +163,5 @@ export function summaryLine({ name, totalBytes, downloadedBytes, elapsedSec }: S
 }
 
 export function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${bracketed(host)}:${port}`;
 }

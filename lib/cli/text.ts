@@ -2,10 +2,15 @@
 // passes through `printable` before it reaches a terminal.
 
 /** C0, DEL and C1 controls (they move cursors and rename windows), and marks that reorder text. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g; // eslint-disable-line no-control-regex -- they are what it is for
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** A host as URLs write it. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** Stands for a byte that is no UTF-8 in what a torrent calls its files: U+DC00 + byte. */

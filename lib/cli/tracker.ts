@@ -13,7 +13,7 @@ import { hexOf } from './info';
 import { liveLine } from './live-line';
 import { jsonOption, nonEmpty, quietOption, wholeNumber } from './options';
 import { time } from './quantities';
-import { jsonLine, plural } from './text';
+import { bracketed, jsonLine, plural } from './text';
 
 const DEFAULT_PORT = 6969;
 const JSON_EVERY_MS = 1000;
@@ -176,7 +176,7 @@ function urlsOf(
   const local = api.localAddresses().filter((host) => flags.host === '::' || isIPv4(host));
   const everywhere = flags.host === '::' || flags.host === '0.0.0.0';
   const hosts = everywhere ? (local.length > 0 ? local : ['127.0.0.1']) : [flags.host];
-  const authorities = hosts.map((host) => (host.includes(':') ? `[${host}]` : host));
+  const authorities = hosts.map(bracketed);
   const announce = authorities.flatMap((authority) => [
     ...(flags.http === false ? [] : [`http://${authority}:${http}/announce`]),
     ...(udpPort === undefined ? [] : [`udp://${authority}:${udpPort}/announce`]),

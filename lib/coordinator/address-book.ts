@@ -1,5 +1,5 @@
 // PURE. Every peer address of one torrent: where it came from, when to dial it next, who is banned.
-// All discoverers (trackers, the user, incoming connections; later PEX, DHT) fill this one book.
+// Trackers and the user fill it.
 
 import type { CloseReason } from '../messages/close-reasons';
 import { isLoopback } from '../address/scope';

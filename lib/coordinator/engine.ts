@@ -1,5 +1,5 @@
-// What every handler is given: the state, and the few ways in which the coordinator acts on the
-// world. Specs hand in their own clock, dice and outlets.
+// What every handler is given: the state, and the ways in which the coordinator acts on threads, trackers
+// and the app. Specs hand in their own clock, dice and outlets; locks, records and timers are not among them.
 
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
 import type { EngineEvent, LogLevel } from '../messages/control';

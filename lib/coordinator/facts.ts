@@ -1,4 +1,4 @@
-// The loop: one line per fact of a peer thread. What each one means is in its handler.
+// From each fact of a peer thread to its handler: one line per fact.
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';

@@ -2,6 +2,7 @@
 // change them; nothing here acts.
 
 import type { Household } from '../address/household';
+import { hostPort } from '../address/text';
 import type { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { SlabOwner } from '../memory/slab-owner';
@@ -268,5 +269,5 @@ export function receivedBytes(torrent: TorrentState): number {
 
 /** How a peer is called in events and logs. */
 export function peerName(peer: { readonly host: string; readonly port: number }): string {
-  return peer.host.includes(':') ? `[${peer.host}]:${peer.port}` : `${peer.host}:${peer.port}`;
+  return hostPort(peer.host, peer.port);
 }

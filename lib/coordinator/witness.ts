@@ -1,7 +1,7 @@
 // PURE. What is remembered of a piece's failed attempts: who filled which block, with which digest.
 // When an attempt succeeds, comparing digests tells exactly who lied and who did not.
 
-const DIGEST_BYTES = 20;
+import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 
 interface Attempt {
   /** Name of whoever filled each block. */
@@ -30,7 +30,7 @@ export class BlockWitness {
     const liars = new Set<string>();
     for (const { fillers, blockDigests } of this.#attempts) {
       fillers.forEach((filler, block) => {
-        if (!sameDigest(blockDigests, goodDigests, block * DIGEST_BYTES)) liars.add(filler);
+        if (!sameDigest(blockDigests, goodDigests, block * SHA1_LENGTH_BYTES)) liars.add(filler);
       });
     }
     return liars;
@@ -38,6 +38,6 @@ export class BlockWitness {
 }
 
 function sameDigest(a: Uint8Array, b: Uint8Array, offset: number): boolean {
-  for (let i = offset; i < offset + DIGEST_BYTES; i++) if (a[i] !== b[i]) return false;
+  for (let i = offset; i < offset + SHA1_LENGTH_BYTES; i++) if (a[i] !== b[i]) return false;
   return true;
 }

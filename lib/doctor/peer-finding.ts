@@ -1,8 +1,9 @@
 // PURE. One peer's behaviour in words, and the pieces of the whole sample added up.
 
+import { hostPort } from '../address/text';
 import { Bitfield } from '../bytes/bitfield';
 import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
-import { countText, elapsedText, endpointText, rangesText } from './text';
+import { countText, elapsedText, rangesText } from './text';
 
 /** What came of dialling one peer. */
 export interface PeerAnswers {
@@ -42,7 +43,7 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
     if (count > 0) level = 'ok';
   } else if (detail !== undefined) words = `${words}: ${detail}`;
   const name = client === undefined ? '' : `, ${client},`;
-  const message = `${endpointText(host, port)}${name} ${words}`;
+  const message = `${hostPort(host, port)}${name} ${words}`;
   return { check: 'peer', level, host, port, outcome, pieces: count, client, elapsedMs, message };
 }
 

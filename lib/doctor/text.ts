@@ -40,11 +40,6 @@ export function rangesText(ranges: readonly PieceRange[], most = 5): string {
   return rest > 0 ? `${shown} and ${rest} more ${rest === 1 ? 'range' : 'ranges'}` : shown;
 }
 
-/** `[::1]:6881`, `192.0.2.1:6881`. */
-export function endpointText(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
 /** A tracker's `cause` when it was the look-up of its name that failed. */
 export const NAME_CAUSES: readonly string[] = [
   'ENOTFOUND',

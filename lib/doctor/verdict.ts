@@ -1,6 +1,7 @@
 // PURE. From findings to a verdict, and to one sentence that says what to do. The order of the
 // questions is the order of the functions: did anybody talk, did anybody listen, is anybody known.
 
+import { hostPort } from '../address/text';
 import type {
   ClockFinding,
   DnsFinding,
@@ -14,15 +15,7 @@ import type {
   Verdict,
   WriteFinding,
 } from './findings';
-import {
-  NAME_CAUSES,
-  causeText,
-  countText,
-  durationText,
-  endpointText,
-  rangesText,
-  sizeText,
-} from './text';
+import { NAME_CAUSES, causeText, countText, durationText, rangesText, sizeText } from './text';
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -160,7 +153,7 @@ const MAX_NAMED = 5;
 function encryptedOnly(tried: readonly PeerFinding[]): string | undefined {
   const only = tried.filter(({ outcome }) => outcome === 'encrypted');
   if (only.length === 0) return undefined;
-  const names = only.slice(0, MAX_NAMED).map(({ host, port }) => endpointText(host, port));
+  const names = only.slice(0, MAX_NAMED).map(({ host, port }) => hostPort(host, port));
   const rest = only.length > MAX_NAMED ? ` and ${only.length - MAX_NAMED} more` : '';
   const verb = only.length === 1 ? 'speaks' : 'speak';
   return `${only.length} of ${countText(tried.length, 'peer')} ${verb} only encrypted connections, which Millrace does not do yet: ${names.join(', ')}${rest}`;

@@ -1,10 +1,11 @@
 // The slab: one large shared buffer, cut into units of one block each, where the bytes of unfinished
 // pieces live. It knows places, not pieces: who may write where is the block table's business.
 
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 
-/** One unit holds one block: 16 KiB, the request size of BEP 3. */
-export const UNIT_LENGTH_BYTES = 16_384;
+/** One unit holds one block. */
+export const UNIT_LENGTH_BYTES = BLOCK_LENGTH_BYTES;
 
 /** A shared buffer seen as units. Every thread has a `Slab` of its own over the one buffer. */
 export class Slab {

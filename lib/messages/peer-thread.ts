@@ -1,5 +1,5 @@
 // The treaty between the coordinator and its peer threads. Orders go down, facts come up, bytes of
-// pieces never travel: they are in the slab. Only types live here.
+// pieces never travel: they are in the slab.
 //
 // Ids: `torrent` and `dial` are small integers that the coordinator hands out. `connection` is
 // handed out by the peer thread and never used twice in a process: thread number + 32 × counter.
@@ -8,9 +8,10 @@ import type { CloseReason } from './close-reasons';
 import type { StorageRef, StoredFile } from './storage';
 import type { TraceSettings } from './trace';
 
-/** At most this many peer threads: the block table keeps 5 bits for the thread that writes. */
+/** At most this many peer threads: the block table keeps 5 bits for the thread that writes (its `MAX_THREADS`). */
 export const MAX_PEER_THREADS = 32;
 
+/** The peer thread that handed out the id of a connection. */
 export function threadOfConnection(connection: number): number {
   return connection % MAX_PEER_THREADS;
 }

@@ -1,5 +1,5 @@
 // The jobs that the coordinator hands to the Piscina pool, and what comes back. A job carries
-// 1–4 MiB of pieces so that its own cost is small beside the hashing. A SHA-1 is 40 hexadecimal digits:
+// some MiB of pieces (`verify/batch.ts`), so that its own cost is small beside the hashing. A SHA-1 is 40 hexadecimal digits:
 // an array of 20 bytes costs 3 µs on its way, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';

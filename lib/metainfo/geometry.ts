@@ -1,10 +1,8 @@
 // Where everything lies: pieces, the blocks of a piece, and the stretches of files that it covers.
 // Only arithmetic; every room that turns a piece index into bytes asks here.
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import type { FileSpan } from './metainfo';
-
-/** Request size that every client accepts (BEP 3). The same figure as in `wire`, which this room may not see. */
-export const BLOCK_LENGTH_BYTES = 16_384;
 
 /** The part of a `Metainfo` that geometry needs. */
 export interface Shape {

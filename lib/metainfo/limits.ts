@@ -1,8 +1,6 @@
 // What a torrent may be at most, each bound with its reason, and the error for what breaks a rule.
+import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
-
-/** Length of a SHA-1 digest: every piece has one (BEP 3). */
-export const PIECE_HASH_BYTES = 20;
 
 /**
  * Longest .torrent file: 64 MiB. It is held in memory whole, and the 2,097,152 digests of the
@@ -81,12 +79,12 @@ export function checkedPieceCount(
       `the piece length is ${pieceLengthBytes} bytes, the longest supported is ${MAX_PIECE_LENGTH_BYTES}`,
     );
   }
-  if (pieceHashes.length % PIECE_HASH_BYTES !== 0) {
+  if (pieceHashes.length % SHA1_LENGTH_BYTES !== 0) {
     throw badMetainfo(
-      `"pieces" has ${pieceHashes.length} bytes, which is no multiple of ${PIECE_HASH_BYTES}`,
+      `"pieces" has ${pieceHashes.length} bytes, which is no multiple of ${SHA1_LENGTH_BYTES}`,
     );
   }
-  const hashes = pieceHashes.length / PIECE_HASH_BYTES;
+  const hashes = pieceHashes.length / SHA1_LENGTH_BYTES;
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   if (pieceCount > MAX_PIECE_COUNT) {
     throw badMetainfo(`it has ${pieceCount} pieces, at most ${MAX_PIECE_COUNT} are supported`);

@@ -10,7 +10,7 @@
 // a row leave as one write, and every peer can be sent the same bytes.
 
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import type { TorrentSource } from './torrent-source';
 
 /**

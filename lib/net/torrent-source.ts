@@ -8,7 +8,7 @@ import { Geometry } from '../metainfo/geometry';
 import type { PeerTorrent } from '../messages/peer-thread';
 import { loadStorageModule } from '../storage/module-loader';
 import type { StorageReader } from '../storage/storage';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 export class TorrentSource {
   readonly torrent: number;

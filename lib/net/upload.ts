@@ -7,7 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import { CopyTarget, OutgoingRun } from './outgoing-run';

@@ -4,7 +4,7 @@
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
 import type { Lease } from '../messages/peer-thread';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { Flow } from './flow';
 import { Leases } from './leases';
 import type { LeaseRun } from './leases';

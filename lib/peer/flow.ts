@@ -3,7 +3,7 @@
 
 import { SESSION_LIMIT } from '../messages/account';
 import type { SessionLimit } from '../messages/account';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /** What a session tells of the stretch since it last told. */
 export interface FlowReport {

@@ -1,18 +1,18 @@
 // How many requests to keep outstanding at one peer: counted in time, because a fixed count is
 // either too little for a fast or far peer or too much memory for a slow one.
 
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /** Never fewer, but for a peer that let its requests time out: 128 KiB on the way. */
 export const MIN_DEPTH_BLOCKS = 8;
 
 /**
  * Never more for one peer: 512 × 16 KiB = 8 MiB on the way is 8 ms at 1 GiB/s (loopback, busy far
- * side) and 80 ms at 100 MiB/s. A share of the memory budget will replace this constant.
+ * side) and 80 ms at 100 MiB/s.
  */
 export const MAX_DEPTH_BLOCKS = 512;
 
-/** `reqq` of a peer that did not tell: other clients silently drop what exceeds 250. */
+/** `reqq` of a peer that does not send one: other clients silently drop what exceeds 250. */
 export const DEFAULT_PEER_REQUEST_QUEUE = 250;
 
 /** Rate is sampled no more often than this. */

@@ -4,7 +4,7 @@
 import type { Bitfield } from '../bytes/bitfield';
 import { MillraceError } from '../errors/millrace-error';
 import type { Geometry } from '../metainfo/geometry';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
 
 /**

@@ -7,8 +7,12 @@ import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { WireDecoder } from '../wire/decoder';
-import { decodeExtendedHandshake, encodeExtendedHandshake } from '../wire/extended-handshake';
-import { BLOCK_LENGTH_BYTES } from '../wire/messages';
+import {
+  EXTENDED_HANDSHAKE_ID,
+  decodeExtendedHandshake,
+  encodeExtendedHandshake,
+} from '../wire/extended-handshake';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
 import { MessageBudget } from './message-budget';
@@ -22,7 +26,6 @@ import { StateFacts } from './state-facts';
 const HAVE_INTERVAL_MS = 100;
 
 /** Id of the extended handshake itself (BEP 10). */
-const EXTENDED_HANDSHAKE_ID = 0;
 
 export class PeerSession implements WireSink {
   readonly connection: number;

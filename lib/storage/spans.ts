@@ -2,7 +2,7 @@
 // Pure arithmetic; nothing here is opened or copied.
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredSpan } from '../messages/storage';
-import { BLOCK_LENGTH_BYTES } from '../metainfo/geometry';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /** One slab unit holds one block. */
 const UNIT_BYTES = BLOCK_LENGTH_BYTES;

@@ -1,7 +1,7 @@
 // The tap of one connection: told the bytes as they came and went, it says what they mean to a file of
 // packets, to readers of lines, or to both. Times and places are handed in.
 
-import { parseAddress } from '../address/text';
+import { hostPort, parseAddress } from '../address/text';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { TracedPeer } from '../messages/trace';
@@ -61,9 +61,7 @@ export class WireTap {
   constructor(outlets: TraceOutlets, about: TappedConnection) {
     this.outlets = outlets;
     this.about = about;
-    this.name = about.host.includes(':')
-      ? `[${about.host}]:${about.port}`
-      : `${about.host}:${about.port}`;
+    this.name = hostPort(about.host, about.port);
     this.toPeer = new MessageSplitter(outlets.payload, (segment) => this.onSegment(segment, true));
     this.fromPeer = new MessageSplitter(outlets.payload, (segment) =>
       this.onSegment(segment, false),

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { toHex } from '../bytes/hex';
-import { formatAddress } from '../address/text';
+import { formatAddress, hostPort } from '../address/text';
 import { printableBytes } from './text';
 
 /** Longest text of a tracker that is shown. */
@@ -29,7 +29,7 @@ export function peerInWords(entry: Uint8Array): string {
   const portAt = entry.length - 2;
   const port = ((entry[portAt] ?? 0) << 8) | (entry[portAt + 1] ?? 0);
   const host = formatAddress(entry.subarray(0, portAt)) ?? toHex(entry.subarray(0, portAt));
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return hostPort(host, port);
 }
 
 /** UTF-8 without control characters but tab and line breaks. */

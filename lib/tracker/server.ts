@@ -2,9 +2,10 @@
 // memory only; what is decided, is decided in tracker-desk.ts.
 
 import { randomBytes } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import { MillraceError } from '../errors/millrace-error';
+import { bracketed } from '../address/text';
 import { fromHex } from '../bytes/hex';
+import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { startHttpServer } from './server-http';
 import { startUdpServer } from './server-udp';
 import { TorrentShelf } from './torrent-shelf';
@@ -54,7 +55,6 @@ export interface TrackerServer {
 }
 
 const DEFAULT_INTERVAL_SEC = 1800;
-const HASH_BYTES = 20;
 const SECRET_BYTES = 16;
 
 /** What a system without IPv6 says to `::`. */
@@ -110,7 +110,7 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
     await http?.close();
     throw error;
   }
-  const authority = isIPv6(host) ? `[${host}]` : host;
+  const authority = bracketed(host);
   const udpUrl = udp && `udp://${authority}:${udp.port}/announce`;
   let closing: Promise<void> | undefined;
   return {
@@ -130,9 +130,9 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
 
 function hashOf(hash: string | Uint8Array): Uint8Array {
   const bytes = typeof hash === 'string' && /^[0-9a-f]{40}$/i.test(hash) ? fromHex(hash) : hash;
-  if (bytes instanceof Uint8Array && bytes.length === HASH_BYTES) return bytes;
+  if (bytes instanceof Uint8Array && bytes.length === SHA1_LENGTH_BYTES) return bytes;
   throw new MillraceError(
     'bad-option',
-    `an info hash on a tracker's list is 40 hexadecimal digits or ${HASH_BYTES} bytes`,
+    `an info hash on a tracker's list is 40 hexadecimal digits or ${SHA1_LENGTH_BYTES} bytes`,
   );
 }

@@ -1,8 +1,5 @@
 // Is a piece what the torrent says it is? Pure: the hash is a parameter, the bytes stay in place.
-import { BLOCK_LENGTH_BYTES } from '../metainfo/geometry';
-
-/** SHA-1 digests are 20 bytes. */
-export const DIGEST_BYTES = 20;
+import { BLOCK_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 
 /** The part of node:crypto's Hash that is used here. */
 export interface IncrementalHash {
@@ -36,14 +33,14 @@ export function checkPiece(
 export function blockDigests(chunks: readonly Uint8Array[], createHash: HashFactory): Uint8Array {
   let lengthBytes = 0;
   for (const chunk of chunks) lengthBytes += chunk.length;
-  const digests = new Uint8Array(Math.ceil(lengthBytes / BLOCK_LENGTH_BYTES) * DIGEST_BYTES);
+  const digests = new Uint8Array(Math.ceil(lengthBytes / BLOCK_LENGTH_BYTES) * SHA1_LENGTH_BYTES);
   let block = 0;
   // Chunks are whole slab units but for the last, and a unit holds one block.
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += BLOCK_LENGTH_BYTES) {
       const hash = createHash();
       hash.update(chunk.subarray(at, at + BLOCK_LENGTH_BYTES));
-      digests.set(hash.digest(), block++ * DIGEST_BYTES);
+      digests.set(hash.digest(), block++ * SHA1_LENGTH_BYTES);
     }
   }
   return digests;

@@ -3,7 +3,8 @@
 // length is believed before it meets its cap. Phases and piece indexes are the session's business.
 
 import { MillraceError } from '../errors/millrace-error';
-import { BLOCK_LENGTH_BYTES, MESSAGE_ID } from './messages';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
+import { MESSAGE_ID } from './messages';
 import type { WireMessage, WireSink } from './messages';
 import { readUint32 } from './uint32';
 

@@ -1,8 +1,5 @@
 // What can be said on a peer connection (BEP 3, BEP 10): a language, no behaviour.
 
-/** Request size that every client accepts; larger requests get the connection dropped (BEP 3). */
-export const BLOCK_LENGTH_BYTES = 16_384;
-
 /** Message ids on the wire. */
 export const MESSAGE_ID = {
   choke: 0,

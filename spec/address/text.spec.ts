@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isIP } from 'node:net';
-import { formatAddress, parseAddress } from '../../lib/address/text';
+import { formatAddress, parseAddress, hostPort } from '../../lib/address/text';
 
 describe('address: text', () => {
   it('prints IPv6 in the canonical form of RFC 5952', () => {
@@ -17,6 +17,12 @@ describe('address: text', () => {
     for (const [text, canonical] of Object.entries(cases)) {
       expect(formatAddress(parseAddress(text) ?? new Uint8Array()), text).to.equal(canonical);
     }
+  });
+
+  it('puts IPv6 in brackets before a port', () => {
+    expect(hostPort('::1', 6881)).to.equal('[::1]:6881');
+    expect(hostPort('192.0.2.1', 6881)).to.equal('192.0.2.1:6881');
+    expect(hostPort('tracker.example', 80)).to.equal('tracker.example:80');
   });
 
   it('refuses everything that is not an address', () => {

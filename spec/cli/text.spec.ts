@@ -17,6 +17,7 @@ describe('cli text', () => {
     expect(printable('a\u001b[2Jb\r\nc\u009bd\u202ee')).to.equal(
       'a\\u001b[2Jb\\u000d\\u000ac\\u009bd\\u202ee',
     );
+    expect(printable('a\u061cb\ufeffc')).to.equal('a\\u061cb\\ufeffc');
     expect(printable('Привет, 世界 🙂')).to.equal('Привет, 世界 🙂');
   });
 

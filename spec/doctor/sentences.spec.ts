@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { Sample, peerFinding } from '../../lib/doctor/peer-finding';
-import { durationText, endpointText, rangesText, sizeText } from '../../lib/doctor/text';
+import { durationText, rangesText, sizeText } from '../../lib/doctor/text';
 import { trackerFinding } from '../../lib/doctor/tracker-finding';
 import type { TrackerAnswers } from '../../lib/doctor/tracker-finding';
 import {
@@ -297,6 +297,5 @@ describe('doctor: sentences on this machine', () => {
         1,
       ),
     ).to.equal('1 and 1 more range');
-    expect(endpointText('::1', 2)).to.equal('[::1]:2');
   });
 });

@@ -13,6 +13,7 @@ import {
   MISSING,
   STALE,
 } from '../../lib/memory/block-table';
+import { MAX_PEER_THREADS } from '../../lib/messages/peer-thread';
 
 function table(units = 8): BlockTable {
   return new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(units)));
@@ -28,6 +29,10 @@ describe('block table', () => {
     blocks.publish(3, 7, 2);
     expect(blocks.stateOf(3, 7)).to.equal(HERE);
     expect(blocks.ownerOf(3)).to.equal(34);
+  });
+
+  it('has a number for each thread that an engine may have', () => {
+    expect(MAX_THREADS).to.equal(MAX_PEER_THREADS);
   });
 
   it('keeps the largest generation and thread apart from each other and from the state', () => {

@@ -1,7 +1,8 @@
 // Piece, block and file arithmetic, against a naive walk over every byte.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { BLOCK_LENGTH_BYTES, Geometry } from '../../lib/metainfo/geometry';
+import { BLOCK_LENGTH_BYTES } from '../../lib/bytes/lengths';
+import { Geometry } from '../../lib/metainfo/geometry';
 
 /** `padding`: zeros before each of the files, and after the last. */
 function geometryOf(

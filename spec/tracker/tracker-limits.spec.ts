@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { RateGate } from '../../lib/tracker/rate-gate';
-import { SipHash } from '../../lib/tracker/siphash';
 import { escapeHtml } from '../../lib/tracker/stats-page';
 import { UdpCookies } from '../../lib/tracker/udp-cookie';
 
@@ -47,21 +46,6 @@ describe('tracker: allowance of one address', () => {
   it('no limit is no limit', () => {
     const gate = new RateGate({ perSec: Infinity, burst: 1, seeds });
     expect(served(gate, address(1), 1000, 0)).to.equal(1000);
-  });
-});
-
-describe('tracker: SipHash-2-4', () => {
-  it('gives the values of its authors', () => {
-    const key = Uint8Array.from({ length: 16 }, (_, at) => at);
-    const hash = (length: number): string => {
-      const { high, low } = new SipHash(key).hash(Uint8Array.from({ length }, (_, at) => at));
-      return ((BigInt(high) << 32n) | BigInt(low)).toString(16);
-    };
-    // Appendix A of the paper, and the first of the reference implementation's vectors.
-    expect(hash(15)).to.equal('a129ca6149be45e5');
-    expect(hash(0)).to.equal('726fdb47dd0e0e31');
-    expect(hash(1)).to.equal('74f839c593dc67fd');
-    expect(hash(8)).to.equal('93f5f5799a932462');
   });
 });
 
