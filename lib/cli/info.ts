@@ -37,8 +37,7 @@ export async function info(
   { api, io, signal }: Context,
 ): Promise<number> {
   const metainfo = withTrackers(await api.readTorrent(source, { signal }), shownUrl(flags, api));
-  if (flags.json) io.stdout(jsonLine({ type: 'info', ...recordOf(metainfo) }));
-  else for (const text of describe(metainfo)) io.stdout(text);
+  for (const text of flags.json ? jsonParts(metainfo) : describe(metainfo)) io.stdout(text);
   return EXIT.done;
 }
 
@@ -58,8 +57,38 @@ export function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** The fields that `info`, `create` and `verify` print with `--json`. */
+/** The fields that `info`, `create` and `share` print with `--json`. */
 export function recordOf(metainfo: Metainfo): object {
+  return {
+    ...headOf(metainfo),
+    files: metainfo.files.map(fileRecord),
+    symlinks: (metainfo.symlinks ?? []).map(symlinkRecord),
+  };
+}
+
+/** The line of `--json`, a part at a time. */
+export function* jsonParts(metainfo: Metainfo): Generator<string, void, void> {
+  const head = jsonLine({ type: 'info', ...headOf(metainfo) });
+  yield `${head.slice(0, -'}\n'.length)},"files":[`;
+  yield* listParts(metainfo.files, fileRecord);
+  yield '],"symlinks":[';
+  yield* listParts(metainfo.symlinks ?? [], symlinkRecord);
+  yield ']}\n';
+}
+
+/** The entries of a list as JSON, with commas between them. */
+function* listParts<Entry>(
+  entries: readonly Entry[],
+  record: (entry: Entry) => object,
+): Generator<string, void, void> {
+  for (let at = 0; at < entries.length; at += LINES_AT_ONCE) {
+    const some = jsonLine(entries.slice(at, at + LINES_AT_ONCE).map(record));
+    yield (at === 0 ? '' : ',') + some.slice('['.length, -']\n'.length);
+  }
+}
+
+/** All but the lists, which may be long. */
+function headOf(metainfo: Metainfo): object {
   return {
     infoHash: hexOf(metainfo.infoHash),
     name: metainfo.name,
@@ -77,18 +106,22 @@ export function recordOf(metainfo: Metainfo): object {
     comment: metainfo.comment ?? null,
     createdBy: metainfo.createdBy ?? null,
     creationDateSec: metainfo.creationDateSec ?? null,
-    files: metainfo.files.map(({ path, rawPath, lengthBytes, executable, hidden }) => ({
-      path: path.join('/'),
-      ...(rawPath && { rawPath }),
-      lengthBytes,
-      ...(executable && { executable }),
-      ...(hidden && { hidden }),
-    })),
-    symlinks: (metainfo.symlinks ?? []).map(({ path, target }) => ({
-      path: path.join('/'),
-      target: target.join('/'),
-    })),
   };
+}
+
+function fileRecord(file: Metainfo['files'][number]): object {
+  const { path, rawPath, lengthBytes, executable, hidden } = file;
+  return {
+    path: path.join('/'),
+    ...(rawPath && { rawPath }),
+    lengthBytes,
+    ...(executable && { executable }),
+    ...(hidden && { hidden }),
+  };
+}
+
+function symlinkRecord({ path, target }: NonNullable<Metainfo['symlinks']>[number]): object {
+  return { path: path.join('/'), target: target.join('/') };
 }
 
 /** So many lines are put together before they are printed: a torrent may have 200,000 files. */

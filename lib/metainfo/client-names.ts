@@ -1,14 +1,17 @@
 // What other clients make of the names in a torrent: libtorrent 2.0 (and with it qBittorrent and Deluge)
-// and three generations of Transmission. Bytes in, names out; see docs/STORAGE.md for the rules in words.
+// and three generations of Transmission. What the torrent says in, names out; see docs/STORAGE.md for the rules in words.
 import { Buffer, isUtf8 } from 'node:buffer';
+import { bytesOfKey } from '../bencode/text';
 
 const DOT = 0x2e;
 const UNDERSCORE = 0x5f;
 
 /** libtorrent drops marks that change the direction of writing: they make an .exe look like a .jpg. */
-const LIBTORRENT_DROPS = new Set([
-  0, 0x2f, 0x5c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e,
-]);
+function isDropped(point: number): boolean {
+  if (point < 0x200e) return point === 0x2f || point === 0x5c || point === 0;
+  return point <= 0x200f || (point >= 0x202a && point <= 0x202e);
+}
+
 /** From this length on libtorrent keeps nothing but the extension: bytes, on Windows characters. */
 const LIBTORRENT_CUT = 240;
 /** Where it looks for the extension: after the last dot among so many bytes at the end, less one. */
@@ -23,6 +26,9 @@ interface Point {
   readonly length: number;
 }
 
+/** Any character of ASCII; which one, the byte itself says. */
+const ONE_BYTE: Point = { point: 0, length: 1 };
+
 /**
  * A name as libtorrent writes it; undefined where it leaves the name out of the path (`.`, `..`, and
  * what has nothing left). May still be too long: libtorrent's own count skips what it replaced.
@@ -35,11 +41,14 @@ export function libtorrentName(raw: Uint8Array, windows: boolean): string | unde
   let size = 0;
   let cut = false;
   for (let at = 0; at < raw.length;) {
-    const { point, length } = pointAt(raw, at);
     const start = at;
+    const first = raw[at] ?? 0;
+    // Most characters take one byte: no record is made of these.
+    const { point, length } = first < 0x80 ? ONE_BYTE : pointAt(raw, at);
+    const code = first < 0x80 ? first : point;
     at += length;
-    if (LIBTORRENT_DROPS.has(point)) continue;
-    if (point < 0x20 || (windows && isWindowsCharacter(point))) {
+    if (isDropped(code)) continue;
+    if (code < 0x20 || (windows && isWindowsCharacter(code))) {
       kept[end++] = UNDERSCORE;
       size++;
       continue;
@@ -53,14 +62,13 @@ export function libtorrentName(raw: Uint8Array, windows: boolean): string | unde
     at = dot;
   }
   const text = kept.toString('utf8', 0, end);
-  const name = windows ? text.replace(/[. ]+$/, '') : text;
+  const name = windows ? withoutEnd(text, isDotOrBlank) : text;
   return name === '' || name === '.' || name === '..' ? undefined : name;
 }
 
 /** The character at `at`. A sequence that is no UTF-8 is skipped by the length that its first byte claims. */
 function pointAt(raw: Uint8Array, at: number): Point {
   const first = raw[at] ?? 0;
-  if (first < 0x80) return { point: first, length: 1 };
   const claimed = Math.clz32(~(first << 24)); // its leading ones
   if (claimed < 2 || claimed > 5) return { point: -1, length: 1 };
   const length = Math.min(claimed, raw.length - at);
@@ -83,71 +91,109 @@ function isWindowsCharacter(point: number): boolean {
 /** Bare device names, and such as have them before a dot. */
 const DEVICE = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=$|\.)/i;
 
+/** What a torrent calls a file below its folder, as keys (`keyOf`), to its path; undefined where it has none. */
+export type PathOf = (below: readonly string[]) => string[] | undefined;
+
 /**
- * A path as Transmission 4.1 writes it, its first name being the torrent's; undefined where that one comes
+ * Paths as Transmission 4.1 writes them, their first name being the torrent's; undefined where that one comes
  * to nothing. What is no UTF-8 is U+FFFD, `/` makes folders, control characters are `_`; on Windows it does
  * as 4.0.
  */
-export function transmission41Path(
-  raw: readonly Uint8Array[],
-  windows: boolean,
-): string[] | undefined {
-  if (windows) return transmission40Path(raw);
-  return joined(raw, (name) => {
-    const safe = name.replace(CONTROLS, '_');
-    return name === '.' || name === '..' ? `_${safe}` : safe;
+export function transmission41(name: string, windows: boolean): PathOf {
+  if (windows) return transmission40(name);
+  return joined(name, (part) => {
+    const safe = part.replace(CONTROLS, '_');
+    return part === '.' || part === '..' ? `_${safe}` : safe;
   });
 }
 
-/** As `transmission41Path` for 4.0, which makes names fit for Windows on every system. */
-export function transmission40Path(raw: readonly Uint8Array[]): string[] | undefined {
-  return joined(raw, (name) => {
-    const trimmed = name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '').replace(/\.+$/, '');
+/** As `transmission41` for 4.0, which makes names fit for Windows on every system. */
+export function transmission40(name: string): PathOf {
+  return joined(name, (part) => {
+    const trimmed = withoutEnd(withoutEnd(withoutStart(part, isSpace), isSpace), isDot);
     const safe = trimmed.replace(/[<>:"\\|?*]/g, '_');
     return DEVICE.test(trimmed) ? `_${safe}` : safe;
   });
 }
 
 /** Each name as text, cut at a NUL, made folders of at every `/`, and made safe; empty ones left out. */
-function joined(raw: readonly Uint8Array[], safe: (name: string) => string): string[] | undefined {
-  const parts = raw.map((bytes) =>
-    (textOf(bytes).split('\0', 1)[0] ?? '')
-      .split('/')
-      .map(safe)
-      .filter((name) => name !== ''),
-  );
-  return parts[0]?.length === 0 ? undefined : parts.flat();
+function joined(name: string, safe: (part: string) => string): PathOf {
+  const partsOf = (key: string): string[] => {
+    const text = textOf(key);
+    const end = text.indexOf('\0');
+    const whole = end === -1 ? text : text.slice(0, end);
+    const parts = whole.includes('/') ? whole.split('/') : [whole];
+    return parts.map(safe).filter((part) => part !== '');
+  };
+  const root = partsOf(name);
+  return (below) => (root.length === 0 ? undefined : root.concat(...below.map(partsOf)));
 }
 
 /**
- * As `transmission41Path` for 3.00: `_` for what Windows refuses and for `/`, device names marked behind,
+ * As `transmission41` for 3.00: `_` for what Windows refuses and for `/`, device names marked behind,
  * no blanks at the ends. A path with any part that is no UTF-8 is read as ISO 8859-15, all of it.
  */
-export function transmission3Path(raw: readonly Uint8Array[]): string[] | undefined {
-  const [whole = new Uint8Array(), ...below] = raw;
+export function transmission3(name: string): PathOf {
   // The torrent's name ends at a NUL, and was made UTF-8 before anything else.
-  const end = whole.indexOf(0);
-  const name = end === -1 ? whole : whole.subarray(0, end);
-  const root = transmission3Name(Buffer.from(isUtf8(name) ? textOf(name) : latin9(name)));
-  if (root.length === 0) return undefined;
-  const parts = [root, ...below.map(transmission3Name)].filter(({ length }) => length > 0);
-  const read = parts.every((part) => isUtf8(part)) ? textOf : latin9;
-  return parts.map(read);
+  const bytes = bytesOfKey(name);
+  const end = bytes.indexOf(0);
+  const whole = end === -1 ? bytes : bytes.subarray(0, end);
+  const root = transmission3Name(isUtf8(whole) ? utf8(whole) : latin9(whole));
+  return (below) => {
+    if (root === '') return undefined;
+    if (below.every(isText))
+      return [root, ...below.map(transmission3Name).filter((part) => part !== '')];
+    const parts = below.map((key) => transmission3Name(latin1(bytesOfKey(key))));
+    const read = [latin1(Buffer.from(root)), ...parts.filter((part) => part !== '')];
+    return read.map((part) => latin9(Buffer.from(part, 'latin1')));
+  };
 }
 
-function transmission3Name(raw: Uint8Array): Buffer {
-  const safe = Buffer.from(raw)
-    .toString('latin1')
+/** Of text, or of bytes as Latin-1: what is changed is ASCII. */
+function transmission3Name(name: string): string {
+  const safe = name
     .replace(/[\u0000-\u001f<>:"/\\|?*]/g, '_') // eslint-disable-line no-control-regex -- they are what it is for
-    .replace(DEVICE, '$1_')
-    .replace(/^ +|[. ]+$/g, '');
-  return Buffer.from(safe, 'latin1');
+    .replace(DEVICE, '$1_');
+  return withoutEnd(withoutStart(safe, isBlank), isDotOrBlank);
 }
 
 const CONTROLS = /[\u0000-\u001f]/g; // eslint-disable-line no-control-regex -- they are what it is for
 
-function textOf(bytes: Uint8Array): string {
+const isDot = (unit: number): boolean => unit === DOT;
+const isBlank = (unit: number): boolean => unit === 0x20;
+const isDotOrBlank = (unit: number): boolean => unit === DOT || unit === 0x20;
+const isSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
+
+/** By hand: a regular expression tries every run of blanks in the middle, at the square of its length. */
+function withoutEnd(text: string, isCut: (unit: number) => boolean): string {
+  let end = text.length;
+  while (end > 0 && isCut(text.charCodeAt(end - 1))) end--;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+function withoutStart(text: string, isCut: (unit: number) => boolean): string {
+  let start = 0;
+  while (start < text.length && isCut(text.charCodeAt(start))) start++;
+  return start === 0 ? text : text.slice(start);
+}
+
+/** Whether a key is text: one that is no UTF-8 has lone surrogates. */
+function isText(key: string): boolean {
+  return !LONE_SURROGATE.test(key);
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function textOf(key: string): string {
+  return isText(key) ? key : utf8(bytesOfKey(key));
+}
+
+function utf8(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** ISO 8859-15 differs from Latin-1 in eight places. */
@@ -163,6 +209,5 @@ const LATIN_9: Readonly<Record<string, string>> = {
 };
 
 function latin9(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-  return text.replace(/[¤¦¨´¸¼½¾]/g, (character) => LATIN_9[character] ?? character);
+  return latin1(bytes).replace(/[¤¦¨´¸¼½¾]/g, (character) => LATIN_9[character] ?? character);
 }

@@ -4,12 +4,13 @@ import { Buffer } from 'node:buffer';
 import { bytesOfKey } from '../bencode/text';
 import {
   libtorrentName,
-  transmission3Path,
-  transmission40Path,
-  transmission41Path,
+  transmission3,
+  transmission40,
+  transmission41,
+  type PathOf,
 } from './client-names';
 import { toHex } from '../bytes/hex';
-import { badMetainfo } from './limits';
+import { badMetainfo, MAX_FILES, MAX_PATH_COMPONENTS } from './limits';
 import type { FileEntry, Metainfo } from './metainfo';
 import { brokenPathRule, MAX_COMPONENT_BYTES, PathTree, WINDOWS_DEVICE } from './paths';
 
@@ -47,6 +48,9 @@ const DEVICE_BEFORE_DOT = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)/i;
 /** libtorrent cuts what is longer. */
 const UNCUT_BYTES = 240;
 
+/** Names in all paths of a mapping together: what a torrent may have, and its own name before each file. */
+const MAX_MAPPED_PARTS = MAX_PATH_COMPONENTS + MAX_FILES;
+
 /** Whether every client gives this name to a file, on every kind of system. */
 export function isOrdinary(name: string): boolean {
   if (ODD.test(name) || DEVICE_BEFORE_DOT.test(name) || WINDOWS_DEVICE.test(name)) return false;
@@ -68,8 +72,12 @@ export function storedPaths(
   const tree = new PathTree(isCaseless(platform) ? foldAll : undefined);
   const pathOfFile = pathBy(mapping, raw.name, platform);
   const paths: string[][] = [];
+  let parts = 0;
   for (const below of raw.paths ?? [[]]) {
     const path = pathOfFile(below);
+    // A client that makes folders of every `/` would make millions of them: nobody has such a folder.
+    parts += path?.length ?? 0;
+    if (parts > MAX_MAPPED_PARTS) return undefined;
     if (path === undefined || (path.length === 1 && raw.paths !== undefined)) return undefined;
     if (brokenPathRule(path, platform) !== undefined) return undefined;
     if (tree.add(path) !== 'added') return undefined;
@@ -92,7 +100,7 @@ function pathBy(
   mapping: Exclude<NameMapping, 'libtorrent'>,
   rawName: string,
   platform: string,
-): (below: readonly string[]) => string[] | undefined {
+): PathOf {
   const oddPathOf = oddPathBy(mapping, rawName, platform);
   const top = oddPathOf([]);
   // Most files of most torrents have ordinary names: no mapping changes these.
@@ -104,20 +112,18 @@ function oddPathBy(
   mapping: Exclude<NameMapping, 'libtorrent'>,
   rawName: string,
   platform: string,
-): (below: readonly string[]) => string[] | undefined {
+): PathOf {
   if (mapping === 'raw') {
     const name = textOf(rawName);
     return (below) => [name, ...below.map(textOf)];
   }
-  const name = bytesOfKey(rawName);
-  const bytes = (below: readonly string[]): Uint8Array[] => [name, ...below.map(bytesOfKey)];
   switch (mapping) {
     case 'transmission-4.1':
-      return (below) => transmission41Path(bytes(below), platform === 'win32');
+      return transmission41(rawName, platform === 'win32');
     case 'transmission-4.0':
-      return (below) => transmission40Path(bytes(below));
+      return transmission40(rawName);
     case 'transmission-3.00':
-      return (below) => transmission3Path(bytes(below));
+      return transmission3(rawName);
   }
 }
 

@@ -1,5 +1,6 @@
 // Searches a folder for the names of a torrent's files. Clients repair odd names by different rules: the
 // files of any of them are found, and not fetched a second time.
+import { setImmediate } from 'node:timers/promises';
 import { NAME_MAPPINGS, namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -20,6 +21,8 @@ export async function searchNames(metainfo: Metainfo, folder: string): Promise<M
   let best = forNew;
   let mostGained = 0;
   for (const mapping of NAME_MAPPINGS) {
+    // Each takes up to a second for the most files with the worst names: others have their turn between.
+    await setImmediate();
     const other = namedBy(metainfo, mapping, platform);
     if (other === undefined) continue;
     const gained = await gainOf(other, forNew, folder);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Api } from '../../lib/cli/context';
 import { demoFiles } from '../../lib/cli/demo';
+import { jsonParts, recordOf } from '../../lib/cli/info';
 import { hashProgress } from '../../lib/cli/percent';
 import { fakeApi, FakeIo, fakeMetainfo, millrace } from './fakes';
 
@@ -66,6 +67,22 @@ describe('cli info', () => {
         symlinks: [],
       },
     ]);
+  });
+
+  it('prints the object in parts, so that 200,000 files need no string of all', async () => {
+    const files = Array.from({ length: 1501 }, (_, at) => ({
+      path: ['thing', `f${at}`],
+      lengthBytes: 1,
+      offsetBytes: at,
+    }));
+    const symlinks = files.map(({ path }) => ({ path, target: ['thing', 'f0'] }));
+    for (const many of [{ files, symlinks }, { files: [] }, { files: files.slice(0, 500) }]) {
+      const torrent = fakeMetainfo(many);
+      const parts = [...jsonParts(torrent)];
+      expect(JSON.parse(parts.join(''))).to.deep.equal({ type: 'info', ...recordOf(torrent) });
+      expect(parts.join('').indexOf('\n')).to.equal(parts.join('').length - 1);
+      expect(Math.max(...parts.map(({ length }) => length))).to.be.below(40_000);
+    }
   });
 
   describe('of a torrent with padding, attributes, symlinks and tracker URLs that are not used', () => {

@@ -290,6 +290,33 @@ describe('names by any mapping', () => {
 });
 
 describe('names of a hostile torrent', () => {
+  it('cost their length by every mapping, whatever is cut from their ends', () => {
+    // At the square of the length, as for every run of blanks in the middle, this takes minutes.
+    for (const blank of [' ', '.', '\t', '. '])
+      for (const mapping of NAME_MAPPINGS)
+        for (const platform of PLATFORMS) {
+          const file = `a${blank.repeat(30_000)}x`;
+          paths(
+            mapping,
+            Array.from({ length: 20 }, () => [file]),
+            'd:',
+            platform,
+          );
+        }
+  });
+
+  it('make no more folders than a torrent may name, however many slashes they hold', () => {
+    const file = 'a/'.repeat(100);
+    const raw = { name: 'd:', paths: Array.from({ length: 10_000 }, (_, at) => [`${file}${at}`]) };
+    for (const mapping of ['transmission-4.1', 'transmission-4.0'] as const)
+      expect(storedPaths(raw, mapping, { platform: 'linux', fallback: FALLBACK })).to.equal(
+        undefined,
+      );
+    const fewer = { ...raw, paths: raw.paths.slice(0, 1_000) };
+    const found = storedPaths(fewer, 'transmission-4.1', { platform: 'linux', fallback: FALLBACK });
+    expect(found?.[0]).to.have.length(102);
+  });
+
   // A string that is put together character by character takes 30 bytes for each until it is flattened.
   const makers: [string, (bytes: Uint8Array) => string | undefined][] = [
     ['as they are read', keyOf],
