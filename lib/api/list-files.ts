@@ -6,7 +6,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { MAX_FILES } from '../metainfo/limits';
-import { isRecordsName } from '../metainfo/paths';
+import { isPaddingName, isRecordsName } from '../metainfo/paths';
 import { kindOf } from '../storage/open-regular';
 import { isInside } from '../storage/safe-path';
 import type { LinkRule } from './create-torrent';
@@ -40,6 +40,8 @@ export interface Listed {
   readonly skipped: readonly SkippedEntry[];
 }
 
+/** Half a sentence about a name that `isPaddingName` knows. */
+const PADDING = 'a name that clients take for padding, which nobody stores';
 /** Links that may follow each other on the way to a file: with two in each folder there are 2⁸ ways. */
 const MAX_LINKS_ON_PATH = 8;
 /** Files, folders and others that are looked at: three for each file of the largest torrent. */
@@ -51,6 +53,7 @@ const MAX_ENTRIES = 3 * MAX_FILES;
  */
 export async function listFiles(source: string, links: LinkRule): Promise<Listed> {
   const name = basename(source);
+  if (isPaddingName(name)) throw unreadable(source, `it has ${PADDING}: rename it`);
   try {
     const found = await stat(source);
     if (found.isFile()) {
@@ -103,6 +106,7 @@ class Walk {
       const name = entry.name.toString('utf8');
       const inner = [...path, name];
       if (isRecordsName(name)) this.skip(inner, 'the records of Millrace');
+      else if (isPaddingName(name)) this.skip(inner, PADDING);
       else if (entry.isSymbolicLink()) await this.link(join(full, name), inner, way);
       else await this.take(join(full, name), inner, join(way.realPaths[0] ?? '', name), way);
     }

@@ -2,7 +2,7 @@
 import { encode } from '../bencode/encode';
 import type { Encodable } from '../bencode/encode';
 import { badMetainfo, checkedPieceCount, checkedTotal, MAX_METAINFO_BYTES } from './limits';
-import { addPath, checkPath, PathTree } from './paths';
+import { addPath, checkPath, isPaddingName, PathTree } from './paths';
 import { isTrackerUrl } from './trackers';
 
 const MIN_CHOSEN_BYTES = 16 * 1024; // one block: shorter pieces only add hashes
@@ -81,6 +81,9 @@ function infoOf(content: TorrentContent): Encodable {
       throw badMetainfo(`the path of ${what} must be the name${multiFile ? ' and more' : ''}`);
     }
     checkPath(path, what);
+    if (path.some(isPaddingName)) {
+      throw badMetainfo(`the path of ${what} has a name that clients take for padding`);
+    }
     addPath(tree, path, what);
     totalLengthBytes = checkedTotal(totalLengthBytes, lengthBytes, what);
   });

@@ -12,7 +12,7 @@ import {
 import type { FileEntry, Metainfo, SymlinkEntry } from './metainfo';
 import { LibtorrentNames, libtorrentParts, isNamed, nameFields, rawPathOf, textOf } from './names';
 import type { NamesOptions } from './names';
-import { checkPath } from './paths';
+import { checkPath, isPaddingName } from './paths';
 
 const FILE_KEYS = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;
 
@@ -27,9 +27,6 @@ type Content = Pick<
   | 'totalLengthBytes'
   | 'paddingBytes'
 >;
-
-/** How BitComet names its padding, which has no attribute; libtorrent goes by it as well. */
-const BITCOMET_PADDING = '_____padding_file_';
 
 /**
  * Reads what a torrent holds. A list of files wins over a length beside it, as it does for libtorrent
@@ -169,7 +166,7 @@ function marks(attr: string): Pick<FileEntry, 'executable' | 'hidden'> {
 }
 
 function isPadding(attr: string, path: readonly string[] | undefined): boolean {
-  return attr.includes('p') || (path?.at(-1)?.startsWith(BITCOMET_PADDING) ?? false);
+  return attr.includes('p') || (path?.some(isPaddingName) ?? false);
 }
 
 /** What the torrent calls a file or link below its folder. */

@@ -1,7 +1,7 @@
 // From the bytes of a .torrent to a checked `Metainfo` (BEP 3). The file is hostile until every rule
 // here held; what is refused is refused with one sentence that names the rule.
 import { Scanner } from '../bencode/scan';
-import type { Spans } from '../bencode/scan';
+import type { Span, Spans } from '../bencode/scan';
 import { asText } from '../bencode/text';
 import { toHex } from '../bytes/hex';
 import { contentOf } from './files';
@@ -60,7 +60,7 @@ export function parseMetainfo(
 
   const pieceHashes = scanner.string(info.pieces);
   if (pieceHashes === undefined) throw noPieces(scanner, info);
-  const nameBytes = scanner.string(info['name.utf-8']) ?? scanner.string(info.name);
+  const nameBytes = nameOf(scanner, info);
   if (nameBytes === undefined) throw badMetainfo('it has no "name"');
   const pieceLengthBytes = checkedWhole(
     scanner.integer(info['piece length']),
@@ -85,9 +85,21 @@ export function parseMetainfo(
     ...content,
     trackers,
     ...(ignoredCount > 0 && { ignoredTrackers: ignored, ignoredTrackerCount: ignoredCount }),
-    private: scanner.integer(info.private) === 1,
+    private: isPrivate(scanner, info.private),
     ...remarks(scanner, torrent),
   };
+}
+
+/** The name in UTF-8 where there is one: an empty one names nothing. */
+function nameOf(scanner: Scanner, info: Spans<'name' | 'name.utf-8'>): Uint8Array | undefined {
+  const utf8 = scanner.string(info['name.utf-8']);
+  return utf8 !== undefined && utf8.length > 0 ? utf8 : scanner.string(info.name);
+}
+
+/** BEP 27 says 1; other clients take any number but 0 for it, and a secret is better kept too often. */
+function isPrivate(scanner: Scanner, span: Span | undefined): boolean {
+  const value = scanner.integer(span);
+  return value !== undefined && value !== 0;
 }
 
 function noPieces(scanner: Scanner, info: Spans<'meta version'>): Error {

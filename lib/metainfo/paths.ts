@@ -29,6 +29,14 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Characters that some file systems (HFS+) skip when they compare names. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
+/** How BitComet names its padding, which has no attribute; libtorrent goes by it as well, wherever it stands. */
+const BITCOMET_PADDING = '_____padding_file_';
+
+/** Whether a file or folder of this name holds padding, for libtorrent and us. */
+export function isPaddingName(component: string): boolean {
+  return component.includes(BITCOMET_PADDING);
+}
+
 /** The path of a file as text, for people and for APIs that want one string. */
 export function pathOf(file: { readonly path: readonly string[] }): string {
   return file.path.join('/');

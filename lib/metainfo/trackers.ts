@@ -37,7 +37,7 @@ export interface Trackers {
 
 /**
  * Tracker URLs by tier. With an `announce-list` the `announce` is ignored (BEP 12), unless the list
- * has nothing usable in it. Blanks and control characters around a URL are cut off. What is no tracker
+ * has nothing usable in it. What nobody sees around a URL (blanks, control characters) is cut off. What is no tracker
  * URL even so is ignored and noted, but for empty texts; a tier left empty is left out.
  */
 export function trackersOf(
@@ -72,9 +72,8 @@ class TrackerList implements Trackers {
 
   /** Takes a URL. What is no byte string (undefined) or empty is no URL, so none is lost. */
   add(value: Uint8Array | undefined): void {
-    const bytes = trimmed(value);
-    if (bytes.length === 0) return;
-    const url = textOf(bytes);
+    const url = textOf(value);
+    if (url === '') return;
     const broken = brokenUrlRule(url);
     if (broken !== undefined) return this.ignore(url, broken);
     if (this.used === MAX_TRACKERS) return this.ignore(url, `${MAX_TRACKERS} others come first`);
@@ -85,8 +84,8 @@ class TrackerList implements Trackers {
 
   /** A URL that stands where a tier belongs: no client reads it. */
   addOutside(value: Uint8Array | undefined): void {
-    const bytes = trimmed(value);
-    if (bytes.length > 0) this.ignore(textOf(bytes), 'it stands outside the lists that are tiers');
+    const url = textOf(value);
+    if (url !== '') this.ignore(url, 'it stands outside the lists that are tiers');
   }
 
   private ignore(url: string, reason: string): void {
@@ -95,6 +94,23 @@ class TrackerList implements Trackers {
       this.ignored.push({ url: url.slice(0, MAX_IGNORED_CHARS), reason });
     }
   }
+}
+
+/** A character that nobody sees: a blank of any script, a control character, a mark without width. */
+const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
+
+/** The text of a URL without what stands unseen at its ends, as when it was copied from a web page. */
+function textOf(value: Uint8Array | undefined): string {
+  const bytes = trimmed(value);
+  // A character takes up to 4 bytes, so a text cut here is too long all the same.
+  const most = 4 * MAX_URL_LENGTH + 4;
+  const text = asText(bytes.subarray(0, most));
+  if (bytes.length > most) return text;
+  let start = 0;
+  let end = text.length;
+  while (start < end && UNSEEN.test(text.charAt(start))) start++;
+  while (end > start && UNSEEN.test(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 /** Without the ASCII blanks and control characters at both ends. */
@@ -108,9 +124,4 @@ function trimmed(bytes: Uint8Array = new Uint8Array()): Uint8Array {
 
 function isBlank(byte = 0): boolean {
   return byte <= 0x20 || byte === 0x7f;
-}
-
-/** A character takes up to 4 bytes, so a text cut here is too long all the same. */
-function textOf(bytes: Uint8Array): string {
-  return asText(bytes.subarray(0, 4 * MAX_URL_LENGTH + 4));
 }

@@ -229,6 +229,9 @@ function exchange(
         family: proxy === undefined ? options.family : undefined,
         lookup: lookupBy(options.resolve ?? resolveHost, stop, judge),
         maxHeaderSize: 16 * 1024,
+        // Scripts end lines with LF alone, or say more than `Content-Length`; other clients read that.
+        // Not behind a proxy: there one connection brings the answers of many trackers.
+        insecureHTTPParser: proxy === undefined,
         headers: {
           ...route.headers,
           'User-Agent': options.userAgent,
@@ -251,22 +254,23 @@ function exchange(
         connecting || remoteAddress === undefined ? undefined : judge?.(remoteAddress);
       if (refused !== undefined) fail(refused);
     });
+    // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
+    // may come before them, and an error that is about bytes behind it.
+    let answer: http.IncomingMessage | undefined;
     request.on('error', (error: Error & { rawPacket?: unknown }) => {
+      if (answer?.complete === true) return;
       const { rawPacket } = error; // Node's HTTP parser keeps what it could not read.
       if (rawPacket instanceof Uint8Array) overhear?.({ type: 'not-http', bytes: rawPacket });
       if (error instanceof MillraceError) return fail(error);
       fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error));
     });
-    // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
-    // may come before them.
-    let answered = false;
     request.on('close', () => {
-      if (answered) return;
+      if (answer !== undefined) return;
       if (request.reusedSocket) return fail(new StaleConnection());
       fail(requestError(subject, 'unreachable', url, 'closed the connection without an answer'));
     });
     request.on('response', (response) => {
-      answered = true;
+      answer = response;
       const { remoteAddress, localAddress } = response.socket;
       const ends = (proxy ?? socket) ? {} : { remoteIp: remoteAddress, localIp: localAddress };
       const status = response.statusCode ?? 0;
@@ -363,6 +367,9 @@ function tlsOver(socket: Socket, url: URL): Socket {
   return connectTls({ socket, servername: isIP(host) === 0 ? host : undefined });
 }
 
+/** The registered content encodings that change a body (RFC 9110, section 8.4.1, and later ones). */
+const COMPRESSIONS = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress', 'br', 'zstd']);
+
 const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 const inflate = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate);
 const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
@@ -372,7 +379,8 @@ async function decompress(
   url: URL,
   { subject, maxBodyBytes }: HttpGetOptions,
 ): Promise<Buffer> {
-  if (encoding === '' || encoding === 'identity' || body.length === 0) return body;
+  // What names no compression ("none", "utf-8") is a slip of the server's: the body is as it is.
+  if (!COMPRESSIONS.has(encoding) || body.length === 0) return body;
   // A few bytes can inflate to gigabytes: the output has the same cap as the body.
   const limits = { maxOutputLength: maxBodyBytes };
   try {

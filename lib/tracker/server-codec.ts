@@ -60,7 +60,7 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
         numWant = count(value);
         break;
       case 'event':
-        event = value;
+        event = value === 'empty' || value === 'none' ? '' : value; // clients write BEP 3's word, too
         break;
       case 'compact':
         compact = value !== '0';

@@ -127,6 +127,22 @@ describe('api/list-files', () => {
     expect(listed.followed).to.deep.equal([]);
   });
 
+  it('leaves out what clients take for padding, and refuses a source of that name', async () => {
+    tree.write('set/file', 10);
+    tree.write('set/sub/_____padding_file_0_if you see this file', 10);
+    tree.write('set/old_____padding_file_1/inner', 10);
+    const listed = await list();
+    expect(paths(listed)).to.deep.equal(['set/file']);
+    const reason = 'a name that clients take for padding, which nobody stores';
+    expect(listed.skipped).to.deep.equal([
+      { path: 'set/old_____padding_file_1', reason },
+      { path: 'set/sub/_____padding_file_0_if you see this file', reason },
+    ]);
+    tree.write('_____padding_file_2', 10);
+    const error = await refusal(listFiles(tree.path('_____padding_file_2'), 'inside'));
+    expect(error.message).to.include(`it has ${reason}: rename it`);
+  });
+
   it('says what was there when nothing is left', async () => {
     mkdirSync(tree.path('set'));
     link('nowhere', 'set/a');

@@ -141,6 +141,11 @@ describe('buildMetainfo', () => {
     ['a fraction of a byte', { files: [{ path: ['a'], lengthBytes: 0.5 }] }, 'whole number'],
     ['a piece length of 0', { pieceLengthBytes: 0 }, 'whole number above 0'],
     ['a piece length of 1.5', { pieceLengthBytes: 1.5 }, 'whole number above 0'],
+    [
+      'a name of padding',
+      { name: '_____padding_file_0', files: [{ path: ['_____padding_file_0'], lengthBytes: 5 }] },
+      'take for padding',
+    ],
     ['missing hashes', { pieceHashes: new Uint8Array(0) }, 'need 1 hashes'],
     ['a tracker that is no URL', { trackers: [['tracker']] }, 'tracker URL must'],
     ['a date that is none', { creationDateSec: -1 }, 'creation date'],

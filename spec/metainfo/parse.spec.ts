@@ -211,6 +211,33 @@ describe('parseMetainfo', () => {
     expect(() => parse(multi([pad(-1)]))).to.throw('length of file 0 is -1');
   });
 
+  it('takes for padding what BitComet calls so, wherever the name says it', () => {
+    const name = '_____padding_file_0';
+    for (const path of [[name], ['d', name], [name, 'd'], [`my${name}`]]) {
+      const metainfo = parse(multi([file(30_000, 'a'), file(10_000, ...path)]));
+      expect(metainfo.files.map(pathOf), String(path)).to.deep.equal(['folder/a']);
+      expect(metainfo.paddingBytes).to.equal(10_000);
+    }
+    const others = ['____padding_file_0', '_____Padding_file_0'];
+    for (const other of others) {
+      const metainfo = parse(multi([file(30_000, 'a'), file(10_000, other)]));
+      expect(metainfo.files, other).to.have.length(2);
+    }
+  });
+
+  it('is private for every number but 0', () => {
+    for (const value of [1, 2, -1])
+      expect(parse(single({ private: value })).private).to.equal(true);
+    for (const value of [0, '1', []]) {
+      expect(parse(single({ private: value })).private).to.equal(false);
+    }
+  });
+
+  it('prefers the name in UTF-8, unless it is empty', () => {
+    expect(parse(single({ 'name.utf-8': 'b' })).name).to.equal('b');
+    expect(parse(single({ 'name.utf-8': '' })).name).to.equal('a.bin');
+  });
+
   describe('trackers', () => {
     const trackers = (torrent: Fields): readonly (readonly string[])[] =>
       parse(single({}, torrent)).trackers;
@@ -248,8 +275,9 @@ describe('parseMetainfo', () => {
       );
     });
 
-    it('cuts blanks and control characters off around a URL', () => {
-      const around = fc.constantFrom('', ' ', '\t', '\n', '\r\n', '\0', '\x7f', '  \t ');
+    it('cuts off what nobody sees around a URL', () => {
+      const ascii = ['', ' ', '\t', '\n', '\r\n', '\0', '\x7f', '  \t '];
+      const around = fc.constantFrom(...ascii, '\u00a0', '\ufeff', '\u200b', '\u3000', '\u2028 \t');
       fc.assert(
         fc.property(around, around, (before, after) => {
           const metainfo = parse(single({}, { announce: `${before}http://a/é?b${after}` }));
@@ -257,6 +285,16 @@ describe('parseMetainfo', () => {
           expect(metainfo.ignoredTrackers).to.equal(undefined);
         }),
       );
+    });
+
+    it('cuts off a blank of Latin-1', () => {
+      const announce = latin1('\xa0http://a/?b\xa0');
+      expect(trackers({ announce })).to.deep.equal([['http://a/?b']]);
+    });
+
+    it('is not led on by what lies behind a long blank', () => {
+      const announce = `http://a/${'\u00a0'.repeat(20_000)}x`;
+      expect(trackers({ announce })).to.deep.equal([]);
     });
 
     it('uses 200, and counts the others', () => {

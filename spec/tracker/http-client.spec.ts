@@ -97,6 +97,51 @@ describe('tracker: HTTP client against hostile servers', () => {
     }
   });
 
+  it('takes a body as it is where its content encoding names no compression', async () => {
+    for (const encoding of ['none', 'utf-8', 'binary', 'identity']) {
+      const url = await serve((_request, response) =>
+        response.setHeader('content-encoding', encoding).end(GOOD),
+      );
+      expect((await announce(url)).intervalSec, encoding).to.equal(77);
+    }
+    const url = await serve((_request, response) =>
+      response.setHeader('content-encoding', 'br').end('x'),
+    );
+    expect((await failure(announce(url))).message).to.contain('the content encoding "br"');
+  });
+
+  it('reads answers whose form is not quite that of HTTP', async () => {
+    const length = `Content-Length: ${GOOD.length}`;
+    const forms: readonly [string, string][] = [
+      ['LF alone', `HTTP/1.1 200 OK\n${length}\nConnection: close\n\n`],
+      ['LF alone, HTTP/1.0, no length', 'HTTP/1.0 200 OK\nContent-Type: text/plain\n\n'],
+      ['LF in one line', `HTTP/1.1 200 OK\r\nServer: x\n${length}\r\n\r\n`],
+      ['a byte in a header', `HTTP/1.1 200 OK\r\nX: \x01\r\n${length}\r\n\r\n`],
+      ['another version', `HTTP/1.2 200 OK\r\n${length}\r\n\r\n`],
+    ];
+    for (const [form, head] of forms) {
+      const url = await serveRaw((socket) => {
+        socket.once('data', () => {
+          socket.write(head);
+          socket.end(GOOD);
+        });
+      });
+      expect((await announce(url)).intervalSec, form).to.equal(77);
+    }
+  });
+
+  it('reads what the length promises, whatever follows it', async () => {
+    const url = await serveRaw((socket) => {
+      socket.once('data', () => {
+        socket.write(
+          `HTTP/1.1 200 OK\r\nContent-Length: ${GOOD.length}\r\nConnection: close\r\n\r\n`,
+        );
+        socket.end(Buffer.concat([GOOD, Buffer.from('<!-- an advertisement -->')]));
+      });
+    });
+    expect((await announce(url)).intervalSec).to.equal(77);
+  });
+
   it('HTML: one clear error that quotes it', async () => {
     const url = await serve((_request, response) => response.end('<html>Welcome!</html>'));
     const error = await failure(announce(url));

@@ -143,6 +143,15 @@ describe('tracker: built-in server', () => {
     expect(await reasonOf(`${hash}&${good}&event=paused!`)).to.match(/event/);
   });
 
+  it('takes an event that is called empty or none for a regular announce', async () => {
+    for (const event of ['', 'empty', 'none']) {
+      const query = `info_hash=${'b'.repeat(20)}&peer_id=${'a'.repeat(20)}&port=5&event=${event}`;
+      const reply = decode(await rawGet(`${server.url}?${query}`));
+      if (!(reply instanceof BencodeDictionary)) throw new Error('no dictionary');
+      expect(reply.integer('incomplete'), event).to.equal(1);
+    }
+  });
+
   it('says 404 elsewhere, and closes twice', async () => {
     expect((await rawGet(server.url.replace('/announce', '/x'))).toString()).to.contain(
       '/announce',
