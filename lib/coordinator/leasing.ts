@@ -5,7 +5,7 @@
 import type { Engine } from './engine';
 import { leaseRun, startPiece } from './pieces';
 import { peerName } from './state';
-import type { PeerState, PieceState, TorrentState } from './state';
+import type { PeerState, PieceState } from './state';
 
 /** A peer gets a piece for itself if it can fill it within 20 s; slower ones share pieces. */
 const WHOLE_PIECE_SEC = 20;
@@ -94,31 +94,23 @@ export function hasPiece(peer: PeerState, index: number): boolean {
   return peer.isSeed || peer.bits.get(index);
 }
 
-/** A piece that failed is filled by one peer alone, and by a suspect only if nobody else can. */
+/**
+ * A piece that failed is filled by one peer alone; by a suspect, or one that had its turn and did not
+ * finish it, only if nobody else can.
+ */
 function mayFill(engine: Engine, peer: PeerState, piece: PieceState): boolean {
   if (!piece.onParole) return true;
   if (piece.sole !== undefined) return piece.sole === peer.id;
-  const suspects = piece.witness?.suspects();
-  if (!suspects?.has(peerName(peer))) return true;
-  return !hasUnsuspectedSource(engine, piece.torrent, piece, suspects);
+  const suspects = piece.witness?.suspects() ?? new Set<string>();
+  if (isFit(peer, piece, suspects)) return true;
+  for (const id of piece.torrent.peers) {
+    const other = engine.state.peers.get(id);
+    if (!other || other.choked || other.closing || !hasPiece(other, piece.blocks.piece)) continue;
+    if (isFit(other, piece, suspects)) return false;
+  }
+  return true;
 }
 
-function hasUnsuspectedSource(
-  engine: Engine,
-  torrent: TorrentState,
-  piece: PieceState,
-  suspects: ReadonlySet<string>,
-): boolean {
-  for (const id of torrent.peers) {
-    const other = engine.state.peers.get(id);
-    if (
-      other &&
-      !other.choked &&
-      !other.closing &&
-      hasPiece(other, piece.blocks.piece) &&
-      !suspects.has(peerName(other))
-    )
-      return true;
-  }
-  return false;
+function isFit(peer: PeerState, piece: PieceState, suspects: ReadonlySet<string>): boolean {
+  return !suspects.has(peerName(peer)) && !piece.declined.has(peer.id);
 }

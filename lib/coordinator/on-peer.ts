@@ -308,6 +308,15 @@ export function onLeaseEnd(
     if (full) onFilled(engine, lease.piece);
     firstBlock += blockCount;
   }
+  if (fact.type === 'lease-returned') giveUpIdleParole(engine, peer, fact.piece);
+}
+
+/** The one peer that a piece on parole waits for gave all of it back and brought nothing: it is silent. */
+function giveUpIdleParole(engine: Engine, peer: PeerState, index: number): void {
+  const piece = peer.torrent.active.get(index);
+  if (piece?.sole !== peer.id || piece.verifying || piece.holders > 0) return;
+  const { missingBlocks, blockCount } = piece.blocks;
+  if (missingBlocks === blockCount) giveUpParole(engine, piece);
 }
 
 /** Rows of four: connection, bytes in, bytes out, wasted bytes. */

@@ -34,6 +34,7 @@ export function startPiece(
     holders: 0,
     sole: undefined,
     soleSinceMs: 0,
+    declined: new Set(),
     paroles: 0,
     onParole: false,
     witness: undefined,
@@ -216,6 +217,7 @@ const MAX_PAROLES = 3;
 /** The one peer that might fill a piece on parole does not: another may, from the start. */
 export function giveUpParole(engine: Engine, piece: PieceState): void {
   piece.torrent.wastedBytes += bytesHere(piece);
+  if (piece.sole !== undefined) piece.declined.add(piece.sole);
   piece.paroles++;
   if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still tell who lied.
   restartPiece(engine, piece);

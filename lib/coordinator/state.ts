@@ -192,7 +192,9 @@ export interface PieceState {
   /** After a failed check only this peer may fill the piece, so that a second failure convicts it. */
   sole: number | undefined;
   soleSinceMs: number;
-  /** How many peers did not finish it while it was on parole. */
+  /** Connections that had it alone on parole and did not finish it. */
+  readonly declined: Set<number>;
+  /** How often that was. */
   paroles: number;
   onParole: boolean;
   witness: BlockWitness | undefined;

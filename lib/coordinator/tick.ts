@@ -125,13 +125,16 @@ function letItsTurnPass(peer: PeerState, nowMs: number): boolean {
   return peer.lastUnchokedMs > 0 && nowMs - peer.lastUnchokedMs < PASSED_TURN_MS;
 }
 
-/** A piece on parole that its one peer does not fill in two minutes goes to another. */
+/** A piece on parole that its one peer does not fill in two minutes goes to another … */
 const PAROLE_LIMIT_MS = 120_000;
 
 function endLongParoles(engine: Engine, torrent: TorrentState): void {
   const limitMs = engine.nowMs() - PAROLE_LIMIT_MS;
-  for (const piece of [...torrent.open]) {
-    if (piece.sole !== undefined && piece.soleSinceMs < limitMs) giveUpParole(engine, piece);
+  for (const piece of torrent.active.values()) {
+    if (piece.sole === undefined || piece.verifying || piece.soleSinceMs >= limitMs) continue;
+    // … but a slow peer that owes all that is missing is let be while something comes.
+    if (!torrent.open.has(piece) && lookUp(engine, piece)) onFilled(engine, piece);
+    else if (torrent.open.has(piece) || piece.lastProgressMs < limitMs) giveUpParole(engine, piece);
   }
 }
 

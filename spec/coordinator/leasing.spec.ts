@@ -244,6 +244,52 @@ describe('coordinator/leasing', () => {
       expect(torrent.state.phase).to.equal('seeding');
     });
 
+    /** One piece, on parole, of which a peer that came after the failure has all blocks. */
+    async function onParole() {
+      const { desk, engine, torrent } = await SimDesk.with({
+        totalLengthBytes: 64 * KIB,
+        pieceLengthBytes: 64 * KIB,
+      });
+      const peers = [0, 1].map(() => desk.connect(torrent, { creditBlocks: 2 }));
+      for (const peer of peers)
+        for (const lease of desk.leases(peer)) desk.deliver(lease, { spoil: true });
+      await desk.answerJobs();
+      for (const peer of peers) desk.close(peer);
+      const sole = desk.connect(torrent, { creditBlocks: 8 });
+      const [lease] = desk.leases(sole);
+      if (!lease) throw new Error('no lease');
+      return { desk, engine, torrent, sole, lease };
+    }
+
+    it('goes to another at once when its one peer gives all of it back, and brought nothing', async () => {
+      const { desk, torrent, sole, lease } = await onParole();
+      const next = desk.connect(torrent, { creditBlocks: 4 });
+      expect(desk.leases(next)).to.have.length(0);
+      desk.giveBack(lease);
+      expect(blocks(desk.leases(next))).to.equal(4);
+      expect(blocks(desk.leases(sole)), 'it had its turn').to.equal(4);
+    });
+
+    it('goes to the same peer again where nobody else has it', async () => {
+      const { desk, sole, lease } = await onParole();
+      desk.giveBack(lease);
+      expect(blocks(desk.leases(sole))).to.equal(8);
+    });
+
+    it('goes to another after two minutes, not to the peer that let them pass', async () => {
+      const { desk, engine, torrent, sole, lease } = await onParole();
+      const next = desk.connect(torrent, { creditBlocks: 4 });
+      engine.pass(60_000);
+      desk.write(lease, { blocks: 1 });
+      engine.pass(61_000);
+      expect(desk.leases(next), 'a slow peer that owes it all is let be').to.have.length(0);
+      engine.pass(119_000);
+      expect(desk.leases(next)).to.have.length(0);
+      engine.pass(2_000);
+      expect(blocks(desk.leases(next))).to.equal(4);
+      expect(blocks(desk.leases(sole))).to.equal(4);
+    });
+
     it('starts over when its one peer goes, or is not done after two minutes', async () => {
       for (const how of ['return', 'choke', 'close'] as const) {
         const { desk, engine, torrent } = await SimDesk.with({

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { TransferAccount } from '../../lib/messages/account';
 import { torrentAccount } from '../../lib/coordinator/accounting';
 import type { SimNode, SimNodeOptions } from '../support/sim-node';
-import { SimSwarm } from '../support/sim-swarm';
+import { SimSwarm, tellRecipes } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SIZE = { totalLengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB };
@@ -30,6 +30,8 @@ async function fetch(
 }
 
 describe('sim: the account names what limits', () => {
+  tellRecipes();
+
   it('a slow uplink: network', async () => {
     const { limit } = await fetch({}, [{ uplinkBytesPerSec: 512 * KIB }]);
     expect(limit?.what).to.equal('network');

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { SimNode } from '../support/sim-node';
-import { SimSwarm } from '../support/sim-swarm';
+import { SimSwarm, tellRecipes, withRecipes } from '../support/sim-swarm';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
 
 const SMALL = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -25,6 +25,8 @@ async function seedAnd(swarm: SimSwarm, leechers: number): Promise<void> {
 }
 
 describe('sim: swarms in virtual time', () => {
+  tellRecipes();
+
   it('one seed and twenty leechers of 4 MiB: all complete, faster than the seed alone could', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB });
     await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
@@ -92,6 +94,25 @@ describe('sim: swarms in virtual time', () => {
     await swarm.run(() => leecher.completedMs !== undefined, 60);
     expectWhole(swarm, [leecher]);
     expect(swarm.elapsedSec, 'without waiting for a time-out').to.be.below(15);
+  });
+
+  it('a peer that vanishes with a piece on parole: another fills it once its requests time out', async () => {
+    const spoils = [3, 17];
+    for (const seed of [3, 17, 19, 20]) {
+      const swarm = new SimSwarm({ totalLengthBytes: 2 * MIB, pieceLengthBytes: 32 * KIB, seed });
+      const vanishing = await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
+      await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
+      await swarm.add({ have: 'all', uplinkBytesPerSec: MIB, spoils });
+      const leechers: SimNode[] = [];
+      for (let n = 0; n < 4; n++) leechers.push(await swarm.add({ writeBytesPerMs: 2_000 }));
+      swarm.introduceAll();
+      await swarm.run(() => leechers.some(({ torrent }) => torrent.doneBytes > MIB / 2), 30);
+      vanishing.vanish();
+      leechers[0]?.loseThread();
+      await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 60);
+      // A request is waited for 20 s. Until the dead connection ended it was 240 s.
+      expect(swarm.elapsedSec).to.be.below(30);
+    }
   });
 
   it('the only seed may leave once the pieces are among the others', async () => {
@@ -230,36 +251,38 @@ describe('sim: swarms in virtual time', () => {
 
   it('comes to its end with any seed, any speeds and any comings and goings', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), async (seed) => {
-        const random = seededRandom(seed);
-        const swarm = new SimSwarm({ ...SMALL, seed });
-        await swarm.add({ have: 'all', uplinkBytesPerSec: 400 * KIB });
-        const speed = (): number => (10 + Math.floor(random() * 1000)) * KIB;
-        const count = 3 + Math.floor(random() * 4);
-        for (let n = 0; n < count; n++)
-          await swarm.add({
-            uplinkBytesPerSec: speed(),
-            latencyMs: 1 + random() * 150,
-            memoryBytes: (random() < 0.5 ? 256 : 1024) * KIB,
-            uploadSlots: 1 + Math.floor(random() * 4),
-          });
-        swarm.introduceAll();
-        for (let change = 0; change < 4; change++) {
-          await swarm.runFor(random() * 2);
-          const there = swarm.nodes.slice(1).filter(({ gone }) => !gone);
-          const victim = there[Math.floor(random() * there.length)];
-          const dice = random();
-          if (dice < 0.2) victim?.vanish();
-          else if (dice < 0.4) victim?.loseThread();
-          else if (dice < 0.6) await victim?.leave();
-          else {
-            await swarm.add({ uplinkBytesPerSec: speed(), latencyMs: 1 + random() * 150 });
-            swarm.introduceAll();
+      fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), (seed) =>
+        withRecipes(async () => {
+          const random = seededRandom(seed);
+          const swarm = new SimSwarm({ ...SMALL, seed });
+          await swarm.add({ have: 'all', uplinkBytesPerSec: 400 * KIB });
+          const speed = (): number => (10 + Math.floor(random() * 1000)) * KIB;
+          const count = 3 + Math.floor(random() * 4);
+          for (let n = 0; n < count; n++)
+            await swarm.add({
+              uplinkBytesPerSec: speed(),
+              latencyMs: 1 + random() * 150,
+              memoryBytes: (random() < 0.5 ? 256 : 1024) * KIB,
+              uploadSlots: 1 + Math.floor(random() * 4),
+            });
+          swarm.introduceAll();
+          for (let change = 0; change < 4; change++) {
+            await swarm.runFor(random() * 2);
+            const there = swarm.nodes.slice(1).filter(({ gone }) => !gone);
+            const victim = there[Math.floor(random() * there.length)];
+            const dice = random();
+            if (dice < 0.2) victim?.vanish();
+            else if (dice < 0.4) victim?.loseThread();
+            else if (dice < 0.6) await victim?.leave();
+            else {
+              await swarm.add({ uplinkBytesPerSec: speed(), latencyMs: 1 + random() * 150 });
+              swarm.introduceAll();
+            }
           }
-        }
-        await swarm.runUntilComplete(300);
-        expectWhole(swarm);
-      }),
+          await swarm.runUntilComplete(300);
+          expectWhole(swarm);
+        }),
+      ),
       { numRuns: 12 },
     );
   });

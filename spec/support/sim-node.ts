@@ -130,21 +130,28 @@ export class SimNode {
 
   /** Makes another node known. */
   meet(other: SimNode): void {
+    this.swarm.record(this, 'meet', other.host);
     this.#syncClock();
     this.torrent.book.add(other.host, SIM_PORT, this.clock.nowMs);
     dialMore(this.engine, this.torrent);
   }
 
-  /** Leaves in good order. */
+  /** Leaves in good order: it is gone once its connections are closed. */
   async leave(): Promise<void> {
+    this.swarm.record(this, 'leave');
     this.#syncClock();
-    const left = removeTorrent(this.engine, this.torrent, false);
-    void left.then(() => (this.gone = true));
+    void removeTorrent(this.engine, this.torrent, false).then(() => this.#goOnceAlone());
     await settled();
+  }
+
+  #goOnceAlone(): void {
+    if (this.connections.size === 0) this.gone = true;
+    else this.clock.after(HOP_MS, () => this.#goOnceAlone());
   }
 
   /** Is gone between two messages, like a machine that lost its power. */
   vanish(): void {
+    this.swarm.record(this, 'vanish');
     this.gone = true;
   }
 
@@ -153,6 +160,7 @@ export class SimNode {
    * their way are lost.
    */
   loseThread(): void {
+    this.swarm.record(this, 'loseThread');
     this.#syncClock();
     this.#threads++;
     this.#facts = [];

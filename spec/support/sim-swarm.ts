@@ -1,6 +1,7 @@
 // A whole swarm in virtual time: nodes, the links between them, and a trace by which two runs can be
 // compared. No socket, no thread; real time does not pass but for the work itself.
 
+import { inspect } from 'node:util';
 import { SimClock } from './sim-clock';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { SIM_PORT, SimNode } from './sim-node';
@@ -18,6 +19,42 @@ export interface SimSwarmOptions {
 
 const TRACKER_URL = 'http://tracker.example/announce';
 
+const ON_ONE_LINE = { breakLength: Infinity, maxArrayLength: Infinity } as const;
+
+/** The swarms of the spec that runs. */
+let made: SimSwarm[] = [];
+
+/** Called in a `describe`: a spec that fails says how each of its swarms is made again. */
+export function tellRecipes(): void {
+  beforeEach(() => {
+    made = [];
+  });
+  afterEach(function () {
+    const error = this.currentTest?.err;
+    if (error !== undefined) addRecipes(error, made);
+    made = [];
+  });
+}
+
+/** The same for one of many runs of a property; its swarms are forgotten when it succeeds. */
+export async function withRecipes(run: () => Promise<void>): Promise<void> {
+  made = [];
+  try {
+    await run();
+  } catch (error) {
+    if (error instanceof Error) addRecipes(error, made);
+    throw error;
+  } finally {
+    made = [];
+  }
+}
+
+/** As its cause: of a message, reporters may show a part only. */
+function addRecipes(error: Error, swarms: readonly SimSwarm[]): void {
+  const recipes = swarms.map(({ recipe }) => recipe).join('\n');
+  error.cause ??= Object.assign(new Error(recipes), { stack: recipes });
+}
+
 export class SimSwarm {
   readonly seed: number;
   readonly clock = new SimClock();
@@ -29,11 +66,16 @@ export class SimSwarm {
   readonly #intervalSec: number | undefined;
   /** Hosts that have announced and not left. */
   readonly #announced = new Set<string>();
+  /** What a spec did with it, and when. */
+  readonly #journal: string[] = [];
   #trace = 0;
   #traced = 0;
 
   constructor(options: SimSwarmOptions) {
-    this.seed = options.seed ?? 1;
+    made.push(this);
+    const { seed = 1, ...others } = options;
+    this.#journal.push(`swarm ${inspect({ seed, ...others }, ON_ONE_LINE)}`);
+    this.seed = seed;
     this.#intervalSec = options.trackerIntervalSec;
     const trackers = this.#intervalSec === undefined ? [] : [[TRACKER_URL]];
     this.torrent = simTorrent({ ...options, trackers, seed: 7 });
@@ -44,6 +86,7 @@ export class SimSwarm {
   /** Adds a node and starts it; it knows nobody yet. */
   async add(options: SimNodeOptions = {}): Promise<SimNode> {
     const node = new SimNode(this, this.nodes.length + 1, options);
+    this.record(node, 'add', inspect(options, ON_ONE_LINE));
     this.nodes.push(node);
     this.#byHost.set(node.host, node);
     await node.start();
@@ -52,8 +95,25 @@ export class SimSwarm {
 
   /** Everybody hears of everybody, as from a tracker. */
   introduceAll(): void {
+    this.#journal.push(`${this.#time} introduceAll`);
+    const { length } = this.#journal;
     for (const node of this.nodes)
       for (const other of this.nodes) if (other !== node && !node.gone) node.meet(other);
+    this.#journal.length = length;
+  }
+
+  /** Notes what a spec has a node do. */
+  record(node: SimNode, what: string, more = ''): void {
+    this.#journal.push(`${this.#time} ${node.host} ${what} ${more}`.trimEnd());
+  }
+
+  get #time(): string {
+    return `${this.elapsedSec.toFixed(3)} s`;
+  }
+
+  /** All that it takes to have the same again, and how it stands. */
+  get recipe(): string {
+    return [...this.#journal, `${this.#time} ${this}`].join('\n  ');
   }
 
   /** What the tracker answers: everybody else, as many as are wanted. */
