@@ -1,4 +1,4 @@
-// Entry point of the coordinator thread: loads everything, then waits to hear what to do.
+// Entry point of the coordinator thread: loads everything, then waits for its start message.
 
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -18,8 +18,8 @@ export interface ScrapeOptions {
    */
   readonly onReport?: (report: TrackerReport) => void;
   /**
-   * Ends it all; the returned promise rejects with `aborted`, once trackers that heard `started` were
-   * told `stopped` (2 s at the most).
+   * Ends it all; the returned promise rejects with `aborted`, once trackers that got `started` have got
+   * `stopped` (2 s at most).
    */
   readonly signal?: AbortSignal;
 }
@@ -66,7 +66,7 @@ export interface TrackerReport {
   readonly ok: boolean;
   /** 40 hex digits. */
   readonly infoHash: string;
-  /** The same 20 bytes as an HTTP tracker is told them. */
+  /** The same 20 bytes in the form of an HTTP request. */
   readonly infoHashEscaped: string;
   /** Over HTTP the URL as it was asked for first, before redirects. */
   readonly requestUrl?: string;

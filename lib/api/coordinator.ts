@@ -46,7 +46,7 @@ const THREAD_KIND = oneOf(['peer', 'verify', 'coordinator'] as const);
 export interface CoordinatorEvents {
   /**
    * An incoming connection was refused, or ended before a valid handshake. It belongs to no torrent;
-   * the ends of those that do are told by `Torrent`'s `peerClosed`.
+   * for connections that did, `Torrent` emits `peerClosed`.
    */
   peerRejected: [Omit<Extract<EngineEvent, { type: 'peer-rejected' }>, 'type'>];
 }
@@ -229,7 +229,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   /**
-   * Ends everything: trackers are told (2 s at most), data is synced, records saved, threads ended.
+   * Ends everything: trackers get `stopped` (2 s at most), data is synced, records saved, threads ended.
    * May be called twice; the process can exit by itself afterwards.
    */
   close(): Promise<void> {

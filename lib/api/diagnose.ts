@@ -20,7 +20,7 @@ export interface DiagnoseOptions {
   readonly output?: string;
   /** Peers to dial besides those from trackers: `host:port`, `[v6]:port` or objects. */
   readonly peers?: readonly (string | PeerAddress)[];
-  /** Peers dialled at the most, 1–200; all of `peers` are, whatever their number. Default 20. */
+  /** The most peers that are dialled, 1–200; all of `peers` are, whatever their number. Default 20. */
   readonly samplePeers?: number;
   /** TCP port that peers would come to, 0–65535; 0 picks a free one. Default 0. */
   readonly port?: number;

@@ -122,7 +122,7 @@ export interface AddOptions {
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
   /**
-   * Which of the torrent's trackers hear of us: `none`, one at a time, the others when it fails
+   * Which of the torrent's trackers we announce to: `none`, one at a time, the others when it fails
    * (BEP 12); `tiers`, one of each tier; `trackers`, all of them. Default `none`.
    */
   readonly announceToAll?: AnnounceToAll;
@@ -214,7 +214,7 @@ export function engineSettings(
       requestTimeoutMs: timeouts.requestMs,
       idleTimeoutMs: timeouts.idleMs,
       keepAliveMs: 110_000,
-      // What libtorrent announces, too: 2,000 × 16 KiB = 32 MiB on the way to one peer at the most.
+      // As libtorrent announces: at most 2,000 × 16 KiB = 32 MiB on the way to one peer.
       requestQueue: 2000,
       uploadBufferBytes: 16 * MIB,
     },

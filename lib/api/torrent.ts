@@ -76,7 +76,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #control: EngineControl;
   readonly #wantStats: () => void;
   #stats: TorrentStats;
-  /** When these figures were told, or newer ones asked for. */
+  /** When these figures came, or newer ones were asked for. */
   #statsMs = performance.now();
   #completion: Deferred = deferred();
   /** Resolves with `closed`. */
@@ -218,7 +218,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     const { forget } = removeOptions(options);
     if (this.#closed) return;
     await this.#control.remove(this.#id, forget);
-    await this.#end.promise; // by another port: what happened before is told before
+    await this.#end.promise; // over the port of events: those that came before are emitted before
   }
 
   /** `remove()` with the resume record kept. */
@@ -264,7 +264,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.emit('tracker', event);
         return;
       case 'complete':
-        this.#renewCompletion(); // an error from before `resume()` may have been told after it
+        this.#renewCompletion(); // an error from before `resume()` may arrive after it
         this.#completion.resolve();
         this.emit('complete');
         this.#tellEnd();
@@ -311,7 +311,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     ),
   ): void {
     if (this.#closed) return;
-    this.release(); // what happened before the end is told before the end
+    this.release(); // events from before the end are emitted before it
     this.#closed = true;
     if (error.code !== 'closed') this.#death = error;
     this.#stats = { ...this.#stats, phase: 'closed' };

@@ -203,7 +203,7 @@ function isCompressed(head: string): boolean {
   return [...encodings].some(([, value = '']) => !/^(identity|chunked)?$/i.test(value));
 }
 
-/** Secrets cannot be masked in it one by one, and whoever has the dump can decompress it: all or nothing. */
+/** Single secrets cannot be masked in compressed bytes, and a reader of the dump can decompress it: all or nothing. */
 function compressedBody(
   body: Uint8Array,
   decompressed: Uint8Array | undefined,

@@ -36,9 +36,9 @@ const DEFAULT_PORT = 6881;
 const DEFAULT_NUM_WANT = 50;
 /** One slow tracker delays no more than seven others. */
 const CONCURRENT_TRACKERS = 8;
-/** What of a flood of packets is kept: a conversation has a dozen at the most. */
+/** Packets kept of one conversation, which has a dozen at most; of a flood the rest is dropped. */
 const MAX_HEARD = 64;
-/** What a probe waits for at the most for the answer to its `stopped`. */
+/** The longest that a probe waits for the answer to its `stopped`. */
 const STOP_DEADLINE_MS = 2_000;
 /** Said of a torrent of which only the hash is known: one block, as it must not be 0 (a seed). */
 const UNKNOWN_LEFT_BYTES = 16_384;
@@ -156,7 +156,7 @@ async function atEach(source: TorrentSource, options: Asking, ask: Ask): Promise
       if (talk.failure !== undefined && options.signal?.aborted === true) throw aborted();
       const report = leftOut(buildReport(talk, showSecrets), url, target);
       onReport?.(report);
-      // Whoever was shown them has them: all packets of 200 trackers may be hundreds of MiB.
+      // They have been reported, and are not kept: all packets of 200 trackers may be hundreds of MiB.
       return onReport === undefined ? report : { ...report, packets: [] };
     }),
   );

@@ -21,7 +21,7 @@ export function tellVerified(torrent: Torrent, tell: CreateOptions['onProgress']
   return () => torrent.off('stats', onStats).off('complete', onComplete);
 }
 
-/** The data is whole and the tracker has heard of it, so that whoever comes finds the seed. */
+/** Resolves when the data is whole and a tracker knows of the seed, so that later peers find it. */
 export function untilSeeding(
   torrent: Torrent,
   host: string,

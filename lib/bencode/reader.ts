@@ -26,7 +26,7 @@ const MAX_KEY_BYTES = 4_096;
 const MAX_INTEGER_DIGITS = 20;
 /** Every integer of up to 15 digits is safe: 10^15 < 2^53. */
 const SAFE_DIGITS = 15;
-/** 2^53 has 16 digits; no input is so long. */
+/** No input is 10^15 bytes long, so a valid length has at most 15 digits. */
 const MAX_LENGTH_DIGITS = 15;
 
 export const CHAR_0 = 0x30;

@@ -14,7 +14,7 @@ export interface ByteRange {
 }
 
 export interface HexDumpOptions {
-  /** Of a longer range only so many bytes are dumped, and the rest is counted. Default 256. */
+  /** Of a longer range only this many bytes are dumped, and the rest is counted. Default 256. */
   readonly maxRangeBytes?: number;
 }
 

@@ -157,7 +157,7 @@ async function writeRandomFiles(
   }
 }
 
-/** The seed has checked its data and the tracker has heard of it, so the download will find it. */
+/** Resolves when the seed has checked its data and the tracker knows it, so that the download finds it. */
 async function untilAnnounced(seed: Torrent, signal: AbortSignal): Promise<void> {
   let announced = false;
   seed.on('tracker', ({ ok }) => (announced ||= ok));

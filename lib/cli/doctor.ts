@@ -67,7 +67,7 @@ export function define(command: Command, run: Runner): void {
       ).argParser(peerList),
     )
     .addOption(
-      new Option('--peers <N>', 'peers dialled at the most, 1-200')
+      new Option('--peers <N>', 'dial at most this many peers, 1-200')
         .argParser(wholeNumber(1, 200))
         .default(20),
     )

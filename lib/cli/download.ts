@@ -54,7 +54,7 @@ export function define(command: Command, run: Runner): void {
     .addOption(
       new Option(
         '--stall-timeout <TIME>',
-        'fail after so long without a byte: 60s, 5min',
+        'fail after this long without a byte: 60s, 5min',
       ).argParser(
         time({ lowSec: 0, highSec: WEEK_SEC, plain: 's', example: '60 or 5min', aboveLow: true }),
       ),

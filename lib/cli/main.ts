@@ -10,7 +10,7 @@ import { terminalIo } from './terminal';
 const EXIT_GRACE_MS = 5000;
 
 const argv = process.argv.slice(2);
-// First of all: they boot while the program is loaded. Whoever asks for help needs none.
+// First of all: they boot while the program is loaded. Help needs none.
 const threads =
   COMMANDS[argv[0] ?? '']?.engine &&
   argv.length > 1 &&

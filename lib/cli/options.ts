@@ -155,7 +155,7 @@ export const ratioOption = (): Option =>
 const TEN_YEARS_SEC = 3650 * 86_400;
 
 export const timeOption = (): Option =>
-  new Option('--seed-time <TIME>', 'stop after seeding for so long: 90 (minutes), 36h, 2d')
+  new Option('--seed-time <TIME>', 'stop after seeding for this long: 90 (minutes), 36h, 2d')
     .argParser(time({ lowSec: 0, highSec: TEN_YEARS_SEC, plain: 'min', example: '90 or 36h' }))
     .conflicts(['seedRatio']);
 

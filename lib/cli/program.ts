@@ -120,7 +120,7 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
   } catch (error) {
     const stopped = interrupt.exitCode();
     const failure = failureOf(error);
-    // What was cut short because we were told to stop is no failure; a record not saved is one.
+    // Work that a signal cut short is no failure; a record that could not be saved is one.
     if (stopped === undefined || !isCutShort(error)) {
       io.stderr(failureLine(failure));
       if (flags.json) io.stdout(failureJson(failure));

@@ -1,4 +1,4 @@
-// What a transfer tells its user, whoever shows it: the events of a torrent brought to a reporter.
+// From the events of a torrent to the calls of a reporter, which shows them.
 
 import type {
   CloseCounts,

@@ -1,5 +1,5 @@
 // One engine with one torrent for the length of a command: started side by side, closed in every
-// case, so that records are saved and trackers told.
+// case, so that records are saved and trackers get `stopped`.
 
 import { resolve } from 'node:path';
 import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../index';
@@ -39,7 +39,7 @@ export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: b
   return textReporter(io, { quiet, bar, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
 }
 
-/** What `withTorrent` is told. */
+/** Options of `withTorrent`. */
 export interface SessionOptions {
   readonly source: string;
   readonly flags: EngineFlags;
@@ -72,7 +72,7 @@ export async function withTorrent(
       await work(torrent, reporter);
     } catch (error) {
       reporter.progress(torrent.stats()); // How far it came.
-      // The torrent is stopping by itself: once it is gone, so are its peers, and their ends can be told.
+      // The torrent is stopping by itself: once it is gone its peers have ended, and their events have come.
       if (torrent.stats().phase === 'failed') await torrent.remove().catch(() => undefined);
       throw error;
     } finally {

@@ -35,7 +35,7 @@ export function isTracedToStdout({ trace }: EngineFlags): boolean {
   return trace === STDOUT;
 }
 
-/** What the engine is told. Throws `bad-option` (wrong usage) where options contradict each other. */
+/** The engine's trace options. Throws `bad-option` (wrong usage) where options contradict each other. */
 export function traceOf(flags: EngineFlags, io: Io, api: Api): TraceOptions | undefined {
   const { trace: file, tracePeer: peers, tracePayload: payload, traceLimit: limitBytes } = flags;
   const wrong = (rule: string): Error => new api.MillraceError('bad-option', rule);

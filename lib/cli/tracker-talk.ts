@@ -28,7 +28,7 @@ export function askOptions(): readonly Option[] {
       '--tracker <URL>',
       "ask this tracker instead of the torrent's; repeatable",
     ).argParser(trackerList),
-    timeoutOption('wait so long for each tracker, 0.1s-10min (default: 20s)'),
+    timeoutOption('wait this long for each tracker, 0.1s-10min (default: 20s)'),
     new Option('--hex', 'dump what was sent and received, each range of bytes labelled'),
     jsonOption(),
     secretsOption(),

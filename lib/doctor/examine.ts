@@ -1,5 +1,5 @@
-// EDGE. All checks of a diagnosis, side by side, each under its own deadline; findings are told as
-// they come. Disk and port need nobody; peers are dialled as soon as a tracker names them.
+// EDGE. All checks of a diagnosis, side by side, each under its own deadline; findings are emitted as
+// they come. Disk and port depend on nothing else; peers are dialled as soon as a tracker names them.
 
 import { randomBytes, randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -48,7 +48,7 @@ export interface ExamineOptions {
   readonly resolve?: Resolve;
 }
 
-/** A torrent may name thousands; whoever does not answer among fifty, is not worth the asking. */
+/** A torrent may name thousands of trackers; where fifty do not help, more will not. */
 const MAX_TRACKERS = 50;
 /** Hosts: all at once, but for torrents with a whole directory of trackers. */
 const CONCURRENT_HOSTS = 25;
@@ -154,7 +154,7 @@ class Examiner {
       port: await announcedPort(open),
       uploadedBytes: 0,
       downloadedBytes: 0,
-      // As one who has nothing: a seed is told of no seeds.
+      // As a peer without pieces: trackers name no seeds to a seed.
       leftBytes: this.#metainfo.totalLengthBytes,
       numWant: NUM_WANT,
       key: randomInt(2 ** 32),
@@ -169,7 +169,7 @@ class Examiner {
     this.#tell(await sampler.finding());
   }
 
-  /** Waits until trackers know that we are gone, 2 s at the most. */
+  /** Waits until trackers know that we have left, at most 2 s. */
   async leave(): Promise<void> {
     await Promise.all(this.#probes.map(({ left }) => left));
     this.#client.close();

@@ -108,7 +108,7 @@ export interface TrackerFinding extends Checked {
   readonly tier: number;
   /** `answers`; `refuses`: said no in words; `fails`: no usable answer; `unsupported`: not asked. */
   readonly state: 'answers' | 'refuses' | 'fails' | 'unsupported';
-  /** It has heard of the torrent. Undefined where it did not say. */
+  /** It knows the torrent. Undefined where it did not say. */
   readonly known?: boolean;
   readonly seeds?: number;
   /** Without us, who ask. */
@@ -129,7 +129,7 @@ export interface TrackerFinding extends Checked {
 /** This machine's clock beside those of HTTP trackers. */
 export interface ClockFinding extends Checked {
   readonly check: 'clock';
-  /** How far ours is ahead of the nearest of theirs; negative when behind. Absent where none was told. */
+  /** How far ours is ahead of the nearest of theirs; negative when behind. Absent where no answer had a time. */
   readonly aheadSec?: number;
 }
 
@@ -146,7 +146,7 @@ export interface PeerFinding extends Checked {
   readonly elapsedMs: number;
 }
 
-/** The sample as a whole: told last. */
+/** The sample as a whole: the last of these findings. */
 export interface PiecesFinding extends Checked {
   readonly check: 'pieces';
   readonly pieceCount: number;

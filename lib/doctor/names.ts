@@ -19,7 +19,7 @@ export class Names {
     let lookup = this.#lookups.get(host);
     if (lookup === undefined) {
       lookup = this.#lookUp(host);
-      lookup.catch(() => undefined); // whoever waits for it hears of it
+      lookup.catch(() => undefined); // its failure reaches those who wait for it
       this.#lookups.set(host, lookup);
     }
     return unlessStopped(lookup, stop);

@@ -39,7 +39,7 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   let level: FindingLevel = 'warn';
   if (outcome === 'talks' && pieces !== undefined && count !== undefined) {
     const share = pieces.isFull() ? 'every piece' : `${count} of ${pieces.length} pieces`;
-    words = `has ${count === 0 ? 'told of no piece' : share} (${elapsedText(elapsedMs)})`;
+    words = `has ${count === 0 ? 'announced no piece' : share} (${elapsedText(elapsedMs)})`;
     if (count > 0) level = 'ok';
   } else if (detail !== undefined) words = `${words}: ${detail}`;
   const name = client === undefined ? '' : `, ${client},`;
@@ -92,7 +92,7 @@ export class Sample {
   #words(known: number, missingPieces: number, missing: readonly PieceRange[]): string {
     if (known === 0) return 'no peer is known to ask';
     const tried = `of ${countText(this.#tried, 'peer')} tried`;
-    if (this.#talking === 0) return `${tried} none told its pieces`;
+    if (this.#talking === 0) return `${tried} none announced its pieces`;
     const answered = `${tried} ${this.#talking} answered`;
     if (missingPieces > 0) {
       const share = `${missingPieces} of ${countText(this.#union.length, 'piece')}`;

@@ -1,5 +1,5 @@
-// EDGE. Dials one peer, shakes hands and hears which pieces it has. Everything is bounded: time,
-// bytes, and what is kept; when the promise settles the socket is gone.
+// EDGE. Dials one peer, shakes hands and learns which pieces it has. Time, bytes and what is kept are
+// bounded; the socket is closed before the promise settles.
 
 import * as net from 'node:net';
 import { onAbort } from '../async/on-abort';
@@ -22,11 +22,11 @@ export interface PeerProbeOptions {
   /** Ours: 20 raw bytes. */
   readonly peerId: Uint8Array;
   readonly pieceCount: number;
-  /** For connecting, for the handshake, and for what follows: this long each. */
+  /** Time for each of three steps: connecting, the handshake, and what follows. */
   readonly timeoutMs: number;
   /**
-   * A peer that told some pieces and then nothing for so long has told all; one that told none gets
-   * four times that. Default 500: `have` messages behind a bitfield come at once.
+   * A peer that has announced pieces and is silent for this long has announced all of them; one that has
+   * announced none gets four times as long. Default 500: `have` messages follow a bitfield at once.
    */
   readonly quietMs?: number;
   readonly signal: AbortSignal;
@@ -64,7 +64,7 @@ class Probe {
   #quiet: NodeJS.Timeout | undefined;
   #heardBytes = 0;
   #told = false;
-  /** Every piece may have been told by the last bytes, in one message. */
+  /** The last bytes may have announced every piece, in one message. */
   #mayBeWhole = false;
   #client: string | undefined;
 
@@ -151,7 +151,7 @@ class Probe {
     this.#quiet = setTimeout(() => this.#end('talks'), this.#told ? quietMs : 4 * quietMs);
   }
 
-  /** Nothing more to hear, but for the client's name, which comes at once or never. */
+  /** All pieces are known; only the client's name may follow, which comes at once or never. */
   #endIfWhole(): void {
     this.#mayBeWhole = false;
     const { handshake } = this.#handshake;

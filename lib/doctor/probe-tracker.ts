@@ -11,7 +11,7 @@ import type {
 import { NAME_CAUSES } from './text';
 import type { TrackerAnswers } from './tracker-finding';
 
-/** Nobody waits longer for a tracker to hear that we are gone. */
+/** A `stopped` announce is given up after this. */
 const STOPPED_TIMEOUT_MS = 2000;
 
 /** Errors after which no tracker counts us. */
@@ -38,17 +38,16 @@ export interface TrackerProbeOptions {
 
 export interface TrackerProbe {
   readonly answers: TrackerAnswers;
-  /** How far our clock is ahead of the tracker's, where it told the time. */
+  /** How far our clock is ahead of the tracker's, where its answer has a time. */
   readonly aheadSec?: number;
   /** Settles when the tracker knows that we are gone, or 2 s later; never rejects. */
   readonly left: Promise<void>;
 }
 
 /**
- * Asks trackers of one host, which are often one tracker behind several URLs: all are scraped before
- * the first hears of us, and we have left one before the next is asked, so that none counts or names
- * us to ourselves. Once that has taken `timeoutMs`, the rest are asked side by side. Never rejects:
- * that a tracker fails is what we want to know.
+ * Asks trackers of one host, which are often one tracker behind several URLs. All are scraped before the
+ * first announce, and we leave one before we announce to the next, so that none counts us or names us to
+ * ourselves. After `timeoutMs` the rest are asked side by side. Never rejects: a failure is a finding.
  */
 export async function probeTrackers(
   trackers: readonly TrackerProbeOptions[],
@@ -98,7 +97,7 @@ function aheadOf(reply: { readonly dateMs?: number } | undefined): number | unde
 }
 
 interface Answered {
-  /** False when we were told to stop before it went out. */
+  /** False when the signal came before it went out. */
   readonly sent: boolean;
   readonly reply?: AnnounceReply;
   readonly error?: MillraceError;
@@ -134,7 +133,7 @@ async function announce({ client, url, request, signal }: TrackerProbeOptions): 
   }
 }
 
-/** Whatever it answered, if anything: it may have heard us, unless it said no or was never reached. */
+/** Sends `stopped`, also after a failed announce: the tracker may list us, unless it refused or was never reached. */
 async function leave(
   { client, url, request }: TrackerProbeOptions,
   { sent, reply, error }: Answered,

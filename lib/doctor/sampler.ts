@@ -10,7 +10,7 @@ import type { PeerProbeOptions } from './probe-peer';
 
 export type SamplerOptions = Omit<PeerProbeOptions, 'host' | 'port'>;
 
-/** Dials under way at one time: polite to the network, and 20 peers are three rounds at the most. */
+/** Dials under way at one time: polite to the network, and 20 peers take at most three rounds. */
 const CONCURRENT_PEERS = 8;
 
 export class Sampler {
@@ -22,7 +22,7 @@ export class Sampler {
   readonly #probes: Promise<void>[] = [];
   #placesLeft: number;
 
-  /** `size`: how many peers are dialled at the most. */
+  /** `size`: at most this many peers are dialled. */
   constructor(size: number, options: SamplerOptions, onPeer: (finding: PeerFinding) => void) {
     this.#placesLeft = size;
     this.#options = options;
@@ -30,7 +30,7 @@ export class Sampler {
     this.#sample = new Sample(options.pieceCount);
   }
 
-  /** Peers by one source, each known once whoever names it; dials some of them while there are places. */
+  /** Adds the peers that one source names, without those already known; dials some of them while there are places. */
   offer(peers: readonly PeerAddress[]): void {
     const fresh = peers.filter(({ host, port }) => {
       const key = `${host} ${port}`;

@@ -77,7 +77,7 @@ function isKnown(answers: TrackerAnswers, reason: string | undefined): boolean |
   const { seeds, leechers } = countsOf(answers);
   const completed = counts?.completed ?? 0;
   if ((reply?.peers.length ?? 0) > 0 || (seeds ?? 0) + (leechers ?? 0) + completed > 0) return true;
-  // Who is refused may be told of no torrent at all.
+  // A tracker that refuses us may deny every torrent.
   if (reason !== undefined) return undefined;
   // Over UDP an unknown torrent is three zeros, over HTTP it is left out.
   return scraped || seeds !== undefined || leechers !== undefined ? false : undefined;

@@ -32,7 +32,7 @@ interface Facts {
   readonly write: WriteFinding | undefined;
   readonly port: PortFinding | undefined;
   readonly clock: ClockFinding | undefined;
-  /** Trackers that told their counts or their peers. */
+  /** Trackers that answered with counts or peers. */
   readonly answering: readonly TrackerFinding[];
   /** The most that one tracker counts; undefined where none counts. */
   readonly seeds: number | undefined;
@@ -214,7 +214,7 @@ function nobodyKnown(facts: Facts): Judgement {
   const doubt = doubtOf(trackers);
   if (doubt !== undefined) return unknown(`Cannot tell: ${doubt}.`);
   if (answering.length > 0) {
-    // One that names no peer says the same as one that never heard of the torrent.
+    // A tracker that names no peer says the same as one that does not know the torrent.
     const strange = answering.every(({ known }) => known === false);
     const which = strange ? 'do not know it' : 'name no peer and count no seed';
     const some =

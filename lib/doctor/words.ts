@@ -114,11 +114,11 @@ export function dnsFinding(host: string, addresses: readonly string[], cause?: s
 /** Certificates are often dated a few minutes back; beyond that new ones begin to fail. */
 export const MAX_CLOCK_SEC = 300;
 
-/** `aheadSec`: one figure for each tracker that told the time; a liar among them counts for nothing. */
+/** `aheadSec`: one figure for each tracker whose answer had a time; the nearest counts, so a wrong one does no harm. */
 export function clockFinding(aheadSec: readonly number[]): ClockFinding {
   const [first, ...others] = aheadSec;
   if (first === undefined) {
-    return { check: 'clock', level: 'skip', message: 'no tracker told the time to compare with' };
+    return { check: 'clock', level: 'skip', message: 'no tracker sent a time to compare with' };
   }
   const nearest = Math.round(others.reduce((a, b) => (Math.abs(b) < Math.abs(a) ? b : a), first));
   const off = Math.abs(nearest);

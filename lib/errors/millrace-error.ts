@@ -42,8 +42,8 @@ export class MillraceError<Code extends string = string> extends Error {
 
 /**
  * An error with what to do about it, `<sentence>; <advice>`, in terms of this API (`the option adopt`).
- * `details.advice` is that part alone: whoever shows errors to people who know no API, as the command
- * line does, says it in other words. It quotes nothing from outside.
+ * `details.advice` is that part alone: a program whose users know no API says it in other words, as the
+ * command line does. It quotes nothing from outside.
  */
 export function advised(
   code: string,

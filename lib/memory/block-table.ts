@@ -53,7 +53,7 @@ export class BlockTable {
   readonly buffer: SharedArrayBuffer;
   readonly unitCount: number;
   readonly #words: Int32Array;
-  // The connection that filled each unit. Plain memory: written by whoever holds the claim, and made
+  // The connection that filled each unit. Plain memory: written by the holder of the claim, and made
   // visible by the exchange that publishes the word.
   readonly #owners: Int32Array;
 

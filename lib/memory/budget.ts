@@ -5,7 +5,7 @@
 import { MillraceError } from '../errors/millrace-error';
 
 export interface MemoryBudgetOptions {
-  /** What the engine is told to use. */
+  /** The limit in the engine's options. */
   readonly limitBytes: number;
   /** How far long pieces may grow it. */
   readonly maxBytes: number;

@@ -22,7 +22,7 @@ export type LimitBehind = 'hash' | 'write' | 'fill';
 export interface TransferAccount {
   /** Time of the download by what limited it; the sum is the whole time, pauses left out. */
   readonly seconds: Readonly<Record<TransferLimit, number>>;
-  /** The `memory` seconds by what memory waited for; the newest may not be told apart yet. */
+  /** The `memory` seconds by what memory waited for; the newest may not be attributed yet. */
   readonly memoryBehind: Readonly<Record<LimitBehind, number>>;
   /** The largest part; undefined before there is one second to speak of. */
   readonly limit:

@@ -1,5 +1,5 @@
-// What threads are told when they boot, and later: an engine's threads are started before it is
-// known what the engine is to do.
+// What threads get when they boot, and later: an engine's threads start before it is known what the
+// engine will do.
 
 import type { MessagePort } from 'node:worker_threads';
 import type { EngineSettings } from './control';

@@ -38,7 +38,7 @@ export interface PeerAddress {
   readonly port: number;
 }
 
-/** Who hears of a torrent: one tracker at a time (BEP 12), one of each tier, or all of them. */
+/** Which trackers a torrent announces to: one at a time (BEP 12), one of each tier, or all of them. */
 export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
 
 export interface AddRequest {

@@ -6,7 +6,7 @@ export interface TracedPeer {
   readonly port?: number;
 }
 
-/** What each peer thread is told; every value is already checked. */
+/** What each peer thread gets; every value is already checked. */
 export interface TraceSettings {
   /** Absolute path of the pcapng file, which begins with its headers already. */
   readonly file: string | undefined;

@@ -14,10 +14,10 @@ function isDropped(point: number): boolean {
 
 /** From this length on libtorrent keeps nothing but the extension: bytes, on Windows characters. */
 const LIBTORRENT_CUT = 240;
-/** Where it looks for the extension: after the last dot among so many bytes at the end, less one. */
+/** It looks for the extension after the last dot among the last bytes of the name: one less than this. */
 const EXTENSION_BYTES = 10;
 
-/** The first character that needs so many bytes; five are never right. */
+/** By number of bytes: the first character that needs that many; five are never right. */
 const LEAST_POINT = [0, 0, 0x80, 0x800, 0x10000];
 
 /** A byte of a name, or the character that begins there. A `point` of −1 is no UTF-8. */

@@ -225,7 +225,7 @@ function libtorrentPart(raw: string, platform: string): string | undefined {
   return windows && WINDOWS_DEVICE.test(fitting) ? `_${fitting}` : fitting;
 }
 
-/** `base` and `suffix`, the former cut where a name may not be so long. */
+/** `base` and `suffix`, with `base` cut where the name would be too long. */
 function fit(base: string, suffix: string, platform: string): string {
   const sizeOf = (text: string): number =>
     platform === 'win32' ? text.length : Buffer.byteLength(text);

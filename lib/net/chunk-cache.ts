@@ -3,8 +3,8 @@
 // what sockets have queued, and a buffer is never refilled under a write.
 //
 // A chunk that gave as many bytes as it holds has done its work: its buffer, still in the core's
-// cache, is the next to be filled. Whoever wants the chunk again has it read again, from the page
-// cache, but no more often than its length was sent.
+// cache, is the next to be filled. If the chunk is wanted again it is read again, from the page cache,
+// but no more often than its length was sent.
 //
 // Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
 // a row leave as one write, and every peer can be sent the same bytes.

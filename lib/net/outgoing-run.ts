@@ -38,7 +38,7 @@ export class OutgoingRun {
     this.stop = end;
   }
 
-  /** Nothing comes any more; told when none of it is read any longer. */
+  /** Sends the rest. `onFlushed` is called when no part of the run is read any longer. */
   end(onFlushed: () => void): void {
     if (this.buffer === undefined) return;
     this.target.write(this.buffer.subarray(this.start, this.stop), onFlushed);

@@ -165,7 +165,7 @@ export class PeerThread {
 
   private onSession(connection: number, carryOut: (session: PeerSession) => void): void {
     const target = this.connections.get(connection);
-    if (target === undefined) return; // gone, and the coordinator will hear so
+    if (target === undefined) return; // gone; the fact that says so is on its way
     target.order(carryOut);
     this.touched.add(target);
   }
@@ -213,7 +213,7 @@ export class PeerThread {
     for (const connection of this.connections.values()) {
       if (connection.torrent !== source) continue;
       connection.order((session) => {
-        // Peers that have these pieces hear of it with our next words, or at the next tick.
+        // Peers get it with the next message that we send them, or at the next tick.
         if (session.haveAnnounced(order.pieces)) this.touched.add(connection);
       });
     }

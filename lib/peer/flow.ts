@@ -1,11 +1,11 @@
-// What holds a download from one peer up, measured over a stretch of time: sums over turns (a read
-// of the socket, a batch of orders), never work per block.
+// What limits a download from one peer, measured over a stretch of time: sums over turns (a read of the
+// socket, a batch of orders), never work per block.
 
 import { SESSION_LIMIT } from '../messages/account';
 import type { SessionLimit } from '../messages/account';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
-/** What a session tells of the stretch since it last told. */
+/** The report of a session on the time since its last report. */
 export interface FlowReport {
   readonly bytesIn: number;
   readonly limit: SessionLimit;
@@ -15,11 +15,11 @@ export interface FlowReport {
 export interface FlowSums {
   /** Time that we wanted blocks and were not choked. */
   readonly wantMs: number;
-  /** Part of it with room for requests and nothing leased to ask for … */
+  /** The part of `wantMs` with room for requests and nothing leased to ask for. */
   readonly starvedMs: number;
-  /** … with as many requests out as the depth allows … */
+  /** The part of `wantMs` with as many requests out as the depth allows. */
   readonly fullMs: number;
-  /** … and with none out. */
+  /** The part of `wantMs` with no request out. */
   readonly idleMs: number;
   /** Requests out, summed over time: divided by the blocks that came, their mean round trip. */
   readonly blockMs: number;
@@ -28,9 +28,12 @@ export interface FlowSums {
   readonly minRoundTripMs: number;
 }
 
-/** A mean round trip within half as much again of the shortest: nothing waited on the far side … */
+/**
+ * Requests did not queue at the peer while their mean round trip is at most this many times the shortest,
+ * or longer by no more than `UNQUEUED_SLACK_MS`.
+ */
 const UNQUEUED_FACTOR = 1.5;
-/** … nor within a thread's turn of it. */
+/** About one turn of a thread. */
 const UNQUEUED_SLACK_MS = 1;
 
 /** A path that limits is never idle: from this part of the time on it is not the path. */
@@ -81,7 +84,7 @@ export class Flow {
     this.lastMs = nowMs;
   }
 
-  /** The end of a turn. What is told holds until the next. `unasked`: leased and not requested. */
+  /** The end of a turn. These values hold until the next. `unasked`: leased and not requested. */
   turn(nowMs: number, wants: boolean, outstanding: number, depth: number, unasked: number): void {
     this.pass(nowMs);
     this.wants = wants;

@@ -13,7 +13,7 @@ const RATE = { perSec: 2_000, burst: 20_000 };
 /** What a new connection has, or one that comes again and again would have 20,000 each time. */
 const INITIAL_TOKENS = 2_000;
 
-/** An ignored message costs its copying: about as much per so many bytes as a small message. */
+/** An ignored message costs its copying: this many bytes cost about as much as a small message. */
 const BYTES_PER_TOKEN = 64;
 
 /** Bencoded bytes are looked at one by one, and made into values. */

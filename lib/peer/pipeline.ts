@@ -84,7 +84,7 @@ export class Pipeline {
       : Infinity;
   }
 
-  /** The peer told its `reqq`. */
+  /** The peer sent its `reqq`. */
   setPeerRequestQueue(blocks: number): void {
     this.capBlocks = Math.max(1, Math.min(MAX_DEPTH_BLOCKS, blocks));
     if (this.depthBlocks > this.capBlocks) this.depthBlocks = this.capBlocks;

@@ -1,4 +1,4 @@
-// One conversation after the handshake: told bytes, orders and the time, it decides what to say.
+// One conversation after the handshake: bytes, orders and the time go in, and it decides what to send.
 // Owns no socket and no clock; the driver flushes the writer and passes facts on after each turn.
 
 import { Bitfield } from '../bytes/bitfield';
@@ -116,7 +116,7 @@ export class PeerSession implements WireSink {
       this.decoder.feed(bytes, start, end, this);
       const payloadBytes = this.download.downloadedBytes + this.uploadedBytes;
       this.budget.endRead(end - start, payloadBytes, nowMs);
-      // Nobody hears what it says from now on: that is no silence of its own.
+      // Its messages are not read from now on, so its silence must not count against it.
       if (this.lastMessageMs === nowMs) this.lastMessageMs = Math.max(nowMs, this.readAgainMs);
       this.endTurn();
     } catch (error) {

@@ -1,5 +1,5 @@
 // PURE. Whether a peer makes use of an upload slot. One that does not keeps it only while nobody else
-// wants it: the choker is told so, and when it changes.
+// wants it; the choker gets a fact each time this changes.
 
 /** Blocks wait for the peer, and it took nothing of them for this long. */
 const STALL_MS = 1_000;

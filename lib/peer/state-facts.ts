@@ -4,8 +4,8 @@
 import type { SessionOutput } from './session-types';
 
 /**
- * A choke and a loss of interest are told at most this often; what follows a told one, an unchoke or
- * new interest, at once. So nobody honest waits for a place or for work, and a flood is two facts each.
+ * A choke and a loss of interest are reported at most this often; an unchoke or new interest after a
+ * reported one, at once. So no honest peer waits for a slot or for work, and a flood is two facts each.
  */
 const INTERVAL_MS = 100;
 

@@ -46,7 +46,7 @@ export class Availability {
     if (peer.to > 0) this.leaving.add(peer);
   }
 
-  /** Counts on, in about so many steps; returns how many it took. */
+  /** Goes on counting, for about `maxSteps` steps; returns how many it took. */
   count(maxSteps: number): number {
     let steps = 0;
     for (const peer of this.leaving) {

@@ -1,8 +1,8 @@
 // Keeps a second engine, in this process or another, off the same torrent in the same output.
 //
 // A lock is a file that is linked into place whole, so that nobody reads half of one. A stale lock
-// is replaced under a second lock whose name is made of the stale one's content: whoever holds that
-// one, and then still finds the same stale content, is the only one who may replace it. So two that
+// is replaced under a second lock whose name is made of the stale one's content: only its holder may
+// replace the stale lock, if that still has the same content. So two that
 // find the same stale lock cannot both win, and neither can remove the other's fresh one.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -51,7 +51,7 @@ const GUARD_PATIENCE_MS = 10_000;
 
 /**
  * Takes the guard of an output folder, under which its claims are looked at and made. Waits for others,
- * so it must be held for the time of some reads at the most. Raises what `acquireLock` raises.
+ * so it must be held for no longer than some reads take. Raises what `acquireLock` raises.
  */
 export async function acquireGuard(root: string): Promise<OutputLock> {
   const file = path.join(root, RECORDS_FOLDER, 'claims.lock');

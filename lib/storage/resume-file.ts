@@ -91,7 +91,7 @@ export class ResumeFile {
   save(have: Bitfield, options: SaveOptions): Promise<void> {
     const copy = have.clone();
     const saved = this.lastSave.then(() => this.write(copy, options));
-    this.lastSave = saved.catch(() => undefined); // its caller hears of it
+    this.lastSave = saved.catch(() => undefined); // its caller gets the error
     return saved;
   }
 

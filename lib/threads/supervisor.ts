@@ -77,13 +77,13 @@ export interface SupervisedThread {
   readonly state: ThreadState;
   /** The thread said, by a message of its own, that it is ready; same as `announceReady` there. */
   markReady(): void;
-  /** From now on an exit is no death: the thread was told to stop. Resolves when it is gone. */
+  /** From now on an exit is no death, for it was asked for. Resolves when the thread is gone. */
   expectExit(): Promise<void>;
   /** Ends the thread now, without restart. May be called twice. Resolves when it is gone. */
   terminate(): Promise<void>;
 }
 
-/** Starts a thread and keeps it running until it is told to end. */
+/** Starts a thread and keeps it running until `terminate` or `expectExit`. */
 export function supervise<Start>(
   options: SuperviseOptions<Start>,
   callbacks: SuperviseCallbacks,

@@ -27,13 +27,13 @@ export interface Thread {
 /**
  * A thread that was started elsewhere and holds the other end of `port` until it ends. Node closes
  * the ports of a thread after its last line of code has run, whatever ended it, and says so after
- * everything the thread said: that is its exit. Only who started it hears of its errors.
+ * everything the thread posted: that is its exit. Only the thread that started it gets its errors.
  */
 export class AdoptedThread implements Thread {
   readonly #port: MessagePort;
   readonly #terminate: () => void;
 
-  /** `terminate` asks whoever started the thread to end it. */
+  /** `terminate` asks the thread that started this one to end it. */
   constructor(port: MessagePort, terminate: () => void) {
     this.#port = port;
     this.#terminate = terminate;

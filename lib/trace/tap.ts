@@ -1,5 +1,5 @@
-// The tap of one connection: told the bytes as they came and went, it says what they mean to a file of
-// packets, to readers of lines, or to both. Times and places are handed in.
+// The tap of one connection: it gets the bytes in both directions, and writes what they mean as packets
+// of a capture file, as lines of text, or as both. Times and outlets are parameters.
 
 import { hostPort, parseAddress } from '../address/text';
 import type { CloseReason } from '../messages/close-reasons';
@@ -93,7 +93,7 @@ export class WireTap {
     this.toPeer.feed(bytes, 0, bytes.length);
   }
 
-  /** Something that our session told the coordinator. */
+  /** A fact from our session to the coordinator. */
   fact(fact: PeerFact): void {
     if (this.outlets.line === undefined) return;
     const text = describeFact(fact);

@@ -24,7 +24,7 @@ export interface AnnounceRequest {
    * `event=paused` (BEP 21); BEP 15 has no code for it. Default false.
    */
   readonly partialSeed?: boolean;
-  /** Peers we would like to hear of; the tracker may give fewer or more. */
+  /** How many peers we ask for; the tracker may name fewer or more. */
   readonly numWant: number;
   /** 32 random bits, the same for one torrent and run: tells a tracker that a new address is still us (BEP 7). */
   readonly key: number;
@@ -57,7 +57,7 @@ export interface AnnounceReply {
   readonly warning?: string;
   /** The address the tracker sees us at (BEP 24). */
   readonly externalIp?: string;
-  /** All of them, where we announced over IPv4 and IPv6 and the tracker told both. */
+  /** Both, where we announced over IPv4 and IPv6 and the tracker named each. */
   readonly externalIps?: readonly string[];
   /** The address that answered; absent behind a proxy. */
   readonly trackerIp?: string;

@@ -1,5 +1,5 @@
-// EDGE. One request under one deadline and one signal: whichever ends it, the work hears of it at
-// once and the caller gets an error that says which.
+// EDGE. One request under one deadline and one signal: either ends the work at once, and the caller gets
+// an error that says which.
 
 import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';

@@ -298,7 +298,7 @@ function zeroCounts(facts: ConversationFacts): string | undefined {
     return 'the reply has no entry for this info hash: the tracker does not know it';
   }
   if (seeds > 0 || (leechers ?? 0) > 0) return undefined;
-  return 'all counts are 0: many trackers say so of a torrent that they have never heard of';
+  return 'all counts are 0: many trackers answer so for a torrent that they do not know';
 }
 
 /** Some trackers take the hash for text on the way out: the npm package bittorrent-tracker 10 does. */

@@ -40,7 +40,7 @@ function nonEmpty(text: string | undefined): string | undefined {
 
 /**
  * The proxy for this URL: its URL, undefined to go directly, or `unsupported` for a proxy that does
- * not speak HTTP (going directly then would show the user's address to whom he hides it from).
+ * not speak HTTP (going directly would show the address that the user wants to hide).
  * This machine itself is never reached through a proxy.
  */
 export function proxyFor(url: URL, settings: ProxySettings): URL | 'unsupported' | undefined {

@@ -1,9 +1,9 @@
-// PURE. What we believe of a tracker at the most, whatever the transport it says it over.
+// PURE. The most that is taken from a tracker's answer, over any transport.
 
 /** Used when a reply names no interval: half an hour, what most trackers ask for. */
 export const DEFAULT_INTERVAL_SEC = 1800;
 
-/** A tracker that says 0 or 1 would have us hammer it (and whoever it stands for). */
+/** A tracker that says 0 or 1 would have us flood it, or the machine that its name leads to. */
 export const MIN_INTERVAL_SEC = 30;
 
 /** A tracker that says a year would lose us for good; no honest one says more than a day. */

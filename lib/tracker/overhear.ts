@@ -1,4 +1,4 @@
-// What goes over the wire in a request to a tracker, for whoever wants to look. Only types live here.
+// What goes over the wire in a request to a tracker, for inspection. Only types live here.
 
 /** One thing that was sent or received. Bytes are not to be changed. */
 export type Overheard =

@@ -96,8 +96,8 @@ export class PeerTable {
   }
 
   /**
-   * Removes everybody last heard of at `deadMs` or before, telling `onRemove` first. Returns when
-   * the most silent of the others was heard of; `Infinity` when there is none. Linear.
+   * Removes each peer whose last announce was at `deadMs` or before, and calls `onRemove` first. Returns the
+   * oldest last announce among the others; `Infinity` when there is none. Linear.
    */
   expire(deadMs: number, onRemove: (peer: Uint8Array) => void): number {
     let oldestMs = Infinity;

@@ -1,6 +1,6 @@
 // PURE. How often one address may ask, in memory that does not grow with the number of addresses: a
 // sketch of two rows of cells. An address is refused only when its cell in both rows is spent, so a
-// flood hits a bystander only where it meets him in both (1 in 65,536² for each flooding address).
+// flood hurts another address only where they share both (1 in 65,536² for each flooding address).
 
 /** 2 rows × 65,536 cells × 8 bytes = 1 MiB. */
 const CELLS = 65_536;

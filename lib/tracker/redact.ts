@@ -1,5 +1,5 @@
-// Tracker URLs as logs may show them. Private trackers put a passkey into the path or the query:
-// whoever reads it downloads in the user's name.
+// Tracker URLs as logs may show them. Private trackers put a passkey into the path or the query, and
+// anybody who has it can download in the user's name.
 
 import { printable } from './text';
 
@@ -52,7 +52,7 @@ export function secretsOf(url: string, publicKeys: readonly string[] = []): stri
     if (!publicKeys.includes(pair.slice(0, equals))) parts.push(pair.slice(equals + 1));
   }
   const found = [...credentials.split(':'), ...parts];
-  // Whoever quotes the URL may write it without escapes.
+  // A message may quote the URL without escapes.
   const secrets = new Set(found.flatMap((secret) => [secret, unescaped(secret)]));
   return [...secrets]
     .filter((secret) => secret.length >= LEAST_SECRET_CHARS)

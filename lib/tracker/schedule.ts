@@ -1,6 +1,6 @@
 // PURE. When one torrent announces, where and with which event: tiers of trackers (BEP 12), events
 // kept until delivered (BEP 3), intervals and `retry in` (BEP 31) respected, back-off after failures.
-// It is told the time and random numbers; whoever owns it makes the announces.
+// Time and random numbers are parameters; its owner makes the announces.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceEvent, AnnounceReply } from './announce';
@@ -35,13 +35,13 @@ export interface AnnounceScheduleOptions {
   /** The torrent was whole when this run began: `completed` is then never sent (BEP 3). */
   readonly startedComplete?: boolean;
   /**
-   * Who hears of us: `none`, one tracker at a time (BEP 12); `tiers`, one of each tier; `trackers`,
+   * Which trackers we announce to: `none`, one at a time (BEP 12); `tiers`, one of each tier; `trackers`,
    * all of them. Default `none`.
    */
   readonly announceToAll?: AnnounceToAll;
   /**
-   * An announce that is out for so long delays nobody: the next tracker is then asked as if it had
-   * failed, while its answer still counts. Default `Infinity`.
+   * After an announce has been out for this long, the next tracker is asked as if it had failed; its answer
+   * still counts. Default `Infinity`.
    */
   readonly patienceMs?: number;
 }
@@ -239,8 +239,8 @@ export class AnnounceSchedule {
   }
 
   /**
-   * Ends the schedule; what is left to say to the trackers that heard `started` and did not say never to
-   * come back: `completed` where it is owed and not on its way, then `stopped`.
+   * Ends the schedule. Returns the last announces to trackers that got `started` and did not answer `never`:
+   * `completed` where it is owed and not on its way, then `stopped`.
    */
   stop(): DueAnnounce[] {
     if (this.#state === 'stopped') return [];
@@ -308,7 +308,7 @@ export class AnnounceSchedule {
     return Math.max(tracker.lane.dueMs, backoffMs, minNextMs);
   }
 
-  /** What this tracker has not heard yet: each one gets its own `started` and `completed`. */
+  /** The event that this tracker has not got yet: each gets its own `started` and `completed`. */
   #eventFor(tracker: Tracker): AnnounceEvent | undefined {
     if (!tracker.heardStarted) return 'started';
     return this.#completed && !tracker.heardCompleted ? 'completed' : undefined;

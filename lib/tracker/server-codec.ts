@@ -83,7 +83,7 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
     infoHash,
     peerId,
     port,
-    // Who does not say is taken for a downloader, which every peer wants to hear of.
+    // Without `left` it counts as a downloader, which is of use to every peer.
     leftBytes: leftBytes ?? 1,
     event: event === '' || partialSeed ? undefined : (event as AnnounceEvent),
     partialSeed,
@@ -147,13 +147,13 @@ export function encodeFailure(reason: string, retryInMin?: number): Uint8Array {
   return encode({ 'failure reason': Buffer.from(reason), 'retry in': retryInMin });
 }
 
-/** When an asker is to come back, and how early he may. */
+/** When a client should announce again, and how early it may. */
 export interface AnnounceIntervals {
   readonly intervalSec: number;
   readonly minIntervalSec: number;
 }
 
-/** The answer in the form that was asked for. `asker` is his address, 4 or 16 bytes (BEP 24). */
+/** The answer in the form that was asked for. `asker` is the address of the client, 4 or 16 bytes (BEP 24). */
 export function encodeAnswer(
   answer: SwarmAnswer,
   query: Pick<AnnounceQuery, 'compact' | 'noPeerId'>,

@@ -49,12 +49,12 @@ const GRACE_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
 
 /**
- * Who lets this pass without reading a byte of what waits for him is let go: a torrent is longer than
+ * A client that reads nothing of what waits for it for this long is disconnected: a torrent is longer than
  * the system's buffers, and so are the answers to many announces in one go.
  */
 const STALL_MS = 30_000;
 
-/** Who asked too often is told to come back in a minute (BEP 31). */
+/** `retry in` of the answer to a client that asks too often, in minutes (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
 
 /** The headers that announce a body. */
@@ -92,7 +92,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       keepAliveTimeout: KEEP_ALIVE_MS,
       // An answer is one write, which nothing holds back: the system call would be for nothing.
       noDelay: false,
-      // Looked for so often, who says nothing is let go after 12 s at most.
+      // At this interval a silent client is disconnected after at most 12 s.
       connectionsCheckingInterval: CHECK_EVERY_MS,
     },
     (request, response) => {

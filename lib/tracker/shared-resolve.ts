@@ -5,7 +5,7 @@ import { unlessStopped } from '../async/on-abort';
 import { resolveHost } from './families';
 import type { Resolve, ResolvedAddress } from './families';
 
-/** Answers are good for so long: an announce, its two families and its redirects ask once. */
+/** How long an answer is used: an announce, its two families and its redirects look a name up once. */
 export const ANSWER_LIFE_MS = 60_000;
 
 /** Names remembered; each is some 200 bytes. */

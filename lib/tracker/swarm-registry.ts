@@ -1,5 +1,5 @@
-// PURE. Who takes part in which torrent, as a tracker remembers it: bounded, forgetful, and told
-// the time and random numbers.
+// PURE. Which peers take part in which torrent, as a tracker remembers it, in bounded memory. Time and
+// random numbers are parameters.
 
 import { householdOf } from '../address/household';
 import type { Household } from '../address/household';
@@ -61,7 +61,7 @@ export interface SwarmAnnounce {
 }
 
 export interface SwarmAnswer {
-  /** The asker included, where he is listed. */
+  /** With the client that asks, where it is listed. */
   readonly seeds: number;
   readonly leechers: number;
   /** Packed, 6 bytes each. A view that the next announce overwrites. */

@@ -3,7 +3,7 @@
 
 import { MillraceError } from '../errors/millrace-error';
 
-/** A share has one, a small cluster a few; whoever has more has a web server. */
+/** A share has one, a small cluster a few; for more there are web servers. */
 const MAX_TORRENTS = 100;
 
 /** Of all together: the largest single .torrent that our own client fetches. */

@@ -1,6 +1,6 @@
 // PURE. One request to a UDP tracker from the first connect packet to the answer (BEP 15): connection
-// ids and their minute of life, transaction ids, retransmission. It is told packets, time and random
-// numbers, and asked for the packet to send and for when to ask again.
+// ids and their minute of life, transaction ids, retransmission. Packets, time and random numbers go in;
+// the packet to send and the time to ask again come out.
 
 import { MillraceError } from '../errors/millrace-error';
 import { printableBytes } from './text';

@@ -10,14 +10,14 @@ import { workerFile } from '../threads/worker-file';
 import { JobQueue } from './job-queue';
 import type { JobPriority } from './job-queue';
 
-/** A job that saw so many workers die is taken for the cause and fails. */
+/** A job fails after this many workers have died on it: it is taken for the cause. */
 export const MAX_DEATHS_PER_JOB = 3;
-/** Pools set up in a row without one job done before workers are taken to be unable to start. */
+/** After this many pools in a row without one finished job, workers are taken to be unable to start. */
 const MAX_FRUITLESS_POOLS = 2;
 /**
- * When jobs have waited so long without a gap, the workers are doubled. At the speed of a home's line
- * none ever waits, and a worker costs 100 ms of a core and 13 MiB; at 500 MiB/s the second is there
- * when the first has begun.
+ * After jobs have waited for this long without a gap, the number of workers doubles. At the speed of a
+ * home's line no job ever waits, and a worker costs 100 ms of a core and 13 MiB; at 500 MiB/s the second
+ * worker is up when the first has begun.
  */
 const GROW_AFTER_MS = 50;
 

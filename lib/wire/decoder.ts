@@ -94,7 +94,7 @@ export class WireDecoder {
     }
   }
 
-  /** No message is told any more; the carry buffer is let go. */
+  /** Emits no more messages, and releases the carry buffer. */
   stop(): void {
     this.stopped = true;
     this.carry = NO_BYTES;

@@ -67,7 +67,7 @@ export interface Handshake {
   readonly reserved: Uint8Array;
 }
 
-/** The parts of a BEP 10 extended handshake that we say and hear. */
+/** The parts of a BEP 10 extended handshake that we send and read. */
 export interface ExtendedHandshake {
   /** Extension name → the id that the sender of this handshake wants to receive it under; 0 disables. */
   readonly extensions: Readonly<Record<string, number>>;

@@ -17,7 +17,11 @@ const DNS: Finding = {
   addresses: [],
   cause: 'ENOTFOUND',
 };
-const CLOCK: Finding = { check: 'clock', level: 'skip', message: 'no tracker told the time' };
+const CLOCK: Finding = {
+  check: 'clock',
+  level: 'skip',
+  message: 'no tracker sent a time to compare with',
+};
 
 /** A library that finds these two, and remembers what it was asked. */
 function finding(verdict: Diagnosis['verdict'], advice = 'Do this.') {
@@ -41,7 +45,7 @@ describe('cli doctor', () => {
     expect([exitCode, io.err]).to.deep.equal([0, '']);
     expect(io.out.split('\n')).to.deep.equal([
       'fail  dns      a.example\\u001b[2J: cannot be looked up',
-      '-     clock    no tracker told the time',
+      '-     clock    no tracker sent a time to compare with',
       '',
       'Do this.',
       '',

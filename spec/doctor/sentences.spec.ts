@@ -150,7 +150,7 @@ describe('doctor: sentences on peers', () => {
     const nothing = peerFinding({ ...base, pieces: bits() });
     expect(whole.message).to.equal('192.0.2.1:6881, Thing 1, has every piece (0.1 s)');
     expect(part.message).to.equal('[2001:db8::1]:6881 has 2 of 20 pieces (0.1 s)');
-    expect(nothing.message).to.equal('192.0.2.1:6881 has told of no piece (0.1 s)');
+    expect(nothing.message).to.equal('192.0.2.1:6881 has announced no piece (0.1 s)');
     expect([whole, part, nothing].map(({ level }) => level)).to.deep.equal(['ok', 'ok', 'warn']);
   });
 
@@ -185,7 +185,7 @@ describe('doctor: sentences on peers', () => {
     const sample = new Sample(20);
     expect(sample.finding(0)).to.include({ level: 'skip', message: 'no peer is known to ask' });
     sample.add({ outcome: 'closed' });
-    expect(sample.finding(1).message).to.equal('of 1 peer tried none told its pieces');
+    expect(sample.finding(1).message).to.equal('of 1 peer tried none announced its pieces');
   });
 
   it('names exactly the pieces that nobody has', () => {

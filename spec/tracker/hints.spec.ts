@@ -121,11 +121,7 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
     { kind: 'scrape', ...NO_REPLY, body: Buffer.from(`d5:filesd40:${'ff'.repeat(20)}de`) },
     /in hex digits/,
   ],
-  [
-    'a scrape of zeros',
-    { kind: 'scrape', seeds: 0, leechers: 0, peers: undefined },
-    /never heard of/,
-  ],
+  ['a scrape of zeros', { kind: 'scrape', seeds: 0, leechers: 0, peers: undefined }, /do not know/],
 ];
 
 describe('tracker: hints', () => {
