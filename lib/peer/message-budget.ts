@@ -28,6 +28,13 @@ const ANSWER_TOKENS = 32;
 /** A read of this length is worth its cost: the shortest segment that TCP must take is 536 bytes. */
 const WORTHY_READ_BYTES = 512;
 
+/**
+ * Flooding goes on as soon as it is read again: then the peer is read twice a minute. A turn costs more than
+ * what it brings, since what the far side has queued follows at once.
+ */
+const RELAPSE_MS = 10_000;
+const RELAPSED_PAUSE_MS = 30_000;
+
 /** Payload that moved, either way, pays for a small message in a read of its own per block of 16 KiB. */
 const PAYLOAD_BYTES_PER_TOKEN = 512;
 
@@ -37,6 +44,8 @@ export class MessageBudget {
   private cost = 0;
   private worthy = false;
   private paidPayloadBytes = 0;
+  private againMs = -Infinity;
+  private relapsed = false;
 
   constructor(nowMs: number) {
     this.bucket.take(RATE.burst - INITIAL_TOKENS, nowMs);
@@ -44,7 +53,7 @@ export class MessageBudget {
 
   /** When the peer may be read again: in the past while it stays within its budget. */
   get readAgainMs(): number {
-    return this.bucket.paidAtMs;
+    return this.againMs;
   }
 
   /** A message that asks for nothing we serve and says nothing new. */
@@ -77,5 +86,9 @@ export class MessageBudget {
     this.paidPayloadBytes = payloadBytes;
     if (this.cost > paid) this.bucket.take(this.cost - paid, nowMs);
     this.cost = 0;
+    const { paidAtMs } = this.bucket;
+    if (paidAtMs <= nowMs) return;
+    if (nowMs >= this.againMs) this.relapsed = nowMs - this.againMs < RELAPSE_MS;
+    this.againMs = this.relapsed ? Math.max(paidAtMs, nowMs + RELAPSED_PAUSE_MS) : paidAtMs;
   }
 }

@@ -131,8 +131,8 @@ describe('net/floods', () => {
     await actor.fact('peer-have', (fact) => fact.connection === order.at(-1));
     const read = actor.of('peer-have').map((fact) => fact.connection);
     // Those of one tick are read as the system has them.
-    const tickOf = (connection: number): number => Math.floor(order.indexOf(connection) / 4);
-    expect(read.map(tickOf)).to.deep.equal([0, 0, 0, 0, 1, 1, 1, 1, 2]);
+    const tickOf = (connection: number): number => Math.floor(order.indexOf(connection) / 2);
+    expect(read.map(tickOf)).to.deep.equal([0, 0, 1, 1, 2, 2, 3, 3, 4]);
   });
 
   it('lets those that come and go in at a bounded pace, and loses nobody', async () => {

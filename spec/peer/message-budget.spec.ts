@@ -66,6 +66,24 @@ describe('peer/message-budget', () => {
     expect(wait(settled(), 19_999)).to.be.at.most(0);
   });
 
+  it('has one that goes on at once wait for half a minute each time, until it was good for ten seconds', () => {
+    const side = new Side({ limits: { idleTimeoutMs: 1e9 } });
+    const wait = (): number => {
+      side.hear((writer) => {
+        for (let time = 0; time < 24_000; time++) writer.keepAlive();
+      });
+      const waitMs = side.session.readAgainMs - side.nowMs;
+      side.tick(waitMs);
+      return waitMs;
+    };
+    expect(wait(), 'what it costs').to.be.within(10_990, 11_010);
+    expect(wait(), 'again').to.equal(30_000);
+    side.tick(9_000);
+    expect(wait(), 'after 9 s').to.equal(30_000);
+    side.tick(10_000);
+    expect(wait(), 'after 10 s').to.be.at.most(12_000);
+  });
+
   it('does not take for silence what it does not read', () => {
     const side = new Side({ limits: { idleTimeoutMs: 1_000 } });
     side.hear((writer) => {
