@@ -290,10 +290,10 @@ function notOurs(path: string, torrent: TorrentState): MillraceError {
 }
 
 function elsewhere(path: string, others: number, torrent: TorrentState): MillraceError {
-  return new MillraceError(
+  return advised(
     'link-in-path',
-    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), under which ${asking(torrent)} would change it, too: ` +
-      'put a copy in its place, use another output folder, or allow it with --follow-links (followLinks)',
+    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), and ${asking(torrent)} would change the file under each of them`,
+    'put a copy in its place, use another output folder, or allow it by the option followLinks',
     { path },
   );
 }

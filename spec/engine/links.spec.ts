@@ -58,7 +58,7 @@ describe('engine and links', function () {
     for (const options of [{}, { adopt: true }, { adopt: true, force: true }]) {
       const refused = await engine.add(payload.torrent, { output, peers, ...options });
       const { message } = await expectCode(refused.completed, 'link-in-path');
-      expect(message).to.include(join(output, 'linked/a')).and.include('--follow-links');
+      expect(message).to.include(join(output, 'linked/a')).and.include('the option followLinks');
       expect((await readFile(other)).equals(partial)).to.equal(true);
       await refused.remove();
     }
