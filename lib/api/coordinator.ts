@@ -23,6 +23,7 @@ import { addOptions, engineOptions, engineSettings } from './options';
 import type { AddOptions, CoordinatorOptions, Logger } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
+import type { Metainfo } from '../metainfo/metainfo';
 import { Torrent } from './torrent';
 import { beginTrace, traceStatus } from './trace';
 import type { TraceOptions, TraceStatus } from './trace';
@@ -70,6 +71,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   /** Those that are being added included: their events come early. */
   readonly #torrents = new Map<number, Torrent>();
   readonly #adding = new Set<number>();
+  /** Fires when no torrent can be added any more: sources that are being read are let go of. */
+  readonly #ending = new AbortController();
   readonly #exited: Promise<void>;
   #nextTorrent = 1;
   #port: number | undefined;
@@ -105,6 +108,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
             'start a new Coordinator: resume records keep what was verified',
           );
       died(error);
+      this.#ending.abort(error);
       control.port1.close();
       this.#events.close();
       for (const torrent of this.#torrents.values()) torrent.end(error);
@@ -177,9 +181,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const { signal, output = '.', ...request } = addOptions(options);
     signal?.throwIfAborted();
     const folder = resolve(output); // Of now: the working directory may be another one later.
-    const metainfo = await readTorrent(source, { signal });
+    const metainfo = await this.#read(source, signal);
     signal?.throwIfAborted();
-    this.#throwIfClosing();
+    this.#ending.signal.throwIfAborted();
     const id = this.#nextTorrent++;
     const torrent = new Torrent(id, metainfo, this.#control, () =>
       this.#events.send({ type: 'stats-wanted', torrent: id }),
@@ -217,6 +221,19 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     return torrent;
   }
 
+  /** Until the caller's signal fires, or the engine ends. */
+  async #read(source: TorrentSource, signal: AbortSignal | undefined): Promise<Metainfo> {
+    const stop = new AbortController();
+    const unwatch = [signal, this.#ending.signal].map((each) =>
+      onAbort(each, () => stop.abort(each?.reason)),
+    );
+    try {
+      return await readTorrent(source, { signal: stop.signal });
+    } finally {
+      for (const end of unwatch) end();
+    }
+  }
+
   /** Resolves when nothing is left of an add under way, or the deadline has passed. */
   async #undoAdd(id: number): Promise<void> {
     const late = AbortSignal.timeout(UNDO_DEADLINE_MS);
@@ -234,6 +251,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
+    this.#ending.abort(closed());
     return this.#closing;
   }
 
@@ -270,8 +288,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   #throwIfClosing(): void {
-    if (this.#closing)
-      throw new MillraceError('closed', 'the engine is closed: start a new Coordinator');
+    if (this.#closing) throw closed();
   }
 
   #onEvent(event: EngineEvent): void {
@@ -293,4 +310,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   #log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
     this.#logger?.[level](fields, message);
   }
+}
+
+function closed(): MillraceError {
+  return new MillraceError('closed', 'the engine is closed: start a new Coordinator');
 }

@@ -106,8 +106,8 @@ export const CREATE = {
  * Hashes a file or folder and makes its .torrent. Files inside a folder are taken in the order of their
  * names; special files (named pipes, sockets, devices) are left out.
  *
- * @throws MillraceError `bad-option`, `source-unreadable`, `bad-metainfo` (a name that no torrent
- *   may have).
+ * @throws MillraceError `bad-option`, `source-unreadable` (also when a file changes meanwhile),
+ *   `bad-metainfo` (a name that no torrent may have).
  */
 export async function createTorrent(
   path: string,
@@ -117,12 +117,12 @@ export async function createTorrent(
   const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
   checked.signal?.throwIfAborted();
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded when a torrent is made
-  const { listFiles } = require('./list-files') as typeof listing;
+  const { listFiles, refuseChanged } = require('./list-files') as typeof listing;
   const listed = await listFiles(source, checked.links);
   let offsetBytes = 0;
-  const files = listed.files.map((file) => {
-    const entry = { ...file, offsetBytes };
-    offsetBytes += file.lengthBytes;
+  const files = listed.files.map(({ path, lengthBytes }) => {
+    const entry = { path, lengthBytes, offsetBytes };
+    offsetBytes += lengthBytes;
     return entry;
   });
   const pieceLengthBytes = checked.pieceLengthBytes ?? choosePieceLength(offsetBytes);
@@ -143,6 +143,8 @@ export async function createTorrent(
     else if (outcome.type === 'storage-error')
       throw MillraceError.fromRecord({ ...outcome.error, code: 'source-unreadable' });
   });
+  await refuseChanged(root, listed.files);
+  checked.signal?.throwIfAborted();
   const creationDateSec =
     checked.creationDateSec === undefined
       ? Math.floor(Date.now() / 1000)

@@ -2,13 +2,16 @@
 // for links, and a word about everything that is left out.
 
 import { isUtf8 } from 'node:buffer';
+import type { BigIntStats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { MillraceError, recordOf } from '../errors/millrace-error';
+import type { FileIdentity } from '../messages/storage';
 import { MAX_FILES } from '../metainfo/limits';
-import { isPaddingName, isRecordsName } from '../metainfo/paths';
+import { isPaddingName, isRecordsName, pathOf } from '../metainfo/paths';
 import { kindOf } from '../storage/open-regular';
 import { isInside } from '../storage/safe-path';
+import { identityOf, statFiles } from '../storage/stat-files';
 import type { LinkRule } from './create-torrent';
 
 /** A link that was followed: what it leads to is in the torrent under the link's own path. */
@@ -31,6 +34,8 @@ export interface ListedFile {
   /** Below the source's parent folder: the first component is the source's name. */
   readonly path: readonly string[];
   readonly lengthBytes: number;
+  /** As it was when it was listed. */
+  readonly identity: FileIdentity;
 }
 
 export interface Listed {
@@ -55,10 +60,9 @@ export async function listFiles(source: string, links: LinkRule): Promise<Listed
   const name = basename(source);
   if (isPaddingName(name)) throw unreadable(source, `it has ${PADDING}: rename it`);
   try {
-    const found = await stat(source);
+    const found = await stat(source, { bigint: true });
     if (found.isFile()) {
-      const files = [{ path: [name], lengthBytes: found.size }];
-      return { multiFile: false, files, followed: [], skipped: [] };
+      return { multiFile: false, files: [listed([name], found)], followed: [], skipped: [] };
     }
     if (!found.isDirectory()) throw unreadable(source, 'it is neither a file nor a folder');
     const walk = new Walk(source, await realpath(source), links);
@@ -139,12 +143,12 @@ class Walk {
     real: string,
     { realPaths, links }: Way,
   ): Promise<boolean> {
-    const found = await stat(full);
+    const found = await stat(full, { bigint: true });
     if (found.isFile()) {
       if (this.files.length === MAX_FILES) {
         throw unreadable(this.source, `it holds more than ${MAX_FILES} files`);
       }
-      this.files.push({ path, lengthBytes: found.size });
+      this.files.push(listed(path, found));
       return true;
     }
     if (!found.isDirectory()) {
@@ -162,6 +166,35 @@ class Walk {
   private skip(path: readonly string[], reason: string): void {
     this.skipped.push({ path: path.join('/'), reason });
   }
+}
+
+function listed(path: readonly string[], found: BigIntStats): ListedFile {
+  const identity = identityOf(found);
+  return { path, lengthBytes: identity.sizeBytes, identity };
+}
+
+/**
+ * Throws `source-unreadable` if one of the files below `root` is no longer as it was listed: what was
+ * hashed of it before and after the change is no file that anybody has.
+ */
+export async function refuseChanged(root: string, files: readonly ListedFile[]): Promise<void> {
+  const paths = files.map(pathOf);
+  const stats = await statFiles(root, paths, { onError: () => undefined });
+  const changed = files.findIndex(({ identity }, at) => !isSame(identity, stats[at]));
+  if (changed < 0) return;
+  throw unreadable(
+    join(root, paths[changed] ?? ''),
+    'it was changed, replaced or removed while it was hashed; try again when nothing writes to it',
+  );
+}
+
+function isSame(then: FileIdentity, now: FileIdentity | undefined): boolean {
+  return (
+    now?.sizeBytes === then.sizeBytes &&
+    now.mtimeNs === then.mtimeNs &&
+    now.inode === then.inode &&
+    now.device === then.device
+  );
 }
 
 function nothingLeft(skipped: readonly SkippedEntry[]): string {

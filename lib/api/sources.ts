@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { unlessStopped } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
 import { parseMetainfo } from '../metainfo/parse';
+import { whyNotMetainfo } from '../metainfo/record';
 import type { Metainfo } from '../metainfo/metainfo';
 import type * as fetching from '../tracker/fetch-torrent';
-import { checkOptions, checkValue, isObject, signal, wrong } from './checks';
+import { badOption, checkOptions, checkValue, isObject, signal, wrong } from './checks';
 import type { Check } from './checks';
 import { notATorrent } from './not-a-torrent';
 import type { Origin } from './not-a-torrent';
@@ -57,24 +58,17 @@ const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
   if (value instanceof Uint8Array) return value;
   if (value instanceof URL) return value.href;
   if (typeof value === 'string') return value;
-  if (isObject(value) && isMetainfo(value)) return value;
+  if (isObject(value) && 'infoHash' in value) return metainfoRecord(name, value);
   throw wrong(name, 'a .torrent (its path, URL or bytes) or what readTorrent returned', value);
 };
 
-/** Plain data that may have crossed threads: known by its fields. */
-export function isMetainfo(source: object): source is Metainfo {
-  const fields: Partial<Record<keyof Metainfo, unknown>> = source;
-  const { infoHash, pieceHashes, files, trackers, name } = fields;
-  const numbers = [fields.pieceLengthBytes, fields.pieceCount, fields.totalLengthBytes];
-  return (
-    infoHash instanceof Uint8Array &&
-    pieceHashes instanceof Uint8Array &&
-    Array.isArray(files) &&
-    Array.isArray(trackers) &&
-    typeof name === 'string' &&
-    numbers.every(Number.isSafeInteger)
-  );
-}
+/** What `readTorrent` returned: plain data, which may have crossed threads or been stored in between. */
+export const metainfoRecord: Check<Metainfo> = (name, value) => {
+  if (!isObject(value)) throw wrong(name, 'what readTorrent returned', value);
+  const why = whyNotMetainfo(value, process.platform);
+  if (why === undefined) return value as Metainfo;
+  throw badOption(name, `must be what readTorrent returned, but ${why}`);
+};
 
 interface Content extends Origin {
   readonly bytes: Uint8Array;

@@ -17,12 +17,7 @@ import {
   wrong,
 } from './checks';
 import type { Check, Checks } from './checks';
-import { isMetainfo } from './sources';
-
-const record: Check<Metainfo> = (name, value) => {
-  if (isObject(value) && isMetainfo(value)) return value;
-  throw wrong(name, 'what readTorrent returned', value);
-};
+import { metainfoRecord } from './sources';
 
 const anyText: Check<string> = (name, value) => {
   if (typeof value === 'string') return value;
@@ -54,7 +49,7 @@ const DUMP = {
  */
 export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<Metainfo> {
   return findNames(
-    checkValue('metainfo', () => metainfo, record),
+    checkValue('metainfo', () => metainfo, metainfoRecord),
     checkValue('folder', () => folder, text('the path of a folder')),
   );
 }

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createTorrent } from '../../lib/api/create-torrent';
@@ -132,6 +140,36 @@ describe('api/create-torrent', () => {
     expect(error.code).to.equal('bad-metainfo');
     expect(error.message).to.include('tracker URL');
   });
+
+  const CHANGES: Readonly<Record<string, (file: string) => void>> = {
+    grows: (file) => appendFileSync(file, 'x'),
+    'is overwritten': (file) => writeFileSync(file, Buffer.alloc(100)),
+    'is replaced by an equal one': (file) => {
+      copyFileSync(file, `${file}.new`);
+      renameSync(`${file}.new`, file);
+    },
+    'is removed': (file) => rmSync(file),
+    'becomes a folder': (file) => {
+      rmSync(file);
+      mkdirSync(file);
+    },
+  };
+  for (const [how, change] of Object.entries(CHANGES)) {
+    it(`refuses a file that ${how} after it was read, and names it`, async () => {
+      tree.write('set/a', 100);
+      tree.write('set/b', 9 * 1024 * KIB);
+      const file = tree.path('set/a');
+      let changed = false;
+      // It is in the first piece: progress is told when that has been read.
+      const onProgress = (): void => {
+        if (!changed) change(file);
+        changed = true;
+      };
+      const error = await refusal(createTorrent(tree.path('set'), { ...FIXED, onProgress }));
+      expect(error.code).to.equal('source-unreadable');
+      expect(error.message).to.include(file).and.to.include('while it was hashed');
+    });
+  }
 
   it('ends with the reason of its signal, before it began and in the middle', async () => {
     const file = tree.write('f', 24 * 1024 * KIB);

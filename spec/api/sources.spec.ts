@@ -27,6 +27,14 @@ describe('api/sources', () => {
     expect(await readTorrent(metainfo)).to.equal(metainfo);
   });
 
+  it('names what is wrong with a record that it did not return', async () => {
+    const metainfo = await readTorrent(bytes);
+    const files = [new Array(3)] as unknown as (typeof metainfo)['files'];
+    const error = await refusal(readTorrent({ ...metainfo, files }));
+    expect(error.code).to.equal('bad-option');
+    expect(error.message).to.include('files').and.to.include('path');
+  });
+
   it('shares no memory with the bytes it was given', async () => {
     const copy = Uint8Array.from(bytes);
     const metainfo = await readTorrent(copy);

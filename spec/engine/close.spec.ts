@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -69,5 +70,26 @@ describe('engine close', function () {
     expect(await adding).to.be.instanceOf(MillraceError);
     const state = await readdir(join(output, '.millrace')).catch(() => []);
     expect(state.filter((name) => name.endsWith('.lock'))).to.deep.equal([]);
+  });
+
+  it('lets go of a source that is being read, and so of the add, at once', async () => {
+    const silent = http.createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    swarm.onClose(async () => void silent.close().closeAllConnections());
+    const url = `http://127.0.0.1:${(silent.address() as net.AddressInfo).port}/a.torrent`;
+    for (const end of ['close', 'death'] as const) {
+      const engine = await swarm.engine();
+      const asked = once(silent, 'request');
+      const adding = engine.add(url, { output: await swarm.folder() });
+      const failed = adding.catch((error: unknown) => error);
+      await asked;
+      if (end === 'close') await engine.close();
+      else await engine.killThread('coordinator');
+      // Long before anybody gives up waiting for the server.
+      const error = await within(failed, 'the end of the add', 10_000);
+      expect(error).to.be.instanceOf(MillraceError);
+      expect(error).to.have.property('code', end === 'close' ? 'closed' : 'coordinator-died');
+      expect(engine.torrents).to.deep.equal([]);
+    }
   });
 });
