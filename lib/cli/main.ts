@@ -4,6 +4,7 @@
 import './last-words';
 import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
+import { notText } from './not-text';
 import { terminalIo } from './terminal';
 
 /** How long something left over may keep the process alive after all work has ended. */
@@ -41,6 +42,7 @@ void runProgram(argv, {
   loadApi,
   threads,
   watchSignals: (onFirst) => watchSignals(process, onFirst),
+  notText,
   // 0 is when the process was started, so that figures include the start-up.
   startedMs: 0,
 }).then((exitCode) => {

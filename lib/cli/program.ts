@@ -15,6 +15,8 @@ export interface Surroundings {
   /** Booted for a command that begins with an engine. */
   readonly threads?: EngineThreads | undefined;
   watchSignals(onFirst: () => void): Interrupt;
+  /** What of the command line is no text, as a sentence. */
+  readonly notText?: ((argv: readonly string[]) => string | undefined) | undefined;
   /** When the program began, on the scale of `performance.now()`. */
   readonly startedMs: number;
 }
@@ -34,7 +36,8 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
   let exitCode: number = EXIT.done;
   const program = new Command('millrace');
   const run = async (flags: RunFlags, job: Job): Promise<void> => {
-    exitCode = await runJob(flags, job, around);
+    const broken = around.notText?.(argv);
+    exitCode = await runJob(flags, broken === undefined ? job : refuse(broken), around);
   };
   program
     .description('A BitTorrent engine on worker threads.')
@@ -129,6 +132,11 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
   } finally {
     interrupt.dispose();
   }
+}
+
+/** Instead of a command's work: what its options name cannot be found. */
+function refuse(message: string): Job {
+  return ({ api }) => Promise.reject(new api.MillraceError('bad-option', message));
 }
 
 function isCutShort(error: unknown): boolean {
