@@ -14,13 +14,13 @@ export class Account {
   readonly #writeMs = [...EMPTY_ACCOUNT.writeMs];
   #hashSec = 0;
   #writeSec = 0;
-  /** `memory` seconds of which the verify jobs under way will tell what they waited for. */
+  /** `memory` seconds that the verify jobs under way will attribute when they end. */
   #untoldSec = 0;
-  /** The verify threads' totals when that was last told. */
+  /** The verify threads' totals when this was last attributed. */
   #toldHashSec = 0;
   #toldWriteSec = 0;
 
-  /** `behind`: with `memory`; `verify` is told apart by `tellApart`. */
+  /** `behind`: with `memory`; `tellApart` divides `verify`. */
   charge(limit: TransferLimit, sec: number, behind?: 'verify' | 'write' | 'fill'): void {
     this.#seconds[limit] += sec;
     if (limit !== 'memory' || behind === undefined) return;

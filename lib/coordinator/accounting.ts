@@ -21,7 +21,7 @@ export interface AccountState {
   memoryRefused: boolean;
 }
 
-/** How busy a peer thread's event loop was, 0 to 1, when it last told. */
+/** How busy a peer thread's event loop was, 0 to 1, by its last report. */
 export interface ThreadLoad {
   readonly busy: number;
   readonly toldMs: number;
@@ -125,7 +125,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     account.behind = waitsForVerify(moment) ? 'verify' : behindFullMemory(engine);
 }
 
-/** A thread that owes a report, of four a second, for so long has no time for it. */
+/** A thread whose report, of four a second, is this late counts as fully busy. */
 const SILENCE_MS = 600;
 
 function busyShare(load: ThreadLoad | undefined, nowMs: number): number {

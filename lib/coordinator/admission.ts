@@ -46,7 +46,7 @@ function twinOf(engine: Engine, torrent: TorrentState, peer: PeerState): PeerSta
 /**
  * The first connection to a peer stays, unless both sides dialled at the same time. Then each has
  * two of them in an order of its own, and each refusing the second would leave none: what the side
- * with the greater peer id dialled stays, which both can tell.
+ * with the greater peer id dialled stays: both sides know which one that is.
  */
 function isBetterTwin(engine: Engine, peer: PeerState, twin: PeerState): boolean {
   const weDialed = peer.dialed !== undefined;

@@ -11,7 +11,7 @@ export const ANNOUNCES_PER_TRACKER = 16;
 
 /**
  * HTTP announces under way in all. Each has two connections where the tracker has both IPv4 and IPv6,
- * so 512 at the most: below the usual 1,024 files of a process; and each ends after 15 s. UDP ones
+ * so at most 512: below the usual 1,024 files of a process; and each ends after 15 s. UDP ones
  * share two sockets, so they need no such limit.
  */
 export const HTTP_ANNOUNCES = 256;

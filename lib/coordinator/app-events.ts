@@ -1,5 +1,5 @@
-// What the app thread hears, and no faster than it listens: one batch is out at a time, and the next
-// leaves when the app has said that it is done with it. Meanwhile figures and ends are replaced by
+// Events to the app thread, no faster than it handles them: one batch is out at a time, and the next leaves
+// when the app has handled it. Meanwhile figures and ends are replaced by
 // newer ones, piece numbers gather, and of other events the oldest unimportant ones are lost first.
 
 import type { AppMessage, EngineEvent } from '../messages/control';

@@ -80,7 +80,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
   };
 }
 
-/** The app wants the figures of a torrent that tells none at rest. */
+/** The app wants the figures of a torrent at rest, which emits none. */
 export function tellStats(engine: Engine, id: number): void {
   const torrent = engine.state.torrents.get(id);
   if (torrent === undefined) return;

@@ -4,9 +4,9 @@
 
 import type { Bitfield } from '../bytes/bitfield';
 
-/** A sync is due 2 s after the first unsynced write … */
+/** A sync is due this long after the first unsynced write. */
 const SYNC_INTERVAL_MS = 2_000;
-/** … or once this much was written: what a crash can cost at the most, beside what is in flight. */
+/** A sync is also due once this much was written. Beside what is in flight, a crash costs no more. */
 const SYNC_BYTES = 256 * 1024 * 1024;
 
 /** Everything that one sync covers. */
@@ -93,8 +93,8 @@ export class Durability {
   }
 
   /**
-   * Takes out what no finished sync covers: after a failure it is as doubtful as what was in that
-   * sync, for the failed one may have been told of its loss, too.
+   * Takes out what no finished sync covers. After a failed sync all of it is in doubt: the system reports
+   * the loss of a write once, and may have reported it to that sync.
    */
   discard(): readonly number[] {
     return this.#take().pieces;

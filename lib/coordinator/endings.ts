@@ -1,4 +1,4 @@
-// Ends of connections: each is counted by its reason, and told to the app.
+// Ends of connections: each is counted by its reason, and emitted to the app.
 
 import type { CloseReason } from '../messages/close-reasons';
 import type { EngineEvent } from '../messages/control';
@@ -18,10 +18,10 @@ export function tellClosed(
   engine.emit({ type: 'peer-closed', torrent, ...end });
 }
 
-/** A peer thread that has not told of its last peers by then hangs: nobody waits for it any longer. */
+/** A peer thread that has not reported the ends of its last peers by then hangs, and is not waited for. */
 const LAST_PEERS_DEADLINE_MS = 3_000;
 
-/** Resolves once the ends of all peers of a torrent that is removed were told. */
+/** Resolves once the ends of all peers of a removed torrent have been emitted. */
 export function untilPeersGone(torrent: TorrentState): Promise<void> {
   if (torrent.peers.size === 0) return Promise.resolve();
   return new Promise((resolve) => {
@@ -33,7 +33,7 @@ export function untilPeersGone(torrent: TorrentState): Promise<void> {
   });
 }
 
-/** Such an end that nobody is told of: its torrent is gone. */
+/** Counts an end without emitting it: its torrent no longer exists. */
 export function countClosed(engine: Engine, reason: CloseReason): void {
   count(engine.state.closed, reason);
 }

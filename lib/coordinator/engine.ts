@@ -51,8 +51,8 @@ export interface Turn {
   feed: boolean;
   /** Torrents with filled pieces or newly verified ones. */
   readonly touched: Set<TorrentState>;
-  /** Torrents whose figures the app should hear at once, not with the next tick. */
+  /** Torrents whose figures go to the app at once, not with the next tick. */
   readonly stats: Set<TorrentState>;
-  /** Torrents whose upload slots are to be given out anew. */
+  /** Torrents whose upload slots are assigned anew at the end of the turn. */
   readonly rechoke: Set<TorrentState>;
 }

@@ -7,10 +7,10 @@ import type { TorrentState } from './state';
 import { PATIENCE_MS, requestOf } from './trackers';
 import type { AnnounceUnderWay } from './trackers';
 
-/** What the user waits for at the most when trackers do not answer. */
+/** The longest that a stop waits for trackers that do not answer. */
 const STOP_DEADLINE_MS = 2_000;
 
-/** Complete and not to be seeded: trackers hear `completed`, if it is owed, and `stopped`. */
+/** Complete and not to be seeded: announces `completed`, if it is owed, and `stopped`. */
 export async function leaveTrackers(engine: Engine, torrent: TorrentState): Promise<void> {
   const { run } = torrent;
   // `completed` is owed once `started` was answered.
@@ -20,7 +20,7 @@ export async function leaveTrackers(engine: Engine, torrent: TorrentState): Prom
 }
 
 /**
- * Ends the run's announces; `farewell` settles when the trackers heard what they are owed and
+ * Ends the run's announces; `farewell` settles when the trackers have got what they are owed and
  * `stopped`, or after 2 s.
  */
 export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
@@ -33,7 +33,7 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     if (event === 'completed') void deadline.then(() => abort.abort(signal.reason));
     else abort.abort(new MillraceError('closed', 'the torrent was stopped'));
   }
-  // What each tracker hears last, one after the other; some `completed` may be on their way already.
+  // The last announces to each tracker, one after the other; some `completed` may be on their way already.
   const goodbyes = new Map<string, Promise<unknown>>();
   for (const due of torrent.schedule.stop()) {
     const before = goodbyes.get(due.url) ?? deliveryOf('completed', due.url, underWay);

@@ -36,7 +36,7 @@ export function watchFiles(
 /** Before completion. False when it must not be claimed: the torrent has failed, or is read again. */
 export async function filesAreAsLeft(engine: Engine, torrent: TorrentState): Promise<boolean> {
   const { watch, run } = torrent;
-  if (!torrent.download) return true; // we wrote nothing: reads and later looks tell what is gone
+  if (!torrent.download) return true; // we wrote nothing: reads and later looks find what is gone
   // Everything from the record, and the files were just seen.
   if (!watch || (!watch.dirty && watch.doubtful.size === 0)) return true;
   let changes: FileChange[];

@@ -1,5 +1,5 @@
-// What peers do and what follows: connections come and go, tell what they have, choke and unchoke,
-// ask for work, finish it.
+// What peers do and what follows: connections open and close, announce pieces, choke and unchoke, ask for
+// leases and finish them.
 
 import { Bitfield } from '../bytes/bitfield';
 import { SESSION_LIMIT } from '../messages/account';
@@ -34,7 +34,7 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
   const peerId = toHex(fact.peerId);
   if (!torrent) {
     engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
-    countClosed(engine, 'torrent-closed'); // no peer is known by the time its end is told
+    countClosed(engine, 'torrent-closed'); // its peer is forgotten by the time this fact comes
     return;
   }
   const nowMs = engine.nowMs();
@@ -200,7 +200,7 @@ function afterNews(engine: Engine, peer: PeerState): void {
   closeIfUseless(engine, peer);
 }
 
-/** Tells the peer whether it has anything we want; only changes are told. */
+/** Updates whether we are interested in the peer; only changes are sent. */
 export function updateInterest(engine: Engine, peer: PeerState): void {
   const interested = peer.usefulPieces > 0 && peer.torrent.phase === 'downloading';
   if (peer.weAreInterested === interested || peer.closing) return;

@@ -216,7 +216,7 @@ function onBad(
   const accused = (piece.accused ??= new Map());
   for (const filler of fillers) if (filler) accused.set(peerName(filler), filler);
   if (blockDigests) piece.witness.failed(names, blockDigests);
-  // A lone filler is convicted at once; among several, the good copy will tell.
+  // A lone filler is convicted at once; among several, a good copy will show which one lied.
   const banned = suspects.length === 1 ? suspects.filter((name) => accused.has(name)) : [];
   piece.onParole = true;
   if (torrent.phase === 'downloading') {

@@ -35,7 +35,7 @@ export function onThreadDied(engine: Engine, thread: number, error: MillraceErro
   engine.endTurn();
 }
 
-/** A new thread has taken the dead one's place: it is told what the dead one knew. */
+/** A new thread has taken the dead one's place: it gets the orders that the dead one had. */
 export function onThreadRestarted(engine: Engine, thread: number): void {
   engine.state.downThreads.delete(thread);
   for (const torrent of engine.state.torrents.values()) {

@@ -3,7 +3,7 @@
 import type { EngineSettings } from '../messages/control';
 import type * as announcing from './announce-pacer';
 
-/** Dials begin in bursts of at most so many, a second apart. */
+/** In each window of this length, at most `dialsPerSec` dials begin. */
 const DIAL_WINDOW_MS = 1000;
 
 export class Pacers {

@@ -20,7 +20,7 @@ export interface PeerThreadsOptions {
   readonly listen: { readonly port: number; readonly host: string | undefined } | null;
 }
 
-/** Who hears what happens. Set before the event loop turns for the first time. */
+/** Listeners. Set before the event loop turns for the first time. */
 export interface PeerThreadsListener {
   onFact(thread: number, fact: PeerFact): void;
   onBatchEnd(): void;
@@ -61,7 +61,7 @@ export class PeerThreads {
     }
     if (options.listen) ready.push(new Promise((done) => (this.#onListening = done)));
     this.#ready = Promise.race([Promise.all(ready), failed]);
-    this.#ready.catch(() => undefined); // Whoever calls `ready()` hears of it.
+    this.#ready.catch(() => undefined); // Callers of `ready()` get the error.
   }
 
   listen(listener: PeerThreadsListener): void {

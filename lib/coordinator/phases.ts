@@ -1,5 +1,5 @@
 // The life of a torrent: from checking to downloading to seeding, aside into paused or failed and
-// back, and to its end. Each transition is one function; nothing else sets `phase`.
+// back. Each transition is one function; only the end, `closed`, is set in `torrents.ts`.
 
 import { advised, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
@@ -62,9 +62,9 @@ function openOnAll(engine: Engine, torrent: TorrentState): void {
 
 /** Tells a peer thread of the torrent. */
 export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
-  // What is complete and not to be seeded serves nobody, on no thread.
+  // A torrent that is complete and does not seed is open on no thread.
   if (torrent.phase === 'seeding' && !torrent.seed) return;
-  // A thread that is down is told when it is up again.
+  // A thread that is down gets the order when it is up again.
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
   const { metainfo } = torrent;
@@ -83,7 +83,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   });
 }
 
-/** Every wanted piece verified? Then sync, save, tell everybody; seed or say good-bye. */
+/** When every wanted piece is verified: syncs, saves, emits `complete`, announces it; then seeds or leaves. */
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
   torrent.phase = 'seeding';
@@ -123,8 +123,8 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
 }
 
 /**
- * The user's pause: peers closed, memory given back, trackers told; what is verified stays. Resolves
- * once all that is done, however often it is called.
+ * The user's pause: closes peers, gives memory back, announces `stopped`, keeps what is verified. Resolves
+ * once all that is done; further calls wait for the same pause.
  */
 export async function pauseTorrent(engine: Engine, torrent: TorrentState): Promise<void> {
   if (torrent.phase === 'closed') return torrent.removal;
@@ -141,7 +141,7 @@ export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorR
     return;
   const error = withRemedy(torrent, cause);
   torrent.phase = 'failed';
-  torrent.completeSent = false; // Whoever resumes it waits for `complete` anew.
+  torrent.completeSent = false; // After a resume the app waits for a new `complete`.
   torrent.error = { code: error.code, message: error.message };
   engine.log('error', 'torrent stopped', {
     torrent: torrent.infoHash,
@@ -149,7 +149,7 @@ export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorR
     error: error.message,
   });
   torrent.pausing = quiesce(engine, torrent);
-  // At once, with the figures that say `failed`: later it might hit whoever has resumed by then.
+  // At once, with the figures that say `failed`: a later error might reach an app that has resumed by then.
   engine.emit({ type: 'error', torrent: torrent.id, error });
   torrent.pausing
     .catch((failure: unknown) =>

@@ -182,7 +182,7 @@ function removeRun(
   lease.piece.holders += rest.length - 1;
 }
 
-/** Nobody may write to this piece any more: sessions are told, leases forgotten. */
+/** Ends all writing to this piece: sessions get an order, leases are forgotten. */
 export function recallLeases(engine: Engine, piece: PieceState): void {
   if (piece.holders === 0) return;
   for (const id of piece.torrent.peers) {
@@ -211,7 +211,7 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   engine.turn.feed = true;
 }
 
-/** After so many peers who did not finish it, a piece that failed may be filled by several again. */
+/** After this many peers that did not finish it alone, a failed piece may be filled by several again. */
 const MAX_PAROLES = 3;
 
 /** The one peer that might fill a piece on parole does not: another may, from the start. */
@@ -219,7 +219,7 @@ export function giveUpParole(engine: Engine, piece: PieceState): void {
   piece.torrent.wastedBytes += bytesHere(piece);
   if (piece.sole !== undefined) piece.declined.add(piece.sole);
   piece.paroles++;
-  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still tell who lied.
+  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still show who lied.
   restartPiece(engine, piece);
 }
 

@@ -1,4 +1,4 @@
-// PURE. Bytes per second over a short window, told the time.
+// PURE. Bytes per second over a short window; the time is a parameter.
 
 /** Mean over the last 2 s: steady enough to read, quick enough to believe. */
 const WINDOW_MS = 2_000;

@@ -34,9 +34,9 @@ export function restAfterLook(engine: Engine, torrent: TorrentState): number | u
 
 function isBusy(torrent: TorrentState, nowMs: number): boolean {
   if (torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0) return true;
-  // `newPieces` are told with a later tick.
+  // `newPieces` leave with a later tick.
   if (torrent.jobsOut + torrent.filled.length + torrent.newPieces.length > 0) return true;
-  // What the app was told of the rates is to become true: they fall to 0 within two seconds.
+  // Ticks go on until the rates that the app shows have fallen to 0, within two seconds.
   return torrent.downloadRate.bytesPerSec(nowMs) + torrent.uploadRate.bytesPerSec(nowMs) > 0;
 }
 
@@ -45,7 +45,7 @@ function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number
   if (phase !== 'downloading' && phase !== 'seeding') return durability.dueMs;
   const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
-  // Without room it neither dials nor asks for peers, and nobody tells it of room.
+  // Without room it neither dials nor asks for peers, and nothing wakes it when there is room.
   if (freeSlots(engine, torrent) <= 0) return -Infinity;
   return Math.min(dueMs, Math.max(book.nextDueMs, engine.state.noDialsUntilMs));
 }

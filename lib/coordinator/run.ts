@@ -151,7 +151,7 @@ export function runEngine(options: RunOptions): void {
       await pool.close();
       appEvents.flush();
       app.close();
-      // The app thread hears the answer to `close` first; then nothing keeps this thread alive.
+      // The answer to `close` goes to the app thread first; then nothing keeps this thread alive.
       setImmediate(() => {
         events.close();
         control.close();

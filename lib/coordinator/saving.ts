@@ -81,7 +81,7 @@ async function syncFiles(
 
 /**
  * Pieces that may never have reached the disk are not had any more: the next run fetches them again,
- * or, where nothing is fetched, reads them again. Peers are not told: the torrent stops, and closes them.
+ * or, where nothing is fetched, reads them again. Peers get no message: the torrent stops, and closes them.
  */
 function lose(torrent: TorrentState, pieces: readonly number[]): void {
   for (const piece of pieces) {

@@ -1,5 +1,5 @@
-// Everything the coordinator remembers: plain records, one owner. Handlers in the sibling files
-// change them; nothing here acts.
+// Everything the coordinator remembers. Handlers in the sibling files change these records; nothing here
+// acts on its own.
 
 import type { Household } from '../address/household';
 import { hostPort } from '../address/text';
@@ -66,7 +66,7 @@ export interface EngineState {
   readonly rejected: Map<CloseReason, number>;
   /** What limited all downloads so far. */
   readonly account: Account;
-  /** What each peer thread last told of its event loop. */
+  /** The last report of each peer thread on its event loop. */
   readonly threadLoads: (ThreadLoad | undefined)[];
   /** How busy this thread's event loop was lately, 0 to 1. */
   loopBusy: number;
@@ -121,15 +121,15 @@ export interface TorrentState {
   announcing: Set<AnnounceUnderWay>;
   /** The last answer of a tracker named peers that were not known yet: it may know more. */
   trackersHadNews: boolean;
-  /** Settles when the trackers of ended runs have heard `stopped`. */
+  /** Settles when the trackers of ended runs have got `stopped`. */
   farewell: Promise<void>;
   /** Dials queued or under way. */
   dialing: number;
   /** Settles, and never rejects, when the files without a byte, which no piece makes, are there. */
   emptied: Promise<void>;
-  /** Sent with every announce: tells a tracker that a new address is still us. */
+  /** Sent with every announce: by it a tracker knows us again under a new address. */
   readonly announceKey: number;
-  /** Counters at the start of the run: trackers are told what happened since. */
+  /** Counters at the start of the run: announces carry the difference. */
   downloadedAtStart: number;
   uploadedAtStart: number;
   readonly durability: Durability;
@@ -146,7 +146,7 @@ export interface TorrentState {
   readonly lock: OutputLock;
   /** What it has in its output folder; undefined with another back end than files. */
   outputFiles: OutputFiles | undefined;
-  /** Peer threads that were told of this torrent and not yet told to close it. */
+  /** Peer threads that have the order to open this torrent, and not yet the one to close it. */
   readonly openOn: Set<number>;
   /** Pieces that exist on disk and were not hashed yet: a pause or a failure may interrupt the check. */
   readonly toCheck: Bitfield;
@@ -164,7 +164,7 @@ export interface TorrentState {
   readonly uploadRate: RateMeter;
   /** What limited the download. */
   readonly account: AccountState;
-  /** Pieces verified since peers were last told. */
+  /** Pieces verified since the last `have` order. */
   newPieces: number[];
   lastNewsMs: number;
   /** Pays for rechokes between ticks, so that peers that change their minds cost little. */
@@ -262,7 +262,7 @@ export interface PeerState {
 }
 
 /**
- * Payload received since the torrent was added. Peer threads tell theirs four times a second, and a
+ * Payload received since the torrent was added. Peer threads report theirs four times a second, and a
  * piece may be verified before that: what is verified or wasted has been received in any case.
  */
 export function receivedBytes(torrent: TorrentState): number {

@@ -19,7 +19,7 @@ export const TICK_MS = 250;
 /** How long an upload slot is kept while others wait: as BEP 3 has it for rechoking. */
 const UPLOAD_TURN_MS = 10_000;
 
-/** A partial piece that got nothing for 5 s gives its memory to whoever waits for memory. */
+/** A partial piece that got nothing for 5 s gives its memory to pieces that wait for memory. */
 const STALE_PIECE_MS = 5_000;
 /** … a few per tick, so that a hiccup does not throw everything away. */
 const EVICTIONS_PER_TICK = 4;
@@ -60,7 +60,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   engine.tickBy(torrent.restUntilMs ?? engine.nowMs());
 }
 
-/** With so many peers a torrent can wait for the next regular announce. */
+/** With this many peers a torrent can wait for the next regular announce. */
 const ENOUGH_PEERS = 20;
 
 /**

@@ -3,10 +3,10 @@
 import type { SupervisorClock } from '../threads/supervisor';
 import { TICK_MS } from './tick';
 
-/** A timer may wait for 24 days at the most; a tick in vain each hour is nothing. */
+/** A timer may wait for at most 24 days; a needless tick each hour costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
 
-/** All ticks lie on one grid of `TICK_MS`, so that many who ask are served by one. */
+/** All ticks lie on one grid of `TICK_MS`, so that one tick serves several callers. */
 export class Ticker {
   readonly #tick: () => void;
   readonly #clock: SupervisorClock;

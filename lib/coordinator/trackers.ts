@@ -23,12 +23,13 @@ const MAX_SEED_NUM_WANT = 50;
 /** Announced by an engine that accepts nobody: many trackers refuse port 0, and nobody is at 1. */
 const NO_PORT = 1;
 
-/** An announce that is out for so long no longer keeps the next tracker waiting. */
+/** After an announce has been out for this long, the next tracker no longer waits for it. */
 export const PATIENCE_MS = 10_000;
 
 /**
- * Of one torrent, without those that are out for longer than `PATIENCE_MS`: a long list must not go
- * out in one burst, nor wait for dead trackers. In all it is one for each tracker, 200 at the most.
+ * The most announces of one torrent at a time, not counting those that are out for longer than
+ * `PATIENCE_MS`: a long list must neither go out in one burst nor wait for dead trackers. In all there is
+ * one for each tracker, at most 200.
  */
 export const MAX_ANNOUNCES_UNDER_WAY = 32;
 
@@ -118,7 +119,7 @@ async function announce(
   engine.endTurn();
 }
 
-/** What a tracker is told now. */
+/** The request to a tracker as of now. */
 export function requestOf(
   engine: Engine,
   torrent: TorrentState,

@@ -43,12 +43,12 @@ function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
 }
 
 /**
- * Peers are told of good pieces at most this often: at a thousand a second, an order for each would cost
- * a tenth of a core. What waits is told in a later turn, with the next tick at the latest.
+ * `have` orders for good pieces leave at most this often: at a thousand pieces a second, an order for each
+ * would cost a tenth of a core. The rest leaves in a later turn, with the next tick at the latest.
  */
 const NEWS_INTERVAL_MS = 50;
 
-/** One `have` order per thread for all pieces that became good. False: told later. */
+/** One `have` order per thread for all pieces that became good. False when they wait for a later turn. */
 function announcePieces(engine: Engine, torrent: TorrentState): boolean {
   if (torrent.newPieces.length === 0) return true;
   const nowMs = engine.nowMs();

@@ -1,10 +1,10 @@
 // PURE. What is remembered of a piece's failed attempts: who filled which block, with which digest.
-// When an attempt succeeds, comparing digests tells exactly who lied and who did not.
+// When an attempt succeeds, comparing digests shows exactly who lied and who did not.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 
 interface Attempt {
-  /** Name of whoever filled each block. */
+  /** Name of the peer that filled each block. */
   readonly fillers: readonly string[];
   readonly blockDigests: Uint8Array;
 }
