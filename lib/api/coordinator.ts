@@ -31,6 +31,8 @@ import { VERSION } from './version';
 
 /** How long the coordinator thread may take to end by itself before it is ended. */
 const CLOSE_DEADLINE_MS = 15_000;
+/** … and how long the threads may take to end then: one inside a call of the system ends only with that call. */
+const END_DEADLINE_MS = 5_000;
 
 /**
  * The longest that an aborted `add` keeps its caller waiting while it is undone. If a file system does
@@ -247,7 +249,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
 
   /**
    * Ends everything: trackers get `stopped` (2 s at most), data is synced, records saved, threads ended.
-   * May be called twice; the process can exit by itself afterwards.
+   * May be called twice; the process can exit by itself afterwards. Takes 20 s at most.
+   *
+   * @throws MillraceError `close-incomplete`: a thread hangs inside a call of the system, as on a network
+   *   file system that is gone. Nothing but the end of the process ends it, and `process.exit` waits for it:
+   *   only a signal does (`process.kill(process.pid, 'SIGKILL')`).
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -273,18 +279,32 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   async #close(): Promise<void> {
-    const deadline = setTimeout(() => void this.#threads.terminate(), CLOSE_DEADLINE_MS);
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((done) => (deadline = setTimeout(done, CLOSE_DEADLINE_MS)));
     try {
-      await this.#control.close();
+      await Promise.race([this.#control.close(), late]);
     } catch (error) {
       if (!(error instanceof MillraceError) || !['closed', 'coordinator-died'].includes(error.code))
         throw error;
     } finally {
       clearTimeout(deadline);
       // Its work is done, but a name look-up for a tracker may still hold its loop.
-      await this.#threads.terminate();
-      await this.#exited;
+      await this.#ended();
     }
+  }
+
+  async #ended(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((done) => {
+      timer = setTimeout(() => done('late'), END_DEADLINE_MS);
+    });
+    const ends = this.#threads.terminate().then(() => this.#exited);
+    if ((await Promise.race([ends, late]).finally(() => clearTimeout(timer))) !== 'late') return;
+    throw advised(
+      'close-incomplete',
+      'a thread of the engine hangs inside a call of the system and cannot be ended: a file system does not answer',
+      'end the process by a signal; the next run checks again what was not recorded',
+    );
   }
 
   #throwIfClosing(): void {

@@ -1,4 +1,5 @@
-// SIGINT, SIGTERM and SIGHUP: the first asks the command to stop in good order, a second ends the process.
+// SIGINT, SIGTERM and SIGHUP: the first asks the command to stop in good order, a second ends the process,
+// and so does a command that does not stop.
 
 import { EXIT } from './context';
 
@@ -7,6 +8,8 @@ export interface Interrupt {
   readonly signal: AbortSignal;
   /** 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP) once a signal came. */
   exitCode(): number | undefined;
+  /** Ends the process at once, by the signal that came, else by SIGKILL. */
+  kill(): void;
   /** Gives the signals back to Node. */
   dispose(): void;
 }
@@ -19,38 +22,58 @@ const EXIT_CODES: Readonly<Record<Signal, number>> = {
   SIGHUP: EXIT.sighup,
 };
 
+/** What a command may need to stop: an engine takes 20 s at most, and some have more than one thing to end. */
+const STOP_DEADLINE_MS = 30_000;
+
 /** The part of `process` that is needed. */
 export interface SignalSource {
   readonly pid: number;
   on(signal: Signal, listener: () => void): unknown;
   off(signal: Signal, listener: () => void): unknown;
-  kill(pid: number, signal: Signal): unknown;
+  kill(pid: number, signal: Signal | 'SIGKILL'): unknown;
 }
 
-export function watchSignals(source: SignalSource, onFirst: () => void): Interrupt {
+export interface SignalEvents {
+  onFirst(): void;
+  /** The command has not stopped in time, and the process ends now. */
+  onLate(): void;
+}
+
+export function watchSignals(
+  source: SignalSource,
+  { onFirst, onLate }: SignalEvents,
+  deadlineMs = STOP_DEADLINE_MS,
+): Interrupt {
   const controller = new AbortController();
-  let exitCode: number | undefined;
-  const handle = (signal: Signal): void => {
-    if (exitCode === undefined) {
-      exitCode = EXIT_CODES[signal];
-      onFirst();
-      controller.abort();
-      return;
-    }
-    // By the system's own hand: `process.exit` would wait for a thread that hangs in a file system.
+  let first: Signal | undefined;
+  let deadline: NodeJS.Timeout | undefined;
+  // By the system's own hand: `process.exit` would wait for a thread that hangs in a file system.
+  const kill = (signal: Signal | 'SIGKILL' = first ?? 'SIGKILL'): void => {
     dispose();
     source.kill(source.pid, signal);
+  };
+  const handle = (signal: Signal): void => {
+    if (first !== undefined) return kill(signal);
+    first = signal;
+    deadline = setTimeout(() => {
+      onLate();
+      kill();
+    }, deadlineMs);
+    onFirst();
+    controller.abort();
   };
   const listeners = (Object.keys(EXIT_CODES) as Signal[]).map(
     (signal) => [signal, (): void => handle(signal)] as const,
   );
   const dispose = (): void => {
+    clearTimeout(deadline);
     for (const [signal, listener] of listeners) source.off(signal, listener);
   };
   for (const [signal, listener] of listeners) source.on(signal, listener);
   return {
     signal: controller.signal,
-    exitCode: () => exitCode,
+    exitCode: () => (first === undefined ? undefined : EXIT_CODES[first]),
+    kill: () => kill(),
     dispose,
   };
 }

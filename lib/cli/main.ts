@@ -41,7 +41,7 @@ void runProgram(argv, {
   }),
   loadApi,
   threads,
-  watchSignals: (onFirst) => watchSignals(process, onFirst),
+  watchSignals: (events) => watchSignals(process, events),
   notText,
   // 0 is when the process was started, so that figures include the start-up.
   startedMs: 0,

@@ -6,7 +6,7 @@ import type { Api, Io, Job, RunFlags } from './context';
 import { EXIT } from './context';
 import { failureJson, failureLine, failureOf } from './failure';
 import type { EngineThreads } from '../index';
-import type { Interrupt } from './interrupt';
+import type { Interrupt, SignalEvents } from './interrupt';
 import { COMMANDS } from './load';
 
 export interface Surroundings {
@@ -14,7 +14,7 @@ export interface Surroundings {
   loadApi(): Api;
   /** Booted for a command that begins with an engine. */
   readonly threads?: EngineThreads | undefined;
-  watchSignals(onFirst: () => void): Interrupt;
+  watchSignals(events: SignalEvents): Interrupt;
   /** What of the command line is no text, as a sentence. */
   readonly notText?: ((argv: readonly string[]) => string | undefined) | undefined;
   /** When the program began, on the scale of `performance.now()`. */
@@ -105,10 +105,16 @@ function withoutSecrets(text: string, redact: (quoted: string) => string): strin
   );
 }
 
+const LATE =
+  'it does not stop: a file system does not answer; ended at once, and the next run checks again what was not recorded';
+
 async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<number> {
   const { io, startedMs } = around;
-  const interrupt = around.watchSignals(() => {
-    if (!flags.quiet) io.stderr('millrace: stopping; once more to stop at once\n');
+  const interrupt = around.watchSignals({
+    onFirst: () => {
+      if (!flags.quiet) io.stderr('millrace: stopping; once more to stop at once\n');
+    },
+    onLate: () => io.stderr(`millrace: ${LATE}\n`),
   });
   try {
     const { signal } = interrupt;
@@ -128,6 +134,7 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
       io.stderr(failureLine(failure));
       if (flags.json) io.stdout(failureJson(failure));
     }
+    if (failure.code === 'close-incomplete') interrupt.kill();
     return stopped ?? failure.exitCode;
   } finally {
     interrupt.dispose();

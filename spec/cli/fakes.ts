@@ -198,13 +198,14 @@ export class FakeProcess extends EventEmitter {
 /** Runs a command line as `main` does. */
 export async function millrace(
   argv: readonly string[],
-  options: { api?: Api; io?: FakeIo; process?: FakeProcess } = {},
+  options: { api?: Api; io?: FakeIo; process?: FakeProcess; deadlineMs?: number } = {},
 ): Promise<{ exitCode: number; io: FakeIo }> {
   const { api = fakeApi().api, io = new FakeIo(), process = new FakeProcess() } = options;
+  const { deadlineMs } = options;
   const exitCode = await runProgram(argv, {
     io,
     loadApi: () => api,
-    watchSignals: (onFirst): Interrupt => watchSignals(process, onFirst),
+    watchSignals: (events): Interrupt => watchSignals(process, events, deadlineMs),
     startedMs: performance.now(),
   });
   return { exitCode, io };

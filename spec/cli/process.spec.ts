@@ -134,6 +134,23 @@ describe('cli process', () => {
     expect(sent).to.deep.equal(['SIGHUP', 'SIGTERM']);
   }).timeout(60_000);
 
+  it('ends after one signal, too, and says why', async () => {
+    const data = await mkdtemp(join(folder, 'hung-'));
+    await writeFile(join(data, 'small'), 'small');
+    const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
+    const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
+    const child = startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      const before = err;
+      err += chunk.toString();
+      if (err.includes('hangs') && !before.includes('hangs')) child.kill('SIGTERM');
+    });
+    child.stdout.resume();
+    expect(await once(child, 'close'), err).to.deep.equal([null, 'SIGTERM']);
+    expect(err).to.include('hangs inside a call of the system').and.include('end the process');
+  }).timeout(90_000);
+
   it('does not crash when nobody reads its output', async () => {
     const { code, err } = await exec(['info', small()], { closeStdout: true });
     expect([code, err]).to.deep.equal([0, '']);

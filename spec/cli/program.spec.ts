@@ -128,4 +128,37 @@ describe('cli program', () => {
     const { exitCode } = await millrace(['download', 'x', '--quiet'], { api, process, io });
     expect([exitCode, io.err]).to.deep.equal([130, 'millrace: not saved\n']);
   });
+
+  it('ends itself by the signal that came when the command does not stop', async () => {
+    const process = new FakeProcess();
+    const io = new FakeIo();
+    let end: (error: Error) => void = () => undefined;
+    const { api } = fakeApi({
+      readTorrent: () => new Promise((_, reject) => (end = reject)),
+    });
+    const running = millrace(['info', 'x'], { api, io, process, deadlineMs: 1 });
+    process.emit('SIGTERM');
+    await new Promise<void>((done) => {
+      process.kill = (...args) => {
+        FakeProcess.prototype.kill.apply(process, args);
+        done();
+      };
+    });
+    expect(process.killed).to.deep.equal(['SIGTERM']);
+    expect(io.err).to.match(/stopping.*\nmillrace: it does not stop: .* checks again .*\n$/);
+    end(new Error('over'));
+    await running;
+  });
+
+  it('ends itself when an engine cannot be ended, after saying why', async () => {
+    for (const signal of ['SIGHUP', undefined] as const) {
+      const process = new FakeProcess();
+      const { api } = failing(new MillraceError('close-incomplete', 'a thread hangs'));
+      const running = millrace(['info', 'x'], { api, process });
+      if (signal !== undefined) process.emit(signal);
+      const { io } = await running;
+      expect(process.killed).to.deep.equal([signal ?? 'SIGKILL']);
+      expect(io.err).to.include('millrace: a thread hangs\n');
+    }
+  });
 });
