@@ -16,8 +16,12 @@ const INITIAL_TOKENS = 2_000;
 /** An ignored message costs its copying: this many bytes cost about as much as a small message. */
 const BYTES_PER_TOKEN = 64;
 
-/** Bencoded bytes are looked at one by one, and made into values. */
+/** Bencoded bytes are looked at one by one, and made into values: 3 µs for the shortest dictionary. */
+const BENCODED_TOKENS = 32;
 const BENCODED_BYTES_PER_TOKEN = 8;
+
+/** Once a read has cost this much, nothing more of it is decoded: a read buffer holds 30,000 handshakes. */
+const DECODED_TOKENS_PER_READ = 2_000;
 
 /** A read is a call of the system and a turn of the session: 3 µs and more, however little it brings. */
 const READ_TOKENS = 32;
@@ -61,9 +65,14 @@ export class MessageBudget {
     this.cost += 1 + lengthBytes / BYTES_PER_TOKEN;
   }
 
-  /** The same, and its bytes were decoded. */
-  chargeBencoded(lengthBytes: number): void {
-    this.cost += 1 + lengthBytes / BENCODED_BYTES_PER_TOKEN;
+  /** The same of bencoded bytes. False: it has said too much in this read for them to be decoded. */
+  chargeBencoded(lengthBytes: number): boolean {
+    if (this.cost >= DECODED_TOKENS_PER_READ) {
+      this.charge(lengthBytes);
+      return false;
+    }
+    this.cost += BENCODED_TOKENS + lengthBytes / BENCODED_BYTES_PER_TOKEN;
+    return true;
   }
 
   /** A request that is answered; `part` of a whole block, 0 to 1: a whole one is worth its cost. */

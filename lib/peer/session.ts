@@ -1,8 +1,7 @@
 // One conversation after the handshake: bytes, orders and the time go in, and it decides what to send.
 // Owns no socket and no clock; the driver flushes the writer and passes facts on after each turn.
 
-import { Bitfield } from '../bytes/bitfield';
-import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
+import { assertNever, recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
@@ -21,9 +20,7 @@ import type { Phase } from './phases';
 import { Serving } from './serving';
 import type { SessionOptions } from './session-types';
 import { StateFacts } from './state-facts';
-
-/** `have`s of a busy peer go up as one fact per this long; those of a peer that feeds nothing, at once. */
-const HAVE_INTERVAL_MS = 100;
+import { TheirPieces } from './their-pieces';
 
 /** Id of the extended handshake itself (BEP 10). */
 
@@ -38,14 +35,12 @@ export class PeerSession implements WireSink {
   private readonly decoder: WireDecoder;
   private readonly budget: MessageBudget;
   private readonly states: StateFacts;
-  private readonly peerHave: Bitfield;
+  private readonly theirPieces: TheirPieces;
   private phase: Phase = 'opening';
   private isClosed = false;
   private nowMs: number;
   private lastMessageMs: number;
   private lastSentMs: number;
-  private lastHaveFactMs = -Infinity;
-  private newHaves: number[] = [];
   private amInterested = false;
   private peerInterested = false;
   private toldExtended = false;
@@ -62,9 +57,14 @@ export class PeerSession implements WireSink {
     );
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
+    this.theirPieces = new TheirPieces(
+      options.connection,
+      options.geometry.pieceCount,
+      options.output,
+      this.budget,
+    );
     this.states = new StateFacts(options.connection, options.output);
     this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
-    this.peerHave = new Bitfield(options.geometry.pieceCount);
     this.nowMs = nowMs;
     this.lastMessageMs = nowMs;
     this.lastSentMs = nowMs;
@@ -84,7 +84,7 @@ export class PeerSession implements WireSink {
       this.download.deadlineMs,
       this.download.pipeline.nextSampleMs,
       this.states.dueMs,
-      this.newHaves.length > 0 ? this.lastHaveFactMs + HAVE_INTERVAL_MS : Infinity,
+      this.theirPieces.dueMs,
     );
   }
 
@@ -173,7 +173,7 @@ export class PeerSession implements WireSink {
     let news = false;
     for (const piece of pieces) {
       this.options.writer.have(piece);
-      if (!this.peerHave.get(piece)) news = true;
+      if (!this.theirPieces.has(piece)) news = true;
     }
     return news;
   }
@@ -208,8 +208,8 @@ export class PeerSession implements WireSink {
    */
   endTurn(): void {
     if (this.isClosed) return;
-    this.postHaves();
     const { download, states, nowMs } = this;
+    this.theirPieces.post(download.outstandingRequests > 0, nowMs);
     states.post(download.epoch, download.peerChokes, this.peerInterested, nowMs);
     download.endTurn(nowMs, states.knows(download.epoch));
     download.noteFlow(nowMs);
@@ -251,10 +251,10 @@ export class PeerSession implements WireSink {
         this.peerInterested = false;
         return;
       case 'have':
-        this.onHave(message.piece);
+        this.theirPieces.onHave(message.piece);
         return;
       case 'bitfield':
-        this.onBitfield(message.bits, before === 'opening');
+        this.theirPieces.onBitfield(message.bits, before === 'opening');
         return;
       case 'request':
         this.onRequest(message.piece, message.begin, message.lengthBytes);
@@ -289,56 +289,9 @@ export class PeerSession implements WireSink {
     if (lengthBytes < wholeBytes) this.budget.chargeAnswer(lengthBytes / wholeBytes);
   }
 
-  private onHave(piece: number): void {
-    if (piece >= this.peerHave.length) {
-      throw new MillraceError('bad-piece-index', `have of piece ${piece}, which does not exist`);
-    }
-    if (this.peerHave.get(piece)) return this.budget.charge(); // and no fact
-    this.budget.welcome();
-    this.noteHave(piece);
-  }
-
-  private noteHave(piece: number): void {
-    this.peerHave.set(piece);
-    this.newHaves.push(piece);
-  }
-
-  private onBitfield(bits: Uint8Array, first: boolean): void {
-    const { length } = this.peerHave;
-    if (bits.length !== this.peerHave.bytes.length) {
-      throw new MillraceError(
-        'bad-bitfield',
-        `a bitfield of ${bits.length} bytes for ${length} pieces (BEP 3)`,
-      );
-    }
-    if (!first) {
-      this.onLateBitfield(bits);
-      return;
-    }
-    // Some clients set spare bits, and no other client refuses them for it.
-    const theirs = Bitfield.withoutSpareBits(bits, length);
-    this.peerHave.bytes.set(theirs);
-    this.options.output.fact({
-      type: 'peer-bitfield',
-      connection: this.connection,
-      bits: theirs,
-    });
-  }
-
-  /** As many haves: only what is news makes a fact. */
-  private onLateBitfield(bits: Uint8Array): void {
-    this.budget.charge(bits.length);
-    for (let at = 0; at < bits.length; at++) {
-      const news = (bits[at] ?? 0) & ~(this.peerHave.bytes[at] ?? 0);
-      for (let bit = 0; bit < 8; bit++) {
-        const piece = at * 8 + bit;
-        if (news & (0x80 >>> bit) && piece < this.peerHave.length) this.noteHave(piece);
-      }
-    }
-  }
-
   private onExtendedHandshake(payload: Uint8Array): void {
-    this.budget.chargeBencoded(payload.length);
+    const worthIt = this.budget.chargeBencoded(payload.length);
+    if (!worthIt && this.toldExtended) return;
     const handshake = decodeExtendedHandshake(payload);
     const { client, listenPort, requestQueue } = handshake;
     if (requestQueue !== undefined) this.download.pipeline.setPeerRequestQueue(requestQueue);
@@ -351,19 +304,6 @@ export class PeerSession implements WireSink {
       ...(listenPort === undefined ? {} : { listenPort }),
       ...(requestQueue === undefined ? {} : { requestQueue }),
     });
-  }
-
-  private postHaves(): void {
-    if (this.newHaves.length === 0) return;
-    const busy = this.download.outstandingRequests > 0;
-    if (busy && this.nowMs - this.lastHaveFactMs < HAVE_INTERVAL_MS) return;
-    this.lastHaveFactMs = this.nowMs;
-    this.options.output.fact({
-      type: 'peer-have',
-      connection: this.connection,
-      pieces: this.newHaves,
-    });
-    this.newHaves = [];
   }
 
   private fail(error: unknown): void {

@@ -51,6 +51,42 @@ describe('peer/session', () => {
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
 
+  it('tells a late bitfield with much news as a bitfield, and all that it says', () => {
+    const side = new Side({ pieceLengthBytes: 16, totalLengthBytes: 16 * 20_001 });
+    const late = new Uint8Array(2501).fill(0xff);
+    late[0] = 0x0f;
+    side.hear((writer) => {
+      writer.bitfield(new Uint8Array(2501));
+      writer.have(1);
+      writer.bitfield(late);
+      writer.have(2);
+    });
+    const facts = side.of('peer-bitfield');
+    expect(facts).to.have.length(2);
+    const merged = Uint8Array.from(late);
+    merged[0] = 0x4f;
+    merged[2500] = 0x80; // no spare bits
+    expect(facts[1]?.bits).to.deep.equal(merged);
+    expect(side.of('peer-have').flatMap(({ pieces }) => pieces)).to.deep.equal([2]);
+    side.hear((writer) => writer.bitfield(late));
+    expect(side.of('peer-bitfield')).to.have.length(2);
+  });
+
+  it('decodes few of the extended handshakes that one read brings, but the first always', () => {
+    const side = new Side();
+    const handshake = (requestQueue: number): Uint8Array =>
+      encodeExtendedHandshake({ extensions: {}, requestQueue });
+    side.hear((writer) => {
+      for (let time = 0; time < 3_000; time++) writer.keepAlive();
+      writer.extended(0, handshake(7));
+      for (let time = 0; time < 30_000; time++) writer.extended(0, Uint8Array.of(0x78)); // no bencoding
+    });
+    expect(side.closed).to.equal(undefined);
+    expect(side.of('extended-handshake').map((fact) => fact.requestQueue)).to.deep.equal([7]);
+    side.hear((writer) => writer.extended(0, Uint8Array.of(0x78)));
+    expect(side.closed?.reason).to.equal('bad-extended-message');
+  });
+
   it('reads a late bitfield as haves, as aria2 means it', () => {
     const side = new Side();
     side.hear((writer) => {
