@@ -171,7 +171,7 @@ function roomRules(room) {
 }
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', 'node_modules/**'] },
+  { ignores: ['dist/**', 'coverage/**', 'node_modules/**', 'mutants/found/**'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
