@@ -2,7 +2,7 @@
 // them since. Our own writes change sizes and times, too, so a time is judged only where it is known
 // which write came last: by one job at a time, or by a sync during which nothing was written.
 
-import type { FileIdentity, FilePlace } from '../messages/storage';
+import type { FileIdentity, FilePlace, KnownFile } from '../messages/storage';
 import type { SyncedFile, WrittenFile } from '../messages/verify';
 import type { RecordedFile } from '../storage/resume-record';
 
@@ -97,6 +97,17 @@ export class FileWatch {
       file.quiet = false;
     }
     return ticket;
+  }
+
+  /** Those of the files that were seen: a job that is about to begin may write to these very ones. */
+  known(paths: Iterable<string>): KnownFile[] {
+    const known: KnownFile[] = [];
+    for (const path of paths) {
+      const { place, left, jobs } = this.#fileOf(path);
+      if (place === undefined) continue;
+      known.push({ path, inode: place.inode, ...(left && jobs === 0 && { left }) });
+    }
+    return known;
   }
 
   /**

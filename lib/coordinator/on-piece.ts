@@ -8,6 +8,7 @@ import { noteJob } from './accounting';
 import type { Engine } from './engine';
 import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
+import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
 import { endPiece, evictPiece, restartPiece, recallLeases, segmentsOf } from './pieces';
 import { failTorrent } from './phases';
@@ -71,12 +72,15 @@ function targetBytesOf({ state, verify }: Engine): number {
 }
 
 function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
+  const filled = pieces.map((piece) => filledPiece(torrent, piece));
+  const paths = pathsOf(filled);
   const job = {
     type: 'pieces' as const,
     storage: torrent.storage,
-    pieces: pieces.map((piece) => filledPiece(torrent, piece)),
+    pieces: filled,
+    known: torrent.watch?.known(paths),
   };
-  const ticket = torrent.watch?.begin(pathsOf(job.pieces));
+  const ticket = torrent.watch?.begin(paths);
   torrent.jobsOut++;
   const done = engine.verify
     .submit(job, 'live')
@@ -129,7 +133,9 @@ function onVerified(
   });
   // At once, unlike `have` orders: before the end of a peer that sent them, and figures that count them.
   if (good.length > 0) engine.emit({ type: 'pieces', torrent: torrent.id, pieces: good });
-  if (failure) failTorrent(engine, torrent, failure);
+  const change = failure && changeOf(failure);
+  if (change) onChanges(engine, torrent, [change]);
+  else if (failure) failTorrent(engine, torrent, failure);
   engine.turn.touched.add(torrent);
   engine.endTurn();
 }
@@ -154,6 +160,13 @@ function onOutcome(
     case 'digest':
       return undefined;
   }
+}
+
+/** A worker found another file than the one that it was to write to, or none. */
+function changeOf({ details }: ErrorRecord): FileChange | undefined {
+  const { path, kind } = details ?? {};
+  if (typeof path !== 'string' || (kind !== 'missing' && kind !== 'replaced')) return undefined;
+  return { path, kind };
 }
 
 /** The pool gave a job up (its workers kept dying): the pieces are fetched again, the torrent stops. */

@@ -5,10 +5,11 @@
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import { storedFiles } from '../metainfo/stored';
-import { claimFiles, findConflict, leftClaim } from '../storage/claims';
-import type { Claim, ClaimConflict, ClaimRequest, LeftClaim } from '../storage/claims';
+import { claimFiles, findConflict } from '../storage/claims';
+import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
+import { entryOf, noteMade, readMade } from '../storage/made-files';
 import { cutLonger } from '../storage/output-check';
 import type { OutputLook } from '../storage/output-check';
 import type { RecordedFile } from '../storage/resume-record';
@@ -40,10 +41,10 @@ export async function claimOutput(
   resume: ResumeState,
   canWrite: boolean,
 ): Promise<OutputFiles> {
-  const { id, metainfo, infoHash, download } = torrent;
+  const { id, metainfo, infoHash, download, storage } = torrent;
   const files = storedFiles(metainfo);
   const paths = files.map(({ path }) => path);
-  const { root, stats, places, fold } = look;
+  const { stats, places, fold } = look;
   const used = places.map((place, at) => {
     const found = stats[at];
     return {
@@ -59,11 +60,11 @@ export async function claimOutput(
     paths,
     look,
     resume,
-    download ? await leftClaim(root, infoHash) : undefined,
+    storage.made === undefined ? new Set() : await readMade(storage.made),
   );
   const claimed: ClaimRequest = {
     ...look,
-    ...{ infoHash, writes: download, files: paths, foreign },
+    ...{ infoHash, writes: download, files: paths },
   };
   const taken = await (canWrite ? claimFiles(claimed) : findConflict(claimed));
   if (taken !== undefined && isConflict(taken))
@@ -80,14 +81,14 @@ function foreignFiles(
   paths: readonly string[],
   { stats }: OutputLook,
   resume: ResumeState,
-  left: LeftClaim | undefined,
+  made: ReadonlySet<string>,
 ): Set<string> {
   const foreign = new Set<string>();
   for (const [at, path] of paths.entries()) {
     const found = stats[at];
     if (found === undefined || found.sizeBytes === 0 || resume.ours.has(path)) continue;
-    // Made by our run that was killed before it could save a record.
-    if (left?.files.has(path) && found.mtimeNs >= left.madeNs) continue;
+    // Of our run that was killed before it could save a record.
+    if (made.has(entryOf(path, found))) continue;
     foreign.add(path);
   }
   return foreign;
@@ -109,7 +110,7 @@ export async function admitFiles(engine: Engine, torrent: TorrentState): Promise
   try {
     await judgeForeign(torrent, outputFiles);
     if (torrent.run !== run) return false;
-    await outputFiles.claim?.admit();
+    await noteAdmitted(torrent, outputFiles);
     if (torrent.run !== run) return false;
     if (outputFiles.toCut) await cut(torrent, outputFiles);
   } catch (error) {
@@ -119,6 +120,23 @@ export async function admitFiles(engine: Engine, torrent: TorrentState): Promise
   outputFiles.foreign.clear();
   outputFiles.toCut = false;
   return torrent.run === run;
+}
+
+/** Should this run be killed, the next one knows that it may go on writing to them. */
+async function noteAdmitted(
+  { storage }: TorrentState,
+  { look, foreign }: OutputFiles,
+): Promise<void> {
+  if (storage.made === undefined || foreign.size === 0) return;
+  const paths = [...foreign];
+  const found = await statFiles(look.root, paths);
+  noteMade(
+    storage.made,
+    paths.flatMap((path, at) => {
+      const file = found[at];
+      return file === undefined ? [] : entryOf(path, file);
+    }),
+  );
 }
 
 async function cut(torrent: TorrentState, { look }: OutputFiles): Promise<void> {

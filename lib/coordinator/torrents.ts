@@ -15,6 +15,8 @@ import { namesOnDisk } from '../storage/names-on-disk';
 import { checkOutput } from '../storage/output-check';
 import type { OutputLook } from '../storage/output-check';
 import { ResumeFile } from '../storage/resume-file';
+import { forgetMade } from '../storage/made-files';
+import { stateFile } from '../storage/state-folder';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { newAccount } from './accounting';
 import { claimOutput, releaseOutput } from './output-files';
@@ -151,11 +153,14 @@ function newTorrent(
   lock: OutputLock,
 ): TorrentState {
   const { metainfo, output } = request;
+  const writesFiles = request.download && request.storage === undefined;
+  const madeList = writesFiles ? stateFile(output, metainfo.infoHash, 'made') : undefined;
   const storage: StorageRef = {
     module: request.storage?.module ?? 'files',
     key: `${id}:${infoHash}`,
     root: output,
     followLinks: request.followLinks,
+    ...(madeList !== undefined && { made: madeList }),
     options: request.storage?.options,
   };
   const haveBuffer = new SharedArrayBuffer(Math.max(1, Bitfield.byteLength(metainfo.pieceCount)));
@@ -253,6 +258,7 @@ async function remove(engine: Engine, torrent: TorrentState, forget: boolean): P
   try {
     await quiesce(engine, torrent);
     if (forget) await torrent.resumeFile.remove();
+    if (torrent.storage.made !== undefined) forgetMade(torrent.storage.made);
     await torrent.farewell;
   } finally {
     engine.state.budget.unregister(torrent.id);

@@ -9,6 +9,8 @@ export interface StorageRef {
   readonly root: string;
   /** Write through symbolic links below the root. Default false: they are refused. */
   readonly followLinks?: boolean;
+  /** Where `files` notes which files it makes; undefined where nothing is written. */
+  readonly made?: string;
   /** Given to the module as it is; must survive structured clone. */
   readonly options?: unknown;
 }
@@ -33,6 +35,14 @@ export interface StoredSpan {
 export interface FilePlace {
   readonly device: bigint;
   readonly inode: bigint;
+}
+
+/** A file that a job may write to, because it is known. One without is to be made, and must not be there. */
+export interface KnownFile {
+  readonly path: string;
+  readonly inode: bigint;
+  /** As we left it, where that is known: a copy that equals it in both may be written to as well. */
+  readonly left?: { readonly sizeBytes: number; readonly mtimeNs: bigint };
 }
 
 /** A file as it was at one moment: enough to notice later that another program touched it. */

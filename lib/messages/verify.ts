@@ -3,7 +3,7 @@
 // an array of 20 bytes costs 3 µs on its way, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';
-import type { FileIdentity, StorageRef, StoredSpan } from './storage';
+import type { FileIdentity, KnownFile, StorageRef, StoredSpan } from './storage';
 
 /** What every verify worker is started with. */
 export interface VerifyStart {
@@ -18,6 +18,8 @@ export type VerifyJob =
       readonly type: 'pieces';
       readonly storage: StorageRef;
       readonly pieces: readonly FilledPiece[];
+      /** Those of its files that were seen already. */
+      readonly known?: readonly KnownFile[];
     }
   /** Read pieces from storage and hash them: recheck. */
   | {

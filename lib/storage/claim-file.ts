@@ -24,12 +24,7 @@ export interface ClaimedFile {
   readonly path: string;
   /** Real path, where the claim says it. */
   readonly place: string | undefined;
-  /** Not known to be ours. */
-  readonly foreign: boolean;
 }
-
-const OURS = '+';
-const FOREIGN = '?';
 
 /** Writes a new file. */
 export async function writeClaim(
@@ -39,8 +34,8 @@ export async function writeClaim(
 ): Promise<void> {
   const hasPlaces = files.some(({ place }) => place !== undefined);
   const parts = [JSON.stringify({ ...head, hasPlaces })];
-  for (const { path, place = '', foreign } of files) {
-    parts.push((foreign ? FOREIGN : OURS) + path);
+  for (const { path, place = '' } of files) {
+    parts.push(path);
     if (hasPlaces) parts.push(place);
   }
   await fs.writeFile(file, `${parts.join('\0')}\0`, { flag: 'wx' });
@@ -49,19 +44,11 @@ export async function writeClaim(
 /** A claim that is open for reading. */
 export class ClaimReader {
   readonly head: ClaimHead;
-  /** When it was made, in nanoseconds since 1970, by the file system's clock. */
-  readonly madeNs: bigint;
   private readonly parts: AsyncIterator<string[]>;
   private first: string[];
 
-  private constructor(
-    head: ClaimHead,
-    madeNs: bigint,
-    first: string[],
-    parts: AsyncIterator<string[]>,
-  ) {
+  private constructor(head: ClaimHead, first: string[], parts: AsyncIterator<string[]>) {
     this.head = head;
-    this.madeNs = madeNs;
     this.first = first;
     this.parts = parts;
   }
@@ -74,13 +61,13 @@ export class ClaimReader {
     let handle: fs.FileHandle | undefined;
     try {
       handle = await openRegularAsync(file, OPEN_TO_READ, { followLink: false });
-      const { size, mtimeNs } = await handle.stat({ bigint: true });
+      const { size } = await handle.stat();
       if (size > MAX_CLAIM_BYTES) return undefined;
       const parts = partsOf(handle);
       const { value } = (await parts.next()) as { value: string[] | undefined };
       const head = headOf(value?.[0]);
       if (head === undefined) return undefined;
-      return await use(new ClaimReader(head, mtimeNs, value?.slice(1) ?? [], parts));
+      return await use(new ClaimReader(head, value?.slice(1) ?? [], parts));
     } catch {
       return undefined;
     } finally {
@@ -125,9 +112,8 @@ function filesOf(
   const step = hasPlaces ? 2 : 1;
   let at = 0;
   for (; at + step <= parts.length; at += step) {
-    const marked = parts[at] ?? '';
     const place = hasPlaces && parts[at + 1] !== '' ? parts[at + 1] : undefined;
-    files.push({ path: marked.slice(1), place, foreign: !marked.startsWith(OURS) });
+    files.push({ path: parts[at] ?? '', place });
   }
   return { files, left: parts.slice(at) };
 }

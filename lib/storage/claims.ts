@@ -36,8 +36,6 @@ export interface ClaimRequest {
   readonly folders: readonly string[];
   /** Brings names that the file system takes for one to one spelling. */
   readonly fold: (name: string) => string;
-  /** Existing files that are not known to be ours, as stored. */
-  readonly foreign: ReadonlySet<string>;
 }
 
 /** A running torrent that uses one of the files. */
@@ -50,34 +48,8 @@ export interface ClaimConflict {
 }
 
 export interface Claim {
-  /** Files that were foreign are ours from now on. */
-  admit(): Promise<void>;
   /** May be called again. */
   release(): void;
-}
-
-/** What a run that was killed had claimed: files made since then, and not foreign, are ours. */
-export interface LeftClaim {
-  readonly files: ReadonlySet<string>;
-  /** When it was made, in nanoseconds since 1970, by the file system's clock. */
-  readonly madeNs: bigint;
-}
-
-/** Reads the claim that an earlier run of this torrent left behind. Needs the torrent's lock. */
-export async function leftClaim(root: string, infoHash: string): Promise<LeftClaim | undefined> {
-  for (const name of namesIn(root)) {
-    if (!name.startsWith(infoHash) || !name.endsWith(CLAIM)) continue;
-    const file = path.join(root, RECORDS_FOLDER, name);
-    const left = await ClaimReader.read(file, async (claim) => {
-      if (!claim.head.writes) return undefined;
-      const own = new Set<string>();
-      for await (const some of claim.files())
-        for (const { path: stored, foreign } of some) if (!foreign) own.add(stored);
-      return { files: own, madeNs: claim.madeNs };
-    });
-    if (left !== undefined) return left;
-  }
-  return undefined;
 }
 
 /** Makes the claim, or returns the conflict that prevents it. Needs the torrent's lock. */
@@ -186,37 +158,24 @@ class Places {
 }
 
 async function makeClaim(request: ClaimRequest): Promise<Claim> {
-  const { root, infoHash, writes, files, places, hasLinks, foreign } = request;
+  const { root, infoHash, writes, files, places, hasLinks } = request;
   const folder = path.join(root, RECORDS_FOLDER);
   const mark = hasLinks ? ANYWHERE : markOf(topOf(files) ?? '');
   const file = path.join(folder, `${infoHash}.${mark}${CLAIM}`);
   const owner = thisThread(THREAD_TOKEN);
-  let released = false;
-  const put = async (strangers: ReadonlySet<string>): Promise<void> => {
-    const claimed = files.map((stored, at): ClaimedFile => {
-      const place = hasLinks && places[at] !== path.join(root, stored) ? places[at] : undefined;
-      return { path: stored, place, foreign: strangers.has(stored) };
-    });
-    const temp = tempFile(file);
-    try {
-      await writeClaim(temp, { owner, infoHash, writes }, claimed);
-      if (released) fs.rmSync(temp);
-      else fs.renameSync(temp, file);
-    } catch (error) {
-      fs.rmSync(temp, { force: true });
-      throw notMade(file, error);
-    }
-  };
-  await put(foreign);
-  return {
-    admit: async () => {
-      if (foreign.size > 0) await put(new Set());
-    },
-    release: () => {
-      released = true;
-      fs.rmSync(file, { force: true });
-    },
-  };
+  const claimed = files.map((stored, at): ClaimedFile => {
+    const place = hasLinks && places[at] !== path.join(root, stored) ? places[at] : undefined;
+    return { path: stored, place };
+  });
+  const temp = tempFile(file);
+  try {
+    await writeClaim(temp, { owner, infoHash, writes }, claimed);
+    fs.renameSync(temp, file);
+  } catch (error) {
+    fs.rmSync(temp, { force: true });
+    throw notMade(file, error);
+  }
+  return { release: () => fs.rmSync(file, { force: true }) };
 }
 
 /** Claims of earlier runs, and what runs that were killed were just writing. */

@@ -3,12 +3,21 @@
 // reader, which lives beside sockets, is not.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { MillraceError, advised } from '../errors/millrace-error';
 import { onFile } from '../errors/system-error';
-import type { FileIdentity, StorageRef } from '../messages/storage';
+import type { FileIdentity, KnownFile, StorageRef } from '../messages/storage';
 import { FilesReader } from './files-reader';
 import { HandleCache } from './handle-cache';
 import { OPEN_TO_READ, openRegular } from './open-regular';
-import { makeFolders, openInside, resolveBelow, syncFolder } from './safe-path';
+import { entryOf, isMade, noteMade } from './made-files';
+import {
+  makeFolders,
+  openExistingInside,
+  openInside,
+  openNewInside,
+  resolveBelow,
+  syncFolder,
+} from './safe-path';
 import { identityOf } from './stat-files';
 import type { StorageReader, StorageWriter } from './storage';
 
@@ -34,12 +43,16 @@ class FilesWriter implements StorageWriter {
   /** Tells this writer's handles from those of others in the thread's one cache. */
   private readonly prefix = `${++writers}:`;
   private realRoot: string | undefined;
+  private readonly made: string | undefined;
+  /** What is known of the files of the present job, by path. */
+  private known: ReadonlyMap<string, KnownFile> = new Map();
   /** Files whose folder entries this writer has made durable already. */
   private readonly syncedEntries = new Set<string>();
 
   constructor(ref: StorageRef) {
     this.root = path.resolve(ref.root);
     this.followLinks = ref.followLinks ?? false;
+    this.made = ref.made;
   }
 
   write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
@@ -50,6 +63,10 @@ class FilesWriter implements StorageWriter {
         position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
       }
     });
+  }
+
+  expect(known: readonly KnownFile[]): void {
+    this.known = new Map(known.map((file) => [file.path, file]));
   }
 
   identify(stored: string): FileIdentity {
@@ -110,9 +127,51 @@ class FilesWriter implements StorageWriter {
   }
 
   private handleToWrite(stored: string): number {
-    return handles.use(`${this.prefix}w:${stored}`, () =>
-      openInside(this.openRoot(), stored, this.followLinks),
-    );
+    return handles.use(`${this.prefix}w:${stored}`, () => this.openToWrite(stored));
+  }
+
+  /** Opens no file but the one that is known, and makes one where none is. */
+  private openToWrite(stored: string): number {
+    const root = this.openRoot();
+    if (this.made === undefined) return openInside(root, stored, this.followLinks);
+    const known = this.known.get(stored);
+    if (known === undefined) return this.openNew(this.made, root, stored);
+    let fd: number;
+    try {
+      fd = openExistingInside(root, stored, this.followLinks);
+    } catch (error) {
+      throw isMissing(error) ? changed(root, stored, 'missing') : error;
+    }
+    const found = fs.fstatSync(fd, { bigint: true });
+    const { left } = known;
+    const isCopy = left?.sizeBytes === Number(found.size) && left.mtimeNs === found.mtimeNs;
+    if (found.ino === known.inode || isCopy) return fd;
+    fs.closeSync(fd);
+    throw changed(root, stored, 'replaced');
+  }
+
+  /** Makes a file, or opens the one that another worker is just making; any other is a stranger's. */
+  private openNew(made: string, root: string, stored: string): number {
+    let fd: number;
+    let exists = false;
+    try {
+      fd = openNewInside(root, stored, this.followLinks);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      fd = openInside(root, stored, this.followLinks);
+      exists = true;
+    }
+    try {
+      const found = fs.fstatSync(fd, { bigint: true });
+      const entry = entryOf(stored, { inode: found.ino, bornNs: found.birthtimeNs });
+      // An empty one was made a moment ago, or holds nothing that could be lost.
+      if (!exists || found.size === 0n) noteMade(made, [entry]);
+      else if (!isMade(made, entry)) throw notOurs(root, stored);
+      return fd;
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
   }
 
   /** False when there is no such file. */
@@ -144,6 +203,25 @@ class FilesWriter implements StorageWriter {
     }
     return this.realRoot;
   }
+}
+
+/** The coordinator says what to do about it. */
+function changed(root: string, stored: string, kind: 'missing' | 'replaced'): MillraceError {
+  return new MillraceError(
+    kind === 'missing' ? 'data-missing' : 'data-changed',
+    `${path.join(root, stored)} is not there any more as it was seen`,
+    { path: stored, kind },
+  );
+}
+
+function notOurs(root: string, stored: string): MillraceError {
+  const full = path.join(root, stored);
+  return advised(
+    'file-not-ours',
+    `${full} was put there by another program after the download had begun: it is not overwritten`,
+    'move it away, or allow it to be overwritten by the option adopt, and start the download again',
+    { path: full },
+  );
 }
 
 /**

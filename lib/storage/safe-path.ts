@@ -44,6 +44,17 @@ export function openInside(realRoot: string, stored: string, followLinks: boolea
   return openBelow(realRoot, stored, fs.constants.O_RDWR | fs.constants.O_CREAT, followLinks);
 }
 
+/** As `openInside`, and never creates the file. */
+export function openExistingInside(realRoot: string, stored: string, followLinks: boolean): number {
+  return openBelow(realRoot, stored, fs.constants.O_RDWR, followLinks);
+}
+
+/** As `openInside`, and raises EEXIST when something bears that name. */
+export function openNewInside(realRoot: string, stored: string, followLinks: boolean): number {
+  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+  return openBelow(realRoot, stored, O_RDWR | O_CREAT | O_EXCL, followLinks);
+}
+
 /** Cuts a stored file that is longer than `lengthBytes`; reached as `openInside` would. */
 export function cutInside(
   realRoot: string,

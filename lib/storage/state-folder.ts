@@ -9,7 +9,11 @@ import { kindOf } from './open-regular';
 import { makeFolders } from './safe-path';
 
 /** `<output>/.millrace/<info hash in hex>.<kind>` */
-export function stateFile(root: string, infoHash: Uint8Array, kind: 'lock' | 'resume'): string {
+export function stateFile(
+  root: string,
+  infoHash: Uint8Array,
+  kind: 'lock' | 'resume' | 'made',
+): string {
   return path.join(root, RECORDS_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
 }
 

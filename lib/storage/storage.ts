@@ -1,6 +1,6 @@
 // What a storage back end must offer. A back end is a module, named by a StorageRef and loaded in
 // the thread that uses it, because an object with methods cannot cross threads.
-import type { FileIdentity, StorageRef } from '../messages/storage';
+import type { FileIdentity, KnownFile, StorageRef } from '../messages/storage';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -21,6 +21,11 @@ export interface StorageWriter {
   sync(paths: readonly string[]): Awaitable<void>;
   /** Creates these files, empty, and their folders; an existing file stays as it is. */
   createEmpty(paths: readonly string[]): Awaitable<void>;
+  /**
+   * What is known of files that the next writes may go to, before a job. Only the built-in `files` needs
+   * it: it writes to no other file that has come to bear such a name.
+   */
+  expect?(known: readonly KnownFile[]): void;
   /**
    * The file that `write` writes to, by the handle that it uses; made when missing. `identify` and `find`
    * notice what other programs do to files; only the built-in `files` needs them.

@@ -54,6 +54,7 @@ export class JobRunner {
           clock,
           (writer, piece) => this.checkAndWrite(writer, piece, clock, written),
           (writer) => lookAfter(writer, written),
+          (writer) => writer.expect?.(job.known ?? []),
         );
         return written.size === 0 ? result : { ...result, written: [...written.values()] };
       }
@@ -85,6 +86,7 @@ export class JobRunner {
     clock: Clock,
     run: (writer: StorageWriter, piece: Piece) => Promise<PieceOutcome>,
     finish?: (writer: StorageWriter) => Promise<void>,
+    begin?: (writer: StorageWriter) => void,
   ): Promise<VerifyResult> {
     const outcomes: PieceOutcome[] = [];
     const failed = (piece: Piece, error: unknown): void => {
@@ -92,6 +94,7 @@ export class JobRunner {
     };
     try {
       await this.writers.use(storage, async (writer) => {
+        begin?.(writer);
         for (const piece of pieces) {
           try {
             outcomes.push(await run(writer, piece));

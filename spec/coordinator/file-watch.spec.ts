@@ -158,6 +158,20 @@ describe('coordinator/file watch', () => {
     }
   });
 
+  it('names the files that a job may write to, and those that it is to make', () => {
+    const watch = watchOf();
+    expect(watch.known(['a', 'b'])).to.deep.equal([
+      { path: 'a', inode: 1n, left: { sizeBytes: 10, mtimeNs: 100n, device: 1n, inode: 1n } },
+    ]);
+    const ticket = watch.begin(['a', 'b']);
+    expect(watch.known(['a', 'b']), 'times change').to.deep.equal([{ path: 'a', inode: 1n }]);
+    const made = file(5, 200, 2);
+    watch.end(ticket, [{ path: 'b', before: file(0, 150, 2), after: made, endBytes: 5 }], false);
+    expect(watch.known(['b'])).to.deep.equal([{ path: 'b', inode: 2n, left: made }]);
+    watch.accept('b', undefined);
+    expect(watch.known(['b'])).to.deep.equal([]);
+  });
+
   it('takes a file as it is when told to', () => {
     const watch = watchOf();
     watch.accept('a', file(3, 500, 7));

@@ -1,6 +1,6 @@
 // Files that other programs take away or change while they are served.
 
-import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { AddOptions, MillraceError, Torrent } from '../../lib/index';
@@ -208,6 +208,28 @@ describe('engine: data changed while downloading', function () {
     await torrent.addPeer((await swarm.seed(payload)).address);
     expect((await failed).message).to.include(`${empty} is empty in the torrent`);
     await rename(empty, `${empty}.moved`);
+    await torrent.resume();
+    await within(torrent.completed, 'the download after all');
+    await payload.expectIn(output);
+  });
+
+  it('overwrites no file that another program put there after the download had begun', async () => {
+    const files = { first: 64 * KIB, second: MIB };
+    const payload = new Payload({ name: 'two', files, pieceLengthBytes: PIECE_BYTES });
+    const first = await swarm.seed(payload, { pieces: [0] });
+    const output = await swarm.folder();
+    const options = { output, peers: [first.address] };
+    const torrent = await (await swarm.engine()).add(payload.torrent, options);
+    await untilStats(torrent, 'the first file', ({ doneBytes }) => doneBytes > 0);
+    const second = join(output, 'two', 'second');
+    await writeFile(second, 'precious');
+    const failed = expectCode(torrent.completed, 'file-not-ours');
+    await torrent.addPeer((await swarm.seed(payload)).address);
+    expect((await failed).message)
+      .to.include(second)
+      .and.include('move it away');
+    expect(await readFile(second, 'utf8')).to.equal('precious');
+    await rename(second, `${second}.moved`);
     await torrent.resume();
     await within(torrent.completed, 'the download after all');
     await payload.expectIn(output);

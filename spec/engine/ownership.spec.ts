@@ -265,7 +265,8 @@ describe('engine: existing files', function () {
     expect((await readFile(at(output, 'b'))).equals(precious(300 * KIB))).to.equal(true);
   });
 
-  it('are ours when a run made them that was killed before it saved a record', async () => {
+  /** What is left of a run that was killed before it saved a record, in a file and its state folder. */
+  async function killedRun() {
     const output = await swarm.folder();
     const seed = await swarm.seed(payload, { pieces: [0] });
     const file = join(await swarm.folder(), 'a.torrent');
@@ -278,6 +279,24 @@ describe('engine: existing files', function () {
     const state = join(output, '.millrace');
     for (const name of await readdir(state))
       if (name.endsWith('.resume')) await rm(join(state, name));
+    return { output, state };
+  }
+
+  it('are not ours when somebody put them there after a run that was killed had begun', async () => {
+    const { output } = await killedRun();
+    for (const file of ['a', 'b']) {
+      await put(output, 'new', precious(200 * KIB));
+      await rename(at(output, 'new'), at(output, file));
+      const refused = await add(output);
+      await expectCode(refused.completed, 'file-not-ours');
+      expect((await readFile(at(output, file))).equals(precious(200 * KIB))).to.equal(true);
+      await rm(at(output, file));
+      await refused.remove();
+    }
+  });
+
+  it('are ours when a run made them that was killed before it saved a record', async () => {
+    const { output, state } = await killedRun();
     // What the dead run had written did not reach the disk whole.
     const { size } = await stat(at(output, 'a'));
     await writeFile(at(output, 'a'), Buffer.alloc(size, 7));

@@ -5,7 +5,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
-import { claimFiles, findConflict, leftClaim } from '../../lib/storage/claims';
+import { claimFiles, findConflict } from '../../lib/storage/claims';
 import type { Claim, ClaimConflict, ClaimRequest } from '../../lib/storage/claims';
 import { acquireGuard } from '../../lib/storage/lock';
 import { useTempFolder } from './temp';
@@ -19,7 +19,7 @@ const CLAIMER = `
   console.log('"ready"');
   require('node:readline').createInterface({ input: process.stdin }).on('line', async (line) => {
     const request = JSON.parse(line);
-    const taken = await claimFiles({ ...request, foreign: new Set(request.foreign), fold: (name) => name });
+    const taken = await claimFiles({ ...request, fold: (name) => name });
     console.log(JSON.stringify('pid' in taken ? taken : 'taken'));
   });
 `;
@@ -42,8 +42,7 @@ class Claimer {
   }
 
   ask(request: ClaimRequest): void {
-    const text = JSON.stringify({ ...request, foreign: [...request.foreign] });
-    this.child.stdin?.write(`${text}\n`);
+    this.child.stdin?.write(`${JSON.stringify(request)}\n`);
   }
 
   async kill(): Promise<void> {
@@ -81,7 +80,6 @@ describe('claims of output files', () => {
       hasLinks: false,
       folders: [],
       fold: (file) => file,
-      foreign: new Set(),
       ...more,
     };
   }
@@ -158,19 +156,19 @@ describe('claims of output files', () => {
     const noClaims = [
       '',
       '{"owner',
-      '{"owner":{}}\0+t/a\0',
+      '{"owner":{}}\0t/a\0',
       JSON.stringify(live),
-      `${JSON.stringify(live)}\0+t/a\0`,
+      `${JSON.stringify(live)}\0t/a\0`,
     ];
     for (const [at, text] of noClaims.entries())
       fs.writeFileSync(state(`${hash(`no${at}`)}.${mark}.claim`), text);
     const open = JSON.stringify({ ...live, infoHash: hash('open') });
-    fs.writeFileSync(state(`${hash('open')}.${mark}.claim`), `${open}\0+t/a`); // never ended
+    fs.writeFileSync(state(`${hash('open')}.${mark}.claim`), `${open}\0t/a`); // never ended
     fs.writeFileSync(
       state(`${hash('long')}.${mark}.claim`),
-      `${open}\0${'+t'.repeat(200_000)}\0+t/a\0`,
+      `${open}\0${'tt'.repeat(200_000)}\0t/a\0`,
     );
-    fs.writeFileSync(state(`${hash('huge')}.${mark}.claim`), `${open}\0+t/a\0`);
+    fs.writeFileSync(state(`${hash('huge')}.${mark}.claim`), `${open}\0t/a\0`);
     fs.truncateSync(state(`${hash('huge')}.${mark}.claim`), 2 ** 40);
     fs.symlinkSync(name, state(`${hash('link')}.${mark}.claim`));
     const claim = await held(request(folder(), 'two', ['t/a']));
@@ -219,40 +217,18 @@ describe('claims of output files', () => {
     (await held(request(folder(), 'two', ['t/fILE']))).release();
   });
 
-  it('tells the next run what one that was killed had claimed, and clears up after it', async () => {
-    const files = ['t/a', 't/b', 't/c'];
-    const asked = request(folder(), 'one', files, { foreign: new Set(['t/b']) });
-    expect(await leftClaim(folder(), asked.infoHash)).to.equal(undefined);
+  it('clears up after a run of the same torrent that was killed', async () => {
+    const asked = request(folder(), 'one', ['t/a', 't/b']);
     const other = await claimer();
     other.ask(asked);
     expect(await other.line()).to.equal('taken');
     await other.kill();
-    const left = await leftClaim(folder(), asked.infoHash);
-    expect([...(left?.files ?? [])]).to.deep.equal(['t/a', 't/c']);
-    fs.writeFileSync(path.join(folder(), 'new'), '');
-    const { mtimeNs } = fs.statSync(path.join(folder(), 'new'), { bigint: true });
-    expect(left?.madeNs !== undefined && left.madeNs <= mtimeNs).to.equal(true);
     const temp = `${asked.infoHash}.resume.00ff.tmp`;
     fs.writeFileSync(path.join(folder(), '.millrace', temp), '');
     const claim = await held({ ...asked, files: ['other'] });
     expect(inState()).to.have.length(1);
-    await claim.admit();
     claim.release();
     expect(inState()).to.deep.equal([]);
-  });
-
-  it('admits foreign files once they may be written to', async () => {
-    const asked = request(folder(), 'one', ['t/a', 't/b'], { foreign: new Set(['t/b']) });
-    const claim = await held(asked);
-    expect([...((await leftClaim(folder(), asked.infoHash))?.files ?? [])]).to.deep.equal(['t/a']);
-    await claim.admit();
-    expect([...((await leftClaim(folder(), asked.infoHash))?.files ?? [])]).to.deep.equal([
-      't/a',
-      't/b',
-    ]);
-    claim.release();
-    await (await held({ ...asked, writes: false })).admit();
-    expect(await leftClaim(folder(), asked.infoHash)).to.equal(undefined); // readers make no file
   });
 
   it('waits for a guard that somebody holds', async () => {
@@ -269,14 +245,10 @@ describe('claims of output files', () => {
 
   it('reads long claims in parts, whole, and lets others have the thread meanwhile', async () => {
     const files = Array.from({ length: 20_000 }, (_, at) => `t/${'é'.repeat(at % 40)}${at}`);
-    const asked = request(folder(), 'one', files, { foreign: new Set(files.slice(0, 1000)) });
     const other = await claimer();
-    other.ask(asked);
+    other.ask(request(folder(), 'one', files));
     expect(await other.line()).to.equal('taken');
     const last = files.at(-1) ?? '';
-    expect(await claimFiles(request(folder(), 'two', [last]))).to.include({
-      path: path.join(folder(), last),
-    });
     let turns = 0;
     let reading = true;
     const count = (): void => {
@@ -284,10 +256,11 @@ describe('claims of output files', () => {
       if (reading) setImmediate(count);
     };
     count();
-    const left = await leftClaim(folder(), asked.infoHash);
+    const conflict = await findConflict(request(folder(), 'two', ['t/none', last]));
     reading = false;
-    expect([...(left?.files ?? [])]).to.deep.equal(files.slice(1000));
+    expect(conflict).to.include({ path: path.join(folder(), last) });
     expect(turns).to.be.at.least(3);
+    (await held(request(folder(), 'three', ['t/none']))).release();
   });
 
   it('clears up after processes that were killed at any moment, and only after these', async () => {

@@ -199,4 +199,74 @@ describe('files storage', () => {
     const late = await reader.read('shared', 0, [new Uint8Array(1)]).catch((error: Error) => error);
     expect(late).to.have.property('code', 'storage-closed');
   });
+
+  describe('where other programs put files', () => {
+    let other: StorageWriter;
+    const at = (name: string) => path.join(root(), name);
+    const ref = () => ({
+      module: 'files',
+      key: 'm',
+      root: root(),
+      made: path.join(folder(), 'list.made'),
+    });
+    beforeEach(() => {
+      fs.mkdirSync(root());
+      writer = openWriter(ref());
+      other = openWriter(ref());
+    });
+    afterEach(() => other.close());
+    const write = (to: StorageWriter, name: string, offset = 0): void =>
+      void to.write(name, offset, [bytes('ours')]);
+    const identity = (name: string) => fs.statSync(at(name), { bigint: true });
+
+    it('makes a file that two workers write to, and overwrites none that is in its place', async () => {
+      write(writer, 'd/a');
+      write(other, 'd/a', 4);
+      expect(fs.readFileSync(at('d/a'), 'utf8')).to.equal('oursours');
+      fs.writeFileSync(at('b'), 'precious');
+      for (const each of [writer, other])
+        expect(() => write(each, 'b'))
+          .to.throw('not overwritten')
+          .with.property('code', 'file-not-ours');
+      expect(fs.readFileSync(at('b'), 'utf8')).to.equal('precious');
+      fs.writeFileSync(at('c'), ''); // nothing is lost
+      write(writer, 'c');
+      write(other, 'c', 4);
+      // The name of a file that was made says nothing of another.
+      fs.renameSync(at('b'), at('d/a'));
+      await other.close();
+      expect(() => write(other, 'd/a'))
+        .to.throw()
+        .with.property('code', 'file-not-ours');
+    });
+
+    it('writes to the known file alone, or to its copy', async () => {
+      fs.writeFileSync(at('a'), 'known');
+      const { ino: inode, size, mtimeNs } = identity('a');
+      const left = { sizeBytes: Number(size), mtimeNs };
+      const known = [{ path: 'a', inode, left }];
+      writer.expect?.(known);
+      write(writer, 'a');
+      expect(fs.readFileSync(at('a'), 'utf8')).to.equal('oursn');
+      fs.writeFileSync(at('new'), 'precious');
+      fs.renameSync(at('new'), at('a'));
+      write(writer, 'a'); // its handle still has the old one
+      other.expect?.(known);
+      expect(() => write(other, 'a'))
+        .to.throw()
+        .with.deep.property('details', { path: 'a', kind: 'replaced' });
+      expect(fs.readFileSync(at('a'), 'utf8')).to.equal('precious');
+      other.expect?.([
+        { path: 'a', inode, left: { sizeBytes: 8, mtimeNs: identity('a').mtimeNs } },
+      ]);
+      write(other, 'a');
+      expect(fs.readFileSync(at('a'), 'utf8')).to.equal('oursious');
+      fs.rmSync(at('a'));
+      await other.close();
+      expect(() => write(other, 'a'))
+        .to.throw()
+        .with.deep.property('details', { path: 'a', kind: 'missing' });
+      expect(fs.existsSync(at('a'))).to.equal(false);
+    });
+  });
 });

@@ -24,6 +24,7 @@ const storage: Full<StorageRef> = {
   key: '1:abc',
   root: '/srv/data',
   followLinks: true,
+  made: '/srv/data/.millrace/abc.made',
   options: { bucket: 'b', nested: [1, 2, { three: 3 }] },
 };
 
@@ -280,6 +281,7 @@ export const verifyJobs: Samples<VerifyJob> = {
     pieces: [
       { piece: 1, lengthBytes: 16_384, sha1: hex, segments: [5, 1], spans, wantBlockDigests: true },
     ],
+    known: [{ path: 'a/b', inode: 2n ** 63n, left: { sizeBytes: 5, mtimeNs: 2n ** 60n } }],
   },
   recheck: {
     type: 'recheck',
