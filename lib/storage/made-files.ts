@@ -48,7 +48,13 @@ export async function readMade(list: string): Promise<ReadonlySet<string>> {
 
 /** Whether a file is in the list. For when it was made just now: the end is looked at first. */
 export function isMade(list: string, entry: string): boolean {
-  const fd = openRegular(list, OPEN_TO_READ, { followLink: false });
+  let fd: number;
+  try {
+    fd = openRegular(list, OPEN_TO_READ, { followLink: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // nothing was made yet
+    throw error;
+  }
   try {
     const wanted = Buffer.from(`${entry}\0`);
     const { size } = fs.fstatSync(fd);

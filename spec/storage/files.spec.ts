@@ -220,6 +220,10 @@ describe('files storage', () => {
     const identity = (name: string) => fs.statSync(at(name), { bigint: true });
 
     it('makes a file that two workers write to, and overwrites none that is in its place', async () => {
+      fs.writeFileSync(at('first'), 'precious'); // before any list is there
+      expect(() => write(writer, 'first'))
+        .to.throw('not overwritten')
+        .with.property('code', 'file-not-ours');
       write(writer, 'd/a');
       write(other, 'd/a', 4);
       expect(fs.readFileSync(at('d/a'), 'utf8')).to.equal('oursours');

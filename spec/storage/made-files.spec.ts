@@ -24,6 +24,7 @@ describe('list of made files', () => {
     }
     forgetMade(list());
     forgetMade(list());
+    expect(isMade(list(), entry('a'))).to.equal(false);
     expect((await readMade(list())).size).to.equal(0);
   });
 
