@@ -6,6 +6,7 @@ import type { BigIntStats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { MillraceError, recordOf } from '../errors/millrace-error';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import type { FileIdentity } from '../messages/storage';
 import { MAX_FILES } from '../metainfo/limits';
 import { isPaddingName, isRecordsName, pathOf } from '../metainfo/paths';
@@ -71,7 +72,7 @@ export async function listFiles(source: string, links: LinkRule): Promise<Listed
     return { multiFile: true, files: walk.files, followed: walk.followed, skipped: walk.skipped };
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw unreadable(source, recordOf(error).message);
+    throw unreadable(source, whyOf(source, error));
   }
 }
 
@@ -166,6 +167,13 @@ class Walk {
   private skip(path: readonly string[], reason: string): void {
     this.skipped.push({ path: path.join('/'), reason });
   }
+}
+
+/** The path is named once, and an error of the system says what to do. */
+function whyOf(source: string, error: unknown): string {
+  const { code, path } = error as NodeJS.ErrnoException;
+  const why = path === source ? systemReason(error) : recordOf(error).message;
+  return why + systemAdvice(code);
 }
 
 function listed(path: readonly string[], found: BigIntStats): ListedFile {

@@ -7,7 +7,7 @@ import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
-import { systemReason } from '../errors/system-error';
+import { systemAdvice, systemReason } from '../errors/system-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { OPEN_TO_READ, openRegularAsync } from '../storage/open-regular';
 
@@ -115,7 +115,7 @@ function reasonOf(path: string, error: unknown): string {
   if (code === 'ENOENT' && INFO_HASH.test(path)) {
     return 'there is no such file, and an info hash alone does not say what the torrent holds; a .torrent file or its URL is needed';
   }
-  return code === 'ENOENT' ? 'no such file' : systemReason(error);
+  return code === 'ENOENT' ? 'no such file' : systemReason(error) + systemAdvice(code);
 }
 
 export function unreadable(path: string, why: string): MillraceError {

@@ -5,7 +5,7 @@ import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { MillraceError, recordOf } from '../errors/millrace-error';
-import { withPath } from '../errors/system-error';
+import { systemAdvice, withPath } from '../errors/system-error';
 import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
 import type { TracedPeer, TraceSettings } from '../messages/trace';
 import { OPEN_TO_WRITE, openRegular } from '../storage/open-regular';
@@ -134,9 +134,12 @@ function beginFile({ counter }: TraceSettings, file: string, version: string): v
     }
   } catch (error) {
     const { message } = recordOf(withPath(error, file));
+    const { code } = error as NodeJS.ErrnoException;
+    const elsewhere = '; name a file in a folder that exists and may be written to';
+    const advice = error instanceof MillraceError ? '' : systemAdvice(code) || elsewhere;
     throw new MillraceError(
       'trace-not-writable',
-      `the trace cannot be written: ${message}; name a file in a folder that exists and may be written to`,
+      `the trace cannot be written: ${message}${advice}`,
     );
   }
   Atomics.store(new BigInt64Array(counter, 0, 1), 0, BigInt(header.length));

@@ -5,6 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { withPath } from '../errors/system-error';
 import type { LinkRule } from '../index';
 import { EXIT } from './context';
 import type { Api, Context, Runner } from './context';
@@ -175,6 +176,6 @@ async function writeOutput(
     if (force) await rename(target, output);
   } catch (error) {
     await rm(target, { force: true });
-    throw error;
+    throw withPath(error, output);
   }
 }

@@ -1,22 +1,15 @@
 // Any thrown value → one line and one exit code. Expected failures never show a stack trace.
 
+import { systemAdvice, systemMessage } from '../errors/system-error';
 import type { MillraceError } from '../index';
 import { messageOf } from './advice';
 import { EXIT } from './context';
 import { jsonLine, printable } from './text';
 
-/** What the operating system's commonest errors mean, in words. */
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or folder',
-  ENOTDIR: 'a part of the path is not a folder',
-  EISDIR: 'it is a folder',
-  EEXIST: 'it exists already',
-  EACCES: 'permission denied',
-  EPERM: 'the operation is not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EMFILE: 'too many open files',
+/** What to do where the library leaves that to those who know what the path was for. */
+const OUR_ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: '; check the path',
+  ENOTDIR: '; check the path',
 };
 
 /** Failures of the options' values that only the library can find: as wrong as a misspelt option. */
@@ -32,13 +25,13 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) {
     return { code: 'unexpected', message: String(error), exitCode: EXIT.failed };
   }
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code } = error as NodeJS.ErrnoException;
   if (typeof code !== 'string') {
     return { code: 'unexpected', message: error.message, exitCode: EXIT.failed };
   }
-  const meaning = SYSTEM_ERRORS[code];
-  const message =
-    meaning && path !== undefined ? `${path}: ${meaning}` : messageOf(error as MillraceError);
+  const said = 'details' in error ? messageOf(error as MillraceError) : systemMessage(error);
+  const advice = systemAdvice(code) || (OUR_ADVICE[code] ?? '');
+  const message = said.includes(advice) ? said : said + advice;
   return { code, message, exitCode: USAGE_CODES.has(code) ? EXIT.usage : EXIT.failed };
 }
 

@@ -158,7 +158,14 @@ async function hashesOf(path: string, api: Api): Promise<string[]> {
   }
   const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
   const hashes = lines.map((line) => line.replace(/#.*/, '').trim());
-  return hashes.filter((line) => line !== '');
+  const wrong = hashes.findIndex((hash) => hash !== '' && !/^[0-9a-f]{40}$/i.test(hash));
+  if (wrong >= 0) {
+    throw new api.MillraceError(
+      'bad-option',
+      `line ${wrong + 1} of the list ${path} is no info hash: one of 40 hex digits stands in each line, and # begins a comment`,
+    );
+  }
+  return hashes.filter((hash) => hash !== '');
 }
 
 interface TrackerUrls {

@@ -51,6 +51,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EFBIG: 'use a place on another file system (FAT32 takes at most 4 GiB a file)',
   EIO: 'check the disk',
   EMFILE: 'raise that limit, or have fewer connections and torrents at once',
+  ELOOP: 'correct the link, or name the place that it is to lead to',
   ENAMETOOLONG: 'use a place with a shorter path',
   ENFILE: 'close other programs, or raise the limit of the system (`fs.file-max`)',
   ENOBUFS: 'close other programs, or have fewer connections at once',

@@ -77,11 +77,29 @@ describe('cli program', () => {
   });
 
   it('says system errors in words', () => {
-    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), {
-      code: 'ENOSPC',
-      path: '/data/x',
-    });
-    expect(failureOf(error).message).to.equal('/data/x: the disk is full');
+    const raised = (code: string, syscall: string, raw: string): Error =>
+      Object.assign(new Error(`${code}: ${raw}`), { code, syscall, path: '/data/x' });
+    const said: readonly (readonly [Error, string])[] = [
+      [
+        raised('ENOSPC', 'write', 'no space left on device, write'),
+        'cannot write /data/x: the disk is full; free space, or use another place',
+      ],
+      [
+        raised('ELOOP', 'stat', "too many symbolic links encountered, stat '/data/x'"),
+        'cannot look at /data/x: too many symbolic links, or one where none is followed; correct the link, or name the place that it is to lead to',
+      ],
+      [
+        raised('ENOENT', 'stat', "no such file or directory, stat '/data/x'"),
+        'cannot look at /data/x: no such file or folder; check the path',
+      ],
+      // As a thread tells it, and with its advice already there.
+      [
+        new MillraceError('EACCES', 'cannot open /data/x: permission denied', { path: '/data/x' }),
+        'cannot open /data/x: permission denied; change its permissions, or use another place',
+      ],
+      [new MillraceError('EIO', 'no; check the disk'), 'no; check the disk'],
+    ];
+    for (const [error, words] of said) expect(failureOf(error).message).to.equal(words);
     expect(failureOf('thrown text').message).to.equal('thrown text');
   });
 

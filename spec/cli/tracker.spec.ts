@@ -100,6 +100,7 @@ describe('cli tracker', () => {
     await writeFile(list, 'not a hash\n');
     const wrong = await millrace([...LOCAL, '--whitelist', list], { api });
     expect([wrong.exitCode, wrong.io.out]).to.deep.equal([2, '']);
+    expect(wrong.io.err).to.include(`line 1 of the list ${list} is no info hash`);
   });
 });
 

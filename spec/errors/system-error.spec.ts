@@ -124,6 +124,14 @@ describe('errors: the operating system', () => {
     const trace = await refusal(Coordinator.start({ port: 0, trace: { file } }));
     expect(trace.message).to.include(`cannot open ${file}: no such file or folder`);
     const source = await refusal(createTorrent(tree.path('none')));
-    expect(source.message).to.include(`cannot look at ${tree.path('none')}: no such file`);
+    expect(source.message).to.equal(
+      `cannot make a torrent of ${tree.path('none')}: no such file or folder`,
+    );
+    const long = await refusal(createTorrent(tree.path('o'.repeat(300))));
+    expect(long.message).to.match(
+      /: the name or the path is too long .*; use a place with a shorter/,
+    );
+    const folder = await refusal(Coordinator.start({ port: 0, trace: { file: tree.root } }));
+    expect(folder.message).to.match(/is a folder, not a regular file: [^;]*$/);
   });
 });
