@@ -21,9 +21,10 @@ export interface PathConflict {
   readonly user: PathUser;
 }
 
+/** Never changed: all files of a claim have one, as long as nobody else reads them. */
 interface Use {
-  readonly writer: PathUser | undefined;
-  readonly readers: Map<number, PathUser>;
+  readonly writer?: PathUser;
+  readonly readers: readonly PathUser[];
 }
 
 export class PathRegistry {
@@ -38,17 +39,15 @@ export class PathRegistry {
       if (writes && own.has(path)) return { path, user };
       for (const key of inode === undefined ? [path] : [path, inode]) {
         const use = this.uses.get(key);
-        const other = use?.writer ?? (writes ? firstOf(use?.readers) : undefined);
+        const other = use?.writer ?? (writes ? use?.readers[0] : undefined);
         if (other !== undefined) return { path, user: other };
         own.add(key);
       }
     }
+    const alone: Use = writes ? { writer: user, readers: [] } : { readers: [user] };
     for (const key of own) {
       const use = this.uses.get(key);
-      if (writes) this.uses.set(key, { writer: user, readers: new Map() });
-      else if (use === undefined)
-        this.uses.set(key, { writer: undefined, readers: new Map([[user.id, user]]) });
-      else use.readers.set(user.id, user);
+      this.uses.set(key, use === undefined ? alone : { readers: [...use.readers, user] });
     }
     this.keysOf.set(user.id, [...own]);
     return undefined;
@@ -59,9 +58,9 @@ export class PathRegistry {
     for (const key of this.keysOf.get(id) ?? []) {
       const use = this.uses.get(key);
       if (use === undefined) continue;
-      use.readers.delete(id);
-      if (use.writer === undefined ? use.readers.size === 0 : use.writer.id === id)
-        this.uses.delete(key);
+      const readers = use.readers.filter((reader) => reader.id !== id);
+      if (readers.length > 0) this.uses.set(key, { readers });
+      else if (use.writer === undefined || use.writer.id === id) this.uses.delete(key);
     }
     this.keysOf.delete(id);
   }
@@ -70,8 +69,4 @@ export class PathRegistry {
   get size(): number {
     return this.uses.size;
   }
-}
-
-function firstOf<T>(map: ReadonlyMap<number, T> | undefined): T | undefined {
-  return map?.values().next().value;
 }
