@@ -32,6 +32,8 @@ interface Watched {
   minBytes: number;
   /** The same when the sync that is out began: it may have looked before later writes came. */
   syncMinBytes: number;
+  /** How jobs that were out at once have seen it, the last ones. */
+  atOnce: FileIdentity[];
   /** Jobs that may be writing to it. */
   jobs: number;
   /** Two of them were out at once: which one left the file last is not known. */
@@ -39,6 +41,9 @@ interface Watched {
   /** Nothing was written since the sync that is out began. */
   quiet: boolean;
 }
+
+/** Two states for each of the jobs that can be out, a few times over. */
+const MAX_SEEN_AT_ONCE = 32;
 
 /** The files of a job, each with the length that it had at least when the job began. */
 export type WriteTicket = ReadonlyMap<string, number>;
@@ -131,6 +136,10 @@ export class FileWatch {
           kindOf({ place: file.place, minBytes }, found.before, then),
           kindAfter(found),
         ];
+        if (this.#exactTimes && file.mixed) {
+          const cuts = [found.before, found.after].map((state) => shrank(file.atOnce, state));
+          if (cuts.includes(true)) kinds.push('touched');
+        }
         for (const kind of kinds) this.#note(changes, path, kind);
         const isKnown = file.recorded !== undefined && file.seen === undefined;
         if (!kinds.includes('replaced') && !(isKnown && kinds.every((kind) => kind === undefined)))
@@ -140,7 +149,9 @@ export class FileWatch {
       file.place = found?.after ?? file.place;
       file.minBytes = Math.max(file.minBytes, found?.endBytes ?? 0, found?.after.sizeBytes ?? 0);
       file.jobs--;
-      if (file.jobs === 0) file.mixed = false;
+      if (file.jobs > 0) continue;
+      file.mixed = false;
+      file.atOnce = [];
     }
     return changes;
   }
@@ -198,6 +209,7 @@ export class FileWatch {
         place: undefined,
         minBytes: 0,
         syncMinBytes: 0,
+        atOnce: [],
         jobs: 0,
         mixed: false,
         quiet: false,
@@ -206,6 +218,22 @@ export class FileWatch {
     }
     return file;
   }
+}
+
+/**
+ * Jobs that are out at once end in any order, but times say in which they saw the file: one that became
+ * shorter was cut between their writes, even if it is as long again. (A clock that was set back says the
+ * same: then it is read once more than needed.)
+ */
+function shrank(earlier: FileIdentity[], seen: FileIdentity): boolean {
+  const isCut = earlier.some(
+    ({ sizeBytes, mtimeNs }) =>
+      (seen.mtimeNs > mtimeNs && seen.sizeBytes < sizeBytes) ||
+      (mtimeNs > seen.mtimeNs && sizeBytes < seen.sizeBytes),
+  );
+  earlier.push(seen);
+  if (earlier.length > MAX_SEEN_AT_ONCE) earlier.shift();
+  return isCut;
 }
 
 /** What became of a file in the course of a job: its handle and its length say. */

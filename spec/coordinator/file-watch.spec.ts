@@ -65,6 +65,27 @@ describe('coordinator/file watch', () => {
     }
   });
 
+  it('finds a file that was cut between the writes of two jobs that were out at once', () => {
+    // The first wrote up to 20 at 200; somebody cut it at 300; the second wrote from 20 to 40 at 400.
+    const one = { path: 'a', before: FOUND, after: file(20, 200), endBytes: 20 };
+    const two = { path: 'a', before: file(0, 300), after: file(40, 400), endBytes: 40 };
+    const uncut = { ...two, before: file(20, 200) };
+    for (const [jobs, wanted] of [
+      [[one, two], ['touched']],
+      [[two, one], ['touched']],
+      [[one, uncut], []],
+      [[uncut, one], []],
+    ] as const) {
+      const watch = watchOf(file(0, 50));
+      const tickets = [watch.begin(['a']), watch.begin(['a'])];
+      const seen = jobs.map((job) => ({ ...job, before: job === one ? file(0, 50) : job.before }));
+      const kinds = seen.flatMap((job) =>
+        kindsOf(watch.end(tickets.pop() ?? new Map(), [job], false)),
+      );
+      expect(kinds).to.deep.equal(wanted);
+    }
+  });
+
   it('takes our own writes for ours, one job after the other', () => {
     const watch = watchOf();
     expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
