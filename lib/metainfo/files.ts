@@ -10,9 +10,9 @@ import {
   ODD_NAME_FACTOR,
 } from './limits';
 import type { FileEntry, Metainfo, SymlinkEntry } from './metainfo';
-import { LibtorrentNames, libtorrentParts, isNamed, nameFields, rawPathOf, textOf } from './names';
+import { LibtorrentNames, isNamed, nameFields, rawPathOf, textOf } from './names';
 import type { NamesOptions } from './names';
-import { checkPath, isPaddingName } from './paths';
+import { isPaddingName } from './paths';
 
 const FILE_KEYS = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;
 
@@ -75,8 +75,7 @@ function manyFiles(
 ): Content {
   const reader = new PathReader(scanner, nameBytes);
   const names = new LibtorrentNames(rawName, options);
-  const files: FileEntry[] = [];
-  const symlinks: SymlinkEntry[] = [];
+  const entries: (FileEntry | SymlinkEntry)[] = [];
   let index = 0;
   let offsetBytes = 0;
   let paddingBytes = 0;
@@ -90,37 +89,37 @@ function manyFiles(
     if (attr.includes('l')) {
       // Its length, where it has one, stands for nothing: a symlink takes no bytes of the torrent.
       const target = reader.list(file['symlink path'], what) ?? [];
-      symlinks.push({ path: requirePath(path, what), target });
+      const stored = names.pathOfLink(requirePath(path, what), what);
+      entries.push({ path: stored, target: target.map(textOf) });
     } else {
       const lengthBytes = checkedWhole(scanner.integer(file.length), `the length of ${what}`, 0);
       const total = checkedTotal(offsetBytes, lengthBytes, what);
       // The path of padding names nothing that is stored: whatever it is, it does no harm.
-      if (isPadding(attr, path)) paddingBytes += lengthBytes;
-      else {
+      if (isPadding(attr, path)) {
+        paddingBytes += lengthBytes;
+        if (path !== undefined) names.passPadding(path, entries.length);
+      } else {
         const rawPath = requirePath(path, what);
         const file = fileOf(names.pathOf(rawPath, what), rawPath, lengthBytes, offsetBytes);
-        files.push(attr === '' ? file : { ...file, ...marks(attr) });
+        entries.push(attr === '' ? file : { ...file, ...marks(attr) });
       }
       offsetBytes = total;
     }
     index++;
   }
   if (index === 0) throw noFiles();
-  names.separate(files, (at, path) => {
-    const file = files[at];
-    if (file === undefined) return;
-    const { lengthBytes, offsetBytes, executable, hidden } = file;
-    const renamed = fileOf(path, rawPathOf(file), lengthBytes, offsetBytes);
-    files[at] = executable || hidden ? { ...file, ...renamed } : renamed;
+  names.separate(entries, (at, path) => {
+    const entry = entries[at];
+    if (entry !== undefined) entries[at] = renamed(entry, path);
   });
+  const symlinks = entries.filter(isLink);
+  const files = symlinks.length === 0 ? (entries as FileEntry[]) : entries.filter(isFile);
   return {
     ...nameFields(names.name, rawName),
     ...(!names.ordinary && { names: 'libtorrent' }),
     multiFile: true,
     files,
-    ...(symlinks.length > 0 && {
-      symlinks: symlinks.map((link) => namedSymlink(link, names.name, options.platform)),
-    }),
+    ...(symlinks.length > 0 && { symlinks }),
     totalLengthBytes: offsetBytes,
     ...(paddingBytes > 0 && { paddingBytes }),
   };
@@ -138,11 +137,20 @@ function fileOf(
     : { path, rawPath, lengthBytes, offsetBytes };
 }
 
-/** None is made yet, so its path need not be kept apart from those of files. */
-function namedSymlink(link: SymlinkEntry, name: string, platform: string): SymlinkEntry {
-  const path = [name, ...libtorrentParts(link.path, platform)];
-  checkPath(path, 'a symlink');
-  return { path, target: link.target.map(textOf) };
+function isLink(entry: FileEntry | SymlinkEntry): entry is SymlinkEntry {
+  return 'target' in entry;
+}
+
+function isFile(entry: FileEntry | SymlinkEntry): entry is FileEntry {
+  return !isLink(entry);
+}
+
+/** The entry under another path. */
+function renamed(entry: FileEntry | SymlinkEntry, path: readonly string[]): typeof entry {
+  if (isLink(entry)) return { path, target: entry.target };
+  const { lengthBytes, offsetBytes, executable, hidden } = entry;
+  const file = fileOf(path, rawPathOf(entry), lengthBytes, offsetBytes);
+  return executable || hidden ? { ...entry, ...file } : file;
 }
 
 function noFiles(): Error {

@@ -136,6 +136,8 @@ export class LibtorrentNames {
   private readonly platform: string;
   private readonly fold: (name: string) => string;
   private tree: PathTree;
+  /** The paths of padding, and how many files and links came before the first of each. */
+  private readonly padding = new Map<string, number>();
 
   constructor(rawName: string, { platform, fallback }: NamesOptions) {
     this.name = libtorrentPart(rawName, platform) ?? fallback;
@@ -158,19 +160,47 @@ export class LibtorrentNames {
   pathOf(below: readonly string[], what: string): string[] {
     const ordinary = below.every(isOrdinary);
     this.allOrdinary &&= ordinary;
-    // Not by spreading, which leaves room for 16 names more in every array.
-    const path = this.checked(
-      [this.name].concat(ordinary ? below : libtorrentParts(below, this.platform)),
-      what,
-    );
-    // After the first that is not there is no need to know the others.
-    if (this.allApart) this.allApart = this.tree.add(path) === 'added';
-    return path;
+    return this.taken(ordinary ? below : libtorrentParts(below, this.platform), what);
+  }
+
+  /** The path of a link: no client looks for one, so its name may be any. */
+  pathOfLink(below: readonly string[], what: string): string[] {
+    return this.taken(libtorrentParts(below, this.platform), what);
   }
 
   /**
-   * Calls `rename` for every file whose path, as `pathOf` gave it, would hide one or another file: it gets a
-   * number, in the order of the files. Folders keep their names. Call it once, with all files.
+   * Padding is not stored, but no file gets the name of one of its folders, and a later file of its path
+   * gets a number. `before`: how many files and links came before it.
+   */
+  passPadding(below: readonly string[], before: number): void {
+    if (below.length === 0) return;
+    const path = [this.name].concat(libtorrentParts(below, this.platform));
+    const key = this.keyOf(path);
+    if (this.padding.has(key)) return;
+    this.padding.set(key, before);
+    if (this.allApart) this.allApart = this.tree.addFolders(path);
+  }
+
+  private taken(below: readonly string[], what: string): string[] {
+    // Not by spreading, which leaves room for 16 names more in every array.
+    const path = this.checked([this.name].concat(below), what);
+    // After the first that is not there is no need to know the others.
+    if (this.allApart) this.allApart = this.tree.add(path) === 'added' && !this.isPadding(path);
+    return path;
+  }
+
+  /** Whether padding that came before the `at`th file or link has this path. */
+  private isPadding(path: readonly string[], at = Infinity): boolean {
+    return this.padding.size > 0 && (this.padding.get(this.keyOf(path)) ?? Infinity) <= at;
+  }
+
+  private keyOf(path: readonly string[]): string {
+    return this.fold(path.join('/'));
+  }
+
+  /**
+   * Calls `rename` for every file or link whose path, as `pathOf` gave it, would hide one or another: it gets a
+   * number, in the order of the torrent. Folders keep their names. Call it once, with all of them.
    */
   separate(
     files: readonly { readonly path: readonly string[] }[],
@@ -179,10 +209,13 @@ export class LibtorrentNames {
     if (this.allApart) return;
     this.tree = new PathTree(this.fold);
     for (const { path } of files) this.tree.addFolders(path);
+    for (const path of this.padding.keys()) this.tree.addFolders(path.split('/'));
     // What was found taken stays so: every number is tried once, however many files share a name.
     const nextNumber = new Map<string, number>();
     for (const [at, { path }] of files.entries()) {
-      if (this.tree.add(path) !== 'added') rename(at, this.numbered(path, nextNumber));
+      if (this.isPadding(path, at) || this.tree.add(path) !== 'added') {
+        rename(at, this.numbered(path, nextNumber));
+      }
     }
   }
 
@@ -193,7 +226,7 @@ export class LibtorrentNames {
     const base = dot === -1 ? name : name.slice(0, dot);
     const extension = dot === -1 ? '' : name.slice(dot);
     const root = fit(base, `.0000000${extension}`, this.platform);
-    const key = this.fold([...folder, root].join('/'));
+    const key = this.keyOf([...folder, root]);
     for (let number = nextNumber.get(key) ?? 1; ; number++) {
       const renamed = folder.concat(fit(base, `.${number}${extension}`, this.platform));
       if (this.tree.add(renamed) !== 'added') continue;

@@ -60,7 +60,7 @@ export function parseMetainfo(
 
   const pieceHashes = scanner.string(info.pieces);
   if (pieceHashes === undefined) throw noPieces(scanner, info);
-  const nameBytes = nameOf(scanner, info);
+  const nameBytes = scanner.string(info['name.utf-8']) ?? scanner.string(info.name);
   if (nameBytes === undefined) throw badMetainfo('it has no "name"');
   const pieceLengthBytes = checkedWhole(
     scanner.integer(info['piece length']),
@@ -88,12 +88,6 @@ export function parseMetainfo(
     private: isPrivate(scanner, info.private),
     ...remarks(scanner, torrent),
   };
-}
-
-/** The name in UTF-8 where there is one: an empty one names nothing. */
-function nameOf(scanner: Scanner, info: Spans<'name' | 'name.utf-8'>): Uint8Array | undefined {
-  const utf8 = scanner.string(info['name.utf-8']);
-  return utf8 !== undefined && utf8.length > 0 ? utf8 : scanner.string(info.name);
 }
 
 /** BEP 27 says 1; other clients take any number but 0 for it, and a secret is better kept too often. */

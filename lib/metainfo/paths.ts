@@ -115,9 +115,9 @@ export class PathTree {
     this.fold = fold;
   }
 
-  /** Takes in the folders of a path. */
-  addFolders(path: readonly string[]): void {
-    this.folderOf(path);
+  /** Takes in the folders of a path; false where a file is in the way. */
+  addFolders(path: readonly string[]): boolean {
+    return this.folderOf(path) !== undefined;
   }
 
   /** Takes a path in, or says what stands in its way. Names must hold no `/`. */

@@ -150,7 +150,7 @@ describe('parseMetainfo', () => {
     expect(parse(single({ attr: 'x' })).files[0]).to.include({ executable: true });
     const link = { attr: 'l', path: ['..', 'a/b'], 'symlink path': [latin1('\xe9')] };
     expect(parse(multi([file(40_000, 'ab'), link])).symlinks).to.deep.equal([
-      { path: path('ab'), target: ['é'] },
+      { path: path('ab.1'), target: ['é'] },
     ]);
     expect(() => parse(multi([file(40_000, 'a'), { ...link, path: ['.millrace'] }]))).to.throw(
       'reserved for records',
@@ -233,9 +233,35 @@ describe('parseMetainfo', () => {
     }
   });
 
-  it('prefers the name in UTF-8, unless it is empty', () => {
+  it('prefers the name in UTF-8, also an empty one, as libtorrent does', () => {
     expect(parse(single({ 'name.utf-8': 'b' })).name).to.equal('b');
-    expect(parse(single({ 'name.utf-8': '' })).name).to.equal('a.bin');
+    expect(parse(multi([file(40_000, 'a')], { 'name.utf-8': '' })).name).to.equal('_');
+  });
+
+  it('counts links and padding as duplicates, as libtorrent does', () => {
+    // The paths are those that libtorrent 2.0.8 gives to the files, in the order of the torrent.
+    const pad = (...path: string[]): Fields => ({ attr: 'p', length: 1_000, path });
+    const link = (...path: string[]): Fields => ({ attr: 'l', path, 'symlink path': ['a'] });
+    const named = (...entries: Fields[]): string[] => {
+      const rest = 40_000 - 1_000 * entries.filter(({ attr }) => attr === 'p').length;
+      return parse(multi([...entries, file(rest, 'rest')]))
+        .files.map(pathOf)
+        .slice(0, -1);
+    };
+    const empty = (...path: string[]): Fields => file(0, ...path);
+    expect(named(pad('a'), empty('A'))).to.deep.equal(['folder/A.1']);
+    expect(named(empty('a'), pad('a'))).to.deep.equal(['folder/a']);
+    expect(named(pad('.pad', '1'), empty('.pad'))).to.deep.equal(['folder/.1.pad']);
+    expect(named(empty('.pad'), pad('.pad', '1'))).to.deep.equal(['folder/.1.pad']);
+    expect(named(pad('.pad', '1'), empty('.pad', '1'), pad('.pad', '1'))).to.deep.equal([
+      'folder/.pad/1.1',
+    ]);
+    expect(named(link('l'), empty('l'))).to.deep.equal(['folder/l.1']);
+    expect(named(empty('l'), link('l'), empty('l'))).to.deep.equal(['folder/l', 'folder/l.2']);
+    expect(named(link('d'), empty('d', 'x'))).to.deep.equal(['folder/d/x']);
+    // Padding of one path is usual: nothing has another name for that.
+    const usual = parse(multi([file(38_000, 'a'), pad('.pad', '1'), pad('.pad', '1')]));
+    expect(usual).not.to.have.property('names');
   });
 
   describe('trackers', () => {
