@@ -43,8 +43,11 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     });
     goodbyes.set(due.url, said);
   }
-  const all = [torrent.farewell, ...goodbyes.values()];
-  torrent.farewell = Promise.all(all).then(() => undefined);
+  if (goodbyes.size === 0) return;
+  const farewell = Promise.all([torrent.farewell, ...goodbyes.values()]).then(() => {
+    if (torrent.farewell === farewell) torrent.farewell = undefined;
+  });
+  torrent.farewell = farewell;
 }
 
 function deliveryOf(

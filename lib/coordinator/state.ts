@@ -121,8 +121,8 @@ export interface TorrentState {
   announcing: Set<AnnounceUnderWay>;
   /** The last answer of a tracker named peers that were not known yet: it may know more. */
   trackersHadNews: boolean;
-  /** Settles when the trackers of ended runs have got `stopped`. */
-  farewell: Promise<void>;
+  /** Settles when the trackers of ended runs have been told `stopped`; undefined once they have. */
+  farewell: Promise<void> | undefined;
   /** Dials queued or under way. */
   dialing: number;
   /** Settles, and never rejects, when the files without a byte, which no piece makes, are there. */

@@ -196,7 +196,7 @@ function newTorrent(
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
     announcing: new Set(),
     trackersHadNews: false,
-    farewell: Promise.resolve(),
+    farewell: undefined,
     dialing: 0,
     emptied: Promise.resolve(),
     announceKey: Math.floor(random() * 2 ** 32),

@@ -76,16 +76,20 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
   const { url, event } = due;
   const abort = new AbortController();
   // Of now, not of when its turn comes: by then the torrent may be in another run.
-  const { schedule, run, announcing } = torrent;
+  const { schedule, run, announcing, farewell } = torrent;
   const order: AnnounceOrder = { due, schedule, run, signal: abort.signal };
   const done = new Promise<void>((settle) => {
-    engine.paceAnnounce(async () => {
-      await announce(engine, torrent, order).finally(settle);
-      announcing.delete(underWay);
-      // Its tracker may be owed another event, and a failure makes the next tracker due.
-      announceIfDue(engine, torrent);
-      wake(engine, torrent);
-    }, url);
+    const pace = (): void =>
+      engine.paceAnnounce(async () => {
+        await announce(engine, torrent, order).finally(settle);
+        announcing.delete(underWay);
+        // Its tracker may be owed another event, and a failure makes the next tracker due.
+        announceIfDue(engine, torrent);
+        wake(engine, torrent);
+      }, url);
+    // A tracker that is told `stopped` of the last run after `started` of this one sends nobody to us.
+    if (farewell) void farewell.then(pace);
+    else pace();
   });
   const underWay: AnnounceUnderWay = { url, event, sinceMs: engine.nowMs(), abort, done };
   announcing.add(underWay);

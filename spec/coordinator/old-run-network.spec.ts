@@ -133,6 +133,47 @@ describe('coordinator: the network of a run that is over', () => {
     });
   });
 
+  describe('`started` of the next run', () => {
+    /** A torrent that is resumed while its tracker has not answered `stopped`. */
+    async function resumed() {
+      const desk = new SimDesk();
+      const held = desk.engine.holdAnnounces();
+      const torrent = await desk.add(TRACKED);
+      held[0]?.answer();
+      await settled();
+      await desk.control.pause(torrent.state.id);
+      await desk.control.resume(torrent.state.id);
+      await settled();
+      const events = () => held.map(({ event }) => event);
+      expect(events()).to.deep.equal(['started', 'stopped']);
+      expect(desk.stats(torrent).phase).to.equal('downloading');
+      return { desk, torrent, held, events };
+    }
+
+    it('is not overtaken by `stopped` of the last one', async () => {
+      const { held, events } = await resumed();
+      held[1]?.answer();
+      await settled();
+      expect(events()).to.deep.equal(['started', 'stopped', 'started']);
+    });
+
+    it('waits no longer for it than an exit does', () =>
+      withDeadline(async (deadline) => {
+        const { events } = await resumed();
+        deadline.abort();
+        await settled();
+        expect(events()).to.deep.equal(['started', 'stopped', 'started']);
+      }));
+
+    it('is not told when that run has ended meanwhile', async () => {
+      const { desk, torrent, held, events } = await resumed();
+      await desk.control.pause(torrent.state.id);
+      held[1]?.answer();
+      await settled();
+      expect(events()).to.deep.equal(['started', 'stopped']);
+    });
+  });
+
   it('a torrent that was stopped and resumed twice while it still wrote begins once', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TRACKED);
     const peer = desk.connect(torrent, { have: [0], creditBlocks: 4 });
@@ -169,7 +210,14 @@ describe('coordinator: the network of a run that is over', () => {
       expect(desk.stats(torrent).phase).to.equal('downloading');
       held[1]?.answer();
       await settled();
+      held[2]?.answer();
       await settled();
+      expect(held.map(({ event }) => event)).to.deep.equal([
+        'started',
+        'completed',
+        'stopped',
+        'started',
+      ]);
       const again = held.findLast(({ event }) => event === 'started');
       expect(again?.signal.aborted).to.equal(false);
       again?.answer({ peers: [PEER] });
