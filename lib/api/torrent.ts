@@ -35,6 +35,7 @@ export interface TorrentEvents {
   /** A piece failed its hash check and is fetched again. */
   pieceFailed: [Payload<'piece-failed'>];
   peerConnected: [Payload<'peer-connected'>];
+  /** A connection ended, or a dial before it was one: then no `peerConnected` came before. */
   peerClosed: [Payload<'peer-closed'>];
   tracker: [Payload<'tracker'>];
   /** Every piece is verified and on disk. */
