@@ -321,6 +321,27 @@ export function namedBy(
   };
 }
 
+/** A byte that is no UTF-8: 3.00 reads the torrent's name in another way where a file's has one. */
+const NO_TEXT = '\udcff';
+
+/** Every name that some mapping gives the torrent's folder, or its only file; without mapping its files. */
+export function topNames(
+  { name, rawName, infoHash }: Pick<Metainfo, 'name' | 'rawName' | 'infoHash'>,
+  platform: string,
+): Set<string> {
+  const raw = rawName ?? name;
+  const names = new Set([libtorrentPart(raw, platform) ?? toHex(infoHash)]);
+  for (const mapping of NAME_MAPPINGS) {
+    if (mapping === 'libtorrent') continue;
+    const pathOf = oddPathBy(mapping, raw, platform);
+    for (const below of [[], [NO_TEXT]]) {
+      const top = pathOf(below)?.[0];
+      if (top !== undefined && brokenPathRule([top], platform) === undefined) names.add(top);
+    }
+  }
+  return names;
+}
+
 /** The file under another path; the very same object where that is the one it has. */
 function renamed(file: FileEntry, path: readonly string[], multiFile: boolean): FileEntry {
   if (path.length === file.path.length && path.every((part, at) => part === file.path[at]))

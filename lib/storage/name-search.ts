@@ -1,7 +1,7 @@
 // Searches a folder for the names of a torrent's files. Clients repair odd names by different rules: the
 // files of any of them are found, and not fetched a second time.
 import { setImmediate } from 'node:timers/promises';
-import { NAME_MAPPINGS, namedBy } from '../metainfo/names';
+import { NAME_MAPPINGS, namedBy, topNames } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import type { Metainfo } from '../metainfo/metainfo';
 import { pathOf } from '../metainfo/paths';
@@ -11,6 +11,9 @@ import { maxRecordBytes } from './resume-record';
 import { stateFile } from './state-folder';
 import { statFiles } from './stat-files';
 
+/** What cannot be looked at counts as not there. */
+const QUIET = { onError: () => undefined };
+
 /** `namesOnDisk` for a torrent with names on which clients differ. */
 export async function searchNames(metainfo: Metainfo, folder: string): Promise<Metainfo> {
   const { platform } = process;
@@ -18,6 +21,13 @@ export async function searchNames(metainfo: Metainfo, folder: string): Promise<M
   const kept = recorded && namedBy(metainfo, recorded, platform);
   if (kept !== undefined) return kept;
   const forNew = namedBy(metainfo, 'libtorrent', platform) ?? metainfo;
+  // A new download: four times the names of 200,000 files would be 300 MiB for nothing.
+  if (
+    (await statFiles(folder, [...topNames(metainfo, platform)], QUIET)).every(
+      (found) => found === undefined,
+    )
+  )
+    return forNew;
   let best = forNew;
   let mostGained = 0;
   for (const mapping of NAME_MAPPINGS) {
@@ -55,6 +65,6 @@ async function gainOf(other: Metainfo, than: Metainfo, folder: string): Promise<
 }
 
 async function existing(paths: readonly string[], folder: string): Promise<number> {
-  const stats = await statFiles(folder, paths, { onError: () => undefined });
+  const stats = await statFiles(folder, paths, QUIET);
   return stats.filter((found) => found?.kind === 'file').length;
 }

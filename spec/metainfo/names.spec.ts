@@ -5,7 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { keyOf } from '../../lib/bencode/text';
 import { libtorrentName } from '../../lib/metainfo/client-names';
-import { isOrdinary, NAME_MAPPINGS, storedPaths } from '../../lib/metainfo/names';
+import { fromHex } from '../../lib/bytes/hex';
+import { isOrdinary, NAME_MAPPINGS, storedPaths, topNames } from '../../lib/metainfo/names';
 import type { NameMapping } from '../../lib/metainfo/names';
 
 const PLATFORMS = ['linux', 'darwin', 'win32'];
@@ -267,6 +268,23 @@ describe('names by any mapping', () => {
       );
     });
   }
+
+  it('begin with a name that is known without mapping files', () => {
+    fc.assert(
+      fc.property(
+        torrent,
+        fc.constantFrom(...NAME_MAPPINGS),
+        fc.constantFrom(...PLATFORMS),
+        ({ name, paths: raw }, mapping, platform) => {
+          const names = { name: keyOf(name), paths: raw?.map((path) => path.map(keyOf)) };
+          const found = storedPaths(names, mapping, { platform, fallback: FALLBACK });
+          const tops = topNames({ name: names.name, infoHash: fromHex(FALLBACK) }, platform);
+          for (const [top] of found ?? []) expect(tops).to.include(top);
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
 
   it('are the same by all of them where every name is ordinary', () => {
     const ordinary = fc.string({ unit: 'grapheme', maxLength: 90 }).filter(isOrdinary);
