@@ -105,6 +105,7 @@ export function failureReason(error: unknown): string {
 const LISTEN_ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'ports below 1024 are for the administrator: choose another port, or 0 for a free one',
   EADDRNOTAVAIL: 'listen on an address of this machine, or on all of them',
+  ENOTFOUND: 'listen on an address of this machine, or on all of them',
 };
 
 /** Why nothing can be listened on, and what to do: follows `cannot listen on <host> port <port>: `. */

@@ -102,6 +102,10 @@ describe('engine: few file descriptors', function () {
     const full = Object.assign(new Error('listen EMFILE'), { code: 'EMFILE' });
     expect(listenReason(full)).to.include('ulimit -n').and.include('raise that limit');
     expect(listenReason(full)).to.not.include('another port');
+    const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND x'), { code: 'ENOTFOUND' });
+    expect(listenReason(unknown)).to.equal(
+      'there is no host of that name; listen on an address of this machine, or on all of them',
+    );
   });
 
   it('is found in what Node says of a thread', () => {
