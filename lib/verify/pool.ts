@@ -230,9 +230,10 @@ export class VerifyPool {
     this.onThreadDeath?.(error === '' ? 'the worker was terminated' : error);
     this.active = Math.max(this.minThreads, Math.min(this.active, piscina.threads.length));
     // Piscina replaces a dead worker, but gives up for good after one that died while it started.
-    if (this.closing === undefined && piscina.threads.length < this.minThreads) {
-      this.rebuilding = this.rebuild(piscina, error);
-    }
+    if (piscina.threads.length >= this.minThreads) return;
+    if (this.closing === undefined) this.rebuilding = this.rebuild(piscina, error);
+    // No other pool follows, and nothing else would end the jobs that wait inside this one.
+    else if (piscina.threads.length === 0) void piscina.destroy();
   }
 
   private async rebuild(piscina: Piscina, error: string): Promise<void> {

@@ -150,6 +150,16 @@ describe('verify pool', function () {
     expect(pool.queued + pool.inFlight).to.equal(0);
   });
 
+  it('closes while jobs wait for workers that cannot start', async () => {
+    const pool = open(2, { workerPath: path.join(__dirname, '../support/stillborn-worker.ts') });
+    pool.onThreadDeath = () => void pool.close();
+    const jobs = [0, 1, 2, 3].map((unit) => pool.submit(pieceJob(files(), unit), 'live'));
+    const codes = jobs.map((job) => job.then(String, ({ code }: { code: string }) => code));
+    for (const code of await Promise.all(codes))
+      expect(code).to.be.oneOf(['verify-worker-died', 'shutting-down']);
+    await pool.close();
+  });
+
   it('fails its jobs and closes when Node refuses to start any worker', async () => {
     const uncloneable = { slab, closeEpoch: new SharedArrayBuffer(4), extra: () => 0 };
     const pool = new VerifyPool({ threads: 1, start: uncloneable });
