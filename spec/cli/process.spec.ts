@@ -110,12 +110,17 @@ describe('cli process', () => {
     expect(err).to.match(/^millrace: [^\n]+\n$/);
   });
 
-  it('ends by a second signal while a thread hangs in a file system', async () => {
+  /** A seed of which a thread hangs as it opens the data. */
+  async function hangingSeed(): Promise<ReturnType<typeof startCli>> {
     const data = await mkdtemp(join(folder, 'hung-'));
     await writeFile(join(data, 'small'), 'small');
     const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
     const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
-    const child = startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
+    return startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
+  }
+
+  it('ends by a second signal while a thread hangs in a file system', async () => {
+    const child = await hangingSeed();
     let err = '';
     const sent: NodeJS.Signals[] = [];
     const send = (signal: NodeJS.Signals): void => {
@@ -135,11 +140,7 @@ describe('cli process', () => {
   }).timeout(60_000);
 
   it('ends after one signal, too, and says why', async () => {
-    const data = await mkdtemp(join(folder, 'hung-'));
-    await writeFile(join(data, 'small'), 'small');
-    const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
-    const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
-    const child = startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
+    const child = await hangingSeed();
     let err = '';
     child.stderr.on('data', (chunk: Buffer) => {
       const before = err;

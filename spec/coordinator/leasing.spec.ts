@@ -213,7 +213,8 @@ describe('coordinator/leasing', () => {
       expect(blocks(desk.leases(b))).to.equal(4);
     });
 
-    it('keeps the blocks of its one peer through a choke: seeds take turns', async () => {
+    /** One piece that two peers filled, and that failed its check. */
+    async function spoiled() {
       const { desk, engine, torrent } = await SimDesk.with({
         totalLengthBytes: 64 * KIB,
         pieceLengthBytes: 64 * KIB,
@@ -222,6 +223,11 @@ describe('coordinator/leasing', () => {
       for (const peer of peers)
         for (const lease of desk.leases(peer)) desk.deliver(lease, { spoil: true });
       await desk.answerJobs();
+      return { desk, engine, torrent, peers };
+    }
+
+    it('keeps the blocks of its one peer through a choke: seeds take turns', async () => {
+      const { desk, engine, torrent } = await spoiled();
       const sole = desk.connect(torrent, { creditBlocks: 4 });
       const [lease] = desk.leases(sole);
       if (!lease) throw new Error('no lease');
@@ -246,14 +252,7 @@ describe('coordinator/leasing', () => {
 
     /** One piece, on parole, of which a peer that came after the failure has all blocks. */
     async function onParole() {
-      const { desk, engine, torrent } = await SimDesk.with({
-        totalLengthBytes: 64 * KIB,
-        pieceLengthBytes: 64 * KIB,
-      });
-      const peers = [0, 1].map(() => desk.connect(torrent, { creditBlocks: 2 }));
-      for (const peer of peers)
-        for (const lease of desk.leases(peer)) desk.deliver(lease, { spoil: true });
-      await desk.answerJobs();
+      const { desk, engine, torrent, peers } = await spoiled();
       for (const peer of peers) desk.close(peer);
       const sole = desk.connect(torrent, { creditBlocks: 8 });
       const [lease] = desk.leases(sole);
