@@ -9,6 +9,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { WireDecoder } from '../wire/decoder';
 import { EXTENDED_HANDSHAKE_ID, decodeExtendedHandshake } from '../wire/extended-handshake';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
+import { MESSAGE_ID } from '../wire/messages';
 import type { WireMessage } from '../wire/messages';
 import type { PeerOutcome } from './findings';
 import { answersEncrypted } from './probe-encrypted';
@@ -35,8 +36,6 @@ export interface PeerProbeOptions {
 const DEFAULT_QUIET_MS = 500;
 /** The longest bitfield is 256 KiB, and 2 million `have` messages are 18 MiB: who says more is at play. */
 const MAX_HEARD_BYTES = 32 * 1024 * 1024;
-/** BEP 6, `have all`: some say it unasked. */
-const HAVE_ALL_ID = 14;
 const NONE = new Uint8Array(0);
 
 /**
@@ -181,7 +180,8 @@ class Probe {
         this.#pieces.set(message.piece);
         break;
       case 'unknown':
-        if (message.id !== HAVE_ALL_ID || message.lengthBytes !== 0) return;
+        // Some peers say `have all` (BEP 6) though nobody announced that they may.
+        if (message.id !== MESSAGE_ID.haveAll || message.lengthBytes !== 0) return;
         this.#pieces.setAll();
         this.#mayBeWhole = true;
         break;

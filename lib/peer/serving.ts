@@ -13,23 +13,37 @@ import { RequestQueue } from './request-queue';
  */
 export const MAX_REQUEST_LENGTH_BYTES = 8 * BLOCK_LENGTH_BYTES;
 
+/** What becomes of a request that is not served: silence (BEP 3), or a reject message (BEP 6). */
+export type Refusal = 'ignore' | 'reject';
+
+/** What becomes of a request. */
+export type Verdict = 'serve' | Refusal;
+
 export class Serving {
   /** Requests in order of arrival, up to the announced `reqq` of them. */
   readonly queue: RequestQueue;
   private readonly geometry: Geometry;
   private readonly have: Bitfield;
   private readonly maxRequests: number;
+  private readonly refusal: Refusal;
   private isChoked = true;
 
   /** `hashSeed`: 32 random bits. */
-  constructor(geometry: Geometry, have: Bitfield, maxRequests: number, hashSeed: number) {
+  constructor(
+    geometry: Geometry,
+    have: Bitfield,
+    maxRequests: number,
+    hashSeed: number,
+    refusal: Refusal = 'ignore',
+  ) {
     this.geometry = geometry;
     this.have = have;
     this.maxRequests = maxRequests;
+    this.refusal = refusal;
     this.queue = new RequestQueue(hashSeed);
   }
 
-  /** We choke the peer: its requests are ignored (BEP 3). */
+  /** We choke the peer: its requests are refused. */
   get choked(): boolean {
     return this.isChoked;
   }
@@ -46,11 +60,10 @@ export class Serving {
   }
 
   /**
-   * The peer asks for a block. True if it is to be answered; false if it is to be ignored (choked,
-   * or a piece that we do not have and never offered). Throws `bad-piece-index`, `bad-request` or
-   * `request-flood`.
+   * The peer asks for a block: it is queued (`serve`) or refused, where we choke the peer or do not
+   * have the piece. Throws `bad-piece-index`, `bad-request` or `request-flood`.
    */
-  request(piece: number, begin: number, lengthBytes: number): boolean {
+  request(piece: number, begin: number, lengthBytes: number): Verdict {
     if (piece >= this.geometry.pieceCount) {
       throw new MillraceError('bad-piece-index', `piece ${piece} does not exist`);
     }
@@ -67,7 +80,7 @@ export class Serving {
         `a request for ${lengthBytes} bytes at ${begin} of a piece of ${pieceBytes}`,
       );
     }
-    if (this.isChoked || !this.have.get(piece)) return false;
+    if (this.isChoked || !this.have.get(piece)) return this.refusal;
     if (this.waiting >= this.maxRequests) {
       throw new MillraceError(
         'request-flood',
@@ -75,6 +88,6 @@ export class Serving {
       );
     }
     this.queue.push(piece, begin, lengthBytes);
-    return true;
+    return 'serve';
   }
 }

@@ -7,6 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
+import type { Refusal } from './serving';
 
 /** Where a session puts what it has to say; called synchronously from within its methods. */
 export interface SessionOutput {
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly limits: SessionLimits;
   /** Whether the peer's handshake announced the extension protocol (BEP 10). */
   readonly extensions: boolean;
+  /** What requests get that are not served; default `ignore`: the fast extension is not announced. */
+  readonly refusal?: Refusal;
   /** `v` of our extended handshake. */
   readonly clientName: string;
   /** `p` of our extended handshake, where we listen. */

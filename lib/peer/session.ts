@@ -22,8 +22,6 @@ import type { SessionOptions } from './session-types';
 import { StateFacts } from './state-facts';
 import { TheirPieces } from './their-pieces';
 
-/** Id of the extended handshake itself (BEP 10). */
-
 export class PeerSession implements WireSink {
   readonly connection: number;
   /** What the peer waits for; the driver answers it and calls `noteServed`. */
@@ -54,6 +52,7 @@ export class PeerSession implements WireSink {
       options.have,
       options.limits.requestQueue,
       options.hashSeed,
+      options.refusal,
     );
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
@@ -189,9 +188,11 @@ export class PeerSession implements WireSink {
 
   setChoked(choked: boolean): void {
     if (this.isClosed || choked === this.serving.choked) return;
+    if (choked) {
+      this.options.writer.choke();
+      if (this.options.refusal === 'reject') this.rejectAll(); // a choke alone voids none (BEP 6)
+    } else this.options.writer.unchoke();
     this.serving.setChoked(choked);
-    if (choked) this.options.writer.choke();
-    else this.options.writer.unchoke();
   }
 
   /** Ends the conversation; `output.close` is called unless it has been. */
@@ -280,13 +281,26 @@ export class PeerSession implements WireSink {
   }
 
   private onRequest(piece: number, begin: number, lengthBytes: number): void {
-    if (!this.serving.request(piece, begin, lengthBytes)) return this.budget.charge();
+    const verdict = this.serving.request(piece, begin, lengthBytes);
+    if (verdict === 'reject') this.options.writer.reject(piece, begin, lengthBytes);
+    if (verdict !== 'serve') return this.budget.charge();
     this.newRequests = true;
     this.budget.welcome();
     if (lengthBytes >= BLOCK_LENGTH_BYTES) return;
     const pieceBytes = this.options.geometry.pieceLengthBytes(piece);
     const wholeBytes = Math.min(BLOCK_LENGTH_BYTES, pieceBytes);
     if (lengthBytes < wholeBytes) this.budget.chargeAnswer(lengthBytes / wholeBytes);
+  }
+
+  private rejectAll(): void {
+    const { queue } = this.serving;
+    for (let slot = queue.first; slot !== -1; slot = queue.next(slot)) {
+      this.options.writer.reject(
+        queue.pieceAt(slot),
+        queue.beginAt(slot),
+        queue.lengthBytesAt(slot),
+      );
+    }
   }
 
   private onExtendedHandshake(payload: Uint8Array): void {

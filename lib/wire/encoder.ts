@@ -77,6 +77,11 @@ export class WireWriter {
     this.blockMessage(MESSAGE_ID.cancel, piece, begin, lengthBytes);
   }
 
+  /** The request will not be answered; only for peers that announced the fast extension (BEP 6). */
+  reject(piece: number, begin: number, lengthBytes: number): void {
+    this.blockMessage(MESSAGE_ID.rejectRequest, piece, begin, lengthBytes);
+  }
+
   /** BEP 10 envelope: `id` is the one that the receiver announced, 0 for the handshake. */
   extended(id: number, payload: Uint8Array): void {
     const at = this.header(MESSAGE_ID.extended, 1 + payload.length);

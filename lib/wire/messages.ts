@@ -1,6 +1,9 @@
 // What can be said on a peer connection (BEP 3, BEP 10): a language, no behaviour.
 
-/** Message ids on the wire. */
+/**
+ * Message ids on the wire. Those of the fast extension (BEP 6) are named but not decoded: we do not
+ * announce it, so a peer that sends one of them breaks its rules, and the message is `unknown`.
+ */
 export const MESSAGE_ID = {
   choke: 0,
   unchoke: 1,
@@ -12,6 +15,11 @@ export const MESSAGE_ID = {
   piece: 7,
   cancel: 8,
   port: 9,
+  suggestPiece: 13,
+  haveAll: 14,
+  haveNone: 15,
+  rejectRequest: 16,
+  allowedFast: 17,
   extended: 20,
 } as const;
 

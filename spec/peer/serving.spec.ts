@@ -1,5 +1,6 @@
 // What the peer may ask of us.
 import { expect } from 'chai';
+import type { Refusal, Verdict } from '../../lib/peer/serving';
 import { Pair, Side } from '../support/pair';
 
 function serving(options: ConstructorParameters<typeof Side>[0] = {}): Side {
@@ -53,6 +54,63 @@ describe('peer/serving', () => {
     });
     expect(side.session.serving.waiting).to.equal(1);
     expect(side.closed).to.equal(undefined);
+  });
+
+  describe('says what becomes of a request', () => {
+    const verdictsOf = (refusal: Refusal): Verdict[] => {
+      const { serving } = new Side({ have: [1], refusal }).session;
+      const ask = (piece: number): Verdict => serving.request(piece, 0, 16_384);
+      const choked = ask(1);
+      serving.setChoked(false);
+      return [choked, ask(0), ask(1)];
+    };
+
+    it('to a peer without the fast extension: refusals are silent', () => {
+      expect(verdictsOf('ignore')).to.deep.equal(['ignore', 'ignore', 'serve']);
+    });
+
+    it('to a peer with it: refusals are said', () => {
+      expect(verdictsOf('reject')).to.deep.equal(['reject', 'reject', 'serve']);
+    });
+  });
+
+  it('sends no reject unless the fast extension is negotiated', () => {
+    const side = serving({ have: [1] });
+    side.hear((writer) => {
+      writer.request(0, 0, 16_384);
+      writer.request(1, 0, 16_384);
+    });
+    side.session.setChoked(true);
+    side.hear((writer) => writer.request(1, 0, 16_384));
+    expect(side.said()).to.deep.equal([{ type: 'choke' }]);
+  });
+
+  it('with the fast extension answers each request, also those that a choke voids (BEP 6)', () => {
+    const side = serving({ have: [1], refusal: 'reject' });
+    side.hear((writer) => {
+      writer.request(1, 0, 16_384);
+      writer.request(0, 0, 16_384);
+      writer.request(1, 16_384, 100);
+    });
+    side.session.setChoked(true);
+    side.hear((writer) => writer.request(1, 32_768, 16_384));
+    const reject = (piece: number, begin: number, lengthBytes: number): number[] => {
+      const bytes = Buffer.alloc(17);
+      bytes.writeUInt32BE(13, 0);
+      bytes[4] = 16;
+      bytes.writeUInt32BE(piece, 5);
+      bytes.writeUInt32BE(begin, 9);
+      bytes.writeUInt32BE(lengthBytes, 13);
+      return [...bytes];
+    };
+    expect([...Buffer.concat(side.take())]).to.deep.equal([
+      ...reject(0, 0, 16_384),
+      ...[0, 0, 0, 1, 0],
+      ...reject(1, 0, 16_384),
+      ...reject(1, 16_384, 100),
+      ...reject(1, 32_768, 16_384),
+    ]);
+    expect(side.session.serving.waiting).to.equal(0);
   });
 
   it('takes back what is cancelled, wherever it stands', () => {

@@ -7,6 +7,7 @@ import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 import type { Lease, PeerFact } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
+import type { Refusal } from '../../lib/peer/serving';
 import type { SessionLimits } from '../../lib/peer/session-types';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { WireDecoder } from '../../lib/wire/decoder';
@@ -25,6 +26,7 @@ export interface SideOptions {
   /** Verified pieces; default none. */
   readonly have?: readonly number[] | 'all';
   readonly extensions?: boolean;
+  readonly refusal?: Refusal;
   readonly limits?: Partial<SessionLimits>;
   readonly connection?: number;
   readonly slab?: Slab;
@@ -96,6 +98,7 @@ export class Side {
         table: this.table,
         limits: { ...LIMITS, ...options.limits },
         extensions: options.extensions ?? true,
+        ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
         clientName: 'spec 1',
         listenPort: 6881,
         hashSeed: 1,
