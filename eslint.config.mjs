@@ -22,6 +22,7 @@ const ROOMS = [
   'threads',
   'trace',
   'tracker',
+  'tracker-server',
   'verify',
   'wire',
 ];
@@ -40,6 +41,7 @@ const MAY_IMPORT = {
   messages: ['metainfo'],
   peer: ['bytes', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
   tracker: ['address', 'async', 'bytes', 'bencode'],
+  'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
   trace: ['address', 'wire', 'messages'],
   threads: [],
   storage: ['bytes', 'bencode', 'messages', 'metainfo'],
@@ -85,6 +87,7 @@ const MAY_IMPORT = {
     'threads',
     'trace',
     'tracker',
+    'tracker-server',
     'verify',
   ],
 };

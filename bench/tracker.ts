@@ -8,8 +8,8 @@ import type { ChildProcess } from 'node:child_process';
 import * as dgram from 'node:dgram';
 import * as net from 'node:net';
 import { percentEncode } from '../lib/bytes/percent';
-import { startTracker } from '../lib/tracker/server';
-import { SwarmRegistry } from '../lib/tracker/swarm-registry';
+import { startTracker } from '../lib/tracker-server/server';
+import { SwarmRegistry } from '../lib/tracker-server/swarm-registry';
 import { encodeAnnounce, encodeConnect } from '../lib/tracker/udp-codec';
 import { figuresOf, shown } from './support/figures';
 

@@ -1,7 +1,7 @@
 // The small tracker for private clusters, demos and tests, loaded only when it is wanted.
 
-import type * as server from '../tracker/server';
-import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker/server';
+import type * as server from '../tracker-server/server';
+import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker-server/server';
 import {
   bytes,
   callback,
@@ -23,7 +23,7 @@ export type {
   TrackerServer,
   TrackerServerOptions,
   TrackerServerStats,
-} from '../tracker/server';
+} from '../tracker-server/server';
 
 /** Its own rule, 20 bytes or 40 digits, is that of the tracker. */
 const infoHash: Check<string | Uint8Array> = (name, value) => {
@@ -63,7 +63,7 @@ const TRACKER = {
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   const checked = checkOptions('startTracker', options, TRACKER);
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
-  const module = require('../tracker/server') as typeof server;
+  const module = require('../tracker-server/server') as typeof server;
   const tracker = await module.startTracker(checked);
   return {
     ...tracker,

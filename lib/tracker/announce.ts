@@ -32,6 +32,26 @@ export interface AnnounceRequest {
   readonly trackerId?: Uint8Array;
 }
 
+/** An announce as a tracker receives it, over HTTP or UDP. */
+export interface ReceivedAnnounce {
+  /** 20 raw bytes. */
+  readonly infoHash: Uint8Array;
+  /** 20 raw bytes. */
+  readonly peerId: Uint8Array;
+  /** 4 or 16 bytes, network order: the address the request came from. */
+  readonly address: Uint8Array;
+  readonly port: number;
+  readonly leftBytes: number;
+  readonly event?: AnnounceEvent;
+  /** It said `paused`: incomplete, and wants nothing more (BEP 21). */
+  readonly partialSeed?: boolean;
+  readonly numWant?: number;
+  /** Peers of which families; default `all`. UDP has room for the asker's own only. */
+  readonly families?: 'all' | 'own';
+  /** The answer is to hold peer ids. */
+  readonly withIds?: boolean;
+}
+
 /** Where a peer listens. `host` is an IP address in text without brackets, never a name. */
 export interface PeerAddress {
   readonly host: string;

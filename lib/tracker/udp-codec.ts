@@ -3,8 +3,7 @@
 // specified; shorter ones read as undefined.
 
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
-import type { AnnounceEvent, AnnounceRequest, ScrapeCounts } from './announce';
-import type { SwarmAnnounce } from './swarm-registry';
+import type { AnnounceEvent, AnnounceRequest, ReceivedAnnounce, ScrapeCounts } from './announce';
 
 /** `action` of a packet (BEP 15). */
 export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const;
@@ -202,7 +201,7 @@ export function isConnect(packet: Buffer): boolean {
  * `numWant` is undefined where it is −1 (as many as the tracker likes), and an event that BEP 15
  * does not name is none.
  */
-export function decodeAnnounce(packet: Buffer, address: Uint8Array): SwarmAnnounce | undefined {
+export function decodeAnnounce(packet: Buffer, address: Uint8Array): ReceivedAnnounce | undefined {
   if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
   const numWant = packet.readInt32BE(92);
   return {

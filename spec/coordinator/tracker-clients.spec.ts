@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { loadTrackers } from '../../lib/coordinator/tracker-clients';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer } from '../../lib/tracker/server';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer } from '../../lib/tracker-server/server';
 
 describe('coordinator: the clients it asks trackers with', () => {
   let server: TrackerServer | undefined;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readTorrent } from '../../lib/index';
 import { TrackerClients } from '../../lib/tracker/clients';
-import { startTracker } from '../../lib/tracker/server';
+import { startTracker } from '../../lib/tracker-server/server';
 import {
   aria2OverUdp,
   downloadWithAria2,

@@ -4,8 +4,8 @@ import type { AnnounceReply, TrackerClient } from '../../lib/tracker/announce';
 import { announceToFamilies, mergeReplies } from '../../lib/tracker/families';
 import type { ResolvedAddress } from '../../lib/tracker/families';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer } from '../../lib/tracker/server';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer } from '../../lib/tracker-server/server';
 import { UdpTrackerClient } from '../../lib/tracker/udp-client';
 
 const never = new AbortController().signal;

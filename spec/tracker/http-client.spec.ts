@@ -11,7 +11,7 @@ import { fetchTorrent } from '../../lib/tracker/fetch-torrent';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import type { HttpTrackerOptions } from '../../lib/tracker/http-client';
-import { percentDecode } from '../../lib/tracker/server-codec';
+import { percentDecode } from '../../lib/tracker-server/http-codec';
 
 const REQUEST: AnnounceRequest = {
   infoHash: new Uint8Array(20).fill(0xff),

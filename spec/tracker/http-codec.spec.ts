@@ -4,7 +4,7 @@ import { encode } from '../../lib/bencode/encode';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { buildAnnounceUrl, parseAnnounceReply } from '../../lib/tracker/http-codec';
-import { percentDecode } from '../../lib/tracker/server-codec';
+import { percentDecode } from '../../lib/tracker-server/http-codec';
 
 const AWKWARD_HASH = Uint8Array.from([
   0x00, 0x25, 0xff, 0x20, 0x26, 0x3d, 0x23, 0x2b, 0x3f, 0x2f, 0x0a, 0x0d, 0x7f, 0x80, 0xc3, 0x28,

@@ -1,10 +1,10 @@
 // PURE. What our tracker decides, whatever the protocol: who is served, who is too fast, which
 // torrents are known, and the counters of it all.
 
-import type { ScrapeCounts } from './announce';
+import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
 import { RateGate } from './rate-gate';
 import { SwarmRegistry } from './swarm-registry';
-import type { SwarmAnnounce, SwarmAnswer, SwarmLimits } from './swarm-registry';
+import type { SwarmAnswer, SwarmLimits } from './swarm-registry';
 
 /** Each from 1 to 2^31, or `Infinity` for no limit. */
 export interface TrackerLimits extends SwarmLimits {
@@ -116,7 +116,7 @@ export class TrackerDesk {
     return allowed;
   }
 
-  announce(protocol: Protocol, announce: SwarmAnnounce, nowMs: number): SwarmAnswer | Refusal {
+  announce(protocol: Protocol, announce: ReceivedAnnounce, nowMs: number): SwarmAnswer | Refusal {
     if (!this.mayAsk(announce.address, nowMs)) return 'too-fast';
     if (!this.#isListed(announce.infoHash)) return this.#notListed();
     this.#announces[protocol] += 1;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ConnectionTable } from '../../lib/tracker/connection-table';
+import { ConnectionTable } from '../../lib/tracker-server/connection-table';
 
 const PATIENCE_MS = 10_000;
 const GRACE_MS = 1000;

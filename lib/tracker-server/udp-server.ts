@@ -3,9 +3,9 @@
 import * as dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { listenFailed } from './listen-failed';
-import type { TrackerDesk } from './tracker-desk';
+import type { TrackerDesk } from './tracker';
 import { UdpCookies } from './udp-cookie';
-import { answerPacket } from './udp-desk';
+import { answerPacket } from './udp-answer';
 
 export interface UdpServerOptions {
   readonly host: string;

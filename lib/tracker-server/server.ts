@@ -6,13 +6,13 @@ import { MillraceError } from '../errors/millrace-error';
 import { bracketed } from '../address/text';
 import { fromHex } from '../bytes/hex';
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
-import { startHttpServer } from './server-http';
-import { startUdpServer } from './server-udp';
-import { TorrentShelf } from './torrent-shelf';
-import { TrackerDesk } from './tracker-desk';
-import type { TrackerLimits, TrackerServerStats } from './tracker-desk';
+import { startHttpServer } from './http-server';
+import { startUdpServer } from './udp-server';
+import { TorrentShelf } from './published-torrents';
+import { TrackerDesk } from './tracker';
+import type { TrackerLimits, TrackerServerStats } from './tracker';
 
-export type { TrackerLimits, TrackerServerStats } from './tracker-desk';
+export type { TrackerLimits, TrackerServerStats } from './tracker';
 
 export interface TrackerServerOptions {
   /** Default 127.0.0.1; `::` is every address of both families, of IPv4 alone where there is no IPv6. */

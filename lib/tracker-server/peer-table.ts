@@ -1,7 +1,7 @@
 // PURE. The peers of one torrent and one address family as a tracker remembers them: packed side by
 // side, seeds in front, so that an answer is a copy of bytes and a peer costs few of them.
 
-import { COMPACT_IPV4_BYTES } from './compact-peers';
+import { COMPACT_IPV4_BYTES } from '../tracker/compact-peers';
 
 const ID_BYTES = 20;
 const FIRST_CAPACITY = 2;

@@ -1,8 +1,8 @@
 // PURE. The UDP side of our tracker (BEP 15): a packet and its source in, the packet to send back out.
 
 import { addressOfHost } from '../address/text';
-import { NOT_LISTED } from './tracker-desk';
-import type { TrackerDesk } from './tracker-desk';
+import { NOT_LISTED } from './tracker';
+import type { TrackerDesk } from './tracker';
 import {
   ACTION,
   ANNOUNCE_REQUEST_BYTES,
@@ -14,7 +14,7 @@ import {
   encodeError,
   encodeScrapeReply,
   isConnect,
-} from './udp-codec';
+} from '../tracker/udp-codec';
 import type { UdpCookies } from './udp-cookie';
 
 /**

@@ -12,12 +12,12 @@ import {
   encodeScrapeAnswer,
   parseAnnounceQuery,
   parseScrapeQuery,
-} from './server-codec';
-import type { ListeningServer } from './server-udp';
+} from './http-codec';
+import type { ListeningServer } from './udp-server';
 import { statsPage } from './stats-page';
-import { NOT_LISTED } from './tracker-desk';
-import type { TorrentShelf } from './torrent-shelf';
-import type { TrackerDesk, TrackerLimits } from './tracker-desk';
+import { NOT_LISTED } from './tracker';
+import type { TorrentShelf } from './published-torrents';
+import type { TrackerDesk, TrackerLimits } from './tracker';
 
 export interface HttpServerOptions {
   readonly host: string;

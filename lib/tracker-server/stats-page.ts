@@ -1,6 +1,6 @@
 // PURE. The tracker's counters for people: one small HTML page without scripts.
 
-import type { TrackerServerStats } from './tracker-desk';
+import type { TrackerServerStats } from './tracker';
 
 /** The page; every value is escaped, whatever it holds. */
 export function statsPage(stats: TrackerServerStats): string {

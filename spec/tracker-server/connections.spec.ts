@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
 
 const QUERY = `info_hash=${'a'.repeat(20)}&peer_id=${'b'.repeat(20)}&port=5&left=1`;
 

@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
-import { startHttpServer } from '../../lib/tracker/server-http';
-import type { ListeningServer } from '../../lib/tracker/server-udp';
-import { TorrentShelf } from '../../lib/tracker/torrent-shelf';
-import { TrackerDesk } from '../../lib/tracker/tracker-desk';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
+import { startHttpServer } from '../../lib/tracker-server/http-server';
+import type { ListeningServer } from '../../lib/tracker-server/udp-server';
+import { TorrentShelf } from '../../lib/tracker-server/published-torrents';
+import { TrackerDesk } from '../../lib/tracker-server/tracker';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 
 const HASH = new Uint8Array(20).fill(0xfe);

@@ -8,12 +8,12 @@ import type { Socket } from 'node:net';
 import { toHex } from '../../lib/bytes/hex';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { TrackerClients } from '../../lib/tracker/clients';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker/server';
-import { TrackerDesk } from '../../lib/tracker/tracker-desk';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
+import { TrackerDesk } from '../../lib/tracker-server/tracker';
 import { decodeReply, encodeAnnounce, encodeConnect } from '../../lib/tracker/udp-codec';
-import { UdpCookies } from '../../lib/tracker/udp-cookie';
-import { answerPacket } from '../../lib/tracker/udp-desk';
+import { UdpCookies } from '../../lib/tracker-server/udp-cookie';
+import { answerPacket } from '../../lib/tracker-server/udp-answer';
 import { HASH, request } from '../support/announce-request';
 
 async function failureOf(pending: Promise<unknown>): Promise<MillraceError> {

@@ -3,8 +3,8 @@
 
 import { householdOf } from '../address/household';
 import type { Household } from '../address/household';
-import type { AnnounceEvent, ScrapeCounts } from './announce';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
+import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import { PeerTable } from './peer-table';
 
 /** Looking for silent peers costs a walk over a swarm: 64 times in the time after which one is forgotten. */
@@ -38,26 +38,6 @@ export interface SwarmRegistryOptions {
   readonly random: () => number;
   /** Defaults: 50,000 torrents, 200,000 peers, 50,000 peers in one torrent, 10,000 behind one address. */
   readonly limits?: SwarmLimits;
-}
-
-/** An announce as the server understood it. */
-export interface SwarmAnnounce {
-  /** 20 raw bytes. */
-  readonly infoHash: Uint8Array;
-  /** 20 raw bytes. */
-  readonly peerId: Uint8Array;
-  /** 4 or 16 bytes, network order: the address the request came from. */
-  readonly address: Uint8Array;
-  readonly port: number;
-  readonly leftBytes: number;
-  readonly event?: AnnounceEvent;
-  /** It said `paused`: incomplete, and wants nothing more (BEP 21). */
-  readonly partialSeed?: boolean;
-  readonly numWant?: number;
-  /** Peers of which families; default `all`. UDP has room for the asker's own only. */
-  readonly families?: 'all' | 'own';
-  /** The answer is to hold peer ids. */
-  readonly withIds?: boolean;
 }
 
 export interface SwarmAnswer {
@@ -130,7 +110,7 @@ export class SwarmRegistry {
   }
 
   /** Takes an announce in and answers it. */
-  announce(announce: SwarmAnnounce, nowMs: number): SwarmAnswer {
+  announce(announce: ReceivedAnnounce, nowMs: number): SwarmAnswer {
     if (nowMs >= this.#nextSweepMs) this.expire(nowMs);
     const id = latin1(announce.infoHash);
     let swarm = this.#swarms.get(id);
@@ -220,7 +200,7 @@ export class SwarmRegistry {
     swarm: Swarm,
     slot: number,
     packed: Uint8Array,
-    { address, peerId, leftBytes, event, partialSeed = false }: SwarmAnnounce,
+    { address, peerId, leftBytes, event, partialSeed = false }: ReceivedAnnounce,
     nowMs: number,
   ): number {
     if (address.length === 16) swarm.v6 ??= new PeerTable(COMPACT_IPV6_BYTES);
@@ -266,7 +246,7 @@ export class SwarmRegistry {
   /** Peers of both families by their share, or of the asker's own. A seed has no use for seeds. */
   #choose(
     { v4, v6 }: Swarm,
-    { address, numWant = DEFAULT_NUM_WANT, leftBytes, families = 'all', withIds }: SwarmAnnounce,
+    { address, numWant = DEFAULT_NUM_WANT, leftBytes, families = 'all', withIds }: ReceivedAnnounce,
     slot: number,
     ids: Uint8Array[],
   ): readonly [Uint8Array, Uint8Array] {

@@ -3,8 +3,8 @@
 
 import { encode } from '../bencode/encode';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
-import type { AnnounceEvent, ScrapeCounts } from './announce';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import type { AnnounceEvent, ScrapeCounts } from '../tracker/announce';
 import type { SwarmAnswer } from './swarm-registry';
 
 /** An announce as its query string tells it. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { RateGate } from '../../lib/tracker/rate-gate';
-import { escapeHtml } from '../../lib/tracker/stats-page';
-import { UdpCookies } from '../../lib/tracker/udp-cookie';
+import { RateGate } from '../../lib/tracker-server/rate-gate';
+import { escapeHtml } from '../../lib/tracker-server/stats-page';
+import { UdpCookies } from '../../lib/tracker-server/udp-cookie';
 
 describe('tracker: allowance of one address', () => {
   const seeds = [0x1234_5678, 0x9abc_def0] as const;

@@ -6,11 +6,12 @@ import { BencodeDictionary } from '../../lib/bencode/value';
 import { formatAddress } from '../../lib/address/text';
 import { readCompactPeers } from '../../lib/tracker/compact-peers';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
-import { startTracker } from '../../lib/tracker/server';
-import type { TrackerServer } from '../../lib/tracker/server';
-import { SwarmRegistry } from '../../lib/tracker/swarm-registry';
-import { TrackerDesk } from '../../lib/tracker/tracker-desk';
-import type { SwarmAnnounce, SwarmAnswer } from '../../lib/tracker/swarm-registry';
+import { startTracker } from '../../lib/tracker-server/server';
+import type { TrackerServer } from '../../lib/tracker-server/server';
+import { SwarmRegistry } from '../../lib/tracker-server/swarm-registry';
+import { TrackerDesk } from '../../lib/tracker-server/tracker';
+import type { ReceivedAnnounce } from '../../lib/tracker/announce';
+import type { SwarmAnswer } from '../../lib/tracker-server/swarm-registry';
 import { HASH, request } from '../support/announce-request';
 
 const client = new HttpTrackerClient({ version: '0.0.0' });
@@ -187,8 +188,8 @@ describe('tracker: swarm registry', () => {
   function announce(
     torrent: number,
     peer: number,
-    more: Partial<SwarmAnnounce> = {},
-  ): SwarmAnnounce {
+    more: Partial<ReceivedAnnounce> = {},
+  ): ReceivedAnnounce {
     return {
       infoHash: new Uint8Array(20).fill(torrent),
       peerId: new Uint8Array(20),
