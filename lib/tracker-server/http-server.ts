@@ -16,16 +16,16 @@ import {
 import type { ListeningServer } from './udp-server';
 import { statsPage } from './stats-page';
 import { NOT_LISTED } from './tracker';
-import type { TorrentShelf } from './published-torrents';
-import type { TrackerDesk, TrackerLimits } from './tracker';
+import type { PublishedTorrents } from './published-torrents';
+import type { Tracker, TrackerLimits } from './tracker';
 
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly desk: TrackerDesk;
+  readonly tracker: Tracker;
   readonly now: () => number;
   readonly limits?: TrackerLimits;
-  readonly shelf: TorrentShelf;
+  readonly published: PublishedTorrents;
   /** Serve the counters. */
   readonly page: boolean;
   /** Default 30,000. */
@@ -174,13 +174,13 @@ function hasBody({ rawHeaders }: http.IncomingMessage): boolean {
   return false;
 }
 
-function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
+function announce(query: string, asker: Uint8Array, { tracker, now }: HttpServerOptions): Answer {
   const parsed = parseAnnounceQuery(query);
   if (typeof parsed === 'string') {
-    desk.malformed();
+    tracker.malformed();
     return failure(parsed);
   }
-  const result = desk.announce(
+  const result = tracker.announce(
     'http',
     {
       infoHash: parsed.infoHash,
@@ -197,16 +197,16 @@ function announce(query: string, asker: Uint8Array, { desk, now }: HttpServerOpt
   );
   if (result === 'too-fast') return tooFast();
   if (result === 'not-listed') return failure(NOT_LISTED);
-  return plain(encodeAnswer(result, parsed, desk, asker));
+  return plain(encodeAnswer(result, parsed, tracker, asker));
 }
 
-function scrape(query: string, asker: Uint8Array, { desk, now }: HttpServerOptions): Answer {
+function scrape(query: string, asker: Uint8Array, { tracker, now }: HttpServerOptions): Answer {
   const hashes = parseScrapeQuery(query);
   if (typeof hashes === 'string') {
-    desk.malformed();
+    tracker.malformed();
     return failure(hashes);
   }
-  const counts = desk.scrape('http', hashes, asker, now());
+  const counts = tracker.scrape('http', hashes, asker, now());
   return counts === 'too-fast' ? tooFast() : plain(encodeScrapeAnswer(hashes, counts));
 }
 
@@ -234,12 +234,12 @@ function text(status: number, body: string): Answer {
 
 function statistics(
   asker: Uint8Array,
-  { desk, now }: HttpServerOptions,
+  { tracker, now }: HttpServerOptions,
   type: 'text/html' | 'application/json',
 ): Answer {
   const nowMs = now();
-  if (!desk.mayAsk(asker, nowMs)) return tooFast();
-  const stats = desk.stats(nowMs);
+  if (!tracker.mayAsk(asker, nowMs)) return tooFast();
+  const stats = tracker.stats(nowMs);
   const body = type === 'text/html' ? statsPage(stats) : JSON.stringify(stats);
   return { status: 200, type: `${type}; charset=utf-8`, body };
 }
@@ -247,11 +247,11 @@ function statistics(
 function publishedTorrent(
   path: string,
   asker: Uint8Array,
-  { shelf, desk, now }: HttpServerOptions,
+  { published, tracker, now }: HttpServerOptions,
 ): Answer | undefined {
-  const body = shelf.find(path);
+  const body = published.find(path);
   if (body === undefined) return undefined;
-  if (!desk.mayAsk(asker, now())) return tooFast();
+  if (!tracker.mayAsk(asker, now())) return tooFast();
   return { status: 200, type: 'application/x-bittorrent', body, last: true };
 }
 

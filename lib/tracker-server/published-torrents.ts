@@ -11,7 +11,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 const SUFFIX = '.torrent';
 
-export class TorrentShelf {
+export class PublishedTorrents {
   readonly #torrents = new Map<string, Uint8Array>();
   #bytes = 0;
 

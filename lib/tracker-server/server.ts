@@ -1,5 +1,5 @@
 // EDGE. A small tracker over HTTP and UDP: for private clusters, the demo and tests. State is in
-// memory only; what is decided, is decided in tracker-desk.ts.
+// memory only; what is decided, is decided in tracker.ts.
 
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../errors/millrace-error';
@@ -8,8 +8,8 @@ import { fromHex } from '../bytes/hex';
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { startHttpServer } from './http-server';
 import { startUdpServer } from './udp-server';
-import { TorrentShelf } from './published-torrents';
-import { TrackerDesk } from './tracker';
+import { PublishedTorrents } from './published-torrents';
+import { Tracker } from './tracker';
 import type { TrackerLimits, TrackerServerStats } from './tracker';
 
 export type { TrackerLimits, TrackerServerStats } from './tracker';
@@ -82,18 +82,18 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
     throw new MillraceError('bad-option', 'a tracker needs a port for HTTP, for UDP, or both');
   }
   const now = options.now ?? ((): number => performance.now());
-  const desk = new TrackerDesk({
+  const tracker = new Tracker({
     intervalSec,
     whitelist: options.whitelist?.map(hashOf),
     limits,
     random: options.random ?? Math.random,
     nowMs: now(),
   });
-  const shelf = new TorrentShelf();
+  const published = new PublishedTorrents();
   const http =
     port === false
       ? undefined
-      : await startHttpServer({ host, port, desk, shelf, now, limits, page });
+      : await startHttpServer({ host, port, tracker, published, now, limits, page });
   let udp;
   try {
     udp =
@@ -102,7 +102,7 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
         : await startUdpServer({
             host,
             port: udpPort,
-            desk,
+            tracker,
             now,
             secret: randomBytes(SECRET_BYTES),
           });
@@ -118,9 +118,9 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
     udpUrl,
     port: http?.port ?? 0,
     udpPort: udp?.port,
-    stats: () => desk.stats(now()),
-    allow: (infoHash) => desk.allow(hashOf(infoHash)),
-    publish: (name, torrent) => shelf.put(name, torrent),
+    stats: () => tracker.stats(now()),
+    allow: (infoHash) => tracker.allow(hashOf(infoHash)),
+    publish: (name, torrent) => published.put(name, torrent),
     close(): Promise<void> {
       closing ??= Promise.all([http?.close(), udp?.close()]).then(() => undefined);
       return closing;

@@ -36,7 +36,7 @@ const SWEEP_EVERY_MS = 1_000;
 /** How early a client that needs peers may come back. */
 const MIN_INTERVAL_SEC = 60;
 
-export interface TrackerDeskOptions {
+export interface TrackerOptions {
   readonly intervalSec: number;
   /** Info hashes served (20 raw bytes each); absent: all. */
   readonly whitelist?: readonly Uint8Array[];
@@ -80,7 +80,7 @@ export const NOT_LISTED = 'this torrent is not on the list of this tracker';
 /** Why there is no answer. */
 export type Refusal = 'too-fast' | 'not-listed';
 
-export class TrackerDesk {
+export class Tracker {
   readonly intervalSec: number;
   /** Sent as `min interval`. */
   readonly minIntervalSec: number;
@@ -94,7 +94,7 @@ export class TrackerDesk {
   #connects = 0;
   #nextSweepMs = -Infinity;
 
-  constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerDeskOptions) {
+  constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerOptions) {
     this.intervalSec = intervalSec;
     this.minIntervalSec = Math.min(intervalSec, MIN_INTERVAL_SEC);
     const forgetAfterSec = Math.max(FORGET_AFTER_INTERVALS * intervalSec, LEAST_FORGET_AFTER_SEC);

@@ -2,7 +2,7 @@
 
 import { addressOfHost } from '../address/text';
 import { NOT_LISTED } from './tracker';
-import type { TrackerDesk } from './tracker';
+import type { Tracker } from './tracker';
 import {
   ACTION,
   ANNOUNCE_REQUEST_BYTES,
@@ -25,11 +25,11 @@ export function answerPacket(
   packet: Buffer,
   source: string,
   {
-    desk,
+    tracker,
     cookies,
     nowMs,
   }: {
-    readonly desk: TrackerDesk;
+    readonly tracker: Tracker;
     readonly cookies: UdpCookies;
     readonly nowMs: number;
   },
@@ -37,16 +37,16 @@ export function answerPacket(
   // Source port aside, the address is all that matters; IPv4 inside IPv6 is IPv4.
   const address = addressOfHost(source);
   if (address === undefined || packet.length < REQUEST_HEADER_BYTES) {
-    desk.malformed();
+    tracker.malformed();
     return undefined;
   }
   const transactionId = packet.readUInt32BE(12);
   if (isConnect(packet)) {
-    desk.connected();
+    tracker.connected();
     return encodeConnectReply(transactionId, cookies.issue(address, nowMs));
   }
   if (!cookies.check(packet, address, nowMs)) {
-    desk.badConnectionId();
+    tracker.badConnectionId();
     // Told, because a client whose id went stale would otherwise wait; a shorter packet is no request.
     if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
     return encodeError(transactionId, 'connection id mismatch');
@@ -55,24 +55,24 @@ export function answerPacket(
   if (action === ACTION.announce) {
     const announce = decodeAnnounce(packet, address);
     if (announce === undefined || announce.port === 0) {
-      desk.malformed();
+      tracker.malformed();
       return encodeError(transactionId, 'an announce has 98 bytes and a port from 1 to 65535');
     }
-    const answer = desk.announce('udp', announce, nowMs);
+    const answer = tracker.announce('udp', announce, nowMs);
     if (answer === 'too-fast') return undefined;
     if (answer === 'not-listed') return encodeError(transactionId, NOT_LISTED);
     const peers = address.length === 4 ? answer.peers : answer.peers6;
-    return encodeAnnounceReply(transactionId, desk.intervalSec, answer, peers);
+    return encodeAnnounceReply(transactionId, tracker.intervalSec, answer, peers);
   }
   if (action === ACTION.scrape) {
     const hashes = decodeScrape(packet);
     if (hashes.length === 0) {
-      desk.malformed();
+      tracker.malformed();
       return encodeError(transactionId, 'a scrape names at least one info hash');
     }
-    const counts = desk.scrape('udp', hashes, address, nowMs);
+    const counts = tracker.scrape('udp', hashes, address, nowMs);
     return counts === 'too-fast' ? undefined : encodeScrapeReply(transactionId, counts);
   }
-  desk.malformed();
+  tracker.malformed();
   return encodeError(transactionId, 'unknown action');
 }

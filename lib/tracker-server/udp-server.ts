@@ -3,14 +3,14 @@
 import * as dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { listenFailed } from './listen-failed';
-import type { TrackerDesk } from './tracker';
+import type { Tracker } from './tracker';
 import { UdpCookies } from './udp-cookie';
 import { answerPacket } from './udp-answer';
 
 export interface UdpServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly desk: TrackerDesk;
+  readonly tracker: Tracker;
   readonly now: () => number;
   /** Random: makes connection ids that nobody can guess. */
   readonly secret: Uint8Array;
@@ -30,7 +30,7 @@ const MAX_REPLIES_WAITING = 8192;
 export function startUdpServer({
   host,
   port,
-  desk,
+  tracker,
   now,
   secret,
 }: UdpServerOptions): Promise<ListeningServer> {
@@ -45,7 +45,7 @@ export function startUdpServer({
     waiting -= 1;
   };
   socket.on('message', (packet, from) => {
-    const reply = answerPacket(packet, from.address, { desk, cookies, nowMs: now() });
+    const reply = answerPacket(packet, from.address, { tracker, cookies, nowMs: now() });
     if (reply === undefined || waiting >= MAX_REPLIES_WAITING) return;
     waiting += 1;
     try {

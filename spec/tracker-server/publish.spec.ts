@@ -9,8 +9,8 @@ import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
 import { startHttpServer } from '../../lib/tracker-server/http-server';
 import type { ListeningServer } from '../../lib/tracker-server/udp-server';
-import { TorrentShelf } from '../../lib/tracker-server/published-torrents';
-import { TrackerDesk } from '../../lib/tracker-server/tracker';
+import { PublishedTorrents } from '../../lib/tracker-server/published-torrents';
+import { Tracker } from '../../lib/tracker-server/tracker';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 
 const HASH = new Uint8Array(20).fill(0xfe);
@@ -166,16 +166,16 @@ describe('tracker: a flood over HTTP', () => {
 
   describe('pipelined', () => {
     let server: ListeningServer;
-    const desk = new TrackerDesk({
+    const tracker = new Tracker({
       intervalSec: 60,
       limits: { requestsPerSecPerIp: Infinity },
       random: () => 0,
       nowMs: 0,
     });
-    const shelf = new TorrentShelf();
+    const published = new PublishedTorrents();
     const sockets: Socket[] = [];
     beforeEach(async () => {
-      const more = { desk, shelf, now: () => 0, page: true, stallMs: 200 };
+      const more = { tracker, published, now: () => 0, page: true, stallMs: 200 };
       server = await startHttpServer({ host: '127.0.0.1', port: 0, ...more });
     });
     afterEach(() => {
@@ -205,7 +205,7 @@ describe('tracker: a flood over HTTP', () => {
     });
 
     it('requests for a torrent add no listener each', async () => {
-      shelf.put('a.torrent', new Uint8Array(10));
+      published.put('a.torrent', new Uint8Array(10));
       const warnings: Error[] = [];
       const note = (warning: Error): void => void warnings.push(warning);
       process.on('warning', note);

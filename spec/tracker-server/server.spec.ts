@@ -9,7 +9,7 @@ import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer } from '../../lib/tracker-server/server';
 import { SwarmRegistry } from '../../lib/tracker-server/swarm-registry';
-import { TrackerDesk } from '../../lib/tracker-server/tracker';
+import { Tracker } from '../../lib/tracker-server/tracker';
 import type { ReceivedAnnounce } from '../../lib/tracker/announce';
 import type { SwarmAnswer } from '../../lib/tracker-server/swarm-registry';
 import { HASH, request } from '../support/announce-request';
@@ -248,14 +248,14 @@ describe('tracker: swarm registry', () => {
   });
 
   it('is swept for its counters once a second, however often they are read', () => {
-    const desk = new TrackerDesk({ intervalSec: 1800, random: () => 0, nowMs: 0 });
-    desk.announce('http', announce(1, 1), 0);
-    const peersAt = (nowMs: number): number => desk.stats(nowMs).peers;
+    const tracker = new Tracker({ intervalSec: 1800, random: () => 0, nowMs: 0 });
+    tracker.announce('http', announce(1, 1), 0);
+    const peersAt = (nowMs: number): number => tracker.stats(nowMs).peers;
     expect([peersAt(3_599_900), peersAt(3_600_100), peersAt(3_600_899)]).to.deep.equal([1, 1, 1]);
     expect(peersAt(3_600_900)).to.equal(0);
     // Everything but the silent is exact at any time.
-    desk.announce('http', announce(1, 2), 3_600_900);
-    expect(desk.stats(3_600_900)).to.deep.include({ peers: 1, announces: { http: 2, udp: 0 } });
+    tracker.announce('http', announce(1, 2), 3_600_900);
+    expect(tracker.stats(3_600_900)).to.deep.include({ peers: 1, announces: { http: 2, udp: 0 } });
   });
 
   it('leaves no empty torrent behind', () => {

@@ -10,7 +10,7 @@ import { MillraceError } from '../../lib/errors/millrace-error';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
-import { TrackerDesk } from '../../lib/tracker-server/tracker';
+import { Tracker } from '../../lib/tracker-server/tracker';
 import { decodeReply, encodeAnnounce, encodeConnect } from '../../lib/tracker/udp-codec';
 import { UdpCookies } from '../../lib/tracker-server/udp-cookie';
 import { answerPacket } from '../../lib/tracker-server/udp-answer';
@@ -202,19 +202,19 @@ describe('tracker: a flood', () => {
   const secret = new Uint8Array(16).fill(1);
   const cookies = new UdpCookies(secret);
 
-  function deskOf(): TrackerDesk {
+  function limitedTracker(): Tracker {
     let state = 1;
     const random = (): number => {
       state = (Math.imul(state, 48_271) >>> 0) % 2_147_483_647;
       return state / 2_147_483_647;
     };
     const limits = { maxPeers: 2000, maxTorrents: 500, maxPeersPerIp: 100 };
-    return new TrackerDesk({ intervalSec: 1800, limits, random, nowMs: 0 });
+    return new Tracker({ intervalSec: 1800, limits, random, nowMs: 0 });
   }
 
-  function announceFrom(desk: TrackerDesk, source: string, id: number, nowMs: number) {
+  function announceFrom(tracker: Tracker, source: string, id: number, nowMs: number) {
     const connected = answerPacket(Buffer.from(encodeConnect(id)), source, {
-      desk,
+      tracker,
       cookies,
       nowMs,
     });
@@ -224,46 +224,46 @@ describe('tracker: a flood', () => {
     const packet = Buffer.from(
       encodeAnnounce(connectionId, id, request(1, { infoHash, port: 1 + (id % 60_000) }), ''),
     );
-    const reply = answerPacket(packet, source, { desk, cookies, nowMs });
+    const reply = answerPacket(packet, source, { tracker, cookies, nowMs });
     return reply && decodeReply(reply, 4);
   }
 
   it('from one address: it fills its own share only', () => {
-    const desk = deskOf();
-    for (let id = 0; id < 20_000; id += 1) announceFrom(desk, '198.51.100.1', id, id);
-    expect(desk.stats(20_000).peers).to.be.at.most(100);
-    expect(announceFrom(desk, '203.0.113.1', 1, 20_000)).to.include({ action: 'announce' });
-    expect(desk.stats(20_000).peers).to.equal(101);
+    const tracker = limitedTracker();
+    for (let id = 0; id < 20_000; id += 1) announceFrom(tracker, '198.51.100.1', id, id);
+    expect(tracker.stats(20_000).peers).to.be.at.most(100);
+    expect(announceFrom(tracker, '203.0.113.1', 1, 20_000)).to.include({ action: 'announce' });
+    expect(tracker.stats(20_000).peers).to.equal(101);
   });
 
   it('from many: memory ends at its limits, and everybody else is still answered', () => {
-    const desk = deskOf();
+    const tracker = limitedTracker();
     for (let id = 0; id < 30_000; id += 1) {
-      announceFrom(desk, `198.18.${(id >> 8) & 255}.${id & 255}`, id, id / 10);
+      announceFrom(tracker, `198.18.${(id >> 8) & 255}.${id & 255}`, id, id / 10);
     }
-    const stats = desk.stats(3000);
+    const stats = tracker.stats(3000);
     expect(stats.peers).to.be.at.most(2000);
     expect(stats.torrents).to.be.at.most(500);
-    expect(announceFrom(desk, '203.0.113.1', 1, 3000)).to.include({ action: 'announce' });
+    expect(announceFrom(tracker, '203.0.113.1', 1, 3000)).to.include({ action: 'announce' });
     // Two intervals later the flood is forgotten.
-    expect(desk.stats(3000 + 3_700_000)).to.include({ peers: 0, torrents: 0 });
+    expect(tracker.stats(3000 + 3_700_000)).to.include({ peers: 0, torrents: 0 });
   });
 
   it('with forged sources: nothing is kept, and no reply is longer than its packet', () => {
-    const desk = deskOf();
+    const tracker = limitedTracker();
     for (let id = 0; id < 5000; id += 1) {
       const packet = Buffer.from(
         encodeAnnounce(Uint8Array.of(id & 1, 2, 3, 4, 5, 6, 7, 8), id, request(1), ''),
       );
       const source = `198.51.100.${id & 255}`;
       const reply = answerPacket(packet.subarray(0, 16 + (id % 83)), source, {
-        desk,
+        tracker,
         cookies,
         nowMs: 0,
       });
       expect(reply?.length ?? 0).to.be.at.most(16 + (id % 83));
     }
-    expect(desk.stats(0)).to.deep.include({ peers: 0, announces: { http: 0, udp: 0 } });
-    expect(desk.stats(0).refused.badConnectionId).to.equal(5000);
+    expect(tracker.stats(0)).to.deep.include({ peers: 0, announces: { http: 0, udp: 0 } });
+    expect(tracker.stats(0).refused.badConnectionId).to.equal(5000);
   });
 });
