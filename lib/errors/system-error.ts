@@ -152,12 +152,12 @@ export function systemMessage(error: Error): string {
   return `cannot ${purpose} ${path ?? 'a file'}: ${MEANINGS[code]}`;
 }
 
-/** Runs `work` on an open file. Errors of the system name no file then: they get this one's path. */
-export function onFile<T>(path: string, work: () => T): T {
+/** Runs `work` on an open file. Errors of the system name no file then: they get the path of this one. */
+export function onFile<T>(pathOf: () => string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw withPath(error, path);
+    throw withPath(error, pathOf());
   }
 }
 

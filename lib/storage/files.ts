@@ -57,7 +57,7 @@ class FilesWriter implements StorageWriter {
 
   write(stored: string, offsetBytes: number, chunks: readonly Uint8Array[]): void {
     const fd = this.handleToWrite(stored);
-    onFile(path.join(this.root, stored), () => {
+    onFile(this.pathOf(stored), () => {
       let position = offsetBytes;
       for (let at = 0; at < chunks.length; at += MAX_CHUNKS_PER_WRITE) {
         position += writeAll(fd, chunks.slice(at, at + MAX_CHUNKS_PER_WRITE), position);
@@ -95,7 +95,7 @@ class FilesWriter implements StorageWriter {
       if (isMissing(error)) return 0;
       throw error;
     }
-    return onFile(path.join(this.root, stored), () => readInto(fd, target, offsetBytes));
+    return onFile(this.pathOf(stored), () => readInto(fd, target, offsetBytes));
   }
 
   sync(paths: readonly string[]): void {
@@ -103,7 +103,10 @@ class FilesWriter implements StorageWriter {
     const fresh: string[] = [];
     for (const stored of paths) {
       const full = resolveBelow(this.root, stored);
-      const synced = onFile(full, () => this.syncFile(stored, full));
+      const synced = onFile(
+        () => full,
+        () => this.syncFile(stored, full),
+      );
       if (!synced || this.syncedEntries.has(stored)) continue;
       fresh.push(stored);
       // Another worker may have made the file: only "this writer has synced it" can be known here.
@@ -124,6 +127,11 @@ class FilesWriter implements StorageWriter {
     handles.closeAll(this.prefix);
     this.realRoot = undefined;
     this.syncedEntries.clear();
+  }
+
+  /** For errors only: to join the path before every write would cost 0.4 to 3 µs. */
+  private pathOf(stored: string): () => string {
+    return () => path.join(this.root, stored);
   }
 
   private handleToWrite(stored: string): number {
