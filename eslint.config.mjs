@@ -44,7 +44,7 @@ const MAY_IMPORT = {
   'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
   trace: ['address', 'wire', 'messages'],
   threads: [],
-  storage: ['bytes', 'bencode', 'messages', 'metainfo'],
+  storage: ['async', 'bytes', 'bencode', 'messages', 'metainfo'],
   verify: ['bytes', 'memory', 'messages', 'metainfo', 'storage', 'threads'],
   net: [
     'address',

@@ -2,6 +2,7 @@
 // `verifyTorrent`.
 
 import { availableParallelism } from 'node:os';
+import { lanes } from '../async/lanes';
 import type { DigestPiece, PieceOutcome, StoredPiece } from '../messages/verify';
 import type { StorageRef } from '../messages/storage';
 import type * as verify from '../verify/pool';
@@ -49,28 +50,17 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
     start: { slab: new SharedArrayBuffer(0), closeEpoch: new SharedArrayBuffer(4) },
   });
   const storage: StorageRef = { module: 'files', key: root, root };
-  const source = jobs[Symbol.iterator]();
   let doneBytes = 0;
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (let next = source.next(); !next.done && !failed; next = source.next()) {
-      signal?.throwIfAborted();
-      const pieces = next.value;
-      const job = { type, storage, pieces } as Parameters<verify.VerifyPool['submit']>[0];
-      const { outcomes } = await pool.submit(job, 'background');
-      outcomes.forEach(onOutcome);
-      for (const piece of pieces) doneBytes += storedBytes(piece);
-      onProgress?.({ doneBytes, totalBytes });
-    }
+  const run = async (pieces: readonly Piece[]): Promise<void> => {
+    signal?.throwIfAborted();
+    const job = { type, storage, pieces } as Parameters<verify.VerifyPool['submit']>[0];
+    const { outcomes } = await pool.submit(job, 'background');
+    outcomes.forEach(onOutcome);
+    for (const piece of pieces) doneBytes += storedBytes(piece);
+    onProgress?.({ doneBytes, totalBytes });
   };
   try {
-    const lanes = Array.from({ length: threads * JOBS_PER_WORKER }, () =>
-      lane().catch((error: unknown) => {
-        failed = true; // The other lanes stop after the job they are on.
-        throw error;
-      }),
-    );
-    await Promise.all(lanes);
+    await lanes(threads * JOBS_PER_WORKER, jobs, run);
   } finally {
     await pool.close();
   }

@@ -1,6 +1,7 @@
 // The recheck: pieces that exist on disk and are not trusted are read and hashed, on all workers,
 // behind whatever live pieces there are.
 
+import { lanes } from '../async/lanes';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { Bitfield } from '../bytes/bitfield';
 import type { StoredPiece } from '../messages/verify';
@@ -26,26 +27,23 @@ export async function checkPieces(engine: Engine, torrent: TorrentState): Promis
   const { toCheck } = torrent;
   torrent.piecesToCheck = toCheck.count();
   torrent.checkedPieces = 0;
-  // One iterator that all lanes draw from.
-  const jobs = batchPieces(storedPieces(torrent, toCheck));
   const { run } = torrent;
-  const lane = async (): Promise<void> => {
-    for (const pieces of jobs) {
-      const result = await engine.verify.submit(
-        { type: 'recheck', storage: torrent.storage, pieces },
-        'background',
-      );
-      if (torrent.run !== run) return; // They stay to be checked: the next run does it.
-      for (const outcome of result.outcomes) {
-        if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);
-        torrent.checkedPieces++;
-        toCheck.clear(outcome.piece);
-        if (outcome.type === 'good') adopt(engine, torrent, outcome.piece);
-      }
+  const check = async (pieces: readonly StoredPiece[]): Promise<void> => {
+    const result = await engine.verify.submit(
+      { type: 'recheck', storage: torrent.storage, pieces },
+      'background',
+    );
+    if (torrent.run !== run) return; // They stay to be checked: the next run does it.
+    for (const outcome of result.outcomes) {
+      if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);
+      torrent.checkedPieces++;
+      toCheck.clear(outcome.piece);
+      if (outcome.type === 'good') adopt(engine, torrent, outcome.piece);
     }
   };
   try {
-    await Promise.all(Array.from({ length: engine.verify.threads * JOBS_PER_WORKER }, lane));
+    const jobs = batchPieces(piecesToCheck(torrent, run));
+    await lanes(engine.verify.threads * JOBS_PER_WORKER, jobs, check);
   } catch (error) {
     if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
     return false;
@@ -53,8 +51,11 @@ export async function checkPieces(engine: Engine, torrent: TorrentState): Promis
   return torrent.run === run && torrent.phase === 'checking';
 }
 
-function* storedPieces(torrent: TorrentState, toCheck: Bitfield): Generator<StoredPiece> {
+/** Ends with the run. */
+function* piecesToCheck(torrent: TorrentState, run: number): Generator<StoredPiece> {
+  const { toCheck } = torrent;
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {
+    if (torrent.run !== run) return;
     yield {
       piece,
       lengthBytes: torrent.geometry.pieceLengthBytes(piece),

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { promises } from 'node:fs'; // loaded at first use, which peer threads never come to
 import * as path from 'node:path';
+import { lanes } from '../async/lanes';
 import type { FileIdentity } from '../messages/storage';
 
 /** What is known of a file that exists. */
@@ -65,32 +66,27 @@ export async function statFiles(
       return (error as NodeJS.ErrnoException).code !== 'ENOENT';
     }
   };
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let at = next++; at < paths.length; at = next++) {
-      const stored = paths[at] ?? '';
-      try {
-        if (!(await mayExist(path.dirname(stored)))) continue;
-        const full = path.join(root, stored);
-        let found = await promises.lstat(full, { bigint: true });
-        if (found.isSymbolicLink()) {
-          onLink?.(full);
-          found = await promises.stat(full, { bigint: true });
-        }
-        const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
-        stats[at] = {
-          ...identityOf(found),
-          kind,
-          names: Number(found.nlink),
-          bornNs: found.birthtimeNs,
-        };
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-        if (onError === undefined) throw error;
-        onError(stored, error);
+  await lanes(MAX_STATS_IN_FLIGHT, paths.entries(), async ([at, stored]) => {
+    try {
+      if (!(await mayExist(path.dirname(stored)))) return;
+      const full = path.join(root, stored);
+      let found = await promises.lstat(full, { bigint: true });
+      if (found.isSymbolicLink()) {
+        onLink?.(full);
+        found = await promises.stat(full, { bigint: true });
       }
+      const kind = found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+      stats[at] = {
+        ...identityOf(found),
+        kind,
+        names: Number(found.nlink),
+        bornNs: found.birthtimeNs,
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      if (onError === undefined) throw error;
+      onError(stored, error);
     }
-  };
-  await Promise.all(Array.from({ length: MAX_STATS_IN_FLIGHT }, lane));
+  });
   return stats;
 }

@@ -1,0 +1,29 @@
+// Many jobs, a few at a time.
+
+/**
+ * Runs `work` on every item in order, at most `count` at once. An item is drawn from the iterable only
+ * when its turn comes. After the first failure no more are begun, and it rejects with that failure
+ * without waiting for the jobs that are under way.
+ */
+export async function lanes<Item>(
+  count: number,
+  items: Iterable<Item>,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const source = items[Symbol.iterator]();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (let next = source.next(); !next.done; next = source.next()) {
+      await work(next.value);
+      if (failed) return;
+    }
+  };
+  await Promise.all(
+    Array.from({ length: count }, () =>
+      lane().catch((error: unknown) => {
+        failed = true;
+        throw error;
+      }),
+    ),
+  );
+}
