@@ -12,7 +12,7 @@ import type { TraceSettings } from '../../lib/messages/trace';
 import type * as ConnectionModule from '../../lib/net/connection';
 import type { ConnectionContext } from '../../lib/net/connection-context';
 import { ReadTurns } from '../../lib/net/read-turns';
-import type * as SourceModule from '../../lib/net/torrent-source';
+import type * as SourceModule from '../../lib/net/open-torrent';
 import type * as TracerModule from '../../lib/net/tracer';
 import type * as UploadModule from '../../lib/net/upload';
 import type * as Encoder from '../../lib/wire/encoder';
@@ -110,10 +110,10 @@ function receiver(
   const { Connection } = load<typeof ConnectionModule>(engine, 'net/connection');
   const { Slab } = load<typeof SlabModule>(engine, 'memory/slab');
   const { BlockTable } = load<typeof TableModule>(engine, 'memory/block-table');
-  const { TorrentSource } = load<typeof SourceModule>(engine, 'net/torrent-source');
+  const { OpenTorrent } = load<typeof SourceModule>(engine, 'net/open-torrent');
   const { Uploader } = load<typeof UploadModule>(engine, 'net/upload');
   const { encodeHandshake } = load<typeof Handshake>(engine, 'wire/handshake');
-  const source = new TorrentSource({
+  const source = new OpenTorrent({
     torrent: 1,
     infoHash: INFO_HASH,
     pieceCount: 64,

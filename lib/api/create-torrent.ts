@@ -7,12 +7,11 @@ import { BLOCK_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import type { DigestPiece } from '../messages/verify';
 import { buildMetainfo, choosePieceLength } from '../metainfo/create';
-import { Geometry } from '../metainfo/geometry';
 import { MAX_PIECE_LENGTH_BYTES } from '../metainfo/limits';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import { parseMetainfo } from '../metainfo/parse';
-import { storedSpans } from '../metainfo/stored';
+import { Layout, storedFiles } from '../metainfo/layout';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
 import {
@@ -127,16 +126,16 @@ export async function createTorrent(
   });
   const pieceLengthBytes = checked.pieceLengthBytes ?? choosePieceLength(offsetBytes);
   const pieceCount = Math.ceil(offsetBytes / pieceLengthBytes);
-  const geometry = new Geometry({
+  const layout = new Layout({
     pieceLengthBytes,
     totalLengthBytes: offsetBytes,
     pieceCount,
-    files,
+    files: storedFiles({ files }),
   });
   const pieceHashes = new Uint8Array(pieceCount * SHA1_LENGTH_BYTES);
   // A multi-file torrent's paths begin with its name; on disk that is the folder itself.
   const root = dirname(source);
-  const jobs = batchPieces(piecesOf(geometry, pieceCount, files), BULK_JOB_TARGET_BYTES);
+  const jobs = batchPieces(piecesOf(layout), BULK_JOB_TARGET_BYTES);
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, checked, (outcome) => {
     if (outcome.type === 'digest')
       pieceHashes.set(fromHex(outcome.sha1), outcome.piece * SHA1_LENGTH_BYTES);
@@ -168,16 +167,12 @@ export async function createTorrent(
   return { bytes, metainfo, followed: listed.followed, skipped: listed.skipped };
 }
 
-function* piecesOf(
-  geometry: Geometry,
-  pieceCount: number,
-  files: readonly { readonly path: readonly string[] }[],
-): Generator<DigestPiece> {
-  for (let piece = 0; piece < pieceCount; piece++) {
+function* piecesOf(layout: Layout): Generator<DigestPiece> {
+  for (let piece = 0; piece < layout.pieceCount; piece++) {
     yield {
       piece,
-      lengthBytes: geometry.pieceLengthBytes(piece),
-      spans: storedSpans({ files }, geometry, piece),
+      lengthBytes: layout.geometry.pieceLengthBytes(piece),
+      spans: layout.spansOfPiece(piece),
     };
   }
 }

@@ -11,7 +11,7 @@ import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
-import { contentBytes } from '../metainfo/stored';
+import { contentBytes } from '../metainfo/layout';
 import { peerAddress, progressOptions, removeOptions } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<

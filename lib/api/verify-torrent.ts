@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredPiece } from '../messages/verify';
-import { Geometry } from '../metainfo/geometry';
 import type { Metainfo } from '../metainfo/metainfo';
-import { contentBytes, pieceHash, storedFiles, storedSpans } from '../metainfo/stored';
+import { contentBytes, layoutOf, pieceHash } from '../metainfo/layout';
+import type { Layout } from '../metainfo/layout';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { BULK_JOB_TARGET_BYTES, batchPieces } from '../verify/batch';
 import { BULK, bulkVerify, type BulkOptions } from './bulk-verify';
@@ -53,9 +53,9 @@ export async function verifyTorrent(
   const root = resolve(checked.data);
   const given = await readTorrent(source, { signal: checked.signal });
   const metainfo = await namesOnDisk(given, root);
-  const geometry = new Geometry(metainfo);
+  const layout = layoutOf(metainfo);
   const bad: number[] = [];
-  const jobs = batchPieces(piecesOf(metainfo, geometry), BULK_JOB_TARGET_BYTES);
+  const jobs = batchPieces(piecesOf(metainfo, layout), BULK_JOB_TARGET_BYTES);
   await bulkVerify<StoredPiece>(
     'recheck',
     root,
@@ -68,7 +68,7 @@ export async function verifyTorrent(
     },
   );
   bad.sort((a, b) => a - b);
-  const files = await judgeFiles(metainfo, geometry, root, new Set(bad));
+  const files = await judgeFiles(layout, root, new Set(bad));
   const wrongFile = files.some((file) => file.missing || file.actualLengthBytes !== undefined);
   return {
     whole: bad.length === 0 && !wrongFile,
@@ -78,27 +78,26 @@ export async function verifyTorrent(
   };
 }
 
-function* piecesOf(metainfo: Metainfo, geometry: Geometry): Generator<StoredPiece> {
+function* piecesOf(metainfo: Metainfo, layout: Layout): Generator<StoredPiece> {
   for (let piece = 0; piece < metainfo.pieceCount; piece++) {
     yield {
       piece,
-      lengthBytes: geometry.pieceLengthBytes(piece),
+      lengthBytes: layout.geometry.pieceLengthBytes(piece),
       sha1: pieceHash(metainfo, piece),
-      spans: storedSpans(metainfo, geometry, piece),
+      spans: layout.spansOfPiece(piece),
     };
   }
 }
 
 async function judgeFiles(
-  metainfo: Metainfo,
-  geometry: Geometry,
+  layout: Layout,
   root: string,
   bad: ReadonlySet<number>,
 ): Promise<VerifiedFile[]> {
   const files: VerifiedFile[] = [];
-  for (const [index, { path, lengthBytes }] of storedFiles(metainfo).entries()) {
+  for (const [index, { path, lengthBytes }] of layout.files.entries()) {
     const found = await stat(join(root, path)).catch(() => undefined);
-    const { first, end } = geometry.piecesOfFile(index);
+    const { first, end } = layout.piecesOfFile(index);
     let badPieces = 0;
     for (let piece = first; piece < end; piece++) if (bad.has(piece)) badPieces++;
     const actual = found?.isFile() ? found.size : undefined;

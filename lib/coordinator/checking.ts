@@ -9,7 +9,7 @@ import { batchPieces } from '../verify/batch';
 import type { Engine } from './engine';
 import { failTorrent } from './phases';
 import type { TorrentState } from './state';
-import { pieceHash, pathsOfPiece, storedSpans } from '../metainfo/stored';
+import { pieceHash } from '../metainfo/layout';
 
 /** Jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
 const JOBS_PER_WORKER = 2;
@@ -60,7 +60,7 @@ function* piecesToCheck(torrent: TorrentState, run: number): Generator<StoredPie
       piece,
       lengthBytes: torrent.geometry.pieceLengthBytes(piece),
       sha1: pieceHash(torrent.metainfo, piece),
-      spans: storedSpans(torrent.metainfo, torrent.geometry, piece),
+      spans: torrent.layout.spansOfPiece(piece),
     };
   }
 }
@@ -68,7 +68,7 @@ function* piecesToCheck(torrent: TorrentState, run: number): Generator<StoredPie
 /** Good on disk, but nobody knows when it was written: it enters the record after the next sync. */
 function adopt(engine: Engine, torrent: TorrentState, piece: number): void {
   markGood(torrent, piece);
-  const paths = pathsOfPiece(torrent.metainfo, torrent.geometry, piece);
+  const paths = torrent.layout.pathsOfPiece(piece);
   torrent.durability.written(
     piece,
     torrent.geometry.pieceLengthBytes(piece),
@@ -83,7 +83,7 @@ export function losePiece(torrent: TorrentState, piece: number): boolean {
   torrent.have.clear(piece);
   torrent.durability.lose(piece);
   torrent.picker.markMissing(piece);
-  torrent.doneBytes -= torrent.geometry.contentBytes(piece);
+  torrent.doneBytes -= torrent.layout.contentBytes(piece);
   return true;
 }
 
@@ -91,5 +91,5 @@ function markGood(torrent: TorrentState, piece: number): void {
   if (torrent.have.get(piece)) return;
   torrent.have.set(piece);
   torrent.picker.markHave(piece);
-  torrent.doneBytes += torrent.geometry.contentBytes(piece);
+  torrent.doneBytes += torrent.layout.contentBytes(piece);
 }

@@ -2,7 +2,6 @@
 // seeds, and when it goes on after a pause or an error.
 
 import { recordOf } from '../errors/millrace-error';
-import { pathOf } from '../metainfo/paths';
 import type { LoadedRecord } from '../storage/resume-file';
 import type { FileIdentity } from '../messages/storage';
 import { disown } from './output-files';
@@ -22,13 +21,13 @@ const MAX_RECHECKED_RUNS = 3;
 
 /** Notes how the files look at the start. */
 export function watchFiles(
-  { metainfo }: TorrentState,
+  { layout }: TorrentState,
   { present, exactTimes }: LoadedRecord,
   nowMs: number,
 ): FileWatch {
-  const files = metainfo.files.flatMap((file, at) => {
+  const files = layout.files.flatMap((file, at) => {
     const now = present[at];
-    return now && file.lengthBytes > 0 ? [{ path: pathOf(file), ...now }] : [];
+    return now && file.lengthBytes > 0 ? [{ path: file.path, ...now }] : [];
   });
   return new FileWatch(files, exactTimes, nowMs);
 }
@@ -71,8 +70,8 @@ export function watchSeed(engine: Engine, torrent: TorrentState): void {
     });
 }
 
-function nextLookMs({ metainfo }: TorrentState, watch: FileWatch): number {
-  const intervalMs = LOOK_INTERVAL_MS_PER_FILE * metainfo.files.length;
+function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
+  const intervalMs = LOOK_INTERVAL_MS_PER_FILE * layout.files.length;
   return watch.lookedMs + Math.max(LOOK_INTERVAL_MS, intervalMs);
 }
 
@@ -113,13 +112,13 @@ async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<File
 
 /** The torrent's files; those without a byte where they are not so. */
 function* withPaths(
-  { metainfo }: TorrentState,
+  { layout }: TorrentState,
   present: readonly (FileIdentity | undefined)[],
 ): Generator<readonly [string, FileIdentity | undefined, number]> {
-  for (const [at, file] of metainfo.files.entries()) {
+  for (const [at, file] of layout.files.entries()) {
     const now = present[at];
     if (file.lengthBytes > 0 || now === undefined || now.sizeBytes > 0)
-      yield [pathOf(file), now, file.lengthBytes];
+      yield [file.path, now, file.lengthBytes];
   }
 }
 

@@ -6,7 +6,6 @@ import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { meaningOf } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
-import { pathOf } from '../metainfo/paths';
 import { losePiece } from './checking';
 import type { Engine } from './engine';
 import type { FileChange } from './file-watch';
@@ -119,14 +118,11 @@ export function loseFiles(torrent: TorrentState, paths: ReadonlySet<string>): vo
     if (losePiece(torrent, piece)) torrent.toCheck.set(piece);
 }
 
-function* piecesOf(
-  { metainfo, geometry }: TorrentState,
-  paths: ReadonlySet<string>,
-): Generator<number> {
+function* piecesOf({ layout }: TorrentState, paths: ReadonlySet<string>): Generator<number> {
   if (paths.size === 0) return;
-  for (const [file, entry] of metainfo.files.entries()) {
-    if (!paths.has(pathOf(entry))) continue;
-    const { first, end } = geometry.piecesOfFile(file);
+  for (const [file, entry] of layout.files.entries()) {
+    if (!paths.has(entry.path)) continue;
+    const { first, end } = layout.piecesOfFile(file);
     for (let piece = first; piece < end; piece++) yield piece;
   }
 }

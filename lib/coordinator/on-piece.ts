@@ -15,7 +15,7 @@ import { failTorrent } from './phases';
 import { wake } from './rest';
 import { peerName } from './state';
 import type { PieceState, TorrentState } from './state';
-import { pieceHash, pathsOfPiece, storedSpans } from '../metainfo/stored';
+import { pieceHash } from '../metainfo/layout';
 import { BlockWitness } from './witness';
 
 /** Jobs in the pool per worker: one runs, one is ready when it ends. */
@@ -111,7 +111,7 @@ function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
     lengthBytes: piece.lengthBytes,
     sha1: pieceHash(torrent.metainfo, index),
     segments: segmentsOf(piece),
-    spans: storedSpans(torrent.metainfo, torrent.geometry, index),
+    spans: torrent.layout.spansOfPiece(index),
     wantBlockDigests: piece.witness !== undefined,
   };
 }
@@ -196,14 +196,14 @@ function onGood(
   endPiece(engine, piece);
   torrent.picker.markHave(index);
   torrent.have.set(index);
-  torrent.doneBytes += torrent.geometry.contentBytes(index);
+  torrent.doneBytes += torrent.layout.contentBytes(index);
   torrent.fetchedBytes += piece.lengthBytes;
   torrent.newPieces.push(index);
   torrent.lastProgressMs = engine.nowMs();
   torrent.durability.written(
     index,
     piece.lengthBytes,
-    pathsOfPiece(torrent.metainfo, torrent.geometry, index),
+    torrent.layout.pathsOfPiece(index),
     engine.nowMs(),
   );
   for (const id of torrent.peers) {

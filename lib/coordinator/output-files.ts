@@ -4,7 +4,6 @@
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
-import { storedFiles } from '../metainfo/stored';
 import { claimFiles, findConflict } from '../storage/claims';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
@@ -42,7 +41,7 @@ export async function claimOutput(
   canWrite: boolean,
 ): Promise<OutputFiles> {
   const { id, metainfo, infoHash, download, storage } = torrent;
-  const files = storedFiles(metainfo);
+  const { files } = torrent.layout;
   const paths = files.map(({ path }) => path);
   const { stats, places, fold } = look;
   const used = places.map((place, at) => {
@@ -140,8 +139,8 @@ async function noteAdmitted(
 }
 
 async function cut(torrent: TorrentState, { look }: OutputFiles): Promise<void> {
-  const { storage, metainfo, resumeFile, watch } = torrent;
-  const files = storedFiles(metainfo);
+  const { storage, resumeFile, watch } = torrent;
+  const { files } = torrent.layout;
   const shorter = new Set(await cutLonger(look.root, files, storage.followLinks ?? false));
   const present = await resumeFile.look();
   for (const [at, { path }] of files.entries())
@@ -199,8 +198,8 @@ async function toBeWritten(
   torrent: TorrentState,
   { foreign, look }: OutputFiles,
 ): Promise<WrittenFile[]> {
-  const { geometry, have } = torrent;
-  const files = storedFiles(torrent.metainfo)
+  const { layout, have } = torrent;
+  const files = layout.files
     .map((file, at) => ({ ...file, at }))
     .filter(({ path }) => foreign.has(path));
   const stats = await statFiles(
@@ -210,7 +209,7 @@ async function toBeWritten(
   return files.flatMap(({ path, lengthBytes, at }, index) => {
     const found = stats[index];
     if (found === undefined) return [];
-    const { first, end } = geometry.piecesOfFile(at);
+    const { first, end } = layout.piecesOfFile(at);
     let piece = first;
     while (piece < end && have.get(piece)) piece++;
     if (piece === end && found.sizeBytes <= lengthBytes) return [];
@@ -223,17 +222,18 @@ async function toBeWritten(
  * file of nothing but zeros is blank, which is another reason.)
  */
 async function holdsGoodBytes(
-  { geometry, have }: TorrentState,
+  { layout, have }: TorrentState,
   { path, at }: WrittenFile,
 ): Promise<boolean> {
-  const { first, end } = geometry.piecesOfFile(at);
+  const { first, end } = layout.piecesOfFile(at);
+  const stored = layout.files[at]?.path;
   for (
     let piece = have.nextSet(first);
     piece !== -1 && piece < end;
     piece = have.nextSet(piece + 1)
   )
-    for (const { file, offsetBytes, lengthBytes } of geometry.pieceSpans(piece))
-      if (file === at && !(await isBlank(path, offsetBytes, offsetBytes + lengthBytes)))
+    for (const { path: spanPath, offsetBytes, lengthBytes } of layout.spansOfPiece(piece))
+      if (spanPath === stored && !(await isBlank(path, offsetBytes, offsetBytes + lengthBytes)))
         return true;
   return false;
 }
@@ -246,10 +246,10 @@ export function recordedFiles(torrent: TorrentState): RecordedFile[] {
   const files = torrent.watch?.recorded() ?? [];
   const foreign = torrent.outputFiles?.foreign;
   if (foreign === undefined || foreign.size === 0) return files;
-  const { geometry, durability } = torrent;
-  for (const [at, { path }] of storedFiles(torrent.metainfo).entries()) {
+  const { layout, durability } = torrent;
+  for (const [at, { path }] of layout.files.entries()) {
     if (!foreign.has(path)) continue;
-    const { first, end } = geometry.piecesOfFile(at);
+    const { first, end } = layout.piecesOfFile(at);
     let piece = first;
     while (piece < end && durability.durable.get(piece)) piece++;
     if (piece === end) foreign.delete(path);

@@ -19,7 +19,6 @@ import { leaveTrackers, stopAnnouncing } from './farewell';
 import { PATIENCE_MS, announceIfDue } from './trackers';
 import { receivedBytes } from './state';
 import type { TorrentState } from './state';
-import { storedFiles } from '../metainfo/stored';
 
 /** The check is over (or was not needed): go for what is missing, or seed. */
 export function startTransfer(engine: Engine, torrent: TorrentState): void {
@@ -78,7 +77,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
       totalLengthBytes: metainfo.totalLengthBytes,
       have: torrent.haveBuffer,
       storage: torrent.storage,
-      files: storedFiles(metainfo),
+      files: torrent.layout.files,
     },
   });
 }

@@ -3,7 +3,7 @@
 import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { meaningOf, systemAdvice } from '../errors/system-error';
-import { contentBytes } from '../metainfo/stored';
+import { contentBytes } from '../metainfo/layout';
 import type { TorrentState } from './state';
 
 /** Codes of a disk that takes no more. */

@@ -2,7 +2,7 @@
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
-import { contentBytes } from '../metainfo/stored';
+import { contentBytes } from '../metainfo/layout';
 import type { TrackerSnapshot } from '../tracker/schedule';
 import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';

@@ -2,7 +2,6 @@
 // what no piece will ever write, then transfer.
 
 import { recordOf } from '../errors/millrace-error';
-import { pathOf } from '../metainfo/paths';
 import { admitFiles, needsAdmission } from './output-files';
 import { checkPieces } from './checking';
 import type { Engine } from './engine';
@@ -53,9 +52,9 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
 }
 
 async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {
-  const paths = torrent.metainfo.files
+  const paths = torrent.layout.files
     .filter((file) => file.lengthBytes === 0)
-    .map((file) => pathOf(file));
+    .map((file) => file.path);
   if (paths.length === 0) return;
   const { run } = torrent;
   const { error } = await engine.verify

@@ -13,6 +13,7 @@ import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/con
 import type { StorageRef } from '../messages/storage';
 import type { TorrentPhase } from '../messages/stats';
 import type { Geometry } from '../metainfo/geometry';
+import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
 import type { Availability, PeerPieces } from '../picker/availability';
@@ -86,6 +87,8 @@ export interface TorrentState {
   readonly id: number;
   readonly metainfo: Metainfo;
   readonly infoHash: string;
+  /** Where its pieces are stored, and the names of its files. */
+  readonly layout: Layout;
   readonly geometry: Geometry;
   readonly storage: StorageRef;
   readonly output: string;

@@ -6,7 +6,8 @@ import { TokenBucket } from '../choke/token-bucket';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
-import { Geometry } from '../metainfo/geometry';
+import { layoutOf } from '../metainfo/layout';
+import type { Layout } from '../metainfo/layout';
 import type { NameMapping } from '../metainfo/names';
 import { Availability } from '../picker/availability';
 import { PiecePicker } from '../picker/picker';
@@ -30,7 +31,6 @@ import { RateMeter } from './rate-meter';
 import { watchFiles } from './file-checks';
 import { beginRun } from './starting';
 import type { TorrentState } from './state';
-import { storedFiles } from '../metainfo/stored';
 
 /**
  * Rechokes between ticks: each peer that comes to a new swarm causes one. Peers that change their minds
@@ -69,10 +69,10 @@ export async function addTorrent(
     const onFiles = wanted.storage === undefined;
     const metainfo = onFiles ? await namesOnDisk(wanted.metainfo, output) : wanted.metainfo;
     const request = { ...wanted, metainfo };
-    const files = storedFiles(metainfo);
+    const layout = layoutOf(metainfo);
     let look: OutputLook | undefined;
     if (onFiles)
-      look = await checkOutput(output, files, {
+      look = await checkOutput(output, layout.files, {
         force: request.force,
         followLinks: request.followLinks,
         readOnly: !request.download,
@@ -91,7 +91,7 @@ export async function addTorrent(
     let torrent: TorrentState | undefined;
     try {
       lock = onFiles ? takeLock(request) : NO_LOCK;
-      torrent = newTorrent(engine, id, request, infoHash, lock);
+      torrent = newTorrent(engine, id, request, layout, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
       if (look && resume) {
         const canWrite = lock !== NO_LOCK;
@@ -149,6 +149,7 @@ function newTorrent(
   engine: Engine,
   id: number,
   request: AddRequest,
+  layout: Layout,
   infoHash: string,
   lock: OutputLock,
 ): TorrentState {
@@ -170,7 +171,8 @@ function newTorrent(
     id,
     metainfo,
     infoHash,
-    geometry: new Geometry(metainfo),
+    layout,
+    geometry: layout.geometry,
     storage,
     output,
     download: request.download,
@@ -212,11 +214,11 @@ function newTorrent(
       output,
       {
         infoHash: metainfo.infoHash,
-        pieceCount: metainfo.pieceCount,
-        pieceLengthBytes: metainfo.pieceLengthBytes,
-        files: storedFiles(metainfo),
+        pieceCount: layout.pieceCount,
+        pieceLengthBytes: layout.pieceLengthBytes,
+        files: layout.files,
       },
-      metainfo.names,
+      layout.names,
     ),
     lock,
     outputFiles: undefined,

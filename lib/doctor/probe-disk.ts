@@ -6,7 +6,7 @@ import { rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import PQueue from 'p-queue';
 import type { Metainfo } from '../metainfo/metainfo';
-import { storedFiles } from '../metainfo/stored';
+import { storedFiles } from '../metainfo/layout';
 
 export interface DiskProbe {
   /** The folder looked at: `output`, or the nearest one above it that exists. */

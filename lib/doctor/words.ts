@@ -2,7 +2,7 @@
 
 import { toHex } from '../bytes/hex';
 import type { Metainfo } from '../metainfo/metainfo';
-import { contentBytes } from '../metainfo/stored';
+import { contentBytes } from '../metainfo/layout';
 import type {
   AddressFinding,
   ClockFinding,

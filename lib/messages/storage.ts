@@ -15,21 +15,7 @@ export interface StorageRef {
   readonly options?: unknown;
 }
 
-/** One file of a torrent as storage sees it. */
-export interface StoredFile {
-  /** Path below the root, components joined by `/`. */
-  readonly path: string;
-  readonly lengthBytes: number;
-  /** Zeros of the torrent before this file, which no file holds (BEP 47); absent where there are none. */
-  readonly paddingBytes?: number;
-}
-
-/** A stretch of one stored file, or of zeros that no file holds: these have no path. */
-export interface StoredSpan {
-  readonly path: string | undefined;
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}
+export type { StoredFile, StoredSpan } from '../metainfo/layout';
 
 /** Where a file lies: numbers that a file system hands out, good within one boot and one mount. */
 export interface FilePlace {

@@ -73,11 +73,3 @@ export interface IgnoredTracker {
   /** Why, as half a sentence about the URL. */
   readonly reason: string;
 }
-
-/** A stretch of one file, or of padding, that a piece (or a part of one) covers. */
-export interface FileSpan {
-  /** Index into `Metainfo.files`; undefined for padding, whose bytes are zeros. */
-  readonly file: number | undefined;
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}

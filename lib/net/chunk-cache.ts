@@ -11,7 +11,7 @@
 
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
-import type { TorrentSource } from './torrent-source';
+import type { OpenTorrent } from './open-torrent';
 
 /**
  * 256 KiB: one read serves 16 blocks and runs at 3.5 GB/s and more from the page cache; single
@@ -33,7 +33,7 @@ interface ChunkBuffer {
 }
 
 export class Chunk {
-  readonly source: TorrentSource;
+  readonly source: OpenTorrent;
   readonly window: number;
   /** The bytes of the torrent that lie here: start … end. */
   readonly start: number;
@@ -49,7 +49,7 @@ export class Chunk {
   servedBytes = 0;
 
   constructor(
-    source: TorrentSource,
+    source: OpenTorrent,
     window: number,
     start: number,
     end: number,
@@ -119,7 +119,7 @@ export class ChunkCache {
   private allocated = 0;
   private pinned = 0;
   private readonly free: ChunkBuffer[] = [];
-  private readonly byTorrent = new Map<TorrentSource, Map<number, Chunk>>();
+  private readonly byTorrent = new Map<OpenTorrent, Map<number, Chunk>>();
   /** Every cached chunk, longest unused first. */
   private readonly order = new Set<Chunk>();
 
@@ -137,7 +137,7 @@ export class ChunkCache {
     return this.pinned;
   }
 
-  find(source: TorrentSource, window: number): Chunk | undefined {
+  find(source: OpenTorrent, window: number): Chunk | undefined {
     return this.byTorrent.get(source)?.get(window);
   }
 
@@ -149,7 +149,7 @@ export class ChunkCache {
   }
 
   /** A chunk to be filled, pinned once for the read; undefined while every buffer is in use. */
-  reserve(source: TorrentSource, window: number, start: number, end: number): Chunk | undefined {
+  reserve(source: OpenTorrent, window: number, start: number, end: number): Chunk | undefined {
     const old = this.find(source, window);
     if (old !== undefined) this.evict(old);
     const buffer = this.takeBuffer();
@@ -187,7 +187,7 @@ export class ChunkCache {
     if (chunk.pins === 0) this.free.push(chunk.buffer);
   }
 
-  evictTorrent(source: TorrentSource): void {
+  evictTorrent(source: OpenTorrent): void {
     for (const chunk of [...(this.byTorrent.get(source)?.values() ?? [])]) this.evict(chunk);
   }
 

@@ -5,7 +5,7 @@ import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Connection } from './connection';
 import type { ReadTurns } from './read-turns';
-import type { TorrentSource } from './torrent-source';
+import type { OpenTorrent } from './open-torrent';
 import type { Tracer } from './tracer';
 import type { Uploader } from './upload';
 
@@ -25,7 +25,7 @@ export interface ConnectionContext {
   readonly tracer?: Tracer | undefined;
   readonly nowMs: () => number;
   readonly send: (fact: PeerFact) => void;
-  readonly findTorrent: (infoHash: Uint8Array) => TorrentSource | undefined;
+  readonly findTorrent: (infoHash: Uint8Array) => OpenTorrent | undefined;
   readonly listenPort: () => number | undefined;
   /** An incoming connection has shaken hands. False: it waits until its `enter` is called. */
   readonly mayEnter: (connection: Connection) => boolean;

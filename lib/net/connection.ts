@@ -14,7 +14,7 @@ import type { Handshake } from '../wire/messages';
 import type { ConnectionContext } from './connection-context';
 import { Conversation } from './conversation';
 import { adoptSocket, dialSocket } from './sockets';
-import type { TorrentSource } from './torrent-source';
+import type { OpenTorrent } from './open-torrent';
 
 /** Who began it; decides how an end before the handshake is reported. */
 type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };
@@ -33,7 +33,7 @@ export class Connection {
   private readonly handshake = new HandshakeDecoder();
   private socket: Socket | undefined;
   private state: State;
-  private torrentSource: TorrentSource | undefined;
+  private torrentSource: OpenTorrent | undefined;
   private conversation: Conversation | undefined;
   /** What came behind the handshake of one that waits, in the same read. */
   private early = new Uint8Array();
@@ -63,7 +63,7 @@ export class Connection {
     context: ConnectionContext,
     id: number,
     order: { readonly dial: number; readonly host: string; readonly port: number },
-    source: TorrentSource,
+    source: OpenTorrent,
   ): Connection {
     const origin: Origin = { type: 'dialled', dial: order.dial };
     const connection = new Connection(context, id, origin, order);
@@ -97,7 +97,7 @@ export class Connection {
     return this.state === 'open' ? this.conversation?.session : undefined;
   }
   /** The torrent, once it is known which. */
-  get torrent(): TorrentSource | undefined {
+  get torrent(): OpenTorrent | undefined {
     return this.torrentSource;
   }
 
@@ -257,7 +257,7 @@ export class Connection {
     this.conversation.session.start(context.nowMs());
   }
 
-  private sendHandshake(source: TorrentSource): void {
+  private sendHandshake(source: OpenTorrent): void {
     const handshake = encodeHandshake({ infoHash: source.infoHash, peerId: this.context.peerId });
     this.tap?.sent(handshake);
     this.socket?.write(handshake);

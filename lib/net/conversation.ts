@@ -11,7 +11,7 @@ import type { SessionOutput } from '../peer/session-types';
 import type { WireTap } from '../trace/tap';
 import { WireWriter } from '../wire/encoder';
 import type { ConnectionContext } from './connection-context';
-import type { TorrentSource } from './torrent-source';
+import type { OpenTorrent } from './open-torrent';
 import { TrafficRow } from './traffic-row';
 import type { UploadPeer } from './upload';
 
@@ -34,7 +34,7 @@ export interface Line {
 }
 
 export class Conversation implements SessionOutput, UploadPeer {
-  readonly source: TorrentSource;
+  readonly source: OpenTorrent;
   readonly session: PeerSession;
   private readonly line: Line;
   private readonly writer = new WireWriter();
@@ -45,7 +45,7 @@ export class Conversation implements SessionOutput, UploadPeer {
   private paused = false;
 
   /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
-  constructor(line: Line, source: TorrentSource, extensions: boolean) {
+  constructor(line: Line, source: OpenTorrent, extensions: boolean) {
     this.line = line;
     this.source = source;
     const { context } = line;

@@ -15,7 +15,7 @@ import { Entrance } from './entrance';
 import { Listener } from './listener';
 import { ReadTurns } from './read-turns';
 import { READ_BUFFER_LENGTH_BYTES } from './sockets';
-import { TorrentSource } from './torrent-source';
+import { OpenTorrent } from './open-torrent';
 import type * as tracing from './tracer';
 import { Uploader } from './upload';
 
@@ -60,9 +60,9 @@ export class PeerThread {
   private readonly listener: Listener;
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
-  private readonly torrents = new Map<number, TorrentSource>();
+  private readonly torrents = new Map<number, OpenTorrent>();
   /** The same by info hash, in hex. */
-  private readonly byInfoHash = new Map<string, TorrentSource>();
+  private readonly byInfoHash = new Map<string, OpenTorrent>();
   /** Connections that got orders in this batch: each is flushed once, at its end. */
   private readonly touched = new Set<Connection>();
   private ticker: NodeJS.Timeout | undefined;
@@ -171,7 +171,7 @@ export class PeerThread {
   }
 
   private onOpenTorrent(order: Order<'open-torrent'>): void {
-    const source = new TorrentSource(order.torrent);
+    const source = new OpenTorrent(order.torrent);
     this.torrents.set(source.torrent, source);
     this.byInfoHash.set(hex(source.infoHash), source);
   }
@@ -301,7 +301,7 @@ export class PeerThread {
 
   // ---- torrents ----
 
-  private forgetTorrent(source: TorrentSource): void {
+  private forgetTorrent(source: OpenTorrent): void {
     source.closed = true;
     this.torrents.delete(source.torrent);
     // The same torrent may have been opened anew under another number.
@@ -309,7 +309,7 @@ export class PeerThread {
     if (this.byInfoHash.get(key) === source) this.byInfoHash.delete(key);
   }
 
-  private async closeSource(source: TorrentSource): Promise<void> {
+  private async closeSource(source: OpenTorrent): Promise<void> {
     this.uploader.closeTorrent(source);
     try {
       await source.close();

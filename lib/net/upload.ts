@@ -13,7 +13,7 @@ import type { Chunk } from './chunk-cache';
 import { CopyTarget, OutgoingRun } from './outgoing-run';
 import type { RunTarget } from './outgoing-run';
 import { SendQueue } from './send-queue';
-import type { TorrentSource } from './torrent-source';
+import type { OpenTorrent } from './open-torrent';
 
 /** libuv has four threads for the whole process: one peer thread takes half of them at most. */
 const MAX_READS = 2;
@@ -51,7 +51,7 @@ const NOT_READING_MS = 5_000;
 
 /** What the uploader needs of a connection. */
 export interface UploadPeer extends RunTarget {
-  readonly source: TorrentSource;
+  readonly source: OpenTorrent;
   readonly serving: Serving;
   /** False once it is closed. */
   readonly writable: boolean;
@@ -224,7 +224,7 @@ export class Uploader {
     this.queues.delete(peer);
   }
 
-  closeTorrent(source: TorrentSource): void {
+  closeTorrent(source: OpenTorrent): void {
     this.cache.evictTorrent(source);
   }
 

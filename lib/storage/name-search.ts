@@ -5,7 +5,7 @@ import { NAME_MAPPINGS, namedBy, topNames } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import type { Metainfo } from '../metainfo/metainfo';
 import { pathOf } from '../metainfo/paths';
-import { storedFiles } from '../metainfo/stored';
+import { storedFiles } from '../metainfo/layout';
 import { readRecord } from './resume-file';
 import { maxRecordBytes } from './resume-record';
 import { stateFile } from './state-folder';

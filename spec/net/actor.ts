@@ -35,18 +35,15 @@ export interface TorrentOptions {
   readonly infoHash?: Uint8Array;
   readonly pieceLengthBytes: number;
   readonly files: readonly StoredFile[];
-  /** Padding after the last file. Default 0. */
-  readonly trailingBytes?: number;
   readonly storage: StorageRef;
   readonly have?: 'all' | readonly number[];
 }
 
 export function torrentOf(options: TorrentOptions): PeerTorrent {
   const { files, pieceLengthBytes } = options;
-  const { trailingBytes = 0 } = options;
   const totalLengthBytes = files.reduce(
     (sum, file) => sum + (file.paddingBytes ?? 0) + file.lengthBytes,
-    trailingBytes,
+    0,
   );
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   const have = new SharedArrayBuffer(Bitfield.byteLength(pieceCount));

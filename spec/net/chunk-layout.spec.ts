@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { TorrentSource } from '../../lib/net/torrent-source';
+import { OpenTorrent } from '../../lib/net/open-torrent';
 import { Uploader } from '../../lib/net/upload';
 import type { UploadPeer } from '../../lib/net/upload';
 import { Serving } from '../../lib/peer/serving';
@@ -19,13 +19,13 @@ interface Request {
 }
 
 class Peer implements UploadPeer {
-  readonly source: TorrentSource;
+  readonly source: OpenTorrent;
   readonly serving: Serving;
   readonly writable = true;
   readonly answers: { readonly request: Request; readonly bytes: Buffer }[] = [];
   readonly #decoder: WireDecoder;
 
-  constructor(source: TorrentSource) {
+  constructor(source: OpenTorrent) {
     this.source = source;
     this.serving = new Serving(source.geometry, source.have, 2_000, 1);
     this.serving.setChoked(false);
@@ -69,7 +69,7 @@ function sourceOf(pieceLengthBytes: number, lengths: readonly number[], content:
     return { path: `f${index}`, lengthBytes };
   });
   const storage = { module: 'memory', key: 'layout', root: '/', options: { buffers } };
-  return new TorrentSource(torrentOf({ pieceLengthBytes, files, storage, have: 'all' }));
+  return new OpenTorrent(torrentOf({ pieceLengthBytes, files, storage, have: 'all' }));
 }
 
 describe('net/chunk layout', () => {

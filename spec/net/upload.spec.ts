@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { CHUNK_LENGTH_BYTES } from '../../lib/net/chunk-cache';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
-import { TorrentSource } from '../../lib/net/torrent-source';
+import { OpenTorrent } from '../../lib/net/open-torrent';
 import { Uploader } from '../../lib/net/upload';
 import type { UploadPeer } from '../../lib/net/upload';
 import { Serving } from '../../lib/peer/serving';
@@ -20,7 +20,7 @@ const TRUSTED_BYTES = 8_388_608;
 const NOT_READING_MS = 5_000;
 
 /** Every piece is one chunk long and filled with its own number. */
-class NumberedSource extends TorrentSource {
+class NumberedSource extends OpenTorrent {
   /** The pieces that each read brought. */
   readonly reads: number[][] = [];
   /** A piece that cannot be read. */
@@ -54,7 +54,7 @@ function numberedSource(): NumberedSource {
 }
 
 class Peer implements UploadPeer {
-  readonly source: TorrentSource;
+  readonly source: OpenTorrent;
   readonly serving: Serving;
   writable = true;
   closed: { readonly reason: CloseReason; readonly detail: string } | undefined;
@@ -67,7 +67,7 @@ class Peer implements UploadPeer {
   #waiting: Uint8Array[] = [];
   #stuck: (() => void)[] = [];
 
-  constructor(source: TorrentSource, reads: boolean) {
+  constructor(source: OpenTorrent, reads: boolean) {
     this.source = source;
     this.#reads = reads;
     this.serving = new Serving(source.geometry, source.have, 2_000, 1);

@@ -9,7 +9,7 @@ import { namedBy } from '../../lib/metainfo/names';
 import type { NameMapping } from '../../lib/metainfo/names';
 import { parseMetainfo } from '../../lib/metainfo/parse';
 import { pathOf } from '../../lib/metainfo/paths';
-import { storedFiles } from '../../lib/metainfo/stored';
+import { storedFiles } from '../../lib/metainfo/layout';
 import { namesOnDisk } from '../../lib/storage/names-on-disk';
 import { ResumeFile } from '../../lib/storage/resume-file';
 import { useTempFolder } from './temp';

@@ -79,7 +79,6 @@ export class Side {
       pieceCount,
       pieceLengthBytes,
       totalLengthBytes,
-      files: [{ lengthBytes: totalLengthBytes, offsetBytes: 0 }],
     });
     this.have = new Bitfield(pieceCount);
     if (options.have === 'all') this.have.setAll();

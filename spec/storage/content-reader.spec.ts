@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { StoredFile } from '../../lib/messages/storage';
-import { TorrentSource } from '../../lib/net/torrent-source';
-import { torrentOf } from './actor';
+import { Layout } from '../../lib/metainfo/layout';
+import { ContentReader } from '../../lib/storage/content-reader';
 
 /** A file, its bytes in shared memory, and the zeros before it. */
 interface Part {
@@ -11,7 +11,7 @@ interface Part {
   readonly paddingBytes: number;
 }
 
-function sourceOf(parts: readonly Part[], trailingBytes: number) {
+function readerOf(parts: readonly Part[], trailingBytes: number) {
   const buffers: Record<string, SharedArrayBuffer> = {};
   const files: StoredFile[] = [];
   const content: number[] = [];
@@ -26,11 +26,13 @@ function sourceOf(parts: readonly Part[], trailingBytes: number) {
   }
   content.push(...Array<number>(trailingBytes).fill(0));
   const storage = { module: 'memory', key: 'spec', root: '/', options: { buffers } };
-  const torrent = torrentOf({ pieceLengthBytes: 16, files, storage, have: 'all', trailingBytes });
-  return { source: new TorrentSource(torrent), content };
+  const totalLengthBytes = content.length;
+  const shape = { pieceLengthBytes: 16, pieceCount: Math.ceil(totalLengthBytes / 16) };
+  const layout = new Layout({ ...shape, totalLengthBytes, files });
+  return { reader: new ContentReader(layout, storage), content };
 }
 
-describe('net/torrent-source', () => {
+describe('storage/content-reader', () => {
   it('reads any stretch, with zeros where padding lies', async () => {
     const part = fc.record({
       lengthBytes: fc.nat(20),
@@ -42,7 +44,7 @@ describe('net/torrent-source', () => {
         fc.nat(20),
         fc.infiniteStream(fc.nat(200)),
         async (parts, trailingBytes, picks) => {
-          const { source, content } = sourceOf(parts, trailingBytes);
+          const { reader, content } = readerOf(parts, trailingBytes);
           if (content.length === 0) return;
           const pick = (below: number): number => (picks.next().value as number) % below;
           const start = pick(content.length);
@@ -51,13 +53,30 @@ describe('net/torrent-source', () => {
           // Used before: whatever lies there must be overwritten.
           const places = [new Uint8Array(cut), new Uint8Array(lengthBytes - cut)];
           for (const place of places) place.fill(0xff);
-          await source.read(start, places);
-          await source.close();
+          await reader.read(start, places);
+          await reader.close();
           expect([...(places[0] ?? []), ...(places[1] ?? [])]).to.deep.equal(
             content.slice(start, start + lengthBytes),
           );
         },
       ),
     );
+  });
+
+  it('names the file that ends too early', async () => {
+    const buffers = { a: new SharedArrayBuffer(4), b: new SharedArrayBuffer(2) };
+    const files = [
+      { path: 'a', lengthBytes: 4 },
+      { path: 'b', lengthBytes: 6 },
+    ];
+    const shape = { pieceLengthBytes: 10, pieceCount: 1, totalLengthBytes: 10 };
+    const storage = { module: 'memory', key: 'spec', root: '/', options: { buffers } };
+    const reader = new ContentReader(new Layout({ ...shape, files }), storage);
+    const error = await reader.read(2, [new Uint8Array(7)]).catch((cause: unknown) => cause);
+    expect(error).to.include({
+      code: 'short-read',
+      message: 'b is missing or ends before byte 5 of 6',
+    });
+    expect(error).to.have.nested.property('details.path', 'b');
   });
 });
