@@ -23,6 +23,7 @@ const ROOMS = [
   'trace',
   'tracker',
   'tracker-server',
+  'transport',
   'verify',
   'wire',
 ];
@@ -44,6 +45,7 @@ const MAY_IMPORT = {
   'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
   trace: ['address', 'wire', 'messages'],
   threads: [],
+  transport: [],
   storage: ['async', 'bytes', 'bencode', 'messages', 'metainfo'],
   verify: ['bytes', 'memory', 'messages', 'metainfo', 'storage', 'threads'],
   net: [
@@ -58,6 +60,7 @@ const MAY_IMPORT = {
     'storage',
     'threads',
     'trace',
+    'transport',
   ],
   coordinator: [
     'address',
@@ -124,6 +127,10 @@ const PURE_FORBIDDEN_MODULES = [
   'comlink',
 ];
 
+// Peer connections know streams, not sockets: only `transport` makes these for them.
+const ROOMS_OF_STREAMS = ['net', 'coordinator'];
+const SOCKET_MODULES = ['node:net', 'node:tls', 'node:dgram'];
+
 function roomRules(room) {
   const forbidden = ROOMS.filter((other) => other !== room && !MAY_IMPORT[room].includes(other));
   const pure = PURE_ROOMS.includes(room);
@@ -133,12 +140,16 @@ function roomRules(room) {
       'no-restricted-imports': [
         'error',
         {
-          paths: pure
-            ? PURE_FORBIDDEN_MODULES.map((name) => ({
-                name,
-                message: `lib/${room} is a pure room`,
-              }))
-            : [],
+          paths: [
+            ...(pure ? PURE_FORBIDDEN_MODULES : []).map((name) => ({
+              name,
+              message: `lib/${room} is a pure room`,
+            })),
+            ...(ROOMS_OF_STREAMS.includes(room) ? SOCKET_MODULES : []).map((name) => ({
+              name,
+              message: `lib/${room} knows streams only: sockets are made in lib/transport`,
+            })),
+          ],
           patterns: [
             {
               group: [...forbidden.map((other) => `**/${other}/*`), '**/index', '**/workers/*'],

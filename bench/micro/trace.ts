@@ -2,7 +2,6 @@
 // trace off and on; and what the tap itself does with a block.
 
 import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
 import type { MicroTask } from './task';
@@ -14,6 +13,7 @@ import type { ConnectionContext } from '../../lib/net/connection-context';
 import { ReadTurns } from '../../lib/net/read-turns';
 import type * as SourceModule from '../../lib/net/open-torrent';
 import type * as TracerModule from '../../lib/net/tracer';
+import type { ByteStream, IncomingStream, StreamHandler } from '../../lib/transport/stream';
 import type * as UploadModule from '../../lib/net/upload';
 import type * as Encoder from '../../lib/wire/encoder';
 import type * as Handshake from '../../lib/wire/handshake';
@@ -27,15 +27,30 @@ const INFO_HASH = new Uint8Array(20).fill(0xab);
 /** Packets are made and written; the disk is left out. */
 const NOWHERE = '/dev/null';
 
-class FakeSocket extends EventEmitter {
+/** A stream without a network. Builds before there were streams take it for a socket. */
+class FakeStream extends EventEmitter implements IncomingStream, ByteStream {
+  readonly from = PEER;
+  readonly local = undefined;
+  readonly remote = undefined;
+  readonly queuedBytes = 0;
   readonly writableLength = 0;
+  #handler: StreamHandler | undefined;
+
+  open(handler: StreamHandler): ByteStream {
+    this.#handler = handler;
+    return this;
+  }
+  read(bytes: Buffer): void {
+    if (this.#handler === undefined) this.emit('data', bytes);
+    else this.#handler.onBytes(bytes, 0, bytes.length);
+  }
+  refuse(): void {}
   setNoDelay(): void {}
+  pause(): void {}
   resume(): void {}
   cork(): void {}
   uncork(): void {}
-  write(): boolean {
-    return true;
-  }
+  write(): void {}
   destroy(): void {}
 }
 
@@ -142,7 +157,7 @@ function receiver(
     },
     slab: Slab.allocate(16 * BLOCK_BYTES),
     table: new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(16))),
-    readBuffer: Buffer.alloc(0),
+    transport: { dial: unused, listen: unused },
     uploader: new Uploader(2 ** 20, send, nowMs),
     readTurns: new ReadTurns(),
     tracer,
@@ -153,9 +168,15 @@ function receiver(
     mayEnter: () => true,
     onGone: () => undefined,
   };
-  const socket = new FakeSocket();
-  Connection.accept(context, 1, socket as unknown as Socket, PEER);
+  const stream = new FakeStream();
+  // The last one is for builds before there were streams.
+  const accept = Connection.accept as (...things: readonly unknown[]) => unknown;
+  accept(context, 1, stream, PEER);
   const theirs = encodeHandshake({ infoHash: INFO_HASH, peerId: new Uint8Array(20) });
-  socket.emit('data', Buffer.from(theirs));
-  return (bytes) => void socket.emit('data', bytes);
+  stream.read(Buffer.from(theirs));
+  return (bytes) => stream.read(bytes);
+}
+
+function unused(): never {
+  throw new Error('the bench dials nobody and listens nowhere');
 }

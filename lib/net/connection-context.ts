@@ -3,6 +3,7 @@
 import type { BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
+import type { Transport } from '../transport/stream';
 import type { Connection } from './connection';
 import type { ReadTurns } from './read-turns';
 import type { OpenTorrent } from './open-torrent';
@@ -18,7 +19,7 @@ export interface ConnectionContext {
   readonly limits: PeerThreadLimits;
   readonly slab: Slab;
   readonly table: BlockTable;
-  readonly readBuffer: Buffer;
+  readonly transport: Transport;
   readonly uploader: Uploader;
   readonly readTurns: ReadTurns;
   /** Undefined where nothing is traced. */

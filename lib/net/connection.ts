@@ -1,93 +1,70 @@
 // One peer connection from its first step to its end: dialled or accepted, shaken hands, let in, then
-// under a conversation. It watches the clock of the steps and reports exactly one end.
+// under a conversation. It keeps the order of the steps and reports exactly one end.
 
-import type { Socket } from 'node:net';
 import { recordOf } from '../errors/millrace-error';
-import { isLackOfOurs, systemAdvice, systemReason } from '../errors/system-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
-import type { PeerFact } from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
 import type { WireTap } from '../trace/tap';
-import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
+import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from '../transport/stream';
+import { encodeHandshake, supportsExtensions } from '../wire/handshake';
 import type { Handshake } from '../wire/messages';
 import type { ConnectionContext } from './connection-context';
 import { Conversation } from './conversation';
-import { adoptSocket, dialSocket } from './sockets';
+import { Opening } from './opening';
 import type { OpenTorrent } from './open-torrent';
 
-/** Who began it; decides how an end before the handshake is reported. */
-type Origin = { readonly type: 'dialled'; readonly dial: number } | { readonly type: 'accepted' };
-
 /** `waiting`: hands are shaken, and many others are to be let in before it. */
-type State = 'dialling' | 'handshaking' | 'waiting' | 'open' | 'closed';
+type State = 'opening' | 'waiting' | 'open' | 'closed';
 
-export class Connection {
+/** The end of a stream that closed before it was looked at. */
+const NOWHERE = { host: undefined, port: undefined };
+
+export class Connection implements StreamHandler {
   readonly id: number;
   readonly host: string;
+  readonly port: number;
   private readonly context: ConnectionContext;
-  private readonly origin: Origin;
-  private readonly port: number;
   /** Undefined unless this connection is traced: then all it costs is the question. */
   private readonly tap: WireTap | undefined;
-  private readonly handshake = new HandshakeDecoder();
-  private socket: Socket | undefined;
-  private state: State;
+  private readonly opening: Opening;
+  private stream: ByteStream | undefined;
+  private state: State = 'opening';
   private torrentSource: OpenTorrent | undefined;
   private conversation: Conversation | undefined;
-  /** What came behind the handshake of one that waits, in the same read. */
-  private early = new Uint8Array();
-  /** When the present step before `open` has taken too long. */
-  private stepDeadlineMs: number;
 
-  private constructor(
-    context: ConnectionContext,
-    id: number,
-    origin: Origin,
-    peer: { readonly host: string; readonly port: number },
-  ) {
-    const nowMs = context.nowMs();
+  private constructor(context: ConnectionContext, id: number, peer: EndPoint, dial?: number) {
     this.context = context;
     this.id = id;
-    this.origin = origin;
-    this.host = peer.host;
-    this.port = peer.port;
-    this.tap = context.tracer?.tap({ ...peer, connection: id, dialled: origin.type === 'dialled' });
-    this.state = origin.type === 'dialled' ? 'dialling' : 'handshaking';
-    const { dialTimeoutMs, handshakeTimeoutMs } = context.limits;
-    this.stepDeadlineMs = nowMs + (this.state === 'dialling' ? dialTimeoutMs : handshakeTimeoutMs);
+    const { host, port } = peer;
+    this.host = host;
+    this.port = port;
+    this.tap = context.tracer?.tap({ host, port, connection: id, dialled: dial !== undefined });
+    this.opening = new Opening(context, dial);
   }
 
   /** Connects to a peer of a torrent. */
   static dial(
     context: ConnectionContext,
     id: number,
-    order: { readonly dial: number; readonly host: string; readonly port: number },
+    order: EndPoint & { readonly dial: number },
     source: OpenTorrent,
   ): Connection {
-    const origin: Origin = { type: 'dialled', dial: order.dial };
-    const connection = new Connection(context, id, origin, order);
+    const connection = new Connection(context, id, order, order.dial);
     connection.torrentSource = source;
     try {
-      const socket = dialSocket(order, context.readBuffer, connection.onBytes);
-      connection.attach(socket);
-      socket.once('connect', () => connection.guard(() => connection.onConnect()));
+      connection.stream = context.transport.dial(order, connection);
     } catch (error) {
-      // A host or port that Node refuses outright. Later, as every other failed dial.
+      // A host or port that is refused outright. Later, as every other failed dial.
       process.nextTick(() => connection.close('dial-failed', recordOf(error).message));
     }
     return connection;
   }
 
-  /** Takes over a socket that the listener accepted. */
-  static accept(
-    context: ConnectionContext,
-    id: number,
-    accepted: Socket,
-    peer: { readonly host: string; readonly port: number },
-  ): Connection {
-    const connection = new Connection(context, id, { type: 'accepted' }, peer);
-    connection.attach(adoptSocket(accepted, context.readBuffer, connection.onBytes));
+  /** Takes a stream that the peer began. */
+  static accept(context: ConnectionContext, id: number, incoming: IncomingStream): Connection {
+    const connection = new Connection(context, id, incoming.from);
+    connection.stream = incoming.open(connection);
     connection.openTap();
     return connection;
   }
@@ -121,19 +98,22 @@ export class Connection {
   /** Its turn has come, after `mayEnter` had it wait. */
   enter(): void {
     this.guard(() => {
-      const { handshake } = this.handshake;
+      const { handshake } = this.opening.decoder;
       if (this.state !== 'waiting' || handshake === undefined) return;
-      const { early } = this;
-      this.early = new Uint8Array();
+      const { early } = this.opening;
+      this.opening.early = new Uint8Array();
       this.open(handshake);
-      this.socket?.resume();
+      this.stream?.resume();
       this.conversation?.receive(early, 0, early.length);
     });
   }
 
   tick(nowMs: number): void {
     this.guard(() => {
-      if (this.state === 'dialling' || this.state === 'handshaking') this.checkStep(nowMs);
+      if (this.state === 'opening') {
+        const late = this.opening.late(nowMs);
+        if (late !== undefined) this.close(late.reason, late.detail);
+      }
       if (this.state === 'open') this.conversation?.tick(nowMs);
     });
   }
@@ -146,110 +126,101 @@ export class Connection {
   /** Ends the connection, whatever its state, and reports so once. */
   close(reason: CloseReason, detail: string): void {
     if (this.state === 'closed') return;
-    const wasOpen = this.state === 'open';
+    const { context, conversation } = this;
     this.state = 'closed';
-    if (this.conversation !== undefined) {
-      this.conversation.session.close(reason, detail); // calls back here, and finds the state closed
-      this.context.uploader.forget(this.conversation);
-      this.context.readTurns.forget(this.conversation);
-    }
+    conversation?.end(reason, detail); // calls back here, and finds the state closed
     this.tap?.closed(reason, detail);
-    this.socket?.destroy();
-    this.context.send(this.endFact(wasOpen, reason, detail));
-    this.context.onGone(this);
+    this.stream?.destroy();
+    if (conversation === undefined) context.send(this.opening.endFact(this, reason, detail));
+    else conversation.reportEnd(reason, detail);
+    context.onGone(this);
   }
 
-  // ---- the socket ----
+  // ---- StreamHandler ----
 
-  private attach(socket: Socket): void {
-    this.socket = socket;
-    socket.on('error', (error) => {
-      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      const dialling = this.state === 'dialling';
-      if (dialling && isLackOfOurs(error))
-        return this.close('local-limit', systemReason(error) + systemAdvice(code));
-      const reason = dialling ? 'dial-failed' : 'connection-error';
-      this.close(this.refusesPlain ? 'plain-refused' : reason, `${code}: ${error.message}`);
+  onOpen(): void {
+    this.guard(() => {
+      if (this.state !== 'opening' || this.torrentSource === undefined) return;
+      this.opening.connected();
+      this.openTap();
+      this.sendHandshake(this.torrentSource);
     });
-    const closed = (detail: string): void =>
-      this.close(this.refusesPlain ? 'plain-refused' : 'remote-closed', detail);
-    socket.on('end', () => closed('the peer ended the stream'));
-    socket.on('close', () => closed('the connection was closed'));
   }
 
-  /** It took our dial, was sent our handshake, and has not said a byte. */
-  private get refusesPlain(): boolean {
-    return this.origin.type === 'dialled' && this.state === 'handshaking' && this.handshake.isEmpty;
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    try {
+      this.tap?.received(bytes, start, end);
+      let position = start;
+      if (this.state === 'opening') {
+        const { decoder } = this.opening;
+        position += decoder.feed(bytes, start, end);
+        if (decoder.handshake === undefined) return;
+        this.onHandshake(decoder.handshake, bytes.subarray(position, end));
+      }
+      if (this.state === 'open') this.conversation?.receive(bytes, position, end);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  onError(error: Error): void {
+    const { reason, detail } = this.opening.endingBy(error, this.state === 'opening');
+    this.closeByPeer(reason, detail);
+  }
+
+  onEnd(): void {
+    this.closeByPeer('remote-closed', 'the peer ended the stream');
+  }
+
+  onClose(): void {
+    this.closeByPeer('remote-closed', 'the connection was closed');
+  }
+
+  private closeByPeer(reason: CloseReason, detail: string): void {
+    const refusesPlain = this.state === 'opening' && this.opening.refusesPlain;
+    this.close(refusesPlain ? 'plain-refused' : reason, detail);
   }
 
   private openTap(): void {
-    const { tap, socket } = this;
-    const end = (host?: string, port?: number) => ({ host, port });
-    tap?.opened(
-      end(socket?.localAddress, socket?.localPort),
-      end(socket?.remoteAddress, socket?.remotePort),
-    );
+    this.tap?.opened(this.stream?.local ?? NOWHERE, this.stream?.remote ?? NOWHERE);
   }
 
-  private onConnect(): void {
-    if (this.state !== 'dialling' || this.torrentSource === undefined) return;
-    this.state = 'handshaking';
-    this.openTap();
-    this.stepDeadlineMs = this.context.nowMs() + this.context.limits.handshakeTimeoutMs;
-    this.sendHandshake(this.torrentSource);
-  }
-
-  private readonly onBytes = (bytes: Uint8Array, start: number, end: number): void => {
-    this.guard(() => {
-      this.tap?.received(bytes, start, end);
-      let position = start;
-      if (this.state === 'handshaking') {
-        position += this.handshake.feed(bytes, start, end);
-        if (this.handshake.handshake === undefined) return;
-        this.onHandshake(this.handshake.handshake, bytes.subarray(position, end));
-      }
-      if (this.state === 'open') this.conversation?.receive(bytes, position, end);
-    });
-  };
+  // ---- the handshake ----
 
   private onHandshake(theirs: Handshake, rest: Uint8Array): void {
-    const { context } = this;
-    const known = this.torrentSource ?? context.findTorrent(theirs.infoHash);
-    if (known === undefined || known.closed || !equal(known.infoHash, theirs.infoHash)) {
-      const hash = Buffer.from(theirs.infoHash).toString('hex');
-      this.close('wrong-info-hash', `the peer handshook with info hash ${hash}`);
-      return;
-    }
+    const { context, opening } = this;
+    const known = opening.torrentOf(theirs, this.torrentSource);
+    if ('reason' in known) return this.close(known.reason, known.detail);
+    const incoming = opening.dial === undefined;
     // Answered first: our dialling half must see who it is, or it would dial again and again.
-    if (this.origin.type === 'accepted') this.sendHandshake(known);
-    if (equal(theirs.peerId, context.peerId)) {
-      this.close('self-connection', 'the peer has our own peer id');
-      return;
-    }
+    if (incoming) this.sendHandshake(known);
+    if (opening.isOurself(theirs))
+      return this.close('self-connection', 'the peer has our own peer id');
     this.torrentSource = known;
-    if (this.origin.type === 'accepted' && !context.mayEnter(this)) {
+    if (incoming && !context.mayEnter(this)) {
       this.state = 'waiting';
-      this.early = new Uint8Array(rest);
-      this.socket?.pause();
+      opening.early = new Uint8Array(rest);
+      this.stream?.pause();
       return;
     }
     this.open(theirs);
   }
 
   private open(theirs: Handshake): void {
-    const { id, host, port, origin, context, socket, torrentSource, tap } = this;
-    if (socket === undefined || torrentSource === undefined) return;
+    const { id, host, port, context, stream, torrentSource, tap } = this;
+    if (stream === undefined || torrentSource === undefined) return;
     this.state = 'open';
     const guard = (work: () => void): void => this.guard(work);
     const close = (reason: CloseReason, detail: string): void => this.close(reason, detail);
-    const line = { id, context, socket, tap, guard, close };
+    const line = { id, context, stream, tap, guard, close };
     const extensions = supportsExtensions(theirs.reserved);
     this.conversation = new Conversation(line, torrentSource, extensions);
+    const { dial } = this.opening;
     context.send({
       type: 'connected',
       connection: id,
       torrent: torrentSource.torrent,
-      ...(origin.type === 'dialled' ? { dial: origin.dial } : {}),
+      ...(dial === undefined ? {} : { dial }),
       host,
       port,
       peerId: theirs.peerId,
@@ -260,61 +231,32 @@ export class Connection {
   private sendHandshake(source: OpenTorrent): void {
     const handshake = encodeHandshake({ infoHash: source.infoHash, peerId: this.context.peerId });
     this.tap?.sent(handshake);
-    this.socket?.write(handshake);
+    this.stream?.write(handshake);
   }
 
-  private checkStep(nowMs: number): void {
-    if (nowMs < this.stepDeadlineMs) return;
-    const { dialTimeoutMs, handshakeTimeoutMs } = this.context.limits;
-    if (this.state === 'dialling') {
-      this.close('dial-timeout', `no answer in ${dialTimeoutMs} ms`);
-    } else {
-      this.close('handshake-timeout', `no whole handshake in ${handshakeTimeoutMs} ms`);
-    }
-  }
+  // ---- the end ----
 
-  private endFact(wasOpen: boolean, reason: CloseReason, detail: string): PeerFact {
-    const session = this.conversation?.session;
-    if (wasOpen && session !== undefined) {
-      const rows: number[] = [];
-      this.pushTraffic(rows);
-      if (rows.length > 0) this.context.send({ type: 'traffic', rows });
-      return {
-        type: 'closed',
-        connection: this.id,
-        reason,
-        detail,
-        downloadedBytes: session.download.downloadedBytes,
-        uploadedBytes: session.uploadedBytes,
-      };
-    }
-    if (this.origin.type === 'dialled') {
-      return { type: 'dial-failed', dial: this.origin.dial, reason, detail };
-    }
-    return { type: 'rejected', host: this.host, port: this.port, reason, detail };
-  }
-
-  /** Whatever goes wrong in here is this connection's end and nobody else's. */
+  /** An error in there is this connection's end and nobody else's. */
   private guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      const { code, message } = recordOf(error);
-      if (Object.hasOwn(CLOSE_REASONS, code)) {
-        this.close(code as CloseReason, message);
-        return;
-      }
-      this.context.send({
-        type: 'log',
-        level: 'error',
-        message: `a connection was closed by an internal error: ${message}`,
-        fields: { connection: this.id, code },
-      });
-      this.close('connection-error', message);
+      this.fail(error);
     }
   }
-}
 
-function equal(left: Uint8Array, right: Uint8Array): boolean {
-  return Buffer.compare(left, right) === 0;
+  private fail(error: unknown): void {
+    const { code, message } = recordOf(error);
+    if (Object.hasOwn(CLOSE_REASONS, code)) {
+      this.close(code as CloseReason, message);
+      return;
+    }
+    this.context.send({
+      type: 'log',
+      level: 'error',
+      message: `a connection was closed by an internal error: ${message}`,
+      fields: { connection: this.id, code },
+    });
+    this.close('connection-error', message);
+  }
 }

@@ -1,7 +1,6 @@
-// An open connection: a session over a socket. What a read brings goes in, what a turn makes it say goes
+// An open connection: a session over a stream. What a read brings goes in, what a turn makes it say goes
 // out in one write, and what it serves beside it.
 
-import type { Socket } from 'node:net';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Serving } from '../peer/serving';
@@ -9,6 +8,7 @@ import { PeerSession } from '../peer/session';
 import { SlotUse } from '../peer/slot-use';
 import type { SessionOutput } from '../peer/session-types';
 import type { WireTap } from '../trace/tap';
+import type { ByteStream } from '../transport/stream';
 import { WireWriter } from '../wire/encoder';
 import type { ConnectionContext } from './connection-context';
 import type { OpenTorrent } from './open-torrent';
@@ -25,7 +25,7 @@ const MAX_UNREAD_BYTES = 1_048_576;
 export interface Line {
   readonly id: number;
   readonly context: ConnectionContext;
-  readonly socket: Socket;
+  readonly stream: ByteStream;
   /** Undefined unless this connection is traced: then all it costs is the question. */
   readonly tap: WireTap | undefined;
   /** An error in there is this connection's end and nobody else's. */
@@ -41,7 +41,7 @@ export class Conversation implements SessionOutput, UploadPeer {
   private readonly traffic = new TrafficRow();
   private readonly slotUse = new SlotUse();
   private serveWanted = false;
-  /** The peer has said too much of no use: what it says now waits in its own socket. */
+  /** The peer has said too much of no use: what it says now waits in its own stream. */
   private paused = false;
 
   /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
@@ -97,6 +97,24 @@ export class Conversation implements SessionOutput, UploadPeer {
     this.traffic.push(rows, this.session);
   }
 
+  /** The connection is over: nothing more is written or waited for. */
+  end(reason: CloseReason, detail: string): void {
+    this.session.close(reason, detail);
+    this.line.context.uploader.forget(this);
+    this.line.context.readTurns.forget(this);
+  }
+
+  /** The last figures and the end, as facts. */
+  reportEnd(reason: CloseReason, detail: string): void {
+    const { id: connection, context } = this.line;
+    const rows: number[] = [];
+    this.pushTraffic(rows);
+    if (rows.length > 0) context.send({ type: 'traffic', rows });
+    const { downloadedBytes } = this.session.download;
+    const { uploadedBytes } = this.session;
+    context.send({ type: 'closed', connection, reason, detail, downloadedBytes, uploadedBytes });
+  }
+
   // ---- SessionOutput ----
 
   fact(fact: PeerFact): void {
@@ -121,19 +139,19 @@ export class Conversation implements SessionOutput, UploadPeer {
     return !this.session.closed;
   }
   cork(): void {
-    this.line.socket.cork();
+    this.line.stream.cork();
   }
   uncork(): void {
-    this.line.socket.uncork();
+    this.line.stream.uncork();
   }
   write(bytes: Uint8Array, onFlushed?: () => void): void {
-    const { tap, socket, guard } = this.line;
+    const { tap, stream, guard } = this.line;
     tap?.sent(bytes);
     if (onFlushed === undefined) {
-      socket.write(bytes);
+      stream.write(bytes);
       return;
     }
-    socket.write(bytes, () => guard(onFlushed));
+    stream.write(bytes, () => guard(onFlushed));
   }
   noteServed(lengthBytes: number): void {
     this.session.noteServed(lengthBytes, this.line.context.nowMs());
@@ -142,21 +160,21 @@ export class Conversation implements SessionOutput, UploadPeer {
   /** Everything said in this turn, in one write. */
   private flush(): void {
     if (this.session.closed) return;
-    const { socket, tap, context } = this.line;
+    const { stream, tap, context } = this.line;
     const { uploader, nowMs } = context;
     const messages = this.writer.take();
     const serve = this.serveWanted;
     this.serveWanted = false;
     const together = serve && messages !== undefined;
-    if (together) socket.cork();
+    if (together) stream.cork();
     if (messages !== undefined) {
       tap?.sent(messages);
-      socket.write(messages);
+      stream.write(messages);
       this.session.noteSent(nowMs());
     }
     if (serve) uploader.pump(this);
-    if (together) socket.uncork();
-    if (socket.writableLength - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
+    if (together) stream.uncork();
+    if (stream.queuedBytes - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
       this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
     }
   }
@@ -167,13 +185,13 @@ export class Conversation implements SessionOutput, UploadPeer {
     if (paused === this.paused || this.session.closed) return;
     if (!paused) return this.line.context.readTurns.wait(this);
     this.paused = true;
-    this.line.socket.pause();
+    this.line.stream.pause();
   }
 
   /** Its turn to be read again has come. */
   readOn(): void {
     this.paused = false;
-    this.line.socket.resume();
+    this.line.stream.resume();
   }
 
   /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */

@@ -9,12 +9,12 @@ import { Slab } from '../memory/slab';
 import { MAX_PEER_THREADS } from '../messages/peer-thread';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
+import type { IncomingStream, Listener, Transport } from '../transport/stream';
+import { TcpTransport } from '../transport/tcp';
 import { Connection } from './connection';
 import type { ConnectionContext } from './connection-context';
 import { Entrance } from './entrance';
-import { Listener } from './listener';
 import { ReadTurns } from './read-turns';
-import { READ_BUFFER_LENGTH_BYTES } from './sockets';
 import { OpenTorrent } from './open-torrent';
 import type * as tracing from './tracer';
 import { Uploader } from './upload';
@@ -43,6 +43,8 @@ export interface PeerThreadOptions {
   readonly onStopped: () => void;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
+  /** Default: TCP. */
+  readonly transport?: Transport;
   /** Where the counter in connection numbers begins: a restarted thread must not repeat them. */
   readonly firstConnection?: number;
   /** Part of the time since the last call, 0 to 1, in which the event loop did not rest. */
@@ -57,7 +59,7 @@ export class PeerThread {
   private readonly context: ConnectionContext;
   private readonly uploader: Uploader;
   private readonly readTurns = new ReadTurns();
-  private readonly listener: Listener;
+  private listener: Listener | undefined;
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
   private readonly torrents = new Map<number, OpenTorrent>();
@@ -91,7 +93,7 @@ export class PeerThread {
       limits: start.limits,
       slab: Slab.over(start.slab),
       table: new BlockTable(start.blockTable),
-      readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH_BYTES),
+      transport: options.transport ?? new TcpTransport(),
       uploader: this.uploader,
       readTurns: this.readTurns,
       tracer: start.trace === undefined ? undefined : loadTracer(start.trace, send),
@@ -102,12 +104,6 @@ export class PeerThread {
       mayEnter: (connection) => this.entrance.mayEnter(connection, nowMs()),
       onGone: (connection) => this.onGone(connection),
     };
-    this.listener = new Listener({
-      onListening: (port) => this.onListening(port),
-      onFailed: (code, message) => send({ type: 'listen-failed', code, message }),
-      onAccepted: (socket, peer) => this.onAccepted(socket, peer),
-      onError: (error) => this.onNotAccepted(error),
-    });
     this.lastTrafficMs = nowMs();
     send({ type: 'ready' });
   }
@@ -115,7 +111,7 @@ export class PeerThread {
   handle(order: PeerOrder): void {
     switch (order.type) {
       case 'listen':
-        return this.listener.listen(order.port, order.host);
+        return this.onListen(order);
       case 'open-torrent':
         return this.onOpenTorrent(order);
       case 'close-torrent':
@@ -168,6 +164,16 @@ export class PeerThread {
     if (target === undefined) return; // gone; the fact that says so is on its way
     target.order(carryOut);
     this.touched.add(target);
+  }
+
+  private onListen(order: Order<'listen'>): void {
+    this.listener?.close();
+    this.listener = this.context.transport.listen(order.port, order.host, {
+      onListening: (port) => this.onListening(port),
+      onFailed: (code, message) => this.send({ type: 'listen-failed', code, message }),
+      onIncoming: (incoming) => this.onIncoming(incoming),
+      onError: (error) => this.onNotAccepted(error),
+    });
   }
 
   private onOpenTorrent(order: Order<'open-torrent'>): void {
@@ -223,7 +229,7 @@ export class PeerThread {
     if (this.stopping) return;
     this.stopping = true;
     this.stopTicking();
-    this.listener.close();
+    this.listener?.close();
     for (const connection of [...this.connections.values()]) {
       connection.close('shutting-down', 'the engine is closing');
     }
@@ -243,30 +249,28 @@ export class PeerThread {
     return this.connections.size - this.entrance.taken >= maxConnections;
   }
 
-  private onAccepted(
-    socket: Parameters<typeof Connection.accept>[2],
-    peer: { readonly host: string; readonly port: number },
-  ): void {
+  private onIncoming(incoming: IncomingStream): void {
+    const { from } = incoming;
     if (this.stopping || this.full) {
-      socket.destroy();
+      incoming.refuse();
       const reason = this.stopping ? 'shutting-down' : 'too-many-connections';
       const detail = `${this.connections.size} connections are open`;
-      this.send({ type: 'rejected', ...peer, reason, detail });
+      this.send({ type: 'rejected', ...from, reason, detail });
       return;
     }
     const id = this.nextId();
-    const { admitted, instead } = this.entrance.accept(id, peer.host, this.nowMs());
+    const { admitted, instead } = this.entrance.accept(id, from.host, this.nowMs());
     if (instead !== undefined) this.connections.get(instead)?.close('gave-way', OVERRUN);
     if (!admitted) {
-      socket.destroy();
-      this.send({ type: 'rejected', ...peer, reason: 'too-many-connections', detail: OVERRUN });
+      incoming.refuse();
+      this.send({ type: 'rejected', ...from, reason: 'too-many-connections', detail: OVERRUN });
       return;
     }
     try {
-      this.add(Connection.accept(this.context, id, socket, peer));
+      this.add(Connection.accept(this.context, id, incoming));
     } catch (error) {
       this.entrance.giveBack(id);
-      socket.destroy();
+      incoming.refuse();
       this.reportError(error);
     }
   }

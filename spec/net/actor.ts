@@ -13,6 +13,7 @@ import type {
   PeerTorrent,
 } from '../../lib/messages/peer-thread';
 import { PeerThread } from '../../lib/net/peer-thread';
+import type { Transport } from '../../lib/transport/stream';
 
 export const LIMITS: PeerThreadLimits = {
   maxConnections: 50,
@@ -72,6 +73,8 @@ export interface ActorOptions extends Partial<PeerThreadLimits> {
   readonly units?: number;
   /** Default: the real clock. */
   readonly nowMs?: () => number;
+  /** Default: TCP. */
+  readonly transport?: Transport;
 }
 
 export class Actor {
@@ -85,7 +88,8 @@ export class Actor {
   private react: (fact: PeerFact) => void = () => undefined;
 
   constructor(options: ActorOptions = {}) {
-    const { thread = 0, units = 4096, nowMs = () => performance.now(), ...limits } = options;
+    const { thread = 0, units = 4096, nowMs = () => performance.now(), ...rest } = options;
+    const { transport, ...limits } = rest;
     this.slab = Slab.allocate(units * UNIT_LENGTH_BYTES);
     this.table = new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(units)));
     this.start = {
@@ -101,6 +105,7 @@ export class Actor {
       send: (fact) => this.onFact(fact),
       onStopped: () => (this.stopped = true),
       nowMs,
+      ...(transport === undefined ? {} : { transport }),
     });
   }
 

@@ -1,17 +1,11 @@
-// Accepts incoming connections and hands them on, still unread.
+// Accepts incoming TCP connections and hands them on, still unread.
 
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
-
 import { listenReason } from '../errors/system-error';
-
-export interface ListenerEvents {
-  onListening(port: number): void;
-  onFailed(code: string, message: string): void;
-  onAccepted(socket: Socket, peer: { readonly host: string; readonly port: number }): void;
-  /** An error that did not end the listening, such as too many open files. */
-  onError(error: Error): void;
-}
+import type { ByteStream, IncomingStream, ListenEvents, Listener } from './stream';
+import type { EndPoint, StreamHandler } from './stream';
+import { TcpStream, plainHost } from './tcp-stream';
 
 /** Connections that the system completes before we look: a swarm's worth at once. */
 const BACKLOG = 128;
@@ -19,22 +13,15 @@ const BACKLOG = 128;
 /** What a machine without IPv6 answers to listening on `::`. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
-/** An address as peers write it: IPv4 that came through a dual-stack socket is IPv4. */
-export function plainHost(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-}
-
-export class Listener {
-  private readonly events: ListenerEvents;
+export class TcpListener implements Listener {
+  private readonly events: ListenEvents;
+  private readonly buffer: Buffer;
   private server: Server | undefined;
 
-  constructor(events: ListenerEvents) {
+  /** `buffer`: what the streams read into. */
+  constructor(port: number, host: string | undefined, buffer: Buffer, events: ListenEvents) {
     this.events = events;
-  }
-
-  /** Port 0 picks one. Without a host: both address families, or IPv4 where there is no IPv6. */
-  listen(port: number, host: string | undefined): void {
-    this.close();
+    this.buffer = buffer;
     this.open(port, host ?? '::', host === undefined);
   }
 
@@ -66,7 +53,8 @@ export class Listener {
         socket.destroy(); // gone already
         return;
       }
-      this.events.onAccepted(socket, { host: plainHost(remoteAddress), port: remotePort });
+      const from = { host: plainHost(remoteAddress), port: remotePort };
+      this.events.onIncoming(new IncomingTcp(socket, from, this.buffer));
     });
     try {
       server.listen({ port, host, backlog: BACKLOG });
@@ -74,5 +62,24 @@ export class Listener {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       this.events.onFailed(code, listenReason(error));
     }
+  }
+}
+
+class IncomingTcp implements IncomingStream {
+  readonly from: EndPoint;
+  private readonly socket: Socket;
+  private readonly buffer: Buffer;
+
+  constructor(socket: Socket, from: EndPoint, buffer: Buffer) {
+    this.socket = socket;
+    this.from = from;
+    this.buffer = buffer;
+  }
+
+  open(handler: StreamHandler): ByteStream {
+    return TcpStream.accept(this.socket, this.buffer, handler);
+  }
+  refuse(): void {
+    this.socket.destroy();
   }
 }

@@ -1,0 +1,24 @@
+// The TCP transport of one thread.
+
+import type { ByteStream, EndPoint, ListenEvents, Listener } from './stream';
+import type { StreamHandler, Transport } from './stream';
+import { TcpListener } from './tcp-listener';
+import { TcpStream } from './tcp-stream';
+
+/**
+ * One read buffer serves every socket of a thread, because a read is consumed before the next one
+ * begins. 256 KiB is sixteen blocks a read and stays in the core's cache between read and copy.
+ */
+const READ_BUFFER_LENGTH_BYTES = 262_144;
+
+export class TcpTransport implements Transport {
+  private readonly buffer = Buffer.allocUnsafeSlow(READ_BUFFER_LENGTH_BYTES);
+
+  dial(target: EndPoint, handler: StreamHandler): ByteStream {
+    return TcpStream.dial(target, this.buffer, handler);
+  }
+
+  listen(port: number, host: string | undefined, events: ListenEvents): Listener {
+    return new TcpListener(port, host, this.buffer, events);
+  }
+}
