@@ -4,8 +4,7 @@
 
 import type { Engine } from './engine';
 import { hasPiece } from './leasing';
-import { onFilled } from './on-piece';
-import { leaseRun, lookUp } from './pieces';
+import { leaseRun, lookUp, onFilled } from './pieces';
 import type { PeerState, PieceState, TorrentState } from './state';
 
 /** A piece is late when nothing came for half a second. */

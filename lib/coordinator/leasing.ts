@@ -87,7 +87,8 @@ function leaseNew(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
   if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
-  return piece !== undefined && leaseFree(engine, peer, piece, maxBlocks);
+  // One of nothing but padding is full already: the next one may have something to ask for.
+  return piece !== undefined && (piece.verifying || leaseFree(engine, peer, piece, maxBlocks));
 }
 
 export function hasPiece(peer: PeerState, index: number): boolean {

@@ -10,7 +10,7 @@ import { closePeer, updateInterest } from './on-peer';
 import type { Identity } from './departed';
 import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
-import { endPiece, evictPiece, restartPiece, recallLeases, segmentsOf } from './pieces';
+import { endPiece, evictPiece, filledSegments, restartPiece, sentBytes } from './pieces';
 import { failTorrent } from './phases';
 import { wake } from './rest';
 import { peerName } from './state';
@@ -20,16 +20,6 @@ import { BlockWitness } from './witness';
 
 /** Jobs in the pool per worker: one runs, one is ready when it ends. */
 const JOBS_PER_WORKER = 2;
-
-/** Every block is in the table: nobody may write any more, the piece waits for a verify job. */
-export function onFilled(engine: Engine, piece: PieceState): void {
-  if (piece.verifying) return;
-  recallLeases(engine, piece);
-  piece.verifying = true;
-  piece.torrent.open.delete(piece);
-  piece.torrent.filled.push(piece);
-  engine.turn.touched.add(piece.torrent);
-}
 
 /**
  * Hands filled pieces to the pool while it has room, first of the torrent with the fewest jobs out:
@@ -110,7 +100,7 @@ function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
     piece: index,
     lengthBytes: piece.lengthBytes,
     sha1: pieceHash(torrent.metainfo, index),
-    segments: segmentsOf(piece),
+    segments: filledSegments(piece),
     spans: torrent.layout.spansOfPiece(index),
     wantBlockDigests: piece.witness !== undefined,
   };
@@ -197,7 +187,7 @@ function onGood(
   torrent.picker.markHave(index);
   torrent.have.set(index);
   torrent.doneBytes += torrent.layout.contentBytes(index);
-  torrent.fetchedBytes += piece.lengthBytes;
+  torrent.fetchedBytes += sentBytes(piece);
   torrent.newPieces.push(index);
   torrent.lastProgressMs = engine.nowMs();
   torrent.durability.written(
@@ -221,19 +211,22 @@ function onBad(
   blockDigests: Uint8Array | undefined,
 ): void {
   const index = piece.blocks.piece;
+  const { paddingBlocks } = piece.blocks;
   const fillers = fillersOf(engine, piece);
   const names = fillers.map((filler) => (filler ? peerName(filler) : 'unknown'));
-  const suspects = [...new Set(names)];
+  const suspects = [...new Set(names.filter((_, block) => !paddingBlocks.includes(block)))];
   torrent.piecesFailed++;
   piece.witness ??= new BlockWitness();
   const accused = (piece.accused ??= new Map());
   for (const filler of fillers) if (filler) accused.set(peerName(filler), filler);
   if (blockDigests) piece.witness.failed(names, blockDigests);
-  // A lone filler is convicted at once; among several, a good copy will show which one lied.
-  const banned = suspects.length === 1 ? suspects.filter((name) => accused.has(name)) : [];
+  // A lone filler is convicted at once; among several, a good copy will show which one lied. Where padding
+  // was taken for zeros, that may be what is wrong: the next attempt asks for it, and tells.
+  const isProof = suspects.length === 1 && paddingBlocks.length === 0;
+  const banned = isProof ? suspects.filter((name) => accused.has(name)) : [];
   piece.onParole = true;
   if (torrent.phase === 'downloading') {
-    torrent.wastedBytes += piece.lengthBytes;
+    torrent.wastedBytes += sentBytes(piece);
     restartPiece(engine, piece);
   } else evictPiece(engine, piece); // which counts the waste itself
   if (banned.length > 0) banLiars(engine, piece, new Set(banned));
@@ -246,9 +239,10 @@ function onBad(
   engine.emit({ type: 'piece-failed', torrent: torrent.id, piece: index, suspects, banned });
 }
 
-/** Who filled each block, read from the table: living peers and departed ones. */
+/** Who filled each block, read from the table: living peers and departed ones; nobody fills padding. */
 function fillersOf(engine: Engine, piece: PieceState): (Identity | undefined)[] {
   return Array.from(piece.units, (unit) => {
+    if (unit === -1) return undefined; // padding
     const connection = engine.table.ownerOf(unit);
     return engine.state.peers.get(connection) ?? engine.state.departed.find(connection);
   });

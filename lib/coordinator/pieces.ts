@@ -5,6 +5,7 @@ import { HERE } from '../memory/block-table';
 import { appendSegment } from '../memory/segments';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
 import { MillraceError } from '../errors/millrace-error';
+import { ZERO_UNITS } from '../messages/verify';
 import { ActivePiece } from '../picker/active-piece';
 import type { Engine } from './engine';
 import type { LeaseState, PeerState, PieceState, TorrentState } from './state';
@@ -25,7 +26,7 @@ export function startPiece(
   const blockCount = torrent.geometry.blockCount(index);
   const piece: PieceState = {
     torrent,
-    blocks: new ActivePiece(index, blockCount),
+    blocks: new ActivePiece(index, blockCount, torrent.layout.paddingBlocks(index)),
     lengthBytes,
     units: new Array<number>(blockCount).fill(-1),
     generation: engine.generations.next(),
@@ -42,8 +43,19 @@ export function startPiece(
   };
   torrent.picker.markActive(index);
   torrent.active.set(index, piece);
-  torrent.open.add(piece);
+  if (piece.blocks.missingBlocks === 0) onFilled(engine, piece);
+  else torrent.open.add(piece);
   return piece;
+}
+
+/** Every block is here: nobody may write any more, the piece waits for a verify job. */
+export function onFilled(engine: Engine, piece: PieceState): void {
+  if (piece.verifying) return;
+  recallLeases(engine, piece);
+  piece.verifying = true;
+  piece.torrent.open.delete(piece);
+  piece.torrent.filled.push(piece);
+  engine.turn.touched.add(piece.torrent);
 }
 
 /** Leases a run of blocks, whose holders are already counted, to a peer. */
@@ -101,14 +113,31 @@ function attach(
   return segmentsOf(piece, firstBlock, end);
 }
 
+/** Where the blocks of a full piece lie: padding, which has no memory, as zeros. */
+export function filledSegments({ blocks, units }: PieceState): number[] {
+  const segments: number[] = [];
+  let next = 0;
+  for (const block of blocks.paddingBlocks) {
+    appendUnits(segments, units, next, block);
+    segments.push(ZERO_UNITS, 1);
+    next = block + 1;
+  }
+  appendUnits(segments, units, next, units.length);
+  return segments;
+}
+
 /** Where blocks `from` … `to` (exclusive) lie; blocks without memory are left out. */
 export function segmentsOf(piece: PieceState, from = 0, to = piece.units.length): number[] {
   const segments: number[] = [];
+  appendUnits(segments, piece.units, from, to);
+  return segments;
+}
+
+function appendUnits(segments: number[], units: readonly number[], from: number, to: number): void {
   for (let block = from; block < to; block++) {
-    const unit = piece.units[block] ?? -1;
+    const unit = units[block] ?? -1;
     if (unit !== -1) appendSegment(segments, unit, 1);
   }
-  return segments;
 }
 
 /**
@@ -223,8 +252,18 @@ export function giveUpParole(engine: Engine, piece: PieceState): void {
   restartPiece(engine, piece);
 }
 
+/** Bytes that peers have sent of a piece on its way. */
 function bytesHere({ blocks, lengthBytes }: PieceState): number {
-  return Math.min((blocks.blockCount - blocks.missingBlocks) * UNIT_LENGTH_BYTES, lengthBytes);
+  const sent = blocks.blockCount - blocks.missingBlocks - blocks.paddingBlocks.length;
+  return Math.min(sent * UNIT_LENGTH_BYTES, lengthBytes);
+}
+
+/** Bytes that peers have sent of a full piece: all but its blocks of padding. */
+export function sentBytes({ blocks, lengthBytes }: PieceState): number {
+  let bytes = lengthBytes;
+  for (const block of blocks.paddingBlocks)
+    bytes -= Math.min(UNIT_LENGTH_BYTES, lengthBytes - block * UNIT_LENGTH_BYTES);
+  return bytes;
 }
 
 /** Ends a piece and gives all its memory back. The caller says what becomes of it in the picker. */

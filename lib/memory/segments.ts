@@ -4,7 +4,8 @@
 /** Adds units to the end of a list, growing its last pair where they follow on. */
 export function appendSegment(segments: number[], first: number, count: number): void {
   const last = segments.length - 2;
-  if (last >= 0 && (segments[last] ?? 0) + (segments[last + 1] ?? 0) === first) {
+  const lastFirst = segments[last] ?? -1; // negative: there is none, or it lies nowhere
+  if (lastFirst >= 0 && lastFirst + (segments[last + 1] ?? 0) === first) {
     segments[last + 1] = (segments[last + 1] ?? 0) + count;
   } else {
     segments.push(first, count);

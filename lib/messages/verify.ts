@@ -42,11 +42,14 @@ export type VerifyJob =
       readonly paths: readonly string[];
     };
 
+/** In place of a first slab unit: blocks of padding, which have no memory and are zeros. */
+export const ZERO_UNITS = -1;
+
 export interface FilledPiece {
   readonly piece: number;
   readonly lengthBytes: number;
   readonly sha1: string;
-  /** Pairs (first slab unit, number of units), in piece order. */
+  /** Pairs (first slab unit or `ZERO_UNITS`, number of units), in piece order. */
   readonly segments: readonly number[];
   readonly spans: readonly StoredSpan[];
   /** Also return the block digests if the piece is good: an earlier attempt failed. */

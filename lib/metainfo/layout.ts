@@ -2,6 +2,7 @@
 // is the one place that knows how pieces lie in files, and what lies in none.
 
 import { toHex } from '../bytes/hex';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import { Geometry, outside } from './geometry';
 import type { PieceShape } from './geometry';
@@ -83,7 +84,9 @@ export class Layout implements LayoutShape {
       const fileEnd = this.fileEnds[file] ?? end;
       if (fileStart > at) {
         const spanEnd = Math.min(end, fileStart);
-        spans.push({ path: undefined, offsetBytes: 0, lengthBytes: spanEnd - at });
+        // Before and after an empty file, too, padding is one span.
+        const before = spans.at(-1)?.path === undefined ? (spans.pop()?.lengthBytes ?? 0) : 0;
+        spans.push({ path: undefined, offsetBytes: 0, lengthBytes: before + spanEnd - at });
         at = spanEnd;
       }
       if (fileEnd <= at || at === end) continue; // an empty file, or none that the run reaches
@@ -115,6 +118,27 @@ export class Layout implements LayoutShape {
     return bytes;
   }
 
+  /**
+   * The blocks of a piece that hold nothing but padding, in order: known to be zeros, so nobody is asked
+   * for them. A block with a byte of a file in it is not among them.
+   */
+  paddingBlocks(piece: number): readonly number[] {
+    if (!this.isPadded) return NO_BLOCKS;
+    const blocks: number[] = [];
+    const pieceBytes = this.geometry.pieceLengthBytes(piece);
+    let at = 0;
+    for (const { path, lengthBytes } of this.spansOfPiece(piece)) {
+      const end = at + lengthBytes;
+      // The last block of a piece may be short; others end with their 16 KiB.
+      const endBlock = end === pieceBytes ? this.geometry.blockCount(piece) : blockOf(end);
+      const firstBlock = Math.ceil(at / BLOCK_LENGTH_BYTES);
+      if (path === undefined)
+        for (let block = firstBlock; block < endBlock; block++) blocks.push(block);
+      at = end;
+    }
+    return blocks;
+  }
+
   /** The pieces that hold bytes of a file: first … end − 1. None (`first === end`) if it is empty. */
   piecesOfFile(file: number): { first: number; end: number } {
     const start = this.fileStarts[file];
@@ -138,6 +162,13 @@ export class Layout implements LayoutShape {
     }
     return low;
   }
+}
+
+const NO_BLOCKS: readonly number[] = [];
+
+/** The block that holds this byte of its piece. */
+function blockOf(offsetBytes: number): number {
+  return Math.floor(offsetBytes / BLOCK_LENGTH_BYTES);
 }
 
 /** The layout of a torrent whose files have the names of `metainfo`. */

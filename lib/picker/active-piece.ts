@@ -10,6 +10,8 @@ export interface BlockRun {
 /** More peers than this never share a block. */
 const MOST_HOLDERS = 255;
 
+const NO_BLOCKS: readonly number[] = [];
+
 /**
  * The blocks of one piece. A *holder* of a block is a connection that was given it and has not
  * given it back; a *free* block is neither here nor held.
@@ -26,14 +28,23 @@ export class ActivePiece {
   private freeCount: number;
   /** No block before this one is free. */
   private freeHint = 0;
+  private padding: readonly number[];
 
-  constructor(piece: number, blockCount: number) {
+  /** `padding`: blocks that are zeros by the torrent's layout, and so are here from the start. */
+  constructor(piece: number, blockCount: number, padding: readonly number[] = NO_BLOCKS) {
     this.piece = piece;
     this.blockCount = blockCount;
     this.here = new Array<number>(blockCount).fill(0);
     this.holders = new Array<number>(blockCount).fill(0);
     this.missingCount = blockCount;
     this.freeCount = blockCount;
+    this.padding = padding;
+    for (const block of padding) this.markHere(block);
+  }
+
+  /** Blocks that are here without being asked of anybody: in no memory, and all zeros. */
+  get paddingBlocks(): readonly number[] {
+    return this.padding;
   }
 
   /** Blocks that are not here. */
@@ -119,8 +130,12 @@ export class ActivePiece {
     return true;
   }
 
-  /** The piece failed its hash check: every block is missing and free again. */
+  /**
+   * The piece failed its hash check: every block is missing and free again. Padding, too: this torrent's may
+   * not be zeros.
+   */
   reset(): void {
+    this.padding = NO_BLOCKS;
     this.here.fill(0);
     this.holders.fill(0);
     this.missingCount = this.blockCount;

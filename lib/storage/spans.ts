@@ -2,6 +2,7 @@
 // Pure arithmetic; nothing here is opened or copied.
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredSpan } from '../messages/storage';
+import { ZERO_UNITS } from '../messages/verify';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /** One slab unit holds one block. */
@@ -13,9 +14,13 @@ export interface SpanChunks {
   readonly chunks: readonly Uint8Array[];
 }
 
+/** What stands for every block of padding. */
+const ZEROS = new Uint8Array(UNIT_BYTES);
+
 /**
- * Views of the slab that hold a piece, in piece order. `segments` is pairs (first unit, units);
- * neighbours in memory become one view. The last view is cut at `lengthBytes`.
+ * Views of the memory that holds a piece, in piece order. `segments` is pairs (first unit, units);
+ * neighbours in the slab become one view, and `ZERO_UNITS` views of zeros. The last view is cut at
+ * `lengthBytes`.
  */
 export function pieceChunks(
   slab: Uint8Array,
@@ -27,8 +32,17 @@ export function pieceChunks(
   let start = 0;
   let end = 0; // [start, end) is the run of bytes gathered so far
   for (let at = 0; at + 1 < segments.length && left > 0; at += 2) {
-    const first = (segments[at] ?? 0) * UNIT_BYTES;
+    const firstUnit = segments[at] ?? 0;
     const bytes = Math.min(left, (segments[at + 1] ?? 0) * UNIT_BYTES);
+    if (firstUnit === ZERO_UNITS) {
+      if (end > start) chunks.push(slab.subarray(start, end));
+      start = end = 0;
+      for (let done = 0; done < bytes; done += UNIT_BYTES)
+        chunks.push(ZEROS.subarray(0, Math.min(UNIT_BYTES, bytes - done)));
+      left -= bytes;
+      continue;
+    }
+    const first = firstUnit * UNIT_BYTES;
     if (first !== end) {
       if (end > start) chunks.push(slab.subarray(start, end));
       start = first;

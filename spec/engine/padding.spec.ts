@@ -26,7 +26,9 @@ describe('engine padding', function () {
   it('downloads from a peer that sends it, seeds it on, and goes on from its record', async () => {
     const source = await swarm.seed(payload);
     const output = await swarm.folder();
-    const first = await swarm.engine();
+    const lines: string[] = [];
+    const onLines = (more: readonly string[]): void => void lines.push(...more);
+    const first = await swarm.engine({ trace: { onLines } });
     const torrent = await first.add(payload.torrent, {
       output,
       peers: [source.address],
@@ -57,6 +59,9 @@ describe('engine padding', function () {
     const again = await first.add(payload.torrent, { output, seed: false });
     await within(again.completed, 'the second run');
     expect(again.stats()).to.include({ piecesToCheck: 0, doneBytes: CONTENT_BYTES });
+    await first.close();
+    // The blocks of the files (7, 1 and 19): all others hold nothing but padding.
+    expect(lines.filter((line) => / → request /.test(line))).to.have.length(27);
   });
 
   it('is found whole on disk, and counts what is lost without its padding', async () => {

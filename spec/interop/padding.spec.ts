@@ -5,12 +5,13 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { encode } from '../../lib/bencode/encode';
 import { readTorrent, verifyTorrent } from '../../lib/index';
+import { layoutOf } from '../../lib/metainfo/layout';
 import {
   downloadWithLibtorrent,
   downloadWithMillrace,
@@ -22,8 +23,11 @@ import { describeWith } from '../support/clients-needed';
 import { KIB, digestsOf } from '../support/clients-payload';
 import type { Payload } from '../support/clients-payload';
 import { useClients } from '../support/clients-process';
+import { readPcapng, streamFrom } from '../support/pcapng-reader';
 
 const TIMEOUT_MS = 120_000;
+/** The message `request` (BEP 3). */
+const REQUEST_ID = 6;
 const FILES: Readonly<Record<string, number>> = {
   'a.bin': 100_000,
   'b.bin': 50_001,
@@ -65,6 +69,27 @@ async function startNotingTracker(): Promise<{
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return { server, url: `http://127.0.0.1:${port}/announce`, left };
+}
+
+interface Request {
+  readonly piece: number;
+  readonly begin: number;
+  readonly lengthBytes: number;
+}
+
+/** The requests that a traced download sent on its first connection. */
+async function requestsIn(trace: string): Promise<Request[]> {
+  const { packets } = readPcapng(await readFile(trace));
+  const bytes = streamFrom(packets, packets[0]?.from ?? '');
+  const requests: Request[] = [];
+  for (let at = 68; at + 4 <= bytes.length; at += 4 + bytes.readUInt32BE(at)) {
+    if (bytes.readUInt32BE(at) !== 13 || bytes[at + 4] !== REQUEST_ID) continue;
+    const [piece = 0, begin = 0, lengthBytes = 0] = [5, 9, 13].map((to) =>
+      bytes.readUInt32BE(at + to),
+    );
+    requests.push({ piece, begin, lengthBytes });
+  }
+  return requests;
 }
 
 describeWith(['libtorrent'], 'interop of padding', () => {
@@ -124,9 +149,18 @@ describeWith(['libtorrent'], 'interop of padding', () => {
     this.timeout(TIMEOUT_MS);
     await seedWithLibtorrent(payload);
     const output = mkdtempSync(join(folder, 'output-'));
+    const trace = join(folder, 'download.pcapng');
     tracker.left.length = 0;
-    const client = await downloadWithMillrace(payload, output);
+    const client = await downloadWithMillrace(payload, output, ['--trace', trace]);
     await expectSameFiles(output);
+    const requests = await requestsIn(trace);
+    expect(requests.length).to.be.above(0);
+    const layout = layoutOf(await readTorrent(payload.torrent));
+    for (const { piece, begin, lengthBytes } of requests) {
+      const spans = layout.spans(piece * layout.pieceLengthBytes + begin, lengthBytes);
+      const asksForBytes = spans.some(({ path }) => path !== undefined);
+      expect(asksForBytes, `${piece} at ${begin}`).to.equal(true);
+    }
     expect(tracker.left).to.include(said.paddedBytes);
     const [complete] = eventsOf(client, 'complete');
     expect(complete).to.include({ totalBytes: said.totalBytes });

@@ -57,6 +57,35 @@ describe('Layout', () => {
     ]);
   });
 
+  it('knows the blocks of nothing but padding', () => {
+    const block = 16_384;
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 * block }),
+        fc.array(fc.oneof(fc.constant(0), fc.nat(3 * block)), { maxLength: 6 }),
+        fc.array(fc.oneof(fc.constant(0), fc.nat(4 * block)), { maxLength: 7 }),
+        (pieceLengthBytes, lengths, padding) => {
+          const layout = layoutOf(pieceLengthBytes, lengths, padding);
+          const { geometry } = layout;
+          for (let piece = 0; piece < layout.pieceCount; piece++) {
+            const expected: number[] = [];
+            for (let at = 0; at < geometry.blockCount(piece); at++) {
+              const start = piece * pieceLengthBytes + at * block;
+              const spans = layout.spans(start, geometry.blockLengthBytes(piece, at));
+              if (spans.every(({ path }) => path === undefined)) expected.push(at);
+            }
+            expect(layout.paddingBlocks(piece)).to.deep.equal(expected);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+    // Padding on both sides of an empty file is one run.
+    const around = layoutOf(32_768, [5_000, 0], [0, 20_000, 7_768]);
+    expect(around.spansOfPiece(0)).to.have.length(2);
+    expect(around.paddingBlocks(0)).to.deep.equal([1]);
+  });
+
   it('refuses pieces, files and bytes outside', () => {
     const layout = layoutOf(16_384, [40_000]);
     for (const piece of [-1, 3, NaN])

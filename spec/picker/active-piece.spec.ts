@@ -32,6 +32,19 @@ describe('active piece', () => {
     expect(piece.takeFree(4)).to.deep.equal({ firstBlock: 2, blockCount: 2 });
   });
 
+  it('has padding from the start, until the piece fails its check', () => {
+    const piece = new ActivePiece(0, 5, [1, 4]);
+    expect(piece).to.include({ missingBlocks: 3, freeBlocks: 3 });
+    expect(piece.paddingBlocks).to.deep.equal([1, 4]);
+    expect(piece.takeFree(9)).to.deep.equal({ firstBlock: 0, blockCount: 1 });
+    expect(piece.takeFree(9)).to.deep.equal({ firstBlock: 2, blockCount: 2 });
+    expect(piece.takeFree(9)).to.equal(undefined);
+    expect(piece.takeDuplicate(9, never, 2)).to.deep.equal({ firstBlock: 0, blockCount: 1 });
+    piece.reset();
+    expect(piece.paddingBlocks).to.deep.equal([]);
+    expect(piece.takeFree(9)).to.deep.equal({ firstBlock: 0, blockCount: 5 });
+  });
+
   it('duplicates the blocks with the fewest holders, up to a limit, past excluded ones', () => {
     const piece = new ActivePiece(0, 6);
     piece.takeFree(6);

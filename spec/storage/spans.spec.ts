@@ -21,6 +21,19 @@ describe('storage spans', () => {
     expect(chunks.map((chunk) => chunk.byteOffset)).to.deep.equal([0, 2 * UNIT]);
   });
 
+  it('has zeros where padding has no memory', () => {
+    const chunks = pieceChunks(slab, [-1, 2, 0, 1, -1, 1], 3 * UNIT + 5);
+    expect(chunks.map(({ length }) => length)).to.deep.equal([UNIT, UNIT, UNIT, 5]);
+    expect(chunks.map((chunk) => chunk.every((byte) => byte === 0))).to.deep.equal([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(chunks[2]?.byteOffset).to.equal(0);
+    expect(() => pieceChunks(slab, [-1, 1], UNIT + 1)).to.throw('1 bytes short');
+  });
+
   it('refuses a piece whose memory or file spans do not add up', () => {
     expect(() => pieceChunks(slab, [0, 1], UNIT + 1)).to.throw('1 bytes short');
     expect(() => pieceChunks(slab, [15, 2], 2 * UNIT)).to.throw('past the end of the slab');

@@ -22,6 +22,10 @@ export interface SimTorrentOptions {
   readonly pieceLengthBytes: number;
   readonly seed?: number;
   readonly trackers?: readonly (readonly string[])[];
+  /** The last bytes are padding, which no file holds. Default none. */
+  readonly paddingBytes?: number;
+  /** What the padding is made of. Default 0, as it should be. */
+  readonly paddingByte?: number;
   /** Files without a byte, beside the one with the content. */
   readonly emptyFiles?: readonly string[];
 }
@@ -34,10 +38,13 @@ export interface SimTorrent {
 /** A torrent of one file with content, which follows from its seed. */
 export function simTorrent(options: SimTorrentOptions): SimTorrent {
   const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [], emptyFiles = [] } = options;
+  const { paddingBytes = 0, paddingByte = 0 } = options;
+  const fileBytes = totalLengthBytes - paddingBytes;
   const random = seededRandom(seed);
   const words = new Uint32Array(Math.ceil(totalLengthBytes / 4));
   for (let at = 0; at < words.length; at++) words[at] = Math.floor(random() * 2 ** 32);
   const content = Buffer.from(words.buffer, 0, totalLengthBytes);
+  content.fill(paddingByte, fileBytes);
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   const pieceHashes = new Uint8Array(20 * pieceCount);
   for (let piece = 0; piece < pieceCount; piece++) {
@@ -52,13 +59,14 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
     pieceLengthBytes,
     pieceCount,
     totalLengthBytes,
+    ...(paddingBytes > 0 && { paddingBytes }),
     pieceHashes,
     files: [
-      { path: [name], lengthBytes: totalLengthBytes, offsetBytes: 0 },
+      { path: [name], lengthBytes: fileBytes, offsetBytes: 0 },
       ...emptyFiles.map((path) => ({
         path: [path],
         lengthBytes: 0,
-        offsetBytes: totalLengthBytes,
+        offsetBytes: fileBytes,
       })),
     ],
     trackers,

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
-import { pieceChunks } from '../../lib/storage/spans';
+import { pieceChunks, spanChunks } from '../../lib/storage/spans';
 import { blockDigests, checkPiece } from '../../lib/verify/check-piece';
 import { sha1 } from './sim-torrent';
 
@@ -25,10 +25,12 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
         outcomes.push({ type: 'bad', piece, blockDigests: wrong });
         continue;
       }
-      let at = spans[0]?.offsetBytes ?? 0;
-      for (const chunk of chunks) {
-        content.set(chunk, at);
-        at += chunk.length;
+      for (const { span, chunks: parts } of spanChunks(chunks, spans)) {
+        let at = span.offsetBytes;
+        for (const part of span.path === undefined ? [] : parts) {
+          content.set(part, at);
+          at += part.length;
+        }
       }
       outcomes.push({
         type: 'good',
@@ -37,9 +39,13 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
       });
     }
   } else if (job.type === 'recheck') {
-    for (const { piece, sha1: wanted, spans, lengthBytes } of job.pieces) {
-      const at = spans[0]?.offsetBytes ?? 0;
-      const good = sha1(content.subarray(at, at + lengthBytes)).toString('hex') === wanted;
+    for (const { piece, sha1: wanted, spans } of job.pieces) {
+      const stored = spans.map((span) =>
+        span.path === undefined
+          ? new Uint8Array(span.lengthBytes)
+          : content.subarray(span.offsetBytes, span.offsetBytes + span.lengthBytes),
+      );
+      const good = sha1(Buffer.concat(stored)).toString('hex') === wanted;
       outcomes.push({ type: good ? 'good' : 'bad', piece });
     }
   }
