@@ -40,7 +40,7 @@ const MAY_IMPORT = {
   choke: ['address'],
   memory: ['bytes'],
   messages: ['metainfo'],
-  peer: ['bytes', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
+  peer: ['bytes', 'bencode', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
   tracker: ['address', 'async', 'bytes', 'bencode'],
   'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
   trace: ['address', 'wire', 'messages'],

@@ -11,10 +11,12 @@ const ROOT = path.dirname(HERE);
 
 /** The specs of each room that run in one thread: no other sees a mutant. */
 const ROOMS = {
+  choke: ['spec/choke/*.spec.ts'],
   coordinator: ['spec/coordinator/*.spec.ts', 'spec/sim/*.spec.ts'],
   memory: ['spec/memory/!(*.stress).spec.ts'],
   peer: ['spec/peer/*.spec.ts'],
   picker: ['spec/picker/*.spec.ts'],
+  wire: ['spec/wire/*.spec.ts'],
 };
 
 const [room, ...files] = process.argv.slice(2);

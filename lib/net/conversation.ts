@@ -3,6 +3,7 @@
 
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
+import { EXTENSIONS } from '../peer/extensions/list';
 import type { Serving } from '../peer/serving';
 import { PeerSession } from '../peer/session';
 import { SlotUse } from '../peer/slot-use';
@@ -59,7 +60,8 @@ export class Conversation implements SessionOutput, UploadPeer {
         slab: context.slab,
         table: context.table,
         limits: context.limits,
-        extensions,
+        extensionProtocol: extensions,
+        extensions: EXTENSIONS,
         clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
         // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start.

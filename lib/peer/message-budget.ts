@@ -65,14 +65,14 @@ export class MessageBudget {
     this.cost += 1 + lengthBytes / BYTES_PER_TOKEN;
   }
 
-  /** The same of bencoded bytes. False: it has said too much in this read for them to be decoded. */
-  chargeBencoded(lengthBytes: number): boolean {
-    if (this.cost >= DECODED_TOKENS_PER_READ) {
-      this.charge(lengthBytes);
-      return false;
-    }
+  /** False: the peer has said too much in this read for bencoded bytes of it to be decoded. */
+  get mayDecode(): boolean {
+    return this.cost < DECODED_TOKENS_PER_READ;
+  }
+
+  /** A message like those of `charge` whose bytes were decoded. */
+  chargeBencoded(lengthBytes: number): void {
     this.cost += BENCODED_TOKENS + lengthBytes / BENCODED_BYTES_PER_TOKEN;
-    return true;
   }
 
   /** A request that is answered; `part` of a whole block, 0 to 1: a whole one is worth its cost. */

@@ -7,6 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
+import type { MakeExtension } from './extensions/extension';
 import type { Refusal } from './serving';
 
 /** Where a session puts what it has to say; called synchronously from within its methods. */
@@ -37,7 +38,9 @@ export interface SessionOptions {
   readonly table: BlockTable;
   readonly limits: SessionLimits;
   /** Whether the peer's handshake announced the extension protocol (BEP 10). */
-  readonly extensions: boolean;
+  readonly extensionProtocol: boolean;
+  /** What we speak over it, beside the extended handshake; the place in the list gives the id. */
+  readonly extensions: readonly MakeExtension[];
   /** What requests get that are not served; default `ignore`: the fast extension is not announced. */
   readonly refusal?: Refusal;
   /** `v` of our extended handshake. */

@@ -6,14 +6,10 @@ import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { WireDecoder } from '../wire/decoder';
-import {
-  EXTENDED_HANDSHAKE_ID,
-  decodeExtendedHandshake,
-  encodeExtendedHandshake,
-} from '../wire/extended-handshake';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
+import { Extensions } from './extensions/registry';
 import { MessageBudget } from './message-budget';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
@@ -34,6 +30,7 @@ export class PeerSession implements WireSink {
   private readonly budget: MessageBudget;
   private readonly states: StateFacts;
   private readonly theirPieces: TheirPieces;
+  private readonly extensions: Extensions;
   private phase: Phase = 'opening';
   private isClosed = false;
   private nowMs: number;
@@ -41,7 +38,6 @@ export class PeerSession implements WireSink {
   private lastSentMs: number;
   private amInterested = false;
   private peerInterested = false;
-  private toldExtended = false;
   private newRequests = false;
 
   constructor(options: SessionOptions, nowMs: number) {
@@ -63,6 +59,7 @@ export class PeerSession implements WireSink {
       this.budget,
     );
     this.states = new StateFacts(options.connection, options.output);
+    this.extensions = new Extensions(options, this.download.pipeline, this.budget);
     this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
     this.nowMs = nowMs;
     this.lastMessageMs = nowMs;
@@ -84,6 +81,7 @@ export class PeerSession implements WireSink {
       this.download.pipeline.nextSampleMs,
       this.states.dueMs,
       this.theirPieces.dueMs,
+      this.extensions.dueMs,
     );
   }
 
@@ -95,16 +93,9 @@ export class PeerSession implements WireSink {
   /** Says what is said first: our bitfield if we have anything, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
-    const { have, writer, extensions, clientName, listenPort, limits } = this.options;
+    const { have, writer, extensionProtocol } = this.options;
     if (!have.isEmpty()) writer.bitfield(have.bytes);
-    if (!extensions) return;
-    const handshake = encodeExtendedHandshake({
-      extensions: {},
-      client: clientName,
-      requestQueue: limits.requestQueue,
-      ...(listenPort === undefined ? {} : { listenPort }),
-    });
-    writer.extended(EXTENDED_HANDSHAKE_ID, handshake);
+    if (extensionProtocol) this.extensions.start();
   }
 
   /** Bytes `start` … `end` came after the handshake; nothing of them is kept by reference. */
@@ -212,6 +203,7 @@ export class PeerSession implements WireSink {
     const { download, states, nowMs } = this;
     this.theirPieces.post(download.outstandingRequests > 0, nowMs);
     states.post(download.epoch, download.peerChokes, this.peerInterested, nowMs);
+    this.extensions.endTurn(nowMs);
     download.endTurn(nowMs, states.knows(download.epoch));
     download.noteFlow(nowMs);
     if (this.newRequests) {
@@ -265,9 +257,8 @@ export class PeerSession implements WireSink {
         this.serving.queue.cancel(message.piece, message.begin, message.lengthBytes);
         return;
       case 'extended':
-        if (message.id === EXTENDED_HANDSHAKE_ID) this.onExtendedHandshake(message.payload);
-        else this.budget.charge(message.payload.length);
-        return; // we announced no extension, so other ids mean nothing
+        this.extensions.onMessage(message.id, message.payload, this.nowMs);
+        return;
       case 'unknown':
         this.budget.charge(message.lengthBytes);
         return;
@@ -301,23 +292,6 @@ export class PeerSession implements WireSink {
         queue.lengthBytesAt(slot),
       );
     }
-  }
-
-  private onExtendedHandshake(payload: Uint8Array): void {
-    const worthIt = this.budget.chargeBencoded(payload.length);
-    if (!worthIt && this.toldExtended) return;
-    const handshake = decodeExtendedHandshake(payload);
-    const { client, listenPort, requestQueue } = handshake;
-    if (requestQueue !== undefined) this.download.pipeline.setPeerRequestQueue(requestQueue);
-    if (this.toldExtended) return; // it may be repeated, but a flood of it is no news
-    this.toldExtended = true;
-    this.options.output.fact({
-      type: 'extended-handshake',
-      connection: this.connection,
-      ...(client === undefined ? {} : { client }),
-      ...(listenPort === undefined ? {} : { listenPort }),
-      ...(requestQueue === undefined ? {} : { requestQueue }),
-    });
   }
 
   private fail(error: unknown): void {

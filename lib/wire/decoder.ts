@@ -17,7 +17,7 @@ const PIECE_OVERHEAD_BYTES = 9;
 // The longest regular extension message is a metadata piece, 16 KiB and a small dictionary
 // (BEP 9); four times that leaves room for large peer-exchange lists, and 500 hostile connections
 // hold no more than 32 MiB with it.
-const DEFAULT_MAX_EXTENDED_BYTES = 65_536;
+export const DEFAULT_MAX_EXTENDED_BYTES = 65_536;
 // The longest message of any BEP under an id that is unknown here is `hashes` of BEP 52: 512
 // digests of 32 bytes, their proof and 49 bytes, below 20 KiB.
 const MAX_UNKNOWN_BYTES = 32_768;

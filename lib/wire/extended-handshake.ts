@@ -3,6 +3,7 @@
 
 import { decodePrefix } from '../bencode/decode';
 import { encode } from '../bencode/encode';
+import type { Encodable } from '../bencode/encode';
 import { BencodeDictionary } from '../bencode/value';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
@@ -24,9 +25,16 @@ const DECODE_LIMITS = { maxDepth: 16, maxItems: 1024 };
 /** Control and format characters (line breaks, terminal escapes, direction marks), lone surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** The payload of an extended message with id 0. Absent fields are left out. */
-export function encodeExtendedHandshake(handshake: ExtendedHandshake): Uint8Array {
+/**
+ * The payload of an extended message with id 0. Absent fields are left out. `parts`: what extensions
+ * add under keys of their own, such as `metadata_size` (BEP 9).
+ */
+export function encodeExtendedHandshake(
+  handshake: ExtendedHandshake,
+  parts: readonly Readonly<Record<string, Encodable>>[] = [],
+): Uint8Array {
   return encode({
+    ...Object.assign({}, ...parts),
     m: handshake.extensions,
     p: handshake.listenPort,
     reqq: handshake.requestQueue,
@@ -42,7 +50,11 @@ export function encodeExtendedHandshake(handshake: ExtendedHandshake): Uint8Arra
  * the payload is not a bencoded dictionary.
  */
 export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
-  const dictionary = dictionaryOf(payload);
+  return extendedHandshakeOf(parseExtendedHandshake(payload));
+}
+
+/** The fields that we know, as `decodeExtendedHandshake` describes them. */
+export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHandshake {
   const client = printable(dictionary.text('v'));
   const listenPort = within(dictionary.integer('p'), 1, 65_535);
   const requestQueue = within(dictionary.integer('reqq'), 1, MAX_REQUEST_QUEUE);
@@ -56,7 +68,8 @@ export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake 
   };
 }
 
-function dictionaryOf(payload: Uint8Array): BencodeDictionary {
+/** All that the peer said, as views of the payload. Throws `bad-extended-message`. */
+export function parseExtendedHandshake(payload: Uint8Array): BencodeDictionary {
   let value: BencodeValue | undefined;
   let reason = 'it is another value';
   try {

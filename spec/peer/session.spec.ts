@@ -22,7 +22,7 @@ describe('peer/session', () => {
   });
 
   it('sends no bitfield without pieces and no extended handshake to a peer without BEP 10', () => {
-    expect(new Side({ extensions: false }).start().said()).to.deep.equal([]);
+    expect(new Side({ extensionProtocol: false }).start().said()).to.deep.equal([]);
   });
 
   it('reports bitfield, haves (each once) and the extended handshake', () => {

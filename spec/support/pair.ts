@@ -7,6 +7,8 @@ import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 import type { Lease, PeerFact } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
+import { EXTENSIONS } from '../../lib/peer/extensions/list';
+import type { MakeExtension } from '../../lib/peer/extensions/extension';
 import type { Refusal } from '../../lib/peer/serving';
 import type { SessionLimits } from '../../lib/peer/session-types';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
@@ -25,7 +27,8 @@ export interface SideOptions {
   readonly totalLengthBytes?: number;
   /** Verified pieces; default none. */
   readonly have?: readonly number[] | 'all';
-  readonly extensions?: boolean;
+  readonly extensionProtocol?: boolean;
+  readonly extensions?: readonly MakeExtension[];
   readonly refusal?: Refusal;
   readonly limits?: Partial<SessionLimits>;
   readonly connection?: number;
@@ -96,7 +99,8 @@ export class Side {
         slab: this.slab,
         table: this.table,
         limits: { ...LIMITS, ...options.limits },
-        extensions: options.extensions ?? true,
+        extensionProtocol: options.extensionProtocol ?? true,
+        extensions: options.extensions ?? EXTENSIONS,
         ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
         clientName: 'spec 1',
         listenPort: 6881,

@@ -1,6 +1,7 @@
 // One end of a simulated connection: a real session, a writer, and the other end. Control messages
 // take the link's latency; blocks wait for their node's uplink first.
 
+import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { SessionOutput } from '../../lib/peer/session-types';
 import { PeerSession } from '../../lib/peer/session';
 import type { CloseReason } from '../../lib/messages/close-reasons';
@@ -38,7 +39,8 @@ export class SimConnection implements SessionOutput {
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,
-        extensions: true,
+        extensionProtocol: true,
+        extensions: EXTENSIONS,
         clientName: 'sim',
         hashSeed: 1,
         writer: this.writer,

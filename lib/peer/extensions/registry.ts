@@ -1,0 +1,132 @@
+// The extensions (BEP 10) of one conversation: which of them gets a message, under which id the peer
+// takes ours, and what a message costs the peer.
+
+import type { BencodeDictionary } from '../../bencode/value';
+import { MillraceError } from '../../errors/millrace-error';
+import type { PeerFact } from '../../messages/peer-thread';
+import { EXTENDED_HANDSHAKE_ID } from '../../wire/extended-handshake';
+import type { ExtendedHandshake } from '../../wire/messages';
+import type { MessageBudget } from '../message-budget';
+import type { Pipeline } from '../pipeline';
+import type { SessionOptions } from '../session-types';
+import type { Extension, ExtensionPeer } from './extension';
+import { ExtendedHandshakeExtension } from './handshake';
+
+/** In the `m` of a peer: it does not take this extension, or not any more. */
+const DISABLED = 0;
+
+/** The other half of one extension, at the peer. */
+class FarHalf implements ExtensionPeer {
+  /** Under which the peer takes messages of it; undefined: it takes none. */
+  theirId: number | undefined;
+  private readonly options: SessionOptions;
+
+  constructor(options: SessionOptions, theirId?: number) {
+    this.options = options;
+    this.theirId = theirId;
+  }
+
+  get connection(): number {
+    return this.options.connection;
+  }
+
+  get accepts(): boolean {
+    return this.theirId !== undefined;
+  }
+
+  send(payload: Uint8Array): boolean {
+    if (this.theirId === undefined) return false;
+    this.options.writer.extended(this.theirId, payload);
+    return true;
+  }
+
+  fact(fact: PeerFact): void {
+    this.options.output.fact(fact);
+  }
+}
+
+interface Channel {
+  readonly extension: Extension;
+  readonly peer: FarHalf;
+  /** A message has come. */
+  heard: boolean;
+}
+
+export class Extensions {
+  private readonly options: SessionOptions;
+  private readonly budget: MessageBudget;
+  private readonly handshake: ExtendedHandshakeExtension;
+  /** By the id under which we take messages: 0 is the extended handshake. */
+  private readonly channels: readonly Channel[];
+  /** All but the handshake. */
+  private readonly others: readonly Channel[];
+  /** Those that want the end of a turn, which comes with every read. */
+  private readonly turning: readonly Extension[];
+
+  constructor(options: SessionOptions, pipeline: Pipeline, budget: MessageBudget) {
+    this.options = options;
+    this.budget = budget;
+    const peer = new FarHalf(options, EXTENDED_HANDSHAKE_ID);
+    this.handshake = new ExtendedHandshakeExtension(peer, pipeline, (ids, dictionary) =>
+      this.onHandshake(ids, dictionary),
+    );
+    this.others = options.extensions.map((make): Channel => {
+      const peer = new FarHalf(options);
+      return { extension: make(peer), peer, heard: false };
+    });
+    this.channels = [{ extension: this.handshake, peer, heard: false }, ...this.others];
+    this.turning = this.others.flatMap(({ extension }) => (extension.endTurn ? [extension] : []));
+  }
+
+  /** When the end of a turn is wanted although nothing has happened. */
+  get dueMs(): number {
+    let dueMs = Infinity;
+    for (const extension of this.turning) dueMs = Math.min(dueMs, extension.dueMs ?? Infinity);
+    return dueMs;
+  }
+
+  /** Sends our extended handshake. */
+  start(): void {
+    const ids: Record<string, number> = {};
+    const parts: NonNullable<Extension['handshakePart']>[] = [];
+    for (const [at, { extension }] of this.others.entries()) {
+      ids[extension.name] = at + 1;
+      if (extension.handshakePart) parts.push(extension.handshakePart);
+    }
+    this.handshake.send(this.options, ids, parts);
+  }
+
+  /** An extended message. Throws `message-too-long` and what the extension throws. */
+  onMessage(id: number, payload: Uint8Array, nowMs: number): void {
+    const { budget } = this;
+    const channel = this.channels[id];
+    if (channel === undefined) return budget.charge(payload.length); // we never announced this id
+    const { name, maxMessageBytes } = channel.extension;
+    if (payload.length > maxMessageBytes) {
+      throw new MillraceError(
+        'message-too-long',
+        `a message of ${name} has ${payload.length} bytes where at most ${maxMessageBytes} can be needed`,
+        { extension: name, lengthBytes: payload.length, maxBytes: maxMessageBytes },
+      );
+    }
+    // A read buffer holds thousands of them. The first of each is taken whatever was read before it.
+    if (!budget.mayDecode && channel.heard) return budget.charge(payload.length);
+    channel.heard = true;
+    if (channel.extension.onMessage(payload, nowMs)) budget.welcome();
+    else budget.chargeBencoded(payload.length);
+  }
+
+  endTurn(nowMs: number): void {
+    for (const extension of this.turning) extension.endTurn?.(nowMs);
+  }
+
+  /** Only what has changed need be in a handshake that is not the first (BEP 10). */
+  private onHandshake(ids: ExtendedHandshake['extensions'], dictionary: BencodeDictionary): void {
+    for (const { extension, peer } of this.others) {
+      if (!Object.hasOwn(ids, extension.name)) continue;
+      const id = ids[extension.name];
+      peer.theirId = id === DISABLED ? undefined : id;
+    }
+    for (const { extension } of this.others) extension.onHandshake?.(dictionary);
+  }
+}
