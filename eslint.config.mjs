@@ -184,6 +184,50 @@ function roomRules(room) {
   };
 }
 
+// The coordinator reaches the system by its outlets (`Engine`), so that specs hand in their own. These files are
+// the outlets, and `run.ts` puts them together.
+const COORDINATOR_OUTLETS = ['app-events', 'clock', 'disk', 'pacers', 'peer-threads', 'run'];
+
+const ONLY_OUTLETS = {
+  files: ['lib/coordinator/**/*.ts'],
+  ignores: COORDINATOR_OUTLETS.map((name) => `lib/coordinator/${name}.ts`),
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        paths: [...PURE_FORBIDDEN_MODULES.filter((name) => name !== 'p-queue'), 'node:crypto'].map(
+          (name) => ({ name, message: 'the coordinator reaches the system by its outlets' }),
+        ),
+        patterns: [
+          {
+            group: ['**/storage/*'],
+            // Types, and what only computes.
+            allowTypeImports: true,
+            allowImportNames: ['entryOf', 'inodeKey', 'stateFile'],
+            message: 'the coordinator reaches disks by `engine.disk`',
+          },
+        ],
+      },
+    ],
+    'no-restricted-globals': [
+      'error',
+      'setTimeout',
+      'setInterval',
+      'setImmediate',
+      'performance',
+      'crypto',
+      'console',
+      'fetch',
+    ],
+    'no-restricted-properties': [
+      'error',
+      { object: 'Date', property: 'now', message: 'use engine.clock.wallMs()' },
+      { object: 'Math', property: 'random', message: 'use engine.random()' },
+      { object: 'AbortSignal', property: 'timeout', message: 'use engine.clock.after()' },
+    ],
+  },
+};
+
 export default tseslint.config(
   { ignores: ['dist/**', 'coverage/**', 'node_modules/**', 'mutants/found/**'] },
   js.configs.recommended,
@@ -238,6 +282,7 @@ export default tseslint.config(
     },
   },
   ...Object.keys(MAY_IMPORT).map(roomRules),
+  ONLY_OUTLETS,
   {
     files: ['lib/cli/**/*.ts'],
     rules: {

@@ -3,6 +3,7 @@
 // newer ones, piece numbers gather, and of other events the oldest unimportant ones are lost first.
 
 import type { AppMessage, EngineEvent } from '../messages/control';
+import type { Clock } from './clock';
 import { EventQueue, Latest } from '../threads/latest';
 
 /** Enough for a busy second of an app that looks every few; 10,000 small records are some 2 MB. */
@@ -22,6 +23,7 @@ type EndEvent = Extract<EngineEvent, { type: 'complete' | 'error' | 'removed' }>
 
 export class AppEvents {
   readonly #send: (events: readonly EngineEvent[]) => void;
+  readonly #clock: Clock;
   readonly #stats = new Latest<number, StatsEvent>();
   /** Where the next pieces of a torrent are gathered: in an event that waits already. */
   readonly #pieces = new Map<number, number[]>();
@@ -33,11 +35,14 @@ export class AppEvents {
   #listening = true;
   #urgent = false;
   #lastSentMs = -Infinity;
-  #timer: NodeJS.Timeout | undefined;
-  #immediate: NodeJS.Immediate | undefined;
+  /** Cancels the flush that is due later … */
+  #cancelTimer: (() => void) | undefined;
+  /** … and the one that is due at once. */
+  #cancelSoon: (() => void) | undefined;
 
-  constructor(send: (events: readonly EngineEvent[]) => void) {
+  constructor(send: (events: readonly EngineEvent[]) => void, clock: Clock) {
     this.#send = send;
+    this.#clock = clock;
   }
 
   /** Queues an event; it leaves soon if the app listens. */
@@ -83,9 +88,9 @@ export class AppEvents {
 
   #schedule(): void {
     if (!this.#listening) return;
-    const waitMs = this.#urgent ? 0 : this.#lastSentMs + INTERVAL_MS - performance.now();
-    if (waitMs > 0) this.#timer ??= setTimeout(() => this.flush(), waitMs);
-    else this.#immediate ??= setImmediate(() => this.flush());
+    const waitMs = this.#urgent ? 0 : this.#lastSentMs + INTERVAL_MS - this.#clock.nowMs();
+    if (waitMs > 0) this.#cancelTimer ??= this.#clock.after(waitMs, () => this.flush());
+    else this.#cancelSoon ??= this.#clock.soon(() => this.flush());
   }
 
   /** The app has handled the last batch. */
@@ -97,10 +102,10 @@ export class AppEvents {
 
   /** Sends all that waits, whether the app listens or not: the last words of the engine. */
   flush(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
-    this.#timer = undefined;
-    this.#immediate = undefined;
+    this.#cancelTimer?.();
+    this.#cancelSoon?.();
+    this.#cancelTimer = undefined;
+    this.#cancelSoon = undefined;
     this.#urgent = false;
     const events: EngineEvent[] = [];
     this.#pieces.clear();
@@ -114,7 +119,7 @@ export class AppEvents {
     events.push(...this.#ends.take().values());
     if (events.length === 0) return;
     this.#listening = false;
-    this.#lastSentMs = performance.now();
+    this.#lastSentMs = this.#clock.nowMs();
     this.#send(events);
   }
 

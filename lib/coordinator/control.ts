@@ -63,7 +63,7 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       const torrent = engine.state.torrents.get(id);
       if (torrent) {
         await removeTorrent(engine, torrent, forget);
-        await untilPeersGone(torrent);
+        await untilPeersGone(engine, torrent);
       }
       engine.emit({ type: 'removed', torrent: id });
     },

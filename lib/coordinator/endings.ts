@@ -22,12 +22,12 @@ export function tellClosed(
 const LAST_PEERS_DEADLINE_MS = 3_000;
 
 /** Resolves once the ends of all peers of a removed torrent have been emitted. */
-export function untilPeersGone(torrent: TorrentState): Promise<void> {
+export function untilPeersGone(engine: Engine, torrent: TorrentState): Promise<void> {
   if (torrent.peers.size === 0) return Promise.resolve();
   return new Promise((resolve) => {
-    const late = setTimeout(resolve, LAST_PEERS_DEADLINE_MS);
+    const cancel = engine.clock.after(LAST_PEERS_DEADLINE_MS, resolve);
     torrent.onPeersGone.push(() => {
-      clearTimeout(late);
+      cancel();
       resolve();
     });
   });

@@ -1,11 +1,13 @@
-// What every handler is given: the state, and the ways in which the coordinator acts on threads, trackers
-// and the app. Specs hand in their own clock, dice and outlets; locks, records and timers are not among them.
+// What every handler is given: the state, and the ways in which the coordinator acts on threads, disks,
+// trackers and the app. Specs hand in their own clock, dice and outlets.
 
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
 import type { EngineEvent, LogLevel } from '../messages/control';
 import type { PeerOrder } from '../messages/peer-thread';
 import type { VerifyJob, VerifyResult } from '../messages/verify';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
+import type { Clock } from './clock';
+import type { Disk } from './disk';
 import type { EngineState, TorrentState } from './state';
 
 /** The verify pool as the coordinator sees it. */
@@ -23,6 +25,8 @@ export interface Engine {
   readonly table: BlockTable;
   readonly generations: GenerationCounter;
   readonly verify: VerifyOutlet;
+  readonly disk: Disk;
+  readonly clock: Clock;
   /** Queues an order for a peer thread. */
   order(thread: number, order: PeerOrder): void;
   emit(event: EngineEvent): void;

@@ -15,7 +15,13 @@ export async function leaveTrackers(engine: Engine, torrent: TorrentState): Prom
   const { run } = torrent;
   // `completed` is owed once `started` was answered.
   const answers = [...torrent.announcing].map(({ done }) => done);
-  await Promise.race([Promise.all(answers), fired(AbortSignal.timeout(PATIENCE_MS))]);
+  await new Promise<void>((over) => {
+    const cancel = engine.clock.after(PATIENCE_MS, over);
+    void Promise.all(answers).then(() => {
+      cancel();
+      over();
+    });
+  });
   if (torrent.run === run) stopAnnouncing(engine, torrent);
 }
 
@@ -26,8 +32,10 @@ export async function leaveTrackers(engine: Engine, torrent: TorrentState): Prom
 export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   const underWay = [...torrent.announcing];
   torrent.announcing = new Set();
-  const signal = AbortSignal.timeout(STOP_DEADLINE_MS);
+  const late = new AbortController();
+  const { signal } = late;
   const deadline = fired(signal);
+  const cancel = engine.clock.after(STOP_DEADLINE_MS, () => late.abort(timedOut()));
   for (const { event, abort } of underWay) {
     // `completed` is worth waiting for, within the same 2 s; anything else is not.
     if (event === 'completed') void deadline.then(() => abort.abort(signal.reason));
@@ -43,11 +51,17 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     });
     goodbyes.set(due.url, said);
   }
-  if (goodbyes.size === 0) return;
+  if (goodbyes.size === 0) return cancel();
   const farewell = Promise.all([torrent.farewell, ...goodbyes.values()]).then(() => {
+    cancel();
     if (torrent.farewell === farewell) torrent.farewell = undefined;
   });
   torrent.farewell = farewell;
+}
+
+/** As of `AbortSignal.timeout`: by the name, trackers' clients know a time-out. */
+function timedOut(): DOMException {
+  return new DOMException('the trackers did not answer in time', 'TimeoutError');
 }
 
 function deliveryOf(

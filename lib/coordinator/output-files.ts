@@ -4,16 +4,14 @@
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
-import { claimFiles, findConflict } from '../storage/claims';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
-import { inodeKey, isBlank, recordedOwner } from '../storage/foreign-files';
+import { inodeKey } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
-import { entryOf, noteMade, readMade } from '../storage/made-files';
-import { cutLonger } from '../storage/output-check';
+import { entryOf } from '../storage/made-files';
 import type { OutputLook } from '../storage/output-check';
 import type { RecordedFile } from '../storage/resume-record';
 import type { ResumeState } from '../storage/resume-rules';
-import { statFiles } from '../storage/stat-files';
+import type { Disk } from './disk';
 import type { Engine } from './engine';
 import { failTorrent } from './phases';
 import type { TorrentState } from './state';
@@ -59,13 +57,15 @@ export async function claimOutput(
     paths,
     look,
     resume,
-    storage.made === undefined ? new Set() : await readMade(storage.made),
+    storage.made === undefined ? new Set() : await engine.disk.readMade(storage.made),
   );
   const claimed: ClaimRequest = {
     ...look,
     ...{ infoHash, writes: download, files: paths },
   };
-  const taken = await (canWrite ? claimFiles(claimed) : findConflict(claimed));
+  const taken = await (canWrite
+    ? engine.disk.claimFiles(claimed)
+    : engine.disk.findConflict(claimed));
   if (taken !== undefined && isConflict(taken))
     throw inUse(taken.path, taken, torrent, `process ${taken.pid}`);
   const toCut = files.some(({ lengthBytes }, at) => (stats[at]?.sizeBytes ?? 0) > lengthBytes);
@@ -107,11 +107,11 @@ export async function admitFiles(engine: Engine, torrent: TorrentState): Promise
   const { run, outputFiles } = torrent;
   if (outputFiles === undefined) return true;
   try {
-    await judgeForeign(torrent, outputFiles);
+    await judgeForeign(engine, torrent, outputFiles);
     if (torrent.run !== run) return false;
-    await noteAdmitted(torrent, outputFiles);
+    await noteAdmitted(engine, torrent, outputFiles);
     if (torrent.run !== run) return false;
-    if (outputFiles.toCut) await cut(torrent, outputFiles);
+    if (outputFiles.toCut) await cut(engine, torrent, outputFiles);
   } catch (error) {
     if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
     return false;
@@ -123,13 +123,14 @@ export async function admitFiles(engine: Engine, torrent: TorrentState): Promise
 
 /** Should this run be killed, the next one knows that it may go on writing to them. */
 async function noteAdmitted(
+  { disk }: Engine,
   { storage }: TorrentState,
   { look, foreign }: OutputFiles,
 ): Promise<void> {
   if (storage.made === undefined || foreign.size === 0) return;
   const paths = [...foreign];
-  const found = await statFiles(look.root, paths);
-  noteMade(
+  const found = await disk.statFiles(look.root, paths);
+  disk.noteMade(
     storage.made,
     paths.flatMap((path, at) => {
       const file = found[at];
@@ -138,10 +139,10 @@ async function noteAdmitted(
   );
 }
 
-async function cut(torrent: TorrentState, { look }: OutputFiles): Promise<void> {
+async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFiles): Promise<void> {
   const { storage, resumeFile, watch } = torrent;
   const { files } = torrent.layout;
-  const shorter = new Set(await cutLonger(look.root, files, storage.followLinks ?? false));
+  const shorter = new Set(await disk.cutLonger(look.root, files, storage.followLinks ?? false));
   const present = await resumeFile.look();
   for (const [at, { path }] of files.entries())
     if (shorter.has(path)) watch?.accept(path, present[at]);
@@ -153,18 +154,22 @@ export function disown(torrent: TorrentState, path: string): void {
 }
 
 /** Raises `output-conflict`, `link-in-path` or `file-not-ours` for the first file that must not be written to. */
-async function judgeForeign(torrent: TorrentState, files: OutputFiles): Promise<void> {
-  const written = await toBeWritten(torrent, files);
+async function judgeForeign(
+  { disk }: Engine,
+  torrent: TorrentState,
+  files: OutputFiles,
+): Promise<void> {
+  const written = await toBeWritten(disk, torrent, files);
   if (written.length === 0) return;
   const { root, folders } = files.look;
   const own = torrent.resumeFile.path;
-  const owner = await recordedOwner(written, own, root, folders);
+  const owner = await disk.recordedOwner(written, own, root, folders);
   if (owner !== undefined) throw ownedBy(owner, torrent);
   if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
   if (files.adopt) return;
   for (const file of written) {
-    if (await holdsGoodBytes(torrent, file)) continue;
-    if (await isBlank(file.path)) continue;
+    if (await holdsGoodBytes(disk, torrent, file)) continue;
+    if (await disk.isBlank(file.path)) continue;
     throw notOurs(file.path, torrent);
   }
 }
@@ -195,6 +200,7 @@ function refuseHardLinks(
 
 /** Foreign files that still exist and would be changed: by a piece that is missing, or by a cut. */
 async function toBeWritten(
+  disk: Disk,
   torrent: TorrentState,
   { foreign, look }: OutputFiles,
 ): Promise<WrittenFile[]> {
@@ -202,7 +208,7 @@ async function toBeWritten(
   const files = layout.files
     .map((file, at) => ({ ...file, at }))
     .filter(({ path }) => foreign.has(path));
-  const stats = await statFiles(
+  const stats = await disk.statFiles(
     look.root,
     files.map(({ path }) => path),
   );
@@ -222,6 +228,7 @@ async function toBeWritten(
  * file of nothing but zeros is blank, which is another reason.)
  */
 async function holdsGoodBytes(
+  disk: Disk,
   { layout, have }: TorrentState,
   { path, at }: WrittenFile,
 ): Promise<boolean> {
@@ -233,7 +240,10 @@ async function holdsGoodBytes(
     piece = have.nextSet(piece + 1)
   )
     for (const { path: spanPath, offsetBytes, lengthBytes } of layout.spansOfPiece(piece))
-      if (spanPath === stored && !(await isBlank(path, offsetBytes, offsetBytes + lengthBytes)))
+      if (
+        spanPath === stored &&
+        !(await disk.isBlank(path, offsetBytes, offsetBytes + lengthBytes))
+      )
         return true;
   return false;
 }

@@ -7,6 +7,7 @@ import { supervise, type SupervisedThread } from '../threads/supervisor';
 import type { Thread } from '../threads/thread';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
+import { SYSTEM_CLOCK } from './clock';
 
 /** A thread that does not answer `stop` by then is ended. */
 const STOP_DEADLINE_MS = 3_000;
@@ -94,10 +95,12 @@ export class PeerThreads {
         slot.port?.send({ type: 'stop' });
         slot.port?.flush();
         const gone = slot.thread?.expectExit();
-        let deadline: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((done) => (deadline = setTimeout(done, STOP_DEADLINE_MS)));
+        let cancel: (() => void) | undefined;
+        const late = new Promise<void>(
+          (done) => (cancel = SYSTEM_CLOCK.after(STOP_DEADLINE_MS, done)),
+        );
         await Promise.race([stopped, gone, late]);
-        clearTimeout(deadline);
+        cancel?.();
         await slot.thread?.terminate();
       }),
     );

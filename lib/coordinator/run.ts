@@ -12,15 +12,16 @@ import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
-import { REAL_CLOCK } from '../threads/supervisor';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import { VerifyPool } from '../verify/pool';
 import { Account } from './account';
 import { AppEvents } from './app-events';
+import { SYSTEM_CLOCK } from './clock';
 import { COUNTING_RATE } from './counting';
 import { engineControl, tellStats, type Lifecycle } from './control';
 import { Departed } from './departed';
+import { SYSTEM_DISK } from './disk';
 import type { Engine, VerifyOutlet } from './engine';
 import { onFact } from './facts';
 import { LOG_LEVELS } from './log-levels';
@@ -66,7 +67,7 @@ export function runEngine(options: RunOptions): void {
   const appEvents = new AppEvents((batch) => {
     for (const event of batch) app.send(event);
     app.flush();
-  });
+  }, SYSTEM_CLOCK);
   const log: Engine['log'] = (level, message, fields = {}) => {
     if (LOG_LEVELS[level] >= logLevel) appEvents.emit({ type: 'log', level, message, fields });
   };
@@ -105,6 +106,8 @@ export function runEngine(options: RunOptions): void {
     table,
     generations: new GenerationCounter(),
     verify: verifyOutlet(pool, settings.verifyThreads),
+    disk: SYSTEM_DISK,
+    clock: SYSTEM_CLOCK,
     order: (thread, order) => threads.order(thread, order),
     emit: (event) => appEvents.emit(event),
     log,
@@ -112,7 +115,7 @@ export function runEngine(options: RunOptions): void {
       trackers ??= loadTrackers(settings.version);
       return trackers.announce(url, request, signal);
     },
-    nowMs: () => performance.now(),
+    nowMs: () => SYSTEM_CLOCK.nowMs(),
     random: () => Math.random(),
     paceDial: (dial) => pacers.dial(dial),
     paceAnnounce: (announce, url) => pacers.announce(announce, url),
@@ -141,7 +144,7 @@ export function runEngine(options: RunOptions): void {
     engine.state.loopBusy = loop.share();
     engine.state.processBusy = cores.share();
     onTick(engine);
-  }, REAL_CLOCK);
+  }, SYSTEM_CLOCK);
   const lifecycle: Lifecycle = {
     start: () => threads.ready(),
     stop: async () => {
@@ -152,7 +155,7 @@ export function runEngine(options: RunOptions): void {
       appEvents.flush();
       app.close();
       // The answer to `close` goes to the app thread first; then nothing keeps this thread alive.
-      setImmediate(() => {
+      SYSTEM_CLOCK.soon(() => {
         events.close();
         control.close();
       });

@@ -99,7 +99,7 @@ export async function saveRecord(
   try {
     await torrent.resumeFile.save(torrent.durability.durable, {
       open,
-      savedAtMs: Date.now(),
+      savedAtMs: engine.clock.wallMs(),
       files: recordedFiles(torrent),
     });
   } catch (error) {

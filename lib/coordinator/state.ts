@@ -20,12 +20,12 @@ import type { Availability, PeerPieces } from '../picker/availability';
 import type { PiecePicker } from '../picker/picker';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
-import type { ResumeFile } from '../storage/resume-file';
 import type { Account } from './account';
 import type { AccountState, ThreadLoad } from './accounting';
 import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
+import type { RecordFile } from './disk';
 import type { Durability } from './durability';
 import type { FileWatch } from './file-watch';
 import type { PathRegistry } from './path-registry';
@@ -141,7 +141,7 @@ export interface TorrentState {
   watch: FileWatch | undefined;
   /** Runs that began because a file looked touched, since it was last complete or resumed by the user. */
   recheckedRuns: number;
-  readonly resumeFile: ResumeFile;
+  readonly resumeFile: RecordFile;
   /** Settles when the last pause or failure has taken effect. */
   pausing: Promise<void> | undefined;
   /** The removal that is under way: another call of `remove` waits for this one. */

@@ -1,7 +1,9 @@
 // When the coordinator ticks: at most every 250 ms, and only if something asked for it.
 
-import type { SupervisorClock } from '../threads/supervisor';
+import type { Clock } from './clock';
 import { TICK_MS } from './tick';
+
+type TickerClock = Pick<Clock, 'nowMs' | 'after'>;
 
 /** A timer may wait for at most 24 days; a needless tick each hour costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
@@ -9,13 +11,13 @@ const LONGEST_WAIT_MS = 3_600_000;
 /** All ticks lie on one grid of `TICK_MS`, so that one tick serves several callers. */
 export class Ticker {
   readonly #tick: () => void;
-  readonly #clock: SupervisorClock;
+  readonly #clock: TickerClock;
   #lastMs = -Infinity;
   #nextMs = Infinity;
   #cancel: (() => void) | undefined;
   #stopped = false;
 
-  constructor(tick: () => void, clock: SupervisorClock) {
+  constructor(tick: () => void, clock: TickerClock) {
     this.#tick = tick;
     this.#clock = clock;
   }

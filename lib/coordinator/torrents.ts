@@ -11,12 +11,8 @@ import type { Layout } from '../metainfo/layout';
 import type { NameMapping } from '../metainfo/names';
 import { Availability } from '../picker/availability';
 import { PiecePicker } from '../picker/picker';
-import { acquireLock, type OutputLock } from '../storage/lock';
-import { namesOnDisk } from '../storage/names-on-disk';
-import { checkOutput } from '../storage/output-check';
+import type { OutputLock } from '../storage/lock';
 import type { OutputLook } from '../storage/output-check';
-import { ResumeFile } from '../storage/resume-file';
-import { forgetMade } from '../storage/made-files';
 import { stateFile } from '../storage/state-folder';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { newAccount } from './accounting';
@@ -67,12 +63,14 @@ export async function addTorrent(
   engine.state.adding.add(infoHash);
   try {
     const onFiles = wanted.storage === undefined;
-    const metainfo = onFiles ? await namesOnDisk(wanted.metainfo, output) : wanted.metainfo;
+    const metainfo = onFiles
+      ? await engine.disk.namesOnDisk(wanted.metainfo, output)
+      : wanted.metainfo;
     const request = { ...wanted, metainfo };
     const layout = layoutOf(metainfo);
     let look: OutputLook | undefined;
     if (onFiles)
-      look = await checkOutput(output, layout.files, {
+      look = await engine.disk.checkOutput(output, layout.files, {
         force: request.force,
         followLinks: request.followLinks,
         readOnly: !request.download,
@@ -90,7 +88,7 @@ export async function addTorrent(
     let lock: OutputLock | undefined;
     let torrent: TorrentState | undefined;
     try {
-      lock = onFiles ? takeLock(request) : NO_LOCK;
+      lock = onFiles ? takeLock(engine, request) : NO_LOCK;
       torrent = newTorrent(engine, id, request, layout, infoHash, lock);
       const resume = onFiles ? await torrent.resumeFile.load() : undefined;
       if (look && resume) {
@@ -130,9 +128,9 @@ export async function addTorrent(
 const NO_LOCK: OutputLock = { release: () => undefined };
 
 /** Data that is only served may lie where nothing can be written, not even a lock. */
-function takeLock({ output, metainfo, download }: AddRequest): OutputLock {
+function takeLock({ disk }: Engine, { output, metainfo, download }: AddRequest): OutputLock {
   try {
-    return acquireLock(output, metainfo.infoHash);
+    return disk.lock(output, metainfo.infoHash);
   } catch (error) {
     const { code } = recordOf(error);
     if (!download && code === 'output-not-writable') return NO_LOCK;
@@ -210,7 +208,7 @@ function newTorrent(
     removal: undefined,
     watch: undefined,
     recheckedRuns: 0,
-    resumeFile: new ResumeFile(
+    resumeFile: engine.disk.openRecord(
       output,
       {
         infoHash: metainfo.infoHash,
@@ -260,7 +258,7 @@ async function remove(engine: Engine, torrent: TorrentState, forget: boolean): P
   try {
     await quiesce(engine, torrent);
     if (forget) await torrent.resumeFile.remove();
-    if (torrent.storage.made !== undefined) forgetMade(torrent.storage.made);
+    if (torrent.storage.made !== undefined) engine.disk.forgetMade(torrent.storage.made);
     await torrent.farewell;
   } finally {
     engine.state.budget.unregister(torrent.id);

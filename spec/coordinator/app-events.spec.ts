@@ -3,6 +3,7 @@
 
 import { expect } from 'chai';
 import { AppEvents } from '../../lib/coordinator/app-events';
+import { SYSTEM_CLOCK } from '../../lib/coordinator/clock';
 import type { EngineEvent } from '../../lib/messages/control';
 
 type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
@@ -33,7 +34,7 @@ class App {
   readonly events = new AppEvents((batch) => {
     this.batches.push(batch);
     this.#arrived();
-  });
+  }, SYSTEM_CLOCK);
   #arrived: () => void = () => undefined;
 
   emit(...events: EngineEvent[]): void {

@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
-import { SimDisk } from '../support/sim-disk';
+import { ON_DISK } from '../support/sim-disk';
 import { settled } from '../support/sim-engine';
 import type { PendingJob } from '../support/sim-engine';
 import { KIB } from '../support/sim-torrent';
@@ -46,7 +46,7 @@ describe('coordinator: a disk that fails', () => {
   describe('during a sync', () => {
     /** One piece in the sync that is out, one written since, one that is being written. */
     async function syncing() {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
       fetch(desk, torrent, 0);
       await verify(desk);
       engine.pass(2_000);
@@ -69,7 +69,7 @@ describe('coordinator: a disk that fails', () => {
 
     it('what was being written is lost, too, though the torrent is resumed before that is done', async () => {
       const { desk, torrent, sync } = await syncing();
-      const disk = new SimDisk(torrent);
+      const disk = desk.engine.disk.sinceNow();
       sync.resolve(DISK_FAILS);
       await settled();
       await desk.control.resume(torrent.state.id);
@@ -83,7 +83,7 @@ describe('coordinator: a disk that fails', () => {
 
     it('an engine that closes tells no error, and keeps nothing of what it lost', async () => {
       const { desk, engine, torrent, sync } = await syncing();
-      const disk = new SimDisk(torrent);
+      const disk = desk.engine.disk.sinceNow();
       const closed = desk.control.close();
       sync.resolve(DISK_FAILS);
       await settled();

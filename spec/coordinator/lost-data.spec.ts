@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { FileWatch } from '../../lib/coordinator/file-watch';
 import type { FileIdentity } from '../../lib/messages/storage';
 import { SimDesk } from '../support/sim-desk';
+import { ON_DISK } from '../support/sim-disk';
+import { settled } from '../support/sim-engine';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -67,14 +68,10 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
   /** A seed on files that look as the spec says. */
   async function seed() {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL, request: ON_DISK });
     const { state } = torrent;
-    const disk = { now: FOUND as FileIdentity | undefined, looks: 0 };
-    state.watch = new FileWatch([{ path: NAME, ...FOUND }], true, engine.nowMs());
-    state.resumeFile.look = async () => {
-      disk.looks++;
-      return [disk.now];
-    };
+    const { disk } = engine;
+    disk.looks = 0;
     const pass = async (ms: number): Promise<void> => {
       engine.pass(ms);
       await desk.answerJobs();
@@ -111,7 +108,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
   for (const [what, now, code] of harms) {
     it(`fails a seed whose file is ${what}, although nobody reads it`, async () => {
       const { engine, state, disk, pass } = await seed();
-      disk.now = now;
+      disk.file = now;
       await pass(30_000);
       expect(state.phase).to.equal('failed');
       expect(state.have.isEmpty()).to.equal(true);
@@ -123,7 +120,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
   it('reads a file again that was touched, and goes on seeding when it is right', async () => {
     const { engine, state, disk, pass } = await seed();
-    disk.now = { ...FOUND, mtimeNs: 200n };
+    disk.file = { ...FOUND, mtimeNs: 200n };
     await pass(30_000);
     expect(state.piecesToCheck).to.equal(16);
     expect(state.phase).to.equal('seeding');
@@ -137,7 +134,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
   it('fetches nothing over what its user wrote into a complete file', async () => {
     const { desk, engine, state, disk, pass } = await seed();
-    disk.now = { ...FOUND, mtimeNs: 200n };
+    disk.file = { ...FOUND, mtimeNs: 200n };
     const [torrent] = desk.torrents.values();
     torrent?.stored.fill(0, 0, 100);
     await pass(30_000);
@@ -151,7 +148,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     for (let time = 1; time <= 10 && state.phase !== 'failed'; time++) {
       // Touched between the check and the next look.
       state.recheckedRuns = Math.max(state.recheckedRuns, time - 1);
-      disk.now = { ...FOUND, mtimeNs: BigInt(200 + time) };
+      disk.file = { ...FOUND, mtimeNs: BigInt(200 + time) };
       await pass(30_000);
     }
     expect(state.phase).to.equal('failed');
@@ -160,8 +157,10 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
   it('keeps a seed whose files cannot be looked at for a moment', async () => {
     const { engine, state, pass } = await seed();
-    state.resumeFile.look = () => Promise.reject(Object.assign(new Error(), { code: 'EMFILE' }));
+    const looks = engine.disk.holdLooks();
     await pass(30_000);
+    looks[0]?.fail(Object.assign(new Error(), { code: 'EMFILE' }));
+    await settled();
     expect(state.phase).to.equal('seeding');
     expect(engine.logs).to.have.length(1);
   });

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { VerifyResult } from '../../lib/messages/verify';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
-import { SimDisk } from '../support/sim-disk';
+import { ON_DISK } from '../support/sim-disk';
 import { settled } from '../support/sim-engine';
 import type { PendingJob } from '../support/sim-engine';
 import { KIB, MIB } from '../support/sim-torrent';
@@ -93,8 +93,11 @@ describe('coordinator: answers of the disk to a run that is over', () => {
 
   describe('the last sync before completion', () => {
     async function syncing() {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
-      const disk = new SimDisk(torrent);
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0, 1, 2],
+        request: ON_DISK,
+      });
+      const disk = desk.engine.disk.sinceNow();
       const verify = fetchRest(desk, torrent);
       await answer(verify, outcomeForAll(verify.job, 'good'));
       return { desk, engine, torrent, disk, sync: takeJob(desk, 'sync') };
@@ -125,8 +128,11 @@ describe('coordinator: answers of the disk to a run that is over', () => {
 
   describe('the record of a completion', () => {
     it('is no completion of a torrent that was paused while it was saved', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
-      const disk = new SimDisk(torrent);
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0, 1, 2],
+        request: ON_DISK,
+      });
+      const disk = desk.engine.disk.sinceNow();
       const saves = disk.holdSaves();
       fetchRest(desk, torrent).resolve({ ...NO_OUTCOMES, outcomes: [{ type: 'good', piece: 3 }] });
       await desk.answerJobs();
@@ -144,8 +150,11 @@ describe('coordinator: answers of the disk to a run that is over', () => {
     });
 
     it('completes only the run that it was saved for', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
-      const saves = new SimDisk(torrent).holdSaves();
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0, 1, 2],
+        request: ON_DISK,
+      });
+      const saves = engine.disk.holdSaves();
       fetchRest(desk, torrent).resolve({ ...NO_OUTCOMES, outcomes: [{ type: 'good', piece: 3 }] });
       await desk.answerJobs();
       await restart(desk, torrent);
@@ -162,8 +171,8 @@ describe('coordinator: answers of the disk to a run that is over', () => {
 
   describe('the record of a run', () => {
     it('that was resumed before it was saved stays open', async () => {
-      const { desk, torrent } = await SimDesk.with(SHORT);
-      const disk = new SimDisk(torrent);
+      const { desk, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+      const disk = desk.engine.disk.sinceNow();
       const peer = desk.connect(torrent, { creditBlocks: 4 });
       for (const lease of desk.leases(peer)) desk.deliver(lease);
       const verify = takeJob(desk, 'pieces');
@@ -175,8 +184,8 @@ describe('coordinator: answers of the disk to a run that is over', () => {
     });
 
     it('that was paused during one of its syncs is closed in the end', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT);
-      const disk = new SimDisk(torrent);
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+      const disk = desk.engine.disk.sinceNow();
       const peer = desk.connect(torrent, { have: [0], creditBlocks: 4 });
       for (const lease of desk.leases(peer)) desk.deliver(lease);
       const verify = takeJob(desk, 'pieces');
@@ -191,8 +200,8 @@ describe('coordinator: answers of the disk to a run that is over', () => {
 
     it('that was paused while its empty files were made is closed', async () => {
       const desk = new SimDesk();
-      const torrent = await desk.begin({ ...SHORT, emptyFiles: ['empty'] });
-      const disk = new SimDisk(torrent);
+      const torrent = await desk.begin({ ...SHORT, emptyFiles: ['empty'] }, [], ON_DISK);
+      const { disk } = desk.engine;
       const check = takeJob(desk, 'recheck');
       await answer(check, outcomeForAll(check.job, 'bad'));
       const making = takeJob(desk, 'create-empty');
@@ -220,8 +229,8 @@ describe('coordinator: answers of the disk to a run that is over', () => {
 
   describe('a look at the files', () => {
     async function seed() {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
-      const disk = SimDisk.watching(torrent, engine.nowMs());
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL, request: ON_DISK });
+      const disk = engine.disk.sinceNow();
       return { desk, engine, torrent, disk, looks: disk.holdLooks(), left: disk.file };
     }
 
@@ -245,8 +254,11 @@ describe('coordinator: answers of the disk to a run that is over', () => {
       ['that fails', 'fails'],
     ] as const) {
       it(`before completion ${what} says nothing of the next run`, async () => {
-        const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
-        const disk = SimDisk.watching(torrent, engine.nowMs());
+        const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+          good: [0, 1, 2],
+          request: ON_DISK,
+        });
+        const disk = engine.disk.sinceNow();
         const looks = disk.holdLooks();
         fetchRest(desk, torrent).resolve({
           ...NO_OUTCOMES,
@@ -314,8 +326,8 @@ describe('coordinator: answers of the disk to a run that is over', () => {
     });
 
     it('that has a file read again starts nothing that was paused meanwhile', async () => {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
-      const disk = SimDisk.watching(torrent, engine.nowMs());
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL, request: ON_DISK });
+      const disk = engine.disk.sinceNow();
       const saves = disk.holdSaves();
       disk.file = disk.file && { ...disk.file, mtimeNs: 200n };
       desk.connect(torrent, { have: [] });

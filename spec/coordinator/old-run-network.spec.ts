@@ -3,7 +3,6 @@
 
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { withDeadline } from '../support/deadline';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
@@ -157,13 +156,12 @@ describe('coordinator: the network of a run that is over', () => {
       expect(events()).to.deep.equal(['started', 'stopped', 'started']);
     });
 
-    it('waits no longer for it than an exit does', () =>
-      withDeadline(async (deadline) => {
-        const { events } = await resumed();
-        deadline.abort();
-        await settled();
-        expect(events()).to.deep.equal(['started', 'stopped', 'started']);
-      }));
+    it('waits no longer for it than an exit does', async () => {
+      const { desk, events } = await resumed();
+      desk.engine.passTimers(2_000);
+      await settled();
+      expect(events()).to.deep.equal(['started', 'stopped', 'started']);
+    });
 
     it('is not told when that run has ended meanwhile', async () => {
       const { desk, torrent, held, events } = await resumed();
@@ -192,41 +190,40 @@ describe('coordinator: the network of a run that is over', () => {
     ]);
   });
 
-  it('leaving the trackers of a finished run does not end the announces of the next', () =>
-    withDeadline(async () => {
-      const desk = new SimDesk();
-      const { engine } = desk;
-      const held = engine.holdAnnounces();
-      const torrent = await desk.add(TRACKED, [], { seed: false });
-      held[0]?.answer();
-      await settled();
-      await desk.serveAll(desk.connect(torrent, { creditBlocks: 16 }));
-      // It waits for the answer to `completed` before it leaves.
-      expect(held.map(({ event }) => event)).to.deep.equal(['started', 'completed']);
-      loseFile(engine, torrent);
-      torrent.stored.fill(0);
-      await desk.control.resume(torrent.state.id);
-      await desk.answerJobs();
-      expect(desk.stats(torrent).phase).to.equal('downloading');
-      held[1]?.answer();
-      await settled();
-      held[2]?.answer();
-      await settled();
-      expect(held.map(({ event }) => event)).to.deep.equal([
-        'started',
-        'completed',
-        'stopped',
-        'started',
-      ]);
-      const again = held.findLast(({ event }) => event === 'started');
-      expect(again?.signal.aborted).to.equal(false);
-      again?.answer({ peers: [PEER] });
-      await settled();
-      expect(dialled(engine)).to.deep.equal([PEER.host]);
-      engine.pass(1_800_000);
-      await settled();
-      expect(held.at(-1)?.event, 'the regular announce').to.equal(undefined);
-    }));
+  it('leaving the trackers of a finished run does not end the announces of the next', async () => {
+    const desk = new SimDesk();
+    const { engine } = desk;
+    const held = engine.holdAnnounces();
+    const torrent = await desk.add(TRACKED, [], { seed: false });
+    held[0]?.answer();
+    await settled();
+    await desk.serveAll(desk.connect(torrent, { creditBlocks: 16 }));
+    // It waits for the answer to `completed` before it leaves.
+    expect(held.map(({ event }) => event)).to.deep.equal(['started', 'completed']);
+    loseFile(engine, torrent);
+    torrent.stored.fill(0);
+    await desk.control.resume(torrent.state.id);
+    await desk.answerJobs();
+    expect(desk.stats(torrent).phase).to.equal('downloading');
+    held[1]?.answer();
+    await settled();
+    held[2]?.answer();
+    await settled();
+    expect(held.map(({ event }) => event)).to.deep.equal([
+      'started',
+      'completed',
+      'stopped',
+      'started',
+    ]);
+    const again = held.findLast(({ event }) => event === 'started');
+    expect(again?.signal.aborted).to.equal(false);
+    again?.answer({ peers: [PEER] });
+    await settled();
+    expect(dialled(engine)).to.deep.equal([PEER.host]);
+    engine.pass(1_800_000);
+    await settled();
+    expect(held.at(-1)?.event, 'the regular announce').to.equal(undefined);
+  });
 });
 
 /** The file is gone: the torrent fails, and nothing of it is had any more. */

@@ -8,8 +8,7 @@ import { removeTorrent } from '../../lib/coordinator/torrents';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
-import { SimDisk } from '../support/sim-disk';
-import { withDeadline } from '../support/deadline';
+import { ON_DISK } from '../support/sim-disk';
 import { KIB, MIB } from '../support/sim-torrent';
 import { NO_OUTCOMES, outcomeForAll } from '../support/sim-verify';
 
@@ -141,8 +140,8 @@ describe('coordinator: the life of a torrent', () => {
   });
 
   it('loses what a failed sync covered: it is not synced again, but fetched again', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    const { records } = new SimDisk(torrent);
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+    const { records } = engine.disk.sinceNow();
     const { state } = torrent;
     const peer = desk.connect(torrent, { creditBlocks: 64 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
@@ -181,8 +180,8 @@ describe('coordinator: the life of a torrent', () => {
   });
 
   it('leaves an open record when the last sync of a pause fails', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    const { records } = new SimDisk(torrent);
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+    const { records } = engine.disk.sinceNow();
     const peer = desk.connect(torrent, { creditBlocks: 8 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
     const paused = pauseTorrent(engine, torrent.state);
@@ -362,6 +361,7 @@ describe('coordinator: the life of a torrent', () => {
     await settled();
     expect(engine.jobs, 'a piece is still being verified').to.have.length(1);
     expect(stopped).to.equal(false);
+    desk.close(peer, 'torrent-closed');
     await desk.answerJobs();
     await Promise.all([removed, closed]);
     expect(stopped).to.equal(true);
@@ -425,18 +425,17 @@ describe('coordinator: the life of a torrent', () => {
       expect(engine.announces).to.have.length(0);
     });
 
-    it('are waited for no longer than 2 s, even when `completed` never has its turn', () =>
-      withDeadline(async (deadline) => {
-        const { desk, engine, torrent } = await SimDesk.with(TRACKED);
-        engine.paceAnnounce = () => undefined;
-        await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
-        const removed = removeTorrent(engine, torrent.state, false);
-        const seen = watch(removed);
-        await settled();
-        expect(seen.done).to.equal(false);
-        deadline.abort();
-        await removed;
-      }));
+    it('are waited for no longer than 2 s, even when `completed` never has its turn', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(TRACKED);
+      engine.paceAnnounce = () => undefined;
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
+      const removed = removeTorrent(engine, torrent.state, false);
+      const seen = watch(removed);
+      await settled();
+      expect(seen.done).to.equal(false);
+      engine.passTimers(2_000);
+      await removed;
+    });
 
     it('are not asked for a run that ended before their turn came', async () => {
       const desk = new SimDesk();

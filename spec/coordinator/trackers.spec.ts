@@ -9,7 +9,6 @@ import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AddRequest } from '../../lib/messages/control';
 import type { AnnounceReply, PeerAddress } from '../../lib/tracker/announce';
 import { MAX_TRACKERS } from '../../lib/tracker/schedule';
-import { withDeadline } from '../support/deadline';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
@@ -390,58 +389,54 @@ describe('coordinator: trackers', () => {
       expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
     });
 
-    it('`stopped` waits for its turn like every announce, and no longer than the deadline', () =>
-      withDeadline(async (deadline) => {
-        const it = await scene({ [A]: {} });
-        const queue: (() => Promise<void>)[] = [];
-        it.engine.paceAnnounce = (task) => void queue.push(task);
-        const removed = removeTorrent(it.engine, it.torrent.state, false);
-        expect(await isSettled(removed)).to.equal(false);
-        expect(heard(it)).to.deep.equal([`${A} started`]);
-        deadline.abort();
-        await removed;
-        for (const task of queue) await task();
-        expect(heard(it), 'too late').to.deep.equal([`${A} started`]);
-      }));
+    it('`stopped` waits for its turn like every announce, and no longer than the deadline', async () => {
+      const it = await scene({ [A]: {} });
+      const queue: (() => Promise<void>)[] = [];
+      it.engine.paceAnnounce = (task) => void queue.push(task);
+      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      expect(await isSettled(removed)).to.equal(false);
+      expect(heard(it)).to.deep.equal([`${A} started`]);
+      it.engine.passTimers(2_000);
+      await removed;
+      for (const task of queue) await task();
+      expect(heard(it), 'too late').to.deep.equal([`${A} started`]);
+    });
 
-    it('an exit waits for the slowest tracker no longer than the deadline', () =>
-      withDeadline(async (deadline) => {
-        const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
-        it.engine.answerAnnounce = (url) =>
-          url === A
-            ? new Promise(() => undefined)
-            : Promise.resolve({ intervalSec: 1800, peers: [] });
-        const removed = removeTorrent(it.engine, it.torrent.state, false);
-        expect(await isSettled(removed)).to.equal(false);
-        expect(heard(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
-        deadline.abort(new DOMException('too late', 'TimeoutError'));
-        await removed;
-      }));
+    it('an exit waits for the slowest tracker no longer than the deadline', async () => {
+      const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
+      it.engine.answerAnnounce = (url) =>
+        url === A
+          ? new Promise(() => undefined)
+          : Promise.resolve({ intervalSec: 1800, peers: [] });
+      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      expect(await isSettled(removed)).to.equal(false);
+      expect(heard(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
+      it.engine.passTimers(2_000);
+      await removed;
+    });
 
-    it('… not even when the client never comes back at all', () =>
-      withDeadline(async (deadline) => {
-        const it = await scene({ [A]: {} });
-        it.engine.announce = () => new Promise(() => undefined);
-        const removed = removeTorrent(it.engine, it.torrent.state, false);
-        expect(await isSettled(removed)).to.equal(false);
-        deadline.abort();
-        await removed;
-      }));
+    it('… not even when the client never comes back at all', async () => {
+      const it = await scene({ [A]: {} });
+      it.engine.announce = () => new Promise(() => undefined);
+      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      expect(await isSettled(removed)).to.equal(false);
+      it.engine.passTimers(2_000);
+      await removed;
+    });
 
-    it('a torrent that is not to be seeded leaves although one tracker is silent', () =>
-      withDeadline(async (deadline) => {
-        const it = await scene(
-          { [A]: 'silence', [B]: {} },
-          { announceToAll: 'trackers', seed: false },
-        );
-        await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
-        await settled();
-        expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
-        deadline.abort(); // Of its patience with the silent one.
-        await settled();
-        await it.torrent.state.farewell;
-        const failures = it.engine.eventsOf('tracker').filter(({ ok }) => !ok);
-        expect(failures, 'what we gave up is no failure of the tracker').to.deep.equal([]);
-      }));
+    it('a torrent that is not to be seeded leaves although one tracker is silent', async () => {
+      const it = await scene(
+        { [A]: 'silence', [B]: {} },
+        { announceToAll: 'trackers', seed: false },
+      );
+      await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
+      await settled();
+      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
+      it.engine.passTimers(PATIENCE_MS); // Of its patience with the silent one.
+      await settled();
+      await it.torrent.state.farewell;
+      const failures = it.engine.eventsOf('tracker').filter(({ ok }) => !ok);
+      expect(failures, 'what we gave up is no failure of the tracker').to.deep.equal([]);
+    });
   });
 });

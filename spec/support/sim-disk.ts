@@ -1,10 +1,16 @@
-// The disk of one torrent at a desk: its resume records and the looks at its files, which are answered
-// at once or when the spec says so.
+// The disk of an engine in a spec's hands: an output folder in which one file lies as it was left, and
+// resume records and looks at the file that are answered at once or when the spec says so.
 
-import { FileWatch } from '../../lib/coordinator/file-watch';
-import type { FileIdentity } from '../../lib/messages/storage';
-import { pathOf } from '../../lib/metainfo/paths';
-import type { DeskTorrent } from './sim-desk';
+import { Bitfield } from '../../lib/bytes/bitfield';
+import type { Disk, RecordFile, RecordFileShape } from '../../lib/coordinator/disk';
+import type { AddRequest } from '../../lib/messages/control';
+import type { FileIdentity, StoredFile } from '../../lib/messages/storage';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+import type { OutputLook } from '../../lib/storage/output-check';
+import type { LoadedRecord } from '../../lib/storage/resume-file';
+
+/** Adds a torrent that is stored on the engine's disk, not in memory. */
+export const ON_DISK: Partial<AddRequest> = { storage: undefined };
 
 /** Something that the disk was asked and has not answered. */
 export interface Held<Answer> {
@@ -12,37 +18,22 @@ export interface Held<Answer> {
   fail(error: Error): void;
 }
 
-export class SimDisk {
+export class SimDisk implements Disk {
   /** Every resume record that was saved: `open` where more was to be written after it. */
   readonly records: ('open' | 'closed')[] = [];
-  /** How the torrent's file looks; undefined when there is none. */
+  /** How the first file looks, from when a torrent is added; undefined when there is none. */
   file: FileIdentity | undefined;
-  /** How often it was looked at. */
+  /** How often it was looked at since. */
   looks = 0;
+  /** Info hashes that are locked now. */
+  readonly locks: string[] = [];
   #heldSaves: Held<void>[] | undefined;
   #heldLooks: Held<FileIdentity | undefined>[] | undefined;
 
-  constructor({ state }: DeskTorrent) {
-    Object.assign(state.storage, { module: 'files' });
-    state.resumeFile.save = (_, { open }) => {
-      this.records.push(open ? 'open' : 'closed');
-      return answered(this.#heldSaves, () => undefined);
-    };
-    state.resumeFile.look = async () => {
-      this.looks++;
-      return [await answered(this.#heldLooks, () => this.file)];
-    };
-  }
-
-  /** A disk whose file another program might touch: it looks as it was left. */
-  static watching(torrent: DeskTorrent, nowMs: number): SimDisk {
-    const disk = new SimDisk(torrent);
-    const [file] = torrent.metainfo.files;
-    if (file === undefined) throw new Error('the torrent has no file');
-    const left = { sizeBytes: file.lengthBytes, mtimeNs: 100n, device: 1n, inode: 1n };
-    disk.file = left;
-    torrent.state.watch = new FileWatch([{ path: pathOf(file), ...left }], true, nowMs);
-    return disk;
+  /** Forgets what was saved so far. */
+  sinceNow(): this {
+    this.records.length = 0;
+    return this;
   }
 
   /** From now on records take until the spec says that they are saved. */
@@ -60,6 +51,69 @@ export class SimDisk {
     this.#heldSaves = undefined;
     this.#heldLooks = undefined;
   }
+
+  // ---- what the coordinator asks ----
+
+  async namesOnDisk(metainfo: Metainfo): Promise<Metainfo> {
+    return metainfo;
+  }
+
+  async checkOutput(root: string, files: readonly StoredFile[]): Promise<OutputLook> {
+    const stats = files.map(() => undefined);
+    const places = files.map(({ path }) => `${root}/${path}`);
+    return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
+  }
+
+  lock(_output: string, infoHash: Uint8Array): { release(): void } {
+    const lock = Buffer.from(infoHash).toString('hex');
+    this.locks.push(lock);
+    return { release: () => void this.locks.splice(this.locks.indexOf(lock), 1) };
+  }
+
+  openRecord(output: string, shape: RecordFileShape): RecordFile {
+    return {
+      path: `${output}/record`,
+      load: async () => this.#load(shape),
+      look: async () => {
+        this.looks++;
+        return [await answered(this.#heldLooks, () => this.file)];
+      },
+      save: (_, { open }) => {
+        this.records.push(open ? 'open' : 'closed');
+        return answered(this.#heldSaves, () => undefined);
+      },
+      remove: async () => undefined,
+    };
+  }
+
+  /** No record; every piece may be there. */
+  #load({ pieceCount, files }: RecordFileShape): LoadedRecord {
+    const [first] = files;
+    if (first === undefined) throw new Error('the torrent has no file');
+    this.file = { sizeBytes: first.lengthBytes, mtimeNs: 100n, device: 1n, inode: 1n };
+    const recheck = new Bitfield(pieceCount);
+    recheck.setAll();
+    return {
+      status: 'none',
+      have: new Bitfield(pieceCount),
+      recheck,
+      ours: new Set(files.map(({ path }) => path)),
+      reason: 'there is no record',
+      present: [this.file],
+      exactTimes: true,
+    };
+  }
+
+  claimFiles = async (): Promise<{ release(): void }> => ({ release: () => undefined });
+  findConflict = async (): Promise<undefined> => undefined;
+  statFiles = async (_root: string, paths: readonly string[]): Promise<undefined[]> =>
+    paths.map(() => undefined);
+  cutLonger = async (): Promise<string[]> => [];
+  isBlank = async (): Promise<boolean> => true;
+  recordedOwner = async (): Promise<undefined> => undefined;
+  readMade = async (): Promise<ReadonlySet<string>> => new Set();
+  noteMade = (): void => undefined;
+  forgetMade = (): void => undefined;
 }
 
 function answered<Answer>(held: Held<Answer>[] | undefined, atOnce: () => Answer): Promise<Answer> {

@@ -4,6 +4,7 @@
 import { Account } from '../../lib/coordinator/account';
 import { TokenBucket } from '../../lib/choke/token-bucket';
 import { COUNTING_RATE } from '../../lib/coordinator/counting';
+import type { Clock } from '../../lib/coordinator/clock';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/departed';
 import { PathRegistry } from '../../lib/coordinator/path-registry';
@@ -24,6 +25,7 @@ import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { SimDisk } from './sim-disk';
 import { MIB, seededRandom } from './sim-torrent';
 
 export const SIM_SETTINGS: EngineSettings = {
@@ -83,6 +85,13 @@ export interface SimEngineOptions {
   readonly onOrder?: (thread: number, order: PeerOrder) => void;
   /** Takes jobs as they come; default: the list `jobs`. */
   readonly onJob?: (job: PendingJob) => void;
+  /** Runs timers; default: they go off as time passes by `pass`. */
+  readonly onTimer?: Clock['after'];
+}
+
+interface Timer {
+  readonly atMs: number;
+  readonly callback: () => void;
 }
 
 export class SimEngine implements Engine {
@@ -92,6 +101,9 @@ export class SimEngine implements Engine {
   readonly generations = new GenerationCounter();
   readonly turn: Turn = newTurn();
   readonly verify: VerifyOutlet;
+  readonly disk = new SimDisk();
+  readonly clock: Clock;
+  readonly #timers = new Set<Timer>();
   /** Orders since the last `takeOrders`. */
   orders: { readonly thread: number; readonly order: PeerOrder }[] = [];
   events: EngineEvent[] = [];
@@ -151,6 +163,12 @@ export class SimEngine implements Engine {
       loopBusy: 0,
       processBusy: 0,
       closing: false,
+    };
+    this.clock = {
+      nowMs: () => this.clockMs,
+      wallMs: () => this.clockMs,
+      after: options.onTimer ?? ((delayMs, callback) => this.#after(delayMs, callback)),
+      soon: (callback) => this.#after(0, callback),
     };
     let outstanding = 0;
     this.verify = {
@@ -262,9 +280,28 @@ export class SimEngine implements Engine {
     this.logs.splice(records, 1);
   }
 
+  #after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.clockMs + delayMs, callback };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Timers that have not gone off. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass, but without a tick: only timers go off. */
+  passTimers(ms: number): void {
+    this.clockMs += ms;
+    for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
+      if (timer.atMs <= this.clockMs && this.#timers.delete(timer)) timer.callback();
+    }
+  }
+
   /** Lets time pass, with a tick at its end. */
   pass(ms: number): void {
-    this.clockMs += ms;
+    this.passTimers(ms);
     this.tickAtMs = Infinity;
     onTick(this);
   }

@@ -107,6 +107,7 @@ export class SimNode {
       },
       onOrder: (_thread, order) => this.#onOrder(order),
       onJob: (job) => this.#onJob(job),
+      onTimer: (delayMs, callback) => this.#onTimer(delayMs, callback),
     });
     this.engine.answerAnnounce = async (_url, request) => swarm.announce(this, request);
     this.#syncClock();
@@ -371,6 +372,17 @@ export class SimNode {
     this.#noteEvents();
     await settled();
     this.clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #onTimer(delayMs: number, callback: () => void): () => void {
+    let cancelled = false;
+    this.clock.after(delayMs, async () => {
+      if (cancelled || this.gone) return;
+      this.#syncClock();
+      callback();
+      await settled();
+    });
+    return () => (cancelled = true);
   }
 
   #peerTick(): void {
