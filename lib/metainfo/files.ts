@@ -10,8 +10,9 @@ import {
   ODD_NAME_FACTOR,
 } from './limits';
 import type { FileEntry, Metainfo, SymlinkEntry } from './metainfo';
-import { LibtorrentNames, isNamed, nameFields, rawPathOf, textOf } from './names';
-import type { NamesOptions } from './names';
+import { LibtorrentNames } from './libtorrent-names';
+import type { NamesOptions } from './libtorrent-names';
+import { isNamed, nameFields, rawPathOf, textOf } from './names';
 import { isPaddingName } from './paths';
 
 const FILE_KEYS = ['length', 'path', 'path.utf-8', 'attr', 'symlink path'] as const;

@@ -6,7 +6,8 @@ import { runInNewContext } from 'node:vm';
 import { keyOf } from '../../lib/bencode/text';
 import { libtorrentName } from '../../lib/metainfo/client-names';
 import { fromHex } from '../../lib/bytes/hex';
-import { isOrdinary, NAME_MAPPINGS, storedPaths, topNames } from '../../lib/metainfo/names';
+import { isOrdinary } from '../../lib/metainfo/libtorrent-names';
+import { NAME_MAPPINGS, storedPaths, topNames } from '../../lib/metainfo/names';
 import type { NameMapping } from '../../lib/metainfo/names';
 
 const PLATFORMS = ['linux', 'darwin', 'win32'];
