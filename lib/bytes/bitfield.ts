@@ -83,7 +83,7 @@ export class Bitfield {
   }
 
   /** Number of bits set here and not in `other`, which has as many. */
-  countWithout(other: Bitfield): number {
+  countWithout(other: ReadonlyBitfield): number {
     if (this.length === 0) return 0;
     const last = this.bytes.length - 1;
     const mine = wordsBefore(this.bytes, last);
@@ -141,6 +141,9 @@ export class Bitfield {
     }
   }
 }
+
+/** A field that is only asked: somebody else owns it, and may change it. */
+export type ReadonlyBitfield = Omit<Bitfield, 'set' | 'clear' | 'setAll'>;
 
 /** The bytes before `end` as words of four, the odd ones left out; none where they are not aligned. */
 function wordsBefore(bytes: Uint8Array, end: number): Int32Array {

@@ -107,7 +107,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     busy = Math.max(busy, busyShare(state.threadLoads[peer.thread], engine.nowMs()));
   }
   const moment = {
-    missingPieces: torrent.picker.remaining,
+    missingPieces: torrent.possession.missingWantedPieces,
     verifyingPieces: verifyQueueOf(torrent).pieces,
     sources,
     open,

@@ -16,7 +16,7 @@ export function countPeer(engine: Engine, peer: PeerState): void {
   const { torrent } = peer;
   peer.isSeed = peer.haveCount === peer.bits.length;
   peer.pieces = undefined;
-  if (peer.isSeed) return torrent.picker.addSeed();
+  if (peer.isSeed) return torrent.possession.picker.addSeed();
   peer.pieces = torrent.availability.join(peer.bits);
   engine.state.counting.add(torrent);
   countOn(engine);
@@ -25,7 +25,7 @@ export function countPeer(engine: Engine, peer: PeerState): void {
 /** The peer is gone, or has other pieces from now on. */
 export function uncountPeer(engine: Engine, peer: PeerState): void {
   const { torrent, pieces } = peer;
-  if (peer.isSeed) torrent.picker.removeSeed();
+  if (peer.isSeed) torrent.possession.picker.removeSeed();
   if (!pieces) return;
   torrent.availability.leave(pieces);
   engine.state.counting.add(torrent);

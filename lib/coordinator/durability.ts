@@ -2,7 +2,7 @@
 // sync began that has finished. Nothing else enters the resume record. A failed sync is never tried
 // again: the system may have dropped what it could not write, and the next sync would then succeed.
 
-import type { Bitfield } from '../bytes/bitfield';
+import type { Bitfield, ReadonlyBitfield } from '../bytes/bitfield';
 
 /** A sync is due this long after the first unsynced write. */
 const SYNC_INTERVAL_MS = 2_000;
@@ -17,7 +17,8 @@ export interface SyncBatch {
 
 export class Durability {
   /** Pieces that survive a power cut. */
-  readonly durable: Bitfield;
+  readonly durable: ReadonlyBitfield;
+  readonly #durable: Bitfield;
   #pieces: number[] = [];
   #paths = new Set<string>();
   /** Pieces that were lost and not written since. */
@@ -29,6 +30,7 @@ export class Durability {
 
   constructor(durable: Bitfield) {
     this.durable = durable;
+    this.#durable = durable;
   }
 
   get syncing(): boolean {
@@ -43,6 +45,11 @@ export class Durability {
   /** Written pieces that no finished sync covers yet. */
   get unsynced(): number {
     return this.#pieces.length;
+  }
+
+  /** The resume record says that a finished sync covers this piece. */
+  trust(piece: number): void {
+    this.#durable.set(piece);
   }
 
   /** A piece was written to these files. */
@@ -77,12 +84,12 @@ export class Durability {
   /** The sync finished: its pieces are durable, but for those that were lost meanwhile. */
   succeeded(batch: SyncBatch): void {
     this.#syncing = false;
-    for (const piece of batch.pieces) if (!this.#lost.has(piece)) this.durable.set(piece);
+    for (const piece of batch.pieces) if (!this.#lost.has(piece)) this.#durable.set(piece);
   }
 
   /** Another program touched the piece's file: what was written of it is worth nothing. */
   lose(piece: number): void {
-    this.durable.clear(piece);
+    this.#durable.clear(piece);
     this.#lost.add(piece);
   }
 

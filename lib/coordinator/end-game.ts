@@ -15,7 +15,7 @@ const DUPLICATE_HOLDERS = 2;
 const DUPLICATE_RUN_BLOCKS = 16;
 
 export function feedEndGame(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'downloading' || torrent.picker.idle > 0) return;
+  if (torrent.phase !== 'downloading' || torrent.possession.picker.idle > 0) return;
   const idlePeers = [...engine.state.hungry].flatMap((id) => {
     const peer = engine.state.peers.get(id);
     return peer?.torrent === torrent && !peer.choked && !peer.closing ? peer : [];

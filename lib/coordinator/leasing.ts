@@ -82,8 +82,9 @@ function leaseOpen(
 
 function leaseNew(engine: Engine, peer: PeerState, maxBlocks: number): boolean {
   const { torrent } = peer;
-  if (torrent.picker.idle === 0) return false;
-  const index = torrent.picker.pick(peer.isSeed ? 'all' : peer.bits);
+  const { picker } = torrent.possession;
+  if (picker.idle === 0) return false;
+  const index = picker.pick(peer.isSeed ? 'all' : peer.bits);
   if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;

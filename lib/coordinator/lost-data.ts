@@ -6,7 +6,6 @@ import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { meaningOf } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
-import { losePiece } from './checking';
 import type { Engine } from './engine';
 import type { FileChange } from './file-watch';
 import { failTorrent } from './phases';
@@ -86,7 +85,7 @@ export function onChanges(
   engine.log('warn', 'another program touched files', fields);
   const paths = new Set(changes.map(({ path }) => path));
   for (const path of paths) torrent.watch?.doubtful.add(path);
-  for (const piece of piecesOf(torrent, paths)) torrent.durability.lose(piece);
+  for (const piece of piecesOf(torrent, paths)) torrent.possession.doubt(piece);
   const worst = changes.find(({ kind }) => kind !== 'touched');
   // A check reads what is there; and a sync may still be out from the run before it.
   if (torrent.phase === 'checking') return;
@@ -115,7 +114,7 @@ const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {
 /** No piece of these files is had any more; the next run reads again what is there. */
 export function loseFiles(torrent: TorrentState, paths: ReadonlySet<string>): void {
   for (const piece of piecesOf(torrent, paths))
-    if (losePiece(torrent, piece)) torrent.toCheck.set(piece);
+    if (torrent.possession.lose(piece)) torrent.toCheck.set(piece);
 }
 
 function* piecesOf({ layout }: TorrentState, paths: ReadonlySet<string>): Generator<number> {

@@ -171,7 +171,7 @@ export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
   peer.bits = new Bitfield(torrent.metainfo.pieceCount, fact.bits);
   peer.haveCount = peer.bits.count();
   countPeer(engine, peer);
-  peer.usefulPieces = peer.bits.countWithout(torrent.have);
+  peer.usefulPieces = torrent.possession.countLacking(peer.bits);
   afterNews(engine, peer);
 }
 
@@ -184,7 +184,7 @@ export function onHave(engine: Engine, fact: Fact<'peer-have'>): void {
     peer.bits.set(piece);
     peer.haveCount++;
     if (peer.pieces) torrent.availability.noteHave(peer.pieces, piece);
-    if (!torrent.have.get(piece)) peer.usefulPieces++;
+    if (torrent.possession.lacks(piece)) peer.usefulPieces++;
   }
   if (!peer.pieces || peer.haveCount === peer.bits.length) {
     uncountPeer(engine, peer);

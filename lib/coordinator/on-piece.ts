@@ -184,18 +184,9 @@ function onGood(
   wake(engine, torrent);
   if (piece.witness && blockDigests) banLiars(engine, piece, piece.witness.liars(blockDigests));
   endPiece(engine, piece);
-  torrent.picker.markHave(index);
-  torrent.have.set(index);
-  torrent.doneBytes += torrent.layout.contentBytes(index);
   torrent.fetchedBytes += sentBytes(piece);
-  torrent.newPieces.push(index);
   torrent.lastProgressMs = engine.nowMs();
-  torrent.durability.written(
-    index,
-    piece.lengthBytes,
-    torrent.layout.pathsOfPiece(index),
-    engine.nowMs(),
-  );
+  if (!torrent.possession.gain(index, engine.nowMs())) return; // not wanted any more
   for (const id of torrent.peers) {
     const peer = engine.state.peers.get(id);
     if (!peer || !(peer.isSeed || peer.bits.get(index))) continue;

@@ -204,7 +204,8 @@ async function toBeWritten(
   torrent: TorrentState,
   { foreign, look }: OutputFiles,
 ): Promise<WrittenFile[]> {
-  const { layout, have } = torrent;
+  const { layout, possession } = torrent;
+  const { have } = possession;
   const files = layout.files
     .map((file, at) => ({ ...file, at }))
     .filter(({ path }) => foreign.has(path));
@@ -229,9 +230,10 @@ async function toBeWritten(
  */
 async function holdsGoodBytes(
   disk: Disk,
-  { layout, have }: TorrentState,
+  { layout, possession }: TorrentState,
   { path, at }: WrittenFile,
 ): Promise<boolean> {
+  const { have } = possession;
   const { first, end } = layout.piecesOfFile(at);
   const stored = layout.files[at]?.path;
   for (
@@ -256,12 +258,13 @@ export function recordedFiles(torrent: TorrentState): RecordedFile[] {
   const files = torrent.watch?.recorded() ?? [];
   const foreign = torrent.outputFiles?.foreign;
   if (foreign === undefined || foreign.size === 0) return files;
-  const { layout, durability } = torrent;
+  const { layout, possession } = torrent;
+  const { durable } = possession.durability;
   for (const [at, { path }] of layout.files.entries()) {
     if (!foreign.has(path)) continue;
     const { first, end } = layout.piecesOfFile(at);
     let piece = first;
-    while (piece < end && durability.durable.get(piece)) piece++;
+    while (piece < end && durable.get(piece)) piece++;
     if (piece === end) foreign.delete(path);
   }
   return files.map((file) => (foreign.has(file.path) ? { ...file, foreign: true } : file));

@@ -27,29 +27,29 @@ export function startTransfer(engine: Engine, torrent: TorrentState): void {
   torrent.phase = 'downloading';
   torrent.downloadedAtStart = receivedBytes(torrent);
   torrent.uploadedAtStart = torrent.uploadedBytes;
-  const whole = torrent.picker.remaining === 0;
+  const { hasAll, hasAllWanted } = torrent.possession;
   // What was complete once is not fetched again unasked: its user may have changed it on purpose.
-  if (!whole && (!torrent.download || torrent.completeSent))
+  if (!hasAllWanted && (!torrent.download || torrent.completeSent))
     return failTorrent(engine, torrent, notWhole(torrent));
-  const quiet = whole && !torrent.seed;
+  const quiet = hasAllWanted && !torrent.seed;
   torrent.schedule = new AnnounceSchedule({
     tiers: quiet ? [] : torrent.metainfo.trackers,
     random: () => engine.random(),
     nowMs,
-    startedComplete: whole,
+    startedComplete: hasAll,
     announceToAll: torrent.announceToAll,
     patienceMs: PATIENCE_MS,
   });
   torrent.book.forgetFailures(nowMs);
   if (!quiet) openOnAll(engine, torrent);
-  if (!whole) openAccount(engine, torrent);
+  if (!hasAllWanted) openAccount(engine, torrent);
   finishIfWhole(engine, torrent);
 }
 
-function notWhole({ picker, metainfo, output, completeSent }: TorrentState): ErrorRecord {
+function notWhole({ possession, metainfo, output, completeSent }: TorrentState): ErrorRecord {
   return advised(
     completeSent ? 'data-changed' : 'not-whole',
-    `${picker.remaining} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong`,
+    `${possession.missingWantedPieces} of ${metainfo.pieceCount} pieces in ${output} are missing or wrong`,
     'list them by verifyTorrent(), repair them by add() with the option download',
   ).toRecord();
 }
@@ -75,7 +75,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
       pieceCount: metainfo.pieceCount,
       pieceLengthBytes: metainfo.pieceLengthBytes,
       totalLengthBytes: metainfo.totalLengthBytes,
-      have: torrent.haveBuffer,
+      have: torrent.possession.haveBuffer,
       storage: torrent.storage,
       files: torrent.layout.files,
     },
@@ -84,11 +84,11 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
 
 /** When every wanted piece is verified: syncs, saves, emits `complete`, announces it; then seeds or leaves. */
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'downloading' || torrent.picker.remaining > 0) return;
+  if (torrent.phase !== 'downloading' || !torrent.possession.hasAllWanted) return;
   torrent.phase = 'seeding';
   accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
-  torrent.schedule.completed(engine.nowMs());
+  if (torrent.possession.hasAll) torrent.schedule.completed(engine.nowMs());
   announceIfDue(engine, torrent);
   for (const id of [...torrent.peers]) {
     const peer = engine.state.peers.get(id);
@@ -207,7 +207,8 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
   if (torrent.run !== run) return; // Resumed or removed meanwhile: the record is no longer ours.
   // An interrupted check, a touched file and a failed sync leave good pieces that are in no record: only
   // an open record has them looked at.
-  const { durability, toCheck, watch } = torrent;
+  const { toCheck, watch } = torrent;
+  const { durability } = torrent.possession;
   const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
   const open = inDoubt || durability.unsynced > 0 || durability.broken;
   await saveRecord(engine, torrent, open);

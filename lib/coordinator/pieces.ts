@@ -41,7 +41,7 @@ export function startPiece(
     witness: undefined,
     accused: undefined,
   };
-  torrent.picker.markActive(index);
+  torrent.possession.picker.markActive(index);
   torrent.active.set(index, piece);
   if (piece.blocks.missingBlocks === 0) onFilled(engine, piece);
   else torrent.open.add(piece);
@@ -281,7 +281,7 @@ export function evictPiece(engine: Engine, piece: PieceState): void {
   const { torrent, blocks } = piece;
   torrent.wastedBytes += bytesHere(piece);
   endPiece(engine, piece);
-  torrent.picker.markIdle(blocks.piece);
+  torrent.possession.picker.markIdle(blocks.piece);
 }
 
 /** The whole torrent gives its memory back; pieces that a verify job holds are left to finish. */

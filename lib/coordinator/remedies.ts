@@ -18,7 +18,7 @@ export function withRemedy(torrent: TorrentState, error: ErrorRecord): ErrorReco
   if (meaning === undefined) return error;
   // What a back end of the embedder's raises may be the code alone, or the system's own words.
   const said = message.includes(meaning) ? message : `${meaning} (${message})`;
-  const missingBytes = contentBytes(torrent.metainfo) - torrent.doneBytes;
+  const missingBytes = contentBytes(torrent.metainfo) - torrent.possession.doneBytes;
   const missing = FULL.has(code) ? `; ${missingBytes} bytes of the torrent are still missing` : '';
   const first = systemAdvice(code).replace(/^; (.*)$/, '$1, then ');
   const details = { ...error.details, ...(FULL.has(code) && { missingBytes }) };

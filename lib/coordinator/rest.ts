@@ -34,14 +34,15 @@ export function restAfterLook(engine: Engine, torrent: TorrentState): number | u
 
 function isBusy(torrent: TorrentState, nowMs: number): boolean {
   if (torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0) return true;
-  // `newPieces` leave with a later tick.
-  if (torrent.jobsOut + torrent.filled.length + torrent.newPieces.length > 0) return true;
+  // News leave with a later tick.
+  if (torrent.jobsOut + torrent.filled.length > 0 || torrent.possession.hasNews) return true;
   // Ticks go on until the rates that the app shows have fallen to 0, within two seconds.
   return torrent.downloadRate.bytesPerSec(nowMs) + torrent.uploadRate.bytesPerSec(nowMs) > 0;
 }
 
 function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number {
-  const { phase, durability, book } = torrent;
+  const { phase, book } = torrent;
+  const { durability } = torrent.possession;
   if (phase !== 'downloading' && phase !== 'seeding') return durability.dueMs;
   const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;

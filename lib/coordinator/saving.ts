@@ -3,7 +3,6 @@
 
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
-import { losePiece } from './checking';
 import { recordedFiles } from './output-files';
 import type { SyncBatch } from './durability';
 import type { Engine } from './engine';
@@ -15,7 +14,7 @@ import type { VerifyResult } from '../messages/verify';
 
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
-  if (!torrent.durability.isDue(engine.nowMs())) return;
+  if (!torrent.possession.durability.isDue(engine.nowMs())) return;
   const { run } = torrent;
   runSync(engine, torrent)
     .then(() => {
@@ -32,7 +31,7 @@ export function syncIfDue(engine: Engine, torrent: TorrentState): void {
  * what is left is lost instead.
  */
 export async function syncNow(engine: Engine, torrent: TorrentState): Promise<void> {
-  const { durability } = torrent;
+  const { durability } = torrent.possession;
   while (durability.syncing || (durability.unsynced > 0 && !durability.broken)) {
     if (torrent.syncUnderWay) await torrent.syncUnderWay;
     else await runSync(engine, torrent);
@@ -42,7 +41,7 @@ export async function syncNow(engine: Engine, torrent: TorrentState): Promise<vo
 
 /** One sync of all that was written so far. False when it failed; the torrent has then stopped. */
 function runSync(engine: Engine, torrent: TorrentState): Promise<boolean> {
-  const batch = torrent.durability.begin();
+  const batch = torrent.possession.durability.begin();
   if (!batch) return Promise.resolve(true);
   const done = syncFiles(engine, torrent, batch).finally(() => (torrent.syncUnderWay = undefined));
   torrent.syncUnderWay = done;
@@ -68,13 +67,13 @@ async function syncFiles(
   }
   wake(engine, torrent); // more may have been written meanwhile
   if (!error) {
-    torrent.durability.succeeded(batch);
+    torrent.possession.durability.succeeded(batch);
     onChanges(engine, torrent, torrent.watch?.synced(result?.synced ?? []) ?? []);
     return true;
   }
-  torrent.durability.failed();
+  torrent.possession.durability.failed();
   lose(torrent, batch.pieces);
-  lose(torrent, torrent.durability.discard());
+  lose(torrent, torrent.possession.durability.discard());
   if (!engine.state.closing) failTorrent(engine, torrent, error);
   return false;
 }
@@ -85,7 +84,7 @@ async function syncFiles(
  */
 function lose(torrent: TorrentState, pieces: readonly number[]): void {
   for (const piece of pieces) {
-    if (losePiece(torrent, piece) && !torrent.download) torrent.toCheck.set(piece);
+    if (torrent.possession.lose(piece) && !torrent.download) torrent.toCheck.set(piece);
   }
 }
 
@@ -97,7 +96,7 @@ export async function saveRecord(
 ): Promise<void> {
   if (torrent.storage.module !== 'files') return;
   try {
-    await torrent.resumeFile.save(torrent.durability.durable, {
+    await torrent.resumeFile.save(torrent.possession.durability.durable, {
       open,
       savedAtMs: engine.clock.wallMs(),
       files: recordedFiles(torrent),

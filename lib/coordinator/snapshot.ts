@@ -20,14 +20,15 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
   }
   const totalBytes = contentBytes(torrent.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
-  const leftBytes = totalBytes - torrent.doneBytes;
+  const { doneBytes, donePieces } = torrent.possession;
+  const leftBytes = totalBytes - doneBytes;
   const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;
   return {
     phase: torrent.phase,
     totalBytes,
-    doneBytes: torrent.doneBytes,
+    doneBytes,
     pieceCount: torrent.metainfo.pieceCount,
-    piecesDone: torrent.metainfo.pieceCount - torrent.picker.remaining,
+    piecesDone: donePieces,
     piecesChecked: torrent.checkedPieces,
     piecesToCheck: torrent.piecesToCheck,
     downloadedBytes: receivedBytes(torrent),

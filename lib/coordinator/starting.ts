@@ -27,7 +27,7 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
     await torrent.pausing?.catch(() => undefined);
     if (torrent.run !== run) return;
   }
-  torrent.durability.mend();
+  torrent.possession.durability.mend();
   if (run > 0 && torrent.watch) {
     try {
       await takeFilesAsTheyAre(engine, torrent);
@@ -47,7 +47,7 @@ async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
   engine.endTurn();
   if (torrent.download) torrent.emptied = createEmptyFiles(engine, torrent);
   await torrent.emptied;
-  if (torrent.run === run && torrent.picker.remaining > 0 && torrent.download)
+  if (torrent.run === run && !torrent.possession.hasAllWanted && torrent.download)
     await saveRecord(engine, torrent, true);
 }
 

@@ -17,7 +17,6 @@ import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
 import type { Availability, PeerPieces } from '../picker/availability';
-import type { PiecePicker } from '../picker/picker';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { OutputLock } from '../storage/lock';
 import type { Account } from './account';
@@ -26,9 +25,9 @@ import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
 import type { Departed, Identity } from './departed';
 import type { RecordFile } from './disk';
-import type { Durability } from './durability';
 import type { FileWatch } from './file-watch';
 import type { PathRegistry } from './path-registry';
+import type { Possession } from './possession';
 import type { RateMeter } from './rate-meter';
 import type { AnnounceUnderWay } from './trackers';
 import type { BlockWitness } from './witness';
@@ -98,10 +97,8 @@ export interface TorrentState {
   readonly announceToAll: AnnounceToAll;
   phase: TorrentPhase;
   error: { readonly code: string; readonly message: string } | undefined;
-  /** Verified and written; the same bytes that peer threads read. */
-  readonly have: Bitfield;
-  readonly haveBuffer: SharedArrayBuffer;
-  readonly picker: PiecePicker;
+  /** What is here, what is wanted, and what survives a power cut. */
+  readonly possession: Possession;
   /** Counts what peers have into the picker; seeds are counted there at once. */
   readonly availability: Availability;
   /** Pieces that have memory. */
@@ -135,7 +132,6 @@ export interface TorrentState {
   /** Counters at the start of the run: announces carry the difference. */
   downloadedAtStart: number;
   uploadedAtStart: number;
-  readonly durability: Durability;
   syncUnderWay: Promise<boolean> | undefined;
   /** How the files were left; undefined with a back end that does not know its files. */
   watch: FileWatch | undefined;
@@ -155,7 +151,6 @@ export interface TorrentState {
   readonly toCheck: Bitfield;
   checkedPieces: number;
   piecesToCheck: number;
-  doneBytes: number;
   /** Of verified pieces that came from peers since the torrent was added. */
   fetchedBytes: number;
   /** As peer threads have reported so far: see `receivedBytes`. */
@@ -167,8 +162,7 @@ export interface TorrentState {
   readonly uploadRate: RateMeter;
   /** What limited the download. */
   readonly account: AccountState;
-  /** Pieces verified since the last `have` order. */
-  newPieces: number[];
+  /** When fetched pieces were announced to peers last. */
   lastNewsMs: number;
   /** Pays for rechokes between ticks, so that peers that change their minds cost little. */
   readonly rechokes: TokenBucket;

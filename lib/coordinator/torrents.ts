@@ -10,7 +10,6 @@ import { layoutOf } from '../metainfo/layout';
 import type { Layout } from '../metainfo/layout';
 import type { NameMapping } from '../metainfo/names';
 import { Availability } from '../picker/availability';
-import { PiecePicker } from '../picker/picker';
 import type { OutputLock } from '../storage/lock';
 import type { OutputLook } from '../storage/output-check';
 import { stateFile } from '../storage/state-folder';
@@ -18,10 +17,9 @@ import { AnnounceSchedule } from '../tracker/schedule';
 import { newAccount } from './accounting';
 import { claimOutput, releaseOutput } from './output-files';
 import { AddressBook } from './address-book';
-import { trustPieces } from './checking';
-import { Durability } from './durability';
 import type { Engine } from './engine';
 import { committedBytesOf } from './pieces';
+import { Possession } from './possession';
 import { quiesce } from './phases';
 import { RateMeter } from './rate-meter';
 import { watchFiles } from './file-checks';
@@ -103,7 +101,7 @@ export async function addTorrent(
         torrent.watch = watchFiles(torrent, resume, engine.nowMs());
         addAll(torrent.toCheck, resume.recheck);
         if (request.recheck) addAll(torrent.toCheck, resume.have);
-        else trustPieces(torrent, resume.have);
+        else torrent.possession.trust(resume.have);
       }
       if (resume)
         engine.log('info', 'resume record', {
@@ -162,9 +160,8 @@ function newTorrent(
     ...(madeList !== undefined && { made: madeList }),
     options: request.storage?.options,
   };
-  const haveBuffer = new SharedArrayBuffer(Math.max(1, Bitfield.byteLength(metainfo.pieceCount)));
   const random = (): number => engine.random();
-  const picker = new PiecePicker({ pieceCount: metainfo.pieceCount, random });
+  const possession = new Possession(layout, random);
   return {
     id,
     metainfo,
@@ -178,13 +175,8 @@ function newTorrent(
     announceToAll: request.announceToAll,
     phase: 'checking',
     error: undefined,
-    have: new Bitfield(
-      metainfo.pieceCount,
-      new Uint8Array(haveBuffer, 0, Bitfield.byteLength(metainfo.pieceCount)),
-    ),
-    haveBuffer,
-    picker,
-    availability: new Availability(picker),
+    possession,
+    availability: new Availability(possession.picker),
     active: new Map(),
     open: new Set(),
     filled: [],
@@ -202,7 +194,6 @@ function newTorrent(
     announceKey: Math.floor(random() * 2 ** 32),
     downloadedAtStart: 0,
     uploadedAtStart: 0,
-    durability: new Durability(new Bitfield(metainfo.pieceCount)),
     syncUnderWay: undefined,
     pausing: undefined,
     removal: undefined,
@@ -224,7 +215,6 @@ function newTorrent(
     toCheck: new Bitfield(metainfo.pieceCount),
     checkedPieces: 0,
     piecesToCheck: 0,
-    doneBytes: 0,
     fetchedBytes: 0,
     downloadedBytes: 0,
     uploadedBytes: 0,
@@ -233,7 +223,6 @@ function newTorrent(
     downloadRate: new RateMeter(),
     uploadRate: new RateMeter(),
     account: newAccount(),
-    newPieces: [],
     lastNewsMs: -Infinity,
     rechokes: new TokenBucket(RECHOKES),
     lastProgressMs: engine.nowMs(),

@@ -145,12 +145,14 @@ export function requestOf(
 }
 
 /** All bytes of the missing pieces: with their padding, as libtorrent says it, and 0 only for a seed. */
-function leftBytes({ metainfo, geometry, have, picker }: TorrentState): number {
-  if (picker.remaining === 0) return 0;
+function leftBytes({ metainfo, geometry, possession }: TorrentState): number {
+  if (possession.hasAll) return 0;
   const { pieceLengthBytes, pieceCount } = metainfo;
   const last = pieceCount - 1;
-  const shortBytes = have.get(last) ? 0 : pieceLengthBytes - geometry.pieceLengthBytes(last);
-  return picker.remaining * pieceLengthBytes - shortBytes;
+  const shortBytes = possession.have.get(last)
+    ? 0
+    : pieceLengthBytes - geometry.pieceLengthBytes(last);
+  return possession.missingPieces * pieceLengthBytes - shortBytes;
 }
 
 /** As many as there are free connections without a fresh address to dial; fewer for a seed. */

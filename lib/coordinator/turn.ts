@@ -50,13 +50,12 @@ const NEWS_INTERVAL_MS = 50;
 
 /** One `have` order per thread for all pieces that became good. False when they wait for a later turn. */
 function announcePieces(engine: Engine, torrent: TorrentState): boolean {
-  if (torrent.newPieces.length === 0) return true;
+  const { possession } = torrent;
+  if (!possession.hasNews) return true;
   const nowMs = engine.nowMs();
-  const whole = torrent.picker.remaining === 0;
-  if (!whole && nowMs - torrent.lastNewsMs < NEWS_INTERVAL_MS) return false;
+  if (!possession.hasAllWanted && nowMs - torrent.lastNewsMs < NEWS_INTERVAL_MS) return false;
   torrent.lastNewsMs = nowMs;
-  const pieces = torrent.newPieces;
-  torrent.newPieces = [];
+  const pieces = possession.takeNews();
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'have', torrent: torrent.id, pieces });
   return true;

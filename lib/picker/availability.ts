@@ -14,12 +14,15 @@ export interface PeerPieces {
   to: number;
 }
 
+/** The part of the picker that counts. */
+type Counted = Pick<PiecePicker, 'addHave' | 'removeHave'>;
+
 export class Availability {
-  private readonly picker: PiecePicker;
+  private readonly picker: Counted;
   private readonly joining = new Set<PeerPieces>();
   private readonly leaving = new Set<PeerPieces>();
 
-  constructor(picker: PiecePicker) {
+  constructor(picker: Counted) {
     this.picker = picker;
   }
 

@@ -109,6 +109,10 @@ export class PiecePicker {
     this.setFlags(piece, wanted ? WANTED : 0, wanted ? 0 : WANTED);
   }
 
+  isWanted(piece: number): boolean {
+    return (this.at(this.flags, piece) & WANTED) !== 0;
+  }
+
   /** The piece is being downloaded: `pick` passes it over. */
   markActive(piece: number): void {
     this.setFlags(piece, ACTIVE, 0);

@@ -1,7 +1,7 @@
 // Reads and replaces the resume record of one torrent: `<output>/.millrace/<info hash>.resume`.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import type { Bitfield } from '../bytes/bitfield';
+import type { Bitfield, ReadonlyBitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
 import { systemReason } from '../errors/system-error';
@@ -88,7 +88,7 @@ export class ResumeFile {
    * Replaces the record atomically. `have` must hold only pieces whose write returned before a file
    * sync began that has finished; it is copied before this returns. Saves never overlap.
    */
-  save(have: Bitfield, options: SaveOptions): Promise<void> {
+  save(have: ReadonlyBitfield, options: SaveOptions): Promise<void> {
     const copy = have.clone();
     const saved = this.lastSave.then(() => this.write(copy, options));
     this.lastSave = saved.catch(() => undefined); // its caller gets the error

@@ -23,10 +23,10 @@ describe('coordinator: data that is lost', () => {
     const peer = desk.connect(torrent, { have: [] });
     engine.facts({ ...failed('short-read'), torrent: torrent.state.id });
     expect(torrent.state.phase).to.equal('failed');
-    expect(torrent.state.have.isEmpty()).to.equal(true);
-    expect(torrent.state.durability.durable.isEmpty()).to.equal(true);
+    expect(torrent.state.possession.have.isEmpty()).to.equal(true);
+    expect(torrent.state.possession.durability.durable.isEmpty()).to.equal(true);
     expect(torrent.state.toCheck.isFull()).to.equal(true);
-    expect(torrent.state.doneBytes).to.equal(0);
+    expect(torrent.state.possession.doneBytes).to.equal(0);
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-failed');
     await torrent.state.farewell;
     expect(engine.announces.map(({ request }) => request.event)).to.deep.equal([
@@ -49,7 +49,7 @@ describe('coordinator: data that is lost', () => {
     for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
       engine.facts({ ...failed(code), torrent: torrent.state.id });
     expect(torrent.state.phase).to.equal('seeding');
-    expect(torrent.state.have.isFull()).to.equal(true);
+    expect(torrent.state.possession.have.isFull()).to.equal(true);
     expect(engine.eventsOf('error')).to.deep.equal([]);
   });
 
@@ -111,7 +111,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
       disk.file = now;
       await pass(30_000);
       expect(state.phase).to.equal('failed');
-      expect(state.have.isEmpty()).to.equal(true);
+      expect(state.possession.have.isEmpty()).to.equal(true);
       const [error] = engine.eventsOf('error');
       expect(error?.error.code).to.equal(code);
       expect(error?.error.message).to.include(NAME);
@@ -124,7 +124,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     await pass(30_000);
     expect(state.piecesToCheck).to.equal(16);
     expect(state.phase).to.equal('seeding');
-    expect(state.have.isFull()).to.equal(true);
+    expect(state.possession.have.isFull()).to.equal(true);
     expect(engine.eventsOf('error')).to.deep.equal([]);
     expect(engine.eventsOf('complete'), 'told once').to.have.length(1);
     await pass(30_000);
@@ -140,7 +140,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     await pass(30_000);
     expect(state.phase).to.equal('failed');
     expect(engine.eventsOf('error')[0]?.error.code).to.equal('data-changed');
-    expect(state.picker.remaining).to.equal(1);
+    expect(state.possession.missingWantedPieces).to.equal(1);
   });
 
   it('gives up on a file that something keeps writing to', async () => {

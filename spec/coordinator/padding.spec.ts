@@ -18,7 +18,10 @@ describe('coordinator/padding', () => {
   it('is not asked for: the blocks of it count as here, and take no memory', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { creditBlocks: 100, rateBytesPerSec: 1e8 });
-    expect(torrent.state.have.get(1), 'a piece of nothing else, after the check').to.equal(true);
+    expect(
+      torrent.state.possession.have.get(1),
+      'a piece of nothing else, after the check',
+    ).to.equal(true);
     const [lease, ...others] = desk.leases(peer);
     expect(others).to.deep.equal([]);
     expect(lease).to.include({ piece: 0, firstBlock: 0, blockCount: 3 });

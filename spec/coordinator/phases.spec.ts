@@ -63,7 +63,7 @@ describe('coordinator: the life of a torrent', () => {
   it('goes from checking to downloading to seeding, and says so once', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
     expect(torrent.state.phase).to.equal('downloading');
-    expect(torrent.state.doneBytes).to.equal(192 * KIB);
+    expect(torrent.state.possession.doneBytes).to.equal(192 * KIB);
     const peer = desk.connect(torrent, { creditBlocks: 64 });
     await desk.serveAll(peer);
     expect(torrent.state.phase).to.equal('seeding');
@@ -90,7 +90,7 @@ describe('coordinator: the life of a torrent', () => {
     it('are there before it is complete', async () => {
       const { desk, engine, torrent, made } = await making();
       await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
-      expect(torrent.state.doneBytes).to.equal(MIB);
+      expect(torrent.state.possession.doneBytes).to.equal(MIB);
       expect(engine.eventsOf('complete')).to.have.length(0);
       made();
       await desk.answerJobs();
@@ -126,7 +126,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.eventsOf('complete')).to.have.length(0);
     await desk.answerJobs();
     expect(engine.eventsOf('complete')).to.have.length(1);
-    expect(torrent.state.durability.durable.isFull()).to.equal(true);
+    expect(torrent.state.possession.durability.durable.isFull()).to.equal(true);
   });
 
   it('stops instead when that sync fails', async () => {
@@ -136,7 +136,7 @@ describe('coordinator: the life of a torrent', () => {
     await answerOnBadDisk(engine);
     expect(engine.eventsOf('complete')).to.have.length(0);
     expect(torrent.state.error?.code).to.equal('EIO');
-    expect(torrent.state.durability.durable.isFull()).to.equal(false);
+    expect(torrent.state.possession.durability.durable.isFull()).to.equal(false);
   });
 
   it('loses what a failed sync covered: it is not synced again, but fetched again', async () => {
@@ -162,10 +162,10 @@ describe('coordinator: the life of a torrent', () => {
     }
     expect(syncs).to.equal(1);
     expect(state.phase).to.equal('failed');
-    expect(state.durability.durable.isEmpty()).to.equal(true);
-    expect(state.have.isEmpty()).to.equal(true);
-    expect(state.doneBytes).to.equal(0);
-    expect(state.picker.remaining).to.equal(16);
+    expect(state.possession.durability.durable.isEmpty()).to.equal(true);
+    expect(state.possession.have.isEmpty()).to.equal(true);
+    expect(state.possession.doneBytes).to.equal(0);
+    expect(state.possession.missingWantedPieces).to.equal(16);
     expect(records, 'the record stays open').to.deep.equal(['open']);
     desk.close(peer, 'torrent-closed');
     resumeTorrent(engine, state);
@@ -173,8 +173,8 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.phase).to.equal('downloading');
     await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
     expect(state.phase).to.equal('seeding');
-    expect(state.doneBytes).to.equal(MIB);
-    expect(state.durability.durable.isFull()).to.equal(true);
+    expect(state.possession.doneBytes).to.equal(MIB);
+    expect(state.possession.durability.durable.isFull()).to.equal(true);
     await pauseTorrent(engine, state);
     expect(records.at(-1), 'all is well again').to.equal('closed');
   });
@@ -188,7 +188,7 @@ describe('coordinator: the life of a torrent', () => {
     await answerOnBadDisk(engine);
     await paused;
     expect(records).to.deep.equal(['open']);
-    expect(torrent.state.doneBytes).to.equal(0);
+    expect(torrent.state.possession.doneBytes).to.equal(0);
   });
 
   it('tells an error at once, not after the last sync', async () => {
@@ -260,7 +260,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-closed');
     expect(engine.ordersOf('close-torrent')).to.have.length(1);
     expect(engine.memoryIsBack).to.equal(true);
-    expect(torrent.state.doneBytes).to.equal(128 * KIB);
+    expect(torrent.state.possession.doneBytes).to.equal(128 * KIB);
     desk.close(peer, 'torrent-closed');
     engine.orders = [];
     resumeTorrent(engine, torrent.state);
@@ -288,13 +288,13 @@ describe('coordinator: the life of a torrent', () => {
     resumeTorrent(engine, state);
     await desk.answerJobs();
     expect(state.phase).to.equal('downloading');
-    expect([0, 1, 6, 7].map((piece) => torrent.state.have.get(piece))).to.deep.equal([
+    expect([0, 1, 6, 7].map((piece) => torrent.state.possession.have.get(piece))).to.deep.equal([
       true,
       false,
       true,
       true,
     ]);
-    expect(state.doneBytes).to.equal(12 * MIB);
+    expect(state.possession.doneBytes).to.equal(12 * MIB);
   });
 
   it('stops when the check meets a disk error', async () => {

@@ -89,7 +89,7 @@ describe('coordinator: pieces on their way', () => {
         { type: 'have', torrent: torrent.state.id, pieces: [lease.piece] },
       ]);
       expect(engine.eventsOf('pieces').map(({ pieces }) => pieces)).to.deep.equal([[lease.piece]]);
-      expect(torrent.state.doneBytes).to.equal(64 * KIB);
+      expect(torrent.state.possession.doneBytes).to.equal(64 * KIB);
     });
   });
 
@@ -191,7 +191,7 @@ describe('coordinator: pieces on their way', () => {
           if (lease.piece !== 9 && !torrent.state.active.has(lease.piece))
             expect(desk.write(lease)).to.equal(0);
       await desk.serveAll(waiting);
-      expect(torrent.state.have.get(9)).to.equal(true);
+      expect(torrent.state.possession.have.get(9)).to.equal(true);
     });
 
     it('is not taken from a piece that slowly fills', async () => {

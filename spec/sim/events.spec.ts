@@ -55,7 +55,10 @@ describe('sim: the order of events', () => {
       for (let n = 0; n < 4; n++) leechers.push(await swarm.add({ writeBytesPerMs: 2_000 }));
       const all = leechers.map(record);
       swarm.introduceAll();
-      await swarm.run(() => leechers.some(({ torrent }) => torrent.doneBytes > MIB / 2), 30);
+      await swarm.run(
+        () => leechers.some(({ torrent }) => torrent.possession.doneBytes > MIB / 2),
+        30,
+      );
       await parting.leave();
       leechers[0]?.loseThread();
       await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 30);

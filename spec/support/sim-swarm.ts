@@ -187,7 +187,7 @@ export class SimSwarm {
     return this.nodes
       .map(({ host, gone, torrent }) => {
         const left = gone ? 'gone' : torrent.phase;
-        return `${host} ${left} ${torrent.picker.remaining} left, ${torrent.peers.size} peers`;
+        return `${host} ${left} ${torrent.possession.missingWantedPieces} left, ${torrent.peers.size} peers`;
       })
       .join('; ');
   }
