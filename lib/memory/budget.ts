@@ -62,12 +62,6 @@ export class MemoryBudget {
     return this.#accounts.get(torrent)?.committedBytes ?? 0;
   }
 
-  /** What an active torrent may commit before rule 3 applies. */
-  shareOf(torrent: number): number {
-    const account = this.#accounts.get(torrent);
-    return account?.active === true ? this.#share(account) : 0;
-  }
-
   /**
    * Makes a torrent known; it is inactive at first. The budget always holds two of the longest
    * piece, one being filled while one is verified, and grows if it must.

@@ -46,7 +46,7 @@ export class Slab {
    */
   copyIn(unit: number, source: Uint8Array, start: number, end: number): void {
     const lengthBytes = end - start;
-    if (lengthBytes <= 0) return; // fill() rejects an empty source
+    if (lengthBytes <= 0) return;
     // A fill past the source's end would repeat it, one past the unit would spoil a stranger's.
     if (
       lengthBytes > UNIT_LENGTH_BYTES ||

@@ -10,7 +10,7 @@ const FULL = 0xffff_ffff;
 /** A bitmap of free units, handed out from the lowest address up. */
 export class UnitAllocator {
   readonly unitCount: number;
-  // Bit set: taken. The bits past the last unit are set for ever.
+  // Bit set: taken. The bits past the last unit stay clear: no more units are handed out than there are.
   readonly #taken: Uint32Array;
   #free: number;
   // No word below this one has a free bit.
@@ -20,8 +20,6 @@ export class UnitAllocator {
     this.unitCount = unitCount;
     this.#taken = new Uint32Array(Math.ceil(unitCount / BITS));
     this.#free = unitCount;
-    const spare = unitCount % BITS;
-    if (spare > 0) this.#taken[this.#taken.length - 1] = FULL << spare;
   }
 
   get freeUnits(): number {
@@ -59,7 +57,7 @@ export class UnitAllocator {
       const word = Math.floor(unit / BITS);
       const mask = 1 << (unit % BITS);
       const taken = this.#taken[word];
-      if (!(unit < this.unitCount) || taken === undefined || (taken & mask) === 0) {
+      if (taken === undefined || (taken & mask) === 0) {
         throw new MillraceError('unexpected', `slab unit ${unit} was freed while it is not taken`);
       }
       this.#taken[word] = taken & ~mask;

@@ -77,10 +77,10 @@ export class Availability {
   }
 }
 
-/** The first piece at or after `from` and before `to`, or -1; and where to look on. */
+/** The first piece at or after `from`, or -1; and where to look on. None lies past `to`. */
 function nextOf(bits: Bitfield, from: number, to: number): [piece: number, next: number] {
   const piece = bits.nextSet(from);
-  return piece === -1 || piece >= to ? [-1, to] : [piece, piece + 1];
+  return piece === -1 ? [-1, to] : [piece, piece + 1];
 }
 
 function stepsBetween(from: number, to: number): number {

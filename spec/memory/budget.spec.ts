@@ -23,6 +23,98 @@ function fill(budget: MemoryBudget, torrent: number, piece: number): number {
   return pieces;
 }
 
+/** The four rules, said again without care for speed. */
+class Rules {
+  readonly torrents = new Map<
+    number,
+    { readonly piece: number; held: number; active: boolean; leaving: boolean }
+  >();
+  limit: number;
+  private readonly least: number;
+  private readonly line: { readonly torrent: number; readonly bytes: number }[] = [];
+
+  constructor(least: number) {
+    this.limit = this.least = least;
+  }
+
+  get held(): number {
+    return [...this.torrents.values()].reduce((sum, { held }) => sum + held, 0);
+  }
+
+  register(torrent: number, piece: number): { grown: boolean; limitBytes: number } {
+    const before = this.limit;
+    this.torrents.set(torrent, { piece, held: 0, active: false, leaving: false });
+    this.limit = Math.max(this.limit, 2 * piece);
+    return { grown: this.limit > before, limitBytes: Math.max(this.limit, this.held) };
+  }
+
+  unregister(torrent: number): void {
+    this.setActive(torrent, false);
+    const one = this.torrents.get(torrent);
+    if (one !== undefined) one.leaving = true;
+    this.tidy(torrent);
+  }
+
+  setActive(torrent: number, active: boolean): void {
+    const one = this.torrents.get(torrent);
+    if (one === undefined || one.leaving) return;
+    one.active = active;
+    if (!active) this.leaveLine(torrent);
+  }
+
+  release(torrent: number, bytes: number): void {
+    const one = this.torrents.get(torrent);
+    if (one !== undefined) one.held -= bytes;
+    this.tidy(torrent);
+  }
+
+  tryCommit(torrent: number, bytes: number): boolean {
+    const one = this.torrents.get(torrent);
+    if (one?.active !== true) return false;
+    const within = this.entitled(torrent, bytes);
+    while (this.line[0] && !this.entitled(this.line[0].torrent, this.line[0].bytes)) {
+      if (this.line[0].torrent === torrent) break;
+      this.line.shift();
+    }
+    const first = this.line[0];
+    const forFirst = first === undefined || first.torrent === torrent ? 0 : first.bytes;
+    const forOthers = [...this.torrents]
+      .filter(([other, { active }]) => other !== torrent && active)
+      .filter(([other, { piece }]) => this.entitled(other, piece))
+      .reduce((sum, [, { piece }]) => sum + piece, 0);
+    const ok = this.held + bytes + Math.max(forFirst, within ? 0 : forOthers) <= this.limit;
+    if (ok) {
+      one.held += bytes;
+      this.leaveLine(torrent);
+    } else if (within && !this.line.some((waiting) => waiting.torrent === torrent)) {
+      this.line.push({ torrent, bytes });
+    }
+    return ok;
+  }
+
+  /** It would stay within its share. */
+  private entitled(torrent: number, bytes: number): boolean {
+    const one = this.torrents.get(torrent);
+    const active = [...this.torrents.values()].filter((other) => other.active).length;
+    return (
+      one !== undefined && one.held + bytes <= Math.max(Math.floor(this.limit / active), one.piece)
+    );
+  }
+
+  private leaveLine(torrent: number): void {
+    const at = this.line.findIndex((waiting) => waiting.torrent === torrent);
+    if (at !== -1) this.line.splice(at, 1);
+  }
+
+  private tidy(torrent: number): void {
+    const one = this.torrents.get(torrent);
+    if (!one?.leaving || one.held > 0) return;
+    this.torrents.delete(torrent);
+    const pieces = [...this.torrents.values()].map(({ piece }) => piece);
+    this.limit = Math.max(this.least, 2 * Math.max(0, ...pieces));
+  }
+}
+
 describe('memory budget', () => {
   it('lets a lone torrent use all of it', () => {
     const budget = budgetOf(64, [8]);
@@ -112,6 +204,7 @@ describe('memory budget', () => {
     }
     expect(thrown).to.be.instanceOf(MillraceError);
     expect((thrown as MillraceError).code).to.equal('piece-too-large');
+    expect((thrown as MillraceError).message).to.match(/^pieces of 67108865 bytes exceed 67108864/);
     expect((thrown as MillraceError).details).to.deep.equal({
       pieceLengthBytes: 64 * MIB + 1,
       maxPieceLengthBytes: 64 * MIB,
@@ -121,10 +214,27 @@ describe('memory budget', () => {
   it('throws on the release of more than is held, and on a second registration', () => {
     const budget = budgetOf(64, [8]);
     budget.tryCommit(0, 8);
-    expect(() => budget.release(0, 9)).to.throw(/holds 8/);
-    expect(() => budget.release(7, 1)).to.throw(/holds 0/);
-    expect(() => budget.register(0, { pieceLengthBytes: 8 })).to.throw(/already/);
-    expect(() => budget.tryCommit(0, 9)).to.throw(/at most 8/);
+    const broken: [RegExp, () => void][] = [
+      [/^torrent 0 released 9 bytes but holds 8$/, () => budget.release(0, 9)],
+      [/^torrent 0 released -1 bytes but holds 8$/, () => budget.release(0, -1)],
+      [/^torrent 7 released 1 bytes but holds 0$/, () => budget.release(7, 1)],
+      [/^torrent 0 is already/, () => budget.register(0, { pieceLengthBytes: 8 })],
+      [/^torrent 0 wants 9 bytes for a piece of at most 8$/, () => budget.tryCommit(0, 9)],
+      [/^torrent 0 wants 0 bytes/, () => budget.tryCommit(0, 0)],
+      [/^torrent 0 wants -1 bytes/, () => budget.tryCommit(0, -1)],
+    ];
+    for (const [message, call] of broken) {
+      expect(call).to.throw(MillraceError, message).with.property('code', 'unexpected');
+    }
+    expect(budget.committedBytes).to.equal(8);
+  });
+
+  it('knows nothing of a torrent that was never registered', () => {
+    const budget = budgetOf(64, []);
+    budget.unregister(7);
+    budget.setActive(7, true);
+    expect(budget.tryCommit(7, 1)).to.be.false;
+    expect(budget.committedOf(7)).to.equal(0);
   });
 
   it('never exceeds the limit, keeps its books, and gets everything back (property)', () => {
@@ -168,6 +278,53 @@ describe('memory budget', () => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+
+  it('decides as its four rules say, whoever comes, pauses and goes (property)', () => {
+    const step = fc.record({
+      torrent: fc.nat(4),
+      action: fc.constantFrom(
+        ...['commit', 'commit', 'commit', 'commit', 'short', 'release', 'release', 'toggle'],
+        ...['register', 'unregister'],
+      ),
+      pick: fc.nat(),
+      piece: fc.integer({ min: 1, max: 40 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+        const budget = new MemoryBudget({ limitBytes: 48, maxBytes: 80 });
+        const rules = new Rules(48);
+        for (const { torrent, action, pick, piece } of steps) {
+          const one = rules.torrents.get(torrent);
+          if (action === 'register') {
+            if (one !== undefined) continue;
+            expect(budget.register(torrent, { pieceLengthBytes: piece })).to.deep.equal(
+              rules.register(torrent, piece),
+            );
+          } else if (action === 'unregister') {
+            budget.unregister(torrent);
+            rules.unregister(torrent);
+          } else if (action === 'toggle') {
+            const active = pick % 4 !== 0;
+            budget.setActive(torrent, active);
+            rules.setActive(torrent, active);
+          } else if (action === 'release') {
+            const bytes = Math.min(one?.held ?? 0, 1 + (pick % 40));
+            if (one === undefined) continue;
+            budget.release(torrent, bytes);
+            rules.release(torrent, bytes);
+          } else {
+            const longest = one?.piece ?? 1;
+            const bytes = action === 'short' ? 1 + (pick % longest) : longest;
+            expect(budget.tryCommit(torrent, bytes)).to.equal(rules.tryCommit(torrent, bytes));
+          }
+          expect(budget.committedOf(torrent)).to.equal(rules.torrents.get(torrent)?.held ?? 0);
+          expect(budget.committedBytes).to.equal(rules.held);
+          expect(budget.limitBytes).to.equal(Math.max(rules.limit, rules.held));
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 

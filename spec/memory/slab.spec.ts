@@ -1,6 +1,7 @@
 // The slab: copies land where they should and nowhere else.
 
 import { expect } from 'chai';
+import { MillraceError } from '../../lib/errors/millrace-error';
 import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 
 const FULL_UNIT = UNIT_LENGTH_BYTES;
@@ -47,6 +48,7 @@ describe('slab', () => {
     slab.copyIn(0, bytes, 2, 12);
     expect([...slab.view(0, 10)]).to.deep.equal([...source(64).subarray(5, 15)]);
     slab.copyIn(0, bytes, 4, 4);
+    slab.copyIn(0, bytes, 4, 3);
     expect([...slab.view(0, 10)]).to.deep.equal([...source(64).subarray(5, 15)]);
   });
 
@@ -62,9 +64,9 @@ describe('slab', () => {
       [NaN, 0, 10],
     ];
     for (const [unit, start, end] of refused) {
-      expect(() => slab.copyIn(unit, bytes, start, end), `${unit} ${start} ${end}`).to.throw(
-        /does not fit unit/,
-      );
+      expect(() => slab.copyIn(unit, bytes, start, end), `${unit} ${start} ${end}`)
+        .to.throw(MillraceError, /does not fit unit/)
+        .with.property('code', 'unexpected');
     }
   });
 

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { MillraceError } from '../../lib/errors/millrace-error';
 import { BlockTable, CLAIMED, HERE, MISSING, STALE } from '../../lib/memory/block-table';
 import { appendSegment } from '../../lib/memory/segments';
 import { SlabOwner } from '../../lib/memory/slab-owner';
@@ -32,8 +33,12 @@ describe('unit allocator', () => {
     const units = new UnitAllocator(40);
     units.allocate(5);
     units.free(0, 5);
-    expect(() => units.free(4, 1)).to.throw(/not taken/);
-    expect(() => units.free(40, 1)).to.throw(/not taken/);
+    for (const unit of [4, 39, 40, 63, 64, 1000, -1]) {
+      expect(() => units.free(unit, 1), String(unit))
+        .to.throw(MillraceError, `slab unit ${unit} was freed while it is not taken`)
+        .with.property('code', 'unexpected');
+    }
+    expect(units.freeUnits).to.equal(40);
   });
 
   it('never hands a unit out twice, and gets every one back (property)', () => {
@@ -101,6 +106,21 @@ describe('slab owner', () => {
     ]);
     expect(owner.attach(2, 12)).to.equal(undefined);
     expect(owner.freeUnits).to.equal(1);
+  });
+
+  it('attaches and detaches the units of a later piece, and no others', () => {
+    const { table, owner } = setUp(5);
+    owner.attach(2, 11);
+    const segments = owner.attach(2, 12) ?? [];
+    expect(segments).to.deep.equal([2, 2]);
+    const states = (generation: number) =>
+      [0, 1, 2, 3, 4].map((unit) => table.stateOf(unit, generation) === MISSING);
+    expect(states(11)).to.deep.equal([true, true, false, false, false]);
+    expect(states(12)).to.deep.equal([false, false, true, true, false]);
+    expect(owner.detach(segments)).to.equal(0);
+    expect(owner.freeUnits).to.equal(3);
+    expect(states(11)).to.deep.equal([true, true, false, false, false]);
+    expect(states(12)).to.deep.equal([false, false, false, false, false]);
   });
 
   it('quarantines what is being written, and frees it when the writer is done', () => {

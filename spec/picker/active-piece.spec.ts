@@ -19,6 +19,13 @@ describe('active piece', () => {
     expect(piece.missingBlocks).to.equal(10);
   });
 
+  it('gives nothing to one that may take nothing', () => {
+    const piece = new ActivePiece(0, 2);
+    expect(piece.takeFree(0)).to.equal(undefined);
+    expect(piece.takeDuplicate(0, never, 2)).to.equal(undefined);
+    expect(piece.freeBlocks).to.equal(2);
+  });
+
   it('does not give a block that is here, whoever sent it', () => {
     const piece = new ActivePiece(0, 4);
     expect(piece.markHere(1)).to.equal(true);

@@ -70,6 +70,27 @@ describe('picker/availability', () => {
     expect(sparse.pending).to.equal(false);
   });
 
+  it('takes no more steps for a peer that leaves than it is given', () => {
+    const { picker, availability } = begin();
+    const peer = availability.join(all(LENGTH));
+    availability.count(LENGTH);
+    availability.leave(peer);
+    expect(availability.count(10)).to.equal(10);
+    expect([9, 10].map((piece) => picker.availability(piece))).to.deep.equal([0, 1]);
+    expect(availability.pending).to.equal(true);
+  });
+
+  it('counts a piece once that a peer gets at the very place where counting stands', () => {
+    const { picker, availability } = begin();
+    const peer = availability.join(bitsOf([0, 2]));
+    availability.count(1);
+    expect(peer.to).to.equal(1);
+    peer.bits.set(1);
+    availability.noteHave(peer, 1);
+    while (availability.pending) availability.count(20);
+    expect([0, 1, 2, 3].map((piece) => picker.availability(piece))).to.deep.equal([1, 1, 1, 0]);
+  });
+
   it('costs nothing for a peer that is gone before its turn came, and its part for one counted in part', () => {
     const { picker, availability } = begin(100_000);
     for (let peer = 0; peer < 1000; peer++) availability.leave(availability.join(all(100_000)));
