@@ -94,17 +94,16 @@ function look(engine: Engine, torrent: TorrentState): void {
   let bytesIn = 0;
   let bytesInAtDepth = 0;
   let busy = state.loopBusy;
-  for (const id of torrent.peers) {
-    const peer = state.peers.get(id);
-    if (!peer || peer.closing || peer.usefulPieces === 0) continue;
+  for (const source of torrent.sources) {
+    if (source.closing || source.usefulPieces === 0) continue;
     sources++;
-    if (peer.choked) continue;
+    if (source.choked) continue;
     open++;
-    bytesInFlight += peer.bytesInFlight;
-    bytesIn += peer.bytesInLately;
-    if (peer.limit === SESSION_LIMIT.leases) starved++;
-    if (peer.limit === SESSION_LIMIT.depth) bytesInAtDepth += peer.bytesInLately;
-    busy = Math.max(busy, busyShare(state.threadLoads[peer.thread], engine.nowMs()));
+    bytesInFlight += source.bytesInFlight;
+    bytesIn += source.bytesInLately;
+    if (source.limit === SESSION_LIMIT.leases) starved++;
+    if (source.limit === SESSION_LIMIT.depth) bytesInAtDepth += source.bytesInLately;
+    busy = Math.max(busy, busyShare(state.threadLoads[source.thread], engine.nowMs()));
   }
   const moment = {
     missingPieces: torrent.possession.missingWantedPieces,
@@ -159,18 +158,18 @@ export function onLoad(
 ): void {
   const { state } = engine;
   state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
-  for (const peer of state.peers.values()) {
-    if (peer.thread !== thread) continue;
-    peer.bytesInFlight = 0;
-    peer.bytesInLately = 0;
-    peer.limit = SESSION_LIMIT.farSide;
+  for (const source of state.sources.values()) {
+    if (source.thread !== thread) continue;
+    source.bytesInFlight = 0;
+    source.bytesInLately = 0;
+    source.limit = SESSION_LIMIT.farSide;
   }
   for (let row = 0; row + 3 < rows.length; row += 4) {
-    const peer = state.peers.get(rows[row] ?? -1);
-    if (!peer) continue;
-    peer.bytesInFlight = rows[row + 1] ?? 0;
-    peer.bytesInLately = rows[row + 2] ?? 0;
-    peer.limit = rows[row + 3] ?? SESSION_LIMIT.farSide;
+    const source = state.sources.get(rows[row] ?? -1);
+    if (!source) continue;
+    source.bytesInFlight = rows[row + 1] ?? 0;
+    source.bytesInLately = rows[row + 2] ?? 0;
+    source.limit = rows[row + 3] ?? SESSION_LIMIT.farSide;
   }
 }
 
@@ -188,16 +187,16 @@ export function torrentAccount(engine: Engine, torrent: TorrentState): TransferA
   chargeRest(engine, torrent);
   let bytesInFlight = 0;
   // The last reports may be older than the end of the download.
-  const peers = torrent.phase === 'downloading' ? torrent.peers : [];
-  for (const id of peers) bytesInFlight += engine.state.peers.get(id)?.bytesInFlight ?? 0;
+  const sources = torrent.phase === 'downloading' ? torrent.sources : [];
+  for (const source of sources) bytesInFlight += source.bytesInFlight;
   return torrent.account.sums.snapshot({ bytesInFlight, verifyQueue: verifyQueueOf(torrent) });
 }
 
 export function engineAccount(engine: Engine): TransferAccount {
   const { state } = engine;
   let bytesInFlight = 0;
-  for (const peer of state.peers.values())
-    if (peer.torrent.phase === 'downloading') bytesInFlight += peer.bytesInFlight;
+  for (const source of state.sources.values())
+    if (source.torrent.phase === 'downloading') bytesInFlight += source.bytesInFlight;
   const verifyQueue = { pieces: 0, bytes: 0, jobs: 0 };
   for (const torrent of state.torrents.values()) {
     chargeRest(engine, torrent);

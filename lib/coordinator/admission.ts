@@ -6,7 +6,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { Engine } from './engine';
 import { takePlace } from './places';
 import type { ClosePeer } from './places';
-import type { PeerState, TorrentState } from './state';
+import type { Peer, TorrentState } from './state';
 
 /** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
 const CROSSING_MS = 5_000;
@@ -15,13 +15,13 @@ const CROSSING_MS = 5_000;
 export function whyRefuse(
   engine: Engine,
   torrent: TorrentState,
-  peer: PeerState,
+  peer: Peer,
   close: ClosePeer,
 ): CloseReason | undefined {
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
   if (torrent.phase === 'failed') return 'torrent-failed';
   if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
-  const twin = twinOf(engine, torrent, peer);
+  const twin = twinOf(torrent, peer);
   if (!twin) return takePlace(engine, torrent, peer, close) ? undefined : 'too-many-connections';
   if (!isBetterTwin(engine, peer, twin)) {
     // We know now where the twin is reached: while it stays, nobody need dial there.
@@ -35,10 +35,9 @@ export function whyRefuse(
   return undefined;
 }
 
-function twinOf(engine: Engine, torrent: TorrentState, peer: PeerState): PeerState | undefined {
-  for (const id of torrent.peers) {
-    const other = engine.state.peers.get(id);
-    if (other?.peerId === peer.peerId && !other.closing) return other;
+function twinOf(torrent: TorrentState, peer: Peer): Peer | undefined {
+  for (const other of torrent.peers) {
+    if (other.peerId === peer.peerId && !other.closing) return other;
   }
   return undefined;
 }
@@ -48,7 +47,7 @@ function twinOf(engine: Engine, torrent: TorrentState, peer: PeerState): PeerSta
  * two of them in an order of its own, and each refusing the second would leave none: what the side
  * with the greater peer id dialled stays: both sides know which one that is.
  */
-function isBetterTwin(engine: Engine, peer: PeerState, twin: PeerState): boolean {
+function isBetterTwin(engine: Engine, peer: Peer, twin: Peer): boolean {
   const weDialed = peer.dialed !== undefined;
   const crossed =
     weDialed !== (twin.dialed !== undefined) &&

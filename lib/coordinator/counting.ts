@@ -1,8 +1,8 @@
-// What peers have, on its way into the picker: at once as a rule, and where peers with long bitfields
+// What sources have, on its way into the picker: at once as a rule, and where sources with long bitfields
 // come and go, at a pace that leaves the thread to others.
 
 import type { Engine } from './engine';
-import type { PeerState } from './state';
+import type { Source } from './state';
 
 /**
  * A step is 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which no cache holds. So
@@ -11,21 +11,21 @@ import type { PeerState } from './state';
  */
 export const COUNTING_RATE = { perSec: 200_000, burst: 65_536 };
 
-/** The peer has what `bits` and `haveCount` say, and is not counted. */
-export function countPeer(engine: Engine, peer: PeerState): void {
-  const { torrent } = peer;
-  peer.isSeed = peer.haveCount === peer.bits.length;
-  peer.pieces = undefined;
-  if (peer.isSeed) return torrent.possession.picker.addSeed();
-  peer.pieces = torrent.availability.join(peer.bits);
+/** The source has what `bits` and `haveCount` say, and is not counted. */
+export function countSource(engine: Engine, source: Source): void {
+  const { torrent } = source;
+  source.isSeed = source.haveCount === source.bits.length;
+  source.pieces = undefined;
+  if (source.isSeed) return torrent.possession.picker.addSeed();
+  source.pieces = torrent.availability.join(source.bits);
   engine.state.counting.add(torrent);
   countOn(engine);
 }
 
-/** The peer is gone, or has other pieces from now on. */
-export function uncountPeer(engine: Engine, peer: PeerState): void {
-  const { torrent, pieces } = peer;
-  if (peer.isSeed) torrent.possession.picker.removeSeed();
+/** The source is gone, or has other pieces from now on. */
+export function uncountSource(engine: Engine, source: Source): void {
+  const { torrent, pieces } = source;
+  if (source.isSeed) torrent.possession.picker.removeSeed();
   if (!pieces) return;
   torrent.availability.leave(pieces);
   engine.state.counting.add(torrent);

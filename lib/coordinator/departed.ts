@@ -4,8 +4,12 @@
 /** Enough for every piece in memory to have come from another peer; oldest are dropped. */
 const MAX_DEPARTED = 4_096;
 
+/** Who is answerable for what a source sends. A source that is no peer adds a variant. */
 export interface Identity {
+  /** The connection. */
   readonly id: number;
+  /** How it is called in events and logs, and told from others. */
+  readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly peerId: string;
@@ -14,14 +18,14 @@ export interface Identity {
 export class Departed {
   readonly #identities = new Map<number, Identity>();
 
-  note({ id, host, port, peerId }: Identity): void {
+  note(identity: Identity): void {
     if (this.#identities.size >= MAX_DEPARTED) {
       for (const oldest of this.#identities.keys()) {
         this.#identities.delete(oldest);
         break;
       }
     }
-    this.#identities.set(id, { id, host, port, peerId });
+    this.#identities.set(identity.id, identity);
   }
 
   find(connection: number): Identity | undefined {

@@ -1,30 +1,28 @@
-// The end-game: every piece is on its way, and some peers have nothing to do. They are asked for a
+// The end-game: every piece is on its way, and some sources have nothing to do. They are asked for a
 // second copy of what others are late with. On ticks only, and only for late pieces: the blocks of a
 // fast swarm would else arrive twice, and be looked for all the time.
 
 import type { Engine } from './engine';
-import { hasPiece } from './leasing';
 import { leaseRun, lookUp, onFilled } from './pieces';
-import type { PeerState, PieceState, TorrentState } from './state';
+import type { PieceState, Source, TorrentState } from './state';
 
 /** A piece is late when nothing came for half a second. */
 const LATE_PIECE_MS = 500;
 
-/** At most two peers owe a block, in runs of 16 so that a slow pair is soon relieved. */
+/** At most two sources owe a block, in runs of 16 so that a slow pair is soon relieved. */
 const DUPLICATE_HOLDERS = 2;
 const DUPLICATE_RUN_BLOCKS = 16;
 
 export function feedEndGame(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'downloading' || torrent.possession.picker.idle > 0) return;
-  const idlePeers = [...engine.state.hungry].flatMap((id) => {
-    const peer = engine.state.peers.get(id);
-    return peer?.torrent === torrent && !peer.choked && !peer.closing ? peer : [];
-  });
-  if (idlePeers.length === 0) return;
+  const idle = [...engine.state.hungry].filter(
+    (source) => source.torrent === torrent && !source.choked && !source.closing,
+  );
+  if (idle.length === 0) return;
   const late = [...torrent.active.values()].filter((piece) => isLate(engine, piece));
-  for (const peer of idlePeers) {
-    while (peer.leasedBlocks < peer.creditBlocks) {
-      if (!leaseDuplicate(engine, peer, late, peer.creditBlocks - peer.leasedBlocks)) break;
+  for (const source of idle) {
+    while (source.leasedBlocks < source.creditBlocks) {
+      if (!leaseDuplicate(engine, source, late, source.creditBlocks - source.leasedBlocks)) break;
     }
   }
 }
@@ -40,13 +38,13 @@ function isLate(engine: Engine, piece: PieceState): boolean {
 
 function leaseDuplicate(
   engine: Engine,
-  peer: PeerState,
+  source: Source,
   late: readonly PieceState[],
   maxBlocks: number,
 ): boolean {
   for (const piece of late) {
-    if (piece.verifying || !hasPiece(peer, piece.blocks.piece)) continue;
-    const own = peer.leases.filter((lease) => lease.piece === piece);
+    if (piece.verifying || !source.has(piece.blocks.piece)) continue;
+    const own = source.leases.filter((lease) => lease.piece === piece);
     const run = piece.blocks.takeDuplicate(
       Math.min(maxBlocks, DUPLICATE_RUN_BLOCKS),
       (block) =>
@@ -56,7 +54,7 @@ function leaseDuplicate(
       DUPLICATE_HOLDERS,
     );
     if (!run) continue;
-    leaseRun(engine, peer, piece, run.firstBlock, run.blockCount);
+    leaseRun(engine, source, piece, run.firstBlock, run.blockCount);
     return true;
   }
   return false;

@@ -7,7 +7,7 @@ export interface Moment {
   /** Pieces that we lack, and those of them that are full and being hashed and written. */
   readonly missingPieces: number;
   readonly verifyingPieces: number;
-  /** Connected peers that have pieces we lack … */
+  /** Sources that have pieces we lack … */
   readonly sources: number;
   /** … those of them that let us download … */
   readonly open: number;

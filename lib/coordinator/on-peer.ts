@@ -1,23 +1,22 @@
 // What peers do and what follows: connections open and close, announce pieces, choke and unchoke, ask for
 // leases and finish them.
 
+import { hostPort } from '../address/text';
 import { Bitfield } from '../bytes/bitfield';
-import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
 import { LOCAL_LIMIT_RETRY_MS } from './address-book';
 import { whyRefuse } from './admission';
-import { countPeer, uncountPeer } from './counting';
+import { countSource, uncountSource } from './counting';
 import { countClosed, tellClosed } from './endings';
 import type { Engine } from './engine';
-import { shareOf } from '../address/household';
-import { feedPeer } from './leasing';
+import { feedSource } from './leasing';
 import { giveUpParole, onFilled, settle } from './pieces';
 import { wake } from './rest';
-import { peerName } from './state';
-import type { PeerState } from './state';
+import { Peer } from './state';
+import type { Source } from './state';
 
 type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
@@ -30,55 +29,17 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
   }
   const torrent = state.torrents.get(fact.torrent);
   const thread = threadOfConnection(fact.connection);
-  const peerId = toHex(fact.peerId);
   if (!torrent) {
     engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
     countClosed(engine, 'torrent-closed'); // its peer is forgotten by the time this fact comes
     return;
   }
-  const nowMs = engine.nowMs();
-  const peer: PeerState = {
-    id: fact.connection,
-    thread,
-    torrent,
-    host: fact.host,
-    port: fact.port,
-    share: shareOf(fact.host),
-    dialed: dial?.address,
-    address: dial?.address,
-    peerId,
-    connectedAtMs: nowMs,
-    bits: new Bitfield(torrent.metainfo.pieceCount),
-    haveCount: 0,
-    isSeed: false,
-    pieces: undefined,
-    usefulPieces: 0,
-    choked: true,
-    epoch: 0,
-    creditBlocks: 0,
-    leasedBlocks: 0,
-    rateBytesPerSec: 0,
-    leases: [],
-    weAreInterested: false,
-    theyAreInterested: false,
-    weChoke: true,
-    uploadStalled: false,
-    unchokedAtMs: undefined,
-    lastUnchokedMs: 0,
-    uploadedAtTurn: 0,
-    lastPayloadMs: 0,
-    downloadedBytes: 0,
-    uploadedBytes: 0,
-    bytesInFlight: 0,
-    bytesInLately: 0,
-    limit: SESSION_LIMIT.farSide,
-    client: undefined,
-    closing: undefined,
-  };
+  const { connection: id, host, port } = fact;
+  const identity = { id, name: hostPort(host, port), host, port, peerId: toHex(fact.peerId) };
+  const peer = new Peer(thread, torrent, identity, dial?.address, engine.nowMs());
   const refusal = whyRefuse(engine, torrent, peer, closePeer);
-  state.peers.set(peer.id, peer);
+  enter(engine, peer);
   wake(engine, torrent);
-  torrent.peers.add(peer.id);
   if (dial) torrent.book.connected(dial.address.host, dial.address.port);
   engine.emit({
     type: 'peer-connected',
@@ -90,8 +51,24 @@ export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
   if (refusal) closePeer(engine, peer, refusal);
 }
 
+function enter({ state }: Engine, peer: Peer): void {
+  state.sources.set(peer.id, peer);
+  state.peers.set(peer.id, peer);
+  peer.torrent.sources.add(peer);
+  peer.torrent.peers.add(peer);
+}
+
+function leave({ state }: Engine, peer: Peer): void {
+  state.sources.delete(peer.id);
+  state.peers.delete(peer.id);
+  state.hungry.delete(peer);
+  peer.torrent.sources.delete(peer);
+  peer.torrent.peers.delete(peer);
+  state.departed.note(peer.identity);
+}
+
 /** Asks the thread to close a peer; until its `closed` fact comes, the peer gets nothing more. */
-export function closePeer(engine: Engine, peer: PeerState, reason: CloseReason): void {
+export function closePeer(engine: Engine, peer: Peer, reason: CloseReason): void {
   if (peer.closing) return;
   peer.closing = reason;
   engine.order(peer.thread, { type: 'close', connection: peer.id, reason });
@@ -111,7 +88,7 @@ export function onClosed(engine: Engine, fact: Fact<'closed'>): void {
 /** The end of a peer in the coordinator's books, whether it said so or its thread died. */
 export function forgetPeer(
   engine: Engine,
-  peer: PeerState,
+  peer: Peer,
   end: {
     readonly reason: CloseReason;
     readonly detail: string;
@@ -122,11 +99,8 @@ export function forgetPeer(
   const { torrent } = peer;
   voidLeases(engine, peer);
   giveUpParoles(engine, peer);
-  uncountPeer(engine, peer);
-  torrent.peers.delete(peer.id);
-  engine.state.peers.delete(peer.id);
-  engine.state.hungry.delete(peer.id);
-  engine.state.departed.note(peer);
+  uncountSource(engine, peer);
+  leave(engine, peer);
   if (peer.address) {
     const { host, port } = peer.address;
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
@@ -167,10 +141,10 @@ export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   const { torrent } = peer;
-  uncountPeer(engine, peer);
+  uncountSource(engine, peer);
   peer.bits = new Bitfield(torrent.metainfo.pieceCount, fact.bits);
   peer.haveCount = peer.bits.count();
-  countPeer(engine, peer);
+  countSource(engine, peer);
   peer.usefulPieces = torrent.possession.countLacking(peer.bits);
   afterNews(engine, peer);
 }
@@ -187,20 +161,20 @@ export function onHave(engine: Engine, fact: Fact<'peer-have'>): void {
     if (torrent.possession.lacks(piece)) peer.usefulPieces++;
   }
   if (!peer.pieces || peer.haveCount === peer.bits.length) {
-    uncountPeer(engine, peer);
-    countPeer(engine, peer);
+    uncountSource(engine, peer);
+    countSource(engine, peer);
   }
   afterNews(engine, peer);
 }
 
-function afterNews(engine: Engine, peer: PeerState): void {
+function afterNews(engine: Engine, peer: Peer): void {
   updateInterest(engine, peer);
-  feedPeer(engine, peer);
+  feedSource(engine, peer);
   closeIfUseless(engine, peer);
 }
 
 /** Updates whether we are interested in the peer; only changes are sent. */
-export function updateInterest(engine: Engine, peer: PeerState): void {
+export function updateInterest(engine: Engine, peer: Peer): void {
   const interested = peer.usefulPieces > 0 && peer.torrent.phase === 'downloading';
   if (peer.weAreInterested === interested || peer.closing) return;
   peer.weAreInterested = interested;
@@ -208,7 +182,7 @@ export function updateInterest(engine: Engine, peer: PeerState): void {
 }
 
 /** Two seeds have nothing to say to each other. */
-export function closeIfUseless(engine: Engine, peer: PeerState): void {
+export function closeIfUseless(engine: Engine, peer: Peer): void {
   if (peer.isSeed && peer.torrent.phase === 'seeding') closePeer(engine, peer, 'not-useful');
 }
 
@@ -221,23 +195,23 @@ export function onPeerChoke(engine: Engine, fact: Fact<'peer-choke'>): void {
     peer.epoch = fact.epoch;
     peer.creditBlocks = 0;
     peer.leasedBlocks = 0;
-    engine.state.hungry.delete(peer.id);
+    engine.state.hungry.delete(peer);
   } else {
     engine.state.budget.setActive(peer.torrent.id, peer.torrent.phase === 'downloading');
   }
 }
 
-/** All that was leased to the peer goes back to the picker. */
-function voidLeases(engine: Engine, peer: PeerState): void {
-  for (let lease = peer.leases[0]; lease; lease = peer.leases[0]) {
-    if (settle(engine, peer, lease)) onFilled(engine, lease.piece);
+/** All that was leased to the source goes back to the picker. */
+function voidLeases(engine: Engine, source: Source): void {
+  for (let lease = source.leases[0]; lease; lease = source.leases[0]) {
+    if (settle(engine, source, lease)) onFilled(engine, lease.piece);
   }
 }
 
-/** Pieces on parole that only this peer might fill, and that it never will. */
-function giveUpParoles(engine: Engine, peer: PeerState): void {
-  for (const piece of [...peer.torrent.open]) {
-    if (piece.sole === peer.id) giveUpParole(engine, piece);
+/** Pieces on parole that only this source might fill, and that it never will. */
+function giveUpParoles(engine: Engine, source: Source): void {
+  for (const piece of [...source.torrent.open]) {
+    if (piece.sole === source.id) giveUpParole(engine, piece);
   }
 }
 
@@ -263,38 +237,38 @@ export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handsha
   peer.client = fact.client;
   if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
   engine.log('debug', 'extended handshake', {
-    peer: peerName(peer),
+    peer: peer.identity.name,
     client: fact.client,
     reqq: fact.requestQueue,
   });
 }
 
 /** An incoming peer is dialled no second time while it stays, and may be dialled once it is gone. */
-function learnAddress(engine: Engine, peer: PeerState, port: number): void {
+function learnAddress(engine: Engine, peer: Peer, port: number): void {
   const { host, torrent } = peer;
   if (peer.address || peer.closing) return;
   if (torrent.book.adopt(host, port, engine.nowMs())) peer.address = { host, port };
 }
 
 export function onAppetite(engine: Engine, fact: Fact<'appetite'>): void {
-  const peer = engine.state.peers.get(fact.connection);
-  if (!peer || fact.epoch !== peer.epoch || peer.choked) return;
-  peer.creditBlocks = fact.creditBlocks;
-  peer.rateBytesPerSec = fact.rateBytesPerSec;
-  feedPeer(engine, peer);
+  const source = engine.state.sources.get(fact.connection);
+  if (!source || fact.epoch !== source.epoch || source.choked) return;
+  source.creditBlocks = fact.creditBlocks;
+  source.rateBytesPerSec = fact.rateBytesPerSec;
+  feedSource(engine, source);
 }
 
 export function onLeaseEnd(
   engine: Engine,
   fact: Fact<'lease-done'> | Fact<'lease-returned'>,
 ): void {
-  const peer = engine.state.peers.get(fact.connection);
-  if (!peer || fact.epoch !== peer.epoch) return;
+  const source = engine.state.sources.get(fact.connection);
+  if (!source || fact.epoch !== source.epoch) return;
   let firstBlock = fact.firstBlock;
   const end = fact.firstBlock + fact.blockCount;
   // The run may span several leases of the same piece: each takes its part.
   while (firstBlock < end) {
-    const lease = peer.leases.find(
+    const lease = source.leases.find(
       (candidate) =>
         candidate.piece.blocks.piece === fact.piece &&
         candidate.generation === fact.generation &&
@@ -303,17 +277,17 @@ export function onLeaseEnd(
     );
     if (!lease) return; // Recalled meanwhile.
     const blockCount = Math.min(end, lease.firstBlock + lease.blockCount) - firstBlock;
-    const full = settle(engine, peer, lease, firstBlock, blockCount);
+    const full = settle(engine, source, lease, firstBlock, blockCount);
     if (full) onFilled(engine, lease.piece);
     firstBlock += blockCount;
   }
-  if (fact.type === 'lease-returned') giveUpIdleParole(engine, peer, fact.piece);
+  if (fact.type === 'lease-returned') giveUpIdleParole(engine, source, fact.piece);
 }
 
-/** The one peer that a piece on parole waits for gave all of it back and brought nothing: it is silent. */
-function giveUpIdleParole(engine: Engine, peer: PeerState, index: number): void {
-  const piece = peer.torrent.active.get(index);
-  if (piece?.sole !== peer.id || piece.verifying || piece.holders > 0) return;
+/** The one source that a piece on parole waits for gave all of it back and brought nothing: it is silent. */
+function giveUpIdleParole(engine: Engine, source: Source, index: number): void {
+  const piece = source.torrent.active.get(index);
+  if (piece?.sole !== source.id || piece.verifying || piece.holders > 0) return;
   const { missingBlocks, blockCount } = piece.blocks;
   if (missingBlocks === blockCount) giveUpParole(engine, piece);
 }
@@ -322,14 +296,14 @@ function giveUpIdleParole(engine: Engine, peer: PeerState, index: number): void 
 export function onTraffic(engine: Engine, fact: Fact<'traffic'>): void {
   const nowMs = engine.nowMs();
   for (let row = 0; row + 3 < fact.rows.length; row += 4) {
-    const peer = engine.state.peers.get(fact.rows[row] ?? -1);
-    if (!peer) continue;
+    const source = engine.state.sources.get(fact.rows[row] ?? -1);
+    if (!source) continue;
     const downloadedBytes = fact.rows[row + 1] ?? 0;
     const uploadedBytes = fact.rows[row + 2] ?? 0;
-    const { torrent } = peer;
-    peer.lastPayloadMs = nowMs;
-    peer.downloadedBytes += downloadedBytes;
-    peer.uploadedBytes += uploadedBytes;
+    const { torrent } = source;
+    source.lastPayloadMs = nowMs;
+    source.downloadedBytes += downloadedBytes;
+    source.uploadedBytes += uploadedBytes;
     torrent.downloadedBytes += downloadedBytes;
     torrent.uploadedBytes += uploadedBytes;
     torrent.wastedBytes += fact.rows[row + 3] ?? 0;

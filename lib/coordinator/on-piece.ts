@@ -13,7 +13,7 @@ import { onChanges } from './lost-data';
 import { endPiece, evictPiece, filledSegments, restartPiece, sentBytes } from './pieces';
 import { failTorrent } from './phases';
 import { wake } from './rest';
-import { peerName } from './state';
+import { Peer } from './state';
 import type { PieceState, TorrentState } from './state';
 import { pieceHash } from '../metainfo/layout';
 import { BlockWitness } from './witness';
@@ -187,11 +187,10 @@ function onGood(
   torrent.fetchedBytes += sentBytes(piece);
   torrent.lastProgressMs = engine.nowMs();
   if (!torrent.possession.gain(index, engine.nowMs())) return; // not wanted any more
-  for (const id of torrent.peers) {
-    const peer = engine.state.peers.get(id);
-    if (!peer || !(peer.isSeed || peer.bits.get(index))) continue;
-    peer.usefulPieces--;
-    if (peer.usefulPieces === 0) updateInterest(engine, peer);
+  for (const source of torrent.sources) {
+    if (!source.has(index)) continue;
+    source.usefulPieces--;
+    if (source.usefulPieces === 0 && source instanceof Peer) updateInterest(engine, source);
   }
 }
 
@@ -204,12 +203,12 @@ function onBad(
   const index = piece.blocks.piece;
   const { paddingBlocks } = piece.blocks;
   const fillers = fillersOf(engine, piece);
-  const names = fillers.map((filler) => (filler ? peerName(filler) : 'unknown'));
+  const names = fillers.map((filler) => filler?.name ?? 'unknown');
   const suspects = [...new Set(names.filter((_, block) => !paddingBlocks.includes(block)))];
   torrent.piecesFailed++;
   piece.witness ??= new BlockWitness();
   const accused = (piece.accused ??= new Map());
-  for (const filler of fillers) if (filler) accused.set(peerName(filler), filler);
+  for (const filler of fillers) if (filler) accused.set(filler.name, filler);
   if (blockDigests) piece.witness.failed(names, blockDigests);
   // A lone filler is convicted at once; among several, a good copy will show which one lied. Where padding
   // was taken for zeros, that may be what is wrong: the next attempt asks for it, and tells.
@@ -230,12 +229,13 @@ function onBad(
   engine.emit({ type: 'piece-failed', torrent: torrent.id, piece: index, suspects, banned });
 }
 
-/** Who filled each block, read from the table: living peers and departed ones; nobody fills padding. */
+/** Who filled each block, read from the table: sources that are there, and departed ones; nobody fills padding. */
 function fillersOf(engine: Engine, piece: PieceState): (Identity | undefined)[] {
   return Array.from(piece.units, (unit) => {
     if (unit === -1) return undefined; // padding
     const connection = engine.table.ownerOf(unit);
-    return engine.state.peers.get(connection) ?? engine.state.departed.find(connection);
+    const { sources, departed } = engine.state;
+    return sources.get(connection)?.identity ?? departed.find(connection);
   });
 }
 
@@ -249,10 +249,8 @@ function banLiars(engine: Engine, piece: PieceState, liars: ReadonlySet<string>)
       torrent: torrent.infoHash,
       peer: name,
     });
-    for (const id of [...torrent.peers]) {
-      const peer = engine.state.peers.get(id);
-      if (peer && torrent.book.isBanned(peer.host, peer.port, peer.peerId))
+    for (const peer of [...torrent.peers])
+      if (torrent.book.isBanned(peer.host, peer.port, peer.peerId))
         closePeer(engine, peer, 'banned');
-    }
   }
 }

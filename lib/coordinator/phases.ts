@@ -90,9 +90,7 @@ export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   engine.state.budget.setActive(torrent.id, false);
   if (torrent.possession.hasAll) torrent.schedule.completed(engine.nowMs());
   announceIfDue(engine, torrent);
-  for (const id of [...torrent.peers]) {
-    const peer = engine.state.peers.get(id);
-    if (!peer) continue;
+  for (const peer of [...torrent.peers]) {
     updateInterest(engine, peer);
     if (torrent.seed) closeIfUseless(engine, peer);
   }
@@ -216,10 +214,7 @@ export async function quiesce(engine: Engine, torrent: TorrentState): Promise<vo
 
 /** Closes every connection of the torrent, on all threads, and their files. */
 function stopPeers(engine: Engine, torrent: TorrentState, reason: CloseReason): void {
-  for (const id of [...torrent.peers]) {
-    const peer = engine.state.peers.get(id);
-    if (peer) closePeer(engine, peer, reason);
-  }
+  for (const peer of [...torrent.peers]) closePeer(engine, peer, reason);
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'close-torrent', torrent: torrent.id, reason });
   torrent.openOn.clear();

@@ -8,7 +8,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { ZERO_UNITS } from '../messages/verify';
 import { ActivePiece } from '../picker/active-piece';
 import type { Engine } from './engine';
-import type { LeaseState, PeerState, PieceState, TorrentState } from './state';
+import type { LeaseState, PieceState, Source, TorrentState } from './state';
 
 /** What a piece costs: whole units, since a unit holds one block. */
 export function committedBytesOf(lengthBytes: number): number {
@@ -58,24 +58,24 @@ export function onFilled(engine: Engine, piece: PieceState): void {
   engine.turn.touched.add(piece.torrent);
 }
 
-/** Leases a run of blocks, whose holders are already counted, to a peer. */
+/** Leases a run of blocks, whose holders are already counted, to a source. */
 export function leaseRun(
   engine: Engine,
-  peer: PeerState,
+  source: Source,
   piece: PieceState,
   firstBlock: number,
   blockCount: number,
 ): void {
   const segments = attach(engine, piece, firstBlock, blockCount);
-  peer.leases.push({ piece, generation: piece.generation, firstBlock, blockCount });
-  peer.leasedBlocks += blockCount;
+  source.leases.push({ piece, generation: piece.generation, firstBlock, blockCount });
+  source.leasedBlocks += blockCount;
   piece.holders++;
   if (piece.blocks.freeBlocks === 0) piece.torrent.open.delete(piece);
-  engine.order(peer.thread, {
+  engine.order(source.thread, {
     type: 'lease',
     lease: {
-      connection: peer.id,
-      epoch: peer.epoch,
+      connection: source.id,
+      epoch: source.epoch,
       piece: piece.blocks.piece,
       firstBlock,
       blockCount,
@@ -141,18 +141,18 @@ function appendUnits(segments: number[], units: readonly number[], from: number,
 }
 
 /**
- * Ends the given part of a peer's leases, however it ended: blocks that lie in the table are counted
+ * Ends the given part of a source's leases, however it ended: blocks that lie in the table are counted
  * as here, the others become free for somebody else. True when the piece is now full.
  */
 export function settle(
   engine: Engine,
-  peer: PeerState,
+  source: Source,
   lease: LeaseState,
   firstBlock = lease.firstBlock,
   blockCount = lease.blockCount,
 ): boolean {
   const { piece } = lease;
-  removeRun(peer, lease, firstBlock, blockCount);
+  removeRun(source, lease, firstBlock, blockCount);
   if (collect(engine, piece, firstBlock, blockCount)) piece.lastProgressMs = engine.nowMs();
   piece.blocks.giveBack(firstBlock, blockCount);
   if (piece.blocks.missingBlocks === 0) return true;
@@ -190,14 +190,14 @@ function collect(
   return progress;
 }
 
-/** Takes a run out of one of the peer's leases; what remains of it stays leased. */
+/** Takes a run out of one of the source's leases; what remains of it stays leased. */
 function removeRun(
-  peer: PeerState,
+  source: Source,
   lease: LeaseState,
   firstBlock: number,
   blockCount: number,
 ): void {
-  const at = peer.leases.indexOf(lease);
+  const at = source.leases.indexOf(lease);
   if (at === -1) return;
   const rest: LeaseState[] = [];
   const before = firstBlock - lease.firstBlock;
@@ -206,21 +206,20 @@ function removeRun(
   const after = lease.firstBlock + lease.blockCount - end;
   if (after > 0) rest.push({ ...lease, firstBlock: end, blockCount: after });
   // Nearly always the oldest ends, whole: to splice a thousand takes 8 µs.
-  if (at === 0 && rest.length === 0) peer.leases.shift();
-  else peer.leases.splice(at, 1, ...rest);
+  if (at === 0 && rest.length === 0) source.leases.shift();
+  else source.leases.splice(at, 1, ...rest);
   lease.piece.holders += rest.length - 1;
 }
 
 /** Ends all writing to this piece: sessions get an order, leases are forgotten. */
 export function recallLeases(engine: Engine, piece: PieceState): void {
   if (piece.holders === 0) return;
-  for (const id of piece.torrent.peers) {
-    const peer = engine.state.peers.get(id);
-    if (!peer?.leases.some((lease) => lease.piece === piece)) continue;
-    peer.leases = peer.leases.filter((lease) => lease.piece !== piece);
-    engine.order(peer.thread, {
+  for (const source of piece.torrent.sources) {
+    if (!source.leases.some((lease) => lease.piece === piece)) continue;
+    source.leases = source.leases.filter((lease) => lease.piece !== piece);
+    engine.order(source.thread, {
       type: 'cancel-lease',
-      connection: peer.id,
+      connection: source.id,
       piece: piece.blocks.piece,
       generation: piece.generation,
     });
@@ -240,10 +239,10 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   engine.turn.feed = true;
 }
 
-/** After this many peers that did not finish it alone, a failed piece may be filled by several again. */
+/** After this many sources that did not finish it alone, a failed piece may be filled by several again. */
 const MAX_PAROLES = 3;
 
-/** The one peer that might fill a piece on parole does not: another may, from the start. */
+/** The one source that might fill a piece on parole does not: another may, from the start. */
 export function giveUpParole(engine: Engine, piece: PieceState): void {
   piece.torrent.wastedBytes += bytesHere(piece);
   if (piece.sole !== undefined) piece.declined.add(piece.sole);

@@ -5,7 +5,7 @@ import { placesToGive, whoGivesWay } from '../choke/places';
 import type { PlaceHolder } from '../choke/places';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Engine } from './engine';
-import type { PeerState, TorrentState } from './state';
+import type { Peer, TorrentState } from './state';
 
 /** A bitfield and an interest come with the first round trips; after 20 s it is clear who wants what. */
 const ACQUAINTANCE_MS = 20_000;
@@ -22,13 +22,13 @@ const SHARES_OF_ENGINE = 4;
 const PART_OF_ENGINE = 1 / 4;
 
 /** Asks the peer's thread to close it. */
-export type ClosePeer = (engine: Engine, peer: PeerState, reason: CloseReason) => void;
+export type ClosePeer = (engine: Engine, peer: Peer, reason: CloseReason) => void;
 
 /** Places of one torrent, or of the engine, and who holds them. */
 interface Scope {
   readonly places: number;
   readonly perAddress: number;
-  readonly peers: Iterable<number>;
+  readonly peers: Iterable<Peer>;
   /** Connections, those that are being closed included. */
   readonly count: number;
   readonly dials: number;
@@ -41,10 +41,10 @@ interface Scope {
 export function takePlace(
   engine: Engine,
   torrent: TorrentState,
-  newcomer: PeerState,
+  newcomer: Peer,
   close: ClosePeer,
 ): boolean {
-  const leaving = new Map<number, PeerState>();
+  const leaving = new Map<number, Peer>();
   for (const scope of scopesOf(engine, torrent)) {
     if (scope.count < scope.places) continue;
     const holders = holdersOf(engine, scope).filter(({ id }) => !leaving.has(id));
@@ -83,7 +83,7 @@ function scopesOf({ state }: Engine, torrent: TorrentState): readonly Scope[] {
         connectionsPerAddress,
         Math.min(connectionsPerAddress * SHARES_OF_ENGINE, maxConnections * PART_OF_ENGINE),
       ),
-      peers: state.peers.keys(),
+      peers: state.peers.values(),
       count: state.peers.size,
       dials: state.dials.size,
     },
@@ -93,17 +93,16 @@ function scopesOf({ state }: Engine, torrent: TorrentState): readonly Scope[] {
 function holdersOf(engine: Engine, { peers }: Scope): PlaceHolder[] {
   const nowMs = engine.nowMs();
   const holders: PlaceHolder[] = [];
-  for (const id of peers) {
-    const peer = engine.state.peers.get(id);
-    if (peer === undefined || peer.closing) continue;
-    const { share, connectedAtMs } = peer;
+  for (const peer of peers) {
+    if (peer.closing) continue;
+    const { id, share, connectedAtMs } = peer;
     holders.push({ id, share, connectedAtMs, uselessSinceMs: uselessSinceMs(peer, nowMs) });
   }
   return holders;
 }
 
 /** Since when the peer has been of no use; undefined while it is, or may still become so. */
-export function uselessSinceMs(peer: PeerState, nowMs: number): number | undefined {
+export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
   const sinceMs = Math.max(peer.connectedAtMs, peer.lastPayloadMs);
   const after = (patienceMs: number, startMs = sinceMs): number | undefined =>
     nowMs - startMs >= patienceMs ? startMs : undefined;

@@ -80,6 +80,7 @@ export function runEngine(options: RunOptions): void {
       slab: new SlabOwner(table),
       budget: new MemoryBudget({ limitBytes: settings.memoryBytes, maxBytes: options.maxBytes }),
       torrents: new Map(),
+      sources: new Map(),
       peers: new Map(),
       dials: new Map(),
       hungry: new Set(),

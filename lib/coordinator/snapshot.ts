@@ -13,10 +13,9 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
   const nowMs = engine.nowMs();
   let seeds = 0;
   let unchoking = 0;
-  for (const id of torrent.peers) {
-    const peer = engine.state.peers.get(id);
-    if (peer?.isSeed) seeds++;
-    if (peer && !peer.choked) unchoking++;
+  for (const peer of torrent.peers) {
+    if (peer.isSeed) seeds++;
+    if (!peer.choked) unchoking++;
   }
   const totalBytes = contentBytes(torrent.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);

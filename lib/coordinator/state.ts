@@ -1,13 +1,14 @@
 // Everything the coordinator remembers. Handlers in the sibling files change these records; nothing here
 // acts on its own.
 
+import { shareOf } from '../address/household';
 import type { Household } from '../address/household';
-import { hostPort } from '../address/text';
-import type { Bitfield } from '../bytes/bitfield';
+import { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
 import type { Seldom } from '../errors/seldom';
+import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
@@ -38,13 +39,15 @@ export interface EngineState {
   readonly slab: SlabOwner;
   readonly budget: MemoryBudget;
   readonly torrents: Map<number, TorrentState>;
-  readonly peers: Map<number, PeerState>;
+  /** By connection; every peer is a source, too. */
+  readonly sources: Map<number, Source>;
+  readonly peers: Map<number, Peer>;
   readonly dials: Map<number, DialState>;
-  /** Peers that have credit but got no lease because memory or free blocks were lacking. */
-  readonly hungry: Set<number>;
+  /** Sources that have credit but got no lease because memory or free blocks were lacking. */
+  readonly hungry: Set<Source>;
   /** Since the last tick a piece could not be started for want of memory. */
   memoryRefused: boolean;
-  /** Torrents with peers whose pieces are not counted yet, and what counting may cost. */
+  /** Torrents with sources whose pieces are not counted yet, and what counting may cost. */
   readonly counting: Set<TorrentState>;
   readonly countingSteps: TokenBucket;
   readonly departed: Departed;
@@ -99,7 +102,7 @@ export interface TorrentState {
   error: { readonly code: string; readonly message: string } | undefined;
   /** What is here, what is wanted, and what survives a power cut. */
   readonly possession: Possession;
-  /** Counts what peers have into the picker; seeds are counted there at once. */
+  /** Counts what sources have into the picker; seeds are counted there at once. */
   readonly availability: Availability;
   /** Pieces that have memory. */
   readonly active: Map<number, PieceState>;
@@ -111,8 +114,10 @@ export interface TorrentState {
   readonly verifyJobs: Set<Promise<void>>;
   /** How many of them are not answered yet. */
   jobsOut: number;
-  readonly peers: Set<number>;
-  /** Called once the last of them is gone. */
+  /** Where its pieces come from, peers among them. */
+  readonly sources: Set<Source>;
+  readonly peers: Set<Peer>;
+  /** Called once the last peer is gone. */
   readonly onPeersGone: (() => void)[];
   readonly book: AddressBook;
   /** A new one for every run: from start or resume to pause or close. */
@@ -184,9 +189,9 @@ export interface PieceState {
   generation: number;
   verifying: boolean;
   lastProgressMs: number;
-  /** Leases on it, of all peers. */
+  /** Leases on it, of all sources. */
   holders: number;
-  /** After a failed check only this peer may fill the piece, so that a second failure convicts it. */
+  /** After a failed check only this source may fill the piece, so that a second failure convicts it. */
   sole: number | undefined;
   soleSinceMs: number;
   /** Connections that had it alone on parole and did not finish it. */
@@ -199,7 +204,7 @@ export interface PieceState {
   accused: Map<string, Identity> | undefined;
 }
 
-/** A run of blocks promised to a peer. */
+/** A run of blocks promised to a source. */
 export interface LeaseState {
   readonly piece: PieceState;
   readonly generation: number;
@@ -207,55 +212,102 @@ export interface LeaseState {
   readonly blockCount: number;
 }
 
-export interface PeerState {
+/**
+ * Where pieces come from. Leases, the end-game and blame know no more of a peer than this, so that a source
+ * need not be a peer.
+ */
+export class Source {
+  /** Its connection, in facts and orders. */
   readonly id: number;
   readonly thread: number;
   readonly torrent: TorrentState;
-  readonly host: string;
-  readonly port: number;
+  readonly identity: Identity;
+  bits: Bitfield;
+  /** How many of them are set: above all whether all are, without looking at each. */
+  haveCount = 0;
+  isSeed = false;
+  /** Its pieces in the torrent's availability; undefined for a seed, and while it has none. */
+  pieces: PeerPieces | undefined = undefined;
+  /** Pieces it has that we want and lack. */
+  usefulPieces = 0;
+  /** It gives us nothing for now: a peer chokes us. */
+  choked = true;
+  /** Raised when everything that was leased to it is void: what is answered under an older one is late. */
+  epoch = 0;
+  creditBlocks = 0;
+  leasedBlocks = 0;
+  rateBytesPerSec = 0;
+  leases: LeaseState[] = [];
+  /** When payload moved last, as its thread reported; 0: never. */
+  lastPayloadMs = 0;
+  downloadedBytes = 0;
+  uploadedBytes = 0;
+  /** As its thread last reported: asked for and not here, received lately, what limits it. */
+  bytesInFlight = 0;
+  bytesInLately = 0;
+  limit: number = SESSION_LIMIT.farSide;
+  /** Why it was asked to close; it gets no work any more. */
+  closing: CloseReason | undefined = undefined;
+
+  constructor(thread: number, torrent: TorrentState, identity: Identity) {
+    this.id = identity.id;
+    this.thread = thread;
+    this.torrent = torrent;
+    this.identity = identity;
+    this.bits = new Bitfield(torrent.metainfo.pieceCount);
+  }
+
+  has(piece: number): boolean {
+    return this.isSeed || this.bits.get(piece);
+  }
+}
+
+/** A source that may want pieces of us, too, and that was dialled or may be. */
+export class Peer extends Source {
   /** What counts as one address with it (`choke/places`); undefined on loopback. */
   readonly share: Household | undefined;
   /** The address that was dialled; undefined for an incoming connection. */
   readonly dialed: PeerAddress | undefined;
   /** Where it can be dialled, held as `connected` in the book; undefined while that is not known. */
   address: PeerAddress | undefined;
-  readonly peerId: string;
   readonly connectedAtMs: number;
-  bits: Bitfield;
-  /** How many of them are set: above all whether all are, without looking at each. */
-  haveCount: number;
-  isSeed: boolean;
-  /** Its pieces in the torrent's availability; undefined for a seed, and while it has none. */
-  pieces: PeerPieces | undefined;
-  /** Pieces it has that we want and lack: above zero we are interested. */
-  usefulPieces: number;
-  /** They choke us. */
-  choked: boolean;
-  epoch: number;
-  creditBlocks: number;
-  leasedBlocks: number;
-  rateBytesPerSec: number;
-  leases: LeaseState[];
-  weAreInterested: boolean;
-  theyAreInterested: boolean;
+  weAreInterested = false;
+  theyAreInterested = false;
   /** We choke them. */
-  weChoke: boolean;
+  weChoke = true;
   /** It makes no use of an upload slot (see the fact `upload-stalled`). */
-  uploadStalled: boolean;
-  unchokedAtMs: number | undefined;
-  lastUnchokedMs: number;
+  uploadStalled = false;
+  unchokedAtMs: number | undefined = undefined;
+  lastUnchokedMs = 0;
   /** What we had sent it when its last turn began. */
-  uploadedAtTurn: number;
-  /** When payload moved last, as its thread reported; 0: never. */
-  lastPayloadMs: number;
-  downloadedBytes: number;
-  uploadedBytes: number;
-  /** As its thread last reported: asked for and not here, received lately, what limits it. */
-  bytesInFlight: number;
-  bytesInLately: number;
-  limit: number;
-  client: string | undefined;
-  closing: CloseReason | undefined;
+  uploadedAtTurn = 0;
+  client: string | undefined = undefined;
+
+  constructor(
+    thread: number,
+    torrent: TorrentState,
+    identity: Identity,
+    dialed: PeerAddress | undefined,
+    nowMs: number,
+  ) {
+    super(thread, torrent, identity);
+    this.share = shareOf(identity.host);
+    this.dialed = dialed;
+    this.address = dialed;
+    this.connectedAtMs = nowMs;
+  }
+
+  get host(): string {
+    return this.identity.host;
+  }
+
+  get port(): number {
+    return this.identity.port;
+  }
+
+  get peerId(): string {
+    return this.identity.peerId;
+  }
 }
 
 /**
@@ -264,9 +316,4 @@ export interface PeerState {
  */
 export function receivedBytes(torrent: TorrentState): number {
   return Math.max(torrent.downloadedBytes, torrent.fetchedBytes + torrent.wastedBytes);
-}
-
-/** How a peer is called in events and logs. */
-export function peerName(peer: { readonly host: string; readonly port: number }): string {
-  return hostPort(peer.host, peer.port);
 }

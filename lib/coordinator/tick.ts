@@ -10,7 +10,7 @@ import { feedEndGame } from './end-game';
 import { evictPiece, giveUpParole, lookUp, onFilled } from './pieces';
 import { restAfterLook } from './rest';
 import { syncIfDue } from './saving';
-import type { PeerState, PieceState, TorrentState } from './state';
+import type { Peer, PieceState, TorrentState } from './state';
 
 /** Four times a second: as often as figures are worth looking at. */
 export const TICK_MS = 250;
@@ -48,7 +48,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   watchSeed(engine, torrent);
   engine.turn.rechoke.delete(torrent);
   rechoke(engine, torrent);
-  engine.state.budget.setActive(torrent.id, hasSource(engine, torrent));
+  engine.state.budget.setActive(torrent.id, hasSource(torrent));
   endLongParoles(engine, torrent);
   feedEndGame(engine, torrent);
   keepAccount(engine, torrent);
@@ -76,12 +76,10 @@ function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
 }
 
 /** A torrent that nobody serves needs no share of the memory. */
-function hasSource(engine: Engine, torrent: TorrentState): boolean {
+function hasSource(torrent: TorrentState): boolean {
   if (torrent.phase !== 'downloading') return false;
-  for (const id of torrent.peers) {
-    const peer = engine.state.peers.get(id);
-    if (peer && !peer.choked && peer.weAreInterested) return true;
-  }
+  for (const { choked, closing, usefulPieces } of torrent.sources)
+    if (!choked && !closing && usefulPieces > 0) return true;
   return false;
 }
 
@@ -89,7 +87,7 @@ function hasSource(engine: Engine, torrent: TorrentState): boolean {
 export function rechoke(engine: Engine, torrent: TorrentState): void {
   if (torrent.peers.size === 0) return;
   const nowMs = engine.nowMs();
-  const peers = [...torrent.peers].flatMap((id) => engine.state.peers.get(id) ?? []);
+  const peers = [...torrent.peers];
   const unchoked = chooseUnchoked(
     peers.map((peer) => ({
       id: peer.id,
@@ -119,7 +117,7 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
  */
 const PASSED_TURN_MS = 6 * UPLOAD_TURN_MS;
 
-function letItsTurnPass(peer: PeerState, nowMs: number): boolean {
+function letItsTurnPass(peer: Peer, nowMs: number): boolean {
   if (!peer.weChoke || peer.uploadedBytes !== peer.uploadedAtTurn) return false;
   return peer.lastUnchokedMs > 0 && nowMs - peer.lastUnchokedMs < PASSED_TURN_MS;
 }

@@ -182,6 +182,7 @@ function newTorrent(
     filled: [],
     verifyJobs: new Set(),
     jobsOut: 0,
+    sources: new Set(),
     peers: new Set(),
     onPeersGone: [],
     book: new AddressBook({ random }),

@@ -22,8 +22,8 @@ function expectBalance(engine: SimEngine): void {
       committed += committedBytesOf(piece.lengthBytes);
       attached += piece.units.filter((unit) => unit !== -1).length;
       let leases = 0;
-      for (const id of torrent.peers)
-        for (const lease of state.peers.get(id)?.leases ?? []) if (lease.piece === piece) leases++;
+      for (const source of torrent.sources)
+        for (const lease of source.leases) if (lease.piece === piece) leases++;
       expect(piece.holders, 'holders are leases').to.equal(leases);
       if (piece.verifying) expect(leases, 'nobody writes while it is verified').to.equal(0);
       else expect(piece.blocks.missingBlocks, 'a full piece is verified').to.be.above(0);

@@ -54,7 +54,8 @@ describe('coordinator/leasing', () => {
     const useless = desk.connect(torrent, { have: [0], creditBlocks: 8 });
     expect(engine.ordersOf('lease')).to.have.length(0);
     // Nor are they tried again and again.
-    for (const id of [choking, empty, useless]) expect(engine.state.hungry.has(id)).to.equal(false);
+    for (const id of [choking, empty, useless])
+      expect(engine.state.hungry.has(desk.peer(id))).to.equal(false);
     engine.facts({ type: 'peer-have', connection: empty, pieces: [5] });
     expect(pieces(desk.leases(empty))).to.deep.equal([5]);
   });
@@ -160,14 +161,14 @@ describe('coordinator/leasing', () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     const first = desk.connect(torrent, { have: [3], creditBlocks: 4 });
     const second = desk.connect(torrent, { have: [3], creditBlocks: 4 });
-    expect(engine.state.hungry.has(second)).to.equal(true);
+    expect(engine.state.hungry.has(desk.peer(second))).to.equal(true);
     const [lease] = desk.leases(first);
     if (!lease) throw new Error('no lease');
     desk.giveBack(lease, 1, 2);
     expect(desk.leases(second).map(({ firstBlock }) => firstBlock)).to.deep.equal([1]);
     desk.close(first);
     expect(blocks(desk.leases(second))).to.equal(4);
-    expect(engine.state.hungry.has(second)).to.equal(false);
+    expect(engine.state.hungry.has(desk.peer(second))).to.equal(false);
   });
 
   describe('a piece that failed', () => {

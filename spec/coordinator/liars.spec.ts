@@ -86,8 +86,10 @@ describe('coordinator: who sent wrong bytes', () => {
     if (!lease) throw new Error('no lease');
     desk.write(lease, { spoil: true });
     // As if it were the oldest of thousands that are gone.
+    torrent.state.peers.delete(desk.peer(peer));
+    torrent.state.sources.delete(desk.peer(peer));
     engine.state.peers.delete(peer);
-    torrent.state.peers.delete(peer);
+    engine.state.sources.delete(peer);
     desk.piece(torrent, 0).blocks.giveBack(0, 4);
     const next = desk.connect(torrent, { creditBlocks: 4 });
     engine.pass(1000);

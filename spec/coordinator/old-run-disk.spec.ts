@@ -118,7 +118,7 @@ describe('coordinator: answers of the disk to a run that is over', () => {
     it('completes nothing that is being removed', async () => {
       const { desk, engine, torrent, disk, sync } = await syncing();
       const removed = desk.control.remove(torrent.state.id, false);
-      for (const peer of torrent.state.peers) desk.close(peer);
+      for (const { id } of torrent.state.peers) desk.close(id);
       await answer(sync, NO_OUTCOMES);
       await removed;
       expect(disk.records).to.deep.equal(['closed']);

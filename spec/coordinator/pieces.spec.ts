@@ -213,7 +213,7 @@ describe('coordinator: pieces on their way', () => {
       const { desk, engine, torrent } = await SimDesk.with(LONG, TIGHT);
       desk.connect(torrent, { have: [0], creditBlocks: 64 });
       const hungry = desk.connect(torrent, { have: [0], creditBlocks: 64 });
-      expect(engine.state.hungry.has(hungry)).to.equal(true);
+      expect(engine.state.hungry.has(desk.peer(hungry))).to.equal(true);
       engine.pass(60_000);
       expect(torrent.state.active.size).to.equal(1);
     });

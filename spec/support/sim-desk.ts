@@ -3,7 +3,7 @@
 
 import { engineControl, tellStats } from '../../lib/coordinator/control';
 import { onThreadRestarted } from '../../lib/coordinator/on-thread';
-import type { PeerState, PieceState, TorrentState } from '../../lib/coordinator/state';
+import type { Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { AddRequest, EngineControl } from '../../lib/messages/control';
@@ -181,7 +181,7 @@ export class SimDesk {
     });
   }
 
-  peer(connection: number): PeerState {
+  peer(connection: number): Peer {
     const peer = this.engine.state.peers.get(connection);
     if (peer === undefined) throw new Error(`no peer ${connection}`);
     return peer;

@@ -141,6 +141,7 @@ export class SimEngine implements Engine {
         maxBytes: settings.memoryBytes,
       }),
       torrents: new Map(),
+      sources: new Map(),
       peers: new Map(),
       dials: new Map(),
       hungry: new Set(),
