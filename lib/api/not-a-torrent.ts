@@ -2,8 +2,8 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { lookOf } from '../metainfo/look-alikes';
-import { redactUrl, withoutSecrets } from '../tracker/redact';
-import { printable } from '../tracker/text';
+import { redactUrl, withoutSecrets } from '../text/redact';
+import { printable } from '../text/printable';
 
 /** Where the bytes of a torrent came from; empty for bytes that were passed in. */
 export interface Origin {

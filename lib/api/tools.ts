@@ -5,7 +5,7 @@ import type { ByteRange, HexDumpOptions } from '../bytes/hexdump';
 import type { Metainfo } from '../metainfo/metainfo';
 import { isTrackerUrl as isUrlOfTracker } from '../metainfo/trackers';
 import { namesOnDisk as findNames } from '../storage/names-on-disk';
-import { redactUrl as redact } from '../tracker/redact';
+import { redactUrl as redact } from '../text/redact';
 import {
   bytes,
   checkOptions,

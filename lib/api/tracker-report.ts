@@ -11,7 +11,7 @@ import { dissectHttpHead } from '../tracker/dissect-http';
 import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../tracker/dissect-udp';
 import { hintsFor } from '../tracker/hints';
 import type { Overheard } from '../tracker/overhear';
-import { maskBytes, maskText, redactUrl, secretsOf } from '../tracker/redact';
+import { maskBytes, maskText, redactUrl, secretsOf } from '../text/redact';
 import type { ReportField, ReportPacket, TrackerReport } from './announce';
 
 export interface Heard {

@@ -10,7 +10,7 @@ import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
 import { udpPacketName } from '../tracker/dissect-udp';
 import { peerIdPrefix } from '../tracker/peer-id';
-import { redactUrl } from '../tracker/redact';
+import { redactUrl } from '../text/redact';
 import { MAX_TRACKERS } from '../tracker/schedule';
 import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';

@@ -16,7 +16,8 @@ import { hashProgress } from './percent';
 import { size } from './quantities';
 import { report } from './report';
 import { reporterFor } from './session';
-import { formatBytes, plural } from './text';
+import { plural } from '../text/counts';
+import { formatBytes } from '../text/quantities';
 import { untilComplete, untilTrue } from './wait';
 
 const MIB = 1024 * 1024;

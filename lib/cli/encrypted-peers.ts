@@ -2,7 +2,7 @@
 // or opened with an encrypted one, and never talked in plain.
 
 import type { Coordinator, Torrent, TorrentEvents } from '../index';
-import { hostPort } from './lines';
+import { hostPort } from '../address/text';
 
 /** As many as an engine knows of one torrent: a flood must not fill our memory. */
 const MAX_PEERS = 5_000;

@@ -6,7 +6,9 @@ import { EXIT } from './context';
 import type { Context, RunFlags, Runner } from './context';
 import { jsonOption, secretsOption, torrentSource } from './options';
 import { shownUrl } from './secrets';
-import { formatBytes, jsonLine, plural, printable } from './text';
+import { plural } from '../text/counts';
+import { formatBytes } from '../text/quantities';
+import { jsonLine, printable } from './text';
 
 /** Stands in the place of a size. */
 const LINK = 'link';

@@ -10,15 +10,10 @@ import type {
 } from '../index';
 import type { EncryptedOnly } from './encrypted-peers';
 import type { PeerEnds, Place, Summary } from './report';
-import {
-  bracketed,
-  formatBytes,
-  formatDuration,
-  formatPercent,
-  formatRate,
-  plural,
-  printable,
-} from './text';
+import { hostPort } from '../address/text';
+import { plural } from '../text/counts';
+import { formatBytes, formatDuration, formatPercent, formatRate } from '../text/quantities';
+import { printable } from './text';
 
 type Tracker = TorrentEvents['tracker'][0];
 type PeerClosed = TorrentEvents['peerClosed'][0];
@@ -160,8 +155,4 @@ export function summaryLine({ name, totalBytes, downloadedBytes, elapsedSec }: S
   const rate = downloadedBytes / (1024 * 1024) / Math.max(elapsedSec, 0.001);
   const received = `${downloadedBytes} bytes (${formatBytes(downloadedBytes)})`;
   return printable(`${whole}; downloaded ${received} in ${seconds}, ${rate.toFixed(1)} MiB/s`);
-}
-
-export function hostPort(host: string, port: number): string {
-  return `${bracketed(host)}:${port}`;
 }

@@ -3,7 +3,7 @@
 
 import type { Metainfo, Torrent, TorrentStats } from '../index';
 import type { SessionOptions } from './session';
-import { plural } from './text';
+import { plural } from '../text/counts';
 
 export interface NoPeerSource {
   /** Tracker URLs of the torrent that are not used. */

@@ -2,7 +2,7 @@
 // few seconds.
 
 import type { Io, RunFlags } from './context';
-import { formatBytes, formatPercent } from './text';
+import { formatBytes, formatPercent } from '../text/quantities';
 
 const REDRAW_EVERY_MS = 100;
 const LINE_EVERY_MS = 5000;

@@ -2,7 +2,7 @@
 // command; a value that it does not allow is wrong usage, and the message shows one that it does.
 
 import { InvalidArgumentError } from 'commander';
-import { formatBytes } from './text';
+import { formatBytes } from '../text/quantities';
 
 const NUMBER = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]*)$/i;
 

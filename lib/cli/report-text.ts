@@ -4,10 +4,10 @@
 import type { CloseReason, TorrentEvents, TorrentStats } from '../index';
 import { limitLine } from './account';
 import type { Io } from './context';
+import { hostPort } from '../address/text';
 import {
   beginLine,
   encryptedOnlyLine,
-  hostPort,
   isDeadEnd,
   peerClosedLine,
   peerEndsLine,

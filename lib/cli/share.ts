@@ -19,7 +19,9 @@ import {
 import { hashProgress } from './percent';
 import { shellWord } from './shell';
 import { sourceNotes, sourceRecord } from './source-notes';
-import { formatBytes, formatRate, jsonLine, plural, printable } from './text';
+import { plural } from '../text/counts';
+import { formatBytes, formatRate } from '../text/quantities';
+import { jsonLine, printable } from './text';
 
 const JSON_EVERY_MS = 1000;
 const LINE_EVERY_MS = 5000;

@@ -2,7 +2,8 @@
 // text out.
 
 import type { CreatedTorrent, LinkRule } from '../index';
-import { plural, printable } from './text';
+import { plural } from '../text/counts';
+import { printable } from './text';
 
 export const LINK_RULES: readonly LinkRule[] = ['inside', 'skip', 'follow'];
 

@@ -7,7 +7,9 @@ import { inOurWords } from './advice';
 import { EXIT } from './context';
 import type { Api, Context } from './context';
 import { jsonOption, secretsOption, timeoutOption, torrentOrHash, trackerList } from './options';
-import { formatDuration, jsonLine, plural, printable } from './text';
+import { plural } from '../text/counts';
+import { formatDuration } from '../text/quantities';
+import { jsonLine, printable } from './text';
 
 export interface AskFlags {
   readonly tracker?: readonly string[];

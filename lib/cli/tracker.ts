@@ -13,7 +13,9 @@ import { hexOf } from './info';
 import { liveLine } from './live-line';
 import { jsonOption, nonEmpty, quietOption, wholeNumber } from './options';
 import { time } from './quantities';
-import { bracketed, jsonLine, plural } from './text';
+import { bracketed } from '../address/text';
+import { plural } from '../text/counts';
+import { jsonLine } from './text';
 
 const DEFAULT_PORT = 6969;
 const JSON_EVERY_MS = 1000;

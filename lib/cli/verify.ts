@@ -9,7 +9,8 @@ import { dataRule, requireDataFolder } from './data-folder';
 import { hexOf } from './info';
 import { jsonOption, nonEmpty, quietOption, threadsOption, torrentSource } from './options';
 import { hashProgress } from './percent';
-import { formatRanges, jsonLine, plural, printable } from './text';
+import { formatRanges, plural, rangesOf } from '../text/counts';
+import { jsonLine, printable } from './text';
 
 export interface VerifyFlags {
   readonly data: string;
@@ -71,6 +72,9 @@ export async function verify(
   return result.whole ? EXIT.done : EXIT.failed;
 }
 
+/** Ranges of bad pieces that are listed: two lines of a terminal. */
+const MAX_RANGES = 20;
+
 /** The result in words: the verdict, then the bad pieces, then the files that they touch. */
 export function verdict(metainfo: Metainfo, result: Result, data: string): string {
   const { name, pieceCount } = metainfo;
@@ -79,7 +83,7 @@ export function verdict(metainfo: Metainfo, result: Result, data: string): strin
   const lines = [`${printable(name)}: not whole`];
   if (badPieces.length > 0) {
     const count = `${badPieces.length} of ${plural(pieceCount, 'piece')}`;
-    lines.push(`missing or wrong: ${count}: ${formatRanges(badPieces)}`);
+    lines.push(`missing or wrong: ${count}: ${formatRanges(rangesOf(badPieces), MAX_RANGES)}`);
   }
   for (const file of files) {
     const what = faultOf(file);

@@ -12,7 +12,7 @@ import { TrackerClients } from '../tracker/clients';
 import type { Resolve } from '../tracker/families';
 import { localIps } from '../tracker/own-addresses';
 import { peerIdPrefix } from '../tracker/peer-id';
-import { redactUrl, withoutSecrets } from '../tracker/redact';
+import { redactUrl, withoutSecrets } from '../text/redact';
 import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
 import type { Finding, TrackerFinding } from './findings';
 import { Names } from './names';

@@ -3,7 +3,8 @@
 import { hostPort } from '../address/text';
 import { Bitfield } from '../bytes/bitfield';
 import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
-import { countText, elapsedText, rangesText } from './text';
+import { countOrNo, formatRanges } from '../text/counts';
+import { formatElapsed } from '../text/quantities';
 
 /** What came of dialling one peer. */
 export interface PeerAnswers {
@@ -39,7 +40,7 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   let level: FindingLevel = 'warn';
   if (outcome === 'talks' && pieces !== undefined && count !== undefined) {
     const share = pieces.isFull() ? 'every piece' : `${count} of ${pieces.length} pieces`;
-    words = `has ${count === 0 ? 'announced no piece' : share} (${elapsedText(elapsedMs)})`;
+    words = `has ${count === 0 ? 'announced no piece' : share} (${formatElapsed(elapsedMs)})`;
     if (count > 0) level = 'ok';
   } else if (detail !== undefined) words = `${words}: ${detail}`;
   const name = client === undefined ? '' : `, ${client},`;
@@ -91,12 +92,12 @@ export class Sample {
 
   #words(known: number, missingPieces: number, missing: readonly PieceRange[]): string {
     if (known === 0) return 'no peer is known to ask';
-    const tried = `of ${countText(this.#tried, 'peer')} tried`;
+    const tried = `of ${countOrNo(this.#tried, 'peer')} tried`;
     if (this.#talking === 0) return `${tried} none announced its pieces`;
     const answered = `${tried} ${this.#talking} answered`;
     if (missingPieces > 0) {
-      const share = `${missingPieces} of ${countText(this.#union.length, 'piece')}`;
-      return `${answered}, and none of them has ${share}: ${rangesText(missing)}`;
+      const share = `${missingPieces} of ${countOrNo(this.#union.length, 'piece')}`;
+      return `${answered}, and none of them has ${share}: ${formatRanges(missing)}`;
     }
     return `every piece is with somebody: ${answered}, ${this.#whole} with every piece`;
   }

@@ -14,7 +14,7 @@ import type { WireMessage } from '../wire/messages';
 import type { PeerOutcome } from './findings';
 import { answersEncrypted } from './probe-encrypted';
 import type { PeerAnswers } from './peer-finding';
-import { causeText } from './text';
+import { causeText } from './causes';
 
 export interface PeerProbeOptions {
   readonly host: string;

@@ -8,7 +8,7 @@ import type {
   ScrapeReply,
   TrackerClient,
 } from '../tracker/announce';
-import { NAME_CAUSES } from './text';
+import { NAME_CAUSES } from './causes';
 import type { TrackerAnswers } from './tracker-finding';
 
 /** A `stopped` announce is given up after this. */

@@ -3,7 +3,8 @@
 import type { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, ScrapeCounts } from '../tracker/announce';
 import type { FindingLevel, TrackerFinding } from './findings';
-import { countText, elapsedText } from './text';
+import { countOrNo } from '../text/counts';
+import { formatElapsed } from '../text/quantities';
 
 /** What came of asking one tracker. */
 export interface TrackerAnswers {
@@ -104,8 +105,8 @@ function wordsOf(
   warning: string | undefined,
 ): string {
   const counts = [
-    ...(seeds === undefined ? [] : [countText(seeds, 'seed')]),
-    ...(leechers === undefined ? [] : [countText(leechers, 'leecher')]),
+    ...(seeds === undefined ? [] : [countOrNo(seeds, 'seed')]),
+    ...(leechers === undefined ? [] : [countOrNo(leechers, 'leecher')]),
   ];
   if (error !== undefined) {
     const what = state === 'refuses' ? `refuses: ${reason}` : withoutSubject(error);
@@ -113,8 +114,8 @@ function wordsOf(
   }
   const knows = known === false ? 'answers, but does not know this torrent: ' : '';
   const warned = warning === undefined ? '' : `; it warns: ${warning}`;
-  counts.push(`names ${countText(peers, 'peer')}`);
-  return `${knows}${counts.join(', ')} (${elapsedText(elapsedMs)})${warned}`;
+  counts.push(`names ${countOrNo(peers, 'peer')}`);
+  return `${knows}${counts.join(', ')} (${formatElapsed(elapsedMs)})${warned}`;
 }
 
 /** The line begins with the URL already. */

@@ -15,7 +15,9 @@ import type {
   Verdict,
   WriteFinding,
 } from './findings';
-import { NAME_CAUSES, causeText, countText, durationText, rangesText, sizeText } from './text';
+import { countOrNo, formatRanges } from '../text/counts';
+import { roughBytes, roughDuration } from '../text/quantities';
+import { NAME_CAUSES, causeText } from './causes';
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -77,7 +79,7 @@ function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFi
     );
   }
   if (space?.level === 'fail') {
-    const [free, missing] = [sizeText(space.freeBytes ?? 0), sizeText(space.missingBytes)];
+    const [free, missing] = [roughBytes(space.freeBytes ?? 0), roughBytes(space.missingBytes)];
     return say(
       `The torrent is alive, but ${space.folder} has ${free} free where ${missing} are missing; make room or choose another output folder.`,
     );
@@ -97,7 +99,7 @@ function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFi
   const { talkingPeers, wholePeers } = pieces;
   const who =
     wholePeers > 0
-      ? `${countText(wholePeers, 'peer')} with every piece answered`
+      ? `${countOrNo(wholePeers, 'peer')} with every piece answered`
       : `the ${talkingPeers} peers that answered have every piece between them`;
   const how = answering.length > 0 ? '' : ' and name those peers by hand, as no tracker names any';
   return say(`The torrent is alive (${who}); start the download${how}.`);
@@ -108,11 +110,11 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   const { trackers, answering, seeds } = facts;
   const { missingPieces, pieceCount, missing, knownPeers, triedPeers, talkingPeers } = pieces;
   const noun = missingPieces === 1 ? 'piece' : 'pieces';
-  const share = missingPieces === pieceCount ? 'any piece' : `${noun} ${rangesText(missing)}`;
-  const lack = `none of the ${countText(talkingPeers, 'peer')} that answered has ${share}`;
+  const share = missingPieces === pieceCount ? 'any piece' : `${noun} ${formatRanges(missing)}`;
+  const lack = `none of the ${countOrNo(talkingPeers, 'peer')} that answered has ${share}`;
   if (seeds !== undefined && seeds > 0) {
     return unknown(
-      `Cannot tell: trackers count ${countText(seeds, 'seed')}, but ${lack}; try again with a larger sample of peers, or later.`,
+      `Cannot tell: trackers count ${countOrNo(seeds, 'seed')}, but ${lack}; try again with a larger sample of peers, or later.`,
     );
   }
   if (knownPeers > triedPeers) {
@@ -136,7 +138,7 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   const leechers = leechersOf(trackers);
   if (leechers > knownPeers) {
     return unknown(
-      `Cannot tell: ${lack}, and of the ${countText(leechers, 'leecher')} that a tracker counts only ${knownPeers} ${knownPeers === 1 ? 'is' : 'are'} known; try again in a few minutes.`,
+      `Cannot tell: ${lack}, and of the ${countOrNo(leechers, 'leecher')} that a tracker counts only ${knownPeers} ${knownPeers === 1 ? 'is' : 'are'} known; try again in a few minutes.`,
     );
   }
   const doubt = doubtOf(trackers);
@@ -156,7 +158,7 @@ function encryptedOnly(tried: readonly PeerFinding[]): string | undefined {
   const names = only.slice(0, MAX_NAMED).map(({ host, port }) => hostPort(host, port));
   const rest = only.length > MAX_NAMED ? ` and ${only.length - MAX_NAMED} more` : '';
   const verb = only.length === 1 ? 'speaks' : 'speak';
-  return `${only.length} of ${countText(tried.length, 'peer')} ${verb} only encrypted connections, which Millrace does not do yet: ${names.join(', ')}${rest}`;
+  return `${only.length} of ${countOrNo(tried.length, 'peer')} ${verb} only encrypted connections, which Millrace does not do yet: ${names.join(', ')}${rest}`;
 }
 
 /** Peers are known, and none shook hands over this torrent. */
@@ -207,7 +209,7 @@ function nobodyKnown(facts: Facts): Judgement {
   }
   const leechers = leechersOf(trackers);
   if ((seeds ?? 0) + leechers > 0) {
-    const counted = seeds ? countText(seeds, 'seed') : countText(leechers, 'leecher');
+    const counted = seeds ? countOrNo(seeds, 'seed') : countOrNo(leechers, 'leecher');
     const next = refusalOf(trackers) ?? 'try again in a few minutes';
     return unknown(`Cannot tell: a tracker counts ${counted} but names no peer; ${next}.`);
   }
@@ -288,7 +290,7 @@ function refusalOf(trackers: readonly TrackerFinding[]): string | undefined {
 }
 
 function setClock({ aheadSec = 0 }: ClockFinding): string {
-  const off = durationText(Math.abs(aheadSec));
+  const off = roughDuration(Math.abs(aheadSec));
   return `set the clock of this machine, which is ${off} ${aheadSec > 0 ? 'ahead' : 'behind'}`;
 }
 

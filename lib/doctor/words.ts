@@ -12,7 +12,9 @@ import type {
   TorrentFinding,
   WriteFinding,
 } from './findings';
-import { causeText, countText, durationText, sizeText } from './text';
+import { countOrNo } from '../text/counts';
+import { roughBytes, roughDuration } from '../text/quantities';
+import { causeText } from './causes';
 
 export function torrentFinding(
   metainfo: Metainfo,
@@ -31,7 +33,7 @@ export function torrentFinding(
     pieceCount,
     trackers,
     trackersLeftOut,
-    message: `${name}: ${sizeText(totalBytes)} in ${countText(pieceCount, 'piece')}, names ${countText(trackers, 'tracker')}${left}`,
+    message: `${name}: ${roughBytes(totalBytes)} in ${countOrNo(pieceCount, 'piece')}, names ${countOrNo(trackers, 'tracker')}${left}`,
   };
 }
 
@@ -43,7 +45,7 @@ export function spaceFinding(
   const missing =
     missingBytes === 0
       ? 'the files are all there already, in length'
-      : `${sizeText(missingBytes)} still to write`;
+      : `${roughBytes(missingBytes)} still to write`;
   const head = { check: 'space', folder, missingBytes } as const;
   if (freeBytes === undefined) {
     return { ...head, level: 'skip', message: `${folder}: free space unknown; ${missing}` };
@@ -53,7 +55,7 @@ export function spaceFinding(
     ...head,
     freeBytes,
     level,
-    message: `${folder}: ${sizeText(freeBytes)} free, ${missing}`,
+    message: `${folder}: ${roughBytes(freeBytes)} free, ${missing}`,
   };
 }
 
@@ -123,9 +125,9 @@ export function clockFinding(aheadSec: readonly number[]): ClockFinding {
   const nearest = Math.round(others.reduce((a, b) => (Math.abs(b) < Math.abs(a) ? b : a), first));
   const off = Math.abs(nearest);
   if (off <= MAX_CLOCK_SEC) {
-    const message = `within ${durationText(Math.max(off, 1))} of a tracker's`;
+    const message = `within ${roughDuration(Math.max(off, 1))} of a tracker's`;
     return { check: 'clock', level: 'ok', aheadSec: nearest, message };
   }
-  const message = `${durationText(off)} ${nearest > 0 ? 'ahead of' : 'behind'} that of a tracker`;
+  const message = `${roughDuration(off)} ${nearest > 0 ? 'ahead of' : 'behind'} that of a tracker`;
   return { check: 'clock', level: 'warn', aheadSec: nearest, message };
 }

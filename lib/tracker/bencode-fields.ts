@@ -2,7 +2,7 @@
 // absent, because one odd field must not cost the user the peers beside it.
 
 import type { BencodeDictionary } from '../bencode/value';
-import { printableBytes } from './text';
+import { printableBytes } from '../text/printable';
 
 /** A non-negative integer that a number can hold. */
 export function countField(dictionary: BencodeDictionary, key: string): number | undefined {

@@ -4,9 +4,9 @@ import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
 import { HttpTrackerClient } from './http-client';
 import type { HttpTrackerOptions } from './http-client';
-import { withoutSecrets } from './redact';
+import { withoutSecrets } from '../text/redact';
 import { sharedResolve } from './shared-resolve';
-import { printable } from './text';
+import { printable } from '../text/printable';
 import { UdpTrackerClient } from './udp-client';
 import type { UdpTrackerOptions } from './udp-client';
 

@@ -3,7 +3,7 @@
 
 import type { ByteRange } from '../bytes/hexdump';
 import { toHex } from '../bytes/hex';
-import { printableBytes } from './text';
+import { printableBytes } from '../text/printable';
 
 /** Longest value of a header or parameter that is shown. */
 const MAX_VALUE_CHARS = 500;

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { toHex } from '../bytes/hex';
 import { formatAddress, hostPort } from '../address/text';
-import { printableBytes } from './text';
+import { printableBytes } from '../text/printable';
 
 /** Longest text of a tracker that is shown. */
 const MAX_TEXT_CHARS = 500;

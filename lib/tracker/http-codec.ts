@@ -12,7 +12,7 @@ import type { AnnounceReply, AnnounceRequest, PeerAddress } from './announce';
 import { countField, textField } from './bencode-fields';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
 import { MAX_INTERVAL_SEC, MAX_PEERS_PER_LIST, MAX_RETRY_SEC, boundedInterval } from './limits';
-import { printableBytes } from './text';
+import { printableBytes } from '../text/printable';
 
 /** A longer `tracker id` is dropped: it has to fit into every later URL, percent-encoded. */
 const MAX_TRACKER_ID_BYTES = 256;

@@ -22,7 +22,7 @@ import { whyNotReach } from './reach';
 import type { Hop, ReachRule } from './reach';
 import { connectionError, describe, forbidden, requestError } from './request-error';
 import type { Subject } from './request-error';
-import { printable } from './text';
+import { printable } from '../text/printable';
 
 export interface HttpGetOptions {
   readonly subject: Subject;

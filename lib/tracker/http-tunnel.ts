@@ -5,7 +5,7 @@ import * as http from 'node:http';
 import type { Socket } from 'node:net';
 import { connectionError, requestError } from './request-error';
 import type { Subject } from './request-error';
-import { redactUrl } from './redact';
+import { redactUrl } from '../text/redact';
 
 /** What to give to `http.request` to ask `proxy` for `url`. */
 export function absoluteForm(url: URL, proxy: URL): http.RequestOptions {

@@ -3,8 +3,8 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { isOutOfDescriptors, systemReason } from '../errors/system-error';
-import { redactUrl } from './redact';
-import { printable } from './text';
+import { redactUrl } from '../text/redact';
+import { printable } from '../text/printable';
 
 /** First word of every error code and message: `tracker-timeout`, `torrent-timeout` … */
 export type Subject = 'tracker' | 'torrent';

@@ -3,7 +3,7 @@
 // the packet to send and the time to ask again come out.
 
 import { MillraceError } from '../errors/millrace-error';
-import { printableBytes } from './text';
+import { printableBytes } from '../text/printable';
 import { ACTION, decodeReply, encodeConnect, transactionOf } from './udp-codec';
 import type { ConnectionId, UdpReply } from './udp-codec';
 

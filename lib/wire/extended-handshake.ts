@@ -7,6 +7,7 @@ import type { Encodable } from '../bencode/encode';
 import { BencodeDictionary } from '../bencode/value';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError } from '../errors/millrace-error';
+import { printableName } from '../text/printable';
 import type { ExtendedHandshake } from './messages';
 
 /** Id of the extended handshake inside the BEP 10 envelope. */
@@ -22,8 +23,6 @@ const MAX_EXTENSION_ID = 255;
 const MAX_REQUEST_QUEUE = 2 ** 31;
 // A handshake has some thirty values; a thousand is a peer at play.
 const DECODE_LIMITS = { maxDepth: 16, maxItems: 1024 };
-/** Control and format characters (line breaks, terminal escapes, direction marks), lone surrogates. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * The payload of an extended message with id 0. Absent fields are left out. `parts`: what extensions
@@ -55,7 +54,7 @@ export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake 
 
 /** The fields that we know, as `decodeExtendedHandshake` describes them. */
 export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHandshake {
-  const client = printable(dictionary.text('v'));
+  const client = printableName(dictionary.text('v') ?? '', MAX_CLIENT_CHARACTERS);
   const listenPort = within(dictionary.integer('p'), 1, 65_535);
   const requestQueue = within(dictionary.integer('reqq'), 1, MAX_REQUEST_QUEUE);
   const yourIp = dictionary.bytes('yourip');
@@ -98,16 +97,4 @@ function extensionsOf(m: BencodeDictionary | undefined): Record<string, number> 
 
 function within(value: number | undefined, min: number, max: number): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;
-}
-
-function printable(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  // Cut by code units first (bounded work), then by characters (no half surrogate pair is left).
-  const characters = [
-    ...text
-      .slice(0, 4 * MAX_CLIENT_CHARACTERS)
-      .replace(UNPRINTABLE, '')
-      .trim(),
-  ];
-  return characters.slice(0, MAX_CLIENT_CHARACTERS).join('') || undefined;
 }

@@ -7,7 +7,7 @@ import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
 import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
-import { redactUrl } from '../../lib/tracker/redact';
+import { redactUrl } from '../../lib/text/redact';
 import type { Api, Context, Io } from '../../lib/cli/context';
 import type { Interrupt } from '../../lib/cli/interrupt';
 import { watchSignals } from '../../lib/cli/interrupt';

@@ -4,7 +4,6 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { Sample, peerFinding } from '../../lib/doctor/peer-finding';
-import { durationText, rangesText, sizeText } from '../../lib/doctor/text';
 import { trackerFinding } from '../../lib/doctor/tracker-finding';
 import type { TrackerAnswers } from '../../lib/doctor/tracker-finding';
 import {
@@ -272,30 +271,5 @@ describe('doctor: sentences on this machine', () => {
       level: 'fail',
       message: 'a.example: cannot be looked up: there is no such name',
     });
-  });
-
-  it('writes figures as people do', () => {
-    expect([999, 1024, 15 * 1024 ** 2, 1.5 * 1024 ** 4].map(sizeText)).to.deep.equal([
-      '999 bytes',
-      '1.0 KiB',
-      '15 MiB',
-      '1.5 TiB',
-    ]);
-    expect([59, 60, 3600, 86_400, 200_000].map(durationText)).to.deep.equal([
-      '59 s',
-      '1 min',
-      '1 h',
-      '1 day',
-      '2 days',
-    ]);
-    expect(
-      rangesText(
-        [
-          { first: 1, last: 1 },
-          { first: 3, last: 4 },
-        ],
-        1,
-      ),
-    ).to.equal('1 and 1 more range');
   });
 });

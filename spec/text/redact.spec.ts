@@ -1,11 +1,5 @@
 import { expect } from 'chai';
-import {
-  maskBytes,
-  maskText,
-  redactUrl,
-  secretsOf,
-  withoutSecrets,
-} from '../../lib/tracker/redact';
+import { maskBytes, maskText, redactUrl, secretsOf, withoutSecrets } from '../../lib/text/redact';
 
 describe('tracker: URLs in logs', () => {
   const cases: readonly (readonly [string, string])[] = [

@@ -1,7 +1,7 @@
 // Tracker URLs as logs may show them. Private trackers put a passkey into the path or the query, and
 // anybody who has it can download in the user's name.
 
-import { printable } from './text';
+import { printable } from './printable';
 
 /** Path components that are names of programs, not keys. */
 const PLAIN_COMPONENT = /^(announce|scrape|download|torrents?)(\.[a-z]{1,5})?$/i;

@@ -1,0 +1,31 @@
+// PURE. The system's error codes as a diagnosis words them.
+
+/** A tracker's `cause` when it was the look-up of its name that failed. */
+export const NAME_CAUSES: readonly string[] = [
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEOUT',
+  'ENODATA',
+  'ESERVFAIL',
+];
+
+/** System errors that users meet, in words; the code itself for others. */
+const CAUSES: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'no file can be made there',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a file is in its way',
+  EADDRINUSE: 'another program has it',
+  ENOTFOUND: 'there is no such name',
+  EAI_AGAIN: 'the name server does not answer',
+  EHOSTUNREACH: 'no way to that host',
+  ENETUNREACH: 'no way to that network',
+  ETIMEOUT: 'no answer in time',
+};
+
+export function causeText(cause: string): string {
+  return CAUSES[cause] ?? cause;
+}
