@@ -7,7 +7,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { parseMetainfo } from '../metainfo/parse';
 import { whyNotMetainfo } from '../metainfo/record';
 import type { Metainfo } from '../metainfo/metainfo';
-import type * as fetching from '../tracker/fetch-torrent';
+import type * as fetching from '../http/fetch-torrent';
 import { badOption, checkOptions, checkValue, isObject, signal, wrong } from './checks';
 import type { Check } from './checks';
 import { notATorrent } from './not-a-torrent';
@@ -84,7 +84,7 @@ async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise
   }
   if (/^https?:/i.test(text)) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
-    const web = require('../tracker/fetch-torrent') as typeof fetching;
+    const web = require('../http/fetch-torrent') as typeof fetching;
     return { ...(await web.fetchTorrent(text, { version: VERSION, signal: stop })), url: text };
   }
   const path = pathOf(text);

@@ -9,7 +9,7 @@ import type { PeerAddress } from '../messages/control';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
-import type { Resolve } from '../tracker/families';
+import type { Resolve } from '../http/resolve';
 import { localIps } from '../tracker/own-addresses';
 import { peerIdPrefix } from '../tracker/peer-id';
 import { redactUrl, withoutSecrets } from '../text/redact';

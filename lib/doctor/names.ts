@@ -1,8 +1,8 @@
 // EDGE. Name look-ups, each done once, for the trackers and for the report alike.
 
 import { unlessStopped } from '../async/on-abort';
-import { resolveHost } from '../tracker/families';
-import type { Resolve, ResolvedAddress } from '../tracker/families';
+import { resolveHost } from '../http/resolve';
+import type { Resolve, ResolvedAddress } from '../http/resolve';
 
 export class Names {
   readonly #resolve: Resolve;

@@ -5,7 +5,7 @@ import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from 
 import { HttpTrackerClient } from './http-client';
 import type { HttpTrackerOptions } from './http-client';
 import { withoutSecrets } from '../text/redact';
-import { sharedResolve } from './shared-resolve';
+import { sharedResolve } from '../http/shared-resolve';
 import { printable } from '../text/printable';
 import { UdpTrackerClient } from './udp-client';
 import type { UdpTrackerOptions } from './udp-client';

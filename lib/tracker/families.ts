@@ -1,32 +1,11 @@
 // Announcing over IPv4 and IPv6 side by side, so that the tracker knows both addresses of ours
 // (BEP 7), and making one reply of two.
 
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
-import { unlessStopped } from '../async/on-abort';
+import type { Family } from '../http/resolve';
 import type { AnnounceReply, PeerAddress } from './announce';
-
-export type Family = 4 | 6;
 
 /** Once one family has its answer, the other gets so much longer: a broken IPv6 must not cost the peers. */
 export const FAMILY_GRACE_MS = 2_000;
-
-export interface ResolvedAddress {
-  readonly address: string;
-  readonly family: Family;
-}
-
-/** Finds the addresses of a host; rejects with a system error. */
-export type Resolve = (host: string, stop: AbortSignal) => Promise<readonly ResolvedAddress[]>;
-
-/** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
-export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
-  const name = host.replace(/^\[|\]$/g, '');
-  const literal = isIP(name);
-  if (literal !== 0) return [{ address: name, family: literal === 4 ? 4 : 6 }];
-  const found = await unlessStopped(lookup(name, { all: true, verbatim: true }), stop);
-  return found.map(({ address, family }) => ({ address, family: family === 4 ? 4 : 6 }));
-}
 
 /** What errors say, the most telling first: an answer of any kind says more than none. */
 const TELLING: readonly unknown[] = ['tracker-failure', 'tracker-http-status', 'tracker-bad-reply'];

@@ -4,19 +4,20 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
-import { withDeadline } from './deadline';
-import { announceToFamilies, resolveHost } from './families';
-import type { Family, Resolve } from './families';
+import { withDeadline } from '../http/deadline';
+import { resolveHost } from '../http/resolve';
+import type { Family, Resolve } from '../http/resolve';
+import { announceToFamilies } from './families';
 import { buildAnnounceUrl, parseAnnounceReply, readFailure } from './http-codec';
-import { httpGet } from './http-get';
-import type { HttpAgents, HttpReply } from './http-get';
-import { proxyFor, proxyFromEnvironment } from './http-proxy';
-import type { ProxySettings } from './http-proxy';
+import { httpGet } from '../http/get';
+import type { HttpAgents, HttpReply } from '../http/get';
+import { proxyFor, proxyFromEnvironment } from '../http/proxy';
+import type { ProxySettings } from '../http/proxy';
 import { MAX_HASHES_PER_REQUEST, buildScrapeUrl, parseScrapeReply } from './http-scrape';
 import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
-import { connectionError, requestError } from './request-error';
+import { connectionError, requestError } from '../http/request-error';
 
 export interface HttpTrackerOptions {
   /** Sent in `User-Agent: Millrace/<version>`. */

@@ -5,7 +5,7 @@ import { keyOf } from '../bencode/text';
 import type { ScrapeCounts } from './announce';
 import { countField } from './bencode-fields';
 import { decodeReply, failureIn, joint } from './http-codec';
-import { requestError } from './request-error';
+import { requestError } from '../http/request-error';
 
 /** Hashes in one request: 60 characters each at the worst, so 3 KB of URL, which any server takes. */
 export const MAX_HASHES_PER_REQUEST = 50;

@@ -16,7 +16,7 @@ import {
   writeFinding,
 } from '../../lib/doctor/words';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { requestError } from '../../lib/tracker/request-error';
+import { requestError } from '../../lib/http/request-error';
 import { fakeMetainfo } from '../cli/fakes';
 
 const URL = 'http://tracker.example/announce';

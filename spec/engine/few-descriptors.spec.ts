@@ -6,7 +6,7 @@ import { openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { HandleCache } from '../../lib/storage/handle-cache';
 import { failureReason, listenReason } from '../../lib/errors/system-error';
-import { connectionError } from '../../lib/tracker/request-error';
+import { connectionError } from '../../lib/http/request-error';
 import { TempTree } from '../api/temp-tree';
 
 const FILES = 150;

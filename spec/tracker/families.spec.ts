@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceReply, TrackerClient } from '../../lib/tracker/announce';
 import { announceToFamilies, mergeReplies } from '../../lib/tracker/families';
-import type { ResolvedAddress } from '../../lib/tracker/families';
+import type { ResolvedAddress } from '../../lib/http/resolve';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer } from '../../lib/tracker-server/server';

@@ -7,7 +7,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { encode } from '../../lib/bencode/encode';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
-import { fetchTorrent } from '../../lib/tracker/fetch-torrent';
+import { fetchTorrent } from '../../lib/http/fetch-torrent';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import type { HttpTrackerOptions } from '../../lib/tracker/http-client';

@@ -12,12 +12,12 @@ import * as zlib from 'node:zlib';
 import { MillraceError } from '../errors/millrace-error';
 import { scopeOfText } from '../address/scope';
 import { withDeadline } from './deadline';
-import { resolveHost } from './families';
-import type { Family, Resolve } from './families';
-import { proxyFor } from './http-proxy';
-import type { ProxySettings } from './http-proxy';
-import { absoluteForm, openTunnel } from './http-tunnel';
-import type { Overhear } from './overhear';
+import { resolveHost } from './resolve';
+import type { Family, Resolve } from './resolve';
+import { proxyFor } from './proxy';
+import type { ProxySettings } from './proxy';
+import { absoluteForm, openTunnel } from './tunnel';
+import type { OverhearHttp } from './overhear';
 import { whyNotReach } from './reach';
 import type { Hop, ReachRule } from './reach';
 import { connectionError, describe, forbidden, requestError } from './request-error';
@@ -42,7 +42,7 @@ export interface HttpGetOptions {
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
   /** Told what goes over the wire. Default: nobody. */
-  readonly overhear?: Overhear;
+  readonly overhear?: OverhearHttp;
   readonly signal?: AbortSignal;
 }
 

@@ -1,8 +1,8 @@
 // EDGE. Gets a .torrent from an http or https URL. What it says is for lib/metainfo to judge.
 
-import { httpGet } from './http-get';
-import { proxyFromEnvironment } from './http-proxy';
-import type { ProxySettings } from './http-proxy';
+import { httpGet } from './get';
+import { proxyFromEnvironment } from './proxy';
+import type { ProxySettings } from './proxy';
 import { requestError } from './request-error';
 
 export interface FetchTorrentOptions {

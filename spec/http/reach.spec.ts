@@ -8,18 +8,18 @@ import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encode } from '../../lib/bencode/encode';
 import type { MillraceError } from '../../lib/errors/millrace-error';
-import type { ResolvedAddress } from '../../lib/tracker/families';
-import { fetchTorrent } from '../../lib/tracker/fetch-torrent';
+import type { ResolvedAddress } from '../../lib/http/resolve';
+import { fetchTorrent } from '../../lib/http/fetch-torrent';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import type { HttpTrackerOptions } from '../../lib/tracker/http-client';
-import { whyNotReach } from '../../lib/tracker/reach';
-import type { Hop, ReachRule } from '../../lib/tracker/reach';
+import { whyNotReach } from '../../lib/http/reach';
+import type { Hop, ReachRule } from '../../lib/http/reach';
 import { UdpTrackerClient } from '../../lib/tracker/udp-client';
 import { HASH, request } from '../support/announce-request';
 
 const LOCAL_NAME = 'printer.example';
 
-describe('tracker: where a URL may lead', () => {
+describe('http: where a URL may lead', () => {
   const OF_TORRENT: ReachRule = { trusted: false, onLoopback: 'announce' };
   const OF_USER: ReachRule = { trusted: true, onLoopback: 'announce' };
   const may = (address: string, hop: Hop, rule = OF_TORRENT): boolean =>

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { ResolvedAddress } from '../../lib/tracker/families';
-import { ANSWER_LIFE_MS, sharedResolve } from '../../lib/tracker/shared-resolve';
+import type { ResolvedAddress } from '../../lib/http/resolve';
+import { ANSWER_LIFE_MS, sharedResolve } from '../../lib/http/shared-resolve';
 
 const FOUND: readonly ResolvedAddress[] = [{ address: '192.0.2.1', family: 4 }];
 const never = new AbortController().signal;
@@ -22,7 +22,7 @@ function scene() {
   return { asked, waiting, clock, resolve };
 }
 
-describe('tracker: shared name look-ups', () => {
+describe('http: shared name look-ups', () => {
   it('one look-up serves all who ask meanwhile, and for a minute after', async () => {
     const { asked, waiting, clock, resolve } = scene();
     const both = [resolve('t.example', never), resolve('t.example', never)];

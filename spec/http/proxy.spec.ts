@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import { proxyFor, proxyFromEnvironment } from '../../lib/tracker/http-proxy';
+import { proxyFor, proxyFromEnvironment } from '../../lib/http/proxy';
 
 function route(url: string, env: Record<string, string>): string {
   const proxy = proxyFor(new URL(url), proxyFromEnvironment(env));
   return proxy instanceof URL ? proxy.href : (proxy ?? 'direct');
 }
 
-describe('tracker: proxy from the environment', () => {
+describe('http: proxy from the environment', () => {
   const env = { http_proxy: 'http://p:3128', HTTPS_PROXY: 'q:8080' };
 
   it('one for each scheme, in lower or upper case, with or without http://', () => {

@@ -2,8 +2,8 @@
 // tracker whose name server is slow must not be asked for by every torrent and family.
 
 import { unlessStopped } from '../async/on-abort';
-import { resolveHost } from './families';
-import type { Resolve, ResolvedAddress } from './families';
+import { resolveHost } from './resolve';
+import type { Resolve, ResolvedAddress } from './resolve';
 
 /** How long an answer is used: an announce, its two families and its redirects look a name up once. */
 export const ANSWER_LIFE_MS = 60_000;

@@ -1,0 +1,24 @@
+// EDGE. The addresses of a host: what it is, or what the system says its name is.
+
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { unlessStopped } from '../async/on-abort';
+
+export type Family = 4 | 6;
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: Family;
+}
+
+/** Finds the addresses of a host; rejects with a system error. */
+export type Resolve = (host: string, stop: AbortSignal) => Promise<readonly ResolvedAddress[]>;
+
+/** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
+export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
+  const name = host.replace(/^\[|\]$/g, '');
+  const literal = isIP(name);
+  if (literal !== 0) return [{ address: name, family: literal === 4 ? 4 : 6 }];
+  const found = await unlessStopped(lookup(name, { all: true, verbatim: true }), stop);
+  return found.map(({ address, family }) => ({ address, family: family === 4 ? 4 : 6 }));
+}
