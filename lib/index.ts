@@ -44,7 +44,7 @@ export {
   type ScrapeOptions,
   type TrackerReport,
 } from './api/announce';
-export type { ByteRange, HexDumpOptions } from './bytes/hexdump';
+export type { ByteRange, HexDumpOptions } from './inspect/hexdump';
 export { diagnose, type Diagnosis, type DiagnoseOptions } from './api/diagnose';
 export type {
   AddressFinding,

@@ -1,7 +1,7 @@
 // The small functions that embedders call without an engine, with checks of what they are given.
 
-import { hexDump as dump } from '../bytes/hexdump';
-import type { ByteRange, HexDumpOptions } from '../bytes/hexdump';
+import { hexDump as dump } from '../inspect/hexdump';
+import type { ByteRange, HexDumpOptions } from '../inspect/hexdump';
 import type { Metainfo } from '../metainfo/metainfo';
 import { isTrackerUrl as isUrlOfTracker } from '../metainfo/trackers';
 import { namesOnDisk as findNames } from '../storage/names-on-disk';

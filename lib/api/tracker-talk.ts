@@ -8,12 +8,11 @@ import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
-import { udpPacketName } from '../tracker/dissect-udp';
+import { udpPacketName } from '../inspect/dissect-udp';
 import { peerIdPrefix } from '../tracker/peer-id';
 import { redactUrl } from '../text/redact';
 import { MAX_TRACKERS } from '../tracker/schedule';
 import { PROBE_FIRST_WAIT_MS } from '../tracker/udp-exchange';
-import type { AnnounceOptions, ScrapeOptions, TrackerReport } from './announce';
 import {
   badOption,
   callback,
@@ -28,8 +27,40 @@ import {
 } from './checks';
 import type { Check, Checks } from './checks';
 import { readTorrent, type TorrentSource } from './sources';
-import { buildReport, type Conversation, type Heard } from './tracker-report';
+import { buildReport, type Conversation, type Heard } from '../inspect/build-report';
+import type { TrackerReport } from '../inspect/report';
 import { VERSION } from './version';
+
+export interface ScrapeOptions {
+  /** Ask these instead of the torrent's: http, https or udp announce URLs. */
+  readonly trackers?: readonly string[];
+  /** For each tracker, in milliseconds, 100–600,000. Default 20,000. Over UDP it is asked again after 1, 3, 7 … s. */
+  readonly timeoutMs?: number;
+  /** Show passkeys and credentials in tracker URLs. Default false: they are masked wherever they occur. */
+  readonly showSecrets?: boolean;
+  /**
+   * Called with each report as soon as it is there, in whatever order trackers answer. Those that are
+   * returned then have no `packets`.
+   */
+  readonly onReport?: (report: TrackerReport) => void;
+  /**
+   * Ends it all; the returned promise rejects with `aborted`, once trackers that got `started` have got
+   * `stopped` (2 s at most).
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface AnnounceOptions extends ScrapeOptions {
+  /**
+   * Exactly this event, once (`none` for an announce as done at regular intervals). Default:
+   * `started`, and after the reply `stopped`, so that the tracker does not send peers to us.
+   */
+  readonly event?: 'started' | 'completed' | 'stopped' | 'none';
+  /** The TCP port that we say we listen on, 1–65535. Default 6881. */
+  readonly port?: number;
+  /** Peers asked for, 0–1000. Default 50. */
+  readonly numWant?: number;
+}
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_PORT = 6881;

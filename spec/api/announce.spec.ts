@@ -13,7 +13,7 @@ import type { AnnounceOptions, TrackerReport, TrackerServer } from '../../lib/in
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { encodeConnectReply, isConnect } from '../../lib/tracker/udp-codec';
 import { fakeMetainfo } from '../cli/fakes';
-import { expectCover } from '../tracker/ranges';
+import { expectCover } from '../support/ranges';
 
 const HASH = '00ff'.repeat(10);
 const GOOD = encode({

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { hintsFor } from '../../lib/tracker/hints';
-import type { ConversationFacts } from '../../lib/tracker/hints';
+import { hintsFor } from '../../lib/inspect/hints';
+import type { ConversationFacts } from '../../lib/inspect/hints';
 
 const HEALTHY: ConversationFacts = {
   kind: 'announce',
@@ -124,7 +124,7 @@ const CASES: [string, Partial<ConversationFacts>, RegExp][] = [
   ['a scrape of zeros', { kind: 'scrape', seeds: 0, leechers: 0, peers: undefined }, /do not know/],
 ];
 
-describe('tracker: hints', () => {
+describe('inspect: hints', () => {
   it('are none when all is well', () => {
     expect(hintsFor(HEALTHY)).to.deep.equal([]);
     const scrape = { ...HEALTHY, kind: 'scrape' as const, peers: undefined };

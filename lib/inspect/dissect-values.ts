@@ -1,4 +1,4 @@
-// PURE. Raw bytes of trackers' packets and replies in words that are safe to print.
+// Raw bytes of trackers' packets and replies in words that are safe to print.
 
 import { isUtf8 } from 'node:buffer';
 import { toHex } from '../bytes/hex';

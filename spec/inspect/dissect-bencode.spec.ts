@@ -2,12 +2,12 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { encode } from '../../lib/bencode/encode';
 import type { Encodable } from '../../lib/bencode/encode';
-import { dissectBencode } from '../../lib/tracker/dissect-bencode';
-import { expectCover, fieldsOf } from './ranges';
+import { dissectBencode } from '../../lib/inspect/dissect-bencode';
+import { expectCover, fieldsOf } from '../support/ranges';
 
 const fields = (bytes: Uint8Array): string[] => fieldsOf(dissectBencode(bytes));
 
-describe('tracker: dissecting bencoded replies', () => {
+describe('inspect: dissecting bencoded replies', () => {
   it('names every key, also unknown ones, in the order they came', () => {
     // What puzzled a beginner for half a day: crypto_flags are no text, and a terminal shows dots.
     const reply = Buffer.from(

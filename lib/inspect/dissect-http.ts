@@ -1,7 +1,7 @@
-// PURE. Heads of HTTP requests and answers, byte range by byte range: the request line with each
+// Heads of HTTP requests and answers, byte range by byte range: the request line with each
 // parameter of the query, then each header line. Ranges cover every byte once, in order.
 
-import type { ByteRange } from '../bytes/hexdump';
+import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { printableBytes } from '../text/printable';
 

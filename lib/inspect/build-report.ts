@@ -1,18 +1,18 @@
 // From what was overheard in one conversation with a tracker to the report on it: bytes dissected,
 // secrets masked, hints added. Does nothing but arithmetic on what it is given.
 
-import type { ByteRange } from '../bytes/hexdump';
+import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { percentEncode } from '../bytes/percent';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceEvent, AnnounceReply, ScrapeReply } from '../tracker/announce';
-import { AFTER_THE_END, dissectBencode } from '../tracker/dissect-bencode';
-import { dissectHttpHead } from '../tracker/dissect-http';
-import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../tracker/dissect-udp';
-import { hintsFor } from '../tracker/hints';
+import { AFTER_THE_END, dissectBencode } from './dissect-bencode';
+import { dissectHttpHead } from './dissect-http';
+import { dissectUdpReply, dissectUdpRequest, udpPacketName } from './dissect-udp';
+import { hintsFor } from './hints';
 import type { Overheard } from '../tracker/overhear';
 import { maskBytes, maskText, redactUrl, secretsOf } from '../text/redact';
-import type { ReportField, ReportPacket, TrackerReport } from './announce';
+import type { ReportField, ReportPacket, TrackerReport } from './report';
 
 export interface Heard {
   readonly what: Overheard;

@@ -1,14 +1,14 @@
-// PURE. The packets of UDP trackers (BEP 15, BEP 41), byte range by byte range, both ways. Ranges
+// The packets of UDP trackers (BEP 15, BEP 41), byte range by byte range, both ways. Ranges
 // cover every byte once, in order, whatever the bytes are.
 
-import type { ByteRange } from '../bytes/hexdump';
+import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import { DEFAULT_MAX_PEERS } from './dissect-bencode';
 import type { DissectOptions } from './dissect-bencode';
 import { bytesInWords, peerInWords } from './dissect-values';
-import { ACTION, isConnect } from './udp-codec';
+import { ACTION, isConnect } from '../tracker/udp-codec';
 
 type Words = (bytes: Uint8Array) => string;
 /** Label, length in bytes, and how to say it. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { AnnounceRequest } from '../../lib/tracker/announce';
-import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../../lib/tracker/dissect-udp';
+import { dissectUdpReply, dissectUdpRequest, udpPacketName } from '../../lib/inspect/dissect-udp';
 import {
   encodeAnnounce,
   encodeAnnounceReply,
@@ -11,7 +11,7 @@ import {
   encodeScrape,
   encodeScrapeReply,
 } from '../../lib/tracker/udp-codec';
-import { expectCover, fieldsOf } from './ranges';
+import { expectCover, fieldsOf } from '../support/ranges';
 
 const ID = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const REQUEST: AnnounceRequest = {
@@ -31,7 +31,7 @@ const HEADER = [
   'transaction id=0x00000007',
 ];
 
-describe('tracker: dissecting UDP packets', () => {
+describe('inspect: dissecting UDP packets', () => {
   it('names the fields of a connect, both ways', () => {
     expect(fieldsOf(dissectUdpRequest(encodeConnect(7)))).to.deep.equal([
       'protocol id=0x0000041727101980',

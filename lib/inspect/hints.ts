@@ -1,9 +1,9 @@
-// PURE. What a puzzling conversation with a tracker probably means, and what to do next: sentences
+// What a puzzling conversation with a tracker probably means, and what to do next: sentences
 // for people, made from what was sent and what came back.
 
 import { toHex } from '../bytes/hex';
 import { percentEncode } from '../bytes/percent';
-import type { AnnounceEvent } from './announce';
+import type { AnnounceEvent } from '../tracker/announce';
 
 /** Everything that a hint may look at. */
 export interface ConversationFacts {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { dissectHttpHead, unescapePercent } from '../../lib/tracker/dissect-http';
-import { expectCover, fieldsOf } from './ranges';
+import { dissectHttpHead, unescapePercent } from '../../lib/inspect/dissect-http';
+import { expectCover, fieldsOf } from '../support/ranges';
 
-describe('tracker: dissecting HTTP heads', () => {
+describe('inspect: dissecting HTTP heads', () => {
   it('names every parameter of the request, info hash and peer id in hexadecimal', () => {
     const hash = '%00%25%FF'.repeat(6);
     const head = `GET /a/announce?pass=k&info_hash=${hash}ab&left=5&flag HTTP/1.1\r\nHost: t:80\r\n\r\n`;

@@ -1,10 +1,10 @@
-// PURE. A tracker's bencoded reply, byte range by byte range. Unlike the decoder it goes on to the
+// A tracker's bencoded reply, byte range by byte range. Unlike the decoder it goes on to the
 // first byte that is wrong and says what is wrong there, because it is for replies that puzzle people.
 
-import type { ByteRange } from '../bytes/hexdump';
+import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import { bytesInWords, keyInWords, peerInWords } from './dissect-values';
 
 export interface DissectOptions {

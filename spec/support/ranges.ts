@@ -1,7 +1,7 @@
 // What every dissection promises, whatever the bytes are.
 
 import { expect } from 'chai';
-import type { ByteRange } from '../../lib/bytes/hexdump';
+import type { ByteRange } from '../../lib/inspect/hexdump';
 
 /** Every byte once, in order; labels and values safe to print. */
 export function expectCover(ranges: readonly ByteRange[], lengthBytes: number): void {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { hexDump } from '../../lib/bytes/hexdump';
-import type { ByteRange } from '../../lib/bytes/hexdump';
+import { hexDump } from '../../lib/inspect/hexdump';
+import type { ByteRange } from '../../lib/inspect/hexdump';
 
 const range = (startByte: number, endByte: number, label: string, value = ''): ByteRange => ({
   startByte,
@@ -11,7 +11,7 @@ const range = (startByte: number, endByte: number, label: string, value = ''): B
   value,
 });
 
-describe('bytes: hex dump', () => {
+describe('inspect: hex dump', () => {
   it('without ranges is what `hexdump -C` prints', () => {
     const bytes = Buffer.from('d8:intervali1800e5:peers6:\u0000\u007f\n~ é', 'latin1');
     expect(hexDump(bytes)).to.equal(
