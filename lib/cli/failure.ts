@@ -2,9 +2,9 @@
 
 import { systemAdvice, systemMessage } from '../errors/system-error';
 import type { MillraceError } from '../index';
-import { messageOf } from './advice';
+import { messageOf } from './output/advice';
 import { EXIT } from './context';
-import { jsonLine, printable } from './text';
+import { jsonLine, printable } from './output/text';
 
 /** What to do where the library leaves that to those who know what the path was for. */
 const OUR_ADVICE: Readonly<Record<string, string>> = {

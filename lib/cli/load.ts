@@ -25,48 +25,48 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   download: {
     summary: 'download a torrent',
     engine: true,
-    load: () => require('./download') as CommandModule,
+    load: () => require('./commands/download') as CommandModule,
   },
   seed: {
     summary: 'serve data that is already there',
     engine: true,
-    load: () => require('./seed') as CommandModule,
+    load: () => require('./commands/seed') as CommandModule,
   },
   create: {
     summary: 'make a .torrent of a file or folder',
-    load: () => require('./create') as CommandModule,
+    load: () => require('./commands/create') as CommandModule,
   },
   info: {
     summary: 'show what a .torrent says',
-    load: () => require('./info') as CommandModule,
+    load: () => require('./commands/info') as CommandModule,
   },
   verify: {
     summary: 'check data against a .torrent',
-    load: () => require('./verify') as CommandModule,
+    load: () => require('./commands/verify') as CommandModule,
   },
   tracker: {
     summary: 'run a small tracker for a private cluster',
-    load: () => require('./tracker') as CommandModule,
+    load: () => require('./commands/tracker') as CommandModule,
   },
   share: {
     summary: 'serve a file or folder to other machines',
-    load: () => require('./share') as CommandModule,
+    load: () => require('./commands/share') as CommandModule,
   },
   demo: {
     summary: 'watch a tracker, a seed and a download work on this machine',
-    load: () => require('./demo') as CommandModule,
+    load: () => require('./commands/demo') as CommandModule,
   },
   announce: {
     summary: 'announce once to the trackers and show what was said',
-    load: () => require('./announce') as CommandModule,
+    load: () => require('./commands/announce') as CommandModule,
   },
   scrape: {
     summary: "ask the trackers for a torrent's counts and show what was said",
-    load: () => require('./scrape') as CommandModule,
+    load: () => require('./commands/scrape') as CommandModule,
   },
   doctor: {
     summary: 'say whether a torrent is alive, and what is in the way',
-    load: () => require('./doctor') as CommandModule,
+    load: () => require('./commands/doctor') as CommandModule,
   },
 };
 

@@ -5,7 +5,7 @@ import './last-words';
 import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
 import { notText } from './not-text';
-import { terminalIo } from './terminal';
+import { terminalIo } from './output/terminal';
 
 /** How long something left over may keep the process alive after all work has ended. */
 const EXIT_GRACE_MS = 5000;

@@ -12,7 +12,7 @@ import type { Api, Context, Io } from '../../lib/cli/context';
 import type { Interrupt } from '../../lib/cli/interrupt';
 import { watchSignals } from '../../lib/cli/interrupt';
 import { runProgram } from '../../lib/cli/program';
-import { terminalIo } from '../../lib/cli/terminal';
+import { terminalIo } from '../../lib/cli/output/terminal';
 
 export class FakeIo implements Io {
   out = '';

@@ -1,0 +1,227 @@
+// Parsers of option values, each with a message that says what is allowed, and the options that
+// several commands share. A value that fails here is wrong usage: exit 2, before anything starts.
+
+import { isIPv6 } from 'node:net';
+import { InvalidArgumentError, Option } from 'commander';
+import type { AnnounceToAll, LogLevel } from '../../index';
+import { loadApi } from '../load';
+import { size, time } from './quantities';
+import { LINK_RULES } from '../output/source-notes';
+
+export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+type Parser<Value> = (text: string) => Value;
+
+/** Whole numbers from `low` to `high`. */
+export function wholeNumber(low: number, high: number, remark = ''): Parser<number> {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < low || value > high) {
+      throw new InvalidArgumentError(`Allowed: a whole number from ${low} to ${high}${remark}.`);
+    }
+    return value;
+  };
+}
+
+/** Decimal numbers from `low` to `high`, `low` itself only where `inclusive`. */
+export function decimal(
+  low: number,
+  high: number,
+  unit: string,
+  inclusive: boolean,
+): Parser<number> {
+  return (text) => {
+    const value = Number(text);
+    const tooLow = inclusive ? value < low : value <= low;
+    if (!/^\d{1,9}(\.\d{1,6})?$/.test(text) || tooLow || value > high) {
+      const from = inclusive ? `from ${low}` : `above ${low}`;
+      throw new InvalidArgumentError(`Allowed: a number ${from} up to ${high}${unit}.`);
+    }
+    return value;
+  };
+}
+
+/** `HOST:PORT` or `[IPV6]:PORT`, repeatable. */
+export function peerList(text: string, before: readonly string[] = []): readonly string[] {
+  const match = /^(?:\[([^\]\s]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const v6 = match?.[1];
+  if (!match || port < 1 || port > 65_535 || (v6 !== undefined && !isIPv6(v6))) {
+    throw new InvalidArgumentError(
+      'Allowed: HOST:PORT or [IPV6]:PORT, with a port from 1 to 65535.',
+    );
+  }
+  return [...before, text];
+}
+
+/** `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`, repeatable. */
+export function tracedPeerList(text: string, before: readonly string[] = []): readonly string[] {
+  const match = /^(?:\[([^\]\s]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
+  const port = Number(match?.[3] ?? 1);
+  const v6 = match?.[1];
+  if (!match || port < 1 || port > 65_535 || (v6 !== undefined && !isIPv6(v6))) {
+    throw new InvalidArgumentError(
+      'Allowed: HOST, HOST:PORT, [IPV6] or [IPV6]:PORT, with a port from 1 to 65535.',
+    );
+  }
+  return [...before, text];
+}
+
+/** Tracker URLs, repeatable. */
+export function trackerList(text: string, before: readonly string[] = []): readonly string[] {
+  if (!URL.canParse(text) || !loadApi().isTrackerUrl(text)) {
+    throw new InvalidArgumentError(
+      'Allowed: a URL that starts with http://, https://, udp://, ws:// or wss://, without spaces.',
+    );
+  }
+  return [...before, text];
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+/** What the engine accepts: 16 KiB to 256 MiB. */
+export const pieceLengthOption = (): Option =>
+  new Option(
+    '--piece-length <SIZE>',
+    'size of a piece, a power of two, 16K-256M (default: by size)',
+  ).argParser(
+    size({
+      lowBytes: 16 * KIB,
+      highBytes: 256 * MIB,
+      plain: 'B',
+      example: '256K or 4M',
+      powerOfTwo: true,
+    }),
+  );
+
+/** A .torrent's path or http(s) URL. */
+export function torrentSource(text: string): string {
+  if (/^magnet:/i.test(text)) {
+    throw new InvalidArgumentError(
+      'Magnet links are not supported yet. Allowed: the path or http(s) URL of a .torrent file.',
+    );
+  }
+  return nonEmpty(text);
+}
+
+export function nonEmpty(text: string): string {
+  if (text === '' || text.includes('\0')) throw new InvalidArgumentError('It must not be empty.');
+  return text;
+}
+
+/** Options of the commands that run an engine. */
+export interface EngineFlags {
+  readonly port?: number;
+  readonly peer?: readonly string[];
+  readonly peerThreads?: number;
+  readonly verifyThreads?: number;
+  readonly connectionsPerAddress?: number;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly recheck?: boolean;
+  readonly seedRatio?: number;
+  /** Seconds. */
+  readonly seedTime?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly logLevel?: LogLevel;
+  readonly announceToAll?: AnnounceToAll;
+  readonly showSecrets?: boolean;
+  readonly trace?: string;
+  readonly tracePeer?: readonly string[];
+  readonly tracePayload?: boolean;
+  /** Bytes. */
+  readonly traceLimit?: number;
+}
+
+export const jsonOption = (): Option =>
+  new Option('--json', 'print JSON on stdout, one object per line (docs/CLI.md)');
+
+export const quietOption = (): Option =>
+  new Option('--quiet', 'print no progress and no summary; errors are still printed');
+
+export const threadsOption = (): Option =>
+  new Option('--verify-threads <N>', 'most threads that hash and write, 2-64').argParser(
+    wholeNumber(2, 64),
+  );
+
+export const ratioOption = (): Option =>
+  new Option('--seed-ratio <R>', 'stop after uploading R times the size of the torrent')
+    .argParser(decimal(0, 1_000_000, '', true))
+    .conflicts(['seedTime']);
+
+const TEN_YEARS_SEC = 3650 * 86_400;
+
+export const timeOption = (): Option =>
+  new Option('--seed-time <TIME>', 'stop after seeding for this long: 90 (minutes), 36h, 2d')
+    .argParser(time({ lowSec: 0, highSec: TEN_YEARS_SEC, plain: 'min', example: '90 or 36h' }))
+    .conflicts(['seedRatio']);
+
+/** Of one request or one step, in seconds. */
+export const timeoutOption = (what: string): Option =>
+  new Option('--timeout <TIME>', what).argParser(
+    time({ lowSec: 0.1, highSec: 600, plain: 's', example: '20 or 1.5s' }),
+  );
+
+const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
+
+export const secretsOption = (): Option =>
+  new Option('--show-secrets', 'print the URLs of trackers whole, with passkeys and passwords');
+
+/** The options of `download` and `seed` alike. */
+export function engineOptions(): readonly Option[] {
+  return [
+    new Option('--port <N>', 'TCP port for incoming peers, 0-65535; 0 picks a free one')
+      .argParser(wholeNumber(0, 65_535, ' (0 picks a free port)'))
+      .default(0),
+    new Option(
+      '--peer <HOST:PORT>',
+      'connect to this peer, [IPV6]:PORT for IPv6; repeatable',
+    ).argParser(peerList),
+    new Option('--recheck', 'hash all existing data, whatever the resume record says'),
+    new Option('--peer-threads <N>', 'threads that own peer connections, 1-32').argParser(
+      wholeNumber(1, 32),
+    ),
+    threadsOption(),
+    new Option('--memory <SIZE>', 'memory for pieces on their way, 4M-4G (default: 48M)').argParser(
+      size({ lowBytes: 4 * MIB, highBytes: 4 * GIB, plain: 'MiB', example: '100M or 1.5G' }),
+    ),
+    new Option(
+      '--connections-per-address <N>',
+      'peers of one address that keep their place while others wait, 1-8000 (default: 8)',
+    ).argParser(wholeNumber(1, 8000)),
+    jsonOption(),
+    quietOption(),
+    new Option(
+      '--log-level <LEVEL>',
+      'write log records of this level and above to stderr',
+    ).choices(LOG_LEVELS),
+    new Option(
+      '--announce-to-all <WHICH>',
+      'trackers to announce to: one of all, one of each tier, or every one (default: none)',
+    ).choices(ANNOUNCE_TO_ALL),
+    secretsOption(),
+  ];
+}
+
+/** A .torrent's path or http(s) URL, or an info hash in hexadecimal. */
+export function torrentOrHash(text: string): string {
+  if (/^[0-9a-f]+$/i.test(text) && text.length !== 40 && text.length >= 32) {
+    throw new InvalidArgumentError(
+      `Allowed: a path, an http(s) URL, or an info hash of 40 hex digits (this has ${text.length}).`,
+    );
+  }
+  return torrentSource(text);
+}
+
+/** What `create` and `share` do with links in a folder. */
+export function linksOption(): Option {
+  return new Option(
+    '--links <RULE>',
+    'symbolic links in the folder: follow those that lead inside it, skip or follow all',
+  )
+    .choices(LINK_RULES)
+    .default('inside');
+}

@@ -1,0 +1,158 @@
+// What is said about a transfer in words, one line each. Pure: figures in, text out.
+
+import type {
+  CloseCounts,
+  CloseReason,
+  Metainfo,
+  Torrent,
+  TorrentEvents,
+  TorrentStats,
+} from '../../index';
+import type { EncryptedOnly } from '../transfer/encrypted-peers';
+import type { PeerEnds, Place, Summary } from '../transfer/report';
+import { hostPort } from '../../address/text';
+import { plural } from '../../text/counts';
+import { formatBytes, formatDuration, formatPercent, formatRate } from '../../text/quantities';
+import { printable } from './text';
+
+type Tracker = TorrentEvents['tracker'][0];
+type PeerClosed = TorrentEvents['peerClosed'][0];
+
+export function beginLine(torrent: Torrent, { folder, port }: Place): string {
+  const { name, totalBytes, files, pieceCount, pieceLengthBytes } = torrent;
+  const listening = port === undefined ? '' : `; listening on port ${port}`;
+  return printable(
+    `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}, ` +
+      `${plural(pieceCount, 'piece')} of ${formatBytes(pieceLengthBytes)}; folder ${folder}${listening}`,
+  );
+}
+
+/** That the torrent has tracker URLs which nobody asks; undefined where all are used. */
+export function ignoredTrackersLine(
+  { ignoredTrackers, ignoredTrackerCount = 0 }: Metainfo,
+  showUrl: (url: string) => string,
+): string | undefined {
+  const first = ignoredTrackers?.[0];
+  if (first === undefined) return undefined;
+  const others = ignoredTrackerCount - 1;
+  const more = others > 0 ? `, and ${plural(others, 'other')}: \`millrace info\` lists them` : '';
+  return printable(`tracker URL not used: ${showUrl(first.url)} (${first.reason})${more}`);
+}
+
+/** How far a phase is, from 0 to 1. */
+export function shareOf(stats: TorrentStats): number {
+  const [part, whole] =
+    stats.phase === 'checking'
+      ? [stats.piecesChecked, stats.piecesToCheck]
+      : [stats.doneBytes, stats.totalBytes];
+  if (whole > 0) return part / whole;
+  return stats.phase === 'checking' ? 0 : 1;
+}
+
+/** `staysOn`: whether the command goes on to serve what is complete. */
+export function progressLine(stats: TorrentStats, staysOn: boolean): string {
+  const peers = plural(stats.peers.connected, 'peer');
+  switch (stats.phase) {
+    case 'checking': {
+      const { piecesChecked, piecesToCheck } = stats;
+      if (piecesToCheck === 0) return 'checking existing data';
+      return `checking existing data: ${formatPercent(piecesChecked, piecesToCheck)} of ${plural(piecesToCheck, 'piece')}`;
+    }
+    case 'downloading': {
+      const done = `${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+      const eta = stats.etaSec === undefined ? 'unknown' : formatDuration(stats.etaSec);
+      return `${done}, ${formatRate(stats.downloadBytesPerSec)}, ${peers}, ETA ${eta}`;
+    }
+    case 'seeding':
+      if (!staysOn) return `100.0 % of ${formatBytes(stats.totalBytes)}`;
+      return `seeding: ${formatRate(stats.uploadBytesPerSec)} up, ${formatBytes(stats.uploadedBytes)} uploaded, ${peers}`;
+    case 'paused':
+    case 'failed':
+    case 'closed':
+      return `${stats.phase}: ${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+  }
+}
+
+/** True when a reply explains why nothing happens: nobody to download from, nobody connected. */
+export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): boolean {
+  // Trackers list the asker too, so a peer count above 0 with 0 seeds can still mean nobody.
+  const nobody = peers === 0 || seeds === 0;
+  const wanting = stats.phase === 'downloading' || stats.phase === 'checking';
+  return ok && nobody && wanting && stats.peers.connected === 0;
+}
+
+/**
+ * The tracker's own words come word for word, save for control characters. Of its URL only the host
+ * is shown: the rest may hold a passkey, and such lines are pasted into reports.
+ */
+export function trackerLine(event: Tracker, showSecrets = false): string {
+  const { ok, message, peers, seeds, nextAnnounceSec } = event;
+  const host = showSecrets ? event.url : hostOf(event.url);
+  const next =
+    nextAnnounceSec === undefined ? '' : `; next announce in ${formatDuration(nextAnnounceSec)}`;
+  if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${host})`);
+  const warning = message === undefined ? '' : `; warning: ${message}`;
+  // A reply without a count of seeds: none is known.
+  const counts = `${plural(peers, 'peer')}, ${plural(seeds ?? 0, 'seed')}`;
+  return printable(`tracker answered, ${counts}${next}${warning} (${host})`);
+}
+
+function hostOf(url: string): string {
+  if (URL.canParse(url)) return new URL(url).host;
+  // No URL after all (its port is too high, …): still only what stands where a host would.
+  return /^(?:[a-z]+:\/\/)?(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? '';
+}
+
+export function peerClosedLine(
+  { host, port, reason, detail }: PeerClosed,
+  reasons: Readonly<Record<CloseReason, string>>,
+): string {
+  const what = detail === '' ? '' : ` (${detail})`;
+  return printable(`peer ${hostPort(host, port)}: ${reasons[reason]}${what}`);
+}
+
+/** `peers closed: 12 (remote-closed 9, bad-bitfield 3); refused: 1 (…)`; undefined if there is nothing to say. */
+export function peerEndsLine({ closed, rejected }: PeerEnds): string | undefined {
+  const parts: string[] = [];
+  if (totalOf(closed) > 0) parts.push(`peers closed: ${countsText(closed)}`);
+  if (totalOf(rejected) > 0) parts.push(`refused: ${countsText(rejected)}`);
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** Most that are named in a line; `--json` names all. */
+const MAX_NAMED = 5;
+
+/** `3 of 5 peers seem to speak only encrypted connections, …: A, B, C`; undefined where none does. */
+export function encryptedOnlyLine({ peers, reached }: EncryptedOnly): string | undefined {
+  if (peers.length === 0) return undefined;
+  const rest = peers.length > MAX_NAMED ? ` and ${peers.length - MAX_NAMED} more` : '';
+  const verb = peers.length === 1 ? 'seems' : 'seem';
+  const who = `${peers.length} of ${plural(reached, 'peer')} ${verb} to speak only encrypted connections`;
+  return printable(
+    `${who}, which Millrace does not do yet: ${peers.slice(0, MAX_NAMED).join(', ')}${rest}`,
+  );
+}
+
+function countsText(counts: CloseCounts): string {
+  const most = Object.entries(counts).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  return `${totalOf(counts)} (${most.map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
+}
+
+export function totalOf(counts: CloseCounts): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+export function pieceFailedLine({ piece, banned }: TorrentEvents['pieceFailed'][0]): string {
+  const who = banned.length > 0 ? `; banned for wrong bytes: ${banned.join(', ')}` : '';
+  return printable(`piece ${piece} failed its hash check and is fetched again${who}`);
+}
+
+/** Bytes, seconds and MiB/s. */
+export function summaryLine({ name, totalBytes, downloadedBytes, elapsedSec }: Summary): string {
+  const seconds = `${elapsedSec.toFixed(1)} s`;
+  const whole = `done: ${name}, ${totalBytes} bytes (${formatBytes(totalBytes)}) verified and on disk`;
+  if (downloadedBytes === 0) return printable(`${whole}; nothing to download, ${seconds}`);
+  const rate = downloadedBytes / (1024 * 1024) / Math.max(elapsedSec, 0.001);
+  const received = `${downloadedBytes} bytes (${formatBytes(downloadedBytes)})`;
+  return printable(`${whole}; downloaded ${received} in ${seconds}, ${rate.toFixed(1)} MiB/s`);
+}

@@ -1,0 +1,101 @@
+// A transfer as JSON lines on stdout. Every field and unit is documented in docs/CLI.md.
+
+import type { Torrent, TorrentStats } from '../../index';
+import { accountJson } from './account';
+import type { Io } from '../context';
+import { totalOf } from './lines';
+import type { Reporter } from '../transfer/report';
+import { jsonLine, printable } from './text';
+
+const PROGRESS_EVERY_MS = 1000;
+
+/** `quiet` leaves out the `progress` objects; `showUrl` says how the URL of a tracker is printed. */
+export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => string): Reporter {
+  const print = (value: object): void => io.stdout(jsonLine(value));
+  let last: TorrentStats | undefined;
+  return {
+    progressEveryMs: PROGRESS_EVERY_MS,
+    begin(torrent, { folder, port }) {
+      print({ type: 'metadata', ...metadataOf(torrent), folder, port: port ?? null });
+    },
+    progress(stats) {
+      if (quiet || stats === last) return;
+      last = stats;
+      print(progressOf(stats));
+    },
+    pieceFailed({ piece, suspects, banned }) {
+      print({ type: 'piece-failed', piece, suspects, banned });
+    },
+    peerConnected({ host, port, incoming }) {
+      print({ type: 'peer-connected', host, port, incoming });
+    },
+    peerClosed({ host, port, reason, detail, downloadedBytes, uploadedBytes }) {
+      print({ type: 'peer-closed', host, port, reason, detail, downloadedBytes, uploadedBytes });
+    },
+    alone({ ignoredTrackers, port, message }) {
+      print({ type: 'no-peer-source', ignoredTrackers, port: port ?? null, message });
+      io.stderr(`millrace: ${printable(message)}\n`);
+    },
+    tracker(event) {
+      const { url, ok, peers } = event;
+      print({
+        type: 'tracker',
+        url: showUrl(url),
+        ok,
+        message: event.message ?? null,
+        peers,
+        seeds: event.seeds ?? null,
+        leechers: event.leechers ?? null,
+        nextAnnounceSec: event.nextAnnounceSec ?? null,
+      });
+    },
+    complete({ totalBytes, downloadedBytes, wastedBytes, elapsedSec, ...rest }) {
+      const account = accountJson(rest.account);
+      print({ type: 'complete', totalBytes, downloadedBytes, wastedBytes, elapsedSec, account });
+    },
+    peerRejected({ host, port, reason, detail }) {
+      print({ type: 'peer-rejected', host, port, reason, detail });
+    },
+    peerEnds({ closed, rejected, encrypted }) {
+      print({
+        type: 'peers-closed',
+        total: totalOf(closed),
+        reasons: closed,
+        rejectedTotal: totalOf(rejected),
+        rejectedReasons: rejected,
+        encryptedOnly: encrypted.peers,
+        reachedPeers: encrypted.reached,
+      });
+    },
+    end() {},
+  };
+}
+
+function metadataOf(torrent: Torrent): object {
+  const { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files } = torrent;
+  return { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files };
+}
+
+/** Named one by one: what the documentation promises does not change when the engine tells more. */
+function progressOf(stats: TorrentStats): object {
+  return {
+    type: 'progress',
+    phase: stats.phase,
+    doneBytes: stats.doneBytes,
+    totalBytes: stats.totalBytes,
+    piecesDone: stats.piecesDone,
+    pieceCount: stats.pieceCount,
+    piecesChecked: stats.piecesChecked,
+    piecesToCheck: stats.piecesToCheck,
+    piecesFailed: stats.piecesFailed,
+    downloadedBytes: stats.downloadedBytes,
+    uploadedBytes: stats.uploadedBytes,
+    wastedBytes: stats.wastedBytes,
+    downloadBytesPerSec: Math.round(stats.downloadBytesPerSec),
+    uploadBytesPerSec: Math.round(stats.uploadBytesPerSec),
+    etaSec: stats.etaSec === undefined ? null : Math.ceil(stats.etaSec),
+    peers: stats.peers,
+    memoryBytes: stats.memoryBytes,
+    account: accountJson(stats.account),
+  };
+}

@@ -1,0 +1,52 @@
+// A torrent that names no tracker, with no peer given by hand: nobody can be asked for peers, and
+// that is said instead of a silent wait.
+
+import type { Metainfo, Torrent, TorrentStats } from '../../index';
+import type { SessionOptions } from './session';
+import { plural } from '../../text/counts';
+
+export interface NoPeerSource {
+  /** Tracker URLs of the torrent that are not used. */
+  readonly ignoredTrackers: number;
+  /** Where peers can reach us. */
+  readonly port: number | undefined;
+  /** What, why, and what to do, in one line. */
+  readonly message: string;
+}
+
+/** Undefined where a tracker or a peer can be asked. */
+export function noPeerSource(
+  { trackers, ignoredTrackerCount = 0 }: Metainfo,
+  { peers = [], download = true }: SessionOptions['add'],
+  port: number | undefined,
+): NoPeerSource | undefined {
+  if (peers.length > 0 || trackers.some((tier) => tier.length > 0)) return undefined;
+  const why =
+    ignoredTrackerCount === 0
+      ? 'the torrent names no tracker'
+      : `none of the torrent's ${plural(ignoredTrackerCount, 'tracker URL')} is used (\`millrace info\` says why)`;
+  const where = `port ${port ?? 'unknown'} of this machine`;
+  const message = download
+    ? `nobody to ask for peers: ${why}, and no --peer is given; waiting for peers that connect to ` +
+      `${where}: name one with --peer HOST:PORT, or use a .torrent with a tracker (\`millrace create --tracker URL\`)`
+    : `nobody is told of this seed: ${why}, and no --peer is given; waiting for peers that connect to ` +
+      `${where}: give them its address, or use a .torrent with a tracker (\`millrace create --tracker URL\`)`;
+  return { ignoredTrackers: ignoredTrackerCount, port, message };
+}
+
+/** Calls `say` once, when the torrent first waits for peers, unless the returned function was called. */
+export function onceItWaits(
+  torrent: Pick<Torrent, 'on' | 'off' | 'stats'>,
+  seeds: boolean,
+  say: () => void,
+): () => void {
+  const stop = (): void => void torrent.off('stats', look);
+  const look = ({ phase }: TorrentStats): void => {
+    if (phase !== 'downloading' && !(seeds && phase === 'seeding')) return;
+    stop();
+    say();
+  };
+  torrent.on('stats', look);
+  look(torrent.stats());
+  return stop;
+}

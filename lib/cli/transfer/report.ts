@@ -1,0 +1,84 @@
+// From the events of a torrent to the calls of a reporter, which shows them.
+
+import type {
+  CloseCounts,
+  CoordinatorEvents,
+  Torrent,
+  TorrentEvents,
+  TorrentStats,
+  TransferAccount,
+} from '../../index';
+
+import type { EncryptedOnly } from './encrypted-peers';
+import type { NoPeerSource } from './peer-sources';
+
+/** What came of a transfer. */
+export interface Summary {
+  readonly name: string;
+  readonly totalBytes: number;
+  /** Payload received in this run. */
+  readonly downloadedBytes: number;
+  readonly wastedBytes: number;
+  /** From the start of the command to the last byte on disk. */
+  readonly elapsedSec: number;
+  /** What limited it. */
+  readonly account: TransferAccount;
+}
+
+/** How many connections ended, by reason. */
+export interface PeerEnds {
+  /** Of peers, dials included. */
+  readonly closed: CloseCounts;
+  /** Incoming ones without a valid handshake. */
+  readonly rejected: CloseCounts;
+  readonly encrypted: EncryptedOnly;
+}
+
+/** Shows a transfer: JSON lines, a progress bar, or plain lines. */
+export interface Reporter {
+  readonly progressEveryMs: number;
+  begin(torrent: Torrent, place: Place): void;
+  progress(stats: TorrentStats): void;
+  pieceFailed(event: TorrentEvents['pieceFailed'][0]): void;
+  peerConnected(event: TorrentEvents['peerConnected'][0]): void;
+  peerClosed(event: TorrentEvents['peerClosed'][0]): void;
+  peerRejected(event: CoordinatorEvents['peerRejected'][0]): void;
+  /** The torrent waits, and there is nobody to ask for peers. */
+  alone(event: NoPeerSource): void;
+  tracker(event: TorrentEvents['tracker'][0], stats: TorrentStats): void;
+  complete(summary: Summary): void;
+  /** Once, when the command's work is over, good or bad. */
+  peerEnds(ends: PeerEnds): void;
+  /** Gives the terminal back. Nothing is shown afterwards. */
+  end(): void;
+}
+
+export interface Place {
+  /** The folder that holds the torrent's file or folder. */
+  readonly folder: string;
+  /** Where peers can reach us. */
+  readonly port: number | undefined;
+}
+
+/** Connects a torrent to a reporter until the returned function is called. */
+export function report(torrent: Torrent, reporter: Reporter, place: Place): () => void {
+  const onTracker = (event: TorrentEvents['tracker'][0]): void =>
+    reporter.tracker(event, torrent.stats());
+  const pieceFailed = reporter.pieceFailed.bind(reporter);
+  const peerConnected = reporter.peerConnected.bind(reporter);
+  const peerClosed = reporter.peerClosed.bind(reporter);
+  reporter.begin(torrent, place);
+  torrent.on('tracker', onTracker);
+  torrent.on('pieceFailed', pieceFailed);
+  torrent.on('peerConnected', peerConnected);
+  torrent.on('peerClosed', peerClosed);
+  const timer = setInterval(() => reporter.progress(torrent.stats()), reporter.progressEveryMs);
+  return () => {
+    clearInterval(timer);
+    torrent.off('tracker', onTracker);
+    torrent.off('pieceFailed', pieceFailed);
+    torrent.off('peerConnected', peerConnected);
+    torrent.off('peerClosed', peerClosed);
+    reporter.end();
+  };
+}

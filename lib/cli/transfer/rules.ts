@@ -1,0 +1,48 @@
+// When a transfer has gone on long enough: no byte for too long, or seeded as much as was asked.
+// Time is a parameter.
+
+import type { TorrentStats } from '../../index';
+
+/** Notices when no payload byte has come for `timeoutMs` while there was something to download. */
+export class StallWatch {
+  readonly #timeoutMs: number;
+  #sinceMs: number;
+  #downloadedBytes = 0;
+
+  constructor(timeoutMs: number, nowMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#sinceMs = nowMs;
+  }
+
+  /** Tells the newest figures; true once the time is up. */
+  isStalled(nowMs: number, stats: TorrentStats): boolean {
+    // Hashing what exists is work of our own, however long it takes.
+    if (stats.phase !== 'downloading' || stats.downloadedBytes > this.#downloadedBytes) {
+      this.#sinceMs = nowMs;
+      this.#downloadedBytes = stats.downloadedBytes;
+      return false;
+    }
+    return nowMs - this.#sinceMs >= this.#timeoutMs;
+  }
+}
+
+/** How long to seed; without a limit until interrupted. */
+export interface SeedLimits {
+  /** Uploaded bytes divided by the torrent's size. */
+  readonly ratio?: number | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** `uploadedBytes` and `elapsedMs` count from the beginning of this run and of its seeding. */
+export function hasSeededEnough(
+  limits: SeedLimits,
+  totals: {
+    readonly uploadedBytes: number;
+    readonly totalBytes: number;
+    readonly elapsedMs: number;
+  },
+): boolean {
+  const { ratio, seconds } = limits;
+  if (ratio !== undefined && totals.uploadedBytes >= ratio * totals.totalBytes) return true;
+  return seconds !== undefined && totals.elapsedMs >= seconds * 1000;
+}

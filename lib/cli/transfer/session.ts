@@ -1,0 +1,126 @@
+// One engine with one torrent for the length of a command: started side by side, closed in every
+// case, so that records are saved and trackers get `stopped`.
+
+import { resolve } from 'node:path';
+import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../../index';
+import type { Context, Io } from '../context';
+import { watchEncryption } from './encrypted-peers';
+import type { EncryptedOnly } from './encrypted-peers';
+import { ignoredTrackersLine } from '../output/lines';
+import { stderrLogger } from './log';
+import type { EngineFlags } from '../options/options';
+import { noPeerSource, onceItWaits } from './peer-sources';
+import { report } from './report';
+import { shownUrl } from '../output/secrets';
+import type { Reporter } from './report';
+import { jsonReporter } from '../output/report-json';
+import { textReporter } from '../output/report-text';
+import { printable } from '../output/text';
+import { isTracedToStdout, traceNotice, traceOf } from './trace';
+
+export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptions {
+  return {
+    peerThreads: flags.peerThreads,
+    verifyThreads: flags.verifyThreads,
+    memoryBytes: flags.memory,
+    port: flags.port,
+    connectionsPerAddress: flags.connectionsPerAddress,
+    logger: stderrLogger(flags.logLevel, io),
+  };
+}
+
+export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: boolean): Reporter {
+  const quiet = flags.quiet ?? false;
+  const showUrl = shownUrl(flags, api);
+  if (flags.json) return jsonReporter(io, quiet, showUrl);
+  const { peer: peers = [], showSecrets = false } = flags;
+  // A bar would be drawn across the lines of the trace.
+  const bar = io.terminal && !isTracedToStdout(flags);
+  return textReporter(io, { quiet, bar, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
+}
+
+/** Options of `withTorrent`. */
+export interface SessionOptions {
+  readonly source: string;
+  readonly flags: EngineFlags;
+  readonly add: AddOptions & { readonly output: string; readonly seed: boolean };
+  /** Looks at the torrent before the engine gets it; may reject. */
+  readonly inspect?: (metainfo: Metainfo) => Promise<void>;
+}
+
+/** Starts an engine, adds the torrent, does `work` with it, and closes the engine whatever happens. */
+export async function withTorrent(
+  context: Context,
+  options: SessionOptions,
+  work: (torrent: Torrent, reporter: Reporter) => Promise<void>,
+): Promise<void> {
+  const { coordinator, metainfo } = await startAndRead(context, options);
+  try {
+    context.signal.throwIfAborted();
+    const torrent = await coordinator.add(metainfo, options.add);
+    const reporter = reporterFor(options.flags, context, options.add.seed);
+    const warning = ignoredTrackersLine(metainfo, shownUrl(options.flags, context.api));
+    if (warning !== undefined) context.io.stderr(`millrace: ${warning}\n`);
+    const encryption = watchEncryption(torrent, coordinator);
+    coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
+    const place = { folder: resolve(options.add.output), port: coordinator.port };
+    const stopReporting = report(torrent, reporter, place);
+    const alone = noPeerSource(metainfo, options.add, coordinator.port);
+    const stopLooking =
+      alone && onceItWaits(torrent, options.add.seed, () => reporter.alone(alone));
+    try {
+      await work(torrent, reporter);
+    } catch (error) {
+      reporter.progress(torrent.stats()); // How far it came.
+      // The torrent is stopping by itself: once it is gone its peers have ended, and their events have come.
+      if (torrent.stats().phase === 'failed') await torrent.remove().catch(() => undefined);
+      throw error;
+    } finally {
+      await tellEnds(coordinator, reporter, encryption.found());
+      encryption.stop();
+      stopLooking?.();
+      stopReporting();
+    }
+  } finally {
+    await coordinator.close();
+    const notice = traceNotice(coordinator.trace);
+    if (notice !== undefined) context.io.stderr(`millrace: ${printable(notice)}\n`);
+  }
+}
+
+/** Nothing, where the engine is dead. */
+async function tellEnds(
+  coordinator: Coordinator,
+  reporter: Reporter,
+  encrypted: EncryptedOnly,
+): Promise<void> {
+  const stats = await coordinator.stats().catch(() => undefined);
+  if (stats === undefined) return;
+  reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected, encrypted });
+}
+
+/** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */
+async function startAndRead(
+  { api, io, signal, threads }: Context,
+  { source, flags, inspect }: SessionOptions,
+): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
+  const engine = { ...coordinatorOptions(flags, io), trace: traceOf(flags, io, api) };
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  let cause: unknown;
+  const watch = <Value>(promise: Promise<Value>): Promise<Value | undefined> =>
+    promise.catch((error: unknown) => {
+      if (!failed.signal.aborted) cause = error;
+      failed.abort();
+      return undefined;
+    });
+  const reading = api.readTorrent(source, { signal: either }).then(async (metainfo) => {
+    await inspect?.(metainfo);
+    return metainfo;
+  });
+  const starting = api.Coordinator.start({ ...engine, threads, signal: either });
+  const [coordinator, metainfo] = await Promise.all([watch(starting), watch(reading)]);
+  if (coordinator && metainfo) return { coordinator, metainfo };
+  await coordinator?.close();
+  throw cause;
+}
