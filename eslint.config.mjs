@@ -265,6 +265,18 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
       ],
       eqeqeq: 'error',
+      // Control characters are what text from outside is searched for.
+      'no-control-regex': 'off',
+      // `require` loads a module when it is needed first: start-up counts, and a dynamic import of a relative
+      // path would need a file extension that differs between source and compiled code.
+      '@typescript-eslint/no-require-imports': 'off',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':not(TSAsExpression) > CallExpression[callee.name="require"]',
+          message: "a late load says what it loads: require('./x') as typeof x",
+        },
+      ],
     },
   },
   {

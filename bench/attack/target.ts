@@ -22,7 +22,7 @@ export interface TargetConfig {
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '') as TargetConfig;
   const { engine, uploadSlots } = config;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- its folder is an option
+  // Its folder is an option.
   const { Coordinator } = require(join(engine, 'lib', 'index')) as typeof millrace;
   const coordinator = await Coordinator.start({
     host: '127.0.0.1',

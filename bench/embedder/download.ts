@@ -30,7 +30,7 @@ const NS_PER_MS = 1e6;
 
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '') as EmbedderConfig;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
+  // The compiled engine's folder is an option.
   const { Coordinator } = require(join(config.engineFolder, 'lib', 'index.js')) as typeof Library;
   const engine = await Coordinator.start();
   await sleep(500); // Start-up is another bench.

@@ -6,7 +6,7 @@ import type { HopStart } from './hop';
 import type * as Module from '../../lib/threads/typed-port';
 
 const { folder } = workerData as HopStart;
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
+// The compiled engine's folder is an option.
 const { TypedPort } = require(join(folder, 'lib', 'threads', 'typed-port')) as typeof Module;
 
 if (parentPort === null) throw new Error('hop-worker runs as a worker thread');

@@ -25,7 +25,7 @@ export interface IdleReport {
 
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '') as IdleConfig;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
+  // The compiled engine's folder is an option.
   const { Coordinator } = require(join(config.engineFolder, 'lib', 'index.js')) as typeof Library;
   const engine = await Coordinator.start();
   const startedMs = performance.now();

@@ -14,7 +14,7 @@ export interface ManyConfig {
 
 async function main(): Promise<void> {
   const config = JSON.parse(process.argv[2] ?? '') as ManyConfig;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled engine's folder is an option
+  // The compiled engine's folder is an option.
   const { Coordinator } = require(join(config.engineFolder, 'lib', 'index.js')) as typeof Library;
   const engine = await Coordinator.start({
     maxConnections: 8000,

@@ -37,6 +37,6 @@ function newestSourceMs(): number {
 
 /** A compiled room of the engine, by its path below `lib`. */
 export function load<Room>(engine: Engine, path: string): Room {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- its folder is an option
+  // Its folder is an option.
   return require(join(engine.folder, 'lib', path)) as Room;
 }

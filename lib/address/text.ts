@@ -28,6 +28,11 @@ export function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
+/** The host without the brackets that URLs put around IPv6 addresses. */
+export function unbracketed(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
 /** `192.0.2.1:6881`, `[::1]:6881`. */
 export function hostPort(host: string, port: number): string {
   return `${bracketed(host)}:${port}`;
@@ -48,7 +53,7 @@ export function parseAddress(text: string): Uint8Array | undefined {
  * names an interface of ours, are no part of it. Undefined for a name.
  */
 export function addressOfHost(host: string): Uint8Array | undefined {
-  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  const bare = unbracketed(host);
   const zoneAt = bare.indexOf('%');
   return parseAddress(zoneAt < 0 ? bare : bare.slice(0, zoneAt));
 }

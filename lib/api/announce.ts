@@ -37,6 +37,6 @@ export async function scrape(
 }
 
 function loadTalk(): typeof talk {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http and p-queue are slow to load
+  // Node's http and p-queue are slow to load.
   return require('./tracker-talk') as typeof talk;
 }

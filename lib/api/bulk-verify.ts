@@ -43,7 +43,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
 ): Promise<void> {
   const { threads, onProgress, signal } = options;
   signal?.throwIfAborted();
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- most engines never need one here
+  // Most engines never need one here.
   const { VerifyPool } = require('../verify/pool') as typeof verify;
   const pool = new VerifyPool({
     threads,

@@ -115,7 +115,7 @@ export async function createTorrent(
   const checked = checkOptions('createTorrent', options, CREATE);
   const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
   checked.signal?.throwIfAborted();
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- loaded when a torrent is made
+  // Loaded when a torrent is made.
   const { listFiles, refuseChanged } = require('./list-files') as typeof listing;
   const listed = await listFiles(source, checked.links);
   let offsetBytes = 0;

@@ -69,7 +69,7 @@ export async function diagnose(
   signal?.throwIfAborted();
   const folder = resolve(output);
   const metainfo = await namesOnDisk(await readTorrent(source, { signal }), folder);
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- clients and p-queue are slow to load
+  // Clients and p-queue are slow to load.
   const { examine } = require('../doctor/examine') as typeof doctor;
   const findings: Finding[] = [];
   const onFinding = (finding: Finding): void => {
@@ -78,7 +78,7 @@ export async function diagnose(
   };
   await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- only a diagnosis needs it
+  // Only a diagnosis needs it.
   const { judge } = require('../doctor/verdict') as typeof verdict;
   return { findings, ...judge(findings) };
 }

@@ -1,6 +1,7 @@
 // Options of the public API: units, defaults, and the check that says what is allowed.
 
 import { availableParallelism } from 'node:os';
+import { parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import {
@@ -255,7 +256,7 @@ export function peerAddress(peer: unknown): PeerAddress {
 }
 
 const peerOf: Check<PeerAddress> = (_, peer) => {
-  const parsed = typeof peer === 'string' ? parsePeer(peer) : peer;
+  const parsed = typeof peer === 'string' ? parseHostPort(peer.trim()) : peer;
   const fields: { host?: unknown; port?: unknown } = isObject(parsed) ? parsed : {};
   const { host, port } = fields;
   if (
@@ -317,10 +318,4 @@ export function removeOptions(options: unknown): ReturnType<typeof checkOptions<
 
 function nameOf(field: unknown): string {
   return typeof field === 'string' ? field : shown(field);
-}
-
-function parsePeer(text: string): PeerAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text.trim());
-  if (!match) return undefined;
-  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
 }

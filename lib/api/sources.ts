@@ -83,7 +83,7 @@ async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise
     );
   }
   if (/^https?:/i.test(text)) {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
+    // Node's http is slow to load.
     const web = require('../http/fetch-torrent') as typeof fetching;
     return { ...(await web.fetchTorrent(text, { version: VERSION, signal: stop })), url: text };
   }

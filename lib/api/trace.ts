@@ -4,6 +4,7 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { systemAdvice, withPath } from '../errors/system-error';
 import { TRACE_COUNTER_BYTES, TRACE_STOPPED, TRACE_STOPPED_WORD } from '../messages/trace';
@@ -62,21 +63,15 @@ const DEFAULT_LIMIT_BYTES = 256 * KIB * KIB;
 
 /** `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
 const tracedPeer: Check<TracedPeer> = (_, text) => {
-  if (typeof text === 'string' && isIP(text) === 6) return { host: text };
-  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(
-    typeof text === 'string' ? text : '',
-  );
-  const [, v6, name, digits] = match ?? [];
-  const host = v6 ?? name ?? '';
-  const port = digits === undefined ? undefined : Number(digits);
-  const isPortWrong = port !== undefined && (port < 1 || port > 65_535);
-  if (host === '' || isPortWrong || (v6 !== undefined && isIP(v6) !== 6)) {
+  const written = typeof text === 'string' ? text : '';
+  const peer = isIP(written) === 6 ? { host: written } : parseHostPort(written);
+  if (peer === undefined) {
     throw badOption(
       'trace.peers',
       `must name peers as HOST, HOST:PORT or [IPV6]:PORT with a port from 1 to 65535, not ${shown(text)}`,
     );
   }
-  return port === undefined ? { host } : { host, port };
+  return peer;
 };
 
 const TRACE = group({
@@ -121,7 +116,7 @@ export function traceStatus(settings: TraceSettings | undefined): TraceStatus | 
 }
 
 function beginFile({ counter }: TraceSettings, file: string, version: string): void {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- only traces need it
+  // Only traces need it.
   const { encodeFileHeader } = require('../trace/pcapng') as typeof pcapng;
   const header = encodeFileHeader(`Millrace ${version}`);
   try {

@@ -62,7 +62,7 @@ const TRACKER = {
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   const checked = checkOptions('startTracker', options, TRACKER);
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- Node's http is slow to load
+  // Node's http is slow to load.
   const module = require('../tracker-server/server') as typeof server;
   const tracker = await module.startTracker(checked);
   return {

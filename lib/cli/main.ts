@@ -2,9 +2,11 @@
 // The `millrace` command's entry: connects the process to the program, and decides nothing.
 
 import './last-words';
-import { COMMANDS, loadApi, loadProgram, loadThreadsFirst } from './load';
+import { COMMANDS } from './commands';
+import { loadApi, loadThreadsFirst } from './load';
 import { watchSignals } from './interrupt';
 import { notText } from './not-text';
+import type * as program from './program';
 import { terminalIo } from './output/terminal';
 
 /** How long something left over may keep the process alive after all work has ended. */
@@ -31,7 +33,7 @@ function write(stream: NodeJS.WriteStream, text: string): void {
   if (!gone.has(stream)) stream.write(text);
 }
 
-const { runProgram } = loadProgram();
+const { runProgram } = require('./program') as typeof program;
 void runProgram(argv, {
   io: terminalIo({
     stdout: (text) => write(process.stdout, text),

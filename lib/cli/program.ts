@@ -7,7 +7,7 @@ import { EXIT } from './context';
 import { failureJson, failureLine, failureOf } from './failure';
 import type { EngineThreads } from '../index';
 import type { Interrupt, SignalEvents } from './interrupt';
-import { COMMANDS } from './load';
+import { COMMANDS } from './commands';
 
 export interface Surroundings {
   readonly io: Io;

@@ -57,7 +57,7 @@ export class Pacers {
 }
 
 function loadAnnouncePacer(): announcing.AnnouncePacer {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
+  // An import would load it at once.
   const { AnnouncePacer } = require('./announce-pacer') as typeof announcing;
   return new AnnouncePacer();
 }

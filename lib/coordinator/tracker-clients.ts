@@ -11,7 +11,7 @@ export function loadTrackers(
   version: string,
   more: Partial<clients.TrackerClientsOptions> = {},
 ): TrackerClient {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
+  // An import would load it at once.
   const module = require('../tracker/clients') as typeof clients;
   return new module.TrackerClients({ bothFamilies: true, keepAlive: true, ...more, version });
 }

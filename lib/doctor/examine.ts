@@ -3,6 +3,7 @@
 
 import { randomBytes, randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
+import { unbracketed } from '../address/text';
 import PQueue from 'p-queue';
 import { onAbort } from '../async/on-abort';
 import type { PeerAddress } from '../messages/control';
@@ -227,9 +228,7 @@ function trackersOf({ trackers }: Metainfo): NamedTracker[] {
 function hostsOf(trackers: readonly NamedTracker[]): string[] {
   const spoken = trackers.filter(({ url }) => /^(https?|udp):/i.test(url));
   const hosts = spoken.map(({ url }) => hostOf(url));
-  return [...new Set(hosts)].filter(
-    (host) => host !== '' && isIP(host.replace(/^\[|\]$/g, '')) === 0,
-  );
+  return [...new Set(hosts)].filter((host) => host !== '' && isIP(unbracketed(host)) === 0);
 }
 
 function byHost(trackers: readonly NamedTracker[]): NamedTracker[][] {

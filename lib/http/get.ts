@@ -9,6 +9,7 @@ import type { LookupFunction, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { unbracketed } from '../address/text';
 import { MillraceError } from '../errors/millrace-error';
 import { scopeOfText } from '../address/scope';
 import { withDeadline } from './deadline';
@@ -94,7 +95,7 @@ async function followRedirects(
     }
     visited.add(url.href);
     const judge = judgeOf(url, redirectedFrom, options);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const host = unbracketed(url.hostname);
     const refused = isIP(host) === 0 ? undefined : judge(host);
     if (refused !== undefined) throw refused;
     const raw = await requestOnce(url, options, stop, judge);
@@ -135,7 +136,7 @@ function parseUrl(text: string, { subject, family }: HttpGetOptions): URL {
     throw requestError(subject, 'unsupported', url, 'has a scheme other than http and https');
   }
   url.hash = '';
-  const literal = isIP(url.hostname.replace(/^\[|\]$/g, ''));
+  const literal = isIP(unbracketed(url.hostname));
   if (family !== undefined && literal !== 0 && literal !== family) {
     throw requestError(subject, 'unreachable', url, `has no IPv${family} address`);
   }
@@ -363,7 +364,7 @@ function lookupBy(resolve: Resolve, stop: AbortSignal, judge?: Judge): LookupFun
 }
 
 function tlsOver(socket: Socket, url: URL): Socket {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = unbracketed(url.hostname);
   return connectTls({ socket, servername: isIP(host) === 0 ? host : undefined });
 }
 

@@ -2,6 +2,7 @@
 // `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { unbracketed } from '../address/text';
 import { isLoopback } from '../address/scope';
 
 export interface ProxySettings {
@@ -53,7 +54,7 @@ export function proxyFor(url: URL, settings: ProxySettings): URL | 'unsupported'
 }
 
 function isExempt(url: URL, noProxy: readonly string[]): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const host = unbracketed(url.hostname).replace(/\.$/, '');
   if (isLoopback(host)) return true;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return noProxy.some((entry) => matches(entry, host, port));
@@ -63,7 +64,7 @@ function matches(entry: string, host: string, port: string): boolean {
   if (entry === '*') return true;
   const withPort = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry);
   if (withPort !== null && withPort[2] !== port) return false;
-  const name = (withPort?.[1] ?? entry).replace(/^\[|\]$/g, '');
+  const name = unbracketed(withPort?.[1] ?? entry);
   const [network = '', prefix] = name.split('/');
   if (isIP(network) !== 0) {
     return isIP(host) === isIP(network) && inNetwork(host, network, prefix);

@@ -2,6 +2,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { unbracketed } from '../address/text';
 import { unlessStopped } from '../async/on-abort';
 
 export type Family = 4 | 6;
@@ -16,7 +17,7 @@ export type Resolve = (host: string, stop: AbortSignal) => Promise<readonly Reso
 
 /** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
 export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
-  const name = host.replace(/^\[|\]$/g, '');
+  const name = unbracketed(host);
   const literal = isIP(name);
   if (literal !== 0) return [{ address: name, family: literal === 4 ? 4 : 6 }];
   const found = await unlessStopped(lookup(name, { all: true, verbatim: true }), stop);

@@ -3,6 +3,7 @@
 
 import * as http from 'node:http';
 import type { Socket } from 'node:net';
+import { unbracketed } from '../address/text';
 import { connectionError, requestError } from './request-error';
 import type { Subject } from './request-error';
 import { redactUrl } from '../text/redact';
@@ -63,7 +64,7 @@ export function openTunnel(
 }
 
 function addressOf(proxy: URL): { readonly host: string; readonly port: number } {
-  return { host: proxy.hostname.replace(/^\[|\]$/g, ''), port: Number(proxy.port || '80') };
+  return { host: unbracketed(proxy.hostname), port: Number(proxy.port || '80') };
 }
 
 function proxyHeaders(proxy: URL): Record<string, string> {

@@ -151,13 +151,11 @@ export function transmission3(name: string): PathOf {
 
 /** Of text, or of bytes as Latin-1: what is changed is ASCII. */
 function transmission3Name(name: string): string {
-  const safe = name
-    .replace(/[\u0000-\u001f<>:"/\\|?*]/g, '_') // eslint-disable-line no-control-regex -- they are what it is for
-    .replace(DEVICE, '$1_');
+  const safe = name.replace(/[\u0000-\u001f<>:"/\\|?*]/g, '_').replace(DEVICE, '$1_');
   return withoutEnd(withoutStart(safe, isBlank), isDotOrBlank);
 }
 
-const CONTROLS = /[\u0000-\u001f]/g; // eslint-disable-line no-control-regex -- they are what it is for
+const CONTROLS = /[\u0000-\u001f]/g;
 
 const isDot = (unit: number): boolean => unit === DOT;
 const isBlank = (unit: number): boolean => unit === 0x20;

@@ -14,7 +14,7 @@ export interface NamesOptions {
 }
 
 /** Something that one of the mappings changes: a character, or a blank, a dot or nothing at an end. */
-const ODD = /[\u0000-\u001f<>:"/\\|?*\u200e\u200f\u202a-\u202e]|\p{Surrogate}|^$|^ |[. ]$/u; // eslint-disable-line no-control-regex -- they are what it is for
+const ODD = /[\u0000-\u001f<>:"/\\|?*\u200e\u200f\u202a-\u202e]|\p{Surrogate}|^$|^ |[. ]$/u;
 const DEVICE_BEFORE_DOT = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)/i;
 /** libtorrent cuts what is longer. */
 const UNCUT_BYTES = 240;

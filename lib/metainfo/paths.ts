@@ -22,7 +22,7 @@ export const MAX_PATH_BYTES = 4_096;
 export const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 
 /** What NTFS and the Win32 calls give a meaning of their own, or refuse. */
-const WINDOWS_CHARACTERS = /[\u0000-\u001f<>:"/\\|?*]/; // eslint-disable-line no-control-regex -- they are what it is for
+const WINDOWS_CHARACTERS = /[\u0000-\u001f<>:"/\\|?*]/;
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 

@@ -370,7 +370,7 @@ export class PeerThread {
 
 /** Loaded only where something is traced. */
 function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): tracing.Tracer {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it always
+  // An import would load it always.
   const { Tracer } = require('./tracer') as typeof tracing;
   return new Tracer(...args);
 }

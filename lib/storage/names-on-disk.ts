@@ -11,7 +11,7 @@ import type * as search from './name-search';
  */
 export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<Metainfo> {
   if (metainfo.names === undefined) return metainfo;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the rules of records would load with it
+  // The rules of records would load with it.
   const { searchNames } = require('./name-search') as typeof search;
   return searchNames(metainfo, folder);
 }

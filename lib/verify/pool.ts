@@ -199,7 +199,7 @@ export class VerifyPool {
   private ensurePool(): Piscina {
     if (this.piscina !== undefined) return this.piscina;
     // Loaded here, because start-up is on the clock and dialling comes before verifying.
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it at once
+    // An import would load it at once.
     const loaded = require('piscina') as { readonly Piscina: typeof Piscina };
     const piscina = new loaded.Piscina({
       filename: this.workerPath,

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { failureOf } from '../../lib/cli/failure';
-import { COMMANDS } from '../../lib/cli/load';
+import { COMMANDS } from '../../lib/cli/commands';
 import { fakeApi, FakeIo, FakeProcess, millrace } from './fakes';
 
 function failing(error: unknown): ReturnType<typeof fakeApi> {

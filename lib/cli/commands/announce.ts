@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Runner } from '../context';
-import { wholeNumber } from '../options/options';
+import { wholeNumber } from '../options/parsers';
 import { SOURCE, askOptions, hasInfoHash, showReports } from './tracker-talk';
 import type { AskFlags } from './tracker-talk';
 

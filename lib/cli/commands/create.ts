@@ -10,16 +10,15 @@ import type { LinkRule } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { factLines, recordOf, withTrackers } from './info';
+import { nonEmpty, trackerList } from '../options/parsers';
 import {
   jsonOption,
   linksOption,
-  nonEmpty,
   pieceLengthOption,
   quietOption,
   secretsOption,
   threadsOption,
-  trackerList,
-} from '../options/options';
+} from '../options/shared';
 import { hashProgress } from '../output/percent';
 import { shownUrl } from '../output/secrets';
 import { sourceNotes, sourceRecord } from '../output/source-notes';

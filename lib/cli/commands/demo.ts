@@ -11,7 +11,7 @@ import type { Torrent } from '../../index';
 import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
 import { summaryOf } from './download';
-import { quietOption } from '../options/options';
+import { quietOption } from '../options/shared';
 import { hashProgress } from '../output/percent';
 import { size } from '../options/quantities';
 import { report } from '../transfer/report';

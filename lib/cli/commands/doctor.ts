@@ -7,15 +7,8 @@ import type { Diagnosis, Finding, FindingLevel, Verdict } from '../../index';
 import { EXIT } from '../context';
 import type { Context, Runner } from '../context';
 import { failureJson, failureLine, failureOf } from '../failure';
-import {
-  jsonOption,
-  nonEmpty,
-  peerList,
-  secretsOption,
-  timeoutOption,
-  torrentSource,
-  wholeNumber,
-} from '../options/options';
+import { nonEmpty, peerList, torrentSource, wholeNumber } from '../options/parsers';
+import { jsonOption, secretsOption, timeoutOption } from '../options/shared';
 import { jsonLine, printable } from '../output/text';
 
 export interface DoctorFlags {

@@ -5,14 +5,9 @@ import type { Command } from 'commander';
 import type { Torrent } from '../../index';
 import { EXIT } from '../context';
 import type { Context, Runner } from '../context';
-import {
-  engineOptions,
-  nonEmpty,
-  ratioOption,
-  timeOption,
-  torrentSource,
-} from '../options/options';
-import type { EngineFlags } from '../options/options';
+import { nonEmpty, torrentSource } from '../options/parsers';
+import { engineOptions, ratioOption, timeOption } from '../options/shared';
+import type { EngineFlags } from '../options/shared';
 import { time } from '../options/quantities';
 import type { Summary } from '../transfer/report';
 import { withTorrent } from '../transfer/session';

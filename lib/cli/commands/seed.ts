@@ -9,14 +9,9 @@ import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
-import {
-  engineOptions,
-  nonEmpty,
-  ratioOption,
-  timeOption,
-  torrentSource,
-} from '../options/options';
-import type { EngineFlags } from '../options/options';
+import { nonEmpty, torrentSource } from '../options/parsers';
+import { engineOptions, ratioOption, timeOption } from '../options/shared';
+import type { EngineFlags } from '../options/shared';
 import { withTorrent } from '../transfer/session';
 import { traceOptions } from '../transfer/trace';
 import { untilSeeded, untilTrue } from '../transfer/wait';

@@ -8,14 +8,8 @@ import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
 import { recordOf } from './info';
 import { liveLine } from '../output/live-line';
-import {
-  jsonOption,
-  linksOption,
-  nonEmpty,
-  pieceLengthOption,
-  quietOption,
-  wholeNumber,
-} from '../options/options';
+import { nonEmpty, wholeNumber } from '../options/parsers';
+import { jsonOption, linksOption, pieceLengthOption, quietOption } from '../options/shared';
 import { hashProgress } from '../output/percent';
 import { shellWord } from '../output/shell';
 import { sourceNotes, sourceRecord } from '../output/source-notes';

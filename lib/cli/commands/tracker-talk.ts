@@ -6,13 +6,8 @@ import type { ScrapeOptions, TrackerReport } from '../../index';
 import { inOurWords } from '../output/advice';
 import { EXIT } from '../context';
 import type { Api, Context } from '../context';
-import {
-  jsonOption,
-  secretsOption,
-  timeoutOption,
-  torrentOrHash,
-  trackerList,
-} from '../options/options';
+import { torrentOrHash, trackerList } from '../options/parsers';
+import { jsonOption, secretsOption, timeoutOption } from '../options/shared';
 import { plural } from '../../text/counts';
 import { formatDuration } from '../../text/quantities';
 import { jsonLine, printable } from '../output/text';

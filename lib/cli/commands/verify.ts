@@ -7,13 +7,8 @@ import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
 import { hexOf } from './info';
-import {
-  jsonOption,
-  nonEmpty,
-  quietOption,
-  threadsOption,
-  torrentSource,
-} from '../options/options';
+import { nonEmpty, torrentSource } from '../options/parsers';
+import { jsonOption, quietOption, threadsOption } from '../options/shared';
 import { hashProgress } from '../output/percent';
 import { formatRanges, plural, rangesOf } from '../../text/counts';
 import { jsonLine, printable } from '../output/text';

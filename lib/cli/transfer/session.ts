@@ -8,7 +8,7 @@ import { watchEncryption } from './encrypted-peers';
 import type { EncryptedOnly } from './encrypted-peers';
 import { ignoredTrackersLine } from '../output/lines';
 import { stderrLogger } from './log';
-import type { EngineFlags } from '../options/options';
+import type { EngineFlags } from '../options/shared';
 import { noPeerSource, onceItWaits } from './peer-sources';
 import { report } from './report';
 import { shownUrl } from '../output/secrets';

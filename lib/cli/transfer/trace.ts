@@ -3,8 +3,8 @@
 import { Option } from 'commander';
 import type { TraceOptions, TraceStatus } from '../../index';
 import type { Api, Io } from '../context';
-import { nonEmpty, tracedPeerList } from '../options/options';
-import type { EngineFlags } from '../options/options';
+import { nonEmpty, tracedPeerList } from '../options/parsers';
+import type { EngineFlags } from '../options/shared';
 import { size } from '../options/quantities';
 
 const MIB = 1024 * 1024;

@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import ts from 'typescript';
 import { IN_OUR_WORDS, inOurWords } from '../../../lib/cli/output/advice';
 import { failureOf } from '../../../lib/cli/failure';
-import { COMMANDS } from '../../../lib/cli/load';
+import { COMMANDS } from '../../../lib/cli/commands';
 import { MillraceError, advised } from '../../../lib/errors/millrace-error';
 
 const LIB = join(__dirname, '..', '..', '..', 'lib');

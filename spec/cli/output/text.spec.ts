@@ -19,7 +19,6 @@ describe('cli text', () => {
         const text = String.fromCharCode(...units);
         const line = jsonLine({ text: `${text}\u009b\u001b\u202e` });
         expect(JSON.parse(line)).to.deep.equal({ text: `${text}\u009b\u001b\u202e` });
-        // eslint-disable-next-line no-control-regex -- control characters are the subject
         expect(line).to.match(/^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e]*\n$/);
       }),
       { numRuns: 200 },

@@ -1,0 +1,26 @@
+// A host and its port as people and URLs write them.
+
+import { addressOfHost, unbracketed } from './text';
+
+export interface HostPort {
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  /** From 1 to 65,535; absent where none was written. */
+  readonly port?: number;
+}
+
+/** An IPv6 address stands in brackets, with or without a zone; nothing else does, and no other host has a colon. */
+const FORM = /^(\[[^\]\s]+\]|[^\s:[\]/]+)(?::(\d{1,5}))?$/;
+
+/** `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; undefined for anything else, and for ports that there are not. */
+export function parseHostPort(text: string): HostPort | undefined {
+  const [, written, digits] = FORM.exec(text) ?? [];
+  if (written === undefined) return undefined;
+  const host = unbracketed(written);
+  if (host !== written && !(host.includes(':') && addressOfHost(host) !== undefined)) {
+    return undefined;
+  }
+  if (digits === undefined) return { host };
+  const port = Number(digits);
+  return port < 1 || port > 65_535 ? undefined : { host, port };
+}
