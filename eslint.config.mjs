@@ -81,6 +81,7 @@ const MAY_IMPORT = {
     'storage',
     'threads',
     'tracker',
+    'transport',
     'verify',
   ],
   doctor: ['address', 'async', 'bytes', 'http', 'messages', 'metainfo', 'text', 'tracker', 'wire'],

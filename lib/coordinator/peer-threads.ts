@@ -8,6 +8,7 @@ import type { Thread } from '../threads/thread';
 import { TypedPort } from '../threads/typed-port';
 import { workerFile } from '../threads/worker-file';
 import { SYSTEM_CLOCK } from './clock';
+import { Listeners } from './listeners';
 
 /** A thread that does not answer `stop` by then is ended. */
 const STOP_DEADLINE_MS = 3_000;
@@ -17,7 +18,7 @@ export interface PeerThreadsOptions {
   readonly start: (thread: number) => PeerThreadStart;
   /** The first threads, started by the app thread beside the coordinator; their successors are ours. */
   readonly booted: readonly Thread[];
-  /** Port to listen on: the first thread does. `null`: nobody listens. */
+  /** Port to listen on (`listeners.ts` says which threads do). `null`: nobody listens. */
   readonly listen: { readonly port: number; readonly host: string | undefined } | null;
 }
 
@@ -47,20 +48,23 @@ export class PeerThreads {
   readonly #slots: Slot[] = [];
   readonly #ready: Promise<unknown>;
   #listener: PeerThreadsListener | undefined;
-  /** The port first listened on: kept after a restart, so that trackers stay right. */
-  #listenPort: number | undefined;
-  #onListening: () => void = () => undefined;
+  readonly #listeners: Listeners | undefined;
   #onStartFailed: ((error: MillraceError) => void) | undefined;
 
   /** Takes over the threads that were booted and starts what is missing, side by side. */
   constructor(options: PeerThreadsOptions) {
     this.#options = options;
+    const { listen, count: threads } = options;
+    if (listen !== null) {
+      const order = (thread: number, order: PeerOrder): void => this.order(thread, order);
+      this.#listeners = new Listeners({ ...listen, threads, order });
+    }
     const ready: Promise<void>[] = [];
     const failed = new Promise<never>((_, reject) => (this.#onStartFailed = reject));
     for (let thread = 0; thread < options.count; thread++) {
       ready.push(new Promise((done) => this.#startThread(thread, done)));
     }
-    if (options.listen) ready.push(new Promise((done) => (this.#onListening = done)));
+    if (this.#listeners !== undefined) ready.push(this.#listeners.ready);
     this.#ready = Promise.race([Promise.all(ready), failed]);
     this.#ready.catch(() => undefined); // Callers of `ready()` get the error.
   }
@@ -104,6 +108,7 @@ export class PeerThreads {
         await slot.thread?.terminate();
       }),
     );
+    this.#listeners?.close();
   }
 
   #startThread(thread: number, ready: () => void): void {
@@ -143,12 +148,18 @@ export class PeerThreads {
       onError: (error) => this.#listener?.onError(error),
     });
     slot.port = port;
-    const { listen } = this.#options;
-    if (listen && thread === 0) {
-      port.send({ type: 'listen', port: this.#listenPort ?? listen.port, host: listen.host });
-    }
-    if (this.#listenPort !== undefined) port.send({ type: 'listen-port', port: this.#listenPort });
+    const listenPort = this.#listeners?.port;
+    if (listenPort !== undefined) port.send({ type: 'listen-port', port: listenPort });
     if (restarted) this.#listener?.onRestarted(thread);
+    this.#listeners?.onThread(thread); // last: who comes at once finds the torrents open
+  }
+
+  #onListening(thread: number, port: number): void {
+    if (this.#listeners?.port === undefined) {
+      for (const other of this.#slots) other.port?.send({ type: 'listen-port', port });
+      this.#listener?.onListening(port);
+    }
+    this.#listeners?.onListening(thread, port);
   }
 
   #fail(error: MillraceError): void {
@@ -165,10 +176,7 @@ export class PeerThreads {
         slot.stopped();
         return;
       case 'listening':
-        this.#listenPort = fact.port;
-        for (const other of this.#slots) other.port?.send({ type: 'listen-port', port: fact.port });
-        this.#listener?.onListening(fact.port);
-        this.#onListening();
+        this.#onListening(thread, fact.port);
         return;
       case 'listen-failed': {
         const { host, port = 0 } = this.#options.listen ?? {};

@@ -81,8 +81,17 @@ export interface Lease {
 
 /** Coordinator → peer thread. */
 export type PeerOrder =
-  /** Listen for incoming connections; answered by `listening` or `listen-failed`. Port 0 picks one. */
-  | { readonly type: 'listen'; readonly port: number; readonly host?: string }
+  /**
+   * Listen for incoming connections; answered by `listening` or `listen-failed`. Port 0 picks one.
+   * `share`: `alone` keeps every other listener off the port; `first` fails as that does, but other threads
+   * may join; `beside` joins a thread that was the first. Default: `alone`.
+   */
+  | {
+      readonly type: 'listen';
+      readonly port: number;
+      readonly host?: string;
+      readonly share?: 'alone' | 'first' | 'beside';
+    }
   /** Talk about this torrent from now on: incoming handshakes with its info hash are answered. */
   | { readonly type: 'open-torrent'; readonly torrent: PeerTorrent }
   /** Close all its connections and file handles, forget it; answered by `torrent-closed`. */
@@ -121,6 +130,7 @@ export type PeerOrder =
 export type PeerFact =
   /** The thread is up. */
   | { readonly type: 'ready' }
+  /** This thread accepts connections on that port. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen-failed'; readonly code: string; readonly message: string }
   /** A handshake is complete. `dial` is absent for an incoming connection. */

@@ -168,12 +168,16 @@ export class PeerThread {
 
   private onListen(order: Order<'listen'>): void {
     this.listener?.close();
-    this.listener = this.context.transport.listen(order.port, order.host, {
-      onListening: (port) => this.onListening(port),
-      onFailed: (code, message) => this.send({ type: 'listen-failed', code, message }),
-      onIncoming: (incoming) => this.onIncoming(incoming),
-      onError: (error) => this.onNotAccepted(error),
-    });
+    const { port, host, share = 'alone' } = order;
+    this.listener = this.context.transport.listen(
+      { port, host, share },
+      {
+        onListening: (taken) => this.onListening(taken),
+        onFailed: (code, message) => this.send({ type: 'listen-failed', code, message }),
+        onIncoming: (incoming) => this.onIncoming(incoming),
+        onError: (error) => this.onNotAccepted(error),
+      },
+    );
   }
 
   private onOpenTorrent(order: Order<'open-torrent'>): void {

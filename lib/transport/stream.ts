@@ -65,6 +65,18 @@ export interface IncomingStream {
   refuse(): void;
 }
 
+export interface ListenAt {
+  /** 0: the system picks one. */
+  readonly port: number;
+  /** Undefined: both address families, or IPv4 where there is no IPv6. */
+  readonly host: string | undefined;
+  /**
+   * `alone` keeps every other listener off the port. `first` fails where somebody else has it, then other
+   * threads may join by `beside`. Only where `canSharePorts` says so, and for the holder of `claimPort`.
+   */
+  readonly share: 'alone' | 'first' | 'beside';
+}
+
 export interface ListenEvents {
   onListening(port: number): void;
   /** Nothing listens: the code of the system's error, and a sentence. */
@@ -86,9 +98,6 @@ export interface Transport {
    * every other failure is reported.
    */
   dial(target: EndPoint, handler: StreamHandler): ByteStream;
-  /**
-   * Takes incoming streams. Port 0 picks one. Without a host: both address families, or IPv4 where there
-   * is no IPv6.
-   */
-  listen(port: number, host: string | undefined, events: ListenEvents): Listener;
+  /** Takes incoming streams. */
+  listen(at: ListenAt, events: ListenEvents): Listener;
 }

@@ -3,8 +3,8 @@
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { listenReason } from '../errors/system-error';
-import type { ByteStream, IncomingStream, ListenEvents, Listener } from './stream';
-import type { EndPoint, StreamHandler } from './stream';
+import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from './stream';
+import type { ListenAt, ListenEvents, Listener } from './stream';
 import { TcpStream, plainHost } from './tcp-stream';
 
 /** Connections that the system completes before we look: a swarm's worth at once. */
@@ -13,16 +13,24 @@ const BACKLOG = 128;
 /** What a machine without IPv6 answers to listening on `::`. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
+/** `reusePort` is younger than the oldest Node that we run on, and so are its types. */
+type ListenOptions = net.ListenOptions & { readonly reusePort: boolean };
+
 export class TcpListener implements Listener {
-  private readonly events: ListenEvents;
+  private readonly at: ListenAt;
   private readonly buffer: Buffer;
+  private readonly events: ListenEvents;
   private server: Server | undefined;
 
   /** `buffer`: what the streams read into. */
-  constructor(port: number, host: string | undefined, buffer: Buffer, events: ListenEvents) {
-    this.events = events;
+  constructor(at: ListenAt, buffer: Buffer, events: ListenEvents) {
+    this.at = at;
     this.buffer = buffer;
-    this.open(port, host ?? '::', host === undefined);
+    this.events = events;
+    // `reusePort` would share a port with a stranger in silence. One that the system picks for it, it
+    // never picks twice; any other is tried alone first.
+    const probe = at.share === 'first' && at.port !== 0;
+    this.open(at.host ?? '::', probe);
   }
 
   close(): void {
@@ -30,7 +38,8 @@ export class TcpListener implements Listener {
     this.server = undefined;
   }
 
-  private open(port: number, host: string, mayFallBack: boolean): void {
+  private open(host: string, probe: boolean): void {
+    const { port, share } = this.at;
     // Paused: not a byte may be read before the socket has its reader.
     const server = net.createServer({ pauseOnConnect: true });
     this.server = server;
@@ -39,25 +48,34 @@ export class TcpListener implements Listener {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       if (this.server !== server) return;
       if (listening) this.events.onError(error);
-      else if (mayFallBack && NO_IPV6.has(code)) this.open(port, '0.0.0.0', false);
+      else if (this.at.host === undefined && host === '::' && NO_IPV6.has(code))
+        this.open('0.0.0.0', probe);
       else this.events.onFailed(code, listenReason(error));
     });
     server.on('listening', () => {
+      if (this.server !== server) return server.close(); // closed meanwhile
       listening = true;
+      if (probe) {
+        server.close(); // the port is free at once
+        this.open(host, false);
+        return;
+      }
       const address = server.address();
       this.events.onListening(typeof address === 'object' ? (address?.port ?? port) : port);
     });
     server.on('connection', (socket) => {
       const { remoteAddress, remotePort } = socket;
-      if (remoteAddress === undefined || remotePort === undefined) {
-        socket.destroy(); // gone already
+      if (probe || remoteAddress === undefined || remotePort === undefined) {
+        socket.destroy(); // gone already, or come within the moment in which we try the port
         return;
       }
       const from = { host: plainHost(remoteAddress), port: remotePort };
       this.events.onIncoming(new IncomingTcp(socket, from, this.buffer));
     });
+    const reusePort = share !== 'alone' && !probe;
+    const options: ListenOptions = { port, host, backlog: BACKLOG, reusePort };
     try {
-      server.listen({ port, host, backlog: BACKLOG });
+      server.listen(options);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       this.events.onFailed(code, listenReason(error));

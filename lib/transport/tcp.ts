@@ -1,6 +1,6 @@
 // The TCP transport of one thread.
 
-import type { ByteStream, EndPoint, ListenEvents, Listener } from './stream';
+import type { ByteStream, EndPoint, ListenAt, ListenEvents, Listener } from './stream';
 import type { StreamHandler, Transport } from './stream';
 import { TcpListener } from './tcp-listener';
 import { TcpStream } from './tcp-stream';
@@ -18,7 +18,7 @@ export class TcpTransport implements Transport {
     return TcpStream.dial(target, this.buffer, handler);
   }
 
-  listen(port: number, host: string | undefined, events: ListenEvents): Listener {
-    return new TcpListener(port, host, this.buffer, events);
+  listen(at: ListenAt, events: ListenEvents): Listener {
+    return new TcpListener(at, this.buffer, events);
   }
 }

@@ -118,7 +118,7 @@ export const metainfo: Full<Metainfo> = {
 };
 
 export const peerOrders: Samples<PeerOrder> = {
-  listen: { type: 'listen', port: 0, host: '::1' },
+  listen: { type: 'listen', port: 0, host: '::1', share: 'first' },
   'open-torrent': { type: 'open-torrent', torrent },
   'close-torrent': { type: 'close-torrent', torrent: 1, reason: 'torrent-closed' },
   dial: { type: 'dial', dial: 4, torrent: 1, host: 'fe80::1%eth0', port: 65_535 },

@@ -5,6 +5,7 @@ import type {
   ByteStream,
   EndPoint,
   IncomingStream,
+  ListenAt,
   ListenEvents,
   Listener,
   StreamHandler,
@@ -24,8 +25,8 @@ export class XorTransport implements Transport {
     return new XorStream(this.#key, handler, (inner) => this.#inner.dial(target, inner));
   }
 
-  listen(port: number, host: string | undefined, events: ListenEvents): Listener {
-    return this.#inner.listen(port, host, {
+  listen(at: ListenAt, events: ListenEvents): Listener {
+    return this.#inner.listen(at, {
       onListening: (taken) => events.onListening(taken),
       onFailed: (code, message) => events.onFailed(code, message),
       onError: (error) => events.onError(error),
