@@ -55,8 +55,7 @@ export class Conversation implements SessionOutput, UploadPeer {
       {
         connection: line.id,
         thread: context.thread,
-        geometry: source.geometry,
-        have: source.have,
+        content: source,
         slab: context.slab,
         table: context.table,
         limits: context.limits,

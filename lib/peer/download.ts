@@ -4,6 +4,7 @@
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
 import type { Lease } from '../messages/peer-thread';
+import type { Geometry } from '../metainfo/geometry';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { Flow } from './flow';
 import { Leases } from './leases';
@@ -26,6 +27,8 @@ export class Download {
   wastedBytes = 0;
 
   private readonly options: SessionOptions;
+  /** Undefined until the metainfo is known: then nothing is leased. */
+  private geometry: Geometry | undefined;
   private readonly leases = new Leases();
   private readonly outstanding = new Outstanding();
   private readonly forgiven = new Forgiven();
@@ -44,6 +47,10 @@ export class Download {
     this.options = options;
     this.pipeline = new Pipeline(nowMs);
     this.flow = new Flow(nowMs);
+  }
+
+  open(geometry: Geometry): void {
+    this.geometry = geometry;
   }
 
   /** How often the peer has choked us. */
@@ -195,8 +202,9 @@ export class Download {
   }
 
   private fillRequests(nowMs: number): void {
-    const { outstanding, leases } = this;
-    const { table, writer, geometry } = this.options;
+    const { outstanding, leases, geometry } = this;
+    if (geometry === undefined) return;
+    const { table, writer } = this.options;
     const { depth } = this.pipeline;
     // In bursts of an eighth: a write per read would cost more than the blocks themselves.
     if (depth - outstanding.count < Math.max(1, depth >> 3)) return;
@@ -245,7 +253,7 @@ export class Download {
   }
 
   private onUnexpectedBlock(piece: number, begin: number, lengthBytes: number): void {
-    if (piece >= this.options.geometry.pieceCount) {
+    if (this.geometry !== undefined && piece >= this.geometry.pieceCount) {
       throw new MillraceError('bad-piece-index', `a block of piece ${piece}, which does not exist`);
     }
     if (!this.forgiven.take(piece, begin)) {

@@ -1,11 +1,10 @@
 // The half of a session that gives: which requests of the peer are answered, and how many may wait
 // for their bytes. Reading and writing them is the edge's business.
 
-import type { Bitfield } from '../bytes/bitfield';
 import { MillraceError } from '../errors/millrace-error';
-import type { Geometry } from '../metainfo/geometry';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
+import type { SessionContent } from './session-types';
 
 /**
  * Longest request answered: 128 KiB. BEP 3 speaks of 2^14 and of closing on more, but deployed
@@ -22,25 +21,21 @@ export type Verdict = 'serve' | Refusal;
 export class Serving {
   /** Requests in order of arrival, up to the announced `reqq` of them. */
   readonly queue: RequestQueue;
-  private readonly geometry: Geometry;
-  private readonly have: Bitfield;
+  /** Undefined until the metainfo is known: then nothing is served. */
+  private content: SessionContent | undefined;
   private readonly maxRequests: number;
   private readonly refusal: Refusal;
   private isChoked = true;
 
   /** `hashSeed`: 32 random bits. */
-  constructor(
-    geometry: Geometry,
-    have: Bitfield,
-    maxRequests: number,
-    hashSeed: number,
-    refusal: Refusal = 'ignore',
-  ) {
-    this.geometry = geometry;
-    this.have = have;
+  constructor(maxRequests: number, hashSeed: number, refusal: Refusal = 'ignore') {
     this.maxRequests = maxRequests;
     this.refusal = refusal;
     this.queue = new RequestQueue(hashSeed);
+  }
+
+  open(content: SessionContent): void {
+    this.content = content;
   }
 
   /** We choke the peer: its requests are refused. */
@@ -64,10 +59,12 @@ export class Serving {
    * have the piece. Throws `bad-piece-index`, `bad-request` or `request-flood`.
    */
   request(piece: number, begin: number, lengthBytes: number): Verdict {
-    if (piece >= this.geometry.pieceCount) {
+    if (this.content === undefined) return this.refusal;
+    const { geometry, have } = this.content;
+    if (piece >= geometry.pieceCount) {
       throw new MillraceError('bad-piece-index', `piece ${piece} does not exist`);
     }
-    const pieceBytes = this.geometry.pieceLengthBytes(piece);
+    const pieceBytes = geometry.pieceLengthBytes(piece);
     if (lengthBytes === 0 || lengthBytes > MAX_REQUEST_LENGTH_BYTES) {
       throw new MillraceError(
         'bad-request',
@@ -80,7 +77,7 @@ export class Serving {
         `a request for ${lengthBytes} bytes at ${begin} of a piece of ${pieceBytes}`,
       );
     }
-    if (this.isChoked || !this.have.get(piece)) return this.refusal;
+    if (this.isChoked || !have.get(piece)) return this.refusal;
     if (this.waiting >= this.maxRequests) {
       throw new MillraceError(
         'request-flood',
@@ -89,5 +86,12 @@ export class Serving {
     }
     this.queue.push(piece, begin, lengthBytes);
     return 'serve';
+  }
+
+  /** What part of a whole block, 0 to 1, a request that is served asks for. */
+  partOfBlock(piece: number, lengthBytes: number): number {
+    if (lengthBytes >= BLOCK_LENGTH_BYTES) return 1;
+    const pieceBytes = this.content?.geometry.pieceLengthBytes(piece) ?? BLOCK_LENGTH_BYTES;
+    return Math.min(1, lengthBytes / Math.min(BLOCK_LENGTH_BYTES, pieceBytes));
   }
 }

@@ -26,14 +26,20 @@ export type SessionLimits = Pick<
   'requestTimeoutMs' | 'idleTimeoutMs' | 'keepAliveMs' | 'requestQueue'
 >;
 
+/** What is transferred: known with the metainfo. */
+export interface SessionContent {
+  readonly geometry: Geometry;
+  /** Our verified pieces; the coordinator writes it, the session only reads. */
+  readonly have: Bitfield;
+}
+
 export interface SessionOptions {
   /** This connection's number, as all facts name it. */
   readonly connection: number;
   /** The thread that it runs in: the block table wants to know who writes. */
   readonly thread: number;
-  readonly geometry: Geometry;
-  /** Our verified pieces; the coordinator writes it, the session only reads. */
-  readonly have: Bitfield;
+  /** Undefined: the metainfo is not known yet, and `open` brings it. */
+  readonly content: SessionContent | undefined;
   readonly slab: Slab;
   readonly table: BlockTable;
   readonly limits: SessionLimits;

@@ -5,8 +5,8 @@ import { assertNever, recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
+import { MAX_PIECE_COUNT } from '../metainfo/limits';
 import { WireDecoder } from '../wire/decoder';
-import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
 import { Extensions } from './extensions/registry';
@@ -14,7 +14,7 @@ import { MessageBudget } from './message-budget';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
-import type { SessionOptions } from './session-types';
+import type { SessionContent, SessionOptions } from './session-types';
 import { StateFacts } from './state-facts';
 import { TheirPieces } from './their-pieces';
 
@@ -43,27 +43,18 @@ export class PeerSession implements WireSink {
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
     this.connection = options.connection;
-    this.serving = new Serving(
-      options.geometry,
-      options.have,
-      options.limits.requestQueue,
-      options.hashSeed,
-      options.refusal,
-    );
+    const { requestQueue } = options.limits;
+    this.serving = new Serving(requestQueue, options.hashSeed, options.refusal);
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
-    this.theirPieces = new TheirPieces(
-      options.connection,
-      options.geometry.pieceCount,
-      options.output,
-      this.budget,
-    );
+    this.theirPieces = new TheirPieces(options.connection, options.output, this.budget);
     this.states = new StateFacts(options.connection, options.output);
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
-    this.decoder = new WireDecoder({ pieceCount: options.geometry.pieceCount });
+    this.decoder = new WireDecoder({ pieceCount: MAX_PIECE_COUNT });
     this.nowMs = nowMs;
     this.lastMessageMs = nowMs;
     this.lastSentMs = nowMs;
+    if (options.content) this.use(options.content);
   }
 
   get closed(): boolean {
@@ -93,9 +84,33 @@ export class PeerSession implements WireSink {
   /** Says what is said first: our bitfield if we have anything, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
-    const { have, writer, extensionProtocol } = this.options;
-    if (!have.isEmpty()) writer.bitfield(have.bytes);
+    const { content, writer, extensionProtocol } = this.options;
+    if (content && !content.have.isEmpty()) writer.bitfield(content.have.bytes);
     if (extensionProtocol) this.extensions.start();
+  }
+
+  /**
+   * The metainfo is known now, of a session that began without: what the peer has said of its pieces
+   * is reported, or closes it. Our own pieces, if there are any already, are announced one by one,
+   * since a bitfield may only come first (BEP 3).
+   */
+  open(content: SessionContent, nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    try {
+      this.use(content);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    for (
+      let piece = content.have.nextSet(0);
+      piece !== -1;
+      piece = content.have.nextSet(piece + 1)
+    ) {
+      this.options.writer.have(piece);
+    }
+    this.endTurn();
   }
 
   /** Bytes `start` … `end` came after the handshake; nothing of them is kept by reference. */
@@ -277,10 +292,15 @@ export class PeerSession implements WireSink {
     if (verdict !== 'serve') return this.budget.charge();
     this.newRequests = true;
     this.budget.welcome();
-    if (lengthBytes >= BLOCK_LENGTH_BYTES) return;
-    const pieceBytes = this.options.geometry.pieceLengthBytes(piece);
-    const wholeBytes = Math.min(BLOCK_LENGTH_BYTES, pieceBytes);
-    if (lengthBytes < wholeBytes) this.budget.chargeAnswer(lengthBytes / wholeBytes);
+    this.budget.chargeAnswer(this.serving.partOfBlock(piece, lengthBytes));
+  }
+
+  private use(content: SessionContent): void {
+    const { geometry } = content;
+    this.decoder.setPieceCount(geometry.pieceCount);
+    this.serving.open(content);
+    this.download.open(geometry);
+    this.theirPieces.open(geometry.pieceCount);
   }
 
   private rejectAll(): void {

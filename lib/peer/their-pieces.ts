@@ -1,8 +1,8 @@
-// PURE. The pieces that a peer has, as it tells them, and the facts that make of it what the coordinator
-// should know: haves gather, and nothing is told twice.
+// PURE. The pieces that a peer says it has, and the facts that report them to the coordinator: haves
+// gather, and nothing is reported twice. Until the content is known they wait in `EarlyPieces`.
 
 import { Bitfield } from '../bytes/bitfield';
-import { MillraceError } from '../errors/millrace-error';
+import { EarlyPieces, checkBitfieldLength, noSuchPiece } from './early-pieces';
 import type { MessageBudget } from './message-budget';
 import type { SessionOutput } from './session-types';
 
@@ -17,26 +17,32 @@ const LATE_NEWS_COSTS = 5;
 
 export class TheirPieces {
   private readonly connection: number;
-  private readonly have: Bitfield;
+  /** Undefined until the content is known. */
+  private have: Bitfield | undefined;
+  private early: EarlyPieces | undefined;
   private readonly output: SessionOutput;
   private readonly budget: MessageBudget;
   private lastHaveFactMs = -Infinity;
   private newHaves: number[] = [];
 
-  constructor(
-    connection: number,
-    pieceCount: number,
-    output: SessionOutput,
-    budget: MessageBudget,
-  ) {
+  constructor(connection: number, output: SessionOutput, budget: MessageBudget) {
     this.connection = connection;
-    this.have = new Bitfield(pieceCount);
     this.output = output;
     this.budget = budget;
   }
 
+  /** The content is known. Throws where the peer has said what it does not allow. */
+  open(pieceCount: number): void {
+    this.have = new Bitfield(pieceCount);
+    if (this.early === undefined) return;
+    const bits = this.early.of(pieceCount);
+    this.early = undefined;
+    this.have.bytes.set(bits);
+    this.output.fact({ type: 'peer-bitfield', connection: this.connection, bits });
+  }
+
   has(piece: number): boolean {
-    return this.have.get(piece);
+    return this.have?.get(piece) ?? false;
   }
 
   /** When haves are due that had to wait; Infinity if none had to. */
@@ -58,35 +64,31 @@ export class TheirPieces {
   }
 
   onHave(piece: number): void {
-    if (piece >= this.have.length) {
-      throw new MillraceError('bad-piece-index', `have of piece ${piece}, which does not exist`);
+    const { have, budget } = this;
+    if (have === undefined) {
+      this.early ??= new EarlyPieces();
+      return this.early.addHave(piece) ? budget.welcome() : budget.charge();
     }
-    if (this.have.get(piece)) return this.budget.charge(); // and no fact
-    this.budget.welcome();
-    this.noteHave(piece);
-  }
-
-  private noteHave(piece: number): void {
-    this.have.set(piece);
+    if (piece >= have.length) throw noSuchPiece(piece);
+    if (have.get(piece)) return budget.charge(); // and no fact
+    budget.welcome();
+    have.set(piece);
     this.newHaves.push(piece);
   }
 
   /** `first`: it is the first message, or follows none but an extended handshake. */
   onBitfield(bits: Uint8Array, first: boolean): void {
-    const { length } = this.have;
-    if (bits.length !== this.have.bytes.length) {
-      throw new MillraceError(
-        'bad-bitfield',
-        `a bitfield of ${bits.length} bytes for ${length} pieces (BEP 3)`,
-      );
+    const { have } = this;
+    if (!first) this.budget.charge(bits.length);
+    if (have === undefined) {
+      this.early ??= new EarlyPieces();
+      return this.early.addBitfield(bits);
     }
-    if (!first) {
-      this.onLateBitfield(bits);
-      return;
-    }
+    checkBitfieldLength(bits.length, have.length);
+    if (!first) return this.onLateBitfield(have, bits);
     // Some clients set spare bits, and no other client refuses them for it.
-    const theirs = Bitfield.withoutSpareBits(bits, length);
-    this.have.bytes.set(theirs);
+    const theirs = Bitfield.withoutSpareBits(bits, have.length);
+    have.bytes.set(theirs);
     this.output.fact({
       type: 'peer-bitfield',
       connection: this.connection,
@@ -95,24 +97,25 @@ export class TheirPieces {
   }
 
   /** As many haves: only what is news makes a fact. Where that is much, it is a bitfield again. */
-  private onLateBitfield(bits: Uint8Array): void {
-    this.budget.charge(bits.length);
-    const { bytes, length } = this.have;
+  private onLateBitfield(have: Bitfield, bits: Uint8Array): void {
+    const { bytes, length } = have;
     const told = this.newHaves.length;
     for (let at = 0; at < bits.length; at++) {
       const news = (bits[at] ?? 0) & ~(bytes[at] ?? 0);
       if (news === 0) continue;
-      if (this.newHaves.length - told >= MAX_LATE_HAVES) return this.onLateNews(bits);
+      if (this.newHaves.length - told >= MAX_LATE_HAVES) return this.onLateNews(have, bits);
       for (let bit = 0; bit < 8; bit++) {
         const piece = at * 8 + bit;
-        if (news & (0x80 >>> bit) && piece < length) this.noteHave(piece);
+        if ((news & (0x80 >>> bit)) === 0 || piece >= length) continue;
+        have.set(piece);
+        this.newHaves.push(piece);
       }
     }
   }
 
-  private onLateNews(bits: Uint8Array): void {
+  private onLateNews(have: Bitfield, bits: Uint8Array): void {
     this.budget.charge(LATE_NEWS_COSTS * bits.length);
-    const { bytes, length } = this.have;
+    const { bytes, length } = have;
     const theirs = Bitfield.withoutSpareBits(bits, length);
     for (let at = 0; at < bytes.length; at++) theirs[at] = (theirs[at] ?? 0) | (bytes[at] ?? 0);
     bytes.set(theirs);

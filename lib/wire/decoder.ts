@@ -34,6 +34,7 @@ const NOT_INTERESTED: WireMessage = Object.freeze({ type: 'not-interested' });
 
 /** What the decoder must know to cap lengths. */
 export interface WireLimits {
+  /** Pieces of the torrent, or the most that it may have while that is not known. */
   readonly pieceCount: number;
   /** Longest block accepted, in bytes; default 16384, since no more is ever asked for. */
   readonly maxBlockLengthBytes?: number;
@@ -43,10 +44,10 @@ export interface WireLimits {
 
 /** Splits the stream that follows the handshake into messages. */
 export class WireDecoder {
-  private readonly maxBitfieldBytes: number;
+  private maxBitfieldBytes = 1;
   private readonly maxPieceBytes: number;
   private readonly maxExtendedBytes: number;
-  private readonly maxAnyBytes: number;
+  private maxAnyBytes = 1;
   /** Start of a message whose rest has not come. Never longer than the longest cap. */
   private carry: Uint8Array = NO_BYTES;
   private carriedBytes = 0;
@@ -55,9 +56,14 @@ export class WireDecoder {
 
   constructor(limits: WireLimits) {
     // All four are values of the length field: they count the id and what follows it.
-    this.maxBitfieldBytes = 1 + Math.ceil(limits.pieceCount / 8);
     this.maxPieceBytes = PIECE_OVERHEAD_BYTES + (limits.maxBlockLengthBytes ?? BLOCK_LENGTH_BYTES);
     this.maxExtendedBytes = limits.maxExtendedBytes ?? DEFAULT_MAX_EXTENDED_BYTES;
+    this.setPieceCount(limits.pieceCount);
+  }
+
+  /** The number of pieces is known now. It caps bitfields, also one that has come in part. */
+  setPieceCount(pieceCount: number): void {
+    this.maxBitfieldBytes = 1 + Math.ceil(pieceCount / 8);
     this.maxAnyBytes = Math.max(
       this.maxBitfieldBytes,
       this.maxPieceBytes,

@@ -27,7 +27,8 @@ class Peer implements UploadPeer {
 
   constructor(source: OpenTorrent) {
     this.source = source;
-    this.serving = new Serving(source.geometry, source.have, 2_000, 1);
+    this.serving = new Serving(2_000, 1);
+    this.serving.open(source);
     this.serving.setChoked(false);
     const { pieceCount } = source.geometry;
     this.#decoder = new WireDecoder({ pieceCount, maxBlockLengthBytes: 131_072 });

@@ -70,7 +70,8 @@ class Peer implements UploadPeer {
   constructor(source: OpenTorrent, reads: boolean) {
     this.source = source;
     this.#reads = reads;
-    this.serving = new Serving(source.geometry, source.have, 2_000, 1);
+    this.serving = new Serving(2_000, 1);
+    this.serving.open(source);
     this.serving.setChoked(false);
     this.#decoder = new WireDecoder({ pieceCount: PIECES });
   }

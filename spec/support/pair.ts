@@ -29,6 +29,8 @@ export interface SideOptions {
   readonly have?: readonly number[] | 'all';
   readonly extensionProtocol?: boolean;
   readonly extensions?: readonly MakeExtension[];
+  /** The session begins without content, until `open`. */
+  readonly openLater?: boolean;
   readonly refusal?: Refusal;
   readonly limits?: Partial<SessionLimits>;
   readonly connection?: number;
@@ -94,8 +96,7 @@ export class Side {
       {
         connection: this.connection,
         thread: 0,
-        geometry: this.geometry,
-        have: this.have,
+        content: options.openLater ? undefined : { geometry: this.geometry, have: this.have },
         slab: this.slab,
         table: this.table,
         limits: { ...LIMITS, ...options.limits },
@@ -118,6 +119,12 @@ export class Side {
 
   start(): this {
     this.session.start(this.nowMs);
+    return this;
+  }
+
+  /** The metainfo is known now. */
+  open(): this {
+    this.session.open({ geometry: this.geometry, have: this.have }, this.nowMs);
     return this;
   }
 

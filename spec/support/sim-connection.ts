@@ -36,8 +36,7 @@ export class SimConnection implements SessionOutput {
       {
         connection: id,
         thread: 0,
-        geometry: node.geometry,
-        have: new Bitfield(have.length, have.bytes),
+        content: { geometry: node.geometry, have: new Bitfield(have.length, have.bytes) },
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,

@@ -1,0 +1,77 @@
+// PURE. What a peer says of its pieces before we know how many there are: kept as bits, and held
+// against the torrent when its metainfo comes.
+
+import { Bitfield } from '../bytes/bitfield';
+import { MillraceError } from '../errors/millrace-error';
+import { MAX_PIECE_COUNT } from '../metainfo/limits';
+
+export class EarlyPieces {
+  /** Grows with the highest piece, up to 256 KiB: no torrent that we take has more pieces. */
+  private bits = new Uint8Array(0);
+  /** Of every bitfield that came; undefined before the first. */
+  private bitfieldBytes: number | undefined;
+  private highestHave = -1;
+
+  get heldBytes(): number {
+    return this.bits.length;
+  }
+
+  /** True if it is news. Throws `bad-piece-index` for a piece that no torrent has. */
+  addHave(piece: number): boolean {
+    if (piece >= MAX_PIECE_COUNT) throw noSuchPiece(piece);
+    const at = piece >>> 3;
+    this.makeRoom(at + 1);
+    this.highestHave = Math.max(this.highestHave, piece);
+    const before = this.bits[at] ?? 0;
+    const after = before | (0x80 >>> (piece & 7));
+    this.bits[at] = after;
+    return after !== before;
+  }
+
+  /** Throws `bad-bitfield` where it is longer or shorter than one that came before. */
+  addBitfield(bits: Uint8Array): void {
+    this.bitfieldBytes ??= bits.length;
+    if (bits.length !== this.bitfieldBytes) {
+      throw new MillraceError(
+        'bad-bitfield',
+        `a bitfield of ${bits.length} bytes after one of ${this.bitfieldBytes} (BEP 3)`,
+      );
+    }
+    this.makeRoom(bits.length);
+    for (let at = 0; at < bits.length; at++) this.bits[at] = (this.bits[at] ?? 0) | (bits[at] ?? 0);
+  }
+
+  /**
+   * The torrent has that many pieces: those of the peer, without spare bits. Throws `bad-piece-index`
+   * or `bad-bitfield` where it said what this torrent does not allow.
+   */
+  of(pieceCount: number): Uint8Array {
+    if (this.highestHave >= pieceCount) throw noSuchPiece(this.highestHave);
+    const lengthBytes = Math.ceil(pieceCount / 8);
+    if (this.bitfieldBytes !== undefined) checkBitfieldLength(this.bitfieldBytes, pieceCount);
+    this.makeRoom(lengthBytes);
+    return Bitfield.withoutSpareBits(this.bits.subarray(0, lengthBytes), pieceCount);
+  }
+
+  private makeRoom(lengthBytes: number): void {
+    if (lengthBytes <= this.bits.length) return;
+    // To twice the room: haves in ascending order are copied a few times at most.
+    const roomBytes = Math.min(2 * this.bits.length, Math.ceil(MAX_PIECE_COUNT / 8));
+    const grown = new Uint8Array(Math.max(lengthBytes, roomBytes));
+    grown.set(this.bits);
+    this.bits = grown;
+  }
+}
+
+/** Throws `bad-bitfield` for a bitfield of another torrent. */
+export function checkBitfieldLength(lengthBytes: number, pieceCount: number): void {
+  if (lengthBytes === Math.ceil(pieceCount / 8)) return;
+  throw new MillraceError(
+    'bad-bitfield',
+    `a bitfield of ${lengthBytes} bytes for ${pieceCount} pieces (BEP 3)`,
+  );
+}
+
+export function noSuchPiece(piece: number): MillraceError {
+  return new MillraceError('bad-piece-index', `have of piece ${piece}, which does not exist`);
+}
