@@ -3,7 +3,6 @@
 
 import { SESSION_LIMIT } from '../messages/account';
 import type { TransferAccount, TransferLimit } from '../messages/account';
-import type { PeerFact } from '../messages/peer-thread';
 import { Account } from './account';
 import type { Engine } from './engine';
 import { limitAt, waitsForVerify } from './limit';
@@ -148,29 +147,6 @@ function verifyQueueOf(torrent: TorrentState): TransferAccount['verifyQueue'] {
     bytes += piece.lengthBytes;
   }
   return { pieces, bytes, jobs: torrent.jobsOut };
-}
-
-/** Rows of four: connection, bytes in flight, bytes in since the last such fact, `SESSION_LIMIT`. */
-export function onLoad(
-  engine: Engine,
-  thread: number,
-  { busy, rows }: Extract<PeerFact, { type: 'load' }>,
-): void {
-  const { state } = engine;
-  state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
-  for (const source of state.sources.values()) {
-    if (source.thread !== thread) continue;
-    source.bytesInFlight = 0;
-    source.bytesInLately = 0;
-    source.limit = SESSION_LIMIT.farSide;
-  }
-  for (let row = 0; row + 3 < rows.length; row += 4) {
-    const source = state.sources.get(rows[row] ?? -1);
-    if (!source) continue;
-    source.bytesInFlight = rows[row + 1] ?? 0;
-    source.bytesInLately = rows[row + 2] ?? 0;
-    source.limit = rows[row + 3] ?? SESSION_LIMIT.farSide;
-  }
 }
 
 /** A verify job of downloaded pieces is done. */

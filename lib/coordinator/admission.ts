@@ -4,25 +4,24 @@
 import { toHex } from '../bytes/hex';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Engine } from './engine';
+import { closePeer } from './peer-orders';
 import { takePlace } from './places';
-import type { ClosePeer } from './places';
 import type { Peer, TorrentState } from './state';
 
 /** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
 const CROSSING_MS = 5_000;
 
-/** Why the peer must go; undefined where it stays. `close` ends those whose place it takes. */
+/** Why the peer must go; undefined where it stays. Those whose place it takes are closed. */
 export function whyRefuse(
   engine: Engine,
   torrent: TorrentState,
   peer: Peer,
-  close: ClosePeer,
 ): CloseReason | undefined {
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
   if (torrent.phase === 'failed') return 'torrent-failed';
   if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
   const twin = twinOf(torrent, peer);
-  if (!twin) return takePlace(engine, torrent, peer, close) ? undefined : 'too-many-connections';
+  if (!twin) return takePlace(engine, torrent, peer) ? undefined : 'too-many-connections';
   if (!isBetterTwin(engine, peer, twin)) {
     // We know now where the twin is reached: while it stays, nobody need dial there.
     if (peer.address && !twin.address) {
@@ -31,7 +30,7 @@ export function whyRefuse(
     }
     return 'duplicate-peer';
   }
-  close(engine, twin, 'duplicate-peer'); // and its place is taken over
+  closePeer(engine, twin, 'duplicate-peer'); // and its place is taken over
   return undefined;
 }
 

@@ -5,7 +5,7 @@ import type { AddRequest, EngineControl, PeerAddress } from '../messages/control
 import type { EngineStats } from '../messages/stats';
 import type { NameMapping } from '../metainfo/names';
 import { dialMore } from './dialing';
-import { untilPeersGone } from './endings';
+import { untilPeersGone } from './connections';
 import type { Engine } from './engine';
 import { pauseTorrent, resumeTorrent } from './phases';
 import { wake } from './rest';

@@ -3,7 +3,7 @@
 // fast swarm would else arrive twice, and be looked for all the time.
 
 import type { Engine } from './engine';
-import { leaseRun, lookUp, onFilled } from './pieces';
+import { leaseRun, standsStill } from './pieces';
 import type { PieceState, Source, TorrentState } from './state';
 
 /** A piece is late when nothing came for half a second. */
@@ -19,21 +19,14 @@ export function feedEndGame(engine: Engine, torrent: TorrentState): void {
     (source) => source.torrent === torrent && !source.choked && !source.closing,
   );
   if (idle.length === 0) return;
-  const late = [...torrent.active.values()].filter((piece) => isLate(engine, piece));
+  const late = [...torrent.active.values()].filter(
+    (piece) => !piece.onParole && standsStill(engine, piece, LATE_PIECE_MS),
+  );
   for (const source of idle) {
     while (source.leasedBlocks < source.creditBlocks) {
       if (!leaseDuplicate(engine, source, late, source.creditBlocks - source.leasedBlocks)) break;
     }
   }
-}
-
-/** The table knows more than our books: a lease is reported only at its end. */
-function isLate(engine: Engine, piece: PieceState): boolean {
-  const isOld = (): boolean => engine.nowMs() - piece.lastProgressMs >= LATE_PIECE_MS;
-  if (piece.verifying || piece.onParole || !isOld()) return false;
-  if (!lookUp(engine, piece)) return isOld();
-  onFilled(engine, piece);
-  return false;
 }
 
 function leaseDuplicate(

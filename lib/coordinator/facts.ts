@@ -2,41 +2,43 @@
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
-import { onRejected } from './endings';
-import { onLoad } from './accounting';
+import { onBitfield, onHave } from './availability';
+import { onInterest, onUploadStalled } from './choking';
+import * as connections from './connections';
+import { onAppetite, onLeaseEnd, onPeerChoke } from './credit';
 import type { Engine } from './engine';
 import { onReadFailed } from './lost-data';
-import * as peer from './on-peer';
+import { onLoad, onTraffic } from './traffic';
 
 export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
   switch (fact.type) {
     case 'connected':
-      return peer.onConnected(engine, fact);
+      return connections.onConnected(engine, fact);
     case 'dial-failed':
-      return peer.onDialFailed(engine, fact);
+      return connections.onDialFailed(engine, fact);
     case 'closed':
-      return peer.onClosed(engine, fact);
+      return connections.onClosed(engine, fact);
     case 'rejected':
-      return onRejected(engine, fact);
+      return connections.onRejected(engine, fact);
     case 'peer-bitfield':
-      return peer.onBitfield(engine, fact);
+      return onBitfield(engine, fact);
     case 'peer-have':
-      return peer.onHave(engine, fact);
+      return onHave(engine, fact);
     case 'peer-choke':
-      return peer.onPeerChoke(engine, fact);
+      return onPeerChoke(engine, fact);
     case 'peer-interest':
-      return peer.onInterest(engine, fact);
+      return onInterest(engine, fact);
     case 'upload-stalled':
-      return peer.onUploadStalled(engine, fact);
+      return onUploadStalled(engine, fact);
     case 'extended-handshake':
-      return peer.onExtendedHandshake(engine, fact);
+      return connections.onExtendedHandshake(engine, fact);
     case 'appetite':
-      return peer.onAppetite(engine, fact);
+      return onAppetite(engine, fact);
     case 'lease-done':
     case 'lease-returned':
-      return peer.onLeaseEnd(engine, fact);
+      return onLeaseEnd(engine, fact);
     case 'traffic':
-      return peer.onTraffic(engine, fact);
+      return onTraffic(engine, fact);
     case 'load':
       return onLoad(engine, thread, fact);
     case 'read-failed':

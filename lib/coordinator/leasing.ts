@@ -3,6 +3,7 @@
 // else's. What remains when nothing is left to lease is the end-game's (`end-game.ts`).
 
 import type { Engine } from './engine';
+import { mayFill } from './parole';
 import { leaseRun, startPiece } from './pieces';
 import type { PieceState, Source } from './state';
 
@@ -84,24 +85,4 @@ function leaseNew(engine: Engine, source: Source, maxBlocks: number): boolean {
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
   // One of nothing but padding is full already: the next one may have something to ask for.
   return piece !== undefined && (piece.verifying || leaseFree(engine, source, piece, maxBlocks));
-}
-
-/**
- * A piece that failed is filled by one source alone; by a suspect, or one that had its turn and did not
- * finish it, only if nobody else can.
- */
-function mayFill(source: Source, piece: PieceState): boolean {
-  if (!piece.onParole) return true;
-  if (piece.sole !== undefined) return piece.sole === source.id;
-  const suspects = piece.witness?.suspects() ?? new Set<string>();
-  if (isFit(source, piece, suspects)) return true;
-  for (const other of piece.torrent.sources) {
-    if (other.choked || other.closing || !other.has(piece.blocks.piece)) continue;
-    if (isFit(other, piece, suspects)) return false;
-  }
-  return true;
-}
-
-function isFit(source: Source, piece: PieceState, suspects: ReadonlySet<string>): boolean {
-  return !suspects.has(source.identity.name) && !piece.declined.has(source.id);
 }

@@ -1,22 +1,21 @@
-// What happens to a piece once all its blocks are here: verify jobs out, outcomes in, liars found.
+// What happens to a piece once all its blocks are here: verify jobs out, outcomes in.
 
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
 import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
 import { noteJob } from './accounting';
+import { noteGain } from './availability';
+import { accuse, ban, convictLiars } from './blame';
 import type { Engine } from './engine';
-import { closePeer, updateInterest } from './on-peer';
-import type { Identity } from './departed';
+import { evictPiece } from './eviction';
 import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
-import { endPiece, evictPiece, filledSegments, restartPiece, sentBytes } from './pieces';
+import { endPiece, filledSegments, restartPiece, sentBytes } from './pieces';
 import { failTorrent } from './phases';
 import { wake } from './rest';
-import { Peer } from './state';
 import type { PieceState, TorrentState } from './state';
 import { pieceHash } from '../metainfo/layout';
-import { BlockWitness } from './witness';
 
 /** Jobs in the pool per worker: one runs, one is ready when it ends. */
 const JOBS_PER_WORKER = 2;
@@ -182,16 +181,11 @@ function onGood(
 ): void {
   const index = piece.blocks.piece;
   wake(engine, torrent);
-  if (piece.witness && blockDigests) banLiars(engine, piece, piece.witness.liars(blockDigests));
+  if (blockDigests) convictLiars(engine, piece, blockDigests);
   endPiece(engine, piece);
   torrent.fetchedBytes += sentBytes(piece);
   torrent.lastProgressMs = engine.nowMs();
-  if (!torrent.possession.gain(index, engine.nowMs())) return; // not wanted any more
-  for (const source of torrent.sources) {
-    if (!source.has(index)) continue;
-    source.usefulPieces--;
-    if (source.usefulPieces === 0 && source instanceof Peer) updateInterest(engine, source);
-  }
+  if (torrent.possession.gain(index, engine.nowMs())) noteGain(engine, torrent, index);
 }
 
 function onBad(
@@ -201,25 +195,13 @@ function onBad(
   blockDigests: Uint8Array | undefined,
 ): void {
   const index = piece.blocks.piece;
-  const { paddingBlocks } = piece.blocks;
-  const fillers = fillersOf(engine, piece);
-  const names = fillers.map((filler) => filler?.name ?? 'unknown');
-  const suspects = [...new Set(names.filter((_, block) => !paddingBlocks.includes(block)))];
   torrent.piecesFailed++;
-  piece.witness ??= new BlockWitness();
-  const accused = (piece.accused ??= new Map());
-  for (const filler of fillers) if (filler) accused.set(filler.name, filler);
-  if (blockDigests) piece.witness.failed(names, blockDigests);
-  // A lone filler is convicted at once; among several, a good copy will show which one lied. Where padding
-  // was taken for zeros, that may be what is wrong: the next attempt asks for it, and tells.
-  const isProof = suspects.length === 1 && paddingBlocks.length === 0;
-  const banned = isProof ? suspects.filter((name) => accused.has(name)) : [];
-  piece.onParole = true;
+  const { suspects, convicted: banned } = accuse(engine, piece, blockDigests);
   if (torrent.phase === 'downloading') {
     torrent.wastedBytes += sentBytes(piece);
     restartPiece(engine, piece);
   } else evictPiece(engine, piece); // which counts the waste itself
-  if (banned.length > 0) banLiars(engine, piece, new Set(banned));
+  ban(engine, piece, banned);
   engine.log('warn', 'a piece failed its hash check', {
     torrent: torrent.infoHash,
     piece: index,
@@ -227,30 +209,4 @@ function onBad(
     banned,
   });
   engine.emit({ type: 'piece-failed', torrent: torrent.id, piece: index, suspects, banned });
-}
-
-/** Who filled each block, read from the table: sources that are there, and departed ones; nobody fills padding. */
-function fillersOf(engine: Engine, piece: PieceState): (Identity | undefined)[] {
-  return Array.from(piece.units, (unit) => {
-    if (unit === -1) return undefined; // padding
-    const connection = engine.table.ownerOf(unit);
-    const { sources, departed } = engine.state;
-    return sources.get(connection)?.identity ?? departed.find(connection);
-  });
-}
-
-function banLiars(engine: Engine, piece: PieceState, liars: ReadonlySet<string>): void {
-  const { torrent } = piece;
-  for (const name of liars) {
-    const liar = piece.accused?.get(name);
-    if (!liar) continue;
-    torrent.book.ban(liar.host, liar.port, liar.peerId);
-    engine.log('warn', 'peer banned: it sent data that failed its hash check', {
-      torrent: torrent.infoHash,
-      peer: name,
-    });
-    for (const peer of [...torrent.peers])
-      if (torrent.book.isBanned(peer.host, peer.port, peer.peerId))
-        closePeer(engine, peer, 'banned');
-  }
 }

@@ -3,7 +3,7 @@
 
 import type { MillraceError } from '../errors/millrace-error';
 import type { Engine } from './engine';
-import { forgetPeer, onDialFailed } from './on-peer';
+import { forgetPeer, onDialFailed } from './connections';
 import { openOn } from './phases';
 
 export function onThreadDied(engine: Engine, thread: number, error: MillraceError): void {

@@ -169,6 +169,18 @@ export function lookUp(engine: Engine, piece: PieceState): boolean {
   return piece.blocks.missingBlocks === 0;
 }
 
+/**
+ * Whether nothing came for the piece in this time. The table knows: a slow source reports a lease only at its
+ * end, which may be half a minute off. A piece that turns out to be full is handed on.
+ */
+export function standsStill(engine: Engine, piece: PieceState, forMs: number): boolean {
+  const isOld = (): boolean => engine.nowMs() - piece.lastProgressMs >= forMs;
+  if (piece.verifying || !isOld()) return false;
+  if (!lookUp(engine, piece)) return isOld();
+  onFilled(engine, piece);
+  return false;
+}
+
 /** Reads the table, which is the truth: marks what is here. True if anything new was. */
 function collect(
   engine: Engine,
@@ -239,20 +251,8 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   engine.turn.feed = true;
 }
 
-/** After this many sources that did not finish it alone, a failed piece may be filled by several again. */
-const MAX_PAROLES = 3;
-
-/** The one source that might fill a piece on parole does not: another may, from the start. */
-export function giveUpParole(engine: Engine, piece: PieceState): void {
-  piece.torrent.wastedBytes += bytesHere(piece);
-  if (piece.sole !== undefined) piece.declined.add(piece.sole);
-  piece.paroles++;
-  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still show who lied.
-  restartPiece(engine, piece);
-}
-
-/** Bytes that peers have sent of a piece on its way. */
-function bytesHere({ blocks, lengthBytes }: PieceState): number {
+/** Bytes that sources have sent of a piece on its way. */
+export function bytesHere({ blocks, lengthBytes }: PieceState): number {
   const sent = blocks.blockCount - blocks.missingBlocks - blocks.paddingBlocks.length;
   return Math.min(sent * UNIT_LENGTH_BYTES, lengthBytes);
 }
@@ -273,21 +273,6 @@ export function endPiece(engine: Engine, piece: PieceState): void {
   piece.torrent.active.delete(piece.blocks.piece);
   piece.torrent.open.delete(piece);
   engine.turn.feed = true;
-}
-
-/** Gives a partial piece up: its bytes are waste, its memory goes to others. */
-export function evictPiece(engine: Engine, piece: PieceState): void {
-  const { torrent, blocks } = piece;
-  torrent.wastedBytes += bytesHere(piece);
-  endPiece(engine, piece);
-  torrent.possession.picker.markIdle(blocks.piece);
-}
-
-/** The whole torrent gives its memory back; pieces that a verify job holds are left to finish. */
-export function evictAll(engine: Engine, torrent: TorrentState): void {
-  for (const piece of torrent.filled) piece.verifying = false;
-  torrent.filled = [];
-  for (const piece of [...torrent.active.values()]) if (!piece.verifying) evictPiece(engine, piece);
 }
 
 function releaseUnits(engine: Engine, piece: PieceState): void {

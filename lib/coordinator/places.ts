@@ -3,8 +3,8 @@
 
 import { placesToGive, whoGivesWay } from '../choke/places';
 import type { PlaceHolder } from '../choke/places';
-import type { CloseReason } from '../messages/close-reasons';
 import type { Engine } from './engine';
+import { closePeer } from './peer-orders';
 import type { Peer, TorrentState } from './state';
 
 /** A bitfield and an interest come with the first round trips; after 20 s it is clear who wants what. */
@@ -21,9 +21,6 @@ const CHOKED_MS = 600_000;
 const SHARES_OF_ENGINE = 4;
 const PART_OF_ENGINE = 1 / 4;
 
-/** Asks the peer's thread to close it. */
-export type ClosePeer = (engine: Engine, peer: Peer, reason: CloseReason) => void;
-
 /** Places of one torrent, or of the engine, and who holds them. */
 interface Scope {
   readonly places: number;
@@ -35,15 +32,10 @@ interface Scope {
 }
 
 /**
- * A place for a newcomer in both scopes: `close` is called with each peer that gives way. Returns
+ * A place for a newcomer in both scopes: each peer that gives way is closed. Returns
  * false where nobody does; then nobody was closed.
  */
-export function takePlace(
-  engine: Engine,
-  torrent: TorrentState,
-  newcomer: Peer,
-  close: ClosePeer,
-): boolean {
+export function takePlace(engine: Engine, torrent: TorrentState, newcomer: Peer): boolean {
   const leaving = new Map<number, Peer>();
   for (const scope of scopesOf(engine, torrent)) {
     if (scope.count < scope.places) continue;
@@ -54,7 +46,7 @@ export function takePlace(
     if (peer === undefined) return false;
     leaving.set(peer.id, peer);
   }
-  for (const peer of leaving.values()) close(engine, peer, 'gave-way');
+  for (const peer of leaving.values()) closePeer(engine, peer, 'gave-way');
   return true;
 }
 

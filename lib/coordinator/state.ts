@@ -24,14 +24,13 @@ import type { Account } from './account';
 import type { AccountState, ThreadLoad } from './accounting';
 import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
-import type { Departed, Identity } from './departed';
 import type { RecordFile } from './disk';
 import type { FileWatch } from './file-watch';
 import type { PathRegistry } from './path-registry';
 import type { Possession } from './possession';
 import type { RateMeter } from './rate-meter';
 import type { AnnounceUnderWay } from './trackers';
-import type { BlockWitness } from './witness';
+import type { BlockWitness, Departed, Identity } from './witness';
 
 export interface EngineState {
   readonly settings: EngineSettings;

@@ -1,14 +1,14 @@
 // The end of a turn: whatever handlers marked is done once, in this order, however many messages
 // the turn brought.
 
-import { countOn } from './counting';
+import { countOn } from './availability';
+import { rechokeIfPaid } from './choking';
 import type { Engine, Turn } from './engine';
 import { feedHungry } from './leasing';
 import { pumpVerify } from './on-piece';
 import { finishIfWhole } from './phases';
 import { torrentStats } from './snapshot';
 import type { TorrentState } from './state';
-import { rechoke } from './tick';
 
 export function newTurn(): Turn {
   return { feed: false, touched: new Set(), stats: new Set(), rechoke: new Set() };
@@ -31,15 +31,6 @@ export function endTurn(engine: Engine): void {
   for (const torrent of turn.stats)
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
   turn.stats.clear();
-}
-
-/** A rechoke looks at every peer of the torrent: one that finds no token waits for the next tick. */
-function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
-  const nowMs = engine.nowMs();
-  if (torrent.rechokes.balance(nowMs) < 1) return engine.tickBy(nowMs);
-  torrent.rechokes.take(1, nowMs);
-  engine.turn.rechoke.delete(torrent);
-  rechoke(engine, torrent);
 }
 
 /**

@@ -1,7 +1,39 @@
-// PURE. What is remembered of a piece's failed attempts: who filled which block, with which digest.
-// When an attempt succeeds, comparing digests shows exactly who lied and who did not.
+// PURE. What it takes to find out who lied: who was behind a connection that is gone, and what is remembered
+// of the failed attempts of a piece. Blocks outlive the peer that sent them: a liar must not escape by hanging up.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
+
+/** Who is answerable for what a source sends. A source that is no peer adds a variant. */
+export interface Identity {
+  /** The connection. */
+  readonly id: number;
+  /** How it is called in events and logs, and told from others. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly peerId: string;
+}
+
+/** Enough for every piece in memory to have come from another peer; oldest are dropped. */
+const MAX_DEPARTED = 4_096;
+
+export class Departed {
+  readonly #identities = new Map<number, Identity>();
+
+  note(identity: Identity): void {
+    if (this.#identities.size >= MAX_DEPARTED) {
+      for (const oldest of this.#identities.keys()) {
+        this.#identities.delete(oldest);
+        break;
+      }
+    }
+    this.#identities.set(identity.id, identity);
+  }
+
+  find(connection: number): Identity | undefined {
+    return this.#identities.get(connection);
+  }
+}
 
 interface Attempt {
   /** Name of the peer that filled each block. */
@@ -12,6 +44,10 @@ interface Attempt {
 /** Attempts kept per piece; each retry is given to one peer alone, so more can not accumulate. */
 const MAX_ATTEMPTS = 8;
 
+/**
+ * Who filled which block of a piece that failed, with which digest. When an attempt succeeds, comparing digests
+ * shows exactly who lied and who did not.
+ */
 export class BlockWitness {
   readonly #attempts: Attempt[] = [];
 

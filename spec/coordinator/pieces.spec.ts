@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { evictPiece } from '../../lib/coordinator/pieces';
-import { forgetPeer } from '../../lib/coordinator/on-peer';
+import { evictPiece } from '../../lib/coordinator/eviction';
+import { forgetPeer } from '../../lib/coordinator/connections';
 import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { removeTorrent } from '../../lib/coordinator/torrents';
 import type { Lease } from '../../lib/messages/peer-thread';

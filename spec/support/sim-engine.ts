@@ -3,10 +3,10 @@
 
 import { Account } from '../../lib/coordinator/account';
 import { TokenBucket } from '../../lib/choke/token-bucket';
-import { COUNTING_RATE } from '../../lib/coordinator/counting';
+import { COUNTING_RATE } from '../../lib/coordinator/availability';
 import type { Clock } from '../../lib/coordinator/clock';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
-import { Departed } from '../../lib/coordinator/departed';
+import { Departed } from '../../lib/coordinator/witness';
 import { PathRegistry } from '../../lib/coordinator/path-registry';
 import { onFact } from '../../lib/coordinator/facts';
 import { onThreadDied } from '../../lib/coordinator/on-thread';

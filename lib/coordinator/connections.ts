@@ -1,0 +1,191 @@
+// Connections and dials come and end. What the torrent, the address book and the app learn of that.
+
+import { hostPort } from '../address/text';
+import { toHex } from '../bytes/hex';
+import type { CloseReason } from '../messages/close-reasons';
+import type { EngineEvent } from '../messages/control';
+import type { PeerFact } from '../messages/peer-thread';
+import { threadOfConnection } from '../messages/peer-thread';
+import { LOCAL_LIMIT_RETRY_MS } from './address-book';
+import { whyRefuse } from './admission';
+import { uncountSource } from './availability';
+import { voidLeases } from './credit';
+import type { Engine } from './engine';
+import { giveUpParolesOf } from './parole';
+import { closePeer } from './peer-orders';
+import { wake } from './rest';
+import { Peer } from './state';
+import type { TorrentState } from './state';
+
+type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
+type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
+
+export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
+  const { state } = engine;
+  const dial = fact.dial === undefined ? undefined : state.dials.get(fact.dial);
+  if (fact.dial !== undefined) {
+    state.dials.delete(fact.dial);
+    dial?.done();
+  }
+  const torrent = state.torrents.get(fact.torrent);
+  const thread = threadOfConnection(fact.connection);
+  if (!torrent) {
+    engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
+    countClosed(engine, 'torrent-closed'); // its peer is forgotten by the time this fact comes
+    return;
+  }
+  const { connection: id, host, port } = fact;
+  const identity = { id, name: hostPort(host, port), host, port, peerId: toHex(fact.peerId) };
+  const peer = new Peer(thread, torrent, identity, dial?.address, engine.nowMs());
+  const refusal = whyRefuse(engine, torrent, peer);
+  enter(engine, peer);
+  wake(engine, torrent);
+  if (dial) torrent.book.connected(dial.address.host, dial.address.port);
+  engine.emit({
+    type: 'peer-connected',
+    torrent: torrent.id,
+    host: peer.host,
+    port: peer.port,
+    incoming: dial === undefined,
+  });
+  if (refusal) closePeer(engine, peer, refusal);
+}
+
+function enter({ state }: Engine, peer: Peer): void {
+  state.sources.set(peer.id, peer);
+  state.peers.set(peer.id, peer);
+  peer.torrent.sources.add(peer);
+  peer.torrent.peers.add(peer);
+}
+
+function leave({ state }: Engine, peer: Peer): void {
+  state.sources.delete(peer.id);
+  state.peers.delete(peer.id);
+  state.hungry.delete(peer);
+  peer.torrent.sources.delete(peer);
+  peer.torrent.peers.delete(peer);
+  state.departed.note(peer.identity);
+}
+
+export function onClosed(engine: Engine, fact: Fact<'closed'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  forgetPeer(engine, peer, {
+    reason: peer.closing ?? fact.reason,
+    detail: fact.detail,
+    downloadedBytes: fact.downloadedBytes,
+    uploadedBytes: fact.uploadedBytes,
+  });
+}
+
+/** The end of a peer in the coordinator's books, whether it said so or its thread died. */
+export function forgetPeer(
+  engine: Engine,
+  peer: Peer,
+  end: Omit<PeerClosed, 'type' | 'torrent' | 'host' | 'port'>,
+): void {
+  const { torrent } = peer;
+  voidLeases(engine, peer);
+  giveUpParolesOf(engine, peer);
+  uncountSource(engine, peer);
+  leave(engine, peer);
+  if (peer.address) {
+    const { host, port } = peer.address;
+    const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
+    const { reason } = end;
+    const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed: weSeed(torrent) };
+    torrent.book.ended(host, port, ending, engine.nowMs());
+  }
+  tellClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
+  if (torrent.peers.size === 0) for (const tell of torrent.onPeersGone.splice(0)) tell();
+}
+
+/** We want nothing more of any peer: not even of pieces that are not wanted today. */
+function weSeed({ phase, possession }: TorrentState): boolean {
+  return phase === 'seeding' && possession.hasAll;
+}
+
+export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
+  const dial = engine.state.dials.get(fact.dial);
+  if (!dial) return;
+  engine.state.dials.delete(fact.dial);
+  dial.done();
+  if (fact.reason === 'local-limit') holdDials(engine, fact.detail);
+  const torrent = engine.state.torrents.get(dial.torrent);
+  if (!torrent) return countClosed(engine, fact.reason);
+  const { host, port } = dial.address;
+  const { reason, detail } = fact;
+  const ending = { reason, useful: false, weSeed: weSeed(torrent) };
+  torrent.book.ended(host, port, ending, engine.nowMs());
+  const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
+  tellClosed(engine, torrent.id, end);
+}
+
+/** A dial had no descriptor: nor would the next ones. */
+function holdDials(engine: Engine, detail: string): void {
+  const nowMs = engine.nowMs();
+  engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;
+  const times = engine.state.lackSaid.happened(nowMs);
+  if (times !== undefined) engine.log('warn', `no peer can be dialled: ${detail}`, { times });
+}
+
+export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handshake'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  peer.client = fact.client;
+  if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
+  engine.log('debug', 'extended handshake', {
+    peer: peer.identity.name,
+    client: fact.client,
+    reqq: fact.requestQueue,
+  });
+}
+
+/** An incoming peer is dialled no second time while it stays, and may be dialled once it is gone. */
+function learnAddress(engine: Engine, peer: Peer, port: number): void {
+  const { host, torrent } = peer;
+  if (peer.address || peer.closing) return;
+  if (torrent.book.adopt(host, port, engine.nowMs())) peer.address = { host, port };
+}
+
+/** A connection to a peer of a torrent, or a dial, is over. */
+function tellClosed(
+  engine: Engine,
+  torrent: number,
+  end: Omit<PeerClosed, 'type' | 'torrent'>,
+): void {
+  countClosed(engine, end.reason);
+  engine.emit({ type: 'peer-closed', torrent, ...end });
+}
+
+/** A peer thread that has not reported the ends of its last peers by then hangs, and is not waited for. */
+const LAST_PEERS_DEADLINE_MS = 3_000;
+
+/** Resolves once the ends of all peers of a removed torrent have been emitted. */
+export function untilPeersGone(engine: Engine, torrent: TorrentState): Promise<void> {
+  if (torrent.peers.size === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cancel = engine.clock.after(LAST_PEERS_DEADLINE_MS, resolve);
+    torrent.onPeersGone.push(() => {
+      cancel();
+      resolve();
+    });
+  });
+}
+
+/** Counts an end without emitting it: its torrent no longer exists. */
+function countClosed(engine: Engine, reason: CloseReason): void {
+  count(engine.state.closed, reason);
+}
+
+/** An incoming connection ended before anybody knew for which torrent it came. */
+export function onRejected(engine: Engine, fact: Fact<'rejected'>): void {
+  const { host, port, reason, detail } = fact;
+  count(engine.state.rejected, reason);
+  engine.emit({ type: 'peer-rejected', host, port, reason, detail });
+  engine.log('debug', 'an incoming connection was refused', { ...fact });
+}
+
+function count(counts: Map<CloseReason, number>, reason: CloseReason): void {
+  counts.set(reason, (counts.get(reason) ?? 0) + 1);
+}
