@@ -1,6 +1,7 @@
 // The block table, one rule at a time. The storm is in block-table.stress.spec.ts.
 
 import { expect } from 'chai';
+import { MillraceError } from '../../lib/errors/millrace-error';
 import {
   ARRIVING,
   BUSY,
@@ -92,7 +93,9 @@ describe('block table', () => {
   it('refuses to assign a unit twice, or one outside the table', () => {
     const blocks = table(2);
     blocks.assign(0, 1);
-    expect(() => blocks.assign(0, 2)).to.throw(/not free/);
+    expect(() => blocks.assign(0, 2))
+      .to.throw(MillraceError, "the block table's rules were broken: unit 0 was assigned")
+      .with.property('code', 'unexpected');
     expect(() => blocks.assign(2, 2)).to.throw(/not free/);
   });
 

@@ -1,5 +1,6 @@
 // Floods are read at a bounded pace, and nothing that real clients say comes near it.
 import { expect } from 'chai';
+import { MessageBudget } from '../../lib/peer/message-budget';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import type { WireWriter } from '../../lib/wire/encoder';
 import { Pair, Side } from '../support/pair';
@@ -15,6 +16,63 @@ function settled(options: SideOptions = {}): Side {
 }
 
 describe('peer/message-budget', () => {
+  describe('by the token: 2,000 at first, 2,000 a second', () => {
+    const begin = (): MessageBudget => new MessageBudget(0);
+    const charge = (budget: MessageBudget, times: number): void => {
+      for (let time = 0; time < times; time++) budget.charge();
+    };
+    const LONG = 512;
+
+    it('may be spent to the last one', () => {
+      const budget = begin();
+      charge(budget, 2_000);
+      budget.endRead(LONG, 0, 0);
+      expect(budget.readAgainMs).to.equal(-Infinity);
+      charge(budget, 1);
+      budget.endRead(LONG, 0, 0);
+      expect(budget.readAgainMs).to.equal(0.5);
+    });
+
+    it('goes for a read of a few bytes: 32, the first read too', () => {
+      const budget = begin();
+      budget.endRead(LONG - 1, 0, 0);
+      charge(budget, 1_969);
+      budget.endRead(LONG, 0, 0);
+      expect(budget.readAgainMs).to.equal(0.5);
+    });
+
+    it('does not go for a read that was worth it', () => {
+      const budget = begin();
+      budget.welcome();
+      budget.endRead(1, 0, 0);
+      charge(budget, 2_000);
+      budget.endRead(LONG, 0, 0);
+      expect(budget.readAgainMs).to.equal(-Infinity);
+    });
+
+    it('is earned by payload, and kept over reads that cost nothing', () => {
+      const budget = begin();
+      budget.welcome();
+      budget.endRead(1, 512 * 1_000, 0);
+      budget.endRead(LONG, 512 * 1_000, 0);
+      charge(budget, 3_000);
+      budget.endRead(LONG, 512 * 1_000, 0);
+      expect(budget.readAgainMs).to.equal(-Infinity);
+      charge(budget, 1);
+      budget.endRead(LONG, 512 * 1_000, 0);
+      expect(budget.readAgainMs).to.equal(0.5);
+    });
+
+    it('is not earned in advance', () => {
+      const budget = begin();
+      charge(budget, 1);
+      budget.endRead(LONG, 512 * 1_000, 0);
+      charge(budget, 2_001);
+      budget.endRead(LONG, 512 * 1_000, 0);
+      expect(budget.readAgainMs).to.equal(0.5);
+    });
+  });
+
   const FLOODS: Record<string, (writer: WireWriter) => void> = {
     'keep-alives': (writer) => writer.keepAlive(),
     'chokes and unchokes': (writer) => {

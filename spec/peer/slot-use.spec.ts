@@ -35,6 +35,10 @@ describe('peer/slot-use', () => {
     expect(use.isUnused).to.equal(false);
   });
 
+  it('is not made by one that never asked for anything', () => {
+    expect(new SlotUse().look(IDLE, 5_000)).to.equal(true);
+  });
+
   it('is not made by one that takes nothing for a second', () => {
     const use = new SlotUse();
     expect(use.look({ ...SERVED, stalledMs: 999 }, 5_000)).to.equal(false);

@@ -193,6 +193,34 @@ describe('piece picker', () => {
     expect(picker.remaining).to.equal(pieceCount);
   });
 
+  it('keeps the order where pieces have as many different numbers of holders as there are pieces', () => {
+    const pieceCount = 40;
+    const picker = new PiecePicker({ pieceCount, random: randomFrom(5) });
+    for (let peer = 1; peer < pieceCount; peer += 1) {
+      addAll(picker, bitsOf(pieceCount, [...new Array<number>(peer).keys()]));
+    }
+    for (let piece = pieceCount - 1; piece >= 0; piece -= 1) {
+      expect(picker.pick('all')).to.equal(piece);
+      picker.markActive(piece);
+    }
+    for (let piece = 0; piece < pieceCount; piece += 1) picker.markIdle(piece);
+    expect(picker.pick('all')).to.equal(pieceCount - 1);
+  });
+
+  it('finds the rarest of what a poor peer has, wherever it stands', () => {
+    const pieceCount = 10_000;
+    const picker = new PiecePicker({ pieceCount, random: randomFrom(6) });
+    const has = [100, 5_000, 9_000];
+    for (const [piece, holders] of [
+      [100, 2],
+      [5_000, 1],
+      [9_000, 3],
+    ] as const) {
+      for (let peer = 0; peer < holders; peer += 1) picker.addHave(piece);
+    }
+    expect(picker.pick(bitsOf(pieceCount, has))).to.equal(5_000);
+  });
+
   it('finds the one piece that a poor peer has, past any prefix of the order', () => {
     const pieceCount = 10_000;
     const picker = new PiecePicker({ pieceCount, random: randomFrom(2) });
