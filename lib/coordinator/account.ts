@@ -92,3 +92,33 @@ function count(histogram: number[], ms: number): void {
   const bucket = Math.max(0, Math.min(HISTOGRAM_BUCKETS - 1, at));
   histogram[bucket] = (histogram[bucket] ?? 0) + 1;
 }
+
+/** A torrent's account and what it is kept by. */
+export interface AccountState {
+  readonly sums: Account;
+  /** Up to here the time is charged; undefined while nothing is downloaded. */
+  chargedMs: number | undefined;
+  /** What the last look said: the rest of a download that ends between two looks is charged so, too. */
+  limit: TransferLimit;
+  behind: 'verify' | 'write' | 'fill';
+  /** Since the last look a piece could not be started for want of memory. */
+  memoryRefused: boolean;
+}
+
+/** How busy a peer thread's event loop was, 0 to 1, by its last report. */
+export interface ThreadLoad {
+  readonly busy: number;
+  readonly toldMs: number;
+  /** It had downloads then: another report follows. */
+  readonly goesOn: boolean;
+}
+
+export function newAccount(): AccountState {
+  return {
+    sums: new Account(),
+    chargedMs: undefined,
+    limit: 'peers',
+    behind: 'fill',
+    memoryRefused: false,
+  };
+}

@@ -2,41 +2,11 @@
 // look is charged to what limited it, for the torrent and for the engine.
 
 import { SESSION_LIMIT } from '../messages/account';
-import type { TransferAccount, TransferLimit } from '../messages/account';
-import { Account } from './account';
+import type { TransferAccount } from '../messages/account';
+import type { ThreadLoad } from './account';
 import type { Engine } from './engine';
 import { limitAt, waitsForVerify } from './limit';
 import type { TorrentState } from './state';
-
-/** A torrent's account and what it is kept by. */
-export interface AccountState {
-  readonly sums: Account;
-  /** Up to here the time is charged; undefined while nothing is downloaded. */
-  chargedMs: number | undefined;
-  /** What the last look said: the rest of a download that ends between two looks is charged so, too. */
-  limit: TransferLimit;
-  behind: 'verify' | 'write' | 'fill';
-  /** Since the last look a piece could not be started for want of memory. */
-  memoryRefused: boolean;
-}
-
-/** How busy a peer thread's event loop was, 0 to 1, by its last report. */
-export interface ThreadLoad {
-  readonly busy: number;
-  readonly toldMs: number;
-  /** It had downloads then: another report follows. */
-  readonly goesOn: boolean;
-}
-
-export function newAccount(): AccountState {
-  return {
-    sums: new Account(),
-    chargedMs: undefined,
-    limit: 'peers',
-    behind: 'fill',
-    memoryRefused: false,
-  };
-}
 
 /** The download begins, or goes on after a pause. */
 export function openAccount(engine: Engine, { account }: TorrentState): void {

@@ -14,7 +14,7 @@ import type { OutputLock } from '../storage/lock';
 import type { OutputLook } from '../storage/output-check';
 import { stateFile } from '../storage/state-folder';
 import { AnnounceSchedule } from '../tracker/schedule';
-import { newAccount } from './accounting';
+import { newAccount } from './account';
 import { claimOutput, releaseOutput } from './output-files';
 import { AddressBook } from './address-book';
 import type { Engine } from './engine';
