@@ -108,6 +108,20 @@ const MAY_IMPORT = {
 // Beside the public API: how addresses and figures are written.
 const CLI_MAY_IMPORT = ['cli', 'address', 'text'];
 
+// `require` loads a module when it is needed first: start-up counts, and a dynamic import of a relative
+// path would need a file extension that differs between source and compiled code.
+const TYPED_REQUIRE = {
+  selector: ':not(TSAsExpression) > CallExpression[callee.name="require"]',
+  message: "a late load says what it loads: require('./x') as typeof x",
+};
+
+// The rooms that are private in one dialect by now, the one that most of lib speaks.
+const PRIVATE_BY_KEYWORD = ['choke', 'memory', 'peer', 'picker', 'wire'];
+const NO_HASH_NAMES = {
+  selector: 'PrivateIdentifier',
+  message: 'members of this room are private by the keyword, not by #',
+};
+
 // Rooms that get everything as parameters: no socket, file, timer, clock, random source or logger.
 const PURE_ROOMS = [
   'address',
@@ -268,16 +282,8 @@ export default tseslint.config(
       eqeqeq: 'error',
       // Control characters are what text from outside is searched for.
       'no-control-regex': 'off',
-      // `require` loads a module when it is needed first: start-up counts, and a dynamic import of a relative
-      // path would need a file extension that differs between source and compiled code.
-      '@typescript-eslint/no-require-imports': 'off',
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: ':not(TSAsExpression) > CallExpression[callee.name="require"]',
-          message: "a late load says what it loads: require('./x') as typeof x",
-        },
-      ],
+      '@typescript-eslint/no-require-imports': 'off', // see TYPED_REQUIRE
+      'no-restricted-syntax': ['error', TYPED_REQUIRE],
     },
   },
   {
@@ -309,6 +315,10 @@ export default tseslint.config(
     },
   },
   ...Object.keys(MAY_IMPORT).map(roomRules),
+  {
+    files: PRIVATE_BY_KEYWORD.map((room) => `lib/${room}/**/*.ts`),
+    rules: { 'no-restricted-syntax': ['error', TYPED_REQUIRE, NO_HASH_NAMES] },
+  },
   ONLY_OUTLETS,
   {
     files: ['lib/cli/**/*.ts'],

@@ -15,39 +15,39 @@ export interface Entry {
 }
 
 export class HandshakePlaces {
-  readonly #places: number;
+  private readonly places: number;
   /** By connection id, in the order of arrival. */
-  readonly #waiting = new Map<number, Omit<PlaceHolder, 'uselessSinceMs'>>();
+  private readonly waiting = new Map<number, Omit<PlaceHolder, 'uselessSinceMs'>>();
 
   constructor(places: number) {
-    this.#places = places;
+    this.places = places;
   }
 
   get taken(): number {
-    return this.#waiting.size;
+    return this.waiting.size;
   }
 
   /** A connection was accepted. It holds a place until `leave`; one that makes room for it loses its own. */
   enter(id: number, share: Household | undefined, nowMs: number): Entry {
     let instead: number | undefined;
-    if (this.#waiting.size >= this.#places) {
-      instead = this.#whoGivesWay(share, nowMs)?.id;
+    if (this.waiting.size >= this.places) {
+      instead = this.whoGivesWay(share, nowMs)?.id;
       if (instead === undefined) return { admitted: false };
-      this.#waiting.delete(instead);
+      this.waiting.delete(instead);
     }
-    this.#waiting.set(id, { id, share, connectedAtMs: nowMs });
+    this.waiting.set(id, { id, share, connectedAtMs: nowMs });
     return instead === undefined ? { admitted: true } : { admitted: true, instead };
   }
 
   /** It has shaken hands, or is gone. */
   leave(id: number): void {
-    this.#waiting.delete(id);
+    this.waiting.delete(id);
   }
 
-  #whoGivesWay(share: Household | undefined, nowMs: number): PlaceHolder | undefined {
+  private whoGivesWay(share: Household | undefined, nowMs: number): PlaceHolder | undefined {
     const holders: PlaceHolder[] = [];
     let own = 0;
-    for (const waiting of this.#waiting.values()) {
+    for (const waiting of this.waiting.values()) {
       const isLate = nowMs - waiting.connectedAtMs >= PATIENCE_MS;
       holders.push({ ...waiting, uselessSinceMs: isLate ? waiting.connectedAtMs : undefined });
       if (share !== undefined && waiting.share === share) own += 1;

@@ -21,37 +21,37 @@ const BITFIELD_BYTES_PER_TOKEN = 8;
 
 /** Those that wait stand in lines, and each line has one let in at its turn. */
 export class Newcomers<Newcomer> {
-  readonly #bucket = new TokenBucket(RATE);
+  private readonly bucket = new TokenBucket(RATE);
   /** What each costs, in the order of arrival, by line; the line whose turn it is comes first. */
-  readonly #lines = new Map<string, Map<Newcomer, number>>();
-  readonly #lineOf = new Map<Newcomer, string>();
-  readonly #reserve = new TokenBucket(RESERVE);
+  private readonly lines = new Map<string, Map<Newcomer, number>>();
+  private readonly lineOf = new Map<Newcomer, string>();
+  private readonly reserve = new TokenBucket(RESERVE);
   /** When somebody last came, by line, the longest ago first. */
-  readonly #lastMs = new Map<string, number>();
+  private readonly lastMs = new Map<string, number>();
 
   /** True: let it in. False: it waits until `next` names it. `line`: whom it may keep waiting. */
   enter(newcomer: Newcomer, line: string, bitfieldBytes: number, nowMs: number): boolean {
     const tokens = MEETING_TOKENS + bitfieldBytes / BITFIELD_BYTES_PER_TOKEN;
-    const bucket = this.#bucketFor(this.#isQuiet(line, nowMs), nowMs);
+    const bucket = this.bucketFor(this.isQuiet(line, nowMs), nowMs);
     if (bucket !== undefined) {
       bucket.take(tokens, nowMs);
       return true;
     }
-    const others = this.#lines.get(line);
-    if (others === undefined) this.#lines.set(line, new Map([[newcomer, tokens]]));
+    const others = this.lines.get(line);
+    if (others === undefined) this.lines.set(line, new Map([[newcomer, tokens]]));
     else others.set(newcomer, tokens);
-    this.#lineOf.set(newcomer, line);
+    this.lineOf.set(newcomer, line);
     return false;
   }
 
   /** Let this one in, if there is one and its cost may be spent now. */
   next(nowMs: number): Newcomer | undefined {
-    if (this.#bucket.balance(nowMs) <= 0) return undefined;
-    for (const [line, waiting] of this.#lines) {
+    if (this.bucket.balance(nowMs) <= 0) return undefined;
+    for (const [line, waiting] of this.lines) {
       for (const [newcomer, tokens] of waiting) {
         this.leave(newcomer);
-        if (this.#lines.delete(line)) this.#lines.set(line, waiting); // the last from now on
-        this.#bucket.take(tokens, nowMs);
+        if (this.lines.delete(line)) this.lines.set(line, waiting); // the last from now on
+        this.bucket.take(tokens, nowMs);
         return newcomer;
       }
     }
@@ -60,27 +60,27 @@ export class Newcomers<Newcomer> {
 
   /** It is gone, and need not wait any longer. */
   leave(newcomer: Newcomer): void {
-    const line = this.#lineOf.get(newcomer);
+    const line = this.lineOf.get(newcomer);
     if (line === undefined) return;
-    this.#lineOf.delete(newcomer);
-    const waiting = this.#lines.get(line);
+    this.lineOf.delete(newcomer);
+    const waiting = this.lines.get(line);
     waiting?.delete(newcomer);
-    if (waiting?.size === 0) this.#lines.delete(line);
+    if (waiting?.size === 0) this.lines.delete(line);
   }
 
-  #bucketFor(quiet: boolean, nowMs: number): TokenBucket | undefined {
-    if (this.#lines.size === 0 && this.#bucket.balance(nowMs) > 0) return this.#bucket;
-    return quiet && this.#reserve.balance(nowMs) > 0 ? this.#reserve : undefined;
+  private bucketFor(quiet: boolean, nowMs: number): TokenBucket | undefined {
+    if (this.lines.size === 0 && this.bucket.balance(nowMs) > 0) return this.bucket;
+    return quiet && this.reserve.balance(nowMs) > 0 ? this.reserve : undefined;
   }
 
   /** Nobody came in this line for a while; notes that somebody comes now. */
-  #isQuiet(line: string, nowMs: number): boolean {
-    const lastMs = this.#lastMs.get(line);
-    this.#lastMs.delete(line);
-    this.#lastMs.set(line, nowMs);
-    if (this.#lastMs.size > MAX_REMEMBERED) {
-      const [longestAgo = line] = this.#lastMs.keys();
-      this.#lastMs.delete(longestAgo);
+  private isQuiet(line: string, nowMs: number): boolean {
+    const lastMs = this.lastMs.get(line);
+    this.lastMs.delete(line);
+    this.lastMs.set(line, nowMs);
+    if (this.lastMs.size > MAX_REMEMBERED) {
+      const [longestAgo = line] = this.lastMs.keys();
+      this.lastMs.delete(longestAgo);
     }
     return lastMs === undefined || nowMs - lastMs >= QUIET_MS;
   }

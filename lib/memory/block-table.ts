@@ -52,10 +52,10 @@ export interface UnitRange {
 export class BlockTable {
   readonly buffer: SharedArrayBuffer;
   readonly unitCount: number;
-  readonly #words: Int32Array;
+  private readonly words: Int32Array;
   // The connection that filled each unit. Plain memory: written by the holder of the claim, and made
   // visible by the exchange that publishes the word.
-  readonly #owners: Int32Array;
+  private readonly owners: Int32Array;
 
   /** Bytes of shared memory for a table of that many units: a word and an owner each. */
   static byteLength(units: number): number {
@@ -68,8 +68,8 @@ export class BlockTable {
   ) {
     this.buffer = buffer;
     this.unitCount = units;
-    this.#words = new Int32Array(buffer, 0, units);
-    this.#owners = new Int32Array(buffer, units * Int32Array.BYTES_PER_ELEMENT, units);
+    this.words = new Int32Array(buffer, 0, units);
+    this.owners = new Int32Array(buffer, units * Int32Array.BYTES_PER_ELEMENT, units);
   }
 
   /**
@@ -81,13 +81,13 @@ export class BlockTable {
     if (!(generation > 0 && generation <= MAX_GENERATION)) return STALE;
     const expected = generation << GENERATION_SHIFT;
     const seen = Atomics.compareExchange(
-      this.#words,
+      this.words,
       unit,
       expected,
       expected | (thread << THREAD_SHIFT) | ARRIVING,
     );
     if (seen === expected) {
-      this.#owners[unit] = connection;
+      this.owners[unit] = connection;
       return CLAIMED;
     }
     if (seen >>> GENERATION_SHIFT !== generation) return STALE;
@@ -97,7 +97,7 @@ export class BlockTable {
   /** Writer: the block lies whole in the unit that this thread claimed. */
   publish(unit: number, generation: number, thread: number): void {
     const held = (generation << GENERATION_SHIFT) | (thread << THREAD_SHIFT) | ARRIVING;
-    if (Atomics.compareExchange(this.#words, unit, held, held ^ ARRIVING ^ HERE) !== held) {
+    if (Atomics.compareExchange(this.words, unit, held, held ^ ARRIVING ^ HERE) !== held) {
       throw broken(`thread ${thread} published unit ${unit} without holding it`);
     }
   }
@@ -108,7 +108,7 @@ export class BlockTable {
       throw broken(`${generation} is not a generation`);
     }
     const word = generation << GENERATION_SHIFT;
-    if (!(unit < this.unitCount) || Atomics.compareExchange(this.#words, unit, 0, word) !== 0) {
+    if (!(unit < this.unitCount) || Atomics.compareExchange(this.words, unit, 0, word) !== 0) {
       throw broken(`unit ${unit} was assigned while it is not free`);
     }
   }
@@ -118,11 +118,11 @@ export class BlockTable {
    * the middle of a copy: the unit must not go to anybody else yet, try again later.
    */
   revoke(unit: number): boolean {
-    let seen = Atomics.load(this.#words, unit);
+    let seen = Atomics.load(this.words, unit);
     for (;;) {
       if ((seen & STATE_MASK) === ARRIVING) return false;
       // A writer may claim (and publish) in between; each round starts from a newer word.
-      const now = Atomics.compareExchange(this.#words, unit, seen, 0);
+      const now = Atomics.compareExchange(this.words, unit, seen, 0);
       if (now === seen) return true;
       seen = now;
     }
@@ -130,14 +130,14 @@ export class BlockTable {
 
   /** Where the block stands, seen from a piece at `generation`. */
   stateOf(unit: number, generation: number): UnitState {
-    const word = Atomics.load(this.#words, unit);
+    const word = Atomics.load(this.words, unit);
     if (word >>> GENERATION_SHIFT !== generation) return STALE;
     return (word & STATE_MASK) as UnitState;
   }
 
   /** The connection that filled a unit. Only for a unit seen HERE; else it may be of older times. */
   ownerOf(unit: number): number {
-    return this.#owners[unit] ?? 0;
+    return this.owners[unit] ?? 0;
   }
 
   /**
@@ -147,11 +147,11 @@ export class BlockTable {
   reclaimThread(thread: number, range: UnitRange = { first: 0, count: this.unitCount }): number {
     let reclaimed = 0;
     for (let unit = range.first; unit < range.first + range.count; unit++) {
-      const word = Atomics.load(this.#words, unit);
+      const word = Atomics.load(this.words, unit);
       if ((word & STATE_MASK) !== ARRIVING) continue;
       if (((word >>> THREAD_SHIFT) & THREAD_MASK) !== thread) continue;
       const missing = (word >>> GENERATION_SHIFT) << GENERATION_SHIFT;
-      if (Atomics.compareExchange(this.#words, unit, word, missing) === word) reclaimed++;
+      if (Atomics.compareExchange(this.words, unit, word, missing) === word) reclaimed++;
     }
     return reclaimed;
   }
@@ -159,15 +159,15 @@ export class BlockTable {
 
 /** Hands out generations 1, 2, … `MAX_GENERATION`, 1, … */
 export class GenerationCounter {
-  #last: number;
+  private last: number;
 
   constructor(last = 0) {
-    this.#last = last;
+    this.last = last;
   }
 
   next(): number {
-    this.#last = this.#last >= MAX_GENERATION ? 1 : this.#last + 1;
-    return this.#last;
+    this.last = this.last >= MAX_GENERATION ? 1 : this.last + 1;
+    return this.last;
   }
 }
 

@@ -35,31 +35,31 @@ interface Account {
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  readonly #baseBytes: number;
-  #targetBytes: number;
-  #committedBytes = 0;
-  #activeCount = 0;
-  readonly #accounts = new Map<number, Account>();
+  private readonly baseBytes: number;
+  private targetBytes: number;
+  private committed = 0;
+  private activeCount = 0;
+  private readonly accounts = new Map<number, Account>();
   /** Torrents that rule 4 protects, oldest first, with the bytes they asked for. */
-  readonly #line = new Map<number, number>();
+  private readonly line = new Map<number, number>();
 
   constructor(options: MemoryBudgetOptions) {
-    this.#baseBytes = options.limitBytes;
-    this.#targetBytes = options.limitBytes;
+    this.baseBytes = options.limitBytes;
+    this.targetBytes = options.limitBytes;
     this.maxBytes = Math.max(options.maxBytes, options.limitBytes);
   }
 
   /** The budget as it stands: grown by long pieces, and never below what is committed. */
   get limitBytes(): number {
-    return Math.max(this.#targetBytes, this.#committedBytes);
+    return Math.max(this.targetBytes, this.committed);
   }
 
   get committedBytes(): number {
-    return this.#committedBytes;
+    return this.committed;
   }
 
   committedOf(torrent: number): number {
-    return this.#accounts.get(torrent)?.committedBytes ?? 0;
+    return this.accounts.get(torrent)?.committedBytes ?? 0;
   }
 
   /**
@@ -80,41 +80,41 @@ export class MemoryBudget {
         { pieceLengthBytes, maxPieceLengthBytes },
       );
     }
-    if (this.#accounts.has(torrent)) {
+    if (this.accounts.has(torrent)) {
       throw new MillraceError('unexpected', `torrent ${torrent} is already in the memory budget`);
     }
-    this.#accounts.set(torrent, {
+    this.accounts.set(torrent, {
       pieceLengthBytes,
       committedBytes: 0,
       active: false,
       leaving: false,
     });
-    const grown = 2 * pieceLengthBytes > this.#targetBytes;
-    if (grown) this.#targetBytes = 2 * pieceLengthBytes;
+    const grown = 2 * pieceLengthBytes > this.targetBytes;
+    if (grown) this.targetBytes = 2 * pieceLengthBytes;
     return { grown, limitBytes: this.limitBytes };
   }
 
   /** The torrent is closed. What it has committed stays counted until it is released. */
   unregister(torrent: number): void {
-    const account = this.#accounts.get(torrent);
+    const account = this.accounts.get(torrent);
     if (account === undefined) return;
     this.setActive(torrent, false);
     account.leaving = true;
-    this.#forgetIfGone(torrent, account);
+    this.forgetIfGone(torrent, account);
   }
 
   /** A torrent that is paused, failing or has nothing to do is inactive: no share, no reserve. */
   setActive(torrent: number, active: boolean): void {
-    const account = this.#accounts.get(torrent);
+    const account = this.accounts.get(torrent);
     if (account === undefined || account.leaving || account.active === active) return;
     account.active = active;
-    this.#activeCount += active ? 1 : -1;
-    if (!active) this.#line.delete(torrent);
+    this.activeCount += active ? 1 : -1;
+    if (!active) this.line.delete(torrent);
   }
 
   /** Commits a piece's length, or answers false: ask again after somebody has released. */
   tryCommit(torrent: number, bytes: number): boolean {
-    const account = this.#accounts.get(torrent);
+    const account = this.accounts.get(torrent);
     if (account === undefined || !account.active) return false;
     if (!(bytes > 0 && bytes <= account.pieceLengthBytes)) {
       throw new MillraceError(
@@ -122,25 +122,25 @@ export class MemoryBudget {
         `torrent ${torrent} wants ${bytes} bytes for a piece of at most ${account.pieceLengthBytes}`,
       );
     }
-    const withinShare = account.committedBytes + bytes <= this.#share(account);
-    const room = this.#targetBytes - this.#committedBytes;
+    const withinShare = account.committedBytes + bytes <= this.share(account);
+    const room = this.targetBytes - this.committed;
     const keepFree = Math.max(
-      this.#roomForTheFirstInLine(torrent),
-      withinShare ? 0 : this.#reserveOfOthers(account),
+      this.roomForTheFirstInLine(torrent),
+      withinShare ? 0 : this.reserveOfOthers(account),
     );
     if (bytes + keepFree > room) {
-      if (withinShare && !this.#line.has(torrent)) this.#line.set(torrent, bytes);
+      if (withinShare && !this.line.has(torrent)) this.line.set(torrent, bytes);
       return false;
     }
-    this.#line.delete(torrent);
+    this.line.delete(torrent);
     account.committedBytes += bytes;
-    this.#committedBytes += bytes;
+    this.committed += bytes;
     return true;
   }
 
   /** Gives committed bytes back, when their piece is done, failed or evicted and its units are free. */
   release(torrent: number, bytes: number): void {
-    const account = this.#accounts.get(torrent);
+    const account = this.accounts.get(torrent);
     if (account === undefined || !(bytes >= 0 && bytes <= account.committedBytes)) {
       throw new MillraceError(
         'unexpected',
@@ -148,47 +148,47 @@ export class MemoryBudget {
       );
     }
     account.committedBytes -= bytes;
-    this.#committedBytes -= bytes;
-    this.#forgetIfGone(torrent, account);
+    this.committed -= bytes;
+    this.forgetIfGone(torrent, account);
   }
 
-  #share(account: Account): number {
+  private share(account: Account): number {
     return Math.max(
-      Math.floor(this.#targetBytes / Math.max(1, this.#activeCount)),
+      Math.floor(this.targetBytes / Math.max(1, this.activeCount)),
       account.pieceLengthBytes,
     );
   }
 
-  #reserveOfOthers(self: Account): number {
+  private reserveOfOthers(self: Account): number {
     let reserve = 0;
-    for (const account of this.#accounts.values()) {
+    for (const account of this.accounts.values()) {
       if (account === self || !account.active) continue;
       const next = account.committedBytes + account.pieceLengthBytes;
-      if (next <= this.#share(account)) reserve += account.pieceLengthBytes;
+      if (next <= this.share(account)) reserve += account.pieceLengthBytes;
     }
     return reserve;
   }
 
-  #roomForTheFirstInLine(torrent: number): number {
-    for (const [first, bytes] of this.#line) {
+  private roomForTheFirstInLine(torrent: number): number {
+    for (const [first, bytes] of this.line) {
       if (first === torrent) return 0;
-      const account = this.#accounts.get(first);
-      if (account !== undefined && account.committedBytes + bytes <= this.#share(account)) {
+      const account = this.accounts.get(first);
+      if (account !== undefined && account.committedBytes + bytes <= this.share(account)) {
         return bytes;
       }
-      this.#line.delete(first); // its share has shrunk since: no longer entitled
+      this.line.delete(first); // its share has shrunk since: no longer entitled
     }
     return 0;
   }
 
-  #forgetIfGone(torrent: number, account: Account): void {
+  private forgetIfGone(torrent: number, account: Account): void {
     if (!account.leaving || account.committedBytes > 0) return;
-    this.#accounts.delete(torrent);
+    this.accounts.delete(torrent);
     // Back to what the torrents that remain need; commitments above it run off by themselves.
     let longest = 0;
-    for (const { pieceLengthBytes } of this.#accounts.values()) {
+    for (const { pieceLengthBytes } of this.accounts.values()) {
       longest = Math.max(longest, pieceLengthBytes);
     }
-    this.#targetBytes = Math.max(this.#baseBytes, 2 * longest);
+    this.targetBytes = Math.max(this.baseBytes, 2 * longest);
   }
 }

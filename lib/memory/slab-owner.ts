@@ -5,32 +5,32 @@ import type { BlockTable } from './block-table';
 import { UnitAllocator } from './unit-allocator';
 
 export class SlabOwner {
-  readonly #table: BlockTable;
-  readonly #allocator: UnitAllocator;
+  private readonly table: BlockTable;
+  private readonly allocator: UnitAllocator;
   // Taken back from their piece while a writer was copying. They are in use until it is done.
-  #quarantined: number[] = [];
+  private quarantined: number[] = [];
 
   constructor(table: BlockTable) {
-    this.#table = table;
-    this.#allocator = new UnitAllocator(table.unitCount);
+    this.table = table;
+    this.allocator = new UnitAllocator(table.unitCount);
   }
 
   get freeUnits(): number {
-    return this.#allocator.freeUnits;
+    return this.allocator.freeUnits;
   }
 
   get quarantinedUnits(): number {
-    return this.#quarantined.length;
+    return this.quarantined.length;
   }
 
   /** Gives a piece `count` units, missing at `generation`, as pairs; undefined when too few are free. */
   attach(count: number, generation: number): number[] | undefined {
-    const segments = this.#allocator.allocate(count);
+    const segments = this.allocator.allocate(count);
     if (segments === undefined) return undefined;
     for (let i = 0; i + 1 < segments.length; i += 2) {
       const first = segments[i] ?? 0;
       const end = first + (segments[i + 1] ?? 0);
-      for (let unit = first; unit < end; unit++) this.#table.assign(unit, generation);
+      for (let unit = first; unit < end; unit++) this.table.assign(unit, generation);
     }
     return segments;
   }
@@ -45,8 +45,8 @@ export class SlabOwner {
       const first = segments[i] ?? 0;
       const end = first + (segments[i + 1] ?? 0);
       for (let unit = first; unit < end; unit++) {
-        if (this.#release(unit)) continue;
-        this.#quarantined.push(unit);
+        if (this.release(unit)) continue;
+        this.quarantined.push(unit);
         quarantined++;
       }
     }
@@ -55,15 +55,15 @@ export class SlabOwner {
 
   /** Frees what has come to rest: call it once per tick, and after `reclaimThread`. Returns how many. */
   retryQuarantined(): number {
-    const before = this.#quarantined.length;
+    const before = this.quarantined.length;
     if (before === 0) return 0;
-    this.#quarantined = this.#quarantined.filter((unit) => !this.#release(unit));
-    return before - this.#quarantined.length;
+    this.quarantined = this.quarantined.filter((unit) => !this.release(unit));
+    return before - this.quarantined.length;
   }
 
-  #release(unit: number): boolean {
-    if (!this.#table.revoke(unit)) return false;
-    this.#allocator.free(unit, 1);
+  private release(unit: number): boolean {
+    if (!this.table.revoke(unit)) return false;
+    this.allocator.free(unit, 1);
     return true;
   }
 }

@@ -13,13 +13,13 @@ export class Slab {
   readonly bytes: Uint8Array;
   readonly unitCount: number;
   // The same bytes as `bytes`, typed as a Buffer for its `fill`.
-  readonly #target: Buffer;
+  private readonly target: Buffer;
 
   private constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.bytes = new Uint8Array(buffer);
     this.unitCount = Math.floor(buffer.byteLength / UNIT_LENGTH_BYTES);
-    this.#target = Buffer.from(buffer);
+    this.target = Buffer.from(buffer);
   }
 
   /**
@@ -60,7 +60,7 @@ export class Slab {
       );
     }
     const offset = unit * UNIT_LENGTH_BYTES;
-    this.#target.fill(source.subarray(start, end), offset, offset + lengthBytes);
+    this.target.fill(source.subarray(start, end), offset, offset + lengthBytes);
   }
 
   /** A view of `lengthBytes` from the beginning of a unit on; it may reach over adjacent units. */

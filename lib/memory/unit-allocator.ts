@@ -11,19 +11,19 @@ const FULL = 0xffff_ffff;
 export class UnitAllocator {
   readonly unitCount: number;
   // Bit set: taken. The bits past the last unit stay clear: no more units are handed out than there are.
-  readonly #taken: Uint32Array;
-  #free: number;
+  private readonly taken: Uint32Array;
+  private freeCount: number;
   // No word below this one has a free bit.
-  #lowest = 0;
+  private lowest = 0;
 
   constructor(unitCount: number) {
     this.unitCount = unitCount;
-    this.#taken = new Uint32Array(Math.ceil(unitCount / BITS));
-    this.#free = unitCount;
+    this.taken = new Uint32Array(Math.ceil(unitCount / BITS));
+    this.freeCount = unitCount;
   }
 
   get freeUnits(): number {
-    return this.#free;
+    return this.freeCount;
   }
 
   /**
@@ -31,23 +31,23 @@ export class UnitAllocator {
    * lowest, so that as few pages of the slab as possible are ever touched; they need not adjoin.
    */
   allocate(count: number): number[] | undefined {
-    if (count > this.#free) return undefined;
+    if (count > this.freeCount) return undefined;
     const segments: number[] = [];
     let wanted = count;
-    let word = this.#lowest;
+    let word = this.lowest;
     for (; wanted > 0; word++) {
-      let taken = this.#taken[word] ?? FULL;
+      let taken = this.taken[word] ?? FULL;
       while (taken !== FULL && wanted > 0) {
         const bit = 31 - Math.clz32(~taken & (taken + 1)); // the lowest clear bit
         taken = (taken | (1 << bit)) >>> 0;
         appendSegment(segments, word * BITS + bit, 1);
         wanted--;
       }
-      this.#taken[word] = taken;
+      this.taken[word] = taken;
       if (taken !== FULL) break;
     }
-    this.#lowest = word;
-    this.#free -= count;
+    this.lowest = word;
+    this.freeCount -= count;
     return segments;
   }
 
@@ -56,13 +56,13 @@ export class UnitAllocator {
     for (let unit = first; unit < first + count; unit++) {
       const word = Math.floor(unit / BITS);
       const mask = 1 << (unit % BITS);
-      const taken = this.#taken[word];
+      const taken = this.taken[word];
       if (taken === undefined || (taken & mask) === 0) {
         throw new MillraceError('unexpected', `slab unit ${unit} was freed while it is not taken`);
       }
-      this.#taken[word] = taken & ~mask;
-      this.#free++;
-      if (word < this.#lowest) this.#lowest = word;
+      this.taken[word] = taken & ~mask;
+      this.freeCount++;
+      if (word < this.lowest) this.lowest = word;
     }
   }
 }
