@@ -6,6 +6,7 @@ import { CLAIMED, HERE, STALE } from '../memory/block-table';
 import type { Lease } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
+import { Appetite } from './appetite';
 import { Flow } from './flow';
 import { Leases } from './leases';
 import type { LeaseRun } from './leases';
@@ -36,9 +37,7 @@ export class Download {
   private choked = true;
   private interested = false;
   private chokeEpoch = 0;
-  /** Blocks accepted from leases since the epoch began, and the credit that the coordinator knows. */
-  private acceptedBlocks = 0;
-  private creditBlocks = 0;
+  private readonly appetite = new Appetite();
   private lastBlockMs = -Infinity;
   /** Factor on the request time-out. */
   private patience = 1;
@@ -79,7 +78,7 @@ export class Download {
   lease(lease: Lease): void {
     if (lease.epoch !== this.chokeEpoch || this.choked || lease.blockCount <= 0) return;
     const { pipeline, leases } = this;
-    this.acceptedBlocks += lease.blockCount;
+    this.appetite.accept(lease.blockCount);
     let keptBlocks = lease.blockCount;
     if (pipeline.snubbed) {
       // Credit from better times cannot be taken back, but what it brings can.
@@ -111,8 +110,7 @@ export class Download {
     this.choked = true;
     for (const run of this.leases.all()) this.release(run, false);
     this.chokeEpoch += 1;
-    this.acceptedBlocks = 0;
-    this.creditBlocks = 0;
+    this.appetite.reset();
   }
 
   onUnchoke(): void {
@@ -230,18 +228,14 @@ export class Download {
 
   private postAppetite(): void {
     if (!this.interested) return;
-    const { depth, rateBytesPerSec } = this.pipeline;
-    // Requested or held: a depth, and a reserve so that a round trip to the coordinator never drains
-    // the pipe. No more than that: what a slow peer holds, no faster one that gets it can bring.
-    const settledBlocks = this.acceptedBlocks - this.leases.heldBlocks;
-    const wantedBlocks = settledBlocks + depth + this.pipeline.reserve;
-    if (wantedBlocks - this.creditBlocks < Math.max(1, depth >> 2)) return;
-    this.creditBlocks = wantedBlocks;
+    const { depth, reserve, rateBytesPerSec } = this.pipeline;
+    const creditBlocks = this.appetite.grow(this.leases.heldBlocks, depth, reserve);
+    if (creditBlocks === undefined) return;
     this.options.output.fact({
       type: 'appetite',
       connection: this.options.connection,
       epoch: this.chokeEpoch,
-      creditBlocks: wantedBlocks,
+      creditBlocks,
       rateBytesPerSec: Math.round(rateBytesPerSec),
     });
   }

@@ -15,6 +15,7 @@ import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
 import type { SessionContent, SessionOptions } from './session-types';
+import { Silence } from './silence';
 import { StateFacts } from './state-facts';
 import { TheirPieces } from './their-pieces';
 
@@ -31,11 +32,10 @@ export class PeerSession implements WireSink {
   private readonly states: StateFacts;
   private readonly theirPieces: TheirPieces;
   private readonly extensions: Extensions;
+  private readonly silence: Silence;
   private phase: Phase = 'opening';
   private isClosed = false;
   private nowMs: number;
-  private lastMessageMs: number;
-  private lastSentMs: number;
   private amInterested = false;
   private peerInterested = false;
   private newRequests = false;
@@ -52,8 +52,7 @@ export class PeerSession implements WireSink {
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
     this.decoder = new WireDecoder({ pieceCount: MAX_PIECE_COUNT });
     this.nowMs = nowMs;
-    this.lastMessageMs = nowMs;
-    this.lastSentMs = nowMs;
+    this.silence = new Silence(options.limits, nowMs);
     if (options.content) this.use(options.content);
   }
 
@@ -64,10 +63,8 @@ export class PeerSession implements WireSink {
   /** When `tick` is wanted next, in the same milliseconds as `nowMs`. */
   get nextDeadlineMs(): number {
     if (this.isClosed) return Infinity;
-    const { idleTimeoutMs, keepAliveMs } = this.options.limits;
     return Math.min(
-      this.lastMessageMs + idleTimeoutMs,
-      this.lastSentMs + keepAliveMs,
+      this.silence.dueMs,
       this.download.deadlineMs,
       this.download.pipeline.nextSampleMs,
       this.states.dueMs,
@@ -121,8 +118,7 @@ export class PeerSession implements WireSink {
       this.decoder.feed(bytes, start, end, this);
       const payloadBytes = this.download.downloadedBytes + this.uploadedBytes;
       this.budget.endRead(end - start, payloadBytes, nowMs);
-      // Its messages are not read from now on, so its silence must not count against it.
-      if (this.lastMessageMs === nowMs) this.lastMessageMs = Math.max(nowMs, this.readAgainMs);
+      this.silence.unreadUntil(this.readAgainMs, nowMs);
       this.endTurn();
     } catch (error) {
       this.fail(error);
@@ -133,15 +129,14 @@ export class PeerSession implements WireSink {
   tick(nowMs: number): void {
     if (this.isClosed) return;
     this.nowMs = nowMs;
-    const { idleTimeoutMs, keepAliveMs } = this.options.limits;
-    // Whole messages count, not bytes: a byte a second is silence.
-    if (nowMs - this.lastMessageMs >= idleTimeoutMs) {
+    if (this.silence.isOver(nowMs)) {
+      const { idleTimeoutMs } = this.options.limits;
       this.close('idle-timeout', `no whole message in ${idleTimeoutMs} ms`);
       return;
     }
-    if (nowMs - this.lastSentMs >= keepAliveMs) {
+    if (this.silence.keepAliveIsDue(nowMs)) {
       this.options.writer.keepAlive();
-      this.lastSentMs = nowMs;
+      this.silence.said(nowMs);
     }
     this.download.checkDeadline(nowMs);
     this.endTurn();
@@ -149,13 +144,13 @@ export class PeerSession implements WireSink {
 
   /** The driver wrote what the writer held. */
   noteSent(nowMs: number): void {
-    this.lastSentMs = nowMs;
+    this.silence.said(nowMs);
   }
 
   /** The driver answered a request with that many bytes of payload. */
   noteServed(lengthBytes: number, nowMs: number): void {
     this.uploadedBytes += lengthBytes;
-    this.lastSentMs = nowMs;
+    this.silence.said(nowMs);
   }
 
   // ---- orders ----
@@ -231,14 +226,14 @@ export class PeerSession implements WireSink {
 
   onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.isClosed) return;
-    this.lastMessageMs = this.nowMs;
+    this.silence.heard(this.nowMs);
     this.phase = 'open';
     this.download.onBlock(piece, begin, bytes, start, end, this.nowMs);
   }
 
   onMessage(message: WireMessage): void {
     if (this.isClosed) return;
-    this.lastMessageMs = this.nowMs;
+    this.silence.heard(this.nowMs);
     const before = this.phase;
     this.phase = phaseAfter(before, message.type);
     switch (message.type) {
