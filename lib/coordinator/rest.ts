@@ -33,7 +33,7 @@ export function restAfterLook(engine: Engine, torrent: TorrentState): number | u
 }
 
 function isBusy(torrent: TorrentState, nowMs: number): boolean {
-  if (torrent.phase === 'checking' || torrent.peers.size + torrent.dialing > 0) return true;
+  if (torrent.phase === 'checking' || torrent.sources.size + torrent.dialing > 0) return true;
   // News leave with a later tick.
   if (torrent.jobsOut + torrent.filled.length > 0 || torrent.possession.hasNews) return true;
   // Ticks go on until the rates that the app shows have fallen to 0, within two seconds.

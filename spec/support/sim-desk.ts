@@ -3,6 +3,8 @@
 
 import { engineControl, tellStats } from '../../lib/coordinator/control';
 import { onThreadRestarted } from '../../lib/coordinator/on-thread';
+import { wake } from '../../lib/coordinator/rest';
+import { Source } from '../../lib/coordinator/state';
 import type { Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
@@ -164,9 +166,33 @@ export class SimDesk {
     return connection;
   }
 
-  /** The peer takes that many blocks in all in this epoch. */
+  /** Adds a source that has everything and is no peer: nobody connects, chokes or is interested. */
+  addSource({ state, ...torrent }: DeskTorrent, creditBlocks: number): number {
+    const id = 32 * this.#nextConnection++;
+    const host = 'web.example';
+    const source = new Source(0, state, { id, name: host, host, port: 80, peerId: '' });
+    this.#torrentOf.set(id, { state, ...torrent });
+    source.isSeed = true;
+    source.choked = false;
+    source.usefulPieces = state.possession.missingWantedPieces;
+    state.possession.picker.addSeed();
+    this.engine.state.budget.setActive(state.id, state.phase === 'downloading');
+    this.engine.state.sources.set(id, source);
+    state.sources.add(source);
+    wake(this.engine, state);
+    this.want(id, creditBlocks);
+    return id;
+  }
+
+  source(connection: number): Source {
+    const source = this.engine.state.sources.get(connection);
+    if (source === undefined) throw new Error(`no source ${connection}`);
+    return source;
+  }
+
+  /** The source takes that many blocks in all in this epoch. */
   want(connection: number, creditBlocks: number, rateBytesPerSec = 0): void {
-    const epoch = this.peer(connection).epoch;
+    const epoch = this.source(connection).epoch;
     this.engine.facts({ type: 'appetite', connection, epoch, creditBlocks, rateBytesPerSec });
   }
 
@@ -250,7 +276,7 @@ export class SimDesk {
         .filter((lease) => connections.includes(lease.connection));
       served = this.engine.ordersOf('lease').length;
       for (const lease of leases)
-        if (this.engine.state.peers.has(lease.connection)) this.deliver(lease);
+        if (this.engine.state.sources.has(lease.connection)) this.deliver(lease);
       await this.answerJobs();
       if (leases.length === 0) return;
     }
