@@ -14,7 +14,7 @@ const ROOMS = {
   choke: ['spec/choke/*.spec.ts'],
   coordinator: ['spec/coordinator/*.spec.ts', 'spec/sim/*.spec.ts'],
   memory: ['spec/memory/!(*.stress).spec.ts'],
-  peer: ['spec/peer/*.spec.ts'],
+  peer: ['spec/peer/**/*.spec.ts'],
   picker: ['spec/picker/*.spec.ts'],
   wire: ['spec/wire/*.spec.ts'],
 };

@@ -203,6 +203,12 @@ describe('peer/session without content', () => {
 });
 
 describe('peer/early pieces', () => {
+  it('are none of a torrent with one piece where only a bitfield says so', () => {
+    const early = new EarlyPieces();
+    early.addBitfield(Uint8Array.of(0));
+    expect(early.of(1)).to.deep.equal(Uint8Array.of(0));
+  });
+
   it('take memory by the highest piece, to 256 KiB', () => {
     const early = new EarlyPieces();
     expect(early.heldBytes).to.equal(0);

@@ -56,9 +56,18 @@ describe('peer/serving', () => {
     expect(side.closed).to.equal(undefined);
   });
 
+  it('refuses more than 128 KiB at once also where the piece is longer', () => {
+    const side = serving({ pieceLengthBytes: 262_144 });
+    side.hear((writer) => writer.request(0, 0, 131_073));
+    expect(side.closed).to.deep.equal({
+      reason: 'bad-request',
+      detail: 'a request for 131073 bytes: 1 to 131072 are allowed',
+    });
+  });
+
   describe('says what becomes of a request', () => {
-    const verdictsOf = (refusal: Refusal): Verdict[] => {
-      const { serving } = new Side({ have: [1], refusal }).session;
+    const verdictsOf = (refusal?: Refusal): Verdict[] => {
+      const { serving } = new Side({ have: [1], ...(refusal && { refusal }) }).session;
       const ask = (piece: number): Verdict => serving.request(piece, 0, 16_384);
       const choked = ask(1);
       serving.setChoked(false);
@@ -66,6 +75,7 @@ describe('peer/serving', () => {
     };
 
     it('to a peer without the fast extension: refusals are silent', () => {
+      expect(verdictsOf()).to.deep.equal(verdictsOf('ignore'));
       expect(verdictsOf('ignore')).to.deep.equal(['ignore', 'ignore', 'serve']);
     });
 
@@ -137,7 +147,10 @@ describe('peer/serving', () => {
     expect(waiting(side)[30]?.[0]).to.equal(0);
     expect(side.closed).to.equal(undefined);
     ask(1);
-    expect(side.closed?.reason).to.equal('request-flood');
+    expect(side.closed).to.deep.equal({
+      reason: 'request-flood',
+      detail: 'more than 100 requests outstanding (reqq)',
+    });
   });
 
   it('drops the requests for a piece that cannot be read', () => {

@@ -14,15 +14,13 @@ import type { Pipeline } from '../pipeline';
 import type { SessionOptions } from '../session-types';
 import type { Extension, ExtensionPeer } from './extension';
 
-/** The decoder's limit counts two ids: that of the envelope, and ours. */
-const ID_BYTES = 2;
-
 /** What a peer says of its extensions: their ids, and the dictionary with what belongs to them. */
 export type OnIds = (ids: ExtendedHandshake['extensions'], dictionary: BencodeDictionary) => void;
 
 export class ExtendedHandshakeExtension implements Extension {
   readonly name = 'the extended handshake';
-  readonly maxMessageBytes = DEFAULT_MAX_EXTENDED_BYTES - ID_BYTES;
+  /** No limit of its own: the decoder's comes first. */
+  readonly maxMessageBytes = DEFAULT_MAX_EXTENDED_BYTES;
 
   private readonly peer: ExtensionPeer;
   private readonly pipeline: Pipeline;

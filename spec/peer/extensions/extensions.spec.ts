@@ -151,6 +151,17 @@ describe('peer/extensions', () => {
     });
   });
 
+  it('need no other word in a handshake, which then changes nothing else', () => {
+    const { side } = echoing();
+    greet(side, {});
+    greet(side, {});
+    expect(side.facts).to.deep.equal([{ type: 'extended-handshake', connection: 32 }]);
+    const { pipeline } = side.session.download;
+    const before = pipeline.depth;
+    pipeline.onBlock(16_384, 1);
+    expect(pipeline.depth).to.equal(before + 1);
+  });
+
   it('are not confused by names that every object has', () => {
     let echo: Echo | undefined;
     const make = (peer: ExtensionPeer) => (echo = new Echo(peer, 'constructor'));
