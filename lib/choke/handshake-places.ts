@@ -1,5 +1,5 @@
-// Incoming connections that have not shaken hands yet: each costs memory and a descriptor before
-// anybody knows what it is good for, so their number is bounded, and no address keeps others out.
+// Places for incoming connections that have not shaken hands. Each costs memory and a descriptor before it
+// is known to be of use, so their number is bounded, and no address can keep others out.
 
 import type { Household } from '../address/household';
 import { whoGivesWay } from './places';

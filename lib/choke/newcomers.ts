@@ -1,12 +1,12 @@
-// PURE. How fast newcomers are let in. To meet a peer costs more than to talk to it, the more the longer
-// its bitfield; so those that come and go without end are met at a bounded pace, and keep no others out.
+// PURE. How fast new peers are let in. A new peer costs more than one that stays, the more the longer its
+// bitfield. So peers that come and go without end are let in at a bounded pace, and keep no others out.
 
 import { TokenBucket } from './token-bucket';
 
 /** A token is about 100 ns: a twentieth of a thread's time, and at once what 4 s of that have saved. */
 const RATE = { perSec: 500_000, burst: 2_000_000 };
 
-/** What is kept for lines in which nobody came for a while: a flood has no part in it. */
+/** A reserve for lines without a newcomer for `QUIET_MS`: no flood can use it up. */
 const RESERVE = { perSec: 250_000, burst: 500_000 };
 const QUIET_MS = 10_000;
 
@@ -19,14 +19,14 @@ const MEETING_TOKENS = 4_000;
 /** Ours is sent, theirs read, copied, sent on and counted: 3.3 ms for the longest, 262,144 bytes. */
 const BITFIELD_BYTES_PER_TOKEN = 8;
 
-/** Those that wait stand in lines, and each line has one let in at its turn. */
+/** Newcomers that must wait stand in lines. The lines are served in turn, one newcomer each time. */
 export class Newcomers<Newcomer> {
   private readonly bucket = new TokenBucket(RATE);
   /** What each costs, in the order of arrival, by line; the line whose turn it is comes first. */
   private readonly lines = new Map<string, Map<Newcomer, number>>();
   private readonly lineOf = new Map<Newcomer, string>();
   private readonly reserve = new TokenBucket(RESERVE);
-  /** When somebody last came, by line, the longest ago first. */
+  /** When the last newcomer of each line came, the longest ago first. */
   private readonly lastMs = new Map<string, number>();
 
   /** True: let it in. False: it waits until `next` names it. `line`: whom it may keep waiting. */
@@ -44,7 +44,7 @@ export class Newcomers<Newcomer> {
     return false;
   }
 
-  /** Let this one in, if there is one and its cost may be spent now. */
+  /** The newcomer to let in now; undefined if none waits or its cost may not be spent yet. */
   next(nowMs: number): Newcomer | undefined {
     if (this.bucket.balance(nowMs) <= 0) return undefined;
     for (const [line, waiting] of this.lines) {
@@ -58,7 +58,7 @@ export class Newcomers<Newcomer> {
     return undefined;
   }
 
-  /** It is gone, and need not wait any longer. */
+  /** The newcomer is gone. */
   leave(newcomer: Newcomer): void {
     const line = this.lineOf.get(newcomer);
     if (line === undefined) return;
@@ -73,7 +73,7 @@ export class Newcomers<Newcomer> {
     return quiet && this.reserve.balance(nowMs) > 0 ? this.reserve : undefined;
   }
 
-  /** Nobody came in this line for a while; notes that somebody comes now. */
+  /** No newcomer came in this line for `QUIET_MS`; notes that one comes now. */
   private isQuiet(line: string, nowMs: number): boolean {
     const lastMs = this.lastMs.get(line);
     this.lastMs.delete(line);

@@ -1,5 +1,5 @@
-// Who may stay connected where places are scarce: each address has a share, which counts only while
-// others wait, and nobody who is of use within its share ever gives way.
+// Which connection gives way where places are scarce. Each address has a share, which counts only while
+// others wait. A connection that is of use and within its share never gives way.
 
 import type { Household } from '../address/household';
 

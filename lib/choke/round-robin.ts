@@ -1,5 +1,5 @@
-// Who may download from us, the simple way: everyone who is interested gets a turn of the same
-// length, the longest-waiting first.
+// Which peers may download from us: each interested peer gets a turn of the same length, the one that has
+// waited longest first.
 
 /** What the choice needs to know of one peer. */
 export interface ChokeCandidate {
@@ -16,7 +16,7 @@ export interface ChokeCandidate {
 
 /**
  * The ids of the peers to be unchoked now; everyone else is to be choked. An unchoked peer keeps
- * its slot for `turnMs`, and longer while nobody waits; then the one unchoked longest yields to the
+ * its slot for `turnMs`, and longer while no other peer waits; then the one unchoked longest yields to the
  * one waiting longest. One that is stalled yields at once to one that is not. Free slots are filled at
  * once, with stalled peers last. Peers that are not interested get no slot.
  */

@@ -1,4 +1,4 @@
-// The block table: one 32-bit word of shared memory per slab unit that says whose turn it is there.
+// The block table: a 32-bit word of shared memory for each slab unit, with the state of its block.
 // Peer threads claim and publish, the coordinator assigns and revokes; every move is one
 // compare-and-exchange against the word that the mover believes in, so a late writer fails.
 
@@ -23,7 +23,7 @@ export const MAX_THREADS = THREAD_MASK + 1;
  */
 export const MAX_GENERATION = 2 ** 25 - 1;
 
-/** No byte of the block is here, nobody is writing. */
+/** No byte of the block is here, and no thread is writing it. */
 export const MISSING = 0;
 /** A writer holds the unit, for the time of one synchronous copy. */
 export const ARRIVING = 1;
@@ -37,10 +37,10 @@ export type UnitState = typeof MISSING | typeof ARRIVING | typeof HERE | typeof 
 
 /** The claim succeeded: copy, then publish, in the same synchronous step. */
 export const CLAIMED = 0;
-/** Somebody else is writing this very block right now. */
+/** Another connection is writing this block now. */
 export const BUSY = 1;
 
-/** What `claim` answers: CLAIMED, BUSY, HERE (somebody was faster) or STALE. */
+/** What `claim` answers: CLAIMED, BUSY, HERE (another connection was faster) or STALE. */
 export type ClaimResult = typeof CLAIMED | typeof BUSY | typeof HERE | typeof STALE;
 
 /** Consecutive units. */
@@ -77,7 +77,7 @@ export class BlockTable {
    * and publishes before it returns to its event loop; on anything else it must not touch the unit.
    */
   claim(unit: number, generation: number, thread: number, connection: number): ClaimResult {
-    // 0 is no generation: without this check a zero would match a unit that belongs to nobody.
+    // 0 is no generation: without this check a zero would match a unit that belongs to no piece.
     if (!(generation > 0 && generation <= MAX_GENERATION)) return STALE;
     const expected = generation << GENERATION_SHIFT;
     const seen = Atomics.compareExchange(
@@ -115,7 +115,7 @@ export class BlockTable {
 
   /**
    * Coordinator: takes a unit back from its piece, whatever it holds. False while a writer is in
-   * the middle of a copy: the unit must not go to anybody else yet, try again later.
+   * the middle of a copy: the unit must not be assigned again yet. Try again later.
    */
   revoke(unit: number): boolean {
     let seen = Atomics.load(this.words, unit);

@@ -1,6 +1,5 @@
-// The arithmetic of the one memory budget: who may start another piece. A piece commits its whole
-// length when it starts, so that every piece that was started can be finished and nothing deadlocks;
-// the units themselves are attached later.
+// The memory budget decides which torrent may start another piece. A piece commits its whole length when
+// it starts, so that every started piece can be finished and nothing deadlocks. Its units are attached later.
 
 import { MillraceError } from '../errors/millrace-error';
 
@@ -29,7 +28,7 @@ interface Account {
  *    one that wakes up starts a piece at once.
  * 4. A torrent within its share that found no room is first in line: until it has been served, the
  *    others commit only what leaves room for it. One at a time, in the order they were refused;
- *    were room kept for all of them at once, nobody could move.
+ *    with room kept for all of them at once, no torrent could start a piece.
  *
  * A torrent in line must come back or be set inactive, or its place stays reserved (one piece).
  */
@@ -112,7 +111,7 @@ export class MemoryBudget {
     if (!active) this.line.delete(torrent);
   }
 
-  /** Commits a piece's length, or answers false: ask again after somebody has released. */
+  /** Commits the length of a piece. False: there is no room now, ask again after a release. */
   tryCommit(torrent: number, bytes: number): boolean {
     const account = this.accounts.get(torrent);
     if (account === undefined || !account.active) return false;

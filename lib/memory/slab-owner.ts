@@ -1,5 +1,5 @@
-// The coordinator's hand on the slab: joins the list of free units with the block table, so that a
-// unit is free in the one exactly when it belongs to nobody in the other.
+// The coordinator's side of the slab. It keeps the list of free units and the block table in step: a unit
+// is free in the list exactly when it belongs to no piece in the table.
 
 import type { BlockTable } from './block-table';
 import { UnitAllocator } from './unit-allocator';
@@ -7,7 +7,7 @@ import { UnitAllocator } from './unit-allocator';
 export class SlabOwner {
   private readonly table: BlockTable;
   private readonly allocator: UnitAllocator;
-  // Taken back from their piece while a writer was copying. They are in use until it is done.
+  // Units taken back from their piece while a thread was copying into them: in use until it is done.
   private quarantined: number[] = [];
 
   constructor(table: BlockTable) {

@@ -1,5 +1,5 @@
 // The slab: one large shared buffer, cut into units of one block each, where the bytes of unfinished
-// pieces live. It knows places, not pieces: who may write where is the block table's business.
+// pieces live. It knows nothing of pieces: the block table says which thread may write where.
 
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
@@ -24,7 +24,7 @@ export class Slab {
 
   /**
    * Reserves a slab of at least `lengthBytes`, rounded up to whole units. Be generous: pages that
-   * nobody touches cost address space only.
+   * are never touched cost address space only.
    */
   static allocate(lengthBytes: number): Slab {
     const units = Math.ceil(lengthBytes / UNIT_LENGTH_BYTES);
@@ -47,7 +47,7 @@ export class Slab {
   copyIn(unit: number, source: Uint8Array, start: number, end: number): void {
     const lengthBytes = end - start;
     if (lengthBytes <= 0) return;
-    // A fill past the source's end would repeat it, one past the unit would spoil a stranger's.
+    // A fill past the source's end would repeat it, and one past the unit would overwrite the next unit.
     if (
       lengthBytes > UNIT_LENGTH_BYTES ||
       start < 0 ||

@@ -1,5 +1,5 @@
-// The half of a session that fetches: leases in, requests out, blocks into the slab. The hot path of
-// the engine: a block costs one look at the head of a ring, one claim, one copy.
+// The downloading half of a session: it takes leases, sends requests and copies blocks into the slab.
+// This is the hot path of the engine: a block costs one look at the head of a ring, a claim and a copy.
 
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
@@ -105,7 +105,7 @@ export class Download {
 
   // ---- what the peer does ----
 
-  /** All leases are void; what was asked may still be on the way. */
+  /** All leases are void. Blocks that were asked for may still be on their way. */
   onChoke(): void {
     this.choked = true;
     for (const run of this.leases.all()) this.release(run, false);
@@ -156,7 +156,7 @@ export class Download {
       slab.copyIn(unit, bytes, start, end);
       table.publish(unit, run.generation, thread);
     } else {
-      // Somebody else was faster, or is just now, or the memory serves another piece already.
+      // Another connection has brought the block or is copying it, or the memory holds another piece now.
       this.wastedBytes += lengthBytes;
     }
     this.settle(run);
@@ -216,7 +216,7 @@ export class Download {
       const unit = run.takeUnit();
       const state = table.stateOf(unit, run.generation);
       if (state === HERE || state === STALE) {
-        this.settle(run); // filled by somebody else, or the piece is gone: nothing to ask for
+        this.settle(run); // another connection brought it, or the piece is gone: nothing to ask for
         continue;
       }
       const lengthBytes = geometry.blockLengthBytes(run.piece, block);

@@ -13,7 +13,7 @@ export interface FlowReport {
 
 /** Sums over a stretch, in milliseconds and blocks. */
 export interface FlowSums {
-  /** Time that we wanted blocks and were not choked. */
+  /** Time in which we wanted blocks and were not choked. */
   readonly wantMs: number;
   /** The part of `wantMs` with room for requests and nothing leased to ask for. */
   readonly starvedMs: number;
@@ -77,7 +77,7 @@ export class Flow {
   private idleMs = 0;
   private blockMs = 0;
   private bytes = 0;
-  private toldBytes = 0;
+  private reportedBytes = 0;
   private limit: SessionLimit = SESSION_LIMIT.farSide;
 
   constructor(nowMs: number) {
@@ -97,8 +97,8 @@ export class Flow {
   /** What came since the last report, and what limits. Undefined when nothing was wanted or came. */
   report(nowMs: number, downloadedBytes: number, minRoundTripMs: number): FlowReport | undefined {
     this.pass(nowMs);
-    const bytesIn = downloadedBytes - this.toldBytes;
-    this.toldBytes = downloadedBytes;
+    const bytesIn = downloadedBytes - this.reportedBytes;
+    this.reportedBytes = downloadedBytes;
     this.bytes += bytesIn;
     const { wanted } = this;
     this.wanted = false;

@@ -1,5 +1,5 @@
-// PURE. What a peer may say that brings nobody a byte. No real client comes near it; a flood of such
-// messages is read at this pace, and the rest of it waits in the far side's own socket.
+// PURE. How many messages without use a peer may send. No real client comes near this limit. A flood
+// is read at this pace, and the rest of it waits in the socket of the far side.
 
 import { TokenBucket } from '../choke/token-bucket';
 
@@ -60,7 +60,7 @@ export class MessageBudget {
     return this.againMs;
   }
 
-  /** A message that asks for nothing we serve and says nothing new. */
+  /** The peer sent a message that asks for nothing we serve and contains nothing new. */
   charge(lengthBytes = 0): void {
     this.cost += 1 + lengthBytes / BYTES_PER_TOKEN;
   }

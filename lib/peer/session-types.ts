@@ -1,4 +1,4 @@
-// What a session is made of and whom it talks to. Only types.
+// What a session is given, and where it puts its output. Only types.
 
 import type { Bitfield } from '../bytes/bitfield';
 import type { BlockTable } from '../memory/block-table';
@@ -10,7 +10,7 @@ import type { WireWriter } from '../wire/encoder';
 import type { MakeExtension } from './extensions/extension';
 import type { Refusal } from './serving';
 
-/** Where a session puts what it has to say; called synchronously from within its methods. */
+/** Where a session puts its output. Called synchronously from within its methods. */
 export interface SessionOutput {
   /** Something for the coordinator. */
   fact(fact: PeerFact): void;
@@ -36,7 +36,7 @@ export interface SessionContent {
 export interface SessionOptions {
   /** This connection's number, as all facts name it. */
   readonly connection: number;
-  /** The thread that it runs in: the block table wants to know who writes. */
+  /** The thread that it runs in; the block table notes which thread writes. */
   readonly thread: number;
   /** Undefined: the metainfo is not known yet, and `open` brings it. */
   readonly content: SessionContent | undefined;
@@ -53,7 +53,7 @@ export interface SessionOptions {
   readonly clientName: string;
   /** `p` of our extended handshake, where we listen. */
   readonly listenPort?: number;
-  /** 32 random bits: what hostile requests must not foresee. */
+  /** 32 random bits, so that hostile requests cannot aim at one bucket of the hash table. */
   readonly hashSeed: number;
   /** Collects our messages; the driver takes them after each turn. */
   readonly writer: WireWriter;

@@ -1,26 +1,26 @@
-// PURE. Whether a peer makes use of an upload slot. One that does not keeps it only while nobody else
-// wants it; the choker gets a fact each time this changes.
+// PURE. Whether a peer makes use of its upload slot. A peer that does not keeps the slot only while no
+// other peer wants it. The choker gets a fact each time this changes.
 
-/** Blocks wait for the peer, and it took nothing of them for this long. */
+/** A peer is stalled if blocks wait for it and it has taken none of them for this long. */
 const STALL_MS = 1_000;
 
-/** Unchoked, it asked for nothing for this long: a request takes one round trip, 1 s on a bad line. */
+/** A peer is idle if it is unchoked and has sent no request for this long. A bad round trip takes 1 s. */
 const IDLE_MS = 2_000;
 
-/** After a flood it counts as one for this long, or it would change with every tick. */
+/** A peer counts as flooding for this long after a flood, so that this does not change with every tick. */
 const FLOOD_MS = 1_000;
 
-/** What is known of a peer at a tick. */
+/** The state of a peer at a tick. */
 export interface SlotLook {
   /** How long it has taken nothing of what waits for it; 0 with nothing waiting. */
   readonly stalledMs: number;
   /** We choke it: there is no slot to use. */
   readonly choked: boolean;
-  /** Requests of it wait, or blocks. */
+  /** Requests of the peer wait to be answered, or blocks wait to be sent. */
   readonly served: boolean;
   /** Payload sent so far. */
   readonly uploadedBytes: number;
-  /** It is over its message budget: whatever it wants now is not read. */
+  /** It is over its message budget, so its messages are not read now. */
   readonly flooding: boolean;
 }
 

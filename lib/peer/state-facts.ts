@@ -1,5 +1,5 @@
-// Who chokes and who is interested, as the coordinator knows it: facts go up once a turn, however
-// often the peer changed its mind, and a peer that goes on changing it is reported ten times a second.
+// Whether the peer chokes us and is interested, as the coordinator knows it. Changes are reported once a
+// turn, however often the peer changed its mind, and ten times a second at most.
 
 import type { SessionOutput } from './session-types';
 
@@ -12,9 +12,9 @@ const INTERVAL_MS = 100;
 export class StateFacts {
   private readonly connection: number;
   private readonly output: SessionOutput;
-  private toldEpoch = 0;
-  private toldChoked = true;
-  private toldInterested = false;
+  private reportedEpoch = 0;
+  private reportedChoked = true;
+  private reportedInterested = false;
   private lastChokeMs = -Infinity;
   private lastDisinterestMs = -Infinity;
   private waitsUntilMs = Infinity;
@@ -24,37 +24,37 @@ export class StateFacts {
     this.output = output;
   }
 
-  /** When something is due that had to wait; Infinity if nothing had to. */
+  /** When a delayed fact is due; Infinity if none is delayed. */
   get dueMs(): number {
     return this.waitsUntilMs;
   }
 
-  /** The coordinator knows that the peer has choked us that often: it would take our appetite. */
+  /** The coordinator knows that the peer has choked us this many times, so it accepts our appetite. */
   knows(epoch: number): boolean {
-    return epoch === this.toldEpoch;
+    return epoch === this.reportedEpoch;
   }
 
   /** The end of a turn. `epoch` counts chokes. */
   post(epoch: number, choked: boolean, interested: boolean, nowMs: number): void {
     this.waitsUntilMs = Infinity;
     this.postChoke(epoch, choked, nowMs);
-    if (interested !== this.toldInterested) this.postInterest(interested, nowMs);
+    if (interested !== this.reportedInterested) this.postInterest(interested, nowMs);
   }
 
   private postChoke(epoch: number, choked: boolean, nowMs: number): void {
-    if (epoch !== this.toldEpoch) {
-      // Choked since the last fact, maybe more than once; maybe unchoked again.
+    if (epoch !== this.reportedEpoch) {
+      // The peer has choked us since the last fact, once or more. It may have unchoked us again.
       if (this.mustWait(this.lastChokeMs, nowMs)) return;
       this.lastChokeMs = nowMs;
-      this.toldEpoch = epoch;
-      this.tellChoke(true);
+      this.reportedEpoch = epoch;
+      this.reportChoke(true);
     }
-    if (choked !== this.toldChoked) this.tellChoke(choked);
+    if (choked !== this.reportedChoked) this.reportChoke(choked);
   }
 
-  private tellChoke(choked: boolean): void {
-    const { connection, toldEpoch: epoch } = this;
-    this.toldChoked = choked;
+  private reportChoke(choked: boolean): void {
+    const { connection, reportedEpoch: epoch } = this;
+    this.reportedChoked = choked;
     this.output.fact({ type: 'peer-choke', connection, choked, epoch });
   }
 
@@ -63,7 +63,7 @@ export class StateFacts {
       if (this.mustWait(this.lastDisinterestMs, nowMs)) return;
       this.lastDisinterestMs = nowMs;
     }
-    this.toldInterested = interested;
+    this.reportedInterested = interested;
     this.output.fact({ type: 'peer-interest', connection: this.connection, interested });
   }
 

@@ -6,13 +6,13 @@ import { EarlyPieces, checkBitfieldLength, noSuchPiece } from './early-pieces';
 import type { MessageBudget } from './message-budget';
 import type { SessionOutput } from './session-types';
 
-/** `have`s of a busy peer go up as one fact per this long; those of a peer that feeds nothing, at once. */
+/** `have`s of a peer that sends us blocks are reported at this interval; those of other peers, at once. */
 const HAVE_INTERVAL_MS = 100;
 
-/** Pieces of a late bitfield that go up one by one: aria2 sends one with what it has completed. */
+/** Most new pieces of a late bitfield that are reported one by one. aria2 sends such a bitfield. */
 const MAX_LATE_HAVES = 1_000;
 
-/** More of them are counted anew by the coordinator: that costs five times what reading the bits does. */
+/** With more of them the coordinator counts the peer anew: five times the cost of reading the bits. */
 const LATE_NEWS_COSTS = 5;
 
 export class TheirPieces {
@@ -45,12 +45,12 @@ export class TheirPieces {
     return this.have?.get(piece) ?? false;
   }
 
-  /** When haves are due that had to wait; Infinity if none had to. */
+  /** When delayed haves are due; Infinity if none are delayed. */
   get dueMs(): number {
     return this.newHaves.length > 0 ? this.lastHaveFactMs + HAVE_INTERVAL_MS : Infinity;
   }
 
-  /** The end of a turn. `busy`: it feeds us. */
+  /** The end of a turn. `busy`: the peer is sending us blocks. */
   post(busy: boolean, nowMs: number): void {
     if (this.newHaves.length === 0) return;
     if (busy && nowMs - this.lastHaveFactMs < HAVE_INTERVAL_MS) return;
@@ -96,14 +96,14 @@ export class TheirPieces {
     });
   }
 
-  /** As many haves: only what is news makes a fact. Where that is much, it is a bitfield again. */
+  /** A late bitfield stands for haves: only new pieces make facts, or one bitfield where there are many. */
   private onLateBitfield(have: Bitfield, bits: Uint8Array): void {
     const { bytes, length } = have;
-    const told = this.newHaves.length;
+    const before = this.newHaves.length;
     for (let at = 0; at < bits.length; at++) {
       const news = (bits[at] ?? 0) & ~(bytes[at] ?? 0);
       if (news === 0) continue;
-      if (this.newHaves.length - told >= MAX_LATE_HAVES) return this.onLateNews(have, bits);
+      if (this.newHaves.length - before >= MAX_LATE_HAVES) return this.onLateNews(have, bits);
       for (let bit = 0; bit < 8; bit++) {
         const piece = at * 8 + bit;
         if ((news & (0x80 >>> bit)) === 0 || piece >= length) continue;

@@ -42,7 +42,7 @@ export class ActivePiece {
     for (const block of padding) this.markHere(block);
   }
 
-  /** Blocks that are here without being asked of anybody: in no memory, and all zeros. */
+  /** Blocks of padding: here from the start, all zeros, requested from no peer and held in no memory. */
   get paddingBlocks(): readonly number[] {
     return this.padding;
   }
@@ -52,7 +52,7 @@ export class ActivePiece {
     return this.missingCount;
   }
 
-  /** Blocks that are not here and that nobody holds. */
+  /** Blocks that are neither here nor held. */
   get freeBlocks(): number {
     return this.freeCount;
   }
@@ -108,7 +108,7 @@ export class ActivePiece {
     return { firstBlock, blockCount: end - firstBlock };
   }
 
-  /** One holder less for each block of the run; a block that nobody holds is left as it is. */
+  /** Each block of the run loses a holder; a block without one stays as it is. */
   giveBack(firstBlock: number, blockCount: number): void {
     const end = Math.min(firstBlock + blockCount, this.blockCount);
     for (let block = Math.max(firstBlock, 0); block < end; block += 1) {

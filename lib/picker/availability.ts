@@ -1,10 +1,10 @@
-// Who has what, counted into the picker a part at a time: a long bitfield of a peer that comes and
-// goes must not hold up a turn. A peer that is gone before its turn came costs nothing.
+// Counts the pieces of each peer into the picker in steps, so that a long bitfield does not hold up a
+// turn of the loop. A peer that leaves before it is counted costs nothing.
 
 import type { Bitfield } from '../bytes/bitfield';
 import type { PiecePicker } from './picker';
 
-/** Pieces passed over in the time that counting one takes. */
+/** Looking over this many pieces that the peer lacks takes as long as counting one. */
 const PASSED_PIECES_PER_STEP = 256;
 
 /** What one peer has; pieces `from` … `to` of it are counted. Its bits may grow until it leaves. */
@@ -26,19 +26,19 @@ export class Availability {
     this.picker = picker;
   }
 
-  /** Somebody waits to be counted. */
+  /** Some peer is not counted yet, or not subtracted yet. */
   get pending(): boolean {
     return this.joining.size + this.leaving.size > 0;
   }
 
-  /** A peer has these pieces; they are counted by and by. */
+  /** A peer has these pieces. `count` counts them step by step. */
   join(bits: Bitfield): PeerPieces {
     const peer = { bits, from: 0, to: 0 };
     this.joining.add(peer);
     return peer;
   }
 
-  /** A bit was set that was not. */
+  /** The peer has a new piece, and its bit was set. */
   noteHave(peer: PeerPieces, piece: number): void {
     if (piece < peer.to) this.picker.addHave(piece);
   }

@@ -78,8 +78,8 @@ export class WireDecoder {
   }
 
   /**
-   * Takes bytes `start` … `end` and tells the sink each message that they complete. The sink may
-   * call `stop`, and must not call `feed`.
+   * Takes bytes `start` … `end` and passes each message that they complete to the sink. The sink may
+   * call `stop` and must not call `feed`.
    *
    * Throws MillraceError `message-too-long` (a length past what this torrent can need) or
    * `bad-message` (a wrong length for the type). After any error, the sink's own included, the
@@ -107,7 +107,7 @@ export class WireDecoder {
     this.carriedBytes = 0;
   }
 
-  /** Tells every message that lies whole in the buffer and carries what is left. */
+  /** Emits every message that lies whole in the buffer, and carries the rest. */
   private feedInPlace(bytes: Uint8Array, start: number, end: number, sink: WireSink): void {
     let position = start;
     while (!this.stopped && position < end) {
@@ -124,7 +124,7 @@ export class WireDecoder {
       this.checkLength(bytes[position + LENGTH_FIELD_BYTES] as number, messageBytes);
       const next = position + LENGTH_FIELD_BYTES + messageBytes;
       if (next > end) break;
-      tell(bytes, position + LENGTH_FIELD_BYTES, next, sink);
+      emit(bytes, position + LENGTH_FIELD_BYTES, next, sink);
       position = next;
     }
     if (!this.stopped && position < end) this.carryFrom(bytes, position, end);
@@ -148,8 +148,8 @@ export class WireDecoder {
     position = this.fillCarry(bytes, position, end, totalBytes);
     if (this.carriedBytes < totalBytes) return position;
     this.carriedBytes = 0;
-    tell(this.carry, LENGTH_FIELD_BYTES, totalBytes, sink);
-    // A bitfield or an odd long message is no reason to keep more than a block's worth per peer.
+    emit(this.carry, LENGTH_FIELD_BYTES, totalBytes, sink);
+    // After a bitfield or a long extended message the carry goes back to the size of a block.
     if (this.carry.length > LENGTH_FIELD_BYTES + this.maxPieceBytes) this.carry = NO_BYTES;
     return position;
   }
@@ -227,8 +227,8 @@ export class WireDecoder {
   }
 }
 
-/** Tells one whole message of a checked length; `start` is at its id. */
-function tell(bytes: Uint8Array, start: number, end: number, sink: WireSink): void {
+/** Passes one whole message of checked length to the sink; `start` is at its id. */
+function emit(bytes: Uint8Array, start: number, end: number, sink: WireSink): void {
   const id = bytes[start] as number;
   switch (id) {
     case MESSAGE_ID.piece:

@@ -1,5 +1,5 @@
-// The extended handshake (BEP 10): a bencoded dictionary that says what the sender can and how many
-// requests it takes. Written by strangers, so every field is optional and an odd one is passed over.
+// The extended handshake (BEP 10): a bencoded dictionary with the extensions of the sender and the number
+// of requests it accepts. Peers write it, so every field is optional and an invalid one is ignored.
 
 import { decodePrefix } from '../bencode/decode';
 import { encode } from '../bencode/encode';

@@ -1,4 +1,4 @@
-// What can be said on a peer connection (BEP 3, BEP 10): a language, no behaviour.
+// The messages of a peer connection (BEP 3, BEP 10). Only types and ids.
 
 /**
  * Message ids on the wire. Those of the fast extension (BEP 6) are named but not decoded: we do not
@@ -60,7 +60,7 @@ export type WireMessage =
   /** An id that we do not know; ignored, as BEP 3's successors expect. */
   | { readonly type: 'unknown'; readonly id: number; readonly lengthBytes: number };
 
-/** Who listens to the decoder. */
+/** What the decoder calls. */
 export interface WireSink {
   /** One whole message. Views inside it die when the callback returns. */
   onMessage(message: WireMessage): void;
@@ -68,7 +68,7 @@ export interface WireSink {
   onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void;
 }
 
-/** What the two sides tell each other first (BEP 3): 68 bytes. */
+/** The first message of either side (BEP 3): 68 bytes. */
 export interface Handshake {
   readonly infoHash: Uint8Array;
   readonly peerId: Uint8Array;
