@@ -34,6 +34,16 @@ export type {
 } from './messages/stats';
 export type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo/metainfo';
 export type { NameMapping } from './metainfo/names';
+export type { FileIdentity, FilePlace, KnownFile, StorageRef } from './messages/storage';
+export type {
+  StorageLock,
+  StorageModule,
+  StorageReader,
+  StorageState,
+  StorageWriter,
+  StoredRecord,
+  StoredStat,
+} from './storage/storage';
 export { hexDump, isTrackerUrl, namesOnDisk, redactUrl } from './api/tools';
 export {
   announce,

@@ -2,19 +2,20 @@
 // others (verify workers, peer threads).
 
 import type { Metainfo } from '../metainfo/metainfo';
-import type { StoredFile } from '../messages/storage';
 import type { NameMapping } from '../metainfo/names';
 import { claimFiles, findConflict } from '../storage/claims';
 import { isBlank, recordedOwner } from '../storage/foreign-files';
-import { acquireLock, type OutputLock } from '../storage/lock';
 import { forgetMade, noteMade, readMade } from '../storage/made-files';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { checkOutput, cutLonger } from '../storage/output-check';
-import { ResumeFile } from '../storage/resume-file';
+import { openState } from '../storage/open-state';
 import { statFiles } from '../storage/stat-files';
+import type { StorageState } from '../storage/storage';
+import { TorrentRecord } from '../storage/torrent-record';
+import type { TorrentShape } from '../storage/torrent-record';
 
 /** The resume record of one torrent, and a look at the files that it speaks of. */
-export type RecordFile = Pick<ResumeFile, 'path' | 'load' | 'look' | 'save' | 'remove'>;
+export type RecordOutlet = Pick<TorrentRecord, 'load' | 'look' | 'stat' | 'save' | 'remove'>;
 
 /** Specs hand in one that answers when they say so. */
 export interface Disk {
@@ -22,9 +23,13 @@ export interface Disk {
   namesOnDisk(metainfo: Metainfo, output: string): Promise<Metainfo>;
   /** Looks at an output folder; raises what makes it unfit. */
   readonly checkOutput: typeof checkOutput;
-  /** Keeps other engines off a torrent's output; raises `output-locked`. */
-  lock(output: string, infoHash: Uint8Array): OutputLock;
-  openRecord(output: string, shape: RecordFileShape, names: NameMapping | undefined): RecordFile;
+  /** What a torrent's back end remembers of it between runs; undefined where it remembers nothing. */
+  readonly openState: typeof openState;
+  openRecord(
+    state: StorageState,
+    shape: TorrentShape,
+    names: NameMapping | undefined,
+  ): RecordOutlet;
   /** Keeps other torrents, of any process, off the files; or says who has one of them. */
   readonly claimFiles: typeof claimFiles;
   /** The same where nothing can be written: only looks. */
@@ -43,18 +48,11 @@ export interface Disk {
   readonly forgetMade: typeof forgetMade;
 }
 
-export interface RecordFileShape {
-  readonly infoHash: Uint8Array;
-  readonly pieceCount: number;
-  readonly pieceLengthBytes: number;
-  readonly files: readonly StoredFile[];
-}
-
 export const SYSTEM_DISK: Disk = {
   namesOnDisk,
   checkOutput,
-  lock: acquireLock,
-  openRecord: (output, shape, names) => new ResumeFile(output, shape, names),
+  openState,
+  openRecord: (state, shape, names) => new TorrentRecord(state, shape, names),
   claimFiles,
   findConflict,
   statFiles,

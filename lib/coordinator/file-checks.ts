@@ -2,7 +2,7 @@
 // seeds, and when it goes on after a pause or an error.
 
 import { recordOf } from '../errors/millrace-error';
-import type { LoadedRecord } from '../storage/resume-file';
+import type { LoadedRecord } from '../storage/torrent-record';
 import type { FileIdentity } from '../messages/storage';
 import { disown } from './output-files';
 import type { Engine } from './engine';
@@ -53,6 +53,8 @@ export async function filesAreAsLeft(engine: Engine, torrent: TorrentState): Pro
 export function watchSeed(engine: Engine, torrent: TorrentState): void {
   const { watch, run } = torrent;
   if (torrent.phase !== 'seeding' || !torrent.seed || !torrent.completeSent) return;
+  // Nobody but us changes what lies in no folder.
+  if (torrent.outputFiles === undefined) return;
   if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent, watch)) return;
   watch.looking = true;
   compareAll(torrent, watch)
@@ -82,7 +84,7 @@ function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
 export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState): Promise<void> {
   const { watch, run } = torrent;
   if (!watch) return;
-  const present = await torrent.resumeFile.look();
+  const present = (await torrent.record?.look()) ?? [];
   if (torrent.run !== run) return;
   for (const [path, now] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
@@ -97,7 +99,7 @@ export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState):
 }
 
 async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<FileChange[]> {
-  const present = await torrent.resumeFile.look();
+  const present = (await torrent.record?.look()) ?? [];
   const changes: FileChange[] = [];
   for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);

@@ -8,6 +8,7 @@ import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
 import { entryOf } from '../storage/made-files';
+import { stateFile } from '../storage/state-folder';
 import type { OutputLook } from '../storage/output-check';
 import type { RecordedFile } from '../storage/resume-record';
 import type { ResumeState } from '../storage/resume-rules';
@@ -140,10 +141,10 @@ async function noteAdmitted(
 }
 
 async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFiles): Promise<void> {
-  const { storage, resumeFile, watch } = torrent;
+  const { storage, record, watch } = torrent;
   const { files } = torrent.layout;
   const shorter = new Set(await disk.cutLonger(look.root, files, storage.followLinks ?? false));
-  const present = await resumeFile.look();
+  const present = (await record?.look()) ?? [];
   for (const [at, { path }] of files.entries())
     if (shorter.has(path)) watch?.accept(path, present[at]);
 }
@@ -162,7 +163,7 @@ async function judgeForeign(
   const written = await toBeWritten(disk, torrent, files);
   if (written.length === 0) return;
   const { root, folders } = files.look;
-  const own = torrent.resumeFile.path;
+  const own = stateFile(torrent.output, torrent.metainfo.infoHash, 'resume');
   const owner = await disk.recordedOwner(written, own, root, folders);
   if (owner !== undefined) throw ownedBy(owner, torrent);
   if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);

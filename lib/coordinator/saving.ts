@@ -5,12 +5,13 @@ import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { recordedFiles } from './output-files';
 import type { SyncBatch } from './durability';
+import type { RecordOutlet } from './disk';
 import type { Engine } from './engine';
 import { onChanges } from './lost-data';
 import { failTorrent } from './phases';
 import { wake } from './rest';
 import type { TorrentState } from './state';
-import type { VerifyResult } from '../messages/verify';
+import type { SyncedFile, VerifyResult } from '../messages/verify';
 
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
@@ -67,8 +68,18 @@ async function syncFiles(
   }
   wake(engine, torrent); // more may have been written meanwhile
   if (!error) {
+    let synced = result?.synced ?? [];
+    let failure: ErrorRecord | undefined;
+    if (torrent.record && !torrent.outputFiles) {
+      try {
+        synced = await statSynced(torrent.record, batch.paths);
+      } catch (cause) {
+        failure = recordOf(cause);
+      }
+    }
     torrent.possession.durability.succeeded(batch);
-    onChanges(engine, torrent, torrent.watch?.synced(result?.synced ?? []) ?? []);
+    onChanges(engine, torrent, torrent.watch?.synced(synced) ?? []);
+    if (failure && !engine.state.closing) failTorrent(engine, torrent, failure);
     return true;
   }
   torrent.possession.durability.failed();
@@ -76,6 +87,12 @@ async function syncFiles(
   lose(torrent, torrent.possession.durability.discard());
   if (!engine.state.closing) failTorrent(engine, torrent, error);
   return false;
+}
+
+/** Asks a back end whose workers know no files how it has them now. */
+async function statSynced(record: RecordOutlet, paths: readonly string[]): Promise<SyncedFile[]> {
+  const found = await record.stat(paths);
+  return paths.map((path, at) => ({ path, now: found[at] }));
 }
 
 /**
@@ -94,9 +111,9 @@ export async function saveRecord(
   torrent: TorrentState,
   open: boolean,
 ): Promise<void> {
-  if (torrent.storage.module !== 'files') return;
+  if (!torrent.record) return;
   try {
-    await torrent.resumeFile.save(torrent.possession.durability.durable, {
+    await torrent.record.save(torrent.possession.durability.durable, {
       open,
       savedAtMs: engine.clock.wallMs(),
       files: recordedFiles(torrent),

@@ -19,11 +19,11 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
 import type { Availability, PeerPieces } from '../picker/availability';
 import type { AnnounceSchedule } from '../tracker/schedule';
-import type { OutputLock } from '../storage/lock';
+import type { StorageLock } from '../storage/storage';
 import type { Account, AccountState, ThreadLoad } from './account';
 import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
-import type { RecordFile } from './disk';
+import type { RecordOutlet } from './disk';
 import type { FileWatch } from './file-watch';
 import type { PathRegistry } from './path-registry';
 import type { Possession } from './possession';
@@ -136,17 +136,19 @@ export interface TorrentState {
   downloadedAtStart: number;
   uploadedAtStart: number;
   syncUnderWay: Promise<boolean> | undefined;
-  /** How the files were left; undefined with a back end that does not know its files. */
+  /** How the files were left; undefined where the back end keeps no record. */
   watch: FileWatch | undefined;
   /** Runs that began because a file looked touched, since it was last complete or resumed by the user. */
   recheckedRuns: number;
-  readonly resumeFile: RecordFile;
+  /** The resume record; undefined where the back end keeps none. */
+  readonly record: RecordOutlet | undefined;
   /** Settles when the last pause or failure has taken effect. */
   pausing: Promise<void> | undefined;
   /** The removal that is under way: another call of `remove` waits for this one. */
   removal: Promise<void> | undefined;
-  readonly lock: OutputLock;
-  /** What it has in its output folder; undefined with another back end than files. */
+  /** Of its back end, which is let go of with it. */
+  readonly lock: StorageLock;
+  /** What it has in its output folder; undefined where it is stored in none. */
   outputFiles: OutputFiles | undefined;
   /** Peer threads that have the order to open this torrent, and not yet the one to close it. */
   readonly openOn: Set<number>;

@@ -10,9 +10,9 @@ import { layoutOf } from '../metainfo/layout';
 import type { Layout } from '../metainfo/layout';
 import type { NameMapping } from '../metainfo/names';
 import { Availability } from '../picker/availability';
-import type { OutputLock } from '../storage/lock';
 import type { OutputLook } from '../storage/output-check';
 import { stateFile } from '../storage/state-folder';
+import type { StorageLock, StorageState } from '../storage/storage';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { newAccount } from './account';
 import { claimOutput, releaseOutput } from './output-files';
@@ -43,7 +43,6 @@ export async function addTorrent(
   wanted: AddRequest,
   stop?: AbortSignal,
 ): Promise<NameMapping | undefined> {
-  const { output } = wanted;
   const infoHash = toHex(wanted.metainfo.infoHash);
   for (const other of engine.state.torrents.values()) {
     if (other.infoHash !== infoHash) continue;
@@ -60,62 +59,12 @@ export async function addTorrent(
     throw new MillraceError('already-added', `torrent ${infoHash} is being added`);
   engine.state.adding.add(infoHash);
   try {
-    const onFiles = wanted.storage === undefined;
-    const metainfo = onFiles
-      ? await engine.disk.namesOnDisk(wanted.metainfo, output)
-      : wanted.metainfo;
-    const request = { ...wanted, metainfo };
-    const layout = layoutOf(metainfo);
-    let look: OutputLook | undefined;
-    if (onFiles)
-      look = await engine.disk.checkOutput(output, layout.files, {
-        force: request.force,
-        followLinks: request.followLinks,
-        readOnly: !request.download,
-      });
-    stop?.throwIfAborted();
-    const budget = engine.state.budget.register(id, {
-      pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
-    });
-    if (budget.grown) {
-      engine.log('info', 'the memory budget grew for long pieces', {
-        torrent: infoHash,
-        limitBytes: budget.limitBytes,
-      });
-    }
-    let lock: OutputLock | undefined;
-    let torrent: TorrentState | undefined;
+    const storage = storageOf(id, infoHash, wanted);
+    const state = await engine.disk.openState(storage, infoHash);
     try {
-      lock = onFiles ? takeLock(engine, request) : NO_LOCK;
-      torrent = newTorrent(engine, id, request, layout, infoHash, lock);
-      const resume = onFiles ? await torrent.resumeFile.load() : undefined;
-      if (look && resume) {
-        const canWrite = lock !== NO_LOCK;
-        torrent.outputFiles = await claimOutput(engine, torrent, request, look, resume, canWrite);
-      }
-      stop?.throwIfAborted();
-      engine.state.torrents.set(id, torrent);
-      for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
-      if (!resume) torrent.toCheck.setAll();
-      else {
-        torrent.watch = watchFiles(torrent, resume, engine.nowMs());
-        addAll(torrent.toCheck, resume.recheck);
-        if (request.recheck) addAll(torrent.toCheck, resume.have);
-        else torrent.possession.trust(resume.have);
-      }
-      if (resume)
-        engine.log('info', 'resume record', {
-          torrent: infoHash,
-          status: resume.status,
-          reason: resume.reason,
-        });
-      beginRun(engine, torrent);
-      return metainfo.names;
+      return await addWith(engine, id, wanted, infoHash, storage, state, stop);
     } catch (error) {
-      engine.state.torrents.delete(id);
-      engine.state.budget.unregister(id);
-      if (torrent) releaseOutput(engine, torrent);
-      lock?.release();
+      await closeState(engine, infoHash, state);
       throw error;
     }
   } finally {
@@ -123,16 +72,136 @@ export async function addTorrent(
   }
 }
 
-const NO_LOCK: OutputLock = { release: () => undefined };
+function storageOf(id: number, infoHash: string, request: AddRequest): StorageRef {
+  return {
+    module: request.storage?.module ?? 'files',
+    key: `${id}:${infoHash}`,
+    root: request.output,
+    followLinks: request.followLinks,
+    options: request.storage?.options,
+  };
+}
+
+async function addWith(
+  engine: Engine,
+  id: number,
+  wanted: AddRequest,
+  infoHash: string,
+  store: StorageRef,
+  state: StorageState | undefined,
+  stop: AbortSignal | undefined,
+): Promise<NameMapping | undefined> {
+  const { output, download } = wanted;
+  const isFolder = state?.folder !== undefined;
+  const metainfo = isFolder
+    ? await engine.disk.namesOnDisk(wanted.metainfo, output)
+    : wanted.metainfo;
+  const request = { ...wanted, metainfo };
+  const layout = layoutOf(metainfo);
+  const made = stateFile(output, metainfo.infoHash, 'made');
+  const storage = isFolder && download ? { ...store, made } : store;
+  let look: OutputLook | undefined;
+  if (isFolder)
+    look = await engine.disk.checkOutput(output, layout.files, {
+      force: request.force,
+      followLinks: request.followLinks,
+      readOnly: !download,
+    });
+  stop?.throwIfAborted();
+  const budget = engine.state.budget.register(id, {
+    pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
+  });
+  if (budget.grown) {
+    engine.log('info', 'the memory budget grew for long pieces', {
+      torrent: infoHash,
+      limitBytes: budget.limitBytes,
+    });
+  }
+  let lock: StorageLock | undefined;
+  let torrent: TorrentState | undefined;
+  try {
+    lock = state ? await takeLock(state, download) : NO_LOCK;
+    const held = { release: () => letGo(engine, infoHash, lock, state) };
+    torrent = newTorrent(engine, id, request, layout, infoHash, storage, state, held);
+    const resume = await torrent.record?.load();
+    if (look && resume) {
+      const canWrite = lock !== NO_LOCK;
+      torrent.outputFiles = await claimOutput(engine, torrent, request, look, resume, canWrite);
+    }
+    stop?.throwIfAborted();
+    engine.state.torrents.set(id, torrent);
+    for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
+    if (!resume) torrent.toCheck.setAll();
+    else {
+      torrent.watch = watchFiles(torrent, resume, engine.nowMs());
+      addAll(torrent.toCheck, resume.recheck);
+      if (request.recheck) addAll(torrent.toCheck, resume.have);
+      else torrent.possession.trust(resume.have);
+    }
+    if (resume)
+      engine.log('info', 'resume record', {
+        torrent: infoHash,
+        status: resume.status,
+        reason: resume.reason,
+      });
+    beginRun(engine, torrent);
+    return metainfo.names;
+  } catch (error) {
+    engine.state.torrents.delete(id);
+    engine.state.budget.unregister(id);
+    if (torrent) releaseOutput(engine, torrent);
+    await releaseLock(engine, infoHash, lock);
+    throw error;
+  }
+}
+
+const NO_LOCK: StorageLock = { release: () => undefined };
 
 /** Data that is only served may lie where nothing can be written, not even a lock. */
-function takeLock({ disk }: Engine, { output, metainfo, download }: AddRequest): OutputLock {
+async function takeLock(state: StorageState, download: boolean): Promise<StorageLock> {
   try {
-    return disk.lock(output, metainfo.infoHash);
+    return await state.lock();
   } catch (error) {
     const { code } = recordOf(error);
     if (!download && code === 'output-not-writable') return NO_LOCK;
     throw error;
+  }
+}
+
+/** The end of a torrent: nothing that a back end fails in keeps it. */
+async function letGo(
+  engine: Engine,
+  infoHash: string,
+  lock: StorageLock | undefined,
+  state: StorageState | undefined,
+): Promise<void> {
+  await releaseLock(engine, infoHash, lock);
+  await closeState(engine, infoHash, state);
+}
+
+async function releaseLock(
+  engine: Engine,
+  torrent: string,
+  lock: StorageLock | undefined,
+): Promise<void> {
+  try {
+    await lock?.release();
+  } catch (error) {
+    const { message } = recordOf(error);
+    engine.log('warn', 'a lock could not be released', { torrent, error: message });
+  }
+}
+
+async function closeState(
+  engine: Engine,
+  torrent: string,
+  state: StorageState | undefined,
+): Promise<void> {
+  try {
+    await state?.close?.();
+  } catch (error) {
+    const { message } = recordOf(error);
+    engine.log('warn', 'a storage back end could not be closed', { torrent, error: message });
   }
 }
 
@@ -147,19 +216,13 @@ function newTorrent(
   request: AddRequest,
   layout: Layout,
   infoHash: string,
-  lock: OutputLock,
+  storage: StorageRef,
+  state: StorageState | undefined,
+  lock: StorageLock,
 ): TorrentState {
   const { metainfo, output } = request;
-  const writesFiles = request.download && request.storage === undefined;
-  const madeList = writesFiles ? stateFile(output, metainfo.infoHash, 'made') : undefined;
-  const storage: StorageRef = {
-    module: request.storage?.module ?? 'files',
-    key: `${id}:${infoHash}`,
-    root: output,
-    followLinks: request.followLinks,
-    ...(madeList !== undefined && { made: madeList }),
-    options: request.storage?.options,
-  };
+  const { pieceCount, pieceLengthBytes, files, names } = layout;
+  const shape = { infoHash: metainfo.infoHash, pieceCount, pieceLengthBytes, files };
   const random = (): number => engine.random();
   const possession = new Possession(layout, random);
   return {
@@ -200,16 +263,7 @@ function newTorrent(
     removal: undefined,
     watch: undefined,
     recheckedRuns: 0,
-    resumeFile: engine.disk.openRecord(
-      output,
-      {
-        infoHash: metainfo.infoHash,
-        pieceCount: layout.pieceCount,
-        pieceLengthBytes: layout.pieceLengthBytes,
-        files: layout.files,
-      },
-      layout.names,
-    ),
+    record: state && engine.disk.openRecord(state, shape, names),
     lock,
     outputFiles: undefined,
     openOn: new Set(),
@@ -247,7 +301,7 @@ async function remove(engine: Engine, torrent: TorrentState, forget: boolean): P
   torrent.phase = 'closed';
   try {
     await quiesce(engine, torrent);
-    if (forget) await torrent.resumeFile.remove();
+    if (forget) await torrent.record?.remove();
     if (torrent.storage.made !== undefined) engine.disk.forgetMade(torrent.storage.made);
     await torrent.farewell;
   } finally {
@@ -255,6 +309,6 @@ async function remove(engine: Engine, torrent: TorrentState, forget: boolean): P
     engine.state.torrents.delete(torrent.id);
     engine.verify.closeHandles();
     releaseOutput(engine, torrent);
-    torrent.lock.release();
+    await torrent.lock.release();
   }
 }

@@ -7,7 +7,7 @@ import { RECORDS_FOLDER } from '../metainfo/paths';
 import { bootId } from './boot-id';
 import { nearbyRoots } from './claims';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
-import { readRecord } from './resume-file';
+import { readRecord } from './files-state';
 import { inodesCount, isAsRecorded } from './resume-rules';
 
 /** Longer files are no records: 256 KiB of pieces, 40 MiB of other keys, and the files of a torrent. */

@@ -14,17 +14,17 @@ const loaded = new Map<string, StorageModule>();
 /**
  * The module behind a `StorageRef.module`: `files`, `memory`, a path, or a package. Paths and
  * packages are looked up from the working folder, as the embedder would.
- * Raises `bad-storage` when it cannot be loaded or lacks `openWriter` or `openReader`.
+ * Raises `bad-storage` when it cannot be loaded or does not export what `StorageModule` says.
  */
 export function loadStorageModule(name: string): StorageModule {
   const known = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : loaded.get(name);
   if (known !== undefined) return known;
   let exported: unknown;
   try {
-    const require = createRequire(path.join(process.cwd(), 'storage'));
-    const file = require.resolve(name);
+    const load = createRequire(path.join(process.cwd(), 'storage'));
+    const file = load.resolve(name);
     if (path.isAbsolute(file)) requireRegular(file); // built-in modules have no file
-    exported = require(file);
+    exported = load(file);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new MillraceError('bad-storage', `storage module ${name} cannot be loaded: ${why}`);
@@ -34,7 +34,7 @@ export function loadStorageModule(name: string): StorageModule {
   if (module === undefined) {
     throw new MillraceError(
       'bad-storage',
-      `storage module ${name} must export the functions openWriter and openReader`,
+      `storage module ${name} must export the functions openWriter and openReader, and may export openState`,
     );
   }
   loaded.set(name, module);
@@ -45,7 +45,9 @@ function asStorageModule(value: unknown): StorageModule | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const candidate = value as Partial<StorageModule>;
   const whole =
-    typeof candidate.openWriter === 'function' && typeof candidate.openReader === 'function';
+    typeof candidate.openWriter === 'function' &&
+    typeof candidate.openReader === 'function' &&
+    ['undefined', 'function'].includes(typeof candidate.openState);
   return whole ? (candidate as StorageModule) : undefined;
 }
 

@@ -6,7 +6,7 @@ import type { NameMapping } from '../metainfo/names';
 import type { Metainfo } from '../metainfo/metainfo';
 import { pathOf } from '../metainfo/paths';
 import { storedFiles } from '../metainfo/layout';
-import { readRecord } from './resume-file';
+import { readRecord } from './files-state';
 import { maxRecordBytes } from './resume-record';
 import { stateFile } from './state-folder';
 import { statFiles } from './stat-files';

@@ -1,6 +1,7 @@
 // What a storage back end must offer. A back end is a module, named by a StorageRef and loaded in
-// the thread that uses it, because an object with methods cannot cross threads.
-import type { FileIdentity, KnownFile, StorageRef } from '../messages/storage';
+// the thread that uses it, because an object with methods cannot cross threads. docs/STORAGE.md says which
+// calls may overlap, and what must be durable when.
+import type { FileIdentity, FilePlace, KnownFile, StorageRef } from '../messages/storage';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -48,8 +49,73 @@ export interface StorageReader {
   close(): Promise<void>;
 }
 
+/** Held until it is released, or its engine is gone. */
+export interface StorageLock {
+  /** May be called again. */
+  release(): Awaitable<void>;
+}
+
+/** A resume record as it was saved. */
+export interface StoredRecord {
+  readonly bytes: Uint8Array;
+  /** Where it lies. Only the built-in `files` says that. */
+  readonly place?: FilePlace;
+}
+
+/** A file of the torrent as the store has it now. */
+export interface StoredStat {
+  readonly sizeBytes: number;
+  /** When it was last changed, nanoseconds since 1970; or any number that each change replaces by a new one. */
+  readonly mtimeNs: bigint;
+}
+
+/**
+ * Used inside the coordinator's thread: what the back end remembers of one torrent between runs. With it the
+ * torrent resumes without reading everything again, and no second engine works on it. No two calls of one
+ * torrent overlap, but for `stat`.
+ */
+export interface StorageState {
+  /**
+   * Keeps every other engine, of any process, off the torrent; rejects with an error of the `code`
+   * `output-locked` whose message says who has it. The first call of all. A lock whose engine was killed must
+   * not be in the way for ever.
+   */
+  lock(): Awaitable<StorageLock>;
+  /**
+   * The record that was saved last, undefined if there is none; nobody wants one of more than `limitBytes`. An
+   * error of the `code` `bad-resume` says that there is one which cannot be read: everything is checked then.
+   */
+  load(limitBytes: number): Awaitable<StoredRecord | undefined>;
+  /**
+   * Replaces the record by what `encode` returns, as a whole or not at all, also in a crash; it is durable when
+   * this returns.
+   */
+  save(encode: (place?: FilePlace) => Uint8Array): Awaitable<void>;
+  /** Forgets the record, if there is one. */
+  remove(): Awaitable<void>;
+  /** What is stored under each of these paths, in their order; undefined for what does not exist. */
+  stat(paths: readonly string[]): Awaitable<readonly (StoredStat | undefined)[]>;
+  /** The last call: lets go of every connection and handle. */
+  close?(): Awaitable<void>;
+  /**
+   * The store is a folder of a file system, which other programs see: its files are claimed, admitted, and
+   * compared with how they were left. Only the built-in `files` has it.
+   */
+  readonly folder?: {
+    /** Where devices and inodes mean something: one boot. */
+    readonly boot: string | undefined;
+    /** See `file-systems.ts`. */
+    keepsExactTimes(): Promise<boolean>;
+  };
+}
+
 /** What a storage module exports. */
 export interface StorageModule {
   openWriter(ref: StorageRef): StorageWriter;
   openReader(ref: StorageRef): StorageReader;
+  /**
+   * `infoHash`: 40 hexadecimal digits, the same in every run. Without this export there is neither a lock nor a
+   * record: what exists is checked at each start.
+   */
+  openState?(ref: StorageRef, infoHash: string): Awaitable<StorageState>;
 }

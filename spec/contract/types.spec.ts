@@ -11,7 +11,7 @@ const FRONT_DOOR = path.join(__dirname, '..', '..', 'lib', 'index');
 
 const EMBEDDER = `
 import { Coordinator, MillraceError, createTorrent, readTorrent, verifyTorrent, startTracker } from ${JSON.stringify(FRONT_DOOR)};
-import type { CloseReason, CoordinatorOptions, TraceOptions, TraceStatus, EngineStats, Logger, Metainfo, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
+import type { CloseReason, CoordinatorOptions, TraceOptions, TraceStatus, EngineStats, Logger, Metainfo, StorageModule, StorageState, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
 
 export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   const options: CoordinatorOptions = { port: null, memoryBytes: 64 * 2 ** 20, logger, signal, timeouts: { dialMs: 1 } };
@@ -42,6 +42,16 @@ export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   const made = await createTorrent('/srv/a', { trackers: [['http://a/']], creationDateSec: null });
   const tracker = await startTracker();
   void [stats, figures, report.whole, made.bytes, tracker];
+
+  const state: StorageState = {
+    lock: () => ({ release: () => undefined }),
+    load: async (limitBytes) => (limitBytes > 0 ? { bytes: new Uint8Array(1) } : undefined),
+    save: (encode) => void encode().length,
+    remove: () => undefined,
+    stat: (paths) => paths.map((path) => ({ sizeBytes: path.length, mtimeNs: 1n })),
+  };
+  const open: StorageModule['openState'] = (ref, infoHash) => (ref.root === infoHash ? state : Promise.resolve(state));
+  void open;
 
   // @ts-expect-error an engine is started, not constructed
   new Coordinator({});

@@ -4,8 +4,9 @@ import { expect } from 'chai';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { isBlank, recordedOwner } from '../../lib/storage/foreign-files';
 import type { RecordedOwner } from '../../lib/storage/foreign-files';
-import { ResumeFile } from '../../lib/storage/resume-file';
 import { identityOf } from '../../lib/storage/stat-files';
+import { recordIn } from './record-in';
+import type { RecordInFolder } from './record-in';
 import { useTempFolder } from './temp';
 
 describe('foreign files', () => {
@@ -38,7 +39,7 @@ describe('foreign files', () => {
 
   describe('and the records of others', () => {
     /** Another torrent, with a record in `root`. */
-    async function recorded(root: string, stored: string, open = false): Promise<ResumeFile> {
+    async function recorded(root: string, stored: string, open = false): Promise<RecordInFolder> {
       const shape = {
         infoHash: new Uint8Array(20).fill(7),
         pieceCount: 1,
@@ -47,7 +48,7 @@ describe('foreign files', () => {
       };
       fs.mkdirSync(path.dirname(path.join(root, stored)), { recursive: true });
       fs.writeFileSync(path.join(root, stored), '12345');
-      const record = new ResumeFile(root, shape);
+      const record = recordIn(root, shape);
       const identity = identityOf(fs.statSync(path.join(root, stored), { bigint: true }));
       const files = [{ path: stored, ...identity }];
       await record.save(new Bitfield(1), { open, savedAtMs: 1, files });

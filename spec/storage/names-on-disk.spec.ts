@@ -11,7 +11,7 @@ import { parseMetainfo } from '../../lib/metainfo/parse';
 import { pathOf } from '../../lib/metainfo/paths';
 import { storedFiles } from '../../lib/metainfo/layout';
 import { namesOnDisk } from '../../lib/storage/names-on-disk';
-import { ResumeFile } from '../../lib/storage/resume-file';
+import { recordIn } from './record-in';
 import { useTempFolder } from './temp';
 
 const ODD = ['AC\\DC', 'a:b', 'x', 'X', 'con'];
@@ -80,7 +80,7 @@ describe('names on disk', () => {
     if (raw === undefined) throw new Error('raw names are legal here');
     const { infoHash, pieceCount, pieceLengthBytes, names } = raw;
     const shape = { infoHash, pieceCount, pieceLengthBytes, files: storedFiles(raw) };
-    const record = new ResumeFile(folder(), shape, names);
+    const record = recordIn(folder(), shape, names);
     await record.save(new Bitfield(pieceCount), { open: true, savedAtMs: 1, files: [] });
     put(by('libtorrent'), [0, 1, 2, 3, 4]);
     expect(await found()).to.equal('raw');

@@ -7,7 +7,6 @@ import { expect } from 'chai';
 import { acquireLock } from '../../lib/storage/lock';
 import { openReader, openWriter } from '../../lib/storage/files';
 import { loadStorageModule } from '../../lib/storage/module-loader';
-import { ResumeFile } from '../../lib/storage/resume-file';
 import {
   OPEN_TO_READ,
   OPEN_TO_WRITE,
@@ -16,6 +15,7 @@ import {
 } from '../../lib/storage/open-regular';
 import { stateFile } from '../../lib/storage/state-folder';
 import { codeOf } from '../support/code-of';
+import { recordIn } from './record-in';
 import { useTempFolder } from './temp';
 
 // Whatever blocks here blocks for ever: the time-out of the example is the failure.
@@ -93,7 +93,7 @@ describe('opening what is no regular file', function () {
       pieceLengthBytes: 16_384,
       files: [],
     };
-    const resume = new ResumeFile(folder(), shape);
+    const resume = recordIn(folder(), shape);
     fifo(path.relative(folder(), resume.path));
     const { status, reason } = await resume.load();
     expect(status).to.equal('unusable');

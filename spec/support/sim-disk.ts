@@ -2,12 +2,13 @@
 // resume records and looks at the file that are answered at once or when the spec says so.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
-import type { Disk, RecordFile, RecordFileShape } from '../../lib/coordinator/disk';
+import type { Disk, RecordOutlet } from '../../lib/coordinator/disk';
 import type { AddRequest } from '../../lib/messages/control';
-import type { FileIdentity, StoredFile } from '../../lib/messages/storage';
+import type { FileIdentity, StorageRef, StoredFile } from '../../lib/messages/storage';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { OutputLook } from '../../lib/storage/output-check';
-import type { LoadedRecord } from '../../lib/storage/resume-file';
+import type { StorageState } from '../../lib/storage/storage';
+import type { LoadedRecord, TorrentShape } from '../../lib/storage/torrent-record';
 
 /** Adds a torrent that is stored on the engine's disk, not in memory. */
 export const ON_DISK: Partial<AddRequest> = { storage: undefined };
@@ -64,15 +65,24 @@ export class SimDisk implements Disk {
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
   }
 
-  lock(_output: string, infoHash: Uint8Array): { release(): void } {
-    const lock = Buffer.from(infoHash).toString('hex');
-    this.locks.push(lock);
-    return { release: () => void this.locks.splice(this.locks.indexOf(lock), 1) };
+  /** Memory remembers nothing. */
+  async openState({ module }: StorageRef, infoHash: string): Promise<StorageState | undefined> {
+    if (module !== 'files') return undefined;
+    return {
+      folder: { boot: undefined, keepsExactTimes: async () => true },
+      lock: () => {
+        this.locks.push(infoHash);
+        return { release: () => void this.locks.splice(this.locks.indexOf(infoHash), 1) };
+      },
+      load: () => undefined,
+      save: () => undefined,
+      remove: () => undefined,
+      stat: (paths) => paths.map(() => undefined),
+    };
   }
 
-  openRecord(output: string, shape: RecordFileShape): RecordFile {
+  openRecord(_state: StorageState, shape: TorrentShape): RecordOutlet {
     return {
-      path: `${output}/record`,
       load: async () => this.#load(shape),
       look: async () => {
         this.looks++;
@@ -82,12 +92,13 @@ export class SimDisk implements Disk {
         this.records.push(open ? 'open' : 'closed');
         return answered(this.#heldSaves, () => undefined);
       },
+      stat: async (paths) => paths.map(() => undefined),
       remove: async () => undefined,
     };
   }
 
   /** No record; every piece may be there. */
-  #load({ pieceCount, files }: RecordFileShape): LoadedRecord {
+  #load({ pieceCount, files }: TorrentShape): LoadedRecord {
     const [first] = files;
     if (first === undefined) throw new Error('the torrent has no file');
     this.file = { sizeBytes: first.lengthBytes, mtimeNs: 100n, device: 1n, inode: 1n };

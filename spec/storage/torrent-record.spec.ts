@@ -3,8 +3,8 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'chai';
 import { Bitfield } from '../../lib/bytes/bitfield';
-import { ResumeFile } from '../../lib/storage/resume-file';
 import type { RecordedFile } from '../../lib/storage/resume-record';
+import { recordIn } from './record-in';
 import { useTempFolder } from './temp';
 
 /** With its times: to the nanosecond, which Node's own copies do not keep. */
@@ -21,9 +21,9 @@ const SHAPE = {
   ],
 };
 
-describe('resume file', () => {
+describe('storage/torrent-record', () => {
   const folder = useTempFolder();
-  const resume = () => new ResumeFile(folder(), SHAPE);
+  const resume = () => recordIn(folder(), SHAPE);
   /** The files as they are, as a coordinator knows them after a sync. */
   const present = async (): Promise<RecordedFile[]> => {
     const found = await resume().look();
@@ -98,7 +98,7 @@ describe('resume file', () => {
     const moved = path.join(folder(), 'moved');
     fs.mkdirSync(moved);
     for (const part of ['name', '.millrace']) copy(path.join(folder(), part), moved);
-    const state = await new ResumeFile(moved, SHAPE).load();
+    const state = await recordIn(moved, SHAPE).load();
     expect([state.status, state.have.count()]).to.deep.equal(['clean', 3]);
 
     const file = path.join(folder(), 'name', 'b');

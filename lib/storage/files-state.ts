@@ -1,0 +1,128 @@
+// What the built-in `files` remembers of a torrent between runs: a lock and a resume record in the output
+// folder, `.millrace/<info hash>.lock` and `.resume`.
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { systemReason } from '../errors/system-error';
+import type { FilePlace } from '../messages/storage';
+import { bootId } from './boot-id';
+import { keepsExactTimes } from './file-systems';
+import { acquireLock } from './lock';
+import type { OutputLock } from './lock';
+import { OPEN_TO_READ, openRegularAsync } from './open-regular';
+import { decodeRecord } from './resume-record';
+import type { ResumeRecord } from './resume-record';
+import type { PresentFile } from './resume-rules';
+import { makeStateFolder, stateFile, tempFile } from './state-folder';
+import { identityOf, statFiles } from './stat-files';
+import type { StorageState, StoredRecord } from './storage';
+import { badRecord, tooLong } from './torrent-record';
+import { MillraceError } from '../errors/millrace-error';
+
+/** A record, and where it lies. */
+export interface FoundRecord {
+  readonly record: ResumeRecord;
+  readonly place: FilePlace;
+}
+
+export class FilesState implements StorageState {
+  readonly folder: NonNullable<StorageState['folder']>;
+  readonly recordPath: string;
+  private readonly root: string;
+  private readonly infoHash: Uint8Array;
+
+  constructor(root: string, infoHash: Uint8Array) {
+    this.root = root;
+    this.infoHash = infoHash;
+    this.recordPath = stateFile(root, infoHash, 'resume');
+    this.folder = { boot: bootId(), keepsExactTimes: () => keepsExactTimes(root) };
+  }
+
+  lock(): OutputLock {
+    return acquireLock(this.root, this.infoHash);
+  }
+
+  load(limitBytes: number): Promise<StoredRecord | undefined> {
+    return readBytes(this.recordPath, limitBytes);
+  }
+
+  /** Raises what the system says but "not there". */
+  async stat(paths: readonly string[]): Promise<PresentFile[]> {
+    const found = await statFiles(this.root, paths, { onError: unlessMissing });
+    return found.map((file) => (file?.kind === 'file' ? file : undefined));
+  }
+
+  async save(encode: (place: FilePlace) => Uint8Array): Promise<void> {
+    const { recordPath } = this;
+    makeStateFolder(this.root);
+    // A name of its own, made exclusively: no link or file that waits there is written to.
+    const temp = tempFile(recordPath);
+    const handle = await fs.open(temp, 'wx');
+    try {
+      try {
+        await handle.writeFile(encode(identityOf(await handle.stat({ bigint: true }))));
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await fs.rename(temp, recordPath);
+    } catch (error) {
+      await fs.rm(temp, { force: true });
+      throw error;
+    }
+    await syncFolder(path.dirname(recordPath));
+  }
+
+  remove(): Promise<void> {
+    return fs.rm(this.recordPath, { force: true });
+  }
+}
+
+/** The record, undefined when there is none, or why it cannot be used. */
+export async function readRecord(
+  file: string,
+  limitBytes: number,
+): Promise<FoundRecord | string | undefined> {
+  try {
+    const found = await readBytes(file, limitBytes);
+    return found && { record: decodeRecord(found.bytes), place: found.place };
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Undefined when there is no record; raises `bad-resume` for one that cannot be read. */
+async function readBytes(
+  file: string,
+  limitBytes: number,
+): Promise<(StoredRecord & { readonly place: FilePlace }) | undefined> {
+  try {
+    const handle = await openRegularAsync(file, OPEN_TO_READ, { followLink: false });
+    try {
+      const place = identityOf(await handle.stat({ bigint: true }));
+      if (place.sizeBytes > limitBytes) throw badRecord(tooLong(place.sizeBytes, limitBytes));
+      return { bytes: await handle.readFile(), place };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof MillraceError) throw badRecord(error.message);
+    throw badRecord(`the resume record cannot be read: ${systemReason(error)}`);
+  }
+}
+
+/** Makes the rename durable; where folders cannot be synced (Windows) it is left to the system. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await fs.open(folder, 'r').catch(() => undefined);
+  try {
+    await handle?.sync().catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EIO' || error.code === 'ENOSPC') throw error;
+    });
+  } finally {
+    await handle?.close();
+  }
+}
+
+function unlessMissing(_stored: string, error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
+}
