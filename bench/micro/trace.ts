@@ -14,7 +14,7 @@ import { ReadTurns } from '../../lib/net/read-turns';
 import type * as SourceModule from '../../lib/net/open-torrent';
 import type * as TracerModule from '../../lib/net/tracer';
 import type { ByteStream, IncomingStream, StreamHandler } from '../../lib/transport/stream';
-import type * as UploadModule from '../../lib/net/upload';
+import type * as UploadModule from '../../lib/net/upload/uploader';
 import type * as Encoder from '../../lib/wire/encoder';
 import type * as Handshake from '../../lib/wire/handshake';
 
@@ -126,7 +126,7 @@ function receiver(
   const { Slab } = load<typeof SlabModule>(engine, 'memory/slab');
   const { BlockTable } = load<typeof TableModule>(engine, 'memory/block-table');
   const { OpenTorrent } = load<typeof SourceModule>(engine, 'net/open-torrent');
-  const { Uploader } = load<typeof UploadModule>(engine, 'net/upload');
+  const { Uploader } = load<typeof UploadModule>(engine, 'net/upload/uploader');
   const { encodeHandshake } = load<typeof Handshake>(engine, 'wire/handshake');
   const source = new OpenTorrent({
     torrent: 1,

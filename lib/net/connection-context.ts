@@ -8,7 +8,7 @@ import type { Connection } from './connection';
 import type { ReadTurns } from './read-turns';
 import type { OpenTorrent } from './open-torrent';
 import type { Tracer } from './tracer';
-import type { Uploader } from './upload';
+import type { Uploader } from './upload/uploader';
 
 /** What all connections of a thread share. */
 export interface ConnectionContext {

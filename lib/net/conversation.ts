@@ -4,7 +4,6 @@
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { EXTENSIONS } from '../peer/extensions/list';
-import type { Serving } from '../peer/serving';
 import { PeerSession } from '../peer/session';
 import { SlotUse } from '../peer/slot-use';
 import type { SessionOutput } from '../peer/session-types';
@@ -14,7 +13,7 @@ import { WireWriter } from '../wire/encoder';
 import type { ConnectionContext } from './connection-context';
 import type { OpenTorrent } from './open-torrent';
 import { TrafficRow } from './traffic-row';
-import type { UploadPeer } from './upload';
+import { Upload } from './upload/upload';
 
 /**
  * Small messages that a peer may leave unread before it is dropped: 1 MiB is 60,000 requests. A peer
@@ -34,13 +33,15 @@ export interface Line {
   readonly close: (reason: CloseReason, detail: string) => void;
 }
 
-export class Conversation implements SessionOutput, UploadPeer {
-  readonly source: OpenTorrent;
+export class Conversation implements SessionOutput {
   readonly session: PeerSession;
   private readonly line: Line;
+  private readonly source: OpenTorrent;
   private readonly writer = new WireWriter();
   private readonly traffic = new TrafficRow();
   private readonly slotUse = new SlotUse();
+  /** Undefined until the peer has asked for something. */
+  private upload: Upload | undefined;
   private serveWanted = false;
   /** The peer has said too much of no use: what it says now waits in its own stream. */
   private paused = false;
@@ -101,7 +102,7 @@ export class Conversation implements SessionOutput, UploadPeer {
   /** The connection is over: nothing more is written or waited for. */
   end(reason: CloseReason, detail: string): void {
     this.session.close(reason, detail);
-    this.line.context.uploader.forget(this);
+    this.upload?.end();
     this.line.context.readTurns.forget(this);
   }
 
@@ -131,38 +132,10 @@ export class Conversation implements SessionOutput, UploadPeer {
     this.line.close(reason, detail);
   }
 
-  // ---- UploadPeer ----
-
-  get serving(): Serving {
-    return this.session.serving;
-  }
-  get writable(): boolean {
-    return !this.session.closed;
-  }
-  cork(): void {
-    this.line.stream.cork();
-  }
-  uncork(): void {
-    this.line.stream.uncork();
-  }
-  write(bytes: Uint8Array, onFlushed?: () => void): void {
-    const { tap, stream, guard } = this.line;
-    tap?.sent(bytes);
-    if (onFlushed === undefined) {
-      stream.write(bytes);
-      return;
-    }
-    stream.write(bytes, () => guard(onFlushed));
-  }
-  noteServed(lengthBytes: number): void {
-    this.session.noteServed(lengthBytes, this.line.context.nowMs());
-  }
-
   /** Everything said in this turn, in one write. */
   private flush(): void {
     if (this.session.closed) return;
     const { stream, tap, context } = this.line;
-    const { uploader, nowMs } = context;
     const messages = this.writer.take();
     const serve = this.serveWanted;
     this.serveWanted = false;
@@ -171,13 +144,24 @@ export class Conversation implements SessionOutput, UploadPeer {
     if (messages !== undefined) {
       tap?.sent(messages);
       stream.write(messages);
-      this.session.noteSent(nowMs());
+      this.session.noteSent(context.nowMs());
     }
-    if (serve) uploader.pump(this);
+    if (serve) this.serveNow();
     if (together) stream.uncork();
-    if (stream.queuedBytes - uploader.queuedBytesOf(this) > MAX_UNREAD_BYTES) {
+    if (stream.queuedBytes - this.queuedBytes > MAX_UNREAD_BYTES) {
       this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
     }
+  }
+
+  private serveNow(): void {
+    const { line, source, session } = this;
+    this.upload ??= new Upload(line.context.uploader, line, source, session);
+    this.upload.pump();
+  }
+
+  /** Payload that the stream has not taken. */
+  private get queuedBytes(): number {
+    return this.upload?.queuedBytes ?? 0;
   }
 
   /** After a flood the socket is not read until its cost is paid by time, and then in its turn. */
@@ -197,9 +181,9 @@ export class Conversation implements SessionOutput, UploadPeer {
 
   /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */
   private checkUpload(nowMs: number): void {
-    const { uploader, limits, send } = this.line.context;
-    const stalledMs = uploader.stalledMsOf(this, nowMs);
-    const queuedBytes = uploader.queuedBytesOf(this);
+    const { limits, send } = this.line.context;
+    const stalledMs = this.upload?.stalledMs(nowMs) ?? 0;
+    const { queuedBytes } = this;
     if (stalledMs >= limits.idleTimeoutMs) {
       this.close('idle-timeout', `the peer takes no data: ${queuedBytes} bytes wait`);
       return;

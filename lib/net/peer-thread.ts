@@ -17,7 +17,7 @@ import { Entrance } from './entrance';
 import { ReadTurns } from './read-turns';
 import { OpenTorrent } from './open-torrent';
 import type * as tracing from './tracer';
-import { Uploader } from './upload';
+import { Uploader } from './upload/uploader';
 
 /**
  * One timer for all connections, and none without any: fine enough for a rate sample of 100 ms, coarse

@@ -4,8 +4,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { OpenTorrent } from '../../lib/net/open-torrent';
-import { Uploader } from '../../lib/net/upload';
-import type { UploadPeer } from '../../lib/net/upload';
+import { Upload } from '../../lib/net/upload/upload';
+import { Uploader } from '../../lib/net/upload/uploader';
 import { Serving } from '../../lib/peer/serving';
 import { WireDecoder } from '../../lib/wire/decoder';
 import { torrentOf } from './actor';
@@ -18,10 +18,11 @@ interface Request {
   readonly lengthBytes: number;
 }
 
-class Peer implements UploadPeer {
+/** A peer's session and its stream, in one. */
+class Peer {
   readonly source: OpenTorrent;
   readonly serving: Serving;
-  readonly writable = true;
+  readonly closed = false;
   readonly answers: { readonly request: Request; readonly bytes: Buffer }[] = [];
   readonly #decoder: WireDecoder;
 
@@ -105,12 +106,18 @@ describe('net/chunk layout', () => {
         for (const { piece, begin, lengthBytes } of requests) {
           expect(peer.serving.request(piece, begin, lengthBytes)).to.equal('serve');
         }
-        const upload = new Uploader(
+        const uploader = new Uploader(
           BUDGET_BYTES,
           () => undefined,
           () => 0,
         );
-        upload.pump(peer);
+        const line = {
+          stream: peer,
+          tap: undefined,
+          guard: (work: () => void) => work(),
+          close: () => peer.close(),
+        };
+        new Upload(uploader, line, source, peer).pump();
         while (peer.answers.length < requests.length) {
           await new Promise((resolve) => setImmediate(resolve));
         }

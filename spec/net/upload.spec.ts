@@ -1,12 +1,13 @@
 // Who gets read-ahead memory when some peers never take what was written for them.
 
 import { expect } from 'chai';
-import { CHUNK_LENGTH_BYTES } from '../../lib/net/chunk-cache';
+import { CHUNK_LENGTH_BYTES } from '../../lib/net/upload/chunk-cache';
+import { Upload } from '../../lib/net/upload/upload';
+import type { UploadLine, UploadSession } from '../../lib/net/upload/upload';
+import { Uploader } from '../../lib/net/upload/uploader';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
 import { OpenTorrent } from '../../lib/net/open-torrent';
-import { Uploader } from '../../lib/net/upload';
-import type { UploadPeer } from '../../lib/net/upload';
 import { Serving } from '../../lib/peer/serving';
 import { WireDecoder } from '../../lib/wire/decoder';
 import { torrentOf } from './actor';
@@ -53,11 +54,12 @@ function numberedSource(): NumberedSource {
   );
 }
 
-class Peer implements UploadPeer {
+/** A peer's session and its line, in one. */
+class Peer implements UploadSession {
   readonly source: OpenTorrent;
   readonly serving: Serving;
-  writable = true;
-  closed: { readonly reason: CloseReason; readonly detail: string } | undefined;
+  /** How it was closed. */
+  ending: { readonly reason: CloseReason; readonly detail: string } | undefined;
   /** The number in each block, as it was when the block left. */
   readonly numbers: (number | undefined)[] = [];
   servedBytes = 0;
@@ -66,6 +68,7 @@ class Peer implements UploadPeer {
   #reads: boolean;
   #waiting: Uint8Array[] = [];
   #stuck: (() => void)[] = [];
+  #upload: Upload | undefined;
 
   constructor(source: OpenTorrent, reads: boolean) {
     this.source = source;
@@ -74,6 +77,27 @@ class Peer implements UploadPeer {
     this.serving.open(source);
     this.serving.setChoked(false);
     this.#decoder = new WireDecoder({ pieceCount: PIECES });
+  }
+
+  get closed(): boolean {
+    return this.ending !== undefined;
+  }
+
+  /** Its requests are to be answered. */
+  pump(uploader: Uploader): void {
+    this.#upload ??= new Upload(uploader, this.line(), this.source, this);
+    this.#upload.pump();
+  }
+  protected line(): UploadLine {
+    return {
+      stream: this,
+      tap: undefined,
+      guard: (work) => work(),
+      close: (reason, detail) => this.close(reason, detail),
+    };
+  }
+  get queuedBytes(): number {
+    return this.#upload?.queuedBytes ?? 0;
   }
 
   cork(): void {
@@ -87,8 +111,7 @@ class Peer implements UploadPeer {
   }
   /** As a socket does: what it never sent is reported as written, later. */
   close(reason: CloseReason, detail: string): void {
-    this.writable = false;
-    this.closed = { reason, detail };
+    this.ending = { reason, detail };
     for (const leave of this.#stuck.splice(0)) setImmediate(leave);
   }
 
@@ -97,7 +120,7 @@ class Peer implements UploadPeer {
     this.#waiting.push(bytes);
     if (!onFlushed) return;
     const leave = (): void => {
-      if (this.writable) for (const part of batch) this.#decoder.feed(part, 0, part.length, this);
+      if (!this.closed) for (const part of batch) this.#decoder.feed(part, 0, part.length, this);
       onFlushed();
     };
     const batch = this.#waiting;
@@ -149,7 +172,7 @@ describe('net/upload', () => {
   it('answers a peer that reads, right and in order', async () => {
     const peer = new Peer(numberedSource(), true);
     const expected = askForBlocks(peer);
-    uploader().pump(peer);
+    peer.pump(uploader());
     await until(() => peer.numbers.length === expected.length, 'every block at the peer');
     expect(peer.numbers).to.deep.equal(expected);
     expect(peer.writes, 'neighbours leave in one write').to.be.at.most(2 * PIECES);
@@ -159,11 +182,11 @@ describe('net/upload', () => {
     const upload = uploader();
     const peer = new Peer(numberedSource(), true);
     const expected = askForBlocks(peer);
-    upload.pump(peer);
+    peer.pump(upload);
     await until(() => peer.numbers.length === expected.length, 'every block at the peer');
     expect(peer.numbers).to.deep.equal(expected);
     // Two reads of four chunks each, and four that a socket has queued.
-    expect(upload.allocatedBytes / CHUNK_LENGTH_BYTES).to.be.at.most(12);
+    expect(upload.memory.cache.allocatedBytes / CHUNK_LENGTH_BYTES).to.be.at.most(12);
   });
 
   it('reads a chunk once for all of its blocks, whatever their order', async () => {
@@ -174,7 +197,7 @@ describe('net/upload', () => {
       for (let piece = 0; piece < 8; piece++) peer.serving.request(piece, begin, BLOCK);
     }
     const blocks = peer.serving.waiting;
-    uploader().pump(peer);
+    peer.pump(uploader());
     await until(() => peer.numbers.length === blocks, 'every block that was asked for');
     expect(source.reads.flat()).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7]);
   });
@@ -183,7 +206,7 @@ describe('net/upload', () => {
     const source = numberedSource();
     const peer = new Peer(source, true);
     const blocks = askForBlocks(peer).length;
-    uploader().pump(peer);
+    peer.pump(uploader());
     await until(() => peer.numbers.length === blocks, 'every block that was asked for');
     expect(source.reads.flat()).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
     expect(source.reads.length).to.be.within(PIECES / 4, (PIECES * 5) / 8);
@@ -197,13 +220,13 @@ describe('net/upload', () => {
       const upload = uploader((fact) => facts.push(fact));
       const peer = new Peer(source, true);
       const expected = askForBlocks(peer).filter((piece) => piece !== broken);
-      upload.pump(peer);
+      peer.pump(upload);
       await until(() => peer.numbers.length === expected.length, 'every block at the peer');
       expect(peer.numbers).to.deep.equal(expected);
       expect(facts.map(({ type }) => type)).to.deep.equal(['read-failed']);
-      await until(() => upload.queuedBytesOf(peer) === 0, 'an empty queue');
+      await until(() => peer.queuedBytes === 0, 'an empty queue');
       upload.tick(60_000);
-      expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
+      expect(upload.memory.cache.allocatedBytes, 'no pin is left').to.equal(0);
     });
   }
 
@@ -213,7 +236,7 @@ describe('net/upload', () => {
     const blocks = TRUSTED_BYTES / BLOCK;
     const ask = askForBlocks(peer).length;
     expect(ask).to.be.at.least(blocks);
-    upload.pump(peer);
+    peer.pump(upload);
     await until(() => peer.numbers.length === ask, 'every block that was asked for');
     peer.stopReading();
     return peer;
@@ -223,9 +246,9 @@ describe('net/upload', () => {
     const upload = uploader();
     const hog = new Peer(numberedSource(), false);
     askForBlocks(hog);
-    upload.pump(hog);
+    hog.pump(upload);
     await turns(200);
-    expect(upload.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
+    expect(upload.memory.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
     expect(hog.servedBytes).to.equal(8 * BLOCK);
   });
 
@@ -233,18 +256,21 @@ describe('net/upload', () => {
     const upload = uploader();
     const hog = new Peer(numberedSource(), false);
     for (let piece = 0; piece < 3; piece++) hog.serving.request(piece, 0, 8 * BLOCK);
-    upload.pump(hog);
+    hog.pump(upload);
     await turns(100);
-    expect(upload.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
+    expect(upload.memory.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
   });
 
   it('pins a quarter of the chunks at most for a peer that read and stops', async () => {
     const upload = uploader();
     const hog = await trusted(upload);
     askForCrumbs(hog);
-    upload.pump(hog);
+    hog.pump(upload);
     await turns(200);
-    expect(upload.heldBytes.pinned).to.be.within(1, (BUDGET_CHUNKS / 4) * CHUNK_LENGTH_BYTES);
+    expect(upload.memory.heldBytes.pinned).to.be.within(
+      1,
+      (BUDGET_CHUNKS / 4) * CHUNK_LENGTH_BYTES,
+    );
   });
 
   for (const [hogs, kind] of [
@@ -261,17 +287,17 @@ describe('net/upload', () => {
         const peer = stopped ? await trusted(upload) : new Peer(numberedSource(), false);
         askForCrumbs(peer);
         askForBlocks(peer);
-        upload.pump(peer);
+        peer.pump(upload);
         await turns(50);
       }
-      expect(upload.heldBytes.pinned).to.be.below(budgetBytes);
-      expect(upload.heldBytes.copied).to.be.at.most(budgetBytes + hogs * BLOCK);
+      expect(upload.memory.heldBytes.pinned).to.be.below(budgetBytes);
+      expect(upload.memory.heldBytes.copied).to.be.at.most(budgetBytes + hogs * BLOCK);
       const reader = new Peer(numberedSource(), true);
       const expected = askForBlocks(reader);
-      upload.pump(reader);
+      reader.pump(upload);
       await until(() => reader.numbers.length === expected.length, 'every block at the reader');
       expect(reader.numbers).to.deep.equal(expected);
-      expect(upload.allocatedBytes).to.be.at.most(budgetBytes);
+      expect(upload.memory.cache.allocatedBytes).to.be.at.most(budgetBytes);
     });
   }
 
@@ -281,45 +307,72 @@ describe('net/upload', () => {
     for (let hog = 0; hog < 20; hog++) {
       const peer = await trusted(upload);
       askForBlocks(peer);
-      upload.pump(peer);
+      peer.pump(upload);
       await turns(50);
       hogs.push(peer);
     }
-    const pinned = upload.heldBytes.pinned;
+    const pinned = upload.memory.heldBytes.pinned;
     upload.tick(NOT_READING_MS - 1);
-    expect(hogs.filter(({ closed }) => closed)).to.deep.equal([]);
+    expect(hogs.filter(({ ending }) => ending)).to.deep.equal([]);
     const reader = await trusted(upload);
     reader.beginToRead();
     askForBlocks(reader);
-    upload.pump(reader);
+    reader.pump(upload);
     upload.tick(NOT_READING_MS);
     await turns(3);
-    expect(hogs.map(({ closed }) => closed?.reason).filter(Boolean)).to.deep.equal(['not-reading']);
-    expect(hogs[0]?.closed?.detail).to.equal('the peer took nothing for 5 s');
-    expect(upload.heldBytes.pinned).to.be.below(pinned);
+    expect(hogs.map(({ ending }) => ending?.reason).filter(Boolean)).to.deep.equal(['not-reading']);
+    expect(hogs[0]?.ending?.detail).to.equal('the peer took nothing for 5 s');
+    expect(upload.memory.heldBytes.pinned).to.be.below(pinned);
   });
 
   it('closes nobody for not reading while there is memory', async () => {
     const upload = uploader();
     const hog = await trusted(upload);
     askForBlocks(hog);
-    upload.pump(hog);
+    hog.pump(upload);
     await turns(50);
     upload.tick(60_000);
-    expect(hog.closed).to.equal(undefined);
+    expect(hog.ending).to.equal(undefined);
+  });
+
+  it('an error of one upload ends that one, not those that wait for the same read', async () => {
+    const upload = uploader();
+    const source = numberedSource();
+    class Broken extends Peer {
+      override write(): void {
+        throw new Error('a stream that cannot write');
+      }
+      protected override line(): UploadLine {
+        const guard = (work: () => void): void => {
+          try {
+            work();
+          } catch (error) {
+            this.close('connection-error', (error as Error).message);
+          }
+        };
+        return { ...super.line(), guard };
+      }
+    }
+    const [broken, sound] = [new Broken(source, true), new Peer(source, true)];
+    for (const peer of [broken, sound]) {
+      peer.serving.request(0, 0, BLOCK);
+      peer.pump(upload);
+    }
+    await until(() => sound.numbers.length === 1, 'the block of the other one');
+    expect(broken.ending?.detail).to.equal('a stream that cannot write');
   });
 
   it('goes on with a peer at its bound as soon as it reads', async () => {
     const upload = uploader();
     const hog = new Peer(numberedSource(), false);
     askForCrumbs(hog);
-    upload.pump(hog);
+    hog.pump(upload);
     await turns(100);
     hog.beginToRead();
     await until(() => hog.numbers.length === PIECES, 'every piece at the hog');
     expect(hog.numbers).to.deep.equal(Array.from({ length: PIECES }, (_, piece) => piece));
-    await until(() => upload.queuedBytesOf(hog) === 0, 'an empty queue');
+    await until(() => hog.queuedBytes === 0, 'an empty queue');
     upload.tick(60_000);
-    expect(upload.allocatedBytes, 'no pin is left').to.equal(0);
+    expect(upload.memory.cache.allocatedBytes, 'no pin is left').to.equal(0);
   });
 });

@@ -9,9 +9,9 @@
 // Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
 // a row leave as one write, and every peer can be sent the same bytes.
 
-import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../wire/encoder';
-import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
-import type { OpenTorrent } from './open-torrent';
+import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../wire/encoder';
+import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
+import type { OpenTorrent } from '../open-torrent';
 
 /**
  * 256 KiB: one read serves 16 blocks and runs at 3.5 GB/s and more from the page cache; single
@@ -107,9 +107,15 @@ export class Chunk {
     }
   }
 
+  /** Whether it holds the part of `at` … `end` that its window can hold. */
+  covers(at: number, end: number): boolean {
+    return at >= this.start && Math.min(end, this.windowStart + CHUNK_LENGTH_BYTES) <= this.end;
+  }
+
   /** Where the header of the block lies that answers this request, or -1 if no such block does. */
   frameOf(at: number, lengthBytes: number): number {
-    const whole = at % BLOCK_LENGTH_BYTES === 0 && at + lengthBytes === this.runEnd(at);
+    const inWindow = at - this.windowStart; // small, unlike `at`
+    const whole = inWindow % BLOCK_LENGTH_BYTES === 0 && at + lengthBytes === this.runEnd(at);
     return whole && this.source.framed ? this.offsetOf(at) - PIECE_HEADER_LENGTH_BYTES : -1;
   }
 }
@@ -118,6 +124,7 @@ export class ChunkCache {
   readonly maxChunks: number;
   private allocated = 0;
   private pinned = 0;
+  private filling = 0;
   private readonly free: ChunkBuffer[] = [];
   private readonly byTorrent = new Map<OpenTorrent, Map<number, Chunk>>();
   /** Every cached chunk, longest unused first. */
@@ -137,6 +144,11 @@ export class ChunkCache {
     return this.pinned;
   }
 
+  /** Those of them that a read fills. */
+  get fillingChunks(): number {
+    return this.filling;
+  }
+
   find(source: OpenTorrent, window: number): Chunk | undefined {
     return this.byTorrent.get(source)?.get(window);
   }
@@ -148,7 +160,7 @@ export class ChunkCache {
     this.order.add(chunk);
   }
 
-  /** A chunk to be filled, pinned once for the read; undefined while every buffer is in use. */
+  /** A chunk to be filled, pinned once until `filled`; undefined while every buffer is in use. */
   reserve(source: OpenTorrent, window: number, start: number, end: number): Chunk | undefined {
     const old = this.find(source, window);
     if (old !== undefined) this.evict(old);
@@ -156,11 +168,21 @@ export class ChunkCache {
     if (buffer === undefined) return undefined;
     const chunk = new Chunk(source, window, start, end, buffer);
     this.pin(chunk);
+    this.filling += 1;
     let windows = this.byTorrent.get(source);
     if (windows === undefined) this.byTorrent.set(source, (windows = new Map<number, Chunk>()));
     windows.set(window, chunk);
     this.order.add(chunk);
     return chunk;
+  }
+
+  /** The read of a reserved chunk is over. One that failed is found no more. */
+  filled(chunk: Chunk, worked: boolean): void {
+    this.filling -= 1;
+    chunk.ready = worked;
+    if (worked) chunk.writeHeaders();
+    else this.evict(chunk);
+    this.unpin(chunk);
   }
 
   pin(chunk: Chunk): void {

@@ -38,9 +38,10 @@ export class SendQueue {
     return this.takenBytes >= TRUSTED_AFTER_BYTES;
   }
 
-  hasRoom(lengthBytes: number, way: 'pinned' | 'copied'): boolean {
-    if (way === 'pinned') return this.queuedBytes < PINNED_WATERMARK_BYTES;
-    return this.queuedBytes === 0 || this.queuedBytes + lengthBytes <= COPIED_WATERMARK_BYTES;
+  /** Whether a block may be queued beside `queuedBytes`. */
+  hasRoom(lengthBytes: number, queuedBytes: number, way: 'pinned' | 'copied'): boolean {
+    if (way === 'pinned') return queuedBytes < PINNED_WATERMARK_BYTES;
+    return queuedBytes === 0 || queuedBytes + lengthBytes <= COPIED_WATERMARK_BYTES;
   }
 
   add(lengthBytes: number, nowMs: number): void {
