@@ -29,9 +29,6 @@ export const BULK = {
   signal,
 } satisfies Checks<BulkOptions>;
 
-/** Two jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
-const JOBS_PER_WORKER = 2;
-
 /** Runs jobs drawn from `jobs` on all workers; calls back for each piece, in no special order. */
 export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
   type: Piece extends StoredPiece ? 'recheck' : 'digest',
@@ -60,7 +57,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
     onProgress?.({ doneBytes, totalBytes });
   };
   try {
-    await lanes(threads * JOBS_PER_WORKER, jobs, run);
+    await lanes(pool.maxJobs, jobs, run);
   } finally {
     await pool.close();
   }

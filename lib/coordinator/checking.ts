@@ -10,9 +10,6 @@ import { failTorrent } from './phases';
 import type { TorrentState } from './state';
 import { pieceHash } from '../metainfo/layout';
 
-/** Jobs waiting per worker: enough to keep it busy, few enough to stop soon. */
-const JOBS_PER_WORKER = 2;
-
 /** Hashes what is to be checked. Resolves true when all of it was, in this run. */
 export async function checkPieces(engine: Engine, torrent: TorrentState): Promise<boolean> {
   const { toCheck } = torrent;
@@ -34,7 +31,7 @@ export async function checkPieces(engine: Engine, torrent: TorrentState): Promis
   };
   try {
     const jobs = batchPieces(piecesToCheck(torrent, run));
-    await lanes(engine.verify.threads * JOBS_PER_WORKER, jobs, check);
+    await lanes(engine.verify.maxJobs, jobs, check);
   } catch (error) {
     if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
     return false;

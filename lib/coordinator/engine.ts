@@ -12,9 +12,8 @@ import type { EngineState, TorrentState } from './state';
 
 /** The verify pool as the coordinator sees it. */
 export interface VerifyOutlet {
-  readonly threads: number;
-  /** Live jobs handed over and not answered yet. */
-  readonly outstanding: number;
+  /** Jobs that keep all workers busy. */
+  readonly maxJobs: number;
   submit(job: VerifyJob, priority: 'live' | 'sync' | 'background'): Promise<VerifyResult>;
   /** Tells workers to close the files of torrents that are gone. */
   closeHandles(): void;

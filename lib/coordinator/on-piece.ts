@@ -17,17 +17,16 @@ import { wake } from './rest';
 import type { PieceState, TorrentState } from './state';
 import { pieceHash } from '../metainfo/layout';
 
-/** Jobs in the pool per worker: one runs, one is ready when it ends. */
-const JOBS_PER_WORKER = 2;
-
 /**
- * Hands filled pieces to the pool while it has room, first of the torrent with the fewest jobs out:
- * one with much to verify holds nobody up. Small pieces gather while there is no room.
+ * Hands filled pieces to the workers while the gate is open, first of the torrent with the fewest jobs
+ * out: one with much to verify holds nobody up. Small pieces gather while it is shut.
  */
 export function pumpVerify(engine: Engine): void {
-  while (engine.verify.outstanding < engine.verify.threads * JOBS_PER_WORKER) {
+  const { verifyGate } = engine.state;
+  for (;;) {
     const torrent = nextToVerify(engine);
-    if (!torrent) return;
+    if (!torrent) return verifyGate.onNoneWaiting();
+    if (!verifyGate.isOpen(engine.nowMs())) return;
     submit(engine, torrent, takeBatch(engine, torrent));
   }
 }
@@ -57,7 +56,7 @@ function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
 }
 
 function targetBytesOf({ state, verify }: Engine): number {
-  return jobTargetBytes(state.budget.limitBytes, verify.threads);
+  return jobTargetBytes(state.budget.limitBytes, verify.maxJobs);
 }
 
 function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
@@ -71,9 +70,13 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
   };
   const ticket = torrent.watch?.begin(paths);
   torrent.jobsOut++;
+  engine.state.verifyGate.onOut();
   const done = engine.verify
     .submit(job, 'live')
-    .finally(() => torrent.jobsOut--)
+    .finally(() => {
+      torrent.jobsOut--;
+      engine.state.verifyGate.onAnswer();
+    })
     .then(
       (result) => {
         const changes = ticket && torrent.watch?.end(ticket, result.written, result.again ?? false);

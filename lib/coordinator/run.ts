@@ -14,6 +14,7 @@ import { exposeControl } from '../threads/control';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
+import { VerifyGate } from '../verify/gate';
 import { VerifyPool } from '../verify/pool';
 import { Account } from './account';
 import { AppEvents } from './app-events';
@@ -22,7 +23,7 @@ import { COUNTING_RATE } from './availability';
 import { engineControl, tellStats, type Lifecycle } from './control';
 import { Departed } from './witness';
 import { SYSTEM_DISK } from './disk';
-import type { Engine, VerifyOutlet } from './engine';
+import type { Engine } from './engine';
 import { onFact } from './facts';
 import { LOG_LEVELS } from './log-levels';
 import { onThreadDied, onThreadRestarted } from './on-thread';
@@ -33,6 +34,9 @@ import { onTick } from './tick';
 import { Ticker } from './ticker';
 import { loadTrackers } from './tracker-clients';
 import { endTurn, newTurn } from './turn';
+
+/** Verify workers that a download begins with. */
+const MIN_VERIFY_THREADS = 1;
 
 export interface RunOptions {
   readonly settings: EngineSettings;
@@ -52,7 +56,7 @@ export function runEngine(options: RunOptions): void {
   const { settings, control, events, threads, slab, table } = options;
   const pool = new VerifyPool({
     threads: settings.verifyThreads,
-    minThreads: 1,
+    minThreads: MIN_VERIFY_THREADS,
     start: { slab: slab.buffer, closeEpoch: new SharedArrayBuffer(4) },
   });
   const pacers = new Pacers(settings);
@@ -96,6 +100,7 @@ export function runEngine(options: RunOptions): void {
       noDialsUntilMs: -Infinity,
       lackSaid: new Seldom(),
       threadRestarts: 0,
+      verifyGate: new VerifyGate(MIN_VERIFY_THREADS, settings.verifyThreads),
       closed: new Map(),
       rejected: new Map(),
       account: new Account(),
@@ -106,7 +111,7 @@ export function runEngine(options: RunOptions): void {
     },
     table,
     generations: new GenerationCounter(),
-    verify: verifyOutlet(pool, settings.verifyThreads),
+    verify: pool,
     disk: SYSTEM_DISK,
     clock: SYSTEM_CLOCK,
     order: (thread, order) => threads.order(thread, order),
@@ -164,23 +169,6 @@ export function runEngine(options: RunOptions): void {
     kill: (kind, index) => (kind === 'peer' ? threads.kill(index) : pool.killOneThread(index)),
   };
   exposeControl(engineControl(engine, lifecycle), control);
-}
-
-/** The pool, and how many live jobs it has: the coordinator keeps the queue of those itself. */
-function verifyOutlet(pool: VerifyPool, threads: number): VerifyOutlet {
-  let liveJobs = 0;
-  return {
-    threads,
-    get outstanding() {
-      return liveJobs;
-    },
-    submit(job, priority) {
-      if (priority !== 'live') return pool.submit(job, priority);
-      liveJobs++;
-      return pool.submit(job, priority).finally(() => liveJobs--);
-    },
-    closeHandles: () => pool.closeHandles(),
-  };
 }
 
 function traceOf(error: unknown): string {

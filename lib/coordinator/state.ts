@@ -5,6 +5,7 @@ import { shareOf } from '../address/household';
 import type { Household } from '../address/household';
 import { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
+import type { VerifyGate } from '../verify/gate';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
 import type { Seldom } from '../errors/seldom';
@@ -62,6 +63,7 @@ export interface EngineState {
   /** When that was said last. */
   readonly lackSaid: Seldom;
   threadRestarts: number;
+  readonly verifyGate: VerifyGate;
   /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
   readonly closed: Map<CloseReason, number>;
   readonly rejected: Map<CloseReason, number>;

@@ -14,11 +14,11 @@ export const BULK_JOB_TARGET_BYTES = 16 * 1024 * 1024;
 
 /**
  * What a job is full from in an engine of this size. Pieces of a torrent gather while one of its jobs is
- * out; with two jobs per thread, full ones may fill half of the memory, and peers the other half. 64 MiB
- * for two threads have room for twice the target.
+ * out. Full jobs of all workers may fill half of the memory, and peers the other half: 64 MiB for two
+ * threads have room for twice the target.
  */
-export function jobTargetBytes(memoryBytes: number, threads: number): number {
-  return Math.min(JOB_TARGET_BYTES, memoryBytes / (4 * threads));
+export function jobTargetBytes(memoryBytes: number, maxJobs: number): number {
+  return Math.min(JOB_TARGET_BYTES, memoryBytes / 2 / maxJobs);
 }
 
 /** No job grows past this many targets by taking one more; a piece larger than that is a job of its own. */

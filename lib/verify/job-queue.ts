@@ -1,5 +1,5 @@
-// The order of waiting verify jobs: what peers wait for first, then syncs, then rechecks and
-// `create`. Plain state; the pool decides when to ask.
+// The order of waiting verify jobs, as Piscina's `taskQueue`: what peers wait for first, then syncs,
+// then rechecks and `create`. Plain state.
 
 /**
  * `live`: pieces just downloaded. `sync`: makes them durable, one at a time, because two would only
@@ -7,42 +7,66 @@
  */
 export type JobPriority = 'live' | 'sync' | 'background';
 
-export interface Prioritised {
+/** What the queue has to know of a job. */
+export interface QueuedJob {
   readonly priority: JobPriority;
+  /** A worker died under the job before: it waits in front of its kind. */
+  readonly again: boolean;
+  /** A worker has the job. Set here, when it enters the queue and when it leaves it. */
+  begun: boolean;
 }
 
-export class JobQueue<Job extends Prioritised> {
-  private readonly waiting: Readonly<Record<JobPriority, Job[]>> = {
-    live: [],
-    sync: [],
-    background: [],
-  };
+/** `Task` is Piscina's; `jobOf` finds the job in it. */
+export class JobQueue<Task> {
+  readonly #waiting: Readonly<Record<JobPriority, Task[]>> = { live: [], sync: [], background: [] };
+  readonly #jobOf: (task: Task) => QueuedJob;
+
+  constructor(jobOf: (task: Task) => QueuedJob) {
+    this.#jobOf = jobOf;
+  }
 
   get size(): number {
-    return this.waiting.live.length + this.waiting.sync.length + this.waiting.background.length;
+    const { live, sync, background } = this.#waiting;
+    return live.length + sync.length + background.length;
   }
 
-  push(job: Job): void {
-    this.waiting[job.priority].push(job);
+  push(task: Task): void {
+    const { priority, again } = this.#enter(task);
+    if (again) this.#waiting[priority].unshift(task);
+    else this.#waiting[priority].push(task);
   }
 
-  /** Puts a job back in front of its kind: it has waited already. */
-  putBack(job: Job): void {
-    this.waiting[job.priority].unshift(job);
+  /** Puts back a task that was taken out and found no worker. */
+  unshift(task: Task): void {
+    this.#waiting[this.#enter(task).priority].unshift(task);
   }
 
-  /** The next job to run, or undefined; syncs are passed over while `syncRunning`. */
-  next(syncRunning: boolean): Job | undefined {
-    return (
-      this.waiting.live.shift() ??
-      (syncRunning ? undefined : this.waiting.sync.shift()) ??
-      this.waiting.background.shift()
-    );
+  shift(): Task | null {
+    const { live, sync, background } = this.#waiting;
+    const task = live.shift() ?? sync.shift() ?? background.shift();
+    if (task === undefined) return null;
+    this.#jobOf(task).begun = true;
+    return task;
   }
 
-  /** Empties the queue. */
-  drain(): Job[] {
-    const { live, sync, background } = this.waiting;
-    return [...live.splice(0), ...sync.splice(0), ...background.splice(0)];
+  remove(task: Task): void {
+    this.forget(this.#jobOf(task));
+  }
+
+  /** Takes a job out, if it waits here. */
+  forget(job: QueuedJob): void {
+    const waiting = this.#waiting[job.priority];
+    const at = waiting.findIndex((task) => this.#jobOf(task) === job);
+    if (at !== -1) waiting.splice(at, 1);
+  }
+
+  clear(): void {
+    for (const waiting of Object.values(this.#waiting)) waiting.length = 0;
+  }
+
+  #enter(task: Task): QueuedJob {
+    const job = this.#jobOf(task);
+    job.begun = false;
+    return job;
   }
 }

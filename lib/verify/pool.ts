@@ -1,65 +1,67 @@
-// The verify workers as the coordinator sees them: one queue in front of a Piscina pool, with so
-// few jobs handed to it that a slow one holds up no other, and jobs that outlive their worker.
-import type { Piscina } from 'piscina';
+// The verify workers as the coordinator sees them. Piscina queues the jobs and starts the workers; what
+// it leaves open is decided here: jobs outlive their worker, and a job or a pool that cannot work is given up.
+import type * as piscina from 'piscina';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
 import { systemAdvice, systemReason } from '../errors/system-error';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../messages/verify';
 import { workerFile } from '../threads/worker-file';
+import { JOBS_PER_WORKER } from './gate';
 import { JobQueue } from './job-queue';
-import type { JobPriority } from './job-queue';
+import type { JobPriority, QueuedJob } from './job-queue';
 
 /** A job fails after this many workers have died on it: it is taken for the cause. */
 export const MAX_DEATHS_PER_JOB = 3;
 /** After this many pools in a row without one finished job, workers are taken to be unable to start. */
 const MAX_FRUITLESS_POOLS = 2;
-/**
- * After jobs have waited for this long without a gap, the number of workers doubles. At the speed of a
- * home's line no job ever waits, and a worker costs 100 ms of a core and 13 MiB; at 500 MiB/s the second
- * worker is up when the first has begun.
- */
-const GROW_AFTER_MS = 50;
 
 export interface VerifyPoolOptions {
   /** Worker threads at most. */
   readonly threads: number;
-  /** Worker threads to begin with; more are started while jobs wait. Default `threads`. */
+  /** Worker threads to begin with; each job that has to wait starts another. Default `threads`. */
   readonly minThreads?: number;
   readonly start: VerifyStart;
-  /** Jobs handed to one worker at a time; the second hides the way to and fro. Default 2. */
-  readonly maxInFlightPerWorker?: number;
   /** Entry point of the workers; specs bring their own. */
   readonly workerPath?: string;
 }
 
-interface Ticket {
+/** A job on its way to its answer. */
+interface Ticket extends QueuedJob {
   readonly job: VerifyJob;
-  readonly priority: JobPriority;
   readonly resolve: (result: VerifyResult) => void;
   readonly reject: (error: MillraceError) => void;
+  /** Workers that died under it, and what was said of the last one. */
   deaths: number;
-  /** It was handed to a worker before, which died. */
+  reason: string;
   again: boolean;
+}
+
+/** The workers, with the queue that Piscina keeps for us. */
+interface Started {
+  readonly workers: piscina.Piscina;
+  readonly queue: JobQueue<piscina.PiscinaTask>;
+  /** Under this key a task carries its ticket to the queue; it does not cross to the worker. */
+  readonly ticketKey: typeof piscina.queueOptionsSymbol;
 }
 
 export class VerifyPool {
   /** Told why a worker died. Its jobs are run again in any case. */
   onThreadDeath: ((reason: string) => void) | undefined;
+  /** Worker threads at most. */
+  readonly threads: number;
+  /** Jobs that keep all workers busy, also those that are not started yet. */
+  readonly maxJobs: number;
 
-  private readonly threads: number;
   private readonly minThreads: number;
-  private readonly perWorker: number;
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
-  private readonly queue = new JobQueue<Ticket>();
-  private readonly running = new Set<Ticket>();
-  private piscina: Piscina | undefined;
-  /** Workers that jobs are handed out for, between `minThreads` and `threads`. */
-  private active: number;
-  /** Runs while jobs wait that another worker could take. */
-  private growTimer: NodeJS.Timeout | undefined;
-  /** The end of a pool that lost workers for good; nothing is dispatched before it. */
+  /** Jobs without an answer. */
+  private readonly tickets = new Set<Ticket>();
+  /** Syncs without an answer; only the first is under way. */
+  private readonly syncs = new Set<Ticket>();
+  private started: Started | undefined;
+  /** The end of a pool that lost workers for good; no job is run before it. */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
   private closing: Promise<void> | undefined;
@@ -67,26 +69,20 @@ export class VerifyPool {
 
   constructor(options: VerifyPoolOptions) {
     this.threads = options.threads;
+    this.maxJobs = options.threads * JOBS_PER_WORKER;
     this.minThreads = Math.min(options.minThreads ?? options.threads, options.threads);
-    this.active = this.minThreads;
-    this.perWorker = options.maxInFlightPerWorker ?? 2;
     this.startData = options.start;
     this.workerPath = options.workerPath ?? workerFile('verify');
   }
 
-  /** Jobs that wait for a worker. */
-  get queued(): number {
-    return this.queue.size;
-  }
-
   /** Jobs handed to workers and not answered. */
   get inFlight(): number {
-    return this.running.size;
+    return [...this.tickets].filter(({ begun }) => begun).length;
   }
 
-  /** Starts the workers now rather than at the first job. */
-  start(): void {
-    if (this.closing === undefined && this.rebuilding === undefined) this.ensurePool();
+  /** Jobs that wait for a worker. */
+  get queued(): number {
+    return this.tickets.size - this.inFlight;
   }
 
   /**
@@ -97,8 +93,11 @@ export class VerifyPool {
   submit(job: VerifyJob, priority: JobPriority): Promise<VerifyResult> {
     if (this.closing !== undefined) return Promise.reject(shuttingDown());
     return new Promise((resolve, reject) => {
-      this.queue.push({ job, priority, resolve, reject, deaths: 0, again: false });
-      this.pump();
+      const fresh = { deaths: 0, reason: '', again: false, begun: false };
+      const ticket: Ticket = { job, priority, resolve, reject, ...fresh };
+      this.tickets.add(ticket);
+      if (priority === 'sync') this.syncs.add(ticket);
+      if (priority !== 'sync' || this.syncs.size === 1) void this.run(ticket);
     });
   }
 
@@ -109,7 +108,7 @@ export class VerifyPool {
 
   /** Terminates one worker: for specs. False when none runs. */
   killOneThread(index = 0): boolean {
-    const thread = this.piscina?.threads[index];
+    const thread = this.started?.workers.threads[index];
     if (thread === undefined) return false;
     void thread.terminate();
     return true;
@@ -122,132 +121,113 @@ export class VerifyPool {
   }
 
   private async closeWhenIdle(): Promise<void> {
-    for (const ticket of this.queue.drain()) ticket.reject(shuttingDown());
-    clearTimeout(this.growTimer);
-    if (this.running.size > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+    this.started?.queue.clear();
+    this.syncs.clear();
+    for (const ticket of this.tickets) if (!ticket.begun) this.refuse(ticket, shuttingDown());
+    if (this.tickets.size > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
     await this.rebuilding;
-    const piscina = this.piscina;
-    this.piscina = undefined;
-    await piscina?.destroy();
+    const started = this.started;
+    this.started = undefined;
+    await started?.workers.destroy();
   }
 
-  private pump(): void {
-    if (this.rebuilding !== undefined) return;
-    while (this.running.size < this.active * this.perWorker) {
-      const ticket = this.queue.next(this.syncIsRunning());
-      if (ticket === undefined) break;
-      this.running.add(ticket);
-      void this.dispatch(ticket);
+  /** Hands the job to one worker after another, until one lives to answer it. */
+  private async run(ticket: Ticket): Promise<void> {
+    for (;;) {
+      // Not while a thread of the old pool may still be writing from the job's memory.
+      if (this.rebuilding !== undefined) await this.rebuilding;
+      if (!this.tickets.has(ticket)) return;
+      if (this.closing !== undefined) return this.refuse(ticket, shuttingDown());
+      const { deaths, reason } = ticket;
+      if (deaths >= MAX_DEATHS_PER_JOB) return this.refuse(ticket, workerDied(reason));
+      let started: Started | undefined;
+      try {
+        started = this.ensurePool();
+        ticket.begun = true;
+        const task = { ...ticket.job, [started.ticketKey]: ticket };
+        const result = (await started.workers.run(task)) as VerifyResult;
+        this.fruitlessPools = 0;
+        this.end(ticket);
+        return ticket.resolve(ticket.again ? { ...result, again: true } : result);
+      } catch (error) {
+        this.onLost(ticket, started, reasonOf(error));
+      }
     }
-    this.watchBacklog();
   }
 
-  /** Another worker, once jobs have waited without a gap: the present ones are slow, or hang. */
-  private watchBacklog(): void {
-    if (this.queue.size === 0 || this.active === this.threads || this.closing !== undefined) {
-      clearTimeout(this.growTimer);
-      this.growTimer = undefined;
-      return;
-    }
-    this.growTimer ??= setTimeout(() => {
-      this.growTimer = undefined;
-      this.active = Math.min(this.active * 2, this.threads);
-      this.pump();
-    }, GROW_AFTER_MS).unref();
+  /** Workers return every failure as a result: a rejection means that the worker is gone, or none can start. */
+  private onLost(ticket: Ticket, started: Started | undefined, reason: string): void {
+    ticket.reason = reason;
+    if (ticket.begun) ticket.again = true;
+    // When Node refuses to start another worker, Piscina says so, and keeps the job all the same.
+    else started?.queue.forget(ticket);
+    ticket.begun = false;
+    if (started === undefined) ticket.deaths = MAX_DEATHS_PER_JOB;
+    // Jobs of a pool that is taken down are not to blame.
+    else if (started === this.started && this.rebuilding === undefined) ticket.deaths++;
   }
 
-  private syncIsRunning(): boolean {
-    for (const ticket of this.running) if (ticket.priority === 'sync') return true;
-    return false;
+  private refuse(ticket: Ticket, error: MillraceError): void {
+    this.end(ticket);
+    ticket.reject(error);
   }
 
-  private async dispatch(ticket: Ticket): Promise<void> {
-    let piscina: Piscina;
-    try {
-      piscina = this.ensurePool();
-    } catch (error) {
-      // Node refuses to start any worker: nothing runs, and nothing is to be waited for.
-      this.running.delete(ticket);
-      ticket.reject(workerDied(reasonOf(error)));
-      return;
-    }
-    try {
-      const result = (await piscina.run(ticket.job)) as VerifyResult;
-      this.running.delete(ticket);
-      this.fruitlessPools = 0;
-      ticket.resolve(ticket.again ? { ...result, again: true } : result);
-    } catch (error) {
-      // Workers return every failure as a result, so a rejection means that the worker is gone.
-      await this.onJobLost(piscina, ticket, reasonOf(error));
-    }
-    if (this.running.size === 0) this.onIdle?.();
-    this.pump();
+  private end(ticket: Ticket): void {
+    if (!this.tickets.delete(ticket)) return;
+    if (this.tickets.size === 0) this.onIdle?.();
+    if (!this.syncs.delete(ticket)) return;
+    const [next] = this.syncs;
+    if (next) void this.run(next);
   }
 
-  private async onJobLost(piscina: Piscina, ticket: Ticket, reason: string): Promise<void> {
-    // Jobs of a pool that is being taken down are not to blame; but they must not run again while
-    // one of its threads may still be writing from their memory.
-    if (this.rebuilding !== undefined || piscina !== this.piscina) await this.rebuilding;
-    else ticket.deaths++;
-    this.running.delete(ticket);
-    ticket.again = true;
-    if (this.closing !== undefined) ticket.reject(shuttingDown());
-    else if (ticket.deaths >= MAX_DEATHS_PER_JOB) ticket.reject(workerDied(reason));
-    else this.queue.putBack(ticket);
-  }
-
-  private ensurePool(): Piscina {
-    if (this.piscina !== undefined) return this.piscina;
+  private ensurePool(): Started {
+    if (this.started !== undefined) return this.started;
     // Loaded here, because start-up is on the clock and dialling comes before verifying.
-    // An import would load it at once.
-    const loaded = require('piscina') as { readonly Piscina: typeof Piscina };
-    const piscina = new loaded.Piscina({
+    const loaded = require('piscina') as typeof piscina;
+    const ticketKey: Started['ticketKey'] = loaded.queueOptionsSymbol;
+    const queue = new JobQueue((task: piscina.PiscinaTask) => task[ticketKey] as Ticket);
+    const workers = new loaded.Piscina({
       filename: this.workerPath,
       minThreads: this.minThreads,
-      // Piscina starts another worker for the first job that the present ones have no place for.
       maxThreads: this.threads,
       idleTimeout: Infinity,
-      concurrentTasksPerWorker: this.perWorker,
-      maxQueue: this.threads * this.perWorker,
+      concurrentTasksPerWorker: JOBS_PER_WORKER,
+      taskQueue: queue,
+      stricterFIFO: true, // else a job that finds no worker goes to the end of the queue
       // Blocking on atomics would stop the timer by which idle workers close their files.
       atomics: 'disabled',
       recordTiming: false,
       workerData: this.startData,
     });
+    const started: Started = { workers, queue, ticketKey };
     let lastError = '';
-    piscina.on('error', (error: unknown) => (lastError = reasonOf(error)));
-    piscina.on('workerDestroy', () => {
-      if (piscina !== this.piscina || this.rebuilding !== undefined) return;
+    workers.on('error', (error: unknown) => (lastError = reasonOf(error)));
+    workers.on('workerDestroy', () => {
       // Piscina has not yet decided on a replacement when it says this, nor reported its error.
-      setImmediate(() => this.onWorkerGone(piscina, lastError));
+      setImmediate(() => this.onWorkerGone(started, lastError));
     });
-    this.piscina = piscina;
-    return piscina;
+    return (this.started = started);
   }
 
-  private onWorkerGone(piscina: Piscina, error: string): void {
-    if (piscina !== this.piscina || this.rebuilding !== undefined) return;
+  private onWorkerGone(started: Started, error: string): void {
+    if (started !== this.started || this.rebuilding !== undefined) return;
     this.onThreadDeath?.(error === '' ? 'the worker was terminated' : error);
-    this.active = Math.max(this.minThreads, Math.min(this.active, piscina.threads.length));
     // Piscina replaces a dead worker, but gives up for good after one that died while it started.
-    if (piscina.threads.length >= this.minThreads) return;
-    if (this.closing === undefined) this.rebuilding = this.rebuild(piscina, error);
-    // No other pool follows, and nothing else would end the jobs that wait inside this one.
-    else if (piscina.threads.length === 0) void piscina.destroy();
+    if (started.workers.threads.length >= this.minThreads || this.closing !== undefined) return;
+    this.rebuilding = this.rebuild(started, error);
   }
 
-  private async rebuild(piscina: Piscina, error: string): Promise<void> {
+  private async rebuild({ workers }: Started, reason: string): Promise<void> {
     this.fruitlessPools++;
-    await piscina.destroy(); // waits for its threads to end
-    this.piscina = undefined;
+    await workers.destroy(); // waits for its threads to end
+    this.started = undefined;
     this.rebuilding = undefined;
-    if (this.fruitlessPools >= MAX_FRUITLESS_POOLS) {
-      this.fruitlessPools = 0;
-      for (const ticket of this.queue.drain()) ticket.reject(workerDied(error));
-      for (const ticket of this.running) ticket.deaths = MAX_DEATHS_PER_JOB;
+    if (this.fruitlessPools < MAX_FRUITLESS_POOLS) return;
+    this.fruitlessPools = 0;
+    for (const ticket of this.tickets) {
+      ticket.deaths = MAX_DEATHS_PER_JOB;
+      ticket.reason = reason;
     }
-    // Jobs of the old pool wait for this very promise and go back to the queue after it.
-    setImmediate(() => this.pump());
   }
 }
 

@@ -26,6 +26,7 @@ import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { SimDisk } from './sim-disk';
+import { JOBS_PER_WORKER, VerifyGate } from '../../lib/verify/gate';
 import { MIB, seededRandom } from './sim-torrent';
 
 export const SIM_SETTINGS: EngineSettings = {
@@ -157,6 +158,7 @@ export class SimEngine implements Engine {
       noDialsUntilMs: -Infinity,
       lackSaid: new Seldom(),
       threadRestarts: 0,
+      verifyGate: new VerifyGate(settings.verifyThreads, settings.verifyThreads),
       closed: new Map(),
       rejected: new Map(),
       account: new Account(),
@@ -171,22 +173,14 @@ export class SimEngine implements Engine {
       after: options.onTimer ?? ((delayMs, callback) => this.#after(delayMs, callback)),
       soon: (callback) => this.#after(0, callback),
     };
-    let outstanding = 0;
     this.verify = {
-      threads: settings.verifyThreads,
-      get outstanding() {
-        return outstanding;
-      },
-      submit: (job, priority) => {
-        const result = new Promise<VerifyResult>((resolve, reject) => {
+      maxJobs: settings.verifyThreads * JOBS_PER_WORKER,
+      submit: (job, priority) =>
+        new Promise<VerifyResult>((resolve, reject) => {
           const pending = { job, priority, resolve, reject };
           if (options.onJob) options.onJob(pending);
           else this.jobs.push(pending);
-        });
-        if (priority !== 'live') return result;
-        outstanding++;
-        return result.finally(() => outstanding--);
-      },
+        }),
       closeHandles: () => void this.handlesClosed++,
     };
   }

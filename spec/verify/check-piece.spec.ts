@@ -45,11 +45,11 @@ describe('check piece', () => {
 describe('batches', () => {
   it('are full from 4 MiB on, and from less in a small memory', () => {
     const MIB = 1024 * 1024;
-    expect(jobTargetBytes(64 * MIB, 2)).to.equal(4 * MIB);
-    expect(jobTargetBytes(4096 * MIB, 2)).to.equal(4 * MIB);
-    expect(jobTargetBytes(4 * MIB, 2)).to.equal(MIB / 2);
+    expect(jobTargetBytes(64 * MIB, 4)).to.equal(4 * MIB);
+    expect(jobTargetBytes(4096 * MIB, 4)).to.equal(4 * MIB);
+    expect(jobTargetBytes(4 * MIB, 4)).to.equal(MIB / 2);
     const pieces = Array.from({ length: 5 }, () => ({ lengthBytes: MIB / 4 }));
-    const jobs = [...batchPieces(pieces, jobTargetBytes(4 * MIB, 2))];
+    const jobs = [...batchPieces(pieces, jobTargetBytes(4 * MIB, 4))];
     expect(jobs.map((job) => job.length)).to.deep.equal([2, 2, 1]);
   });
 

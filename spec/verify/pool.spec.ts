@@ -143,6 +143,56 @@ describe('verify pool', function () {
     expect(next.outcomes).to.deep.equal([{ type: 'good', piece: 2 }]);
   });
 
+  it('does not say of a job that only waited that it had begun', async () => {
+    const pool = shared;
+    const jobs = [1, 2, 3].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
+    await entered(1);
+    expect(pool.queued).to.equal(1);
+    pool.killOneThread();
+    await entered(2);
+    openGate();
+    const results = await Promise.all(jobs);
+    expect(results.map(({ again }) => again)).to.deep.equal([true, true, undefined]);
+  });
+
+  it('runs no job that it gave up because Node refuses to start another worker', async () => {
+    let starts = 0;
+    const start = {
+      slab,
+      closeEpoch: new SharedArrayBuffer(4),
+      get more(): number {
+        if (starts++ > 0) throw new Error('no more threads');
+        return starts;
+      },
+    };
+    const pool = open(2, { minThreads: 1, start });
+    const jobs = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
+    await entered(1);
+    const third = await pool.submit(pieceJob(gated(), 3), 'live').catch((error: Error) => error);
+    expect(third).to.have.property('code', 'verify-worker-died');
+    expect(third).to.have.property('message').that.contains('no more threads');
+    openGate();
+    for (const { outcomes } of await Promise.all(jobs)) expect(outcomes[0]?.type).to.equal('good');
+    await pool.submit(pieceJob(files(), 4), 'live');
+    expect(Atomics.load(gate, ENTERED)).to.equal(2);
+  });
+
+  it('loses no job however often workers die', async () => {
+    const pool = open(2);
+    const jobs = Array.from({ length: 24 }, async (_, unit) => {
+      const { outcomes } = await pool.submit(
+        pieceJob(files(), unit),
+        unit % 2 ? 'live' : 'background',
+      );
+      if (unit % 8 === 0) pool.killOneThread(unit % 2);
+      return outcomes;
+    });
+    (await Promise.all(jobs)).forEach((outcomes, unit) => {
+      expect(outcomes).to.deep.equal([{ type: 'good', piece: unit }]);
+    });
+    expect([pool.queued, pool.inFlight]).to.deep.equal([0, 0]);
+  });
+
   it('fails its jobs when no worker can start', async () => {
     const pool = open(1, { workerPath: path.join(__dirname, '../support/stillborn-worker.ts') });
     const job = await pool.submit(pieceJob(files(), 2), 'live').catch((error: Error) => error);
