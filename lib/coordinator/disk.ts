@@ -30,7 +30,7 @@ export interface Disk {
     shape: TorrentShape,
     names: NameMapping | undefined,
   ): RecordOutlet;
-  /** Keeps other torrents, of any process, off the files; or says who has one of them. */
+  /** Keeps other torrents, of any process, off the files; or returns the conflict with one of them. */
   readonly claimFiles: typeof claimFiles;
   /** The same where nothing can be written: only looks. */
   readonly findConflict: typeof findConflict;

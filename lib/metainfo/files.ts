@@ -95,7 +95,7 @@ function manyFiles(
     } else {
       const lengthBytes = checkedWhole(scanner.integer(file.length), `the length of ${what}`, 0);
       const total = checkedTotal(offsetBytes, lengthBytes, what);
-      // The path of padding names nothing that is stored: whatever it is, it does no harm.
+      // The path of padding is never written to, so it is not checked.
       if (isPadding(attr, path)) {
         paddingBytes += lengthBytes;
         if (path !== undefined) names.passPadding(path, entries.length);

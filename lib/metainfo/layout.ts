@@ -84,7 +84,7 @@ export class Layout implements LayoutShape {
       const fileEnd = this.fileEnds[file] ?? end;
       if (fileStart > at) {
         const spanEnd = Math.min(end, fileStart);
-        // Before and after an empty file, too, padding is one span.
+        // Padding on both sides of an empty file is one span.
         const before = spans.at(-1)?.path === undefined ? (spans.pop()?.lengthBytes ?? 0) : 0;
         spans.push({ path: undefined, offsetBytes: 0, lengthBytes: before + spanEnd - at });
         at = spanEnd;
@@ -119,8 +119,8 @@ export class Layout implements LayoutShape {
   }
 
   /**
-   * The blocks of a piece that hold nothing but padding, in order: known to be zeros, so nobody is asked
-   * for them. A block with a byte of a file in it is not among them.
+   * The blocks of a piece that hold nothing but padding, in order. They are zeros, so no peer is asked for
+   * them. A block that holds a byte of a file is not among them.
    */
   paddingBlocks(piece: number): readonly number[] {
     if (!this.isPadded) return NO_BLOCKS;

@@ -54,7 +54,7 @@ export class LibtorrentNames {
     return this.checked([this.name], 'the file');
   }
 
-  /** The path of a file, `what` in errors. Another file may have it, too: see `separate`. */
+  /** The path of a file, `what` in errors. Another file may have the same path: see `separate`. */
   pathOf(below: readonly string[], what: string): string[] {
     const ordinary = below.every(isOrdinary);
     this.allOrdinary &&= ordinary;
@@ -140,7 +140,7 @@ export class LibtorrentNames {
   }
 }
 
-/** The path of a file or link below the torrent's folder, whatever else is there. */
+/** The path of a file or link below the torrent's folder, without regard to other files. */
 function libtorrentParts(below: readonly string[], platform: string): string[] {
   const parts = below.flatMap((part) => libtorrentPart(part, platform) ?? []);
   return parts.length === 0 ? ['_'] : parts;

@@ -66,7 +66,7 @@ export interface Metainfo {
   readonly creationDateSec?: number;
 }
 
-/** A tracker URL that the torrent has and nobody asks. */
+/** A tracker URL of the torrent that is not used. */
 export interface IgnoredTracker {
   /** As the torrent has it, up to 200 characters of it. Hostile text that may hold a passkey. */
   readonly url: string;

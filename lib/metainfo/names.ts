@@ -58,7 +58,7 @@ export function storedPaths(
   let parts = 0;
   for (const below of raw.paths ?? [[]]) {
     const path = pathOfFile(below);
-    // A client that makes folders of every `/` would make millions of them: nobody has such a folder.
+    // A client that makes folders of every `/` would make millions of them: no such folder exists in practice.
     parts += path?.length ?? 0;
     if (parts > MAX_MAPPED_PARTS) return undefined;
     if (path === undefined || (path.length === 1 && raw.paths !== undefined)) return undefined;

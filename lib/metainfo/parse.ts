@@ -102,7 +102,7 @@ function noPieces(scanner: Scanner, info: Spans<'meta version'>): Error {
     : badMetainfo('it has no "pieces" made of bytes');
 }
 
-/** What the maker noted; notes of the wrong kind are passed over, they harm nobody. */
+/** What the maker noted; notes of the wrong type are ignored: nothing depends on them. */
 function remarks(
   scanner: Scanner,
   torrent: Spans<(typeof TORRENT_KEYS)[number]>,

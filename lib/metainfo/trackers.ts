@@ -37,7 +37,7 @@ export interface Trackers {
 
 /**
  * Tracker URLs by tier. With an `announce-list` the `announce` is ignored (BEP 12), unless the list
- * has nothing usable in it. What nobody sees around a URL (blanks, control characters) is cut off. What is no tracker
+ * has nothing usable in it. Invisible characters around a URL (blanks, control characters) are cut off. What is no tracker
  * URL even so is ignored and noted, but for empty texts; a tier left empty is left out.
  */
 export function trackersOf(
@@ -96,7 +96,7 @@ class TrackerList implements Trackers {
   }
 }
 
-/** A character that nobody sees: a blank of any script, a control character, a mark without width. */
+/** An invisible character: a blank of any script, a control character, a mark without width. */
 const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
 
 /** The text of a URL without what stands unseen at its ends, as when it was copied from a web page. */

@@ -85,7 +85,7 @@ export async function recordedOwner(
   return undefined;
 }
 
-/** Names a file on disk, whatever it is called. */
+/** Identifies a file on disk by its inode, under any of its names. */
 export function inodeKey({ device, inode }: Pick<FileIdentity, 'device' | 'inode'>): string {
   return `${device}:${inode}`;
 }

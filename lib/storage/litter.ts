@@ -1,4 +1,4 @@
-// What processes that were killed left in a state folder, and nobody will come back for.
+// Removes temporary files that killed processes have left in a state folder.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { removeTakeOverGuards } from './lock';
@@ -7,7 +7,7 @@ import { makerOf } from './state-folder';
 
 /**
  * Removes temporary files whose process is certainly gone, and guards that guard nothing. `names`: what
- * is in the folder. What cannot be removed stays: it is in nobody's way.
+ * is in the folder. What cannot be removed stays, and does no harm.
  */
 export function removeLitter(folder: string, names: readonly string[]): void {
   try {

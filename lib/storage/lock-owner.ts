@@ -1,4 +1,4 @@
-// Who holds a lock, and whether that one still lives. A pid alone is not enough: pids are used
+// Identifies the holder of a lock, and says whether it is still alive. A pid alone is not enough: pids are used
 // again, and an engine's thread may die while its process goes on.
 import * as fs from 'node:fs';
 import { bootId } from './boot-id';

@@ -1,6 +1,6 @@
 // Keeps a second engine, in this process or another, off the same torrent in the same output.
 //
-// A lock is a file that is linked into place whole, so that nobody reads half of one. A stale lock
+// A lock is a file that is linked into place whole, so that no reader sees half of one. A stale lock
 // is replaced under a second lock whose name is made of the stale one's content: only its holder may
 // replace the stale lock, if that still has the same content. So two that
 // find the same stale lock cannot both win, and neither can remove the other's fresh one.
@@ -15,11 +15,11 @@ import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 import { makeStateFolder, stateFile, tempFile } from './state-folder';
 
-/** A lock file is some 150 bytes; whatever is longer is not one. */
+/** A lock file has some 150 bytes; a longer file is not a lock. */
 const MAX_LOCK_BYTES = 4096;
-/** Owners that died while taking over from owners that died …: nobody gets there. */
+/** Nested take-overs: each level is an owner that died while it took over from a dead owner. */
 const MAX_DEPTH = 4;
-/** Rounds with others who come and go before giving up. */
+/** Attempts to take a lock that other processes keep taking and releasing. */
 const MAX_ROUNDS = 100;
 
 export interface OutputLock {
@@ -44,7 +44,7 @@ export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   return { release: () => removeOwn(file, content) };
 }
 
-/** Time between looks at a guard that somebody has: it is held for a few milliseconds. */
+/** Time between attempts to take a held guard: it is held for a few milliseconds. */
 const GUARD_RETRY_MS = 5;
 /** A guard held for longer than this is not waited for. */
 const GUARD_PATIENCE_MS = 10_000;
@@ -81,7 +81,7 @@ function own(file: string, content: string, depth: number): void {
     const guard = takeOverGuard(file, found);
     own(guard, content, depth + 1);
     try {
-      if (readLock(file) !== found) continue; // somebody was quicker
+      if (readLock(file) !== found) continue; // another process took it over first
       const temp = writeTemp(file, content);
       fs.renameSync(temp, file);
       return;
@@ -99,7 +99,7 @@ function takeOverGuard(file: string, content: string): string {
 
 /**
  * Removes what is left of a take-over whose process was killed. A lock's content is random and never
- * comes back: the guard of any other than the present one keeps nobody from anything.
+ * comes back: the guard of any other content than the present one protects nothing.
  */
 export function removeTakeOverGuards(folder: string, names: readonly string[]): void {
   for (const name of names) {
@@ -163,7 +163,7 @@ function readLock(file: string): string | undefined {
 }
 
 function removeOwn(file: string, content: string): void {
-  // Nobody replaces the lock of a living owner, so what is ours here stays ours until it is gone.
+  // The lock of a living owner is never replaced, so a lock that is ours here stays ours until it is removed.
   if (readLock(file) === content) fs.rmSync(file, { force: true });
 }
 

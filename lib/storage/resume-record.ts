@@ -23,12 +23,12 @@ const FIXED_BYTES = 4096;
 const BYTES_PER_FILE = 128;
 /**
  * Room for keys that this version does not know: an info dictionary of up to 32 MiB, a second
- * bitfield (256 KiB for the most pieces there can be), and 7 MiB for what nobody has thought of.
+ * bitfield (256 KiB for the most pieces there can be), and 7 MiB for anything else.
  */
 const KEPT_BYTES = 40 * 1024 * 1024;
-/** Values of unknown keys may nest as deep as this … */
+/** Deepest nesting of the values of unknown keys. */
 const MAX_DEPTH = 32;
-/** … and hold this many values: what decoding them may cost is bounded by it (see `decode`). */
+/** Most values in unknown keys: this bounds the cost of decoding them (see `decode`). */
 const MAX_KEPT_ITEMS = 1_048_576;
 /** A file's list, its path, its four integers and a mark. */
 const ITEMS_PER_FILE = 7;

@@ -1,6 +1,6 @@
 // What a resume record is worth, given how the files look now. Pure: the record and the file
 // stats are parameters. The rule of the house: a piece is trusted only if the record says that it
-// was synced and nothing about its files speaks against it; whatever is strange is read again.
+// was synced and nothing about its files speaks against it; everything else is read again.
 import { Bitfield } from '../bytes/bitfield';
 import { bytesEqual } from '../bytes/compare';
 import type { FileIdentity, FilePlace } from '../messages/storage';
@@ -141,7 +141,7 @@ export function isAsRecorded(
 }
 
 /**
- * Whether a file is the one that we made, whatever became of what it holds. An inode may be given to
+ * Whether a file is the one that we made, even if its content has changed. An inode may be given to
  * another file once ours is removed: that one is younger than the record.
  */
 function isOurs(

@@ -1,5 +1,5 @@
-// A back end of the embedder's, called from the coordinator's thread: whatever it throws, and however long it
-// takes, becomes one error of its torrent. Answers are checked, because nothing else is known of the module.
+// Guards the coordinator's calls into an embedder's back end: an exception, a wrong answer or a call that takes
+// too long becomes one error of its torrent.
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { StorageLock, StorageState, StoredRecord, StoredStat } from './storage';
 
@@ -41,7 +41,7 @@ class GuardedState implements StorageState {
   }
 
   async lock(): Promise<StorageLock> {
-    // One that comes too late is nobody's: it must not keep the next engine out.
+    // A lock that comes too late is released: it must not keep the next engine out.
     const discard = (late: StorageLock): void => {
       void this.calls.run('release', () => late.release()).catch(() => undefined);
     };

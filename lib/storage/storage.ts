@@ -24,7 +24,7 @@ export interface StorageWriter {
   createEmpty(paths: readonly string[]): Awaitable<void>;
   /**
    * What is known of files that the next writes may go to, before a job. Only the built-in `files` needs
-   * it: it writes to no other file that has come to bear such a name.
+   * it: it refuses to write to another file that has taken such a name.
    */
   expect?(known: readonly KnownFile[]): void;
   /**
@@ -77,12 +77,12 @@ export interface StoredStat {
 export interface StorageState {
   /**
    * Keeps every other engine, of any process, off the torrent; rejects with an error of the `code`
-   * `output-locked` whose message says who has it. The first call of all. A lock whose engine was killed must
-   * not be in the way for ever.
+   * `output-locked` whose message names the holder. This is the first call. The lock of a killed engine must
+   * not stay for ever.
    */
   lock(): Awaitable<StorageLock>;
   /**
-   * The record that was saved last, undefined if there is none; nobody wants one of more than `limitBytes`. An
+   * The record that was saved last, undefined if there is none; one of more than `limitBytes` is not used. An
    * error of the `code` `bad-resume` says that there is one which cannot be read: everything is checked then.
    */
   load(limitBytes: number): Awaitable<StoredRecord | undefined>;

@@ -134,7 +134,7 @@ export function tooLong(bytes: number, limitBytes: number): string {
   return `the resume record is ${bytes} bytes long, at most ${limitBytes} are due`;
 }
 
-/** There is a record, and it is of no use. */
+/** The error for a record that exists and cannot be used. */
 export function badRecord(why: string): MillraceError {
   return new MillraceError('bad-resume', why);
 }
