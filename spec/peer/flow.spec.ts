@@ -30,6 +30,10 @@ const TABLE: readonly (readonly [string, Partial<FlowSums>, number])[] = [
   ['starved, and idle now and then', { starvedMs: 250, idleMs: 26 }, leases],
   ['starved, idle no longer than a turn', { starvedMs: 250, idleMs: 25 }, farSide],
   ['starved for the smaller part of the time', { starvedMs: 124, idleMs: 100 }, farSide],
+  ['full for just half of the time', { fullMs: 125, blocks: 60 }, depth],
+  ['starved for just half of the time', { starvedMs: 125, idleMs: 100 }, leases],
+  ['full, 1.5 round trips and 1 ms', { fullMs: 250, blockMs: 610 }, depth],
+  ['full, and a little longer', { fullMs: 250, blockMs: 611 }, farSide],
   ['nothing wanted', { wantMs: 0, blockMs: 0 }, farSide],
 ];
 
@@ -82,6 +86,43 @@ describe('peer/flow', () => {
     }
     // The first judgement comes after 800 ms, that is with the fourth report.
     expect(limits).to.deep.equal([farSide, farSide, farSide, ...Array(13).fill(depth)]);
+  });
+
+  it('is reported while blocks are wanted, though none come', () => {
+    const flow = new Flow(0);
+    flow.turn(0, true, 4, 4, 0);
+    expect(flow.report(250, 0, Infinity)).to.deep.equal({ bytesIn: 0, limit: farSide });
+  });
+
+  /** The limit after a second of turns, each a part of it, with blocks that came and 100 ms a trip. */
+  const after = (
+    blocks: number,
+    ...turns: [ms: number, out: number, unasked: number][]
+  ): number => {
+    const flow = new Flow(0);
+    let nowMs = 0;
+    for (const [ms, outstanding, unasked] of turns) {
+      flow.turn(nowMs, true, outstanding, 8, unasked);
+      nowMs += ms;
+    }
+    return flow.report(nowMs, blocks * 16_384, 100)?.limit ?? -1;
+  };
+
+  it('is full from as many requests on as the depth allows, within an eighth', () => {
+    expect(after(80, [1000, 8, 5])).to.equal(depth);
+    expect(after(70, [1000, 7, 5])).to.equal(farSide);
+    expect(after(10, [1000, 8, 5]), 'queued').to.equal(farSide);
+  });
+
+  it('is starved where there is room and nothing leased to ask for', () => {
+    expect(after(20, [1000, 2, 0])).to.equal(leases);
+    expect(after(20, [1000, 2, 1])).to.equal(farSide);
+    expect(after(80, [1000, 8, 0]), 'no room').to.equal(depth);
+  });
+
+  it('is idle while no request is out, for more than a tenth of the time', () => {
+    expect(after(4, [800, 4, 0], [200, 0, 0])).to.equal(leases);
+    expect(after(4, [900, 4, 0], [100, 0, 0])).to.equal(farSide);
   });
 
   it('measures each stretch by itself', () => {

@@ -45,8 +45,9 @@ describe('peer/session', () => {
     side.hear((writer) => {
       writer.extended(0, encodeExtendedHandshake({ extensions: {} }));
       writer.keepAlive();
-      writer.bitfield(Uint8Array.of(1, 0));
     });
+    side.feed(Uint8Array.of(0, 0, 0, 3, 9, 0x1a, 0xe1)); // the port of a DHT node
+    side.hear((writer) => writer.bitfield(Uint8Array.of(1, 0)));
     expect(side.closed).to.equal(undefined);
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
