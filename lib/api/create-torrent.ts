@@ -29,16 +29,12 @@ import {
 } from './checks';
 import type { Check, Checks } from './checks';
 import type * as listing from './list-files';
-import type { FollowedLink, SkippedEntry } from './list-files';
+import type { FollowedLink, LinkRule, SkippedEntry } from './list-files';
 import { VERSION } from './version';
 
-const LINK_RULES = ['inside', 'skip', 'follow'] as const;
+export type { LinkRule } from './list-files';
 
-/**
- * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
- * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
- */
-export type LinkRule = (typeof LINK_RULES)[number];
+const LINK_RULES: readonly LinkRule[] = ['inside', 'skip', 'follow'];
 
 export interface CreateOptions extends BulkOptions {
   /** Tracker URLs by tier (BEP 12). Default none. */

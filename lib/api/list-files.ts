@@ -13,7 +13,12 @@ import { isPaddingName, isRecordsName, pathOf } from '../metainfo/paths';
 import { kindOf } from '../storage/open-regular';
 import { isInside } from '../storage/safe-path';
 import { identityOf, statFiles } from '../storage/stat-files';
-import type { LinkRule } from './create-torrent';
+
+/**
+ * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
+ * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
+ */
+export type LinkRule = 'inside' | 'skip' | 'follow';
 
 /** A link that was followed: what it leads to is in the torrent under the link's own path. */
 export interface FollowedLink {

@@ -1,5 +1,17 @@
 // What a .torrent says, after every check: the plain record that all other rooms work from.
-import type { NameMapping } from './names';
+
+/**
+ * Whose rules gave the files of a torrent their names. `libtorrent`: those of new files; `raw`: what the
+ * torrent says; the others: Transmission 4.1, 4.0 and 3.00.
+ */
+export const NAME_MAPPINGS = [
+  'libtorrent',
+  'raw',
+  'transmission-4.1',
+  'transmission-4.0',
+  'transmission-3.00',
+] as const;
+export type NameMapping = (typeof NAME_MAPPINGS)[number];
 
 /** One file of a torrent. */
 export interface FileEntry {

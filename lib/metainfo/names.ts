@@ -13,21 +13,12 @@ import {
 } from './libtorrent-names';
 import type { NamesOptions } from './libtorrent-names';
 import { MAX_FILES, MAX_PATH_COMPONENTS } from './limits';
-import type { FileEntry, Metainfo } from './metainfo';
+import { NAME_MAPPINGS } from './metainfo';
+import type { FileEntry, Metainfo, NameMapping } from './metainfo';
 import { brokenPathRule, PathTree } from './paths';
 
-/**
- * Whose rules gave the files of a torrent their names. `libtorrent`: those of new files; `raw`: what the
- * torrent says; the others: Transmission 4.1, 4.0 and 3.00.
- */
-export const NAME_MAPPINGS = [
-  'libtorrent',
-  'raw',
-  'transmission-4.1',
-  'transmission-4.0',
-  'transmission-3.00',
-] as const;
-export type NameMapping = (typeof NAME_MAPPINGS)[number];
+export { NAME_MAPPINGS };
+export type { NameMapping } from './metainfo';
 
 /** What a torrent calls its files. Bytes that are no UTF-8 stand as in `keyOf`: U+DC80 … U+DCFF. */
 export interface RawNames {

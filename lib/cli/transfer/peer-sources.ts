@@ -1,8 +1,7 @@
 // A torrent that names no tracker, with no peer given by hand: nobody can be asked for peers, and
 // that is said instead of a silent wait.
 
-import type { Metainfo, Torrent, TorrentStats } from '../../index';
-import type { SessionOptions } from './session';
+import type { AddOptions, Metainfo, Torrent, TorrentStats } from '../../index';
 import { plural } from '../../text/counts';
 
 export interface NoPeerSource {
@@ -17,7 +16,7 @@ export interface NoPeerSource {
 /** Undefined where a tracker or a peer can be asked. */
 export function noPeerSource(
   { trackers, ignoredTrackerCount = 0 }: Metainfo,
-  { peers = [], download = true }: SessionOptions['add'],
+  { peers = [], download = true }: AddOptions,
   port: number | undefined,
 ): NoPeerSource | undefined {
   if (peers.length > 0 || trackers.some((tier) => tier.length > 0)) return undefined;
