@@ -115,7 +115,7 @@ describe('cli process', () => {
     const data = await mkdtemp(join(folder, 'hung-'));
     await writeFile(join(data, 'small'), 'small');
     const env = { ...process.env, MILLRACE_HANG: join(data, 'small') };
-    const node = ['--require', join(ROOT, 'spec', 'support', 'hang-in-open.cjs')];
+    const node = ['--require', join(ROOT, 'spec', 'support', 'faults', 'hang-in-open.cjs')];
     return startCli(['seed', small(), '--data', data, '--recheck'], { node, env });
   }
 

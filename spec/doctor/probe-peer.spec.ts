@@ -10,7 +10,7 @@ import type { PeerAnswers } from '../../lib/doctor/peer-finding';
 import { WireWriter } from '../../lib/wire/encoder';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { encodeHandshake } from '../../lib/wire/handshake';
-import { HostilePeer } from '../support/hostile-peer';
+import { HostilePeer } from '../support/hostile/peer';
 import { KIB, Payload } from '../support/payload';
 import { Swarm, within } from '../support/swarm';
 

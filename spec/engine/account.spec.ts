@@ -5,10 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Coordinator, Torrent, TransferAccount } from '../../lib/index';
-import type { SeedScript } from '../support/faults-seed';
+import type { SeedScript } from '../support/faults/seed';
 import { KIB, MIB, Payload } from '../support/payload';
-import { slowStorage } from '../support/slow-storage';
-import { spinningStorage } from '../support/spinning-storage';
+import { slowStorage } from '../support/storages/slow';
+import { spinningStorage } from '../support/storages/spinning';
 import { SPEC_TIMEOUT_MS, Swarm, untilStats } from '../support/swarm';
 
 type Limit = NonNullable<TransferAccount['limit']>;

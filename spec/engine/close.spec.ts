@@ -7,8 +7,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/index';
-import { Child } from '../support/leaks';
-import type { CloseInput } from '../support/leaks-close';
+import { Child } from '../support/leaks/child';
+import type { CloseInput } from '../support/leaks/close';
 import { MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, within } from '../support/swarm';
 
@@ -36,7 +36,7 @@ describe('engine close', function () {
       seed: (await swarm.seed(payload)).address,
       silent: `127.0.0.1:${(silent.address() as net.AddressInfo).port}`,
     };
-    const child = new Child('leaks-close.ts', input);
+    const child = new Child('close.ts', input);
     swarm.onClose(async () => void child.process.kill('SIGKILL'));
     const end = await within(child.ended, `the process to end`, 100_000).catch((error: unknown) => {
       throw new Error(`${String(error)}; it got to: ${JSON.stringify(child.lines.at(-1))}`);

@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import type { Coordinator, Torrent } from '../../lib/index';
-import { FaultyDisk } from '../support/faults-storage';
+import { FaultyDisk } from '../support/storages/faults';
 import { KIB, Payload } from '../support/payload';
 import {
   SPEC_TIMEOUT_MS,
@@ -13,7 +13,7 @@ import {
   untilStats,
   within,
 } from '../support/swarm';
-import type { ScriptedSeed } from '../support/faults-seed';
+import type { ScriptedSeed } from '../support/faults/seed';
 
 /** 16 blocks a piece. */
 const PIECE_BYTES = 256 * KIB;

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import { startTracker } from '../../lib/index';
 import type { TorrentEvents, TrackerStats } from '../../lib/index';
-import { HTTP_WAYS, HostileTracker, UDP_WAYS } from '../support/hostile-tracker';
+import { HTTP_WAYS, HostileTracker, UDP_WAYS } from '../support/hostile/tracker';
 import { MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, untilStats, within } from '../support/swarm';
 

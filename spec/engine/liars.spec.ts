@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import type { Torrent } from '../../lib/index';
 import { MIB, Payload } from '../support/payload';
-import type { ScriptedSeed } from '../support/faults-seed';
+import type { ScriptedSeed } from '../support/faults/seed';
 import {
   SPEC_TIMEOUT_MS,
   Swarm,

@@ -10,7 +10,7 @@ import type {
   Torrent,
   TorrentStats,
 } from '../../lib/index';
-import { FaultyDisk } from '../support/faults-storage';
+import { FaultyDisk } from '../support/storages/faults';
 import { MIB, Payload } from '../support/payload';
 import {
   SPEC_TIMEOUT_MS,

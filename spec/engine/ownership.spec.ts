@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { verifyTorrent } from '../../lib/index';
 import type { AddOptions, Coordinator } from '../../lib/index';
-import { Child } from '../support/leaks';
-import type { DownloadInput, DownloadLine } from '../support/leaks-download';
+import { Child } from '../support/leaks/child';
+import type { DownloadInput, DownloadLine } from '../support/leaks/download';
 import { KIB, MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, within } from '../support/swarm';
 
@@ -126,7 +126,7 @@ describe('engine: two torrents, one file', function () {
     const torrent = join(await swarm.folder(), 'a.torrent');
     await writeFile(torrent, inner.torrent);
     const input: DownloadInput = { torrent, output: join(output, 'sub'), peers: [seed.address] };
-    const child = new Child('leaks-download.ts', input);
+    const child = new Child('download.ts', input);
     swarm.onClose(async () => void child.process.kill('SIGKILL'));
     await child.line<DownloadLine>('a byte', (line) => line.downloadedBytes > 0);
     const outer = new Payload({ name: 'sub', files: { 'file.bin': MIB, more: 5 }, seed: 8 });
@@ -271,7 +271,7 @@ describe('engine: existing files', function () {
     const seed = await swarm.seed(payload, { pieces: [0] });
     const file = join(await swarm.folder(), 'a.torrent');
     await writeFile(file, payload.torrent);
-    const child = new Child('leaks-download.ts', { torrent: file, output, peers: [seed.address] });
+    const child = new Child('download.ts', { torrent: file, output, peers: [seed.address] });
     swarm.onClose(async () => void child.process.kill('SIGKILL'));
     await child.line<DownloadLine>('a piece', (line) => line.doneBytes > 0);
     child.process.kill('SIGKILL');

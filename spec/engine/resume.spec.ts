@@ -4,8 +4,8 @@
 import { mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { Child } from '../support/leaks';
-import type { DownloadInput, DownloadLine } from '../support/leaks-download';
+import { Child } from '../support/leaks/child';
+import type { DownloadInput, DownloadLine } from '../support/leaks/download';
 import { KIB, MIB, Payload } from '../support/payload';
 import { untilRecorded } from '../support/record';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, untilStats, within } from '../support/swarm';
@@ -31,7 +31,7 @@ describe('engine resume', function () {
     const kills = 5;
     let lostBytes = 0;
     for (let run = 0; run < kills; run++) {
-      const child = new Child('leaks-download.ts', input);
+      const child = new Child('download.ts', input);
       swarm.onClose(async () => void child.process.kill('SIGKILL'));
       const line = await child.line<DownloadLine>(
         'progress to kill it in',
@@ -44,7 +44,7 @@ describe('engine resume', function () {
       // partial pieces, and what the sockets hold.
       lostBytes += MIB;
     }
-    const last = new Child('leaks-download.ts', input);
+    const last = new Child('download.ts', input);
     const { code } = await within(last.ended, 'the last run', 120_000);
     expect([code, last.errors]).to.deep.equal([0, '']);
     expect((last.lines as DownloadLine[]).map(({ type }) => type)).to.include('complete');
@@ -61,7 +61,7 @@ describe('engine resume', function () {
     const output = await swarm.folder();
     const torrent = join(await swarm.folder(), 'a.torrent');
     await writeFile(torrent, payload.torrent);
-    const child = new Child('leaks-download.ts', { torrent, output, peers: [seed.address] });
+    const child = new Child('download.ts', { torrent, output, peers: [seed.address] });
     swarm.onClose(async () => void child.process.kill('SIGKILL'));
     await child.line<DownloadLine>('the lock', (line) => line.downloadedBytes > 0);
     const engine = await swarm.engine();
@@ -114,7 +114,7 @@ describe('engine resume', function () {
       const torrent = join(await swarm.folder(), 'a.torrent');
       await writeFile(torrent, payload.torrent);
       if (how === 'a kill') {
-        const child = new Child('leaks-download.ts', { torrent, output, peers: [seed.address] });
+        const child = new Child('download.ts', { torrent, output, peers: [seed.address] });
         swarm.onClose(async () => void child.process.kill('SIGKILL'));
         await child.line<DownloadLine>('half of it', ({ doneBytes }) => doneBytes > MIB / 2);
         // Long enough that a sync has come, and with it a record that names pieces.

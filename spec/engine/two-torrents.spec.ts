@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import type { MillraceError } from '../../lib/index';
-import { FaultyDisk } from '../support/faults-storage';
+import { FaultyDisk } from '../support/storages/faults';
 import { KIB, MIB, Payload } from '../support/payload';
 import {
   SPEC_TIMEOUT_MS,

@@ -9,10 +9,10 @@ import {
   runMillrace,
   startBittorrentTracker,
   startOpentracker,
-} from '../support/clients';
-import type { JsonEvent } from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { freePort, useClients } from '../support/clients-process';
+} from '../support/clients/clients';
+import type { JsonEvent } from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { freePort, useClients } from '../support/clients/process';
 
 const HASH = '0025ff20'.repeat(5);
 /** For bittorrent-tracker, whose scrape over HTTP is right for no other. */

@@ -12,12 +12,12 @@ import {
   seedWithMillrace,
   startBittorrentTracker,
   startOpentracker,
-} from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
-import type { Client } from '../support/clients-process';
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
+import type { Client } from '../support/clients/process';
 import { HASH, request } from '../support/announce-request';
-import { freePort, useClients } from '../support/clients-process';
+import { freePort, useClients } from '../support/clients/process';
 
 const TIMEOUT_MS = 150_000;
 const SCHEMES = ['http', 'udp'] as const;

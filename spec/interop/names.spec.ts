@@ -18,13 +18,13 @@ import {
   downloadWithTransmission,
   seedWithMillrace,
   startOpentracker,
-} from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { digestsOf } from '../support/clients-payload';
-import type { Payload } from '../support/clients-payload';
-import { freePort, useClients } from '../support/clients-process';
-import { layCable } from '../support/netns';
-import type { Cable } from '../support/netns';
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { digestsOf } from '../support/clients/payload';
+import type { Payload } from '../support/clients/payload';
+import { freePort, useClients } from '../support/clients/process';
+import { layCable } from '../support/clients/netns';
+import type { Cable } from '../support/clients/netns';
 
 /** Names as they stand in a torrent; `paths` is undefined where it is one file. */
 interface Named {

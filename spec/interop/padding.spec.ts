@@ -18,11 +18,11 @@ import {
   eventsOf,
   seedWithLibtorrent,
   seedWithMillrace,
-} from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, digestsOf } from '../support/clients-payload';
-import type { Payload } from '../support/clients-payload';
-import { useClients } from '../support/clients-process';
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, digestsOf } from '../support/clients/payload';
+import type { Payload } from '../support/clients/payload';
+import { useClients } from '../support/clients/process';
 import { readPcapng, streamFrom } from '../support/pcapng-reader';
 
 const TIMEOUT_MS = 120_000;

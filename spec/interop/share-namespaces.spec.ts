@@ -6,12 +6,12 @@ import { randomFillSync } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventsOf, followShare, shareWithMillrace } from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { MIB, digestsOf } from '../support/clients-payload';
-import { useClients } from '../support/clients-process';
-import { layLan } from '../support/netns';
-import type { Lan } from '../support/netns';
+import { eventsOf, followShare, shareWithMillrace } from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { MIB, digestsOf } from '../support/clients/payload';
+import { useClients } from '../support/clients/process';
+import { layLan } from '../support/clients/netns';
+import type { Lan } from '../support/clients/netns';
 
 const DOWNLOADERS = 8;
 /** 12 MiB take 6.3 s: slow enough that on two cores it is the uplink, not nine processes, that counts. */

@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { Coordinator } from '../../lib/index';
-import { downloadWithMillrace, libtorrentPort, seedWithLibtorrent } from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, digestsOf, makePayload } from '../support/clients-payload';
-import type { Payload } from '../support/clients-payload';
-import { useClients } from '../support/clients-process';
+import {
+  downloadWithMillrace,
+  libtorrentPort,
+  seedWithLibtorrent,
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, digestsOf, makePayload } from '../support/clients/payload';
+import type { Payload } from '../support/clients/payload';
+import { useClients } from '../support/clients/process';
 
 const TIMEOUT_MS = 120_000;
 

@@ -16,13 +16,13 @@ import {
   seedWithAria2,
   seedWithLibtorrent,
   startOpentracker,
-} from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
-import type { Payload } from '../support/clients-payload';
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
+import type { Payload } from '../support/clients/payload';
 import { HASH, request } from '../support/announce-request';
-import { freePort, useClients } from '../support/clients-process';
-import type { Client } from '../support/clients-process';
+import { freePort, useClients } from '../support/clients/process';
+import type { Client } from '../support/clients/process';
 
 const TIMEOUT_MS = 150_000;
 const UNKNOWN = new Uint8Array(20).fill(7);

@@ -14,11 +14,11 @@ import {
   seedWithMillrace,
   startOpentracker,
   untilSeedKnown,
-} from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
-import type { Layout, Payload } from '../support/clients-payload';
-import { freePort, useClients } from '../support/clients-process';
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
+import type { Layout, Payload } from '../support/clients/payload';
+import { freePort, useClients } from '../support/clients/process';
 
 const TIMEOUT_MS = 150_000;
 

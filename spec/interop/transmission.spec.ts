@@ -5,13 +5,17 @@ import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { downloadWithTransmission, seedWithMillrace, startOpentracker } from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
-import type { Layout } from '../support/clients-payload';
-import { freePort, useClients } from '../support/clients-process';
-import { layCable } from '../support/netns';
-import type { Cable } from '../support/netns';
+import {
+  downloadWithTransmission,
+  seedWithMillrace,
+  startOpentracker,
+} from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
+import type { Layout } from '../support/clients/payload';
+import { freePort, useClients } from '../support/clients/process';
+import { layCable } from '../support/clients/netns';
+import type { Cable } from '../support/clients/netns';
 
 const LAYOUTS: Readonly<Record<string, Layout>> = {
   'one file': { pieceLengthBytes: 256 * KIB, files: new Map([['payload.bin', 20 * MIB + 33_119]]) },

@@ -6,18 +6,18 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Coordinator } from '../../lib/index';
-import { seedWithMillrace, startOpentracker, untilLeecherKnown } from '../support/clients';
-import { describeWith } from '../support/clients-needed';
-import type { Need } from '../support/clients-needed';
-import { KIB, MIB, digestsOf, makePayload } from '../support/clients-payload';
-import { freePort, useClients } from '../support/clients-process';
+import { seedWithMillrace, startOpentracker, untilLeecherKnown } from '../support/clients/clients';
+import { describeWith } from '../support/clients/needed';
+import type { Need } from '../support/clients/needed';
+import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
+import { freePort, useClients } from '../support/clients/process';
 import {
   waitWithAria2,
   waitWithLibtorrent,
   waitWithQbittorrent,
   waitWithRtorrent,
-} from '../support/clients-waiting';
-import type { StartWaiting, Waiting } from '../support/clients-waiting';
+} from '../support/clients/waiting';
+import type { StartWaiting, Waiting } from '../support/clients/waiting';
 
 const WHOLE_MS = 60_000;
 const LAYOUT = {

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter } from '../../lib/wire/encoder';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
-import { HostilePeer } from '../support/hostile-peer';
+import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';
 import { Actor, INFO_HASH, torrentOf } from './actor';
 

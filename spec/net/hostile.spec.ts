@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { HANDSHAKE_LENGTH_BYTES, encodeHandshake } from '../../lib/wire/handshake';
-import { HostilePeer } from '../support/hostile-peer';
+import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';
 import { Actor, INFO_HASH, torrentOf } from './actor';
 

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { WireWriter } from '../../lib/wire/encoder';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
-import { HostilePeer } from '../support/hostile-peer';
+import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';
 import { until } from '../support/until';
 import { Actor, INFO_HASH, torrentOf } from './actor';

@@ -6,7 +6,7 @@ describe('storage module loader', () => {
   it('knows the built-in back ends and loads others by path, once', () => {
     expect(loadStorageModule('files')).to.have.property('openWriter');
     expect(loadStorageModule('memory')).to.have.property('openReader');
-    const own = path.join(__dirname, '../support/full-disk-storage.ts');
+    const own = path.join(__dirname, '../support/storages/full-disk.ts');
     expect(loadStorageModule(own)).to.equal(loadStorageModule(own));
   });
 

@@ -8,8 +8,8 @@ import { expect } from 'chai';
 import { Coordinator, MillraceError } from '../../lib/index';
 import type { CoordinatorOptions, EngineStats, Torrent, TorrentStats } from '../../lib/index';
 import type { Payload } from './payload';
-import { ScriptedSeed } from './faults-seed';
-import type { SeedScript } from './faults-seed';
+import { ScriptedSeed } from './faults/seed';
+import type { SeedScript } from './faults/seed';
 
 /** For a whole spec: engines start one by one, and from TypeScript, where every thread compiles. */
 export const SPEC_TIMEOUT_MS = 90_000;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { TcpTransport } from '../../lib/transport/tcp';
 import type { ByteStream, StreamHandler } from '../../lib/transport/stream';
 import { Actor, emptyCopy, torrentOf } from '../net/actor';
-import { HostilePeer } from '../support/hostile-peer';
+import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';
 import { XorTransport } from '../support/xor-transport';
 

@@ -8,7 +8,7 @@ import type { VerifyJob } from '../../lib/messages/verify';
 import { VerifyPool } from '../../lib/verify/pool';
 import type { VerifyPoolOptions } from '../../lib/verify/pool';
 import { useTempFolder } from '../storage/temp';
-import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/gated-storage';
+import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/storages/gated';
 import { until as untilDeadline } from '../support/until';
 
 const UNIT = 16_384;
@@ -55,7 +55,7 @@ describe('verify pool', function () {
 
   const files = (): StorageRef => ({ module: 'files', key: `files ${example}`, root: folder() });
   const gated = (): StorageRef => ({
-    module: path.join(__dirname, '../support/gated-storage.ts'),
+    module: path.join(__dirname, '../support/storages/gated.ts'),
     key: `gated ${example}`,
     root: '/',
     options: { gate: gate.buffer },
@@ -194,14 +194,18 @@ describe('verify pool', function () {
   });
 
   it('fails its jobs when no worker can start', async () => {
-    const pool = open(1, { workerPath: path.join(__dirname, '../support/stillborn-worker.ts') });
+    const pool = open(1, {
+      workerPath: path.join(__dirname, '../support/faults/stillborn-worker.ts'),
+    });
     const job = await pool.submit(pieceJob(files(), 2), 'live').catch((error: Error) => error);
     expect(job).to.have.property('code', 'verify-worker-died');
     expect(pool.queued + pool.inFlight).to.equal(0);
   });
 
   it('closes while jobs wait for workers that cannot start', async () => {
-    const pool = open(2, { workerPath: path.join(__dirname, '../support/stillborn-worker.ts') });
+    const pool = open(2, {
+      workerPath: path.join(__dirname, '../support/faults/stillborn-worker.ts'),
+    });
     pool.onThreadDeath = () => void pool.close();
     const jobs = [0, 1, 2, 3].map((unit) => pool.submit(pieceJob(files(), unit), 'live'));
     const codes = jobs.map((job) => job.then(String, ({ code }: { code: string }) => code));

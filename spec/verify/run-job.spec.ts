@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { StorageRef, StoredSpan } from '../../lib/messages/storage';
 import { JobRunner } from '../../lib/verify/run-job';
 import { useTempFolder } from '../storage/temp';
-import { cuttingStorage } from '../support/cutting-storage';
+import { cuttingStorage } from '../support/storages/cutting';
 
 const UNIT = 16_384;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
@@ -185,7 +185,7 @@ describe('verify job', () => {
 
   it('keeps a disk error to its piece, with the code of the system', async () => {
     const full = {
-      module: path.join(__dirname, '../support/full-disk-storage.ts'),
+      module: path.join(__dirname, '../support/storages/full-disk.ts'),
       key: 'full',
       root: folder(),
       options: { fullPath: 'full' },

@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { encode } from '../../lib/bencode/encode';
+import { encode } from '../../../lib/bencode/encode';
 import {
   encodeAnnounceReply,
   encodeConnectReply,
   encodeError,
   isConnect,
-} from '../../lib/tracker/udp-codec';
+} from '../../../lib/tracker/udp-codec';
 
 const MIB = 1024 * 1024;
 

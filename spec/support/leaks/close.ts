@@ -3,9 +3,9 @@
 
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { Coordinator } from '../../lib/index';
-import type { CoordinatorOptions, Torrent } from '../../lib/index';
-import { FaultyDisk } from './faults-storage';
+import { Coordinator } from '../../../lib/index';
+import type { CoordinatorOptions, Torrent } from '../../../lib/index';
+import { FaultyDisk } from '../storages/faults';
 
 export interface CloseInput {
   /** A folder for outputs; each state gets one of its own. */

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { within } from './swarm';
+import { within } from '../swarm';
 
-const ROOT = join(__dirname, '..', '..');
+const ROOT = join(__dirname, '..', '..', '..');
 const REGISTER = ['-r', join(ROOT, 'spec', 'register.cjs')];
 
 export interface ChildEnd {
@@ -14,7 +14,7 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A script of ours in a process of its own; each line that it prints is one JSON value. */
+/** A script of this folder in a process of its own; each line that it prints is one JSON value. */
 export class Child {
   readonly process: ChildProcessWithoutNullStreams;
   readonly ended: Promise<ChildEnd>;

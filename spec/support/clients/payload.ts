@@ -5,7 +5,7 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { createTorrent } from '../../lib/index';
+import { createTorrent } from '../../../lib/index';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -1,7 +1,7 @@
 // Runs in a process of its own: downloads one torrent, and tells how far it is. It is made to be
 // killed.
 
-import { Coordinator } from '../../lib/index';
+import { Coordinator } from '../../../lib/index';
 
 export interface DownloadInput {
   readonly torrent: string;

@@ -3,13 +3,13 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import { Bitfield } from '../../lib/bytes/bitfield';
-import { WireDecoder } from '../../lib/wire/decoder';
-import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
-import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
-import { HandshakeDecoder, encodeHandshake } from '../../lib/wire/handshake';
-import type { WireMessage, WireSink } from '../../lib/wire/messages';
-import type { Payload } from './payload';
+import { Bitfield } from '../../../lib/bytes/bitfield';
+import { WireDecoder } from '../../../lib/wire/decoder';
+import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../../lib/wire/encoder';
+import { encodeExtendedHandshake } from '../../../lib/wire/extended-handshake';
+import { HandshakeDecoder, encodeHandshake } from '../../../lib/wire/handshake';
+import type { WireMessage, WireSink } from '../../../lib/wire/messages';
+import type { Payload } from '../payload';
 
 export interface SeedScript {
   /** Changes a block before it is sent; the bytes are a copy. */

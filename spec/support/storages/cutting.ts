@@ -2,9 +2,9 @@
 
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import * as files from '../../lib/storage/files';
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageWriter } from '../../lib/storage/storage';
+import * as files from '../../../lib/storage/files';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageWriter } from '../../../lib/storage/storage';
 
 /** For `StorageRef`: after the n-th write of a writer the file that was written to has this length. */
 export function cuttingStorage(afterWrite: number, toBytes: number) {

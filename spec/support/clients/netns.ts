@@ -2,7 +2,7 @@
 // peers on 127/8), and nothing of the machine's own network touched.
 
 import { execFileSync } from 'node:child_process';
-import type { Place } from './clients-process';
+import type { Place } from './process';
 
 export interface Cable {
   readonly here: Place;

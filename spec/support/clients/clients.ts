@@ -5,11 +5,11 @@ import { spawnSync } from 'node:child_process';
 import { statSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Client, LOOPBACK, freePort } from './clients-process';
-import type { Place } from './clients-process';
-import type { Payload } from './clients-payload';
+import { Client, LOOPBACK, freePort } from './process';
+import type { Place } from './process';
+import type { Payload } from './payload';
 
-const ROOT = resolve(__dirname, '..', '..');
+const ROOT = resolve(__dirname, '..', '..', '..');
 const READY_MS = 20_000;
 const TRANSFER_MS = 90_000;
 

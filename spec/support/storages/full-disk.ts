@@ -1,6 +1,6 @@
 // A storage back end whose disk is full for one file: `options.fullPath`. The others are swallowed.
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
 export function openWriter(ref: StorageRef): StorageWriter {
   const { fullPath } = ref.options as { readonly fullPath: string };

@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { libtorrentDownload, startAria2 } from './clients';
-import type { Payload } from './clients-payload';
-import { Client, freePort } from './clients-process';
+import type { Payload } from './payload';
+import { Client, freePort } from './process';
 
 /** A download under way. */
 export interface Waiting {

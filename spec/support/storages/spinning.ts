@@ -1,9 +1,9 @@
 // A storage back end over plain files whose reads for upload keep their thread busy, as costly code
 // in a peer thread would.
 
-import * as files from '../../lib/storage/files';
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import * as files from '../../../lib/storage/files';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
 /** For `AddOptions.storage`: each read spins for so long. */
 export function spinningStorage(spinMs: number): { module: string; options: unknown } {

@@ -2,7 +2,7 @@
 
 import net from 'node:net';
 import { once } from 'node:events';
-import { encodeHandshake } from '../../lib/wire/handshake';
+import { encodeHandshake } from '../../../lib/wire/handshake';
 
 export class HostilePeer {
   readonly socket: net.Socket;

@@ -1,7 +1,7 @@
 // A storage back end that counts who enters and then stands still, thread and all, until a gate
 // opens: so that a spec can kill a worker in the middle of a write, or watch what runs at once.
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
 /** Indexes into the Int32Array behind `options.gate`. */
 export const ENTERED = 0;

@@ -1,9 +1,9 @@
 // A storage back end over plain files that fails and stalls on command: its disk fills up after so
 // many bytes, its reads and writes wait at a gate, thread and all.
 
-import * as files from '../../lib/storage/files';
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import * as files from '../../../lib/storage/files';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
 const DISK_BYTES = 0;
 const WRITTEN_BYTES = 1;

@@ -1,9 +1,9 @@
 // A storage back end over plain files whose writes take their time, as those of a slow disk do: the
 // thread waits with them.
 
-import * as files from '../../lib/storage/files';
-import type { StorageRef } from '../../lib/messages/storage';
-import type { StorageReader, StorageWriter } from '../../lib/storage/storage';
+import * as files from '../../../lib/storage/files';
+import type { StorageRef } from '../../../lib/messages/storage';
+import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
 /** For `AddOptions.storage`: one thread writes that many bytes per second. */
 export function slowStorage(writeBytesPerSec: number): { module: string; options: unknown } {
