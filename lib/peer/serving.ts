@@ -4,16 +4,13 @@
 import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
-import type { SessionContent } from './session-types';
+import type { Refusal, SessionContent } from './session-types';
 
 /**
  * Longest request answered: 128 KiB. BEP 3 speaks of 2^14 and of closing on more, but deployed
  * clients ask for up to 2^17, and an answer of that size costs nothing extra.
  */
 export const MAX_REQUEST_LENGTH_BYTES = 8 * BLOCK_LENGTH_BYTES;
-
-/** What becomes of a request that is not served: silence (BEP 3), or a reject message (BEP 6). */
-export type Refusal = 'ignore' | 'reject';
 
 /** What becomes of a request. */
 export type Verdict = 'serve' | Refusal;

@@ -8,7 +8,9 @@ import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
 import type { MakeExtension } from './extensions/extension';
-import type { Refusal } from './serving';
+
+/** What becomes of a request that is not served: silence (BEP 3), or a reject message (BEP 6). */
+export type Refusal = 'ignore' | 'reject';
 
 /** Where a session puts its output. Called synchronously from within its methods. */
 export interface SessionOutput {

@@ -1,6 +1,7 @@
 // What the peer may ask of us.
 import { expect } from 'chai';
-import type { Refusal, Verdict } from '../../lib/peer/serving';
+import type { Verdict } from '../../lib/peer/serving';
+import type { Refusal } from '../../lib/peer/session-types';
 import { Pair, Side } from '../support/pair';
 
 function serving(options: ConstructorParameters<typeof Side>[0] = {}): Side {

@@ -9,7 +9,7 @@ import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
-import type { Refusal } from '../../lib/peer/serving';
+import type { Refusal } from '../../lib/peer/session-types';
 import type { SessionLimits } from '../../lib/peer/session-types';
 import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { WireDecoder } from '../../lib/wire/decoder';
