@@ -22,6 +22,7 @@ export async function openState(
   } catch {
     return undefined;
   }
-  const open = module.openState;
-  return open && openGuarded(ref.module, () => open(ref, infoHash));
+  if (module.openState === undefined) return undefined;
+  // As a method of its module, which may be an object with others.
+  return openGuarded(ref.module, () => module.openState?.(ref, infoHash));
 }

@@ -18,11 +18,11 @@ const MEANT: ReadonlySet<string> = new Set(['output-locked', 'output-not-writabl
 /** Opens the state of a back end, with a guard around it. */
 export async function openGuarded(
   module: string,
-  open: () => StorageState | Promise<StorageState>,
+  open: () => StorageState | Promise<StorageState> | undefined,
 ): Promise<StorageState> {
   const calls = new GuardedCalls(module);
   const state: Partial<StorageState> | undefined = await calls.run('openState', open, (late) => {
-    void calls.run('close', () => late.close?.()).catch(() => undefined);
+    void calls.run('close', () => late?.close?.()).catch(() => undefined);
   });
   if (!METHODS.every((method) => typeof state?.[method] === 'function'))
     throw calls.wrong('openState', `an object with the methods ${METHODS.join(', ')}`);
