@@ -66,7 +66,10 @@ describe('peer/bad input', () => {
     it('a block shorter than asked', () => {
       const side = asked();
       side.feed(side.block(0, 0, 100));
-      expect(side.closed?.reason).to.equal('bad-message');
+      expect(side.closed).to.deep.equal({
+        reason: 'bad-message',
+        detail: 'a block of 100 bytes answers a request for 16384 (BEP 3)',
+      });
     });
 
     it('a wrong begin', () => {

@@ -23,6 +23,15 @@ function requests(side: Side): string[] {
 }
 
 describe('peer/download', () => {
+  it('reports the end of a run as done where only its beginning is missing', () => {
+    const side = unchoked();
+    side.lease(0);
+    side.feed(side.block(0, 3)).hear((writer) => writer.choke());
+    const [done, ...more] = side.of('lease-done');
+    expect(done).to.deep.include({ type: 'lease-done', piece: 0, firstBlock: 3, blockCount: 1 });
+    expect(more).to.deep.equal([]);
+  });
+
   it('fetches a piece: requests of 2^14, a short last block, begin in bytes', () => {
     // 33,119 bytes: blocks at 0, 16384 and 32768, with 351 bytes left for the last.
     const side = unchoked({ pieceLengthBytes: 33_119, totalLengthBytes: 2 * 33_119 });

@@ -144,6 +144,56 @@ describe('peer/session', () => {
     ]);
   });
 
+  it('says when it wants nothing any more, once', () => {
+    const side = new Side();
+    for (const interested of [true, true, false, false, true]) {
+      side.session.setInterested(interested, side.nowMs);
+    }
+    expect(side.said().map(({ type }) => type)).to.deep.equal([
+      'interested',
+      'not-interested',
+      'interested',
+    ]);
+  });
+
+  it('reports haves of a peer that sends us blocks after 100 ms', () => {
+    const side = new Side();
+    side.session.setInterested(true, side.nowMs);
+    side.hear((writer) => writer.unchoke());
+    side.lease(0);
+    const say = (piece: number): (readonly number[])[] => {
+      side.hear((writer) => writer.have(piece));
+      return side.of('peer-have').map(({ pieces }) => pieces);
+    };
+    expect(say(1)).to.deep.equal([[1]]);
+    expect(say(2)).to.deep.equal([[1]]);
+    side.tick(100);
+    expect(say(3)).to.deep.equal([[1], [2]]);
+    side.hear((writer) => writer.choke());
+    expect(say(4)).to.deep.equal([[1], [2], [3], [4]]);
+  });
+
+  it('reports what limits its download, while it wants something', () => {
+    const side = new Side();
+    const load = (): number[] => {
+      const rows: number[] = [];
+      side.session.download.pushLoad(rows, side.nowMs);
+      return rows.slice(0, 3);
+    };
+    side.tick(250);
+    expect(load()).to.deep.equal([]);
+    side.session.setInterested(true, side.nowMs);
+    side.tick(250);
+    expect(load(), 'choked').to.deep.equal([]);
+    side.hear((writer) => writer.unchoke());
+    side.lease(0);
+    side.tick(250);
+    expect(load()).to.deep.equal([32, 65_536, 0]);
+    side.feed(side.block(0, 0));
+    side.tick(250);
+    expect(load()).to.deep.equal([32, 49_152, 16_384]);
+  });
+
   it('announces pieces, and says whether that is news to the peer', () => {
     const side = new Side();
     side.hear((writer) => writer.bitfield(Uint8Array.of(0x80, 0)));
@@ -162,13 +212,28 @@ describe('peer/session', () => {
     expect(side.said()).to.deep.equal([]);
   });
 
+  it('has said something when its driver has sent something, also a block', () => {
+    const side = new Side();
+    side.tick(59_999);
+    side.session.noteSent(side.nowMs);
+    expect(side.session.nextDeadlineMs).to.equal(side.nowMs + 60_000);
+    side.tick(59_999);
+    side.session.noteServed(16_384, side.nowMs);
+    side.tick(1);
+    expect(side.said()).to.deep.equal([]);
+  });
+
   it('closes after the silence of the peer, and a keep-alive is no silence', () => {
     const side = new Side();
     side.tick(100_000).hear((writer) => writer.keepAlive());
     side.tick(119_999);
     expect(side.closed).to.equal(undefined);
     side.tick(1);
-    expect(side.closed?.reason).to.equal('idle-timeout');
+    expect(side.closed).to.deep.equal({
+      reason: 'idle-timeout',
+      detail: 'no whole message in 120000 ms',
+    });
+    expect(side.session.closed).to.equal(true);
     expect(side.session.nextDeadlineMs).to.equal(Infinity);
   });
 

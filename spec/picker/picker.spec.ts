@@ -158,6 +158,7 @@ describe('piece picker', () => {
           }
           for (let piece = 0; piece < pieceCount; piece += 1) {
             expect(picker.availability(piece)).to.equal(model.availability(piece));
+            expect(picker.isWanted(piece)).to.equal(model.wanted[piece]);
           }
           if (pieceCount > FEW_PIECES) return;
           for (let left = picker.idle; left > 0; left -= 1) {

@@ -162,6 +162,25 @@ describe('peer/extensions', () => {
     expect(pipeline.depth).to.equal(before + 1);
   });
 
+  it('that fail by an error of ours end this conversation, with a log', () => {
+    const broken: Extension = {
+      name: 'x_broken',
+      maxMessageBytes: 10,
+      onMessage: () => {
+        throw new TypeError('oops');
+      },
+    };
+    const side = new Side({ extensions: [() => broken] });
+    send(side, 1, 'x');
+    expect(side.closed).to.deep.equal({ reason: 'connection-error', detail: 'oops' });
+    expect(side.facts).to.have.length(1);
+    expect(side.of('log')[0]).to.deep.include({
+      level: 'error',
+      message: 'a connection was closed by an internal error: oops',
+    });
+    expect(side.of('log')[0]?.fields).to.include({ connection: 32 });
+  });
+
   it('are not confused by names that every object has', () => {
     let echo: Echo | undefined;
     const make = (peer: ExtensionPeer) => (echo = new Echo(peer, 'constructor'));
