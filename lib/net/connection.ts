@@ -215,17 +215,7 @@ export class Connection implements StreamHandler {
     const line = { id, context, stream, tap, guard, close };
     const extensions = supportsExtensions(theirs.reserved);
     this.conversation = new Conversation(line, torrentSource, extensions);
-    const { dial } = this.opening;
-    context.send({
-      type: 'connected',
-      connection: id,
-      torrent: torrentSource.torrent,
-      ...(dial === undefined ? {} : { dial }),
-      host,
-      port,
-      peerId: theirs.peerId,
-    });
-    this.conversation.session.start(context.nowMs());
+    this.conversation.start({ host, port, peerId: theirs.peerId, ...this.opening.origin });
   }
 
   private sendHandshake(source: OpenTorrent): void {
@@ -233,8 +223,6 @@ export class Connection implements StreamHandler {
     this.tap?.sent(handshake);
     this.stream?.write(handshake);
   }
-
-  // ---- the end ----
 
   /** An error in there is this connection's end and nobody else's. */
   private guard(work: () => void): void {

@@ -8,7 +8,7 @@ import { PeerSession } from '../peer/session';
 import { SlotUse } from '../peer/slot-use';
 import type { SessionOutput } from '../peer/session-types';
 import type { WireTap } from '../trace/tap';
-import type { ByteStream } from '../transport/stream';
+import type { ByteStream, EndPoint } from '../transport/stream';
 import { WireWriter } from '../wire/encoder';
 import type { ConnectionContext } from './connection-context';
 import type { OpenTorrent } from './open-torrent';
@@ -71,6 +71,14 @@ export class Conversation implements SessionOutput {
       },
       context.nowMs(),
     );
+  }
+
+  /** Reports that hands are shaken, and says what is said first. */
+  start(peer: EndPoint & { readonly peerId: Uint8Array; readonly dial?: number }): void {
+    const { id: connection, context } = this.line;
+    const { torrent } = this.source;
+    context.send({ type: 'connected', connection, torrent, ...peer });
+    this.session.start(context.nowMs());
   }
 
   /** Bytes that came, maybe none. */

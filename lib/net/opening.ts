@@ -34,6 +34,11 @@ export class Opening {
     this.deadlineMs = context.nowMs() + stepMs;
   }
 
+  /** As the fact of a handshake names it. */
+  get origin(): { readonly dial?: number } {
+    return this.dial === undefined ? {} : { dial: this.dial };
+  }
+
   /** Our dial was taken. */
   connected(): void {
     this.step = 'handshaking';
