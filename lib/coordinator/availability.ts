@@ -2,14 +2,12 @@
 // come and go, at a pace that leaves the thread to others.
 
 import { Bitfield } from '../bytes/bitfield';
-import type { PeerFact } from '../messages/peer-thread';
+import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import { feedSource } from './leasing';
 import { closeIfUseless, updateInterest } from './peer-orders';
 import { Peer } from './state';
 import type { Source, TorrentState } from './state';
-
-type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
 /**
  * A step is 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which no cache holds. So
@@ -18,7 +16,7 @@ type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
  */
 export const COUNTING_RATE = { perSec: 200_000, burst: 65_536 };
 
-export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
+export function onBitfield(engine: Engine, fact: FactOf<'peer-bitfield'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   const { torrent } = peer;
@@ -30,7 +28,7 @@ export function onBitfield(engine: Engine, fact: Fact<'peer-bitfield'>): void {
   afterNews(engine, peer);
 }
 
-export function onHave(engine: Engine, fact: Fact<'peer-have'>): void {
+export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer || peer.isSeed) return;
   const { torrent } = peer;

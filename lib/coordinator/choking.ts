@@ -1,16 +1,14 @@
 // Whom we upload to: peers that want something of us take turns in the torrent's upload slots.
 
 import { chooseUnchoked } from '../choke/round-robin';
-import type { PeerFact } from '../messages/peer-thread';
+import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import type { Peer, TorrentState } from './state';
-
-type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 
 /** How long an upload slot is kept while others wait: as BEP 3 has it for rechoking. */
 const UPLOAD_TURN_MS = 10_000;
 
-export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
+export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.theyAreInterested = fact.interested;
@@ -19,7 +17,7 @@ export function onInterest(engine: Engine, fact: Fact<'peer-interest'>): void {
   else engine.turn.rechoke.add(peer.torrent);
 }
 
-export function onUploadStalled(engine: Engine, fact: Fact<'upload-stalled'>): void {
+export function onUploadStalled(engine: Engine, fact: FactOf<'upload-stalled'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.uploadStalled = fact.stalled;

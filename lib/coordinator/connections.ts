@@ -4,7 +4,7 @@ import { hostPort } from '../address/text';
 import { toHex } from '../bytes/hex';
 import type { CloseReason } from '../messages/close-reasons';
 import type { EngineEvent } from '../messages/control';
-import type { PeerFact } from '../messages/peer-thread';
+import type { FactOf } from '../messages/peer-thread';
 import { threadOfConnection } from '../messages/peer-thread';
 import { LOCAL_LIMIT_RETRY_MS } from './address-book';
 import { whyRefuse } from './admission';
@@ -17,10 +17,9 @@ import { wake } from './rest';
 import { Peer } from './state';
 import type { TorrentState } from './state';
 
-type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
 type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
 
-export function onConnected(engine: Engine, fact: Fact<'connected'>): void {
+export function onConnected(engine: Engine, fact: FactOf<'connected'>): void {
   const { state } = engine;
   const dial = fact.dial === undefined ? undefined : state.dials.get(fact.dial);
   if (fact.dial !== undefined) {
@@ -67,7 +66,7 @@ function leave({ state }: Engine, peer: Peer): void {
   state.departed.note(peer.identity);
 }
 
-export function onClosed(engine: Engine, fact: Fact<'closed'>): void {
+export function onClosed(engine: Engine, fact: FactOf<'closed'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   forgetPeer(engine, peer, {
@@ -105,7 +104,7 @@ function weSeed({ phase, possession }: TorrentState): boolean {
   return phase === 'seeding' && possession.hasAll;
 }
 
-export function onDialFailed(engine: Engine, fact: Fact<'dial-failed'>): void {
+export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void {
   const dial = engine.state.dials.get(fact.dial);
   if (!dial) return;
   engine.state.dials.delete(fact.dial);
@@ -129,7 +128,7 @@ function holdDials(engine: Engine, detail: string): void {
   if (times !== undefined) engine.log('warn', `no peer can be dialled: ${detail}`, { times });
 }
 
-export function onExtendedHandshake(engine: Engine, fact: Fact<'extended-handshake'>): void {
+export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-handshake'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.client = fact.client;
@@ -179,7 +178,7 @@ function countClosed(engine: Engine, reason: CloseReason): void {
 }
 
 /** An incoming connection ended before anybody knew for which torrent it came. */
-export function onRejected(engine: Engine, fact: Fact<'rejected'>): void {
+export function onRejected(engine: Engine, fact: FactOf<'rejected'>): void {
   const { host, port, reason, detail } = fact;
   count(engine.state.rejected, reason);
   engine.emit({ type: 'peer-rejected', host, port, reason, detail });

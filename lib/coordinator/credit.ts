@@ -1,16 +1,14 @@
 // What a source may be leased: it says how many blocks it can ask for, leases end one way or another, and a
 // choke voids them all.
 
-import type { PeerFact } from '../messages/peer-thread';
+import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import { feedSource } from './leasing';
 import { giveUpIdleParole } from './parole';
 import { onFilled, settle } from './pieces';
 import type { Source } from './state';
 
-type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
-
-export function onAppetite(engine: Engine, fact: Fact<'appetite'>): void {
+export function onAppetite(engine: Engine, fact: FactOf<'appetite'>): void {
   const source = engine.state.sources.get(fact.connection);
   if (!source || fact.epoch !== source.epoch || source.choked) return;
   source.creditBlocks = fact.creditBlocks;
@@ -18,7 +16,7 @@ export function onAppetite(engine: Engine, fact: Fact<'appetite'>): void {
   feedSource(engine, source);
 }
 
-export function onPeerChoke(engine: Engine, fact: Fact<'peer-choke'>): void {
+export function onPeerChoke(engine: Engine, fact: FactOf<'peer-choke'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.choked = fact.choked;
@@ -35,7 +33,7 @@ export function onPeerChoke(engine: Engine, fact: Fact<'peer-choke'>): void {
 
 export function onLeaseEnd(
   engine: Engine,
-  fact: Fact<'lease-done'> | Fact<'lease-returned'>,
+  fact: FactOf<'lease-done'> | FactOf<'lease-returned'>,
 ): void {
   const source = engine.state.sources.get(fact.connection);
   if (!source || fact.epoch !== source.epoch) return;

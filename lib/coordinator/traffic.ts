@@ -1,13 +1,11 @@
 // The figures that peer threads report of their connections, four times a second.
 
 import { SESSION_LIMIT } from '../messages/account';
-import type { PeerFact } from '../messages/peer-thread';
+import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 
-type Fact<Type extends PeerFact['type']> = Extract<PeerFact, { type: Type }>;
-
 /** Rows of four: connection, bytes in, bytes out, wasted bytes. */
-export function onTraffic(engine: Engine, fact: Fact<'traffic'>): void {
+export function onTraffic(engine: Engine, fact: FactOf<'traffic'>): void {
   const nowMs = engine.nowMs();
   for (let row = 0; row + 3 < fact.rows.length; row += 4) {
     const source = engine.state.sources.get(fact.rows[row] ?? -1);
@@ -27,7 +25,7 @@ export function onTraffic(engine: Engine, fact: Fact<'traffic'>): void {
 }
 
 /** Rows of four: connection, bytes in flight, bytes in since the last such fact, `SESSION_LIMIT`. */
-export function onLoad(engine: Engine, thread: number, { busy, rows }: Fact<'load'>): void {
+export function onLoad(engine: Engine, thread: number, { busy, rows }: FactOf<'load'>): void {
   const { state } = engine;
   state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
   for (const source of state.sources.values()) {

@@ -257,3 +257,6 @@ export type PeerFact =
   /** Lines of the wire trace since the last such fact; `lost` more found no room. */
   | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | { readonly type: 'stopped' };
+
+/** The facts of one type. */
+export type FactOf<Type extends PeerFact['type']> = Extract<PeerFact, { readonly type: Type }>;
