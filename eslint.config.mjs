@@ -44,7 +44,6 @@ export const MAY_IMPORT = {
   ],
   coordinator: [
     'address',
-    'async',
     'bytes',
     'choke',
     'memory',

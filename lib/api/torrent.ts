@@ -179,7 +179,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       end.abort();
     };
     const { phase, error } = this.#stats;
-    if (this.#closed || phase === 'seeding') finish();
+    if (this.#closed || phase === 'seeding' || phase === 'complete') finish();
     if (phase === 'failed' && error) fail(MillraceError.fromRecord(error));
     const onEnd = (cause?: MillraceError): void => (cause === undefined ? finish() : fail(cause));
     this.#onEnd.add(onEnd);

@@ -1,49 +1,70 @@
 // The recheck: pieces that exist on disk and are not trusted are read and hashed, on all workers,
 // behind whatever live pieces there are.
 
-import { lanes } from '../async/lanes';
-import { MillraceError, recordOf } from '../errors/millrace-error';
+import type { ErrorRecord } from '../errors/millrace-error';
 import type { StoredPiece } from '../messages/verify';
 import { batchPieces } from '../verify/batch';
+import { ask } from './engine';
 import type { Engine } from './engine';
+import type { Happening } from './happenings';
 import { failTorrent } from './phases';
+import { onCheckOver } from './starting';
 import type { TorrentState } from './state';
 import { pieceHash } from '../metainfo/layout';
 
-/** Hashes what is to be checked. Resolves true when all of it was, in this run. */
-export async function checkPieces(engine: Engine, torrent: TorrentState): Promise<boolean> {
-  const { toCheck } = torrent;
+/** Hashes what is to be checked. */
+export function beginCheck(engine: Engine, torrent: TorrentState): void {
+  const { toCheck, epoch } = torrent;
   torrent.piecesToCheck = toCheck.count();
   torrent.checkedPieces = 0;
-  const { run } = torrent;
-  const check = async (pieces: readonly StoredPiece[]): Promise<void> => {
-    const result = await engine.verify.submit(
-      { type: 'recheck', storage: torrent.storage, pieces },
-      'background',
-    );
-    if (torrent.run !== run) return; // They stay to be checked: the next run does it.
-    for (const outcome of result.outcomes) {
-      if (outcome.type === 'storage-error') throw MillraceError.fromRecord(outcome.error);
-      torrent.checkedPieces++;
-      toCheck.clear(outcome.piece);
-      if (outcome.type === 'good') torrent.possession.adopt(outcome.piece, engine.nowMs());
-    }
-  };
-  try {
-    const jobs = batchPieces(piecesToCheck(torrent, run));
-    await lanes(engine.verify.maxJobs, jobs, check);
-  } catch (error) {
-    if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
-    return false;
+  torrent.checksOut = 0;
+  const jobs = batchPieces(piecesToCheck(torrent, epoch))[Symbol.iterator]();
+  for (let lane = 0; lane < engine.verify.maxJobs; lane++) checkNext(engine, torrent, jobs);
+  if (torrent.checksOut === 0) onCheckOver(engine, torrent);
+}
+
+type Checked = Extract<Happening, { readonly type: 'checked' }>;
+
+function checkNext(engine: Engine, torrent: TorrentState, jobs: Checked['jobs']): void {
+  const { value: pieces } = jobs.next();
+  if (pieces === undefined) return;
+  const { storage, epoch } = torrent;
+  torrent.checksOut++;
+  ask(
+    engine,
+    engine.verify.submit({ type: 'recheck', storage, pieces }, 'background'),
+    (answer) => ({
+      type: 'checked',
+      torrent,
+      epoch,
+      jobs,
+      answer,
+    }),
+  );
+}
+
+export function onChecked(engine: Engine, { torrent, jobs, answer }: Checked): void {
+  torrent.checksOut--;
+  if (answer.error) return fail(engine, torrent, answer.error);
+  for (const outcome of answer.value.outcomes) {
+    if (outcome.type === 'storage-error') return fail(engine, torrent, outcome.error);
+    torrent.checkedPieces++;
+    torrent.toCheck.clear(outcome.piece);
+    if (outcome.type === 'good') torrent.possession.adopt(outcome.piece, engine.nowMs());
   }
-  return torrent.run === run && torrent.phase === 'checking';
+  checkNext(engine, torrent, jobs);
+  if (torrent.checksOut === 0) onCheckOver(engine, torrent);
+}
+
+function fail(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+  if (!engine.state.closing) failTorrent(engine, torrent, error);
 }
 
 /** Ends with the run. */
-function* piecesToCheck(torrent: TorrentState, run: number): Generator<StoredPiece> {
+function* piecesToCheck(torrent: TorrentState, epoch: number): Generator<StoredPiece> {
   const { toCheck } = torrent;
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {
-    if (torrent.run !== run) return;
+    if (torrent.epoch !== epoch) return;
     yield {
       piece,
       lengthBytes: torrent.geometry.pieceLengthBytes(piece),

@@ -4,14 +4,13 @@ import { MillraceError } from '../errors/millrace-error';
 import type { AddRequest, EngineControl, PeerAddress } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
 import type { NameMapping } from '../metainfo/names';
-import { dialMore } from './dialing';
 import { untilPeersGone } from './connections';
 import type { Engine } from './engine';
-import { pauseTorrent, resumeTorrent } from './phases';
-import { wake } from './rest';
+import { removed } from './removing';
 import { engineStats } from './snapshot';
 import type { TorrentState } from './state';
-import { addTorrent, removeTorrent } from './torrents';
+import { stopped } from './stopping';
+import { addTorrent } from './torrents';
 
 /** What `control` needs beside the engine: the threads' beginning and end. */
 export interface Lifecycle {
@@ -45,24 +44,23 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       stop?.abort(new MillraceError('aborted', 'the adding of the torrent was aborted'));
       await added?.catch(() => undefined);
       const torrent = engine.state.torrents.get(id);
-      if (torrent) await removeTorrent(engine, torrent, false);
+      if (torrent) await remove(engine, torrent, false);
     },
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
-      const torrent = find(id);
-      for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
-      dialMore(engine, torrent);
-      wake(engine, torrent);
+      engine.happen({ type: 'add-peers', torrent: find(id), peers });
     },
     async pause(id: number): Promise<void> {
-      await pauseTorrent(engine, find(id));
+      const torrent = find(id);
+      engine.happen({ type: 'pause', torrent });
+      await stopped(torrent);
     },
     async resume(id: number): Promise<void> {
-      resumeTorrent(engine, find(id));
+      engine.happen({ type: 'resume', torrent: find(id) });
     },
     async remove(id: number, forget: boolean): Promise<void> {
       const torrent = engine.state.torrents.get(id);
       if (torrent) {
-        await removeTorrent(engine, torrent, forget);
+        await remove(engine, torrent, forget);
         await untilPeersGone(engine, torrent);
       }
       engine.emit({ type: 'removed', torrent: id });
@@ -80,12 +78,11 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
   };
 }
 
-/** The app wants the figures of a torrent at rest, which emits none. */
-export function tellStats(engine: Engine, id: number): void {
-  const torrent = engine.state.torrents.get(id);
-  if (torrent === undefined) return;
-  engine.turn.stats.add(torrent);
-  engine.endTurn();
+/** Resolves when the torrent is gone. Of several calls the first decides. */
+function remove(engine: Engine, torrent: TorrentState, forget: boolean): Promise<void> {
+  const gone = removed(torrent);
+  engine.happen({ type: 'remove', torrent, forget });
+  return gone;
 }
 
 /** An add under way; aborted, it lets go of what it holds and rejects. */
@@ -105,7 +102,7 @@ async function close(
   for (const { stop } of adding.values()) stop.abort(closing);
   await Promise.allSettled([...adding.values()].map(({ added }) => added));
   const results = await Promise.allSettled(
-    [...engine.state.torrents.values()].map((torrent) => removeTorrent(engine, torrent, false)),
+    [...engine.state.torrents.values()].map((torrent) => remove(engine, torrent, false)),
   );
   for (const result of results) {
     if (result.status === 'rejected')

@@ -2,6 +2,7 @@
 
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
+import type { Happening, WaitingDial } from './happenings';
 import { roomToDial } from './places';
 import { wake } from './rest';
 import type { TorrentState } from './state';
@@ -18,12 +19,22 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   for (const address of torrent.book.takeDue(room, nowMs)) dial(engine, torrent, address);
 }
 
+/** The user knows peers. */
+export function addPeers(
+  engine: Engine,
+  { torrent, peers }: Extract<Happening, { readonly type: 'add-peers' }>,
+): void {
+  for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
+  dialMore(engine, torrent);
+  wake(engine, torrent);
+}
+
 /**
  * A seed dials, too: peers that asked the tracker before it came would learn of it half an hour
  * later, and nobody can dial a seed behind NAT.
  */
-export function dialsNow({ phase, seed }: TorrentState): boolean {
-  return phase === 'downloading' || (phase === 'seeding' && seed);
+export function dialsNow({ phase }: TorrentState): boolean {
+  return phase === 'downloading' || phase === 'seeding';
 }
 
 /** How many connections more the torrent may have; below 0 when it has too many. */
@@ -36,35 +47,51 @@ export function freeSlots({ state }: Engine, torrent: TorrentState): number {
 }
 
 function dial(engine: Engine, torrent: TorrentState, address: PeerAddress): void {
-  const { run } = torrent;
+  const waiting: WaitingDial = { address };
+  torrent.waitingDials.add(waiting);
   torrent.dialing++;
   wake(engine, torrent);
-  engine.paceDial(async () => {
-    try {
-      if (torrent.run !== run || engine.state.closing) {
-        torrent.book.putBack(address.host, address.port);
-        return;
-      }
-      const thread = leastBusyThread(engine);
-      if (thread === undefined) {
-        torrent.book.putBack(address.host, address.port);
-        return;
-      }
-      const id = engine.state.nextDial++;
-      await new Promise<void>((done) => {
-        engine.state.dials.set(id, { torrent: torrent.id, thread, address, done });
-        engine.order(thread, {
-          type: 'dial',
-          dial: id,
-          torrent: torrent.id,
-          host: address.host,
-          port: address.port,
-        });
-      });
-    } finally {
-      torrent.dialing--;
-    }
+  engine.paceDial(
+    () => new Promise((over) => engine.happen({ type: 'dial-turn', torrent, dial: waiting, over })),
+  );
+}
+
+export function onDialTurn(
+  engine: Engine,
+  { torrent, dial: waiting, over }: Extract<Happening, { readonly type: 'dial-turn' }>,
+): void {
+  if (!torrent.waitingDials.has(waiting)) return over(); // given up with its run
+  const thread = engine.state.closing ? undefined : leastBusyThread(engine);
+  if (thread === undefined) {
+    giveUpDial(torrent, waiting);
+    return over();
+  }
+  torrent.waitingDials.delete(waiting);
+  const id = engine.state.nextDial++;
+  const { address } = waiting;
+  const done = (): void => {
+    torrent.dialing--;
+    over();
+  };
+  engine.state.dials.set(id, { torrent: torrent.id, thread, address, done });
+  engine.order(thread, {
+    type: 'dial',
+    dial: id,
+    torrent: torrent.id,
+    host: address.host,
+    port: address.port,
   });
+}
+
+/** The run is over: what waits for its turn is left to the next. */
+export function giveUpDials(torrent: TorrentState): void {
+  for (const waiting of torrent.waitingDials) giveUpDial(torrent, waiting);
+}
+
+function giveUpDial(torrent: TorrentState, waiting: WaitingDial): void {
+  torrent.waitingDials.delete(waiting);
+  torrent.dialing--;
+  torrent.book.putBack(waiting.address.host, waiting.address.port);
 }
 
 /** Undefined while every thread is down: the next tick tries again. */

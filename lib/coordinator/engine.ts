@@ -1,6 +1,7 @@
 // What every handler is given: the state, and the ways in which the coordinator acts on threads, disks,
 // trackers and the app. Specs hand in their own clock, dice and outlets.
 
+import { recordOf } from '../errors/millrace-error';
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
 import type { EngineEvent, LogLevel } from '../messages/control';
 import type { PeerOrder } from '../messages/peer-thread';
@@ -8,6 +9,7 @@ import type { VerifyJob, VerifyResult } from '../messages/verify';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { Clock } from './clock';
 import type { Disk } from './disk';
+import type { Answer, Happening } from './happenings';
 import type { EngineState, TorrentState } from './state';
 
 /** The verify pool as the coordinator sees it. */
@@ -44,8 +46,8 @@ export interface Engine {
   readonly turn: Turn;
   /** Has `onTick` called at that time, or up to 250 ms later; `Infinity` asks for nothing. */
   tickBy(atMs: number): void;
-  /** Acts on `turn`: called after every batch of facts, every outcome, every tick. */
-  endTurn(): void;
+  /** Hands something that happened to the loop; its handler has run when this returns, but inside of another. */
+  happen(happening: Happening): void;
 }
 
 /** Marks that handlers leave for the end of the turn. */
@@ -58,4 +60,21 @@ export interface Turn {
   readonly stats: Set<TorrentState>;
   /** Torrents whose upload slots are assigned anew at the end of the turn. */
   readonly rechoke: Set<TorrentState>;
+}
+
+/** Has others do something; what becomes of it happens to the coordinator. */
+export function ask<Value>(
+  engine: Engine,
+  work: Promise<Value>,
+  happening: (answer: Answer<Value>) => Happening,
+): void {
+  void answerOf(work).then((answer) => engine.happen(happening(answer)));
+}
+
+/** Never rejects. */
+export function answerOf<Value>(work: Promise<Value>): Promise<Answer<Value>> {
+  return work.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error: recordOf(error) }),
+  );
 }

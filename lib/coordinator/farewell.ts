@@ -3,6 +3,8 @@
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { DueAnnounce } from '../tracker/schedule';
 import type { Engine } from './engine';
+import type { Happening } from './happenings';
+import { leaveIfTold } from './removing';
 import type { TorrentState } from './state';
 import { PATIENCE_MS, requestOf } from './trackers';
 import type { AnnounceUnderWay } from './trackers';
@@ -11,18 +13,17 @@ import type { AnnounceUnderWay } from './trackers';
 const STOP_DEADLINE_MS = 2_000;
 
 /** Complete and not to be seeded: announces `completed`, if it is owed, and `stopped`. */
-export async function leaveTrackers(engine: Engine, torrent: TorrentState): Promise<void> {
-  const { run } = torrent;
+export function leaveTrackers(engine: Engine, torrent: TorrentState): void {
+  const { epoch } = torrent;
   // `completed` is owed once `started` was answered.
-  const answers = [...torrent.announcing].map(({ done }) => done);
-  await new Promise<void>((over) => {
+  const answers = Promise.all([...torrent.announcing].map(({ done }) => done));
+  void new Promise<void>((over) => {
     const cancel = engine.clock.after(PATIENCE_MS, over);
-    void Promise.all(answers).then(() => {
+    void answers.then(() => {
       cancel();
       over();
     });
-  });
-  if (torrent.run === run) stopAnnouncing(engine, torrent);
+  }).then(() => engine.happen({ type: 'may-leave', torrent, epoch }));
 }
 
 /**
@@ -52,11 +53,20 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     goodbyes.set(due.url, said);
   }
   if (goodbyes.size === 0) return cancel();
-  const farewell = Promise.all([torrent.farewell, ...goodbyes.values()]).then(() => {
+  const farewell: Promise<void> = Promise.all([torrent.farewell, ...goodbyes.values()]).then(() => {
     cancel();
-    if (torrent.farewell === farewell) torrent.farewell = undefined;
+    engine.happen({ type: 'farewell-over', torrent, farewell });
   });
   torrent.farewell = farewell;
+}
+
+export function onFarewellOver(
+  engine: Engine,
+  { torrent, farewell }: Extract<Happening, { readonly type: 'farewell-over' }>,
+): void {
+  if (torrent.farewell !== farewell) return; // another run has ended since
+  torrent.farewell = undefined;
+  leaveIfTold(engine, torrent);
 }
 
 /** As of `AbortSignal.timeout`: by the name, trackers' clients know a time-out. */

@@ -1,15 +1,19 @@
 // Looks at all files of a torrent while nothing is written: before it is called complete, while it
 // seeds, and when it goes on after a pause or an error.
 
-import { recordOf } from '../errors/millrace-error';
 import type { LoadedRecord } from '../storage/torrent-record';
+import type { PresentFile } from '../storage/resume-rules';
 import type { FileIdentity } from '../messages/storage';
 import { disown } from './output-files';
+import { saveCompletion } from './completing';
+import { ask } from './engine';
 import type { Engine } from './engine';
+import type { Happening } from './happenings';
 import { FileWatch } from './file-watch';
 import type { FileChange } from './file-watch';
 import { failChanged, loseFiles, onChanges } from './lost-data';
 import { failTorrent, recheckRun } from './phases';
+import { check } from './starting';
 import type { TorrentState } from './state';
 
 /** A seed's files are looked at this often while it has peers, and with every announce … */
@@ -32,44 +36,55 @@ export function watchFiles(
   return new FileWatch(files, exactTimes, nowMs);
 }
 
-/** Before completion. False when it must not be claimed: the torrent has failed, or is read again. */
-export async function filesAreAsLeft(engine: Engine, torrent: TorrentState): Promise<boolean> {
-  const { watch, run } = torrent;
-  if (!torrent.download) return true; // we wrote nothing: reads and later looks find what is gone
-  // Everything from the record, and the files were just seen.
-  if (!watch || (!watch.dirty && watch.doubtful.size === 0)) return true;
-  let changes: FileChange[];
-  try {
-    changes = await compareAll(torrent, watch);
-  } catch (error) {
-    if (torrent.run === run) failTorrent(engine, torrent, recordOf(error));
-    return false;
+/** Whether a look comes before completion: something may have touched the files since they were seen. */
+export function needsLook({ download, watch }: TorrentState): boolean {
+  // Where we wrote nothing, reads and later looks find what is gone.
+  return download && watch !== undefined && (watch.dirty || watch.doubtful.size > 0);
+}
+
+type Looked = Extract<Happening, { readonly type: 'looked' }>;
+
+export function lookFor(engine: Engine, torrent: TorrentState, occasion: Looked['occasion']): void {
+  const { epoch } = torrent;
+  ask(engine, torrent.record?.look() ?? Promise.resolve([]), (answer) => ({
+    type: 'looked',
+    torrent,
+    epoch,
+    occasion,
+    answer,
+  }));
+}
+
+export function onLooked(engine: Engine, { torrent, occasion, answer }: Looked): void {
+  const { watch } = torrent;
+  if (!watch) return;
+  if (occasion === 'seeding') {
+    watch.lookedMs = engine.nowMs();
+    watch.looking = false;
+    if (answer.error)
+      engine.log('warn', 'the files of a seed could not be looked at', {
+        error: answer.error.message,
+      });
+    else settle(engine, torrent, watch, compareAll(torrent, watch, answer.value));
+    return;
   }
-  if (torrent.run !== run) return false;
-  return settle(engine, torrent, watch, changes);
+  if (answer.error) return failTorrent(engine, torrent, answer.error);
+  if (occasion === 'start') {
+    takeFilesAsTheyAre(engine, torrent, watch, answer.value);
+    check(engine, torrent);
+  } else if (settle(engine, torrent, watch, compareAll(torrent, watch, answer.value)))
+    saveCompletion(engine, torrent);
 }
 
 /** A torrent that serves: looks at its files when that is due. */
 export function watchSeed(engine: Engine, torrent: TorrentState): void {
-  const { watch, run } = torrent;
-  if (torrent.phase !== 'seeding' || !torrent.seed || !torrent.completeSent) return;
+  const { watch } = torrent;
+  if (torrent.phase !== 'seeding' || !torrent.completeSent) return;
   // Nobody but us changes what lies in no folder.
   if (torrent.outputFiles === undefined) return;
   if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent, watch)) return;
   watch.looking = true;
-  compareAll(torrent, watch)
-    .then((changes) => {
-      if (torrent.run === run) settle(engine, torrent, watch, changes);
-    })
-    .catch((error: unknown) =>
-      engine.log('warn', 'the files of a seed could not be looked at', {
-        error: recordOf(error).message,
-      }),
-    )
-    .finally(() => {
-      watch.lookedMs = engine.nowMs();
-      watch.looking = false;
-    });
+  lookFor(engine, torrent, 'seeding');
 }
 
 function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
@@ -81,11 +96,12 @@ function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
  * A run after the first one begins: files that are not as they were left hold nothing that is had,
  * and are taken as they are now, to be read again; what another program has put there is not ours.
  */
-export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState): Promise<void> {
-  const { watch, run } = torrent;
-  if (!watch) return;
-  const present = (await torrent.record?.look()) ?? [];
-  if (torrent.run !== run) return;
+function takeFilesAsTheyAre(
+  engine: Engine,
+  torrent: TorrentState,
+  watch: FileWatch,
+  present: readonly PresentFile[],
+): void {
   for (const [path, now] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
     if (!change && !watch.doubtful.has(path)) continue;
@@ -98,8 +114,11 @@ export async function takeFilesAsTheyAre(engine: Engine, torrent: TorrentState):
   watch.lookedMs = engine.nowMs();
 }
 
-async function compareAll(torrent: TorrentState, watch: FileWatch): Promise<FileChange[]> {
-  const present = (await torrent.record?.look()) ?? [];
+function compareAll(
+  torrent: TorrentState,
+  watch: FileWatch,
+  present: readonly PresentFile[],
+): FileChange[] {
   const changes: FileChange[] = [];
   for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
@@ -144,8 +163,6 @@ function settle(
     return false;
   }
   torrent.recheckedRuns++;
-  recheckRun(engine, torrent).catch((error: unknown) =>
-    engine.log('error', 'a torrent could not be rechecked', { error: recordOf(error).message }),
-  );
+  recheckRun(engine, torrent);
   return false;
 }

@@ -8,6 +8,7 @@ import { meaningOf } from '../errors/system-error';
 import type { PeerFact } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import type { FileChange } from './file-watch';
+import { transfers } from './life';
 import { failTorrent } from './phases';
 import type { TorrentState } from './state';
 
@@ -31,7 +32,7 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
   engine.log('warn', 'a file could not be read for upload', { ...fact });
   if (torrent === undefined || PASSING_ERRORS.has(code)) return;
   // Of a run that has ended; what it found will be found again.
-  if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
+  if (!transfers(torrent.life)) return;
   if (path !== undefined) loseFiles(torrent, new Set([path]));
   failTorrent(engine, torrent, unreadable(torrent, fact));
 }

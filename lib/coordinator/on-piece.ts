@@ -1,20 +1,22 @@
 // What happens to a piece once all its blocks are here: verify jobs out, outcomes in.
 
-import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
 import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
 import { noteJob } from './accounting';
 import { noteGain } from './availability';
 import { accuse, ban, convictLiars } from './blame';
+import { ask } from './engine';
 import type { Engine } from './engine';
 import { evictPiece } from './eviction';
+import type { Happening } from './happenings';
 import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
 import { endPiece, filledSegments, restartPiece, sentBytes } from './pieces';
 import { failTorrent } from './phases';
 import { wake } from './rest';
 import type { PieceState, TorrentState } from './state';
+import { goOn } from './stopping';
 import { pieceHash } from '../metainfo/layout';
 
 /**
@@ -71,25 +73,31 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
   const ticket = torrent.watch?.begin(paths);
   torrent.jobsOut++;
   engine.state.verifyGate.onOut();
-  const done = engine.verify
-    .submit(job, 'live')
-    .finally(() => {
-      torrent.jobsOut--;
-      engine.state.verifyGate.onAnswer();
-    })
-    .then(
-      (result) => {
-        const changes = ticket && torrent.watch?.end(ticket, result.written, result.again ?? false);
-        onVerified(engine, torrent, pieces, result);
-        onChanges(engine, torrent, changes ?? []);
-      },
-      (error: unknown) => {
-        if (ticket) torrent.watch?.end(ticket, undefined, true);
-        onJobLost(engine, torrent, pieces, recordOf(error));
-      },
-    )
-    .finally(() => torrent.verifyJobs.delete(done));
-  torrent.verifyJobs.add(done);
+  ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
+    type: 'verified',
+    torrent,
+    pieces,
+    ticket,
+    answer,
+  }));
+}
+
+export function onVerified(
+  engine: Engine,
+  { torrent, pieces, ticket, answer }: Extract<Happening, { readonly type: 'verified' }>,
+): void {
+  torrent.jobsOut--;
+  engine.state.verifyGate.onAnswer();
+  if (answer.error) {
+    if (ticket) torrent.watch?.end(ticket, undefined, true);
+    onJobLost(engine, torrent, pieces, answer.error);
+  } else {
+    const { written, again = false } = answer.value;
+    const changes = ticket && torrent.watch?.end(ticket, written, again);
+    onOutcomes(engine, torrent, pieces, answer.value);
+    onChanges(engine, torrent, changes ?? []);
+  }
+  goOn(engine, torrent);
 }
 
 function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
@@ -108,7 +116,7 @@ function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
   };
 }
 
-function onVerified(
+function onOutcomes(
   engine: Engine,
   torrent: TorrentState,
   pieces: readonly PieceState[],
@@ -129,7 +137,6 @@ function onVerified(
   if (change) onChanges(engine, torrent, [change]);
   else if (failure) failTorrent(engine, torrent, failure);
   engine.turn.touched.add(torrent);
-  engine.endTurn();
 }
 
 function onOutcome(
@@ -173,7 +180,6 @@ function onJobLost(
     evictPiece(engine, piece);
   }
   if (!engine.state.closing) failTorrent(engine, torrent, error);
-  engine.endTurn();
 }
 
 function onGood(

@@ -1,12 +1,12 @@
 // What the death of a peer thread means: its connections are void, what it was writing is missing
 // again, its peers go back to the address book.
 
-import type { MillraceError } from '../errors/millrace-error';
 import type { Engine } from './engine';
 import { forgetPeer, onDialFailed } from './connections';
+import { transfers } from './life';
 import { openOn } from './phases';
 
-export function onThreadDied(engine: Engine, thread: number, error: MillraceError): void {
+export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;
   if (state.closing || state.downThreads.has(thread)) return;
   engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
@@ -32,15 +32,12 @@ export function onThreadDied(engine: Engine, thread: number, error: MillraceErro
       detail: error.message,
     });
   }
-  engine.endTurn();
 }
 
 /** A new thread has taken the dead one's place: it gets the orders that the dead one had. */
 export function onThreadRestarted(engine: Engine, thread: number): void {
   engine.state.downThreads.delete(thread);
   for (const torrent of engine.state.torrents.values()) {
-    if (torrent.phase === 'downloading' || torrent.phase === 'seeding') {
-      openOn(engine, torrent, thread);
-    }
+    if (transfers(torrent.life)) openOn(engine, torrent, thread);
   }
 }

@@ -2,7 +2,7 @@
 // torrents; after the check, when it is known what they hold, those that are not ours by record are
 // admitted or refused. Until then nothing is written, made or cut.
 
-import { MillraceError, advised, recordOf } from '../errors/millrace-error';
+import { MillraceError, advised } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey } from '../storage/foreign-files';
@@ -11,10 +11,13 @@ import { entryOf } from '../storage/made-files';
 import { stateFile } from '../storage/state-folder';
 import type { OutputLook } from '../storage/output-check';
 import type { RecordedFile } from '../storage/resume-record';
-import type { ResumeState } from '../storage/resume-rules';
+import type { PresentFile, ResumeState } from '../storage/resume-rules';
 import type { Disk } from './disk';
+import { ask } from './engine';
 import type { Engine } from './engine';
+import type { Happening } from './happenings';
 import { failTorrent } from './phases';
+import { transfer } from './starting';
 import type { TorrentState } from './state';
 
 /** What a torrent has in its output folder. */
@@ -102,33 +105,52 @@ export function needsAdmission({ download, outputFiles }: TorrentState): boolean
 
 /**
  * After the check: may the files that are not ours be written to? If so they are ours from now on, and
- * what is too long is cut. If not, the torrent fails and false is returned.
+ * what is too long is cut. If not, the torrent fails. A step at a time: a run that is over changes no file.
  */
-export async function admitFiles(engine: Engine, torrent: TorrentState): Promise<boolean> {
-  const { run, outputFiles } = torrent;
-  if (outputFiles === undefined) return true;
-  try {
-    await judgeForeign(engine, torrent, outputFiles);
-    if (torrent.run !== run) return false;
-    await noteAdmitted(engine, torrent, outputFiles);
-    if (torrent.run !== run) return false;
-    if (outputFiles.toCut) await cut(engine, torrent, outputFiles);
-  } catch (error) {
-    if (torrent.run === run && !engine.state.closing) failTorrent(engine, torrent, recordOf(error));
-    return false;
+export function admitFiles(engine: Engine, torrent: TorrentState): void {
+  const { outputFiles } = torrent;
+  if (outputFiles) next(engine, torrent, 'judged', judgeForeign(engine, torrent, outputFiles));
+}
+
+type Admitted = Extract<Happening, { readonly type: 'admitted' }>;
+
+function next<Step extends Admitted['step']>(
+  engine: Engine,
+  torrent: TorrentState,
+  step: Step,
+  work: Promise<Seen>,
+): void {
+  const { epoch } = torrent;
+  ask(engine, work, (answer) => ({ type: 'admitted', torrent, epoch, step, answer }));
+}
+
+export function onAdmitted(engine: Engine, { torrent, step, answer }: Admitted): void {
+  const { outputFiles, watch } = torrent;
+  if (!outputFiles) return;
+  if (answer.error) {
+    if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
+    return;
   }
+  if (step === 'judged')
+    return next(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
+  if (step === 'noted' && outputFiles.toCut)
+    return next(engine, torrent, 'cut', cut(engine, torrent, outputFiles));
+  for (const [path, now] of answer.value) watch?.accept(path, now);
   outputFiles.foreign.clear();
   outputFiles.toCut = false;
-  return torrent.run === run;
+  transfer(engine, torrent);
 }
+
+/** Files that were changed, as they are now. */
+export type Seen = readonly (readonly [string, PresentFile])[];
 
 /** Should this run be killed, the next one knows that it may go on writing to them. */
 async function noteAdmitted(
   { disk }: Engine,
   { storage }: TorrentState,
   { look, foreign }: OutputFiles,
-): Promise<void> {
-  if (storage.made === undefined || foreign.size === 0) return;
+): Promise<Seen> {
+  if (storage.made === undefined || foreign.size === 0) return [];
   const paths = [...foreign];
   const found = await disk.statFiles(look.root, paths);
   disk.noteMade(
@@ -138,15 +160,15 @@ async function noteAdmitted(
       return file === undefined ? [] : entryOf(path, file);
     }),
   );
+  return [];
 }
 
-async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFiles): Promise<void> {
-  const { storage, record, watch } = torrent;
+async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFiles): Promise<Seen> {
+  const { storage, record } = torrent;
   const { files } = torrent.layout;
   const shorter = new Set(await disk.cutLonger(look.root, files, storage.followLinks ?? false));
   const present = (await record?.look()) ?? [];
-  for (const [at, { path }] of files.entries())
-    if (shorter.has(path)) watch?.accept(path, present[at]);
+  return files.flatMap(({ path }, at) => (shorter.has(path) ? [[path, present[at]] as const] : []));
 }
 
 /** Another program has put something in the place of a file: it is judged anew before it is written to. */
@@ -159,20 +181,21 @@ async function judgeForeign(
   { disk }: Engine,
   torrent: TorrentState,
   files: OutputFiles,
-): Promise<void> {
+): Promise<Seen> {
   const written = await toBeWritten(disk, torrent, files);
-  if (written.length === 0) return;
+  if (written.length === 0) return [];
   const { root, folders } = files.look;
   const own = stateFile(torrent.output, torrent.metainfo.infoHash, 'resume');
   const owner = await disk.recordedOwner(written, own, root, folders);
   if (owner !== undefined) throw ownedBy(owner, torrent);
   if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
-  if (files.adopt) return;
+  if (files.adopt) return [];
   for (const file of written) {
     if (await holdsGoodBytes(disk, torrent, file)) continue;
     if (await disk.isBlank(file.path)) continue;
     throw notOurs(file.path, torrent);
   }
+  return [];
 }
 
 /** A foreign file that would be changed. */

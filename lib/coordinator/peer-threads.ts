@@ -24,8 +24,8 @@ export interface PeerThreadsOptions {
 
 /** Listeners. Set before the event loop turns for the first time. */
 export interface PeerThreadsListener {
-  onFact(thread: number, fact: PeerFact): void;
-  onBatchEnd(): void;
+  /** One batch, in the order in which they were told; the array is used again for the next. */
+  onFacts(thread: number, facts: readonly PeerFact[]): void;
   onError(error: unknown): void;
   /** The port that peers can connect to. */
   onListening(port: number): void;
@@ -40,6 +40,8 @@ export interface PeerThreadsListener {
 interface Slot {
   thread: SupervisedThread | undefined;
   port: TypedPort<PeerOrder, PeerFact> | undefined;
+  /** Of the batch that is arriving. */
+  readonly facts: PeerFact[];
   stopped: () => void;
 }
 
@@ -112,7 +114,7 @@ export class PeerThreads {
   }
 
   #startThread(thread: number, ready: () => void): void {
-    const slot: Slot = { thread: undefined, port: undefined, stopped: () => undefined };
+    const slot: Slot = { thread: undefined, port: undefined, facts: [], stopped: () => undefined };
     this.#slots.push(slot);
     const start = this.#options.start(thread);
     const adopt = this.#options.booted[thread];
@@ -144,7 +146,10 @@ export class PeerThreads {
     const restarted = slot.thread !== undefined;
     const port = new TypedPort<PeerOrder, PeerFact>(worker, {
       onMessage: (fact) => this.#onFact(slot, thread, fact),
-      onBatchEnd: () => this.#listener?.onBatchEnd(),
+      onBatchEnd: () => {
+        this.#listener?.onFacts(thread, slot.facts);
+        slot.facts.length = 0;
+      },
       onError: (error) => this.#listener?.onError(error),
     });
     slot.port = port;
@@ -190,7 +195,7 @@ export class PeerThreads {
         return;
       }
       default:
-        this.#listener?.onFact(thread, fact);
+        slot.facts.push(fact);
     }
   }
 }

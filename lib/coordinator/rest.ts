@@ -5,6 +5,7 @@
 import { chargeRest } from './accounting';
 import { dialsNow, freeSlots } from './dialing';
 import type { Engine } from './engine';
+import { transfers } from './life';
 import type { TorrentState } from './state';
 import { nextAnnounceMs } from './trackers';
 
@@ -41,9 +42,9 @@ function isBusy(torrent: TorrentState, nowMs: number): boolean {
 }
 
 function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number {
-  const { phase, book } = torrent;
+  const { book } = torrent;
   const { durability } = torrent.possession;
-  if (phase !== 'downloading' && phase !== 'seeding') return durability.dueMs;
+  if (!transfers(torrent.life)) return durability.dueMs;
   const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
   // Without room it neither dials nor asks for peers, and nothing wakes it when there is room.

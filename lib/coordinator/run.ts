@@ -20,20 +20,18 @@ import { Account } from './account';
 import { AppEvents } from './app-events';
 import { SYSTEM_CLOCK } from './clock';
 import { COUNTING_RATE } from './availability';
-import { engineControl, tellStats, type Lifecycle } from './control';
+import { engineControl, type Lifecycle } from './control';
 import { Departed } from './witness';
 import { SYSTEM_DISK } from './disk';
 import type { Engine } from './engine';
-import { onFact } from './facts';
 import { LOG_LEVELS } from './log-levels';
-import { onThreadDied, onThreadRestarted } from './on-thread';
+import { Loop } from './loop';
 import { Pacers } from './pacers';
 import { PathRegistry } from './path-registry';
 import type { PeerThreads } from './peer-threads';
-import { onTick } from './tick';
 import { Ticker } from './ticker';
 import { loadTrackers } from './tracker-clients';
-import { endTurn, newTurn } from './turn';
+import { newTurn } from './turn';
 
 /** Verify workers that a download begins with. */
 const MIN_VERIFY_THREADS = 1;
@@ -63,7 +61,7 @@ export function runEngine(options: RunOptions): void {
   const logLevel = LOG_LEVELS[settings.logLevel];
   const app = new TypedPort<EngineEvent, AppMessage>(events, {
     onMessage: (message) => {
-      if (message.type === 'stats-wanted') tellStats(engine, message.torrent);
+      if (message.type === 'stats-wanted') engine.happen(message);
       else appEvents.onMessage(message);
     },
     onError: (error) => log('error', 'the app port failed', { error: recordOf(error).message }),
@@ -127,29 +125,26 @@ export function runEngine(options: RunOptions): void {
     paceAnnounce: (announce, url) => pacers.announce(announce, url),
     turn: newTurn(),
     tickBy: (atMs) => ticker.by(atMs),
-    endTurn: () => endTurn(engine),
+    happen: (happening) => loop.happen(happening),
   };
+  const loop = new Loop(engine);
 
   threads.listen({
-    onFact: (thread, fact) => onFact(engine, thread, fact),
-    onBatchEnd: () => endTurn(engine),
-    onError: (error) => log('error', 'a fact could not be handled', { error: traceOf(error) }),
-    onListening: (port) => (engine.state.listenPort = port),
-    onDied: (thread, error) => onThreadDied(engine, thread, error),
-    onRestarted: (thread) => onThreadRestarted(engine, thread),
+    onFacts: (thread, facts) => engine.happen({ type: 'facts', thread, facts }),
+    onError: (error) => log('error', 'facts were lost', { error: traceOf(error) }),
+    onListening: (port) => engine.happen({ type: 'listening', port }),
+    onDied: (thread, error) => engine.happen({ type: 'thread-died', thread, error }),
+    onRestarted: (thread) => engine.happen({ type: 'thread-restarted', thread }),
     onFailed: (error) => log('error', 'a peer thread failed', { error: error.message }),
   });
-  pool.onThreadDeath = (reason) => {
-    engine.state.threadRestarts++;
-    log('error', 'a verify worker died; its jobs are run again', { error: reason });
-  };
+  pool.onThreadDeath = (reason) => engine.happen({ type: 'verify-thread-died', reason });
 
-  const loop = new LoopLoad();
+  const load = new LoopLoad();
   const cores = new ProcessLoad();
   const ticker = new Ticker(() => {
-    engine.state.loopBusy = loop.share();
+    engine.state.loopBusy = load.share();
     engine.state.processBusy = cores.share();
-    onTick(engine);
+    engine.happen({ type: 'tick' });
   }, SYSTEM_CLOCK);
   const lifecycle: Lifecycle = {
     start: () => threads.ready(),

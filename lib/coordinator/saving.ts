@@ -4,89 +4,132 @@
 import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { recordedFiles } from './output-files';
-import type { SyncBatch } from './durability';
 import type { RecordOutlet } from './disk';
+import { tellComplete } from './completing';
+import { ask } from './engine';
 import type { Engine } from './engine';
+import type { Answer, Happening } from './happenings';
+import { transfers } from './life';
 import { onChanges } from './lost-data';
 import { failTorrent } from './phases';
 import { wake } from './rest';
 import type { TorrentState } from './state';
-import type { SyncedFile, VerifyResult } from '../messages/verify';
+import type { SyncedFile } from '../messages/verify';
+import { goOn } from './stopping';
+
+type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
 /** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
-  if (!torrent.possession.durability.isDue(engine.nowMs())) return;
-  const { run } = torrent;
-  runSync(engine, torrent)
-    .then(() => {
-      // The record that a pause or a removal saved says that nothing follows it.
-      return torrent.run === run ? saveRecord(engine, torrent, true) : undefined;
-    })
-    .catch((error: unknown) =>
-      engine.log('error', 'a file sync failed', { error: recordOf(error).message }),
-    );
+  if (torrent.possession.durability.isDue(engine.nowMs())) startSync(engine, torrent);
 }
 
 /**
- * Syncs until nothing that was written is left unsynced. After a failed sync (`durability.broken`)
- * what is left is lost instead.
+ * Whether nothing that was written is left unsynced; if something is, a sync of it is out. After a failed sync
+ * (`durability.broken`) what is left is lost instead.
  */
-export async function syncNow(engine: Engine, torrent: TorrentState): Promise<void> {
+export function isSynced(engine: Engine, torrent: TorrentState): boolean {
   const { durability } = torrent.possession;
-  while (durability.syncing || (durability.unsynced > 0 && !durability.broken)) {
-    if (torrent.syncUnderWay) await torrent.syncUnderWay;
-    else await runSync(engine, torrent);
-  }
+  if (durability.unsynced > 0 && !durability.broken) startSync(engine, torrent);
+  if (durability.syncing) return false;
   if (durability.broken) lose(torrent, durability.discard());
+  return true;
 }
 
-/** One sync of all that was written so far. False when it failed; the torrent has then stopped. */
-function runSync(engine: Engine, torrent: TorrentState): Promise<boolean> {
+/** A sync of all that was written so far, unless one is out. */
+function startSync(engine: Engine, torrent: TorrentState): void {
   const batch = torrent.possession.durability.begin();
-  if (!batch) return Promise.resolve(true);
-  const done = syncFiles(engine, torrent, batch).finally(() => (torrent.syncUnderWay = undefined));
-  torrent.syncUnderWay = done;
-  return done;
+  if (!batch) return;
+  torrent.watch?.beginSync(batch.paths);
+  ask(engine, syncFiles(engine, torrent, batch.paths), (answer) => ({
+    type: 'synced',
+    torrent,
+    batch,
+    answer,
+  }));
+}
+
+/** What a sync found. */
+export interface SyncOutcome {
+  /** The disk failed. */
+  readonly error?: ErrorRecord | undefined;
+  readonly synced: readonly SyncedFile[];
+  /** All is synced, but the back end does not say how it has the files now. */
+  readonly statError?: ErrorRecord;
 }
 
 async function syncFiles(
   engine: Engine,
-  torrent: TorrentState,
-  batch: SyncBatch,
-): Promise<boolean> {
-  let error: ErrorRecord | undefined;
-  let result: VerifyResult | undefined;
-  torrent.watch?.beginSync(batch.paths);
+  { storage, record, outputFiles }: TorrentState,
+  paths: readonly string[],
+): Promise<SyncOutcome> {
+  const { error, synced = [] } = await engine.verify.submit(
+    { type: 'sync', storage, paths },
+    'sync',
+  );
+  if (error || !record || outputFiles) return { error, synced };
   try {
-    result = await engine.verify.submit(
-      { type: 'sync', storage: torrent.storage, paths: batch.paths },
-      'sync',
-    );
-    error = result.error;
+    return { synced: await statSynced(record, paths) };
   } catch (cause) {
-    error = recordOf(cause);
+    return { synced, statError: recordOf(cause) };
   }
+}
+
+export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'>): void {
+  const { durability } = torrent.possession;
   wake(engine, torrent); // more may have been written meanwhile
-  if (!error) {
-    let synced = result?.synced ?? [];
-    let failure: ErrorRecord | undefined;
-    if (torrent.record && !torrent.outputFiles) {
-      try {
-        synced = await statSynced(torrent.record, batch.paths);
-      } catch (cause) {
-        failure = recordOf(cause);
-      }
-    }
-    torrent.possession.durability.succeeded(batch);
-    onChanges(engine, torrent, torrent.watch?.synced(synced) ?? []);
-    if (failure && !engine.state.closing) failTorrent(engine, torrent, failure);
-    return true;
+  const outcome = answer.error ? { error: answer.error, synced: [] } : answer.value;
+  if (outcome.error) {
+    durability.failed();
+    lose(torrent, batch.pieces);
+    lose(torrent, durability.discard());
+  } else {
+    durability.succeeded(batch);
+    onChanges(engine, torrent, torrent.watch?.synced(outcome.synced) ?? []);
   }
-  torrent.possession.durability.failed();
-  lose(torrent, batch.pieces);
-  lose(torrent, torrent.possession.durability.discard());
-  if (!engine.state.closing) failTorrent(engine, torrent, error);
-  return false;
+  const error = outcome.error ?? outcome.statError;
+  if (error && !engine.state.closing) failTorrent(engine, torrent, error);
+  if (!error && isAtWork(torrent)) saveRecord(engine, torrent, 'progress');
+  goOn(engine, torrent);
+}
+
+/** Its records say that more follows, and nobody waits for the last one. */
+function isAtWork({ life }: TorrentState): boolean {
+  if (life.phase === 'downloading') return true;
+  return (life.phase === 'seeding' || life.phase === 'complete') && life.step === 'told';
+}
+
+/** Has the files without a byte made, which no piece makes. */
+export function makeEmptyFiles(engine: Engine, torrent: TorrentState): void {
+  const paths = torrent.layout.files
+    .filter((file) => file.lengthBytes === 0)
+    .map((file) => file.path);
+  if (paths.length === 0) return;
+  torrent.makingEmptyFiles = true;
+  const job = { type: 'create-empty' as const, storage: torrent.storage, paths };
+  ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
+    type: 'empty-files-made',
+    torrent,
+    answer,
+  }));
+}
+
+export function onEmptyFilesMade(
+  engine: Engine,
+  { torrent, answer }: Of<'empty-files-made'>,
+): void {
+  torrent.makingEmptyFiles = false;
+  const error = answer.error ?? answer.value.error;
+  // A run that has ended makes them again when it goes on.
+  if (error && transfers(torrent.life)) failTorrent(engine, torrent, error);
+  else saveFirstRecord(engine, torrent);
+  goOn(engine, torrent);
+}
+
+/** A download has begun: from now on pieces are written that no record names. */
+export function saveFirstRecord(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase === 'downloading' && !torrent.makingEmptyFiles)
+    saveRecord(engine, torrent, 'progress');
 }
 
 /** Asks a back end whose workers know no files how it has them now. */
@@ -105,23 +148,57 @@ function lose(torrent: TorrentState, pieces: readonly number[]): void {
   }
 }
 
-/** Replaces the resume record. `open`: more may be written after it. A failure is logged, no more. */
-export async function saveRecord(
+/** Replaces the resume record by one after which more may be written. */
+export function saveRecord(
   engine: Engine,
   torrent: TorrentState,
-  open: boolean,
-): Promise<void> {
-  if (!torrent.record) return;
-  try {
-    await torrent.record.save(torrent.possession.durability.durable, {
-      open,
-      savedAtMs: engine.clock.wallMs(),
-      files: recordedFiles(torrent),
-    });
-  } catch (error) {
+  occasion: Of<'record-saved'>['occasion'],
+): void {
+  const { epoch } = torrent;
+  const happening = { type: 'record-saved', torrent, epoch, occasion } as const;
+  if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
+  ask(engine, save(engine, torrent, true), (answer) => ({ ...happening, answer }));
+}
+
+export function onRecordSaved(
+  engine: Engine,
+  { torrent, occasion, answer }: Of<'record-saved'>,
+): void {
+  noteFailedSave(engine, torrent, answer);
+  if (occasion === 'completion') tellComplete(engine, torrent);
+}
+
+/** Replaces the resume record by the one with which a run ends. */
+export function saveLastRecord(engine: Engine, torrent: TorrentState): void {
+  torrent.lastRecordsOut++;
+  const happening = { type: 'last-record-saved', torrent } as const;
+  if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
+  // An interrupted check, a touched file and a failed sync leave good pieces that are in no record: only
+  // an open record has them looked at.
+  const { toCheck, watch } = torrent;
+  const { durability } = torrent.possession;
+  const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
+  const open = inDoubt || durability.unsynced > 0 || durability.broken;
+  ask(engine, save(engine, torrent, open), (answer) => ({ ...happening, answer }));
+}
+
+async function save(engine: Engine, torrent: TorrentState, open: boolean): Promise<void> {
+  await torrent.record?.save(torrent.possession.durability.durable, {
+    open,
+    savedAtMs: engine.clock.wallMs(),
+    files: recordedFiles(torrent),
+  });
+}
+
+/** Then the one before it is kept. */
+export function noteFailedSave(
+  engine: Engine,
+  { infoHash }: TorrentState,
+  { error }: Answer<void>,
+): void {
+  if (error)
     engine.log('warn', 'the resume record could not be saved', {
-      torrent: torrent.infoHash,
-      error: recordOf(error).message,
+      torrent: infoHash,
+      error: error.message,
     });
-  }
 }

@@ -6,6 +6,7 @@ import { contentBytes } from '../metainfo/layout';
 import type { TrackerSnapshot } from '../tracker/schedule';
 import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
+import { errorOf } from './life';
 import { receivedBytes } from './state';
 import type { TorrentState } from './state';
 
@@ -59,7 +60,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
       externalIp: tracker.externalIp,
     })),
     account: torrentAccount(engine, torrent),
-    error: torrent.error,
+    error: errorOf(torrent.life),
   };
 }
 

@@ -1,64 +1,69 @@
 // The beginning of a run, the first one or the one after a pause: check what is to be checked, create
 // what no piece will ever write, then transfer.
 
-import { recordOf } from '../errors/millrace-error';
 import { admitFiles, needsAdmission } from './output-files';
-import { checkPieces } from './checking';
+import { beginCheck } from './checking';
 import type { Engine } from './engine';
-import { takeFilesAsTheyAre } from './file-checks';
-import { failTorrent, startTransfer } from './phases';
+import { lookFor } from './file-checks';
+import type { Happening } from './happenings';
+import type { Checking } from './life';
+import { startTransfer } from './phases';
 import { wake } from './rest';
-import { saveRecord } from './saving';
+import { saveFirstRecord } from './saving';
 import type { TorrentState } from './state';
+import { goOn } from './stopping';
 import { tickTorrent } from './tick';
 
-/** Starts the run; what goes wrong later fails the torrent. */
-export function beginRun(engine: Engine, torrent: TorrentState): void {
-  begin(engine, torrent).catch((error: unknown) =>
-    engine.log('error', 'a torrent could not be started', { error: recordOf(error).message }),
-  );
+/** A torrent was added. */
+export function beginFirstRun(
+  engine: Engine,
+  { torrent, peers }: Extract<Happening, { readonly type: 'added' }>,
+): void {
+  engine.state.torrents.set(torrent.id, torrent);
+  for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
+  wake(engine, torrent);
+  goOn(engine, torrent);
 }
 
-async function begin(engine: Engine, torrent: TorrentState): Promise<void> {
-  const { run } = torrent;
+/** A run after the first one, from the check on. Its files may be others by now than those of handles still open. */
+export function beginRun(engine: Engine, torrent: TorrentState): void {
+  torrent.epoch++;
+  engine.verify.closeHandles();
   wake(engine, torrent);
-  if (run > 0) {
-    // Pieces that the last run still writes may be lost by the failure of a sync that it has seen.
-    await torrent.pausing?.catch(() => undefined);
-    if (torrent.run !== run) return;
-  }
-  torrent.possession.durability.mend();
-  if (run > 0 && torrent.watch) {
-    try {
-      await takeFilesAsTheyAre(engine, torrent);
-    } catch (error) {
-      if (torrent.run === run) failTorrent(engine, torrent, recordOf(error));
-    }
-    if (torrent.run !== run) return;
-  }
-  const checked = checkPieces(engine, torrent);
   engine.turn.stats.add(torrent);
-  if (!(await checked)) return;
-  if (needsAdmission(torrent) && !(await admitFiles(engine, torrent))) return;
-  // Without data to check, peers are dialled before the pool is even up.
+  goOn(engine, torrent);
+}
+
+/** What the last run wrote is settled: are the files as it left them? */
+export function lookAtFiles(engine: Engine, torrent: TorrentState, life: Checking): void {
+  torrent.possession.durability.mend();
+  life.step = 'looking';
+  if (torrent.epoch > 0 && torrent.watch) lookFor(engine, torrent, 'start');
+  else check(engine, torrent);
+}
+
+/** The files are taken as they are. */
+export function check(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase !== 'checking') return;
+  life.step = 'hashing';
+  engine.turn.stats.add(torrent);
+  beginCheck(engine, torrent);
+}
+
+/** Everything was read. */
+export function onCheckOver(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase !== 'checking') return;
+  life.step = 'admitting';
+  if (!needsAdmission(torrent)) return transfer(engine, torrent);
+  admitFiles(engine, torrent);
+}
+
+/** The check is over. Without data to check, peers are dialled before the pool is even up. */
+export function transfer(engine: Engine, torrent: TorrentState): void {
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);
   engine.turn.stats.add(torrent);
-  engine.endTurn();
-  if (torrent.download) torrent.emptied = createEmptyFiles(engine, torrent);
-  await torrent.emptied;
-  if (torrent.run === run && !torrent.possession.hasAllWanted && torrent.download)
-    await saveRecord(engine, torrent, true);
-}
-
-async function createEmptyFiles(engine: Engine, torrent: TorrentState): Promise<void> {
-  const paths = torrent.layout.files
-    .filter((file) => file.lengthBytes === 0)
-    .map((file) => file.path);
-  if (paths.length === 0) return;
-  const { run } = torrent;
-  const { error } = await engine.verify
-    .submit({ type: 'create-empty', storage: torrent.storage, paths }, 'live')
-    .catch((cause: unknown) => ({ error: recordOf(cause) }));
-  if (error && torrent.run === run) failTorrent(engine, torrent, error);
+  if (!torrent.makingEmptyFiles) saveFirstRecord(engine, torrent);
 }

@@ -26,6 +26,8 @@ import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
 import type { RecordOutlet } from './disk';
 import type { FileWatch } from './file-watch';
+import type { WaitingDial } from './happenings';
+import type { Life } from './life';
 import type { PathRegistry } from './path-registry';
 import type { Possession } from './possession';
 import type { RateMeter } from './rate-meter';
@@ -98,8 +100,9 @@ export interface TorrentState {
   readonly download: boolean;
   readonly seed: boolean;
   readonly announceToAll: AnnounceToAll;
-  phase: TorrentPhase;
-  error: { readonly code: string; readonly message: string } | undefined;
+  /** Where it stands. Changed by `enter` only (`life.ts`). */
+  readonly life: Life;
+  readonly phase: TorrentPhase;
   /** What is here, what is wanted, and what survives a power cut. */
   readonly possession: Possession;
   /** Counts what sources have into the picker; seeds are counted there at once. */
@@ -110,9 +113,7 @@ export interface TorrentState {
   readonly open: Set<PieceState>;
   /** Full pieces that wait for a verify job. */
   filled: PieceState[];
-  /** Verify jobs of its pieces that are out; each settles once its outcomes were acted on. */
-  readonly verifyJobs: Set<Promise<void>>;
-  /** How many of them are not answered yet. */
+  /** Verify jobs of its pieces that are out. */
   jobsOut: number;
   /** Where its pieces come from, peers among them. */
   readonly sources: Set<Source>;
@@ -130,24 +131,27 @@ export interface TorrentState {
   farewell: Promise<void> | undefined;
   /** Dials queued or under way. */
   dialing: number;
-  /** Settles, and never rejects, when the files without a byte, which no piece makes, are there. */
-  emptied: Promise<void>;
+  /** Dials that wait for their turn. */
+  readonly waitingDials: Set<WaitingDial>;
+  /** The files without a byte, which no piece makes, are being made. */
+  makingEmptyFiles: boolean;
   /** Sent with every announce: by it a tracker knows us again under a new address. */
   readonly announceKey: number;
   /** Counters at the start of the run: announces carry the difference. */
   downloadedAtStart: number;
   uploadedAtStart: number;
-  syncUnderWay: Promise<boolean> | undefined;
+  /** Records with which a run ends that are being saved. */
+  lastRecordsOut: number;
   /** How the files were left; undefined where the back end keeps no record. */
   watch: FileWatch | undefined;
   /** Runs that began because a file looked touched, since it was last complete or resumed by the user. */
   recheckedRuns: number;
   /** The resume record; undefined where the back end keeps none. */
   readonly record: RecordOutlet | undefined;
-  /** Settles when the last pause or failure has taken effect. */
-  pausing: Promise<void> | undefined;
-  /** The removal that is under way: another call of `remove` waits for this one. */
-  removal: Promise<void> | undefined;
+  /** Called once the last stop has taken effect. */
+  readonly onStopped: (() => void)[];
+  /** Called once it is removed, with what went wrong. */
+  readonly onRemoved: ((error: Error | undefined) => void)[];
   /** Of its back end, which is let go of with it. */
   readonly lock: StorageLock;
   /** What it has in its output folder; undefined where it is stored in none. */
@@ -157,6 +161,8 @@ export interface TorrentState {
   /** Pieces that exist on disk and were not hashed yet: a pause or a failure may interrupt the check. */
   readonly toCheck: Bitfield;
   checkedPieces: number;
+  /** Jobs of the check that are not answered yet. */
+  checksOut: number;
   piecesToCheck: number;
   /** Of verified pieces that came from peers since the torrent was added. */
   fetchedBytes: number;
@@ -177,8 +183,8 @@ export interface TorrentState {
   completeSent: boolean;
   /** At rest no tick looks at it before this; undefined: every tick does. Ended by `wake`. */
   restUntilMs: number | undefined;
-  /** Raised whenever work under way must not touch the torrent any more (pause, remove). */
-  run: number;
+  /** Its run, counted: what was asked for in one says nothing in the next. */
+  epoch: number;
 }
 
 /** A piece on its way: its memory, who holds which block, what was learnt of failed attempts. */

@@ -28,8 +28,6 @@ export function onTick(engine: Engine): void {
   }
   evictStale(engine);
   if (state.hungry.size > 0) engine.turn.feed = true;
-  engine.endTurn();
-  if (state.slab.quarantinedUnits > 0) engine.tickBy(nowMs);
 }
 
 /** What is due for one torrent: on ticks, and at once when its run begins. */

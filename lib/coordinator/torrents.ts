@@ -19,11 +19,11 @@ import { claimOutput, releaseOutput } from './output-files';
 import { AddressBook } from './address-book';
 import type { Engine } from './engine';
 import { committedBytesOf } from './pieces';
+import { newLife } from './life';
 import { Possession } from './possession';
-import { quiesce } from './phases';
 import { RateMeter } from './rate-meter';
 import { watchFiles } from './file-checks';
-import { beginRun } from './starting';
+import { removed } from './removing';
 import type { TorrentState } from './state';
 
 /**
@@ -47,7 +47,7 @@ export async function addTorrent(
   for (const other of engine.state.torrents.values()) {
     if (other.infoHash !== infoHash) continue;
     // A torrent that is being removed may be added again: this waits for the end of the removal.
-    if (other.removal !== undefined) await other.removal.catch(() => undefined);
+    if (other.phase === 'closed') await removed(other).catch(() => undefined);
     else {
       throw new MillraceError(
         'already-added',
@@ -129,8 +129,6 @@ async function addWith(
       torrent.outputFiles = await claimOutput(engine, torrent, request, look, resume, canWrite);
     }
     stop?.throwIfAborted();
-    engine.state.torrents.set(id, torrent);
-    for (const { host, port } of request.peers) torrent.book.add(host, port, engine.nowMs());
     if (!resume) torrent.toCheck.setAll();
     else {
       torrent.watch = watchFiles(torrent, resume, engine.nowMs());
@@ -144,10 +142,9 @@ async function addWith(
         status: resume.status,
         reason: resume.reason,
       });
-    beginRun(engine, torrent);
+    engine.happen({ type: 'added', torrent, peers: request.peers });
     return metainfo.names;
   } catch (error) {
-    engine.state.torrents.delete(id);
     engine.state.budget.unregister(id);
     if (torrent) releaseOutput(engine, torrent);
     await releaseLock(engine, infoHash, lock);
@@ -236,14 +233,15 @@ function newTorrent(
     download: request.download,
     seed: request.seed,
     announceToAll: request.announceToAll,
-    phase: 'checking',
-    error: undefined,
+    life: newLife(),
+    get phase() {
+      return this.life.phase;
+    },
     possession,
     availability: new Availability(possession.picker),
     active: new Map(),
     open: new Set(),
     filled: [],
-    verifyJobs: new Set(),
     jobsOut: 0,
     sources: new Set(),
     peers: new Set(),
@@ -254,13 +252,14 @@ function newTorrent(
     trackersHadNews: false,
     farewell: undefined,
     dialing: 0,
-    emptied: Promise.resolve(),
+    waitingDials: new Set(),
+    makingEmptyFiles: false,
     announceKey: Math.floor(random() * 2 ** 32),
     downloadedAtStart: 0,
     uploadedAtStart: 0,
-    syncUnderWay: undefined,
-    pausing: undefined,
-    removal: undefined,
+    lastRecordsOut: 0,
+    onStopped: [],
+    onRemoved: [],
     watch: undefined,
     recheckedRuns: 0,
     record: state && engine.disk.openRecord(state, shape, names),
@@ -269,6 +268,7 @@ function newTorrent(
     openOn: new Set(),
     toCheck: new Bitfield(metainfo.pieceCount),
     checkedPieces: 0,
+    checksOut: 0,
     piecesToCheck: 0,
     fetchedBytes: 0,
     downloadedBytes: 0,
@@ -283,32 +283,6 @@ function newTorrent(
     lastProgressMs: engine.nowMs(),
     completeSent: false,
     restUntilMs: Infinity,
-    run: 0,
+    epoch: 0,
   };
-}
-
-/** Takes a torrent out: peers closed, data synced, record saved, lock released. Done once. */
-export function removeTorrent(
-  engine: Engine,
-  torrent: TorrentState,
-  forget: boolean,
-): Promise<void> {
-  torrent.removal ??= remove(engine, torrent, forget);
-  return torrent.removal;
-}
-
-async function remove(engine: Engine, torrent: TorrentState, forget: boolean): Promise<void> {
-  torrent.phase = 'closed';
-  try {
-    await quiesce(engine, torrent);
-    if (forget) await torrent.record?.remove();
-    if (torrent.storage.made !== undefined) engine.disk.forgetMade(torrent.storage.made);
-    await torrent.farewell;
-  } finally {
-    engine.state.budget.unregister(torrent.id);
-    engine.state.torrents.delete(torrent.id);
-    engine.verify.closeHandles();
-    releaseOutput(engine, torrent);
-    await torrent.lock.release();
-  }
 }

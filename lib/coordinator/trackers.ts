@@ -1,12 +1,14 @@
 // Announcing: the schedule says when and where, this makes the announces side by side and hands the
 // answers on.
 
-import { recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
-import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
+import type { DueAnnounce } from '../tracker/schedule';
 import { dialMore, dialsNow, freeSlots } from './dialing';
+import { answerOf } from './engine';
 import type { Engine } from './engine';
+import type { Happening } from './happenings';
+import { transfers } from './life';
 import { wake } from './rest';
 import { receivedBytes } from './state';
 import type { TorrentState } from './state';
@@ -60,7 +62,7 @@ function recentAnnounces(torrent: TorrentState, nowMs: number): readonly Announc
  * one due.
  */
 export function announceIfDue(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'downloading' && torrent.phase !== 'seeding') return;
+  if (!transfers(torrent.life)) return;
   const nowMs = engine.nowMs();
   let room = MAX_ANNOUNCES_UNDER_WAY - recentAnnounces(torrent, nowMs).length;
   for (;;) {
@@ -75,52 +77,45 @@ export function announceIfDue(engine: Engine, torrent: TorrentState): void {
 function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce): void {
   const { url, event } = due;
   const abort = new AbortController();
+  const { signal } = abort;
   // Of now, not of when its turn comes: by then the torrent may be in another run.
-  const { schedule, run, announcing, farewell } = torrent;
-  const order: AnnounceOrder = { due, schedule, run, signal: abort.signal };
+  const { schedule, epoch, farewell } = torrent;
   const done = new Promise<void>((settle) => {
-    const pace = (): void =>
-      engine.paceAnnounce(async () => {
-        await announce(engine, torrent, order).finally(settle);
-        announcing.delete(underWay);
-        // Its tracker may be owed another event, and a failure makes the next tracker due.
-        announceIfDue(engine, torrent);
-        wake(engine, torrent);
-      }, url);
+    const announce = async (): Promise<void> => {
+      if (!signal.aborted) {
+        const answer = await answerOf(
+          engine.announce(url, requestOf(engine, torrent, due), signal),
+        );
+        engine.happen({ type: 'announced', torrent, epoch, underWay, schedule, answer });
+      }
+      settle();
+    };
+    const pace = (): void => engine.paceAnnounce(announce, url);
     // A tracker that is told `stopped` of the last run after `started` of this one sends nobody to us.
     if (farewell) void farewell.then(pace);
     else pace();
   });
   const underWay: AnnounceUnderWay = { url, event, sinceMs: engine.nowMs(), abort, done };
-  announcing.add(underWay);
+  torrent.announcing.add(underWay);
 }
 
-/** An announce that waits for its turn, and the run that it belongs to. */
-interface AnnounceOrder {
-  readonly due: DueAnnounce;
-  readonly schedule: AnnounceSchedule;
-  readonly run: number;
-  readonly signal: AbortSignal;
-}
-
-async function announce(
+export function onAnnounced(
   engine: Engine,
-  torrent: TorrentState,
-  { due, schedule, run, signal }: AnnounceOrder,
-): Promise<void> {
-  if (signal.aborted) return; // Its run was over before its turn came.
-  try {
-    const reply = await engine.announce(due.url, requestOf(engine, torrent, due), signal);
-    if (torrent.run !== run) return;
-    schedule.succeeded(due.url, reply, engine.nowMs());
-    onReply(engine, torrent, due.url, reply);
-  } catch (error) {
-    // Given up by us: nothing is known of the tracker.
-    if (torrent.run !== run || signal.aborted) return;
-    schedule.failed(due.url, recordOf(error), engine.nowMs());
-    onFailure(engine, torrent, due.url, recordOf(error));
+  { torrent, underWay, schedule, answer }: Extract<Happening, { readonly type: 'announced' }>,
+): void {
+  const { url, abort } = underWay;
+  torrent.announcing.delete(underWay);
+  if (!answer.error) {
+    schedule.succeeded(url, answer.value, engine.nowMs());
+    onReply(engine, torrent, url, answer.value);
+  } else if (!abort.signal.aborted) {
+    // What we gave up says nothing of the tracker.
+    schedule.failed(url, answer.error, engine.nowMs());
+    onFailure(engine, torrent, url, answer.error);
   }
-  engine.endTurn();
+  // Its tracker may be owed another event, and a failure makes the next tracker due.
+  announceIfDue(engine, torrent);
+  wake(engine, torrent);
 }
 
 /** The request to a tracker as of now. */

@@ -31,6 +31,8 @@ export function endTurn(engine: Engine): void {
   for (const torrent of turn.stats)
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
   turn.stats.clear();
+  // Memory that is being written to comes free without a word.
+  if (engine.state.slab.quarantinedUnits > 0) engine.tickBy(engine.nowMs());
 }
 
 /**

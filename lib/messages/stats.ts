@@ -8,6 +8,8 @@ export type TorrentPhase =
   /** Existing data is being hashed. */
   | 'checking'
   | 'downloading'
+  /** Every wanted piece is verified, and nothing is served: the torrent was added without `seed`. */
+  | 'complete'
   /** Every wanted piece is verified; peers may download from us. */
   | 'seeding'
   /** Stopped by the user: no peers, no memory. */

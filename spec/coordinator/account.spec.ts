@@ -2,11 +2,7 @@
 
 import { expect } from 'chai';
 import { Account } from '../../lib/coordinator/account';
-import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread';
 import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
-import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
-import { removeTorrent } from '../../lib/coordinator/torrents';
-import { MillraceError } from '../../lib/errors/millrace-error';
 import { HISTOGRAM_BUCKETS } from '../../lib/messages/account';
 import type { TransferAccount } from '../../lib/messages/account';
 import { SimDesk } from '../support/sim-desk';
@@ -68,13 +64,13 @@ describe('coordinator/account', () => {
   it('a pause is not counted, and what was counted before it stays', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     for (let n = 0; n < 8; n++) engine.pass(250);
-    await pauseTorrent(engine, torrent.state);
+    await desk.control.pause(torrent.state.id);
     expect(torrentAccount(engine, torrent.state).seconds.peers).to.equal(2);
     for (let n = 0; n < 8; n++) engine.pass(1000);
-    resumeTorrent(engine, torrent.state);
+    engine.happen({ type: 'resume', torrent: torrent.state });
     await desk.answerJobs();
     for (let n = 0; n < 4; n++) engine.pass(250);
-    await pauseTorrent(engine, torrent.state);
+    await desk.control.pause(torrent.state.id);
     expect(sumOf(torrentAccount(engine, torrent.state))).to.equal(3);
   });
 
@@ -106,8 +102,8 @@ describe('coordinator/account', () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     engine.facts({ type: 'load', busy: 0.1, rows: [peer, 65_536, 1000, 0] });
-    onThreadDied(engine, 0, new MillraceError('thread-died', 'gone'));
-    onThreadRestarted(engine, 0);
+    desk.threadDies(0);
+    desk.threadIsBack(0);
     desk.connect(torrent, { creditBlocks: 4 });
     engine.pass(1000);
     expect(torrentAccount(engine, torrent.state).seconds).to.include({ network: 1, cpu: 0 });
@@ -160,7 +156,7 @@ describe('coordinator/account', () => {
   it("the engine's account outlives its torrents", async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     engine.pass(2000);
-    const removed = removeTorrent(engine, torrent.state, false);
+    const removed = desk.control.remove(torrent.state.id, false);
     await desk.answerJobs();
     await removed;
     expect(engineAccount(engine).seconds.peers).to.equal(2);

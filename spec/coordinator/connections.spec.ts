@@ -86,7 +86,7 @@ describe('coordinator/connections', () => {
 
     it('is refused while the torrent is paused', async () => {
       const { reason } = await refusals(({ desk, torrent }) => {
-        torrent.state.phase = 'paused';
+        void desk.control.pause(torrent.state.id);
         return desk.connect(torrent, { unchoke: false });
       });
       expect(reason).to.equal('torrent-closed');

@@ -4,7 +4,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { committedBytesOf } from '../../lib/coordinator/pieces';
-import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';
@@ -95,9 +94,9 @@ async function happen(
   } else if (dice < 94) {
     engine.pass(pick(8_000));
   } else if (dice < 97) {
-    void pauseTorrent(engine, torrent.state);
+    void desk.control.pause(torrent.state.id);
   } else {
-    resumeTorrent(engine, torrent.state);
+    engine.happen({ type: 'resume', torrent: torrent.state });
     await settled();
   }
 }
@@ -127,7 +126,7 @@ describe('coordinator: invariants', () => {
         await desk.answerJobs();
         for (const peer of [...engine.state.peers.keys()]) desk.close(peer);
         await desk.answerJobs();
-        resumeTorrent(engine, torrent.state);
+        engine.happen({ type: 'resume', torrent: torrent.state });
         await desk.answerJobs();
         expectBalance(engine);
         if (torrent.state.phase === 'downloading') {

@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { engineControl } from '../../lib/coordinator/control';
-import { onThreadDied, onThreadRestarted } from '../../lib/coordinator/on-thread';
-import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
+import { failTorrent } from '../../lib/coordinator/phases';
 import { torrentStats } from '../../lib/coordinator/snapshot';
-import { removeTorrent } from '../../lib/coordinator/torrents';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
@@ -98,8 +96,8 @@ describe('coordinator: the life of a torrent', () => {
     });
 
     it('are made, or could not be, before it is at rest', async () => {
-      const { desk, engine, torrent, made } = await making();
-      const paused = watch(pauseTorrent(engine, torrent.state));
+      const { desk, torrent, made } = await making();
+      const paused = watch(desk.control.pause(torrent.state.id));
       await desk.answerJobs();
       expect(paused.done).to.equal(false);
       made();
@@ -135,7 +133,7 @@ describe('coordinator: the life of a torrent', () => {
     for (const lease of desk.leases(peer)) desk.deliver(lease);
     await answerOnBadDisk(engine);
     expect(engine.eventsOf('complete')).to.have.length(0);
-    expect(torrent.state.error?.code).to.equal('EIO');
+    expect(desk.stats(torrent).error?.code).to.equal('EIO');
     expect(torrent.state.possession.durability.durable.isFull()).to.equal(false);
   });
 
@@ -168,14 +166,14 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.possession.missingWantedPieces).to.equal(16);
     expect(records, 'the record stays open').to.deep.equal(['open']);
     desk.close(peer, 'torrent-closed');
-    resumeTorrent(engine, state);
+    engine.happen({ type: 'resume', torrent: state });
     await settled();
     expect(state.phase).to.equal('downloading');
     await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
     expect(state.phase).to.equal('seeding');
     expect(state.possession.doneBytes).to.equal(MIB);
     expect(state.possession.durability.durable.isFull()).to.equal(true);
-    await pauseTorrent(engine, state);
+    await desk.control.pause(state.id);
     expect(records.at(-1), 'all is well again').to.equal('closed');
   });
 
@@ -184,7 +182,7 @@ describe('coordinator: the life of a torrent', () => {
     const { records } = engine.disk.sinceNow();
     const peer = desk.connect(torrent, { creditBlocks: 8 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
-    const paused = pauseTorrent(engine, torrent.state);
+    const paused = desk.control.pause(torrent.state.id);
     await answerOnBadDisk(engine);
     await paused;
     expect(records).to.deep.equal(['open']);
@@ -198,7 +196,7 @@ describe('coordinator: the life of a torrent', () => {
     failTorrent(engine, torrent.state, { code: 'ENOSPC', message: 'disk full' });
     expect(engine.jobs, 'pieces are still being verified').to.have.length(1);
     expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['ENOSPC']);
-    resumeTorrent(engine, torrent.state);
+    engine.happen({ type: 'resume', torrent: torrent.state });
     await desk.answerJobs();
     expect(engine.eventsOf('error'), 'and not to whoever has resumed').to.have.length(1);
   });
@@ -245,8 +243,8 @@ describe('coordinator: the life of a torrent', () => {
     await desk.serveAll(peer);
     expect(engine.ordersOf('close', peer)).to.have.length(1);
     expect(engine.ordersOf('close-torrent')).to.have.length(1);
-    onThreadDied(engine, 0, new MillraceError('thread-died', 'out of memory'));
-    onThreadRestarted(engine, 0);
+    desk.threadDies(0);
+    desk.threadIsBack(0);
     expect(engine.ordersOf('open-torrent'), 'no other thread opens it').to.have.length(1);
   });
 
@@ -254,7 +252,7 @@ describe('coordinator: the life of a torrent', () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     const peer = desk.connect(torrent, { creditBlocks: 12 });
     for (const lease of desk.leases(peer).slice(0, 2)) desk.deliver(lease);
-    const paused = pauseTorrent(engine, torrent.state);
+    const paused = desk.control.pause(torrent.state.id);
     await desk.answerJobs();
     await paused;
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-closed');
@@ -263,7 +261,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(torrent.state.possession.doneBytes).to.equal(128 * KIB);
     desk.close(peer, 'torrent-closed');
     engine.orders = [];
-    resumeTorrent(engine, torrent.state);
+    engine.happen({ type: 'resume', torrent: torrent.state });
     await settled();
     expect(torrent.state.phase).to.equal('downloading');
     expect(engine.ordersOf('open-torrent')).to.have.length(1);
@@ -281,11 +279,11 @@ describe('coordinator: the life of a torrent', () => {
     const [state] = engine.state.torrents.values();
     if (!state) throw new Error('no torrent');
     expect(state.phase).to.equal('checking');
-    const paused = pauseTorrent(engine, state);
+    const paused = desk.control.pause(state.id);
     const torrent = await adding;
     await paused;
     expect(state.phase).to.equal('paused');
-    resumeTorrent(engine, state);
+    engine.happen({ type: 'resume', torrent: state });
     await desk.answerJobs();
     expect(state.phase).to.equal('downloading');
     expect([0, 1, 6, 7].map((piece) => torrent.state.possession.have.get(piece))).to.deep.equal([
@@ -333,15 +331,15 @@ describe('coordinator: the life of a torrent', () => {
 
   it('may be added again after its removal', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    await removeTorrent(engine, torrent.state, false);
+    await desk.remove(torrent);
     expect(engine.handlesClosed).to.be.at.least(1);
     const again = await desk.add(SHORT);
     expect(again.state.phase).to.equal('downloading');
   });
 
   it('removed twice at once ends once', async () => {
-    const { engine, torrent } = await SimDesk.with(SHORT);
-    await Promise.all([1, 2].map(() => removeTorrent(engine, torrent.state, false)));
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    await Promise.all([1, 2].map(() => desk.remove(torrent)));
     expect(engine.state.torrents.size).to.equal(0);
     expect(engine.state.budget.committedBytes).to.equal(0);
   });
@@ -368,11 +366,11 @@ describe('coordinator: the life of a torrent', () => {
   });
 
   it('paused twice at once: both wait until it is at rest', async () => {
-    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const { desk, torrent } = await SimDesk.with(SHORT);
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
-    const first = pauseTorrent(engine, torrent.state);
-    const second = pauseTorrent(engine, torrent.state);
+    const first = desk.control.pause(torrent.state.id);
+    const second = desk.control.pause(torrent.state.id);
     const seen = watch(second);
     await settled();
     expect(seen.done).to.equal(false);
@@ -399,7 +397,7 @@ describe('coordinator: the life of a torrent', () => {
         'completed',
       ]);
       expect(engine.announces[1]?.request.leftBytes).to.equal(0);
-      await removeTorrent(engine, torrent.state, false);
+      await desk.remove(torrent);
       expect(engine.announces.at(-1)?.request.event).to.equal('stopped');
       expect(engine.announces).to.have.length(3);
     });
@@ -412,7 +410,7 @@ describe('coordinator: the life of a torrent', () => {
       expect(events()).to.deep.equal(['started', 'completed', 'stopped']);
       engine.pass(7_200_000);
       for (let tick = 0; tick < 4; tick++) engine.pass(250);
-      await removeTorrent(engine, torrent.state, false);
+      await desk.remove(torrent);
       expect(events()).to.have.length(3);
     });
 
@@ -421,7 +419,7 @@ describe('coordinator: the life of a torrent', () => {
       const { engine } = desk;
       engine.paceAnnounce = () => undefined; // The queue is full of slow trackers.
       const torrent = await desk.add(TRACKED);
-      await removeTorrent(engine, torrent.state, false);
+      await desk.remove(torrent);
       expect(engine.announces).to.have.length(0);
     });
 
@@ -429,7 +427,7 @@ describe('coordinator: the life of a torrent', () => {
       const { desk, engine, torrent } = await SimDesk.with(TRACKED);
       engine.paceAnnounce = () => undefined;
       await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
-      const removed = removeTorrent(engine, torrent.state, false);
+      const removed = desk.remove(torrent);
       const seen = watch(removed);
       await settled();
       expect(seen.done).to.equal(false);
@@ -443,8 +441,8 @@ describe('coordinator: the life of a torrent', () => {
       const queue: (() => Promise<void>)[] = [];
       engine.paceAnnounce = (task) => void queue.push(task);
       const torrent = await desk.add(TRACKED);
-      await pauseTorrent(engine, torrent.state);
-      resumeTorrent(engine, torrent.state);
+      await desk.control.pause(torrent.state.id);
+      engine.happen({ type: 'resume', torrent: torrent.state });
       await settled();
       expect(queue).to.have.length(2);
       await queue[0]?.();
@@ -513,7 +511,7 @@ describe('coordinator: the life of a torrent', () => {
       const { engine } = desk;
       engine.answerAnnounce = () => new Promise(() => undefined);
       const torrent = await desk.add(TRACKED);
-      await removeTorrent(engine, torrent.state, false);
+      await desk.remove(torrent);
       expect(engine.eventsOf('tracker')).to.deep.equal([]);
       expect(engine.announces).to.have.length(1);
     });

@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { evictPiece } from '../../lib/coordinator/eviction';
 import { forgetPeer } from '../../lib/coordinator/connections';
-import { failTorrent, pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
-import { removeTorrent } from '../../lib/coordinator/torrents';
+import { failTorrent } from '../../lib/coordinator/phases';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { settled } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';
@@ -161,7 +160,7 @@ describe('coordinator: pieces on their way', () => {
         downloadedBytes: 0,
         uploadedBytes: 0,
       });
-      engine.endTurn();
+      engine.facts();
       expect(desk.piece(torrent, 0).blocks.missingBlocks).to.equal(5);
       const next = desk.connect(torrent, { creditBlocks: 8 });
       await desk.serveAll(next);
@@ -268,7 +267,7 @@ describe('coordinator: pieces on their way', () => {
     ] as const) {
       it(`after a pause, when the verify job that was out comes back ${name}`, async () => {
         const { desk, engine, torrent } = await busy();
-        const paused = pauseTorrent(engine, torrent.state);
+        const paused = desk.control.pause(torrent.state.id);
         const [pending] = engine.jobs.splice(0, 1);
         expect(pending?.job.type).to.equal('pieces');
         if (answer === 'lost') pending?.reject(new MillraceError('verify-worker-died', 'gone'));
@@ -288,7 +287,7 @@ describe('coordinator: pieces on their way', () => {
 
     it('after removal, which waits for the last outcome', async () => {
       const { desk, engine, torrent } = await busy();
-      const removed = removeTorrent(engine, torrent.state, false);
+      const removed = desk.remove(torrent);
       await settled();
       expect(engine.jobs.length).to.equal(1);
       await desk.answerJobs();
@@ -312,12 +311,12 @@ describe('coordinator: pieces on their way', () => {
       });
       await desk.answerJobs();
       expect(torrent.state.phase).to.equal('failed');
-      expect(torrent.state.error?.code).to.equal('ENOSPC');
+      expect(desk.stats(torrent).error?.code).to.equal('ENOSPC');
       expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['ENOSPC']);
       expect(engine.memoryIsBack).to.equal(true);
       expect(engine.ordersOf('close-torrent')).to.have.length(1);
       for (const peer of [...engine.state.peers.keys()]) desk.close(peer, 'torrent-closed');
-      resumeTorrent(engine, torrent.state);
+      engine.happen({ type: 'resume', torrent: torrent.state });
       await settled();
       expect(torrent.state.phase).to.equal('downloading');
       const peer = desk.connect(torrent, { creditBlocks: 64 });
@@ -330,7 +329,7 @@ describe('coordinator: pieces on their way', () => {
       const { desk, engine, torrent } = await busy();
       engine.jobs.splice(0, 1)[0]?.reject(new MillraceError('verify-worker-died', 'three deaths'));
       await desk.answerJobs();
-      expect(torrent.state.error?.code).to.equal('verify-worker-died');
+      expect(desk.stats(torrent).error?.code).to.equal('verify-worker-died');
       expect(engine.memoryIsBack).to.equal(true);
     });
 

@@ -3,8 +3,6 @@
 
 import { expect } from 'chai';
 import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
-import { tellStats } from '../../lib/coordinator/control';
-import { pauseTorrent, resumeTorrent } from '../../lib/coordinator/phases';
 import { PATIENCE_MS } from '../../lib/coordinator/trackers';
 import type { TorrentStats } from '../../lib/messages/stats';
 import { SimDesk } from '../support/sim-desk';
@@ -212,11 +210,11 @@ describe('coordinator/rest', () => {
     const { desk, engine, torrent } = await SimDesk.with(TRACKED);
     await passTicking(engine, 10_000);
     engine.events = [];
-    tellStats(engine, torrent.state.id);
+    engine.happen({ type: 'stats-wanted', torrent: torrent.state.id });
     expect(told(desk, torrent).map(({ trackers }) => trackers[0]?.nextAnnounceSec)).to.deep.equal([
       50,
     ]);
-    tellStats(engine, 999); // removed meanwhile
+    engine.happen({ type: 'stats-wanted', torrent: 999 }); // removed meanwhile
     expect(engine.eventsOf('stats')).to.have.length(1);
   });
 
@@ -238,11 +236,11 @@ describe('coordinator/rest', () => {
   it('a pause rests, and a resumed torrent is looked at again', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TRACKED);
     await passTicking(engine, 1000);
-    await pauseTorrent(engine, torrent.state);
+    await desk.control.pause(torrent.state.id);
     await passTicking(engine, 1000);
     const before = engine.announces.length;
     expect(await passTicking(engine, HOUR_MS)).to.equal(0);
-    resumeTorrent(engine, torrent.state);
+    engine.happen({ type: 'resume', torrent: torrent.state });
     await desk.answerJobs();
     await passTicking(engine, 60_250);
     expect(engine.announces.length - before).to.equal(2);

@@ -1,9 +1,7 @@
 // What the coordinator tells trackers and when, on a clock that stands still until it is moved.
 
 import { expect } from 'chai';
-import { pauseTorrent } from '../../lib/coordinator/phases';
 import { torrentStats } from '../../lib/coordinator/snapshot';
-import { removeTorrent } from '../../lib/coordinator/torrents';
 import { MAX_ANNOUNCES_UNDER_WAY, PATIENCE_MS } from '../../lib/coordinator/trackers';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AddRequest } from '../../lib/messages/control';
@@ -191,7 +189,7 @@ describe('coordinator: trackers', () => {
       const { desk, torrent } = it;
       const liar = desk.connect(torrent, { have: [0], creditBlocks: 4 });
       for (const lease of desk.leases(liar)) desk.deliver(lease, { spoil: true });
-      const paused = pauseTorrent(it.engine, torrent.state);
+      const paused = desk.control.pause(torrent.state.id);
       await desk.answerJobs();
       await paused;
       const { downloadedBytes, wastedBytes } = torrentStats(it.engine, torrent.state);
@@ -246,7 +244,7 @@ describe('coordinator: trackers', () => {
       const it = await scene({ [A]: {} }, { seed: false });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      await removeTorrent(it.engine, it.torrent.state, false);
+      await it.desk.remove(it.torrent);
       const wanted = it.engine.announces.map(({ request }) => [request.event, request.numWant]);
       expect(wanted).to.deep.equal([
         ['started', 100],
@@ -254,7 +252,7 @@ describe('coordinator: trackers', () => {
         ['stopped', 0],
       ]);
       const early = await scene({ [A]: {} });
-      await pauseTorrent(early.engine, early.torrent.state);
+      await early.desk.control.pause(early.torrent.state.id);
       expect(early.engine.announces[1]?.request).to.include({ event: 'stopped', numWant: 0 });
     });
   });
@@ -308,7 +306,7 @@ describe('coordinator: trackers', () => {
       const trackerId = Uint8Array.of(1, 0xff, 0x26);
       const it = await scene({ [A]: { trackerId }, [B]: {} }, { announceToAll: 'trackers' });
       await pass(it, 1_800_000);
-      await removeTorrent(it.engine, it.torrent.state, false);
+      await it.desk.remove(it.torrent);
       const sent = it.engine.announces.map(({ url, request }) => [url, request.trackerId]);
       expect(sent).to.have.deep.members([
         [A, undefined],
@@ -345,7 +343,7 @@ describe('coordinator: trackers', () => {
       const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      await removeTorrent(it.engine, it.torrent.state, false);
+      await it.desk.remove(it.torrent);
       for (const url of [A, B]) {
         expect(heard(it).filter((line) => line.startsWith(url))).to.deep.equal([
           `${url} started`,
@@ -385,7 +383,7 @@ describe('coordinator: trackers', () => {
       it.engine.answerAnnounce = () => Promise.resolve({ intervalSec: 1800, peers: [] });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      await removeTorrent(it.engine, it.torrent.state, false);
+      await it.desk.remove(it.torrent);
       expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
     });
 
@@ -393,7 +391,7 @@ describe('coordinator: trackers', () => {
       const it = await scene({ [A]: {} });
       const queue: (() => Promise<void>)[] = [];
       it.engine.paceAnnounce = (task) => void queue.push(task);
-      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      const removed = it.desk.remove(it.torrent);
       expect(await isSettled(removed)).to.equal(false);
       expect(heard(it)).to.deep.equal([`${A} started`]);
       it.engine.passTimers(2_000);
@@ -408,7 +406,7 @@ describe('coordinator: trackers', () => {
         url === A
           ? new Promise(() => undefined)
           : Promise.resolve({ intervalSec: 1800, peers: [] });
-      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      const removed = it.desk.remove(it.torrent);
       expect(await isSettled(removed)).to.equal(false);
       expect(heard(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
       it.engine.passTimers(2_000);
@@ -418,7 +416,7 @@ describe('coordinator: trackers', () => {
     it('… not even when the client never comes back at all', async () => {
       const it = await scene({ [A]: {} });
       it.engine.announce = () => new Promise(() => undefined);
-      const removed = removeTorrent(it.engine, it.torrent.state, false);
+      const removed = it.desk.remove(it.torrent);
       expect(await isSettled(removed)).to.equal(false);
       it.engine.passTimers(2_000);
       await removed;

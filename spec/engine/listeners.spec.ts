@@ -45,10 +45,10 @@ async function start(swarm: Swarm) {
   const lived = { died: 0, restarted: 0 };
   let port = 0;
   threads.listen({
-    onFact: (thread: number, fact: PeerFact) => {
-      if (fact.type === 'connected') taken[thread] = (taken[thread] ?? 0) + 1;
+    onFacts: (thread: number, facts: readonly PeerFact[]) => {
+      const connected = facts.filter(({ type }) => type === 'connected').length;
+      taken[thread] = (taken[thread] ?? 0) + connected;
     },
-    onBatchEnd: () => undefined,
     onError: (error) => expect.fail(String(error)),
     onListening: (at) => (port = at),
     onDied: () => (lived.died += 1),

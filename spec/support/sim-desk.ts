@@ -1,8 +1,8 @@
 // A coordinator's desk for specs of its handlers: one engine, scripted peers, blocks written into
 // the slab by hand, verify jobs answered when the spec says so.
 
-import { engineControl, tellStats } from '../../lib/coordinator/control';
-import { onThreadRestarted } from '../../lib/coordinator/on-thread';
+import { engineControl } from '../../lib/coordinator/control';
+import { removed } from '../../lib/coordinator/removing';
 import { wake } from '../../lib/coordinator/rest';
 import { Source } from '../../lib/coordinator/state';
 import type { Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
@@ -124,10 +124,17 @@ export class SimDesk {
 
   /** The figures that the app is told when it asks. */
   stats({ state }: DeskTorrent): TorrentStats {
-    tellStats(this.engine, state.id);
+    this.engine.happen({ type: 'stats-wanted', torrent: state.id });
     const told = this.engine.eventsOf('stats').findLast(({ torrent }) => torrent === state.id);
     if (told === undefined) throw new Error('no figures were told');
     return told.stats;
+  }
+
+  /** Resolves when it is gone, whether its peers are or not. */
+  remove({ state }: Pick<DeskTorrent, 'state'>): Promise<void> {
+    const gone = removed(state);
+    this.engine.happen({ type: 'remove', torrent: state, forget: false });
+    return gone;
   }
 
   /** A peer thread dies; until `threadIsBack` no order to it is of any use. */
@@ -137,7 +144,7 @@ export class SimDesk {
 
   /** Another thread has taken its place. */
   threadIsBack(thread: number): void {
-    onThreadRestarted(this.engine, thread);
+    this.engine.happen({ type: 'thread-restarted', thread });
   }
 
   /** Connects a peer; returns its connection number. */

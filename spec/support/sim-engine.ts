@@ -8,12 +8,11 @@ import type { Clock } from '../../lib/coordinator/clock';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import { Departed } from '../../lib/coordinator/witness';
 import { PathRegistry } from '../../lib/coordinator/path-registry';
-import { onFact } from '../../lib/coordinator/facts';
-import { onThreadDied } from '../../lib/coordinator/on-thread';
+import type { Happening } from '../../lib/coordinator/happenings';
+import { Loop } from '../../lib/coordinator/loop';
 import type { EngineState, TorrentState } from '../../lib/coordinator/state';
-import { onTick } from '../../lib/coordinator/tick';
 import { addTorrent } from '../../lib/coordinator/torrents';
-import { endTurn, newTurn } from '../../lib/coordinator/turn';
+import { newTurn } from '../../lib/coordinator/turn';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { Seldom } from '../../lib/errors/seldom';
 import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
@@ -119,6 +118,7 @@ export class SimEngine implements Engine {
   clockMs = 1_000_000;
   /** When the engine asked to be ticked next; `Infinity` once it was. */
   tickAtMs = Infinity;
+  readonly #loop = new Loop(this);
   readonly #options: SimEngineOptions;
   readonly #random: () => number;
   #nextTorrent = 1;
@@ -229,8 +229,8 @@ export class SimEngine implements Engine {
     this.tickAtMs = Math.min(this.tickAtMs, atMs);
   }
 
-  endTurn(): void {
-    endTurn(this);
+  happen(happening: Happening): void {
+    this.#loop.happen(happening);
   }
 
   // ---- for specs ----
@@ -261,17 +261,16 @@ export class SimEngine implements Engine {
 
   /** Facts of one batch, as a peer thread would send them. */
   facts(...facts: readonly PeerFact[]): void {
-    for (const fact of facts) {
-      const thread = 'connection' in fact ? fact.connection % 32 : 0;
-      onFact(this, thread, fact);
-    }
-    endTurn(this);
+    const [first] = facts;
+    const thread = first && 'connection' in first ? first.connection % 32 : 0;
+    this.happen({ type: 'facts', thread, facts });
   }
 
   /** A peer thread dies; the record of that in the log is expected. */
   threadDies(thread: number): void {
     const records = this.logs.length;
-    onThreadDied(this, thread, new MillraceError('thread-died', 'out of memory'));
+    const error = new MillraceError('thread-died', 'out of memory');
+    this.happen({ type: 'thread-died', thread, error });
     this.logs.splice(records, 1);
   }
 
@@ -298,7 +297,7 @@ export class SimEngine implements Engine {
   pass(ms: number): void {
     this.passTimers(ms);
     this.tickAtMs = Infinity;
-    onTick(this);
+    this.happen({ type: 'tick' });
   }
 
   /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */

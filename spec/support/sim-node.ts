@@ -3,11 +3,9 @@
 // that late ones happen as they do between threads.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
-import { dialMore } from '../../lib/coordinator/dialing';
-import { onThreadRestarted } from '../../lib/coordinator/on-thread';
 import type { TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
-import { removeTorrent } from '../../lib/coordinator/torrents';
+import { removed } from '../../lib/coordinator/removing';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
@@ -133,15 +131,16 @@ export class SimNode {
   meet(other: SimNode): void {
     this.swarm.record(this, 'meet', other.host);
     this.#syncClock();
-    this.torrent.book.add(other.host, SIM_PORT, this.clock.nowMs);
-    dialMore(this.engine, this.torrent);
+    const peers = [{ host: other.host, port: SIM_PORT }];
+    this.engine.happen({ type: 'add-peers', torrent: this.torrent, peers });
   }
 
   /** Leaves in good order: it is gone once its connections are closed. */
   async leave(): Promise<void> {
     this.swarm.record(this, 'leave');
     this.#syncClock();
-    void removeTorrent(this.engine, this.torrent, false).then(() => this.#goOnceAlone());
+    void removed(this.torrent).then(() => this.#goOnceAlone());
+    this.engine.happen({ type: 'remove', torrent: this.torrent, forget: false });
     await settled();
   }
 
@@ -170,7 +169,7 @@ export class SimNode {
     this.connections.clear();
     const { engine } = this;
     engine.threadDies(0);
-    onThreadRestarted(engine, 0);
+    engine.happen({ type: 'thread-restarted', thread: 0 });
   }
 
   // ---- facts up, orders down ----

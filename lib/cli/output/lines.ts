@@ -63,6 +63,8 @@ export function progressLine(stats: TorrentStats, staysOn: boolean): string {
       const eta = stats.etaSec === undefined ? 'unknown' : formatDuration(stats.etaSec);
       return `${done}, ${formatRate(stats.downloadBytesPerSec)}, ${peers}, ETA ${eta}`;
     }
+    case 'complete':
+      return `100.0 % of ${formatBytes(stats.totalBytes)}`;
     case 'seeding':
       if (!staysOn) return `100.0 % of ${formatBytes(stats.totalBytes)}`;
       return `seeding: ${formatRate(stats.uploadBytesPerSec)} up, ${formatBytes(stats.uploadedBytes)} uploaded, ${peers}`;

@@ -1,0 +1,41 @@
+// From the last verified piece to `complete`: everything is synced, the files are as we left them, and a record
+// of them is saved.
+
+import { closeAccount } from './accounting';
+import type { Engine } from './engine';
+import { leaveTrackers } from './farewell';
+import { lookFor, needsLook } from './file-checks';
+import type { Whole } from './life';
+import { saveRecord } from './saving';
+import type { TorrentState } from './state';
+import { closePeers } from './stopping';
+
+/** All that was written is synced. */
+export function lookBeforeCompletion(engine: Engine, torrent: TorrentState, life: Whole): void {
+  life.step = 'looking';
+  if (needsLook(torrent)) lookFor(engine, torrent, 'completion');
+  else saveCompletion(engine, torrent);
+}
+
+/** The files are as they were left. */
+export function saveCompletion(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase !== 'seeding' && life.phase !== 'complete') return;
+  life.step = 'saving';
+  saveRecord(engine, torrent, 'completion');
+}
+
+/** The record is saved: the app is told. */
+export function tellComplete(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase !== 'seeding' && life.phase !== 'complete') return;
+  life.step = 'told';
+  if (!torrent.seed) closePeers(engine, torrent, 'torrent-closed');
+  closeAccount(engine, torrent);
+  engine.turn.stats.add(torrent);
+  // Once: not again for a whole torrent that was paused and resumed.
+  if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
+  torrent.completeSent = true;
+  torrent.recheckedRuns = 0;
+  if (!torrent.seed) leaveTrackers(engine, torrent);
+}

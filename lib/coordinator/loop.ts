@@ -1,0 +1,158 @@
+// The loop: whatever happens comes by here, one thing after the other, and leads to its handler. When it is
+// handled, the turn ends: what handlers marked is done once.
+
+import { assertNever } from '../errors/millrace-error';
+import { onFarewellOver, stopAnnouncing } from './farewell';
+import { addPeers, onDialTurn } from './dialing';
+import type { Engine } from './engine';
+import { onFact } from './facts';
+import { onLooked } from './file-checks';
+import { onChecked } from './checking';
+import type { Happening } from './happenings';
+import { onThreadDied, onThreadRestarted } from './on-thread';
+import { onVerified } from './on-piece';
+import { onAdmitted } from './output-files';
+import { pauseTorrent, resumeTorrent } from './phases';
+import { abandonRemoval, onRecordRemoved, onReleased, removeTorrent } from './removing';
+import { onEmptyFilesMade, onRecordSaved, onSynced } from './saving';
+import { beginFirstRun } from './starting';
+import { onLastRecordSaved } from './stopping';
+import { onTick } from './tick';
+import { onAnnounced } from './trackers';
+import { endTurn } from './turn';
+
+export class Loop {
+  readonly #engine: Engine;
+  /** What happened while something else was handled. */
+  readonly #waiting: Happening[] = [];
+  #busy = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Handles it, and what it leads to, now; or after what is being handled. Never throws. */
+  happen(happening: Happening): void {
+    if (this.#busy) {
+      this.#waiting.push(happening);
+      return;
+    }
+    this.#busy = true;
+    this.#handle(happening);
+    do {
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#handle(next);
+      this.#try('end of a turn', () => endTurn(this.#engine));
+    } while (this.#waiting.length > 0);
+    this.#busy = false;
+  }
+
+  #handle(happening: Happening): void {
+    if ('epoch' in happening && happening.epoch !== happening.torrent.epoch) return; // of an old run
+    try {
+      handle(this.#engine, happening);
+    } catch (error) {
+      logFailure(this.#engine, happening.type, error);
+      if ('torrent' in happening && typeof happening.torrent === 'object')
+        abandonRemoval(this.#engine, happening.torrent, error);
+    }
+  }
+
+  #try(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      logFailure(this.#engine, what, error);
+    }
+  }
+}
+
+function handle(engine: Engine, happening: Happening): void {
+  switch (happening.type) {
+    // From peer threads
+    case 'facts':
+      return onFacts(engine, happening);
+    case 'listening':
+      engine.state.listenPort = happening.port;
+      return;
+    case 'thread-died':
+      return onThreadDied(engine, happening.thread, happening.error);
+    case 'thread-restarted':
+      return onThreadRestarted(engine, happening.thread);
+    // From the app
+    case 'added':
+      return beginFirstRun(engine, happening);
+    case 'add-peers':
+      return addPeers(engine, happening);
+    case 'pause':
+      return pauseTorrent(engine, happening.torrent);
+    case 'resume':
+      return resumeTorrent(engine, happening.torrent);
+    case 'remove':
+      return removeTorrent(engine, happening.torrent, happening.forget);
+    case 'stats-wanted': {
+      const torrent = engine.state.torrents.get(happening.torrent);
+      if (torrent) engine.turn.stats.add(torrent);
+      return;
+    }
+    // Time
+    case 'tick':
+      return onTick(engine);
+    // From verify workers
+    case 'verified':
+      return onVerified(engine, happening);
+    case 'checked':
+      return onChecked(engine, happening);
+    case 'synced':
+      return onSynced(engine, happening);
+    case 'empty-files-made':
+      return onEmptyFilesMade(engine, happening);
+    case 'verify-thread-died':
+      engine.state.threadRestarts++;
+      return engine.log('error', 'a verify worker died; its jobs are run again', {
+        error: happening.reason,
+      });
+    // From the disk
+    case 'looked':
+      return onLooked(engine, happening);
+    case 'admitted':
+      return onAdmitted(engine, happening);
+    case 'record-saved':
+      return onRecordSaved(engine, happening);
+    case 'last-record-saved':
+      return onLastRecordSaved(engine, happening);
+    case 'record-removed':
+      return onRecordRemoved(engine, happening);
+    case 'released':
+      return onReleased(engine, happening);
+    // From the network
+    case 'dial-turn':
+      return onDialTurn(engine, happening);
+    case 'announced':
+      return onAnnounced(engine, happening);
+    case 'may-leave':
+      return stopAnnouncing(engine, happening.torrent);
+    case 'farewell-over':
+      return onFarewellOver(engine, happening);
+    default:
+      return assertNever(happening);
+  }
+}
+
+/** One fact that cannot be handled must not take its neighbours with it. */
+function onFacts(
+  engine: Engine,
+  { thread, facts }: Extract<Happening, { readonly type: 'facts' }>,
+): void {
+  for (const fact of facts) {
+    try {
+      onFact(engine, thread, fact);
+    } catch (error) {
+      logFailure(engine, fact.type, error);
+    }
+  }
+}
+
+function logFailure(engine: Engine, what: string, error: unknown): void {
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  engine.log('error', 'something that happened could not be handled', { what, error: trace });
+}
