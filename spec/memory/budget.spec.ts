@@ -246,7 +246,7 @@ describe('memory budget', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 32 }), { minLength: 5, maxLength: 5 }),
-        fc.array(step, { maxLength: 200 }),
+        fc.array(step, { maxLength: 200, size: 'max' }),
         (pieces, steps) => {
           const budget = budgetOf(64, pieces);
           const held: number[][] = pieces.map(() => []);
@@ -292,7 +292,7 @@ describe('memory budget', () => {
       piece: fc.integer({ min: 1, max: 40 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         const budget = new MemoryBudget({ limitBytes: 48, maxBytes: 80 });
         const rules = new Rules(48);
         for (const { torrent, action, pick, piece } of steps) {

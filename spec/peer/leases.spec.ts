@@ -42,7 +42,7 @@ describe('peer/leases', () => {
       blocks: fc.integer({ min: 1, max: 4 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const leases = new Leases();
         const model: { run: LeaseRun; unsettled: number }[] = [];
         const gone: LeaseRun[] = [];

@@ -32,7 +32,7 @@ describe('picker/availability', () => {
       pieces: fc.uniqueArray(fc.nat(LENGTH - 1), { maxLength: 60 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const { picker, availability } = begin();
         const peers: PeerPieces[] = [];
         for (const { kind, which, pieces } of steps) {

@@ -142,7 +142,7 @@ describe('piece picker', () => {
           { weight: 3, arbitrary: fc.integer({ min: 1, max: FEW_PIECES }) },
           { weight: 1, arbitrary: fc.integer({ min: 1, max: 400 }) },
         ),
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 60, size: 'max' }),
         fc.integer(),
         (pieceCount, steps, seed) => {
           const random = randomFrom(seed);
