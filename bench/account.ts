@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { KIB, MIB } from '../lib/bytes/lengths';
 import type * as millrace from '../lib/index';
 import type { TransferAccount } from '../lib/index';
 import { ScriptedSeed } from '../spec/support/faults/seed';
@@ -19,9 +20,6 @@ import { benchCommand } from './support/flags';
 import { findEngine, load } from './support/engine';
 import type { Engine } from './support/engine';
 import { makeTorrent, writeTorrent } from './support/torrent';
-
-const MIB = 1024 * 1024;
-const KIB = 1024;
 
 interface Case {
   readonly throttled: string;

@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MIB } from '../lib/bytes/lengths';
 import type { AttackersConfig, AttackersDone } from './attack/attackers';
 import { ATTACKS } from './attack/attacks';
 import type { AttackName } from './attack/attacks';
@@ -29,7 +30,6 @@ interface AttackFlags extends SharedFlags {
   readonly rounds: number;
 }
 
-const MIB = 2 ** 20;
 const PIECE_LENGTH_BYTES = MIB;
 const DEADLINE_MS = 300_000;
 /** Attackers are at it for so long before the honest peer comes, and before CPU time is read. */

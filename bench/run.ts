@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KIB, MIB } from '../lib/bytes/lengths';
 import { floor } from './clients/floor';
 import { millrace } from './clients/millrace';
 import { printRatios } from './compare/ratios';
@@ -35,9 +36,6 @@ interface RunFlags extends SharedFlags {
   readonly rounds: number;
   readonly disk?: string;
 }
-
-const KIB = 2 ** 10;
-const MIB = 2 ** 20;
 
 async function main(): Promise<void> {
   const command = benchCommand('bench', 'Micro benches, floor and swarm.')

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GIB, MIB } from '../../lib/bytes/lengths';
 import type { Client, Job } from '../clients/client';
 import { Child, measure } from '../support/children';
 import type { Usage } from '../support/children';
@@ -19,8 +20,6 @@ import type { BenchTorrent } from '../support/torrent';
 import { LOOPBACK, startLeechers } from './peers';
 import type { Seeders } from './peers';
 
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
 const READY_MS = 60_000;
 /** What a slow client may take: 5 MiB/s, and half a minute. */
 const SLOWEST_BYTES_PER_SEC = 5 * MIB;

@@ -1,6 +1,7 @@
 // Options of the public API: units, defaults, and the check that says what is allowed.
 
 import { availableParallelism } from 'node:os';
+import { MIB } from '../bytes/lengths';
 import { parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
@@ -132,8 +133,6 @@ export interface AddOptions {
   /** Ends the adding, or later the torrent, as `remove()` does. */
   readonly signal?: AbortSignal;
 }
-
-const MIB = 1024 * 1024;
 
 /** Connections beyond the limit that a peer thread keeps till the coordinator says who has to go. */
 const BEING_JUDGED = 64;

@@ -3,6 +3,8 @@
 
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { deferred } from '../async/deferred';
+import type { Deferred } from '../async/deferred';
 import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../messages/account';
@@ -49,25 +51,6 @@ export interface TorrentEvents {
 /** Figures older than that are asked for when somebody looks at them: of a thousand, 200 a second. */
 const STALE_STATS_MS = 5_000;
 
-interface Deferred {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  /** An error of the torrent rejected it; only then may a new promise take its place. */
-  failed: boolean;
-}
-
-function deferred(): Deferred {
-  let resolve: () => void = () => undefined;
-  let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  promise.catch(() => undefined); // Nobody has to listen.
-  return { promise, resolve, reject, failed: false };
-}
-
 /** One torrent of a running `Coordinator`. */
 export class Torrent extends EventEmitter<TorrentEvents> {
   /** The info hash, 40 hex digits. */
@@ -80,6 +63,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** When these figures came, or newer ones were asked for. */
   #statsMs = performance.now();
   #completion: Deferred = deferred();
+  /** An error of the torrent rejected it; only then may a new promise take its place. */
+  #completionFailed = false;
   /** Resolves with `closed`. */
   readonly #end: Deferred = deferred();
   #closed = false;
@@ -273,7 +258,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       case 'error': {
         const error = MillraceError.fromRecord(event.error);
         this.#completion.reject(error);
-        this.#completion.failed = true;
+        this.#completionFailed = true;
         if (this.listenerCount('error') > 0) this.emit('error', error);
         this.#tellEnd(error);
         return;
@@ -294,7 +279,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   #renewCompletion(): void {
-    if (this.#completion.failed && !this.#closed) this.#completion = deferred();
+    if (!this.#completionFailed || this.#closed) return;
+    this.#completion = deferred();
+    this.#completionFailed = false;
   }
 
   /** Internal: listeners are in place; delivers what was held. */

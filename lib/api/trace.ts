@@ -4,6 +4,7 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { KIB } from '../bytes/lengths';
 import { parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { systemAdvice, withPath } from '../errors/system-error';
@@ -56,7 +57,6 @@ export interface TraceStatus {
   readonly stopped: 'limit' | 'failed' | undefined;
 }
 
-const KIB = 1024;
 const MIN_LIMIT_BYTES = 64 * KIB;
 const MAX_LIMIT_BYTES = KIB ** 4;
 const DEFAULT_LIMIT_BYTES = 256 * KIB * KIB;

@@ -50,3 +50,8 @@ export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal | undefi
     promise.then(resolve, reject).finally(off);
   });
 }
+
+/** Resolves when the signal fires, at once if it has fired. */
+export function fired(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => onAbort(signal, resolve));
+}

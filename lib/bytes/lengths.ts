@@ -1,4 +1,8 @@
-// Lengths that several rooms must agree on.
+// Units, and lengths that several rooms must agree on.
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
 
 /** A block, the unit of requests: 16 KiB (BEP 3). Other clients close peers that ask for more. */
 export const BLOCK_LENGTH_BYTES = 16_384;

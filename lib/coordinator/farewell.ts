@@ -1,5 +1,6 @@
 // Leaving the trackers: `completed` where it is still owed, then `stopped`, and never a long wait.
 
+import { fired } from '../async/on-abort';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { DueAnnounce } from '../tracker/schedule';
 import type { Engine } from './engine';
@@ -80,13 +81,6 @@ function deliveryOf(
   underWay: readonly AnnounceUnderWay[],
 ): Promise<void> | undefined {
   return underWay.find((each) => each.url === url && each.event === event)?.done;
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** A thousand torrents leave one tracker at once: not on two thousand connections. */

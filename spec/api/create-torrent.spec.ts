@@ -10,12 +10,12 @@ import {
 } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { KIB } from '../../lib/bytes/lengths';
 import { createTorrent } from '../../lib/api/create-torrent';
 import { readTorrent } from '../../lib/api/sources';
 import { verifyTorrent } from '../../lib/api/verify-torrent';
 import { TempTree, refusal } from './temp-tree';
 
-const KIB = 1024;
 const PIECE = 16 * KIB;
 const FIXED = { threads: 1, pieceLengthBytes: PIECE, creationDateSec: null } as const;
 

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { expect } from 'chai';
+import { MIB } from '../../lib/bytes/lengths';
 import { addOptions, engineOptions, engineSettings, peerAddress } from '../../lib/api/options';
 import { shown } from '../../lib/api/checks';
 import { MillraceError } from '../../lib/errors/millrace-error';
-
-const MIB = 1024 * 1024;
 
 /** Every numeric option: how to set it, and what is allowed. */
 const NUMBERS: readonly {

@@ -1,12 +1,12 @@
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { KIB } from '../../lib/bytes/lengths';
 import { createTorrent } from '../../lib/api/create-torrent';
 import { verifyTorrent } from '../../lib/api/verify-torrent';
 import type { VerifyReport } from '../../lib/api/verify-torrent';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { TempTree, refusal } from './temp-tree';
 
-const KIB = 1024;
 const PIECE = 16 * KIB;
 
 describe('api/verify-torrent', () => {

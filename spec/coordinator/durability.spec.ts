@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { MIB } from '../../lib/bytes/lengths';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { Durability } from '../../lib/coordinator/durability';
 import type { SyncBatch } from '../../lib/coordinator/durability';
-
-const MIB = 1024 * 1024;
 
 describe('coordinator/durability', () => {
   const fresh = (): Durability => new Durability(new Bitfield(64));

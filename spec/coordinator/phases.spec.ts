@@ -9,18 +9,10 @@ import { SimDesk } from '../support/sim-desk';
 import { ON_DISK } from '../support/sim-disk';
 import { KIB, MIB } from '../support/sim-torrent';
 import { NO_OUTCOMES, outcomeForAll } from '../support/sim-verify';
+import { codeOf } from '../support/code-of';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 const ALL = Array.from({ length: 16 }, (_, piece) => piece);
-
-async function raised(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    return error instanceof MillraceError ? error.code : String(error);
-  }
-  return 'nothing';
-}
 
 /** Answers what waits, live jobs well and syncs with a disk error, until nothing more comes. */
 async function answerOnBadDisk(engine: SimEngine): Promise<void> {
@@ -316,8 +308,8 @@ describe('coordinator: the life of a torrent', () => {
 
   it('is added once', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    expect(await raised(engine.add(torrent.metainfo))).to.equal('already-added');
-    expect(await raised(Promise.all([3, 3].map(() => desk.add({ ...SHORT, seed: 9 }))))).to.equal(
+    expect(await codeOf(engine.add(torrent.metainfo))).to.equal('already-added');
+    expect(await codeOf(Promise.all([3, 3].map(() => desk.add({ ...SHORT, seed: 9 }))))).to.equal(
       'already-added',
     );
   });
@@ -325,7 +317,7 @@ describe('coordinator: the life of a torrent', () => {
   it('is refused when a piece is longer than half the memory may ever be', async () => {
     const { engine, desk } = await SimDesk.with(SHORT);
     const long = desk.add({ totalLengthBytes: 8 * MIB, pieceLengthBytes: 8 * MIB, seed: 5 });
-    expect(await raised(long)).to.equal('piece-too-large');
+    expect(await codeOf(long)).to.equal('piece-too-large');
     expect(engine.state.torrents.size).to.equal(1);
   });
 

@@ -1,6 +1,7 @@
 // From findings to a verdict: every combination that leads to another sentence.
 
 import { expect } from 'chai';
+import { MIB } from '../../lib/bytes/lengths';
 import type { Finding, Verdict } from '../../lib/doctor/findings';
 import { judge } from '../../lib/doctor/verdict';
 import {
@@ -19,7 +20,6 @@ import {
   write,
 } from './findings';
 
-const MIB = 1024 * 1024;
 const talking = [tracker(), peer('talks'), peer('talks')];
 
 const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says: RegExp][] = [

@@ -2,10 +2,9 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { MIB } from '../../lib/bytes/lengths';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { MemoryBudget } from '../../lib/memory/budget';
-
-const MIB = 2 ** 20;
 
 function budgetOf(limit: number, pieces: readonly number[], max = limit): MemoryBudget {
   const budget = new MemoryBudget({ limitBytes: limit, maxBytes: max });

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
+import { GIB, KIB, MIB } from '../../lib/bytes/lengths';
 import { decode } from '../../lib/bencode/decode';
 import { encode } from '../../lib/bencode/encode';
 import type { BencodeDictionary } from '../../lib/bencode/value';
@@ -10,10 +11,6 @@ import type { TorrentContent } from '../../lib/metainfo/create';
 import { parseMetainfo } from '../../lib/metainfo/parse';
 import { namedBy } from '../../lib/metainfo/names';
 import { brokenNameRule, isRecordsName } from '../../lib/metainfo/paths';
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
 
 const sha1 = (bytes: Uint8Array): Uint8Array => createHash('sha1').update(bytes).digest();
 

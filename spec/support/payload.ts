@@ -5,13 +5,13 @@ import { createCipheriv, createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import { KIB, MIB } from '../../lib/bytes/lengths';
 import { encode } from '../../lib/bencode/encode';
 import { buildMetainfo } from '../../lib/metainfo/create';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { parseMetainfo } from '../../lib/metainfo/parse';
 
-export const KIB = 1024;
-export const MIB = 1024 * 1024;
+export { KIB, MIB } from '../../lib/bytes/lengths';
 
 export interface PayloadOptions {
   /** Default `payload.bin`; a folder's name when there are several files. */

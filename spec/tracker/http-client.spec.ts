@@ -5,13 +5,14 @@ import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { encode } from '../../lib/bencode/encode';
-import { MillraceError } from '../../lib/errors/millrace-error';
+import type { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { fetchTorrent } from '../../lib/http/fetch-torrent';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import type { HttpTrackerOptions } from '../../lib/tracker/http-client';
 import { percentDecode } from '../../lib/tracker-server/http-codec';
+import { failureOf } from '../support/code-of';
 
 const REQUEST: AnnounceRequest = {
   infoHash: new Uint8Array(20).fill(0xff),
@@ -62,15 +63,6 @@ describe('tracker: HTTP client against hostile servers', () => {
     );
   }
 
-  async function failure(pending: Promise<unknown>): Promise<MillraceError> {
-    const error: unknown = await pending.then(
-      () => new Error('expected a failure'),
-      (reason: unknown) => reason,
-    );
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-
   it('announces, says who it is, and keeps no connection', async () => {
     let seen: Record<string, unknown> = {};
     const url = await serve((request, response) => {
@@ -107,7 +99,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     const url = await serve((_request, response) =>
       response.setHeader('content-encoding', 'br').end('x'),
     );
-    expect((await failure(announce(url))).message).to.contain('the content encoding "br"');
+    expect((await failureOf(announce(url))).message).to.contain('the content encoding "br"');
   });
 
   it('reads answers whose form is not quite that of HTTP', async () => {
@@ -144,20 +136,20 @@ describe('tracker: HTTP client against hostile servers', () => {
 
   it('HTML: one clear error that quotes it', async () => {
     const url = await serve((_request, response) => response.end('<html>Welcome!</html>'));
-    const error = await failure(announce(url));
+    const error = await failureOf(announce(url));
     expect(error.code).to.equal('tracker-bad-reply');
     expect(error.message).to.contain('"<html>Welcome!</html>"');
   });
 
   it('500: the status; with a failure reason inside, the reason', async () => {
     const plain = await serve((_request, response) => response.writeHead(500).end('oops'));
-    const error = await failure(announce(plain));
+    const error = await failureOf(announce(plain));
     expect(error).to.include({ code: 'tracker-http-status' });
     expect(error.details['status']).to.equal(500);
     const reasoned = await serve((_request, response) =>
       response.writeHead(403).end(encode({ 'failure reason': 'no such user' })),
     );
-    expect((await failure(announce(reasoned))).details['reason']).to.equal('no such user');
+    expect((await failureOf(announce(reasoned))).details['reason']).to.equal('no such user');
   });
 
   it('redirects: followed, circles and long chains are errors, other schemes too', async () => {
@@ -173,11 +165,11 @@ describe('tracker: HTTP client against hostile servers', () => {
     });
     const at = (path: string): string => url.replace('/announce', path);
     expect((await announce(at('/5'))).intervalSec).to.equal(77);
-    expect((await failure(announce(at('/6')))).message).to.contain('more than 5 times');
-    expect((await failure(announce(at('/circle')))).message).to.contain('circle');
-    expect((await failure(announce(at('/file')))).code).to.equal('tracker-unsupported');
-    expect((await failure(announce(at('/bad')))).code).to.equal('tracker-bad-reply');
-    expect((await failure(announce(at('/none')))).code).to.equal('tracker-bad-reply');
+    expect((await failureOf(announce(at('/6')))).message).to.contain('more than 5 times');
+    expect((await failureOf(announce(at('/circle')))).message).to.contain('circle');
+    expect((await failureOf(announce(at('/file')))).code).to.equal('tracker-unsupported');
+    expect((await failureOf(announce(at('/bad')))).code).to.equal('tracker-bad-reply');
+    expect((await failureOf(announce(at('/none')))).code).to.equal('tracker-bad-reply');
   });
 
   it('100 MB: cut at once, whether announced or not', async () => {
@@ -194,8 +186,8 @@ describe('tracker: HTTP client against hostile servers', () => {
       pump();
     });
     const options = { maxReplyBytes: 256 * 1024 };
-    expect((await failure(announce(url, options))).message).to.contain('more than 262144 bytes');
-    expect((await failure(announce(url.replace('/announce', '/named'), options))).code).to.equal(
+    expect((await failureOf(announce(url, options))).message).to.contain('more than 262144 bytes');
+    expect((await failureOf(announce(url.replace('/announce', '/named'), options))).code).to.equal(
       'tracker-bad-reply',
     );
     // What the kernel's buffers hold on top differs by machine; the rest was never sent.
@@ -206,14 +198,14 @@ describe('tracker: HTTP client against hostile servers', () => {
     const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024));
     const gzip = (body: Uint8Array): Promise<string> =>
       serve((_request, response) => response.setHeader('content-encoding', 'gzip').end(body));
-    const exploded = await failure(announce(await gzip(bomb), { maxReplyBytes: 1024 * 1024 }));
+    const exploded = await failureOf(announce(await gzip(bomb), { maxReplyBytes: 1024 * 1024 }));
     expect(exploded.message).to.contain('compressed');
-    const truncated = await failure(announce(await gzip(gzipSync(GOOD).subarray(0, 20))));
+    const truncated = await failureOf(announce(await gzip(gzipSync(GOOD).subarray(0, 20))));
     expect(truncated.message).to.contain('broken gzip');
     const odd = await serve((_request, response) =>
       response.setHeader('content-encoding', 'br').end(GOOD),
     );
-    expect((await failure(announce(odd))).code).to.equal('tracker-bad-reply');
+    expect((await failureOf(announce(odd))).code).to.equal('tracker-bad-reply');
   });
 
   it('never answers: its time-out, and the signal of the caller', async () => {
@@ -224,15 +216,15 @@ describe('tracker: HTTP client against hostile servers', () => {
       closed = new Promise((resolve) => socket.once('close', () => resolve()));
       arrived();
     });
-    expect((await failure(announce(url, { timeoutMs: 30 }))).code).to.equal('tracker-timeout');
+    expect((await failureOf(announce(url, { timeoutMs: 30 }))).code).to.equal('tracker-timeout');
     await closed;
     const controller = new AbortController();
     arrived = () => controller.abort();
     const client = new HttpTrackerClient({ version: '0' });
-    const aborted = await failure(client.announce(url, REQUEST, controller.signal));
+    const aborted = await failureOf(client.announce(url, REQUEST, controller.signal));
     expect(aborted.code).to.equal('aborted');
     await closed; // the socket went with it
-    const dead = await failure(client.announce(url, REQUEST, AbortSignal.abort()));
+    const dead = await failureOf(client.announce(url, REQUEST, AbortSignal.abort()));
     expect(dead.code).to.equal('aborted');
   });
 
@@ -241,28 +233,28 @@ describe('tracker: HTTP client against hostile servers', () => {
       const drip = setInterval(() => response.write('d'), 2);
       response.on('close', () => clearInterval(drip));
     });
-    expect((await failure(announce(url, { timeoutMs: 60 }))).code).to.equal('tracker-timeout');
+    expect((await failureOf(announce(url, { timeoutMs: 60 }))).code).to.equal('tracker-timeout');
   });
 
   it('connection reset, closed early, cut in the body, not HTTP, nobody there', async () => {
     const reset = await serveRaw(
       (socket) => void socket.once('data', () => socket.resetAndDestroy()),
     );
-    expect((await failure(announce(reset))).code).to.equal('tracker-unreachable');
+    expect((await failureOf(announce(reset))).code).to.equal('tracker-unreachable');
     const closed = await serveRaw((socket) => void socket.once('data', () => socket.end()));
-    expect((await failure(announce(closed))).code).to.equal('tracker-unreachable');
+    expect((await failureOf(announce(closed))).code).to.equal('tracker-unreachable');
     const cut = await serveRaw((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nd'));
     });
-    expect((await failure(announce(cut))).code).to.equal('tracker-unreachable');
+    expect((await failureOf(announce(cut))).code).to.equal('tracker-unreachable');
     const other = await serveRaw(
       (socket) => void socket.once('data', () => socket.end('SSH-2.0\r\n')),
     );
-    expect((await failure(announce(other))).code).to.equal('tracker-bad-reply');
+    expect((await failureOf(announce(other))).code).to.equal('tracker-bad-reply');
     const server = createTcpServer();
     const gone = await open(server);
     await new Promise((resolve) => server.close(resolve));
-    const refused = await failure(announce(gone));
+    const refused = await failureOf(announce(gone));
     expect(refused.code).to.equal('tracker-unreachable');
     expect(refused.message).to.contain('refuses connections');
   });
@@ -279,13 +271,13 @@ describe('tracker: HTTP client against hostile servers', () => {
 
   it('says what it cannot do, and gives no passkey away', async () => {
     const clients = new TrackerClients({ version: '0', trusted: true });
-    const other = await failure(clients.announce('wss://t:80/announce', REQUEST));
+    const other = await failureOf(clients.announce('wss://t:80/announce', REQUEST));
     expect(other.code).to.equal('tracker-unsupported');
-    expect((await failure(announce('http://%zz:80/'))).code).to.equal('tracker-unsupported');
-    const family = await failure(announce('http://127.0.0.1:9/', { family: 6 }));
+    expect((await failureOf(announce('http://%zz:80/'))).code).to.equal('tracker-unsupported');
+    const family = await failureOf(announce('http://127.0.0.1:9/', { family: 6 }));
     expect(family.code).to.equal('tracker-unreachable');
     const url = await serve((_request, response) => response.writeHead(500).end());
-    const error = await failure(clients.announce(`${url}?passkey=0123456789abcdef`, REQUEST));
+    const error = await failureOf(clients.announce(`${url}?passkey=0123456789abcdef`, REQUEST));
     expect(JSON.stringify(error.toRecord())).not.to.contain('0123456789');
     const reply = await serve((_request, response) => response.end(GOOD));
     expect((await clients.announce(reply, REQUEST)).intervalSec).to.equal(77);
@@ -363,7 +355,7 @@ describe('tracker: HTTP client against hostile servers', () => {
       });
     });
     const through = (proxy: string): Promise<MillraceError> =>
-      failure(
+      failureOf(
         announce('https://t.example.invalid/announce', {
           proxy: { https: proxy.replace('/announce', ''), noProxy: [] },
         }),
@@ -396,7 +388,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect(counts.filter((found) => found?.seeds === 1)).to.have.length(120);
     expect(requests).to.equal(3);
     expect(trackerIp).to.equal('127.0.0.1');
-    const none = await failure(client.scrape(url.replace('/announce', '/x'), hashes));
+    const none = await failureOf(client.scrape(url.replace('/announce', '/x'), hashes));
     expect(none.code).to.equal('tracker-unsupported');
   });
 
@@ -443,7 +435,7 @@ describe('tracker: HTTP client against hostile servers', () => {
       };
       more();
     });
-    expect((await failure(announce(url))).code).to.equal('tracker-bad-reply');
+    expect((await failureOf(announce(url))).code).to.equal('tracker-bad-reply');
   });
 
   it('repeats our passkey: not in an error, not in a warning', async () => {
@@ -455,14 +447,14 @@ describe('tracker: HTTP client against hostile servers', () => {
     });
     const clients = new TrackerClients({ version: '0', trusted: true });
     const secret = url.replace('/announce', `/${key}/announce`);
-    const refused = await failure(clients.announce(secret, REQUEST));
+    const refused = await failureOf(clients.announce(secret, REQUEST));
     const shown = 'passkey 012… is unknown, ask for a new one at /012…';
     expect(refused.message).to.equal(`the tracker refused the request: ${shown}`);
     expect(refused.details).to.deep.equal({ reason: shown });
     const warned = await clients.announce(`${url}?warn=1&passkey=${key}`, REQUEST);
     expect(warned.warning).to.equal(shown);
     const page = await serve((_request, response) => response.end(`<h1>no such key: ${key}</h1>`));
-    const broken = await failure(clients.scrape(`${page}?${key}`, [REQUEST.infoHash]));
+    const broken = await failureOf(clients.scrape(`${page}?${key}`, [REQUEST.infoHash]));
     expect(broken.message).to.include('no such key: 012…');
     clients.close();
   });
@@ -477,11 +469,11 @@ describe('tracker: HTTP client against hostile servers', () => {
     const at = (path: string): string => url.replace('/announce', path);
     const { bytes } = await fetchTorrent(url, { version: '0' });
     expect(Buffer.from(bytes).toString()).to.equal('d1:ai1ee');
-    const missing = await failure(fetchTorrent(at('/x'), { version: '0' }));
+    const missing = await failureOf(fetchTorrent(at('/x'), { version: '0' }));
     expect(missing.code).to.equal('torrent-http-status');
-    const big = await failure(fetchTorrent(at('/big'), { version: '0', maxBytes: 99 }));
+    const big = await failureOf(fetchTorrent(at('/big'), { version: '0', maxBytes: 99 }));
     expect(big.code).to.equal('torrent-bad-reply');
-    const scheme = await failure(fetchTorrent('ftp://t/x', { version: '0' }));
+    const scheme = await failureOf(fetchTorrent('ftp://t/x', { version: '0' }));
     expect(scheme.code).to.equal('torrent-unsupported');
   });
 });

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import * as dgram from 'node:dgram';
 import { join } from 'node:path';
-import { MillraceError } from '../../lib/errors/millrace-error';
 import type { AnnounceRequest } from '../../lib/tracker/announce';
 import { TrackerClients } from '../../lib/tracker/clients';
 import { UdpTrackerClient } from '../../lib/tracker/udp-client';
@@ -16,6 +15,7 @@ import {
   encodeScrapeReply,
   isConnect,
 } from '../../lib/tracker/udp-codec';
+import { failureOf } from '../support/code-of';
 
 const ID = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const REQUEST: AnnounceRequest = {
@@ -66,15 +66,6 @@ describe('tracker: UDP client', () => {
     return client;
   }
 
-  async function failure(pending: Promise<unknown>): Promise<MillraceError> {
-    const error: unknown = await pending.then(
-      () => new Error('expected a failure'),
-      (reason: unknown) => reason,
-    );
-    if (error instanceof MillraceError) return error;
-    throw error;
-  }
-
   const answer = (id: number, peers = PEER): Uint8Array =>
     encodeAnnounceReply(id, 1800, { seeds: 3, leechers: 4 }, peers);
 
@@ -121,7 +112,7 @@ describe('tracker: UDP client', () => {
     if (url === undefined) return this.skip();
     const reply = await clientOf().announce(url, REQUEST);
     expect(reply.peers).to.deep.equal([{ host: '2000::', port: 9 }]);
-    const none = await failure(clientOf({ family: 4 }).announce(url, REQUEST));
+    const none = await failureOf(clientOf({ family: 4 }).announce(url, REQUEST));
     expect(none).to.include({ code: 'tracker-unreachable' });
   });
 
@@ -182,16 +173,16 @@ describe('tracker: UDP client', () => {
 
   it('a short packet, an error, silence: one clear error each, and no passkey in it', async () => {
     const short = await serve(polite((_packet, id) => answer(id).subarray(0, 12)));
-    expect(await failure(clientOf().announce(short, REQUEST))).to.include({
+    expect(await failureOf(clientOf().announce(short, REQUEST))).to.include({
       code: 'tracker-bad-reply',
     });
     const rude = await serve(polite((_packet, id) => encodeError(id, 'unregistered torrent')));
-    const refused = await failure(clientOf().announce(rude, REQUEST));
+    const refused = await failureOf(clientOf().announce(rude, REQUEST));
     expect(refused).to.include({ code: 'tracker-failure' });
     expect(refused.details).to.deep.equal({ reason: 'unregistered torrent' });
     const silent = await serve(() => undefined);
     const secret = silent.replace('/announce', '/announce/0123456789abcdef');
-    const late = await failure(clientOf({ timeoutMs: 30 }).announce(secret, REQUEST));
+    const late = await failureOf(clientOf({ timeoutMs: 30 }).announce(secret, REQUEST));
     expect(late).to.include({ code: 'tracker-timeout' });
     expect(JSON.stringify(late.toRecord())).not.to.contain('0123456789');
   });
@@ -203,15 +194,15 @@ describe('tracker: UDP client', () => {
       return undefined;
     });
     const client = clientOf({ timeoutMs: 60_000 });
-    expect(await failure(client.announce(url, REQUEST, controller.signal))).to.include({
+    expect(await failureOf(client.announce(url, REQUEST, controller.signal))).to.include({
       code: 'aborted',
     });
-    expect(await failure(client.announce(url, REQUEST, AbortSignal.abort()))).to.include({
+    expect(await failureOf(client.announce(url, REQUEST, AbortSignal.abort()))).to.include({
       code: 'aborted',
     });
     const slow = await serve(() => undefined);
     const timed = client.announce(slow, REQUEST, AbortSignal.timeout(20));
-    expect(await failure(timed)).to.include({ code: 'tracker-timeout' });
+    expect(await failureOf(timed)).to.include({ code: 'tracker-timeout' });
   });
 
   it('keeps no process alive: not after an abort, not after an answer, closed or not', async () => {
@@ -247,11 +238,11 @@ describe('tracker: UDP client', () => {
       'udp://',
       `udp://t:1/${'x'.repeat(2000)}`,
     ]) {
-      expect(await failure(client.announce(url, REQUEST)), url).to.include({
+      expect(await failureOf(client.announce(url, REQUEST)), url).to.include({
         code: 'tracker-unsupported',
       });
     }
-    expect(await failure(client.announce('udp://no.such.host.invalid:1', REQUEST))).to.include({
+    expect(await failureOf(client.announce('udp://no.such.host.invalid:1', REQUEST))).to.include({
       code: 'tracker-unreachable',
     });
   });

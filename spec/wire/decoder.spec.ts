@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MillraceError } from '../../lib/errors/millrace-error';
 import { WireDecoder } from '../../lib/wire/decoder';
 import type { WireMessage } from '../../lib/wire/messages';
 import type { OracleMessage } from '../support/oracle-codec';
 import { CollectingSink, oracleDecode, oracleEncodeAll } from '../support/oracle-codec';
+import { codeThrown } from '../support/code-of';
 
 const PIECE_COUNT = 1000;
 const BITFIELD_BYTES = PIECE_COUNT / 8;
@@ -61,16 +61,6 @@ function decodeCut(stream: Uint8Array, chunkBytes: readonly number[], decoder = 
 
 function newDecoder(): WireDecoder {
   return new WireDecoder({ pieceCount: PIECE_COUNT });
-}
-
-function errorOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof MillraceError) return error.code;
-    throw error;
-  }
-  return 'no error';
 }
 
 const EVERYTHING: OracleMessage[] = [
@@ -152,7 +142,7 @@ describe('wire decoder', () => {
     it('refuses 2 GiB and 4 GiB after four bytes, before holding any memory for them', () => {
       for (const length of [0x80000000, 0xffffffff, 0x7fffffff]) {
         const decoder = newDecoder();
-        expect(errorOf(() => decodeCut(header(length), [1, 1, 1, 1], decoder))).to.equal(
+        expect(codeThrown(() => decodeCut(header(length), [1, 1, 1, 1], decoder))).to.equal(
           'message-too-long',
         );
         expect(decoder.heldBytes).to.equal(0);
@@ -167,9 +157,9 @@ describe('wire decoder', () => {
         [14, 32_768],
       ];
       for (const [id, bytes] of longest) {
-        expect(errorOf(() => decodeCut(header(bytes, id), []))).to.equal('no error');
-        expect(errorOf(() => decodeCut(header(bytes + 1, id), []))).to.equal('message-too-long');
-        expect(errorOf(() => decodeCut(header(bytes + 1, id), [2, 2]))).to.equal(
+        expect(codeThrown(() => decodeCut(header(bytes, id), []))).to.equal('nothing');
+        expect(codeThrown(() => decodeCut(header(bytes + 1, id), []))).to.equal('message-too-long');
+        expect(codeThrown(() => decodeCut(header(bytes + 1, id), [2, 2]))).to.equal(
           'message-too-long',
         );
       }
@@ -181,9 +171,11 @@ describe('wire decoder', () => {
         maxBlockLengthBytes: 100,
         maxExtendedBytes: 50,
       });
-      expect(errorOf(() => decodeCut(header(125_001, 5), [], decoder))).to.equal('no error');
+      expect(codeThrown(() => decodeCut(header(125_001, 5), [], decoder))).to.equal('nothing');
       const strict = () => new WireDecoder({ pieceCount: 8, maxBlockLengthBytes: 100 });
-      expect(errorOf(() => decodeCut(header(110, 7), [], strict()))).to.equal('message-too-long');
+      expect(codeThrown(() => decodeCut(header(110, 7), [], strict()))).to.equal(
+        'message-too-long',
+      );
     });
 
     it('refuses a wrong length for a type of fixed length', () => {
@@ -200,11 +192,11 @@ describe('wire decoder', () => {
       for (const [id, bytes] of right) {
         for (const wrong of [bytes - 1, bytes + 1]) {
           if (wrong === 0) continue; // a keep-alive
-          expect(errorOf(() => decodeCut(header(wrong, id), []))).to.equal('bad-message');
+          expect(codeThrown(() => decodeCut(header(wrong, id), []))).to.equal('bad-message');
         }
       }
-      expect(errorOf(() => decodeCut(header(8, 7), []))).to.equal('bad-message');
-      expect(errorOf(() => decodeCut(header(1, 20), []))).to.equal('bad-message');
+      expect(codeThrown(() => decodeCut(header(8, 7), []))).to.equal('bad-message');
+      expect(codeThrown(() => decodeCut(header(1, 20), []))).to.equal('bad-message');
     });
 
     it('ends with an error on an invalid message, after telling the valid ones before it', () => {
@@ -215,7 +207,9 @@ describe('wire decoder', () => {
         ...header(2, 0, 0),
         ...oracleEncodeAll([{ type: 'have', piece: 2 }]),
       ]);
-      expect(errorOf(() => decoder.feed(stream, 0, stream.length, sink))).to.equal('bad-message');
+      expect(codeThrown(() => decoder.feed(stream, 0, stream.length, sink))).to.equal(
+        'bad-message',
+      );
       expect(sink.messages).to.deep.equal([{ type: 'have', piece: 1 }]);
       decoder.feed(stream, 0, stream.length, sink);
       expect(sink.messages.length).to.equal(1);
@@ -252,7 +246,7 @@ describe('wire decoder', () => {
           const decoder = newDecoder();
           const sink = new CollectingSink();
           let position = 0;
-          const code = errorOf(() => {
+          const code = codeThrown(() => {
             for (const chunk of [...chunks, stream.length]) {
               const end = Math.min(position + chunk, stream.length);
               decoder.feed(stream, position, end, sink);
@@ -310,6 +304,6 @@ describe('wire decoder', () => {
       onMessage: () => decoder.feed(stream, 0, stream.length, sink),
       onBlock: () => undefined,
     };
-    expect(errorOf(() => decoder.feed(stream, 0, stream.length, sink))).to.equal('unexpected');
+    expect(codeThrown(() => decoder.feed(stream, 0, stream.length, sink))).to.equal('unexpected');
   });
 });

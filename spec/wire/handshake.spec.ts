@@ -1,25 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MillraceError } from '../../lib/errors/millrace-error';
 import {
   encodeHandshake,
   HANDSHAKE_LENGTH_BYTES,
   HandshakeDecoder,
   supportsExtensions,
 } from '../../lib/wire/handshake';
+import { codeThrown } from '../support/code-of';
 
 const infoHash = Uint8Array.from({ length: 20 }, (_, i) => 0xff - i);
 const peerId = Uint8Array.from({ length: 20 }, (_, i) => 0x41 + i);
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    expect(error).to.be.instanceOf(MillraceError);
-    return (error as MillraceError).code;
-  }
-  return 'no error';
-}
 
 describe('handshake', () => {
   it('is 68 bytes: 19, the protocol, 8 reserved, raw info hash, peer id', () => {
@@ -38,7 +28,7 @@ describe('handshake', () => {
     expect([...bytes.subarray(20, 28)]).to.deep.equal([1, 0, 0, 0, 0, 0x12, 0, 5]);
     expect(supportsExtensions(bytes.subarray(20, 28))).to.equal(true);
     expect(supportsExtensions(reserved)).to.equal(false);
-    expect(codeOf(() => encodeHandshake({ infoHash: new Uint8Array(40), peerId }))).to.equal(
+    expect(codeThrown(() => encodeHandshake({ infoHash: new Uint8Array(40), peerId }))).to.equal(
       'unexpected',
     );
   });
@@ -75,7 +65,7 @@ describe('handshake', () => {
 
   it('knows an encrypted handshake by its first byte alone', () => {
     const decoder = new HandshakeDecoder();
-    expect(codeOf(() => decoder.feed(Uint8Array.from([0x8a]), 0, 1))).to.equal(
+    expect(codeThrown(() => decoder.feed(Uint8Array.from([0x8a]), 0, 1))).to.equal(
       'encrypted-handshake',
     );
   });
@@ -87,7 +77,9 @@ describe('handshake', () => {
       bytes[position] = (bytes[position] ?? 0) ^ 0x20;
       const decoder = new HandshakeDecoder();
       expect(decoder.feed(bytes, 0, position)).to.equal(position);
-      expect(codeOf(() => decoder.feed(bytes, position, position + 1))).to.equal('bad-handshake');
+      expect(codeThrown(() => decoder.feed(bytes, position, position + 1))).to.equal(
+        'bad-handshake',
+      );
     }
   });
 });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { MIB } from '../../bytes/lengths';
 import type { Torrent } from '../../index';
 import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
@@ -20,7 +21,6 @@ import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
 import { untilComplete, untilTrue } from '../transfer/wait';
 
-const MIB = 1024 * 1024;
 /** Long enough to watch, short enough to wait for, and twice that fits into any temporary folder. */
 const DEFAULT_SIZE = 256 * MIB;
 /** Loopback either works at once or not at all. */

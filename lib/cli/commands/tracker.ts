@@ -1,6 +1,5 @@
 // `millrace tracker`: a small tracker for a private cluster, until it is interrupted.
 
-import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +13,7 @@ import { liveLine } from '../output/live-line';
 import { nonEmpty, wholeNumber } from '../options/parsers';
 import { jsonOption, quietOption } from '../options/shared';
 import { time } from '../options/quantities';
+import { fired } from '../../async/on-abort';
 import { bracketed } from '../../address/text';
 import { plural } from '../../text/counts';
 import { jsonLine } from '../output/text';
@@ -133,7 +133,7 @@ export async function tracker(flags: TrackerFlags, context: Context): Promise<nu
       if (flags.json && !flags.quiet) io.stdout(statsJson(server));
     }, JSON_EVERY_MS);
     try {
-      if (!signal.aborted) await once(signal, 'abort');
+      await fired(signal);
     } finally {
       clearInterval(timer);
       live.end();

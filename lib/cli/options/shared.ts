@@ -1,16 +1,13 @@
 // The options that several commands share.
 
 import { Option } from 'commander';
+import { GIB, KIB, MIB } from '../../bytes/lengths';
 import type { AnnounceToAll, LogLevel } from '../../index';
 import { decimal, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
 
 /** What the engine accepts: 16 KiB to 256 MiB. */
 export const pieceLengthOption = (): Option =>

@@ -1,13 +1,13 @@
 // The wire trace of `download` and `seed`: its options, where its lines go, and what is said at its end.
 
 import { Option } from 'commander';
+import { MIB } from '../../bytes/lengths';
 import type { TraceOptions, TraceStatus } from '../../index';
 import type { Api, Io } from '../context';
 import { nonEmpty, tracedPeerList } from '../options/parsers';
 import type { EngineFlags } from '../options/shared';
 import { size } from '../options/quantities';
 
-const MIB = 1024 * 1024;
 const TIB = 1024 * 1024 * MIB;
 
 /** The file name that stands for lines on stdout. */

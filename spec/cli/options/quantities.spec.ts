@@ -2,9 +2,9 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { MIB } from '../../../lib/bytes/lengths';
 import { size, time } from '../../../lib/cli/options/quantities';
 
-const MIB = 1024 ** 2;
 const inBytes = size({ lowBytes: 0, highBytes: 2 ** 50, plain: 'B', example: '1M' });
 const inMib = size({ lowBytes: 4 * MIB, highBytes: 2 ** 50, plain: 'MiB', example: '100M' });
 const seconds = time({ lowSec: 0, highSec: 1e9, plain: 's', example: '60' });

@@ -7,8 +7,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { createTorrent } from '../../../lib/index';
 
-export const KIB = 1024;
-export const MIB = 1024 * KIB;
+export { KIB, MIB } from '../../../lib/bytes/lengths';
 
 export interface Layout {
   readonly pieceLengthBytes: number;

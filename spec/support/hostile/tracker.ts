@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { MIB } from '../../../lib/bytes/lengths';
 import { encode } from '../../../lib/bencode/encode';
 import {
   encodeAnnounceReply,
@@ -13,8 +14,6 @@ import {
   encodeError,
   isConnect,
 } from '../../../lib/tracker/udp-codec';
-
-const MIB = 1024 * 1024;
 
 /** Ways to answer over HTTP, by what follows `/announce/` in the path. All but the liar's are failures. */
 export const HTTP_WAYS = ['endless', 'bomb', 'circle', 'garbage', 'broken-off'] as const;
