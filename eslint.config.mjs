@@ -44,6 +44,7 @@ export const MAY_IMPORT = {
   ],
   coordinator: [
     'address',
+    'async',
     'bytes',
     'choke',
     'memory',

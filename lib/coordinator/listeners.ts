@@ -103,6 +103,5 @@ export class Listeners {
 
 /** Loaded only where ports may be shared: with one thread nobody needs it. */
 function loadClaims(): typeof claims {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would load it always
   return require('../transport/port-claim') as typeof claims;
 }
