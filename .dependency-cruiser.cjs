@@ -2,7 +2,7 @@
 // Imports of types count, too: a circle of them has to be read as a whole just the same.
 
 /** Rooms that still have circles, none of which leads out of its room. Shrink this list. */
-const STILL_CIRCULAR = ['coordinator', 'net'];
+const STILL_CIRCULAR = ['coordinator'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -4,11 +4,22 @@ import type { BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Transport } from '../transport/stream';
-import type { Connection } from './connection';
 import type { ReadTurns } from './read-turns';
 import type { OpenTorrent } from './open-torrent';
 import type { Tracer } from './tracer';
 import type { Uploader } from './upload/uploader';
+
+/** What a thread asks of each of its connections. */
+export interface ThreadConnection {
+  readonly id: number;
+  readonly host: string;
+  /** The torrent, once it is known which. */
+  readonly torrent: OpenTorrent | undefined;
+  /** Its turn has come, after `mayEnter` made it wait. */
+  enter(): void;
+  /** After orders: what they changed goes out in one write. */
+  endTurn(): void;
+}
 
 /** What all connections of a thread share. */
 export interface ConnectionContext {
@@ -29,7 +40,7 @@ export interface ConnectionContext {
   readonly findTorrent: (infoHash: Uint8Array) => OpenTorrent | undefined;
   readonly listenPort: () => number | undefined;
   /** An incoming connection has shaken hands. False: it waits until its `enter` is called. */
-  readonly mayEnter: (connection: Connection) => boolean;
+  readonly mayEnter: (connection: ThreadConnection) => boolean;
   /** The connection is over: forget it. */
-  readonly onGone: (connection: Connection) => void;
+  readonly onGone: (connection: ThreadConnection) => void;
 }

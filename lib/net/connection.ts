@@ -9,7 +9,7 @@ import type { WireTap } from '../trace/tap';
 import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from '../transport/stream';
 import { encodeHandshake, supportsExtensions } from '../wire/handshake';
 import type { Handshake } from '../wire/messages';
-import type { ConnectionContext } from './connection-context';
+import type { ConnectionContext, ThreadConnection } from './connection-context';
 import { Conversation } from './conversation';
 import { Opening } from './opening';
 import type { OpenTorrent } from './open-torrent';
@@ -20,7 +20,7 @@ type State = 'opening' | 'waiting' | 'open' | 'closed';
 /** The end of a stream that closed before it was looked at. */
 const NOWHERE = { host: undefined, port: undefined };
 
-export class Connection implements StreamHandler {
+export class Connection implements StreamHandler, ThreadConnection {
   readonly id: number;
   readonly host: string;
   readonly port: number;
@@ -73,7 +73,6 @@ export class Connection implements StreamHandler {
   get session(): PeerSession | undefined {
     return this.state === 'open' ? this.conversation?.session : undefined;
   }
-  /** The torrent, once it is known which. */
   get torrent(): OpenTorrent | undefined {
     return this.torrentSource;
   }
@@ -88,14 +87,12 @@ export class Connection implements StreamHandler {
     });
   }
 
-  /** After orders: what they changed goes out in one write. */
   endTurn(): void {
     this.guard(() => {
       if (this.state === 'open') this.conversation?.endTurn();
     });
   }
 
-  /** Its turn has come, after `mayEnter` had it wait. */
   enter(): void {
     this.guard(() => {
       const { handshake } = this.opening.decoder;

@@ -12,6 +12,7 @@ import type { ByteStream, EndPoint } from '../transport/stream';
 import { WireWriter } from '../wire/encoder';
 import type { ConnectionContext } from './connection-context';
 import type { OpenTorrent } from './open-torrent';
+import type { PausedReader } from './read-turns';
 import { TrafficRow } from './traffic-row';
 import { Upload } from './upload/upload';
 
@@ -33,7 +34,7 @@ export interface Line {
   readonly close: (reason: CloseReason, detail: string) => void;
 }
 
-export class Conversation implements SessionOutput {
+export class Conversation implements SessionOutput, PausedReader {
   readonly session: PeerSession;
   private readonly line: Line;
   private readonly source: OpenTorrent;
@@ -181,7 +182,6 @@ export class Conversation implements SessionOutput {
     this.line.stream.pause();
   }
 
-  /** Its turn to be read again has come. */
   readOn(): void {
     this.paused = false;
     this.line.stream.resume();

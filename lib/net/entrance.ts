@@ -5,11 +5,11 @@ import { householdOfHost, shareOf } from '../address/household';
 import { HandshakePlaces } from '../choke/handshake-places';
 import type { Entry } from '../choke/handshake-places';
 import { Newcomers } from '../choke/newcomers';
-import type { Connection } from './connection';
+import type { ThreadConnection } from './connection-context';
 
 export class Entrance {
   private readonly places: HandshakePlaces;
-  private readonly newcomers = new Newcomers<Connection>();
+  private readonly newcomers = new Newcomers<ThreadConnection>();
 
   constructor(maxHandshakes: number) {
     this.places = new HandshakePlaces(maxHandshakes);
@@ -26,7 +26,7 @@ export class Entrance {
   }
 
   /** It has shaken hands. False: it waits until its `enter` is called. */
-  mayEnter(connection: Connection, nowMs: number): boolean {
+  mayEnter(connection: ThreadConnection, nowMs: number): boolean {
     const { torrent, host, id } = connection;
     const line = `${torrent?.torrent ?? ''} ${householdOfHost(host)}`;
     const bitfieldBytes = torrent?.have.bytes.length ?? 0;
@@ -46,7 +46,7 @@ export class Entrance {
   }
 
   /** It is gone. */
-  leave(connection: Connection): void {
+  leave(connection: ThreadConnection): void {
     this.places.leave(connection.id);
     this.newcomers.leave(connection);
   }

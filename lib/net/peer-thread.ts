@@ -12,7 +12,7 @@ import type { PeerSession } from '../peer/session';
 import type { IncomingStream, Listener, Transport } from '../transport/stream';
 import { TcpTransport } from '../transport/tcp';
 import { Connection } from './connection';
-import type { ConnectionContext } from './connection-context';
+import type { ConnectionContext, ThreadConnection } from './connection-context';
 import { Entrance } from './entrance';
 import { ReadTurns } from './read-turns';
 import { OpenTorrent } from './open-torrent';
@@ -66,7 +66,7 @@ export class PeerThread {
   /** The same by info hash, in hex. */
   private readonly byInfoHash = new Map<string, OpenTorrent>();
   /** Connections that got orders in this batch: each is flushed once, at its end. */
-  private readonly touched = new Set<Connection>();
+  private readonly touched = new Set<ThreadConnection>();
   private ticker: NodeJS.Timeout | undefined;
   private listenPort: number | undefined;
   private counter: number;
@@ -296,7 +296,7 @@ export class PeerThread {
     this.ticker ??= setInterval(() => this.tick(), TICK_MS);
   }
 
-  private onGone(connection: Connection): void {
+  private onGone(connection: ThreadConnection): void {
     this.connections.delete(connection.id);
     this.entrance.leave(connection);
     this.touched.delete(connection);

@@ -2,9 +2,10 @@
 
 import { recordOf } from '../../errors/millrace-error';
 import type { PeerFact } from '../../messages/peer-thread';
+import type { RequestQueue } from '../../peer/request-queue';
+import type { OpenTorrent } from '../open-torrent';
 import { CHUNK_LENGTH_BYTES } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
-import type { Upload } from './upload';
 import type { UploadMemory } from './upload-memory';
 
 /** libuv has four threads for the whole process: one peer thread takes half of them at most. */
@@ -23,12 +24,22 @@ const LOOK_AHEAD_REQUESTS = 128;
 /** A file that cannot be read is reported this often, however many ask for it. */
 const FAILURE_INTERVAL_MS = 1000;
 
+/** An upload, as far as reading for it goes. */
+export interface ReadingUpload {
+  readonly source: OpenTorrent;
+  readonly requests: RequestQueue;
+  /** What it waited for is there; called outside of its connection's own doings. */
+  resume(): void;
+  /** Bytes of this chunk cannot be read: what waits for them first in line is not answered. */
+  dropUnreadable(chunk: Chunk): void;
+}
+
 export class ReadAhead {
   private readonly memory: UploadMemory;
   private readonly send: (fact: PeerFact) => void;
   private readonly nowMs: () => number;
   /** Uploads that wait for a read or for a buffer, in the order they came. */
-  private waiting = new Set<Upload>();
+  private waiting = new Set<ReadingUpload>();
   private reads = 0;
 
   constructor(memory: UploadMemory, send: (fact: PeerFact) => void, nowMs: () => number) {
@@ -38,11 +49,11 @@ export class ReadAhead {
   }
 
   /** Nothing can be sent for it before something has been read. */
-  wait(upload: Upload): void {
+  wait(upload: ReadingUpload): void {
     this.waiting.add(upload);
   }
 
-  forget(upload: Upload): void {
+  forget(upload: ReadingUpload): void {
     this.waiting.delete(upload);
   }
 
@@ -55,7 +66,7 @@ export class ReadAhead {
    * Begins to read what the requests of a peer need, the oldest first, while reads are to be had. Of a
    * window of a chunk's length is read what consists of whole verified pieces.
    */
-  readFor(upload: Upload): void {
+  readFor(upload: ReadingUpload): void {
     const { source, requests } = upload;
     if (source.closed || this.reads >= MAX_READS) return;
     const { pieceLengthBytes } = source;

@@ -11,7 +11,7 @@ import type { OpenTorrent } from '../open-torrent';
 import { CHUNK_LENGTH_BYTES } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import { SendQueue } from './send-queue';
-import type { Uploader } from './uploader';
+import type { SharingUpload, Uploader } from './uploader';
 
 /** What an upload needs of its connection. */
 export interface UploadLine {
@@ -39,7 +39,7 @@ interface Flight {
 
 const NOTHING = new Uint8Array(0);
 
-export class Upload {
+export class Upload implements SharingUpload {
   readonly source: OpenTorrent;
   readonly requests: RequestQueue;
   private readonly uploader: Uploader;
@@ -63,7 +63,6 @@ export class Upload {
     return this.queue.bytes;
   }
 
-  /** How long the peer has taken nothing of its queue; 0 with nothing in it. */
   stalledMs(nowMs: number): number {
     return this.queue.stalledMs(nowMs);
   }
@@ -87,7 +86,6 @@ export class Upload {
     if (gathered === 'reads' || queue.isTrusted) uploader.reads.readFor(this);
   }
 
-  /** What it waited for is there; called outside of its connection's own doings. */
   resume(): void {
     this.line.guard(this.goOn);
   }
@@ -103,7 +101,6 @@ export class Upload {
     this.line.close('not-reading', detail);
   }
 
-  /** Bytes of this chunk cannot be read: what waits for them first in line is not answered. */
   dropUnreadable(chunk: Chunk): void {
     const { requests, source } = this;
     if (chunk.source !== source) return;

@@ -5,7 +5,7 @@ import type { PeerFact } from '../../messages/peer-thread';
 import type { OpenTorrent } from '../open-torrent';
 import { OutgoingRun } from './outgoing-run';
 import { ReadAhead } from './read-ahead';
-import type { Upload } from './upload';
+import type { ReadingUpload } from './read-ahead';
 import { UploadMemory } from './upload-memory';
 
 /** Read-ahead memory of a thread that served nobody for this long is given back. */
@@ -14,15 +14,23 @@ const TRIM_AFTER_MS = 10_000;
 /** Memory is short, and a peer took nothing of what it holds of it for this long: it is closed. */
 const NOT_READING_MS = 5_000;
 
+/** An upload, as far as it shares memory with the others of its thread. */
+export interface SharingUpload extends ReadingUpload {
+  readonly hasPins: boolean;
+  /** How long the peer has taken nothing of its queue; 0 with nothing in it. */
+  stalledMs(nowMs: number): number;
+  closeStalled(stalledMs: number): void;
+}
+
 export class Uploader {
   readonly memory: UploadMemory;
   readonly reads: ReadAhead;
   /** Rounds of answers come one after the other: one run does for all. */
   readonly run = new OutgoingRun();
   readonly nowMs: () => number;
-  private readonly uploads = new Set<Upload>();
+  private readonly uploads = new Set<SharingUpload>();
   /** Those that wait for room for a copy. */
-  private crowded = new Set<Upload>();
+  private crowded = new Set<SharingUpload>();
   /** Since the last tick nothing could be pinned for somebody, because of what others have pinned. */
   private pinsAreShort = false;
   private lastUseMs = -Infinity;
@@ -35,12 +43,12 @@ export class Uploader {
 
   // ---- for uploads ----
 
-  add(upload: Upload): void {
+  add(upload: SharingUpload): void {
     this.uploads.add(upload);
   }
 
   /** Its connection is gone. Its writes release their memory by themselves. */
-  forget(upload: Upload): void {
+  forget(upload: SharingUpload): void {
     this.uploads.delete(upload);
     this.crowded.delete(upload);
     this.reads.forget(upload);
@@ -53,7 +61,7 @@ export class Uploader {
   }
 
   /** Nothing is queued for it, and there is no room for a copy. */
-  waitForRoom(upload: Upload): void {
+  waitForRoom(upload: SharingUpload): void {
     this.crowded.add(upload);
   }
 
@@ -92,7 +100,7 @@ export class Uploader {
   private makeRoom(nowMs: number): void {
     const { pinsAreShort } = this;
     this.pinsAreShort = false;
-    let worst: Upload | undefined;
+    let worst: SharingUpload | undefined;
     let worstMs = 0;
     for (const upload of this.uploads) {
       const holdsIt = upload.hasPins ? pinsAreShort : this.crowded.size > 0;
