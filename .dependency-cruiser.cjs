@@ -1,8 +1,12 @@
 // No file of `lib` or `workers` may lead back to itself through its imports: `npm run lint` checks it.
 // Imports of types count, too: a circle of them has to be read as a whole just the same.
 
-/** Rooms that still have circles, none of which leads out of its room. Shrink this list. */
-const STILL_CIRCULAR = ['coordinator'];
+/**
+ * The steps of a torrent's phases still call one another in circles. No circle leads through any other file.
+ * Shrink this list.
+ */
+const STILL_CIRCULAR =
+  '^lib/coordinator/(checking|completing|farewell|file-checks|lost-data|on-piece|output-files|phases|removing|saving|starting|stopping|tick)[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -10,14 +14,14 @@ module.exports = {
     {
       name: 'no-import-circle',
       severity: 'error',
-      from: { pathNot: `^lib/(${STILL_CIRCULAR.join('|')})/` },
+      from: { pathNot: STILL_CIRCULAR },
       to: { circular: true },
     },
     {
-      name: 'no-import-circle-between-rooms',
+      name: 'no-other-import-circle',
       severity: 'error',
-      from: { path: `^lib/(${STILL_CIRCULAR.join('|')})/` },
-      to: { circular: true, via: { pathNot: `^lib/$1/` } },
+      from: { path: STILL_CIRCULAR },
+      to: { circular: true, via: { pathNot: STILL_CIRCULAR } },
     },
   ],
   options: {

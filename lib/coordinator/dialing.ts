@@ -2,10 +2,10 @@
 
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
-import type { Happening, WaitingDial } from './happenings';
+import type { Happening } from './happenings';
 import { roomToDial } from './places';
 import { wake } from './rest';
-import type { TorrentState } from './state';
+import type { TorrentState, WaitingDial } from './state';
 
 /** Starts as many dials as the torrent may have. Called on ticks and whenever addresses arrive. */
 export function dialMore(engine: Engine, torrent: TorrentState): void {

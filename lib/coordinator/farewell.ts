@@ -6,9 +6,8 @@ import type { DueAnnounce } from '../tracker/schedule';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
 import { leaveIfTold } from './removing';
-import type { TorrentState } from './state';
+import type { AnnounceUnderWay, TorrentState } from './state';
 import { PATIENCE_MS, requestOf } from './trackers';
-import type { AnnounceUnderWay } from './trackers';
 
 /** The longest that a stop waits for trackers that do not answer. */
 const STOP_DEADLINE_MS = 2_000;

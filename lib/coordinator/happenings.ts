@@ -1,31 +1,40 @@
-// All that can happen to the coordinator. Work that others do for it (verify workers, disks, trackers) ends in
-// one of these, too.
+// Everything that can happen to the coordinator. Work that others do for it (verify workers, disks, trackers)
+// ends in one of these, too.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { PeerAddress } from '../messages/control';
 import type { PeerFact } from '../messages/peer-thread';
-import type { StoredPiece, VerifyResult } from '../messages/verify';
+import type { StoredPiece, SyncedFile, VerifyResult } from '../messages/verify';
 import type { PresentFile } from '../storage/resume-rules';
 import type { AnnounceReply } from '../tracker/announce';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { SyncBatch } from './durability';
 import type { WriteTicket } from './file-watch';
-import type { Seen } from './output-files';
-import type { SyncOutcome } from './saving';
-import type { PieceState, TorrentState } from './state';
-import type { AnnounceUnderWay } from './trackers';
+import type { AnnounceUnderWay, PieceState, TorrentState, WaitingDial } from './state';
 
 /** What became of work that was asked for. */
 export type Answer<Value> =
   { readonly value: Value; readonly error?: undefined } | { readonly error: ErrorRecord };
 
+/** What a sync found. */
+export interface SyncOutcome {
+  /** The disk failed. */
+  readonly error?: ErrorRecord | undefined;
+  readonly synced: readonly SyncedFile[];
+  /** All is synced, but the back end does not say how it has the files now. */
+  readonly statError?: ErrorRecord;
+}
+
+/** Files that were changed, as they are now. */
+export type Seen = readonly (readonly [string, PresentFile])[];
+
 /**
- * Those with an `epoch` are of one run of their torrent, and dropped when it is over. Those without are true of
- * any run: what was written is written, and what was handed out has come back.
+ * A happening with an `epoch` belongs to one run of its torrent, and is dropped once that run is over. One without
+ * is true in any run: written data stays written, and a job that was handed out has come back.
  */
 export type Happening =
   // From peer threads
-  /** A peer thread tells what its peers did: all of one batch. */
+  /** A peer thread reports what its peers did: one batch. */
   | { readonly type: 'facts'; readonly thread: number; readonly facts: readonly PeerFact[] }
   /** Peers can connect to this port. */
   | { readonly type: 'listening'; readonly port: number }
@@ -44,14 +53,17 @@ export type Happening =
       readonly torrent: TorrentState;
       readonly peers: readonly PeerAddress[];
     }
-  /** The user knows peers. */
+  /** The user adds the addresses of peers. */
   | {
       readonly type: 'add-peers';
       readonly torrent: TorrentState;
       readonly peers: readonly PeerAddress[];
     }
+  /** The user pauses a torrent: its run ends, and what is verified is kept. */
   | { readonly type: 'pause'; readonly torrent: TorrentState }
+  /** The user lets a torrent go on after a pause or an error. */
   | { readonly type: 'resume'; readonly torrent: TorrentState }
+  /** The user removes a torrent, or the engine closes; `forget`: its resume record is deleted. */
   | { readonly type: 'remove'; readonly torrent: TorrentState; readonly forget: boolean }
   /** The app wants the figures of a torrent at rest, which emits none. */
   | { readonly type: 'stats-wanted'; readonly torrent: number }
@@ -59,7 +71,7 @@ export type Happening =
   /** Something may be due. */
   | { readonly type: 'tick' }
   // From verify workers
-  /** Pieces were hashed and written, or not. */
+  /** A job that hashes and writes pieces is over; its answer says which of them are good. */
   | {
       readonly type: 'verified';
       readonly torrent: TorrentState;
@@ -67,7 +79,7 @@ export type Happening =
       readonly ticket: WriteTicket | undefined;
       readonly answer: Answer<VerifyResult>;
     }
-  /** Pieces on disk were read and hashed; `jobs` has those that come after them. */
+  /** Pieces on disk were read and hashed; `jobs` yields the pieces of the jobs that follow. */
   | {
       readonly type: 'checked';
       readonly torrent: TorrentState;
@@ -82,7 +94,7 @@ export type Happening =
       readonly batch: SyncBatch;
       readonly answer: Answer<SyncOutcome>;
     }
-  /** The files without a byte were made. */
+  /** The empty files, which no piece creates, were created, or the disk failed. */
   | {
       readonly type: 'empty-files-made';
       readonly torrent: TorrentState;
@@ -91,16 +103,16 @@ export type Happening =
   /** A worker died; its jobs run again on another. */
   | { readonly type: 'verify-thread-died'; readonly reason: string }
   // From the disk
-  /** This is how the files look. */
+  /** The files were looked at: which of them exist, their sizes and times. */
   | {
       readonly type: 'looked';
       readonly torrent: TorrentState;
       readonly epoch: number;
-      /** Before a run, before `complete` is told, or every now and then while it seeds. */
+      /** Before a run, before `complete` is reported, or at intervals while the torrent seeds. */
       readonly occasion: 'start' | 'completion' | 'seeding';
       readonly answer: Answer<readonly PresentFile[]>;
     }
-  /** Files that are not ours by record were judged, noted as ours, and cut where they were too long. */
+  /** One step of the admission of existing files that no record of ours names: judged, noted as ours, or cut to length. */
   | {
       readonly type: 'admitted';
       readonly torrent: TorrentState;
@@ -108,7 +120,7 @@ export type Happening =
       readonly step: 'judged' | 'noted' | 'cut';
       readonly answer: Answer<Seen>;
     }
-  /** A record was saved while more is written, or as the torrent is complete. */
+  /** A resume record was saved during a run, or because the torrent is complete. */
   | {
       readonly type: 'record-saved';
       readonly torrent: TorrentState;
@@ -135,14 +147,14 @@ export type Happening =
       readonly failure: ErrorRecord | undefined;
     }
   // From the network
-  /** The turn of a dial has come; `over` is to be called when it has ended. */
+  /** A dial's turn has come; the handler has `over` called when the dial has ended. */
   | {
       readonly type: 'dial-turn';
       readonly torrent: TorrentState;
       readonly dial: WaitingDial;
       readonly over: () => void;
     }
-  /** A tracker answered. */
+  /** A tracker answered an announce, or the announce failed. */
   | {
       readonly type: 'announced';
       readonly torrent: TorrentState;
@@ -151,16 +163,11 @@ export type Happening =
       readonly schedule: AnnounceSchedule;
       readonly answer: Answer<AnnounceReply>;
     }
-  /** Trackers of a complete torrent have answered all that they were asked, or had time to. */
+  /** The trackers of a complete torrent have answered every announce, or their time is up: `stopped` may be announced. */
   | { readonly type: 'may-leave'; readonly torrent: TorrentState; readonly epoch: number }
-  /** The trackers of ended runs were told `stopped`. */
+  /** The trackers of ended runs have got `stopped`, or their time is up. */
   | {
       readonly type: 'farewell-over';
       readonly torrent: TorrentState;
       readonly farewell: Promise<void>;
     };
-
-/** A dial that waits for its turn. */
-export interface WaitingDial {
-  readonly address: PeerAddress;
-}

@@ -11,27 +11,14 @@ import { entryOf } from '../storage/made-files';
 import { stateFile } from '../storage/state-folder';
 import type { OutputLook } from '../storage/output-check';
 import type { RecordedFile } from '../storage/resume-record';
-import type { PresentFile, ResumeState } from '../storage/resume-rules';
+import type { ResumeState } from '../storage/resume-rules';
 import type { Disk } from './disk';
 import { ask } from './engine';
 import type { Engine } from './engine';
-import type { Happening } from './happenings';
+import type { Happening, Seen } from './happenings';
 import { failTorrent } from './phases';
 import { transfer } from './starting';
-import type { TorrentState } from './state';
-
-/** What a torrent has in its output folder. */
-export interface OutputFiles {
-  readonly look: OutputLook;
-  /** The user lets us write to whatever files of the torrent's names exist. */
-  readonly adopt: boolean;
-  /** Existing files, as stored, that are not known to be ours. */
-  readonly foreign: Set<string>;
-  /** Some files are longer than the torrent says, and are to be cut. */
-  toCut: boolean;
-  /** Undefined where nothing can be written. */
-  readonly claim: Claim | undefined;
-}
+import type { OutputFiles, TorrentState } from './state';
 
 /** Claims the files of a torrent that is being added. Raises `output-conflict`, naming the torrent that has them. */
 export async function claimOutput(
@@ -140,9 +127,6 @@ export function onAdmitted(engine: Engine, { torrent, step, answer }: Admitted):
   outputFiles.toCut = false;
   transfer(engine, torrent);
 }
-
-/** Files that were changed, as they are now. */
-export type Seen = readonly (readonly [string, PresentFile])[];
 
 /** Should this run be killed, the next one knows that it may go on writing to them. */
 async function noteAdmitted(

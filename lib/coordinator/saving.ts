@@ -2,13 +2,12 @@
 // may name only what a finished sync covers.
 
 import { recordOf } from '../errors/millrace-error';
-import type { ErrorRecord } from '../errors/millrace-error';
 import { recordedFiles } from './output-files';
 import type { RecordOutlet } from './disk';
 import { tellComplete } from './completing';
 import { ask } from './engine';
 import type { Engine } from './engine';
-import type { Answer, Happening } from './happenings';
+import type { Answer, Happening, SyncOutcome } from './happenings';
 import { transfers } from './life';
 import { onChanges } from './lost-data';
 import { failTorrent } from './phases';
@@ -47,15 +46,6 @@ function startSync(engine: Engine, torrent: TorrentState): void {
     batch,
     answer,
   }));
-}
-
-/** What a sync found. */
-export interface SyncOutcome {
-  /** The disk failed. */
-  readonly error?: ErrorRecord | undefined;
-  readonly synced: readonly SyncedFile[];
-  /** All is synced, but the back end does not say how it has the files now. */
-  readonly statError?: ErrorRecord;
 }
 
 async function syncFiles(

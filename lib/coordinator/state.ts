@@ -19,19 +19,18 @@ import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
 import type { Availability, PeerPieces } from '../picker/availability';
-import type { AnnounceSchedule } from '../tracker/schedule';
+import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
+import type { Claim } from '../storage/claims';
+import type { OutputLook } from '../storage/output-check';
 import type { StorageLock } from '../storage/storage';
 import type { Account, AccountState, ThreadLoad } from './account';
-import type { OutputFiles } from './output-files';
 import type { AddressBook } from './address-book';
 import type { RecordOutlet } from './disk';
 import type { FileWatch } from './file-watch';
-import type { WaitingDial } from './happenings';
 import type { Life } from './life';
 import type { PathRegistry } from './path-registry';
 import type { Possession } from './possession';
 import type { RateMeter } from './rate-meter';
-import type { AnnounceUnderWay } from './trackers';
 import type { BlockWitness, Departed, Identity } from './witness';
 
 export interface EngineState {
@@ -85,6 +84,33 @@ export interface DialState {
   readonly thread: number;
   readonly address: PeerAddress;
   readonly done: () => void;
+}
+
+/** A dial that waits for its turn. */
+export interface WaitingDial {
+  readonly address: PeerAddress;
+}
+
+/** An announce that is out, or waits for its turn. */
+export interface AnnounceUnderWay {
+  readonly url: string;
+  readonly event: DueAnnounce['event'];
+  readonly sinceMs: number;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** What a torrent has in its output folder. */
+export interface OutputFiles {
+  readonly look: OutputLook;
+  /** The user lets us write to whatever files of the torrent's names exist. */
+  readonly adopt: boolean;
+  /** Existing files, as stored, that are not known to be ours. */
+  readonly foreign: Set<string>;
+  /** Some files are longer than the torrent says, and are to be cut. */
+  toCut: boolean;
+  /** Undefined where nothing can be written. */
+  readonly claim: Claim | undefined;
 }
 
 export interface TorrentState {

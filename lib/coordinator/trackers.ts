@@ -11,7 +11,7 @@ import type { Happening } from './happenings';
 import { transfers } from './life';
 import { wake } from './rest';
 import { receivedBytes } from './state';
-import type { TorrentState } from './state';
+import type { AnnounceUnderWay, TorrentState } from './state';
 
 /** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
 const MAX_NUM_WANT = 200;
@@ -34,15 +34,6 @@ export const PATIENCE_MS = 10_000;
  * one for each tracker, at most 200.
  */
 export const MAX_ANNOUNCES_UNDER_WAY = 32;
-
-/** An announce that is out, or waits for its turn. */
-export interface AnnounceUnderWay {
-  readonly url: string;
-  readonly event: DueAnnounce['event'];
-  readonly sinceMs: number;
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
-}
 
 /** When `announceIfDue` will have something to do; `Infinity` while only answers are waited for. */
 export function nextAnnounceMs(torrent: TorrentState, nowMs: number): number {
