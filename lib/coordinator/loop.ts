@@ -52,8 +52,9 @@ export class Loop {
       handle(this.#engine, happening);
     } catch (error) {
       logFailure(this.#engine, happening.type, error);
-      if ('torrent' in happening && typeof happening.torrent === 'object')
-        abandonRemoval(this.#engine, happening.torrent, error);
+      if (!('torrent' in happening) || typeof happening.torrent !== 'object') return;
+      const { torrent } = happening;
+      this.#try('what follows a failure', () => abandonRemoval(this.#engine, torrent, error));
     }
   }
 

@@ -2,7 +2,7 @@
 // torrents; after the check, when it is known what they hold, those that are not ours by record are
 // admitted or refused. Until then nothing is written, made or cut.
 
-import { MillraceError, advised } from '../errors/millrace-error';
+import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey } from '../storage/foreign-files';
@@ -278,10 +278,20 @@ export function recordedFiles(torrent: TorrentState): RecordedFile[] {
   return files.map((file) => (foreign.has(file.path) ? { ...file, foreign: true } : file));
 }
 
-/** Gives the files back, when the torrent is removed or could not be added. */
+/**
+ * Gives the files back, when the torrent is removed or could not be added. A claim that stays, where the disk
+ * can be written no more, binds nobody once this process has ended.
+ */
 export function releaseOutput(engine: Engine, torrent: TorrentState): void {
   engine.state.paths.release(torrent.id);
-  torrent.outputFiles?.claim?.release();
+  try {
+    torrent.outputFiles?.claim?.release();
+  } catch (error) {
+    engine.log('warn', 'a claim of files could not be released', {
+      torrent: torrent.infoHash,
+      error: recordOf(error).message,
+    });
+  }
 }
 
 function named({ name, infoHash }: { readonly name: string; readonly infoHash: string }): string {

@@ -9,7 +9,8 @@ import type { Life } from '../../lib/coordinator/life';
 import type { TorrentPhase } from '../../lib/messages/stats';
 import { SimDesk } from '../support/sim-desk';
 import { ON_DISK } from '../support/sim-disk';
-import { KIB } from '../support/sim-torrent';
+import { addRequest } from '../support/sim-engine';
+import { KIB, simTorrent } from '../support/sim-torrent';
 
 const ROOT = path.join(__dirname, '..', '..');
 const ROOM = path.join(ROOT, 'lib', 'coordinator');
@@ -115,4 +116,43 @@ describe('coordinator/loop', () => {
     expect(engine.disk.locks).to.deep.equal([]);
     expect(engine.logs.splice(0)).to.have.length(1);
   });
+
+  it('a claim that cannot be released keeps neither a removal nor the loop', async () => {
+    const desk = new SimDesk();
+    desk.engine.disk.claimFiles = claimThatStays;
+    const torrent = await desk.add(SHORT, [], ON_DISK);
+    const other = await desk.add({ ...SHORT, seed: 2 });
+    await desk.control.remove(torrent.state.id, false);
+    expect([...desk.engine.state.torrents.values()]).to.deep.equal([other.state]);
+    expect(desk.engine.disk.locks).to.deep.equal([]);
+    const logs = desk.engine.logs.splice(0).map(({ message }) => message);
+    expect(logs.join()).to.include('a claim of files could not be released').and.include('EROFS');
+    await desk.control.pause(other.state.id);
+    expect(desk.stats(other).phase).to.equal('paused');
+  });
+
+  it('… nor the lock of a torrent that could not be added', async () => {
+    const desk = new SimDesk();
+    desk.engine.disk.claimFiles = async () => {
+      void desk.control.cancelAdd(7);
+      return claimThatStays();
+    };
+    const { metainfo } = simTorrent(SHORT);
+    const error = await desk.control.add(7, addRequest(metainfo, ON_DISK)).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).to.have.property('code', 'aborted');
+    expect(desk.engine.disk.locks).to.deep.equal([]);
+    expect(desk.engine.logs.splice(0)).to.have.length(1);
+  });
 });
+
+/** As on a disk that has become read-only. */
+async function claimThatStays(): Promise<{ release(): void }> {
+  return {
+    release: () => {
+      throw new Error('EROFS: read-only file system');
+    },
+  };
+}

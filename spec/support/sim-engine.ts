@@ -303,20 +303,7 @@ export class SimEngine implements Engine {
   /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */
   async add(metainfo: Metainfo, request: Partial<AddRequest> = {}): Promise<TorrentState> {
     const id = this.#nextTorrent++;
-    await addTorrent(this, id, {
-      metainfo,
-      output: '/nowhere',
-      peers: [],
-      force: false,
-      adopt: false,
-      followLinks: false,
-      download: true,
-      recheck: false,
-      seed: true,
-      announceToAll: 'none',
-      storage: { module: 'memory' },
-      ...request,
-    });
+    await addTorrent(this, id, addRequest(metainfo, request));
     const torrent = this.state.torrents.get(id);
     if (torrent === undefined) throw new Error('the torrent was not added');
     return torrent;
@@ -349,6 +336,24 @@ export class SimEngine implements Engine {
       slab.freeUnits === this.table.unitCount
     );
   }
+}
+
+/** What the app asks for: a download that is stored in memory, unless `request` says something else. */
+export function addRequest(metainfo: Metainfo, request: Partial<AddRequest> = {}): AddRequest {
+  return {
+    metainfo,
+    output: '/nowhere',
+    peers: [],
+    force: false,
+    adopt: false,
+    followLinks: false,
+    download: true,
+    recheck: false,
+    seed: true,
+    announceToAll: 'none',
+    storage: { module: 'memory' },
+    ...request,
+  };
 }
 
 function connectionOf(order: PeerOrder): number | undefined {
