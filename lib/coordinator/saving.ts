@@ -83,10 +83,21 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
   goOn(engine, torrent);
 }
 
-/** Its records say that more follows, and nobody waits for the last one. */
+/** Its records say that more follows, and nobody waits for the last one. A check that is killed goes on from them. */
 function isAtWork({ life }: TorrentState): boolean {
-  if (life.phase === 'downloading') return true;
-  return (life.phase === 'seeding' || life.phase === 'complete') && life.step === 'told';
+  switch (life.phase) {
+    case 'checking':
+      return life.step === 'hashing' || life.step === 'admitting';
+    case 'downloading':
+      return true;
+    case 'seeding':
+    case 'complete':
+      return life.step === 'told';
+    case 'paused':
+    case 'failed':
+    case 'closed':
+      return false;
+  }
 }
 
 /** Has the files without a byte made, which no piece makes. */

@@ -287,6 +287,22 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.possession.doneBytes).to.equal(12 * MIB);
   });
 
+  it('saves what a check has found so far, for one that is killed', async () => {
+    const desk = new SimDesk();
+    const long = { totalLengthBytes: 6 * MIB, pieceLengthBytes: 16 * KIB };
+    const torrent = await desk.begin(long, [], ON_DISK);
+    const { disk, jobs } = desk.engine;
+    const [first] = jobs.splice(0, 1);
+    first?.resolve(outcomeForAll(first.job, 'good'));
+    await settled();
+    desk.engine.pass(2_000);
+    const sync = jobs.find(({ job }) => job.type === 'sync');
+    sync?.resolve(NO_OUTCOMES);
+    await settled();
+    expect(desk.stats(torrent)).to.include({ phase: 'checking', piecesChecked: 64 });
+    expect(disk.records).to.deep.equal(['open']);
+  });
+
   it('stops when the check meets a disk error', async () => {
     const desk = new SimDesk();
     const { engine } = desk;
