@@ -82,22 +82,34 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
   }));
 }
 
-export function onVerified(
-  engine: Engine,
-  { torrent, pieces, ticket, answer }: Extract<Happening, { readonly type: 'verified' }>,
-): void {
-  torrent.jobsOut--;
+type Verified = Extract<Happening, { readonly type: 'verified' }>;
+
+export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: Verified): void {
   engine.state.verifyGate.onAnswer();
-  if (answer.error) {
-    if (ticket) torrent.watch?.end(ticket, undefined, true);
-    onJobLost(engine, torrent, pieces, answer.error);
-  } else {
-    const { written, again = false } = answer.value;
-    const changes = ticket && torrent.watch?.end(ticket, written, again);
-    onOutcomes(engine, torrent, pieces, answer.value);
-    onChanges(engine, torrent, changes ?? []);
+  try {
+    settleJob(engine, torrent, pieces, ticket, answer);
+  } finally {
+    // Last: if the run ends by what the job found, its record waits until all of that is known.
+    torrent.jobsOut--;
   }
   goOn(engine, torrent);
+}
+
+function settleJob(
+  engine: Engine,
+  torrent: TorrentState,
+  pieces: Verified['pieces'],
+  ticket: Verified['ticket'],
+  answer: Verified['answer'],
+): void {
+  if (answer.error) {
+    if (ticket) torrent.watch?.end(ticket, undefined, true);
+    return onJobLost(engine, torrent, pieces, answer.error);
+  }
+  const { written, again = false } = answer.value;
+  const changes = ticket && torrent.watch?.end(ticket, written, again);
+  onOutcomes(engine, torrent, pieces, answer.value);
+  onChanges(engine, torrent, changes ?? []);
 }
 
 function pathsOf(pieces: readonly FilledPiece[]): Set<string> {

@@ -95,6 +95,28 @@ describe('coordinator: a disk that fails', () => {
     });
   });
 
+  it('the record after a job that failed names nothing that the same job found in doubt', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+    const disk = engine.disk.sinceNow();
+    fetch(desk, torrent, 0);
+    await verify(desk);
+    engine.pass(2_000);
+    await desk.answerJobs();
+    expect(disk.recordedPieces.at(-1)).to.deep.equal([0]);
+    fetch(desk, torrent, 1);
+    const { resolve } = take(desk, jobsOf(desk, 'pieces')[0]);
+    const after = { sizeBytes: 256 * KIB, mtimeNs: 300n, device: 1n, inode: 2n };
+    resolve({
+      ...NO_OUTCOMES,
+      outcomes: [{ type: 'storage-error', piece: 1, error: { code: 'ENOSPC', message: 'full' } }],
+      written: [{ path: torrent.metainfo.name, before: after, after, endBytes: 0 }],
+    });
+    await settled();
+    expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['ENOSPC']);
+    expect(disk.recordedPieces.at(-1)).to.deep.equal([]);
+    engine.logs.length = 0;
+  });
+
   it('full pieces that wait for their check are not written to it any more', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     fetch(desk, torrent, 0);

@@ -2,6 +2,7 @@
 // resume records and looks at the file that are answered at once or when the spec says so.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
+import type { ReadonlyBitfield } from '../../lib/bytes/bitfield';
 import type { Disk, RecordOutlet } from '../../lib/coordinator/disk';
 import type { AddRequest } from '../../lib/messages/control';
 import type { FileIdentity, StorageRef, StoredFile } from '../../lib/messages/storage';
@@ -22,6 +23,8 @@ export interface Held<Answer> {
 export class SimDisk implements Disk {
   /** Every resume record that was saved: `open` where more was to be written after it. */
   readonly records: ('open' | 'closed')[] = [];
+  /** The pieces that each of them names. */
+  readonly recordedPieces: number[][] = [];
   /** How the first file looks, from when a torrent is added; undefined when there is none. */
   file: FileIdentity | undefined;
   /** How often it was looked at since. */
@@ -34,6 +37,7 @@ export class SimDisk implements Disk {
   /** Forgets what was saved so far. */
   sinceNow(): this {
     this.records.length = 0;
+    this.recordedPieces.length = 0;
     return this;
   }
 
@@ -88,8 +92,9 @@ export class SimDisk implements Disk {
         this.looks++;
         return [await answered(this.#heldLooks, () => this.file)];
       },
-      save: (_, { open }) => {
+      save: (have, { open }) => {
         this.records.push(open ? 'open' : 'closed');
+        this.recordedPieces.push(piecesIn(have));
         return answered(this.#heldSaves, () => undefined);
       },
       stat: async (paths) => paths.map(() => undefined),
@@ -125,6 +130,13 @@ export class SimDisk implements Disk {
   readMade = async (): Promise<ReadonlySet<string>> => new Set();
   noteMade = (): void => undefined;
   forgetMade = (): void => undefined;
+}
+
+function piecesIn(have: ReadonlyBitfield): number[] {
+  const pieces: number[] = [];
+  for (let piece = have.nextSet(0); piece !== -1; piece = have.nextSet(piece + 1))
+    pieces.push(piece);
+  return pieces;
 }
 
 function answered<Answer>(held: Held<Answer>[] | undefined, atOnce: () => Answer): Promise<Answer> {
