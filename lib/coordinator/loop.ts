@@ -16,7 +16,7 @@ import { pauseTorrent, resumeTorrent } from './phases';
 import { abandonRemoval, onRecordRemoved, onReleased, removeTorrent } from './removing';
 import { onEmptyFilesMade, onRecordSaved, onSynced } from './saving';
 import { beginFirstRun } from './starting';
-import { onLastRecordSaved } from './stopping';
+import { goOn, onLastRecordSaved } from './stopping';
 import { onTick } from './tick';
 import { onAnnounced } from './trackers';
 import { endTurn } from './turn';
@@ -54,7 +54,10 @@ export class Loop {
       logFailure(this.#engine, happening.type, error);
       if (!('torrent' in happening) || typeof happening.torrent !== 'object') return;
       const { torrent } = happening;
-      this.#try('what follows a failure', () => abandonRemoval(this.#engine, torrent, error));
+      this.#try('what follows a failure', () => {
+        abandonRemoval(this.#engine, torrent, error);
+        goOn(this.#engine, torrent); // A stop that waits for this, too, comes to its end.
+      });
     }
   }
 

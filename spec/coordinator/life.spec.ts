@@ -117,6 +117,32 @@ describe('coordinator/loop', () => {
     expect(engine.logs.splice(0)).to.have.length(1);
   });
 
+  it('a pause whose last job meets a bug of ours comes to rest all the same', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent, { creditBlocks: 4, have: [0] });
+    for (const lease of desk.leases(peer)) desk.deliver(lease);
+    const paused = desk.control.pause(torrent.state.id);
+    engine.emit = (event) => {
+      if (event.type === 'pieces') throw new Error('a bug');
+    };
+    await desk.answerJobs();
+    await paused;
+    expect(torrent.state.life).to.include({ phase: 'paused', step: 'rest' });
+    expect(engine.logs.splice(0)).to.have.length(1);
+  });
+
+  it('… and one that meets a bug itself', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const { order } = engine;
+    engine.order = (thread, message) => {
+      if (message.type === 'close-torrent') throw new Error('a bug');
+      order.call(engine, thread, message);
+    };
+    await desk.control.pause(torrent.state.id);
+    expect(torrent.state.life).to.include({ phase: 'paused', step: 'rest' });
+    expect(engine.logs.splice(0)).to.have.length(1);
+  });
+
   it('a claim that cannot be released keeps neither a removal nor the loop', async () => {
     const desk = new SimDesk();
     desk.engine.disk.claimFiles = claimThatStays;
