@@ -7,20 +7,19 @@ import { batchPieces } from '../verify/batch';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
-import { failTorrent } from './phases';
-import { onCheckOver } from './starting';
 import type { TorrentState } from './state';
+import { failTorrent } from './stopping';
 import { pieceHash } from '../metainfo/layout';
 
-/** Hashes what is to be checked. */
-export function beginCheck(engine: Engine, torrent: TorrentState): void {
+/** Hashes what is to be checked. True where that is nothing. */
+export function beginCheck(engine: Engine, torrent: TorrentState): boolean {
   const { toCheck, epoch } = torrent;
   torrent.piecesToCheck = toCheck.count();
   torrent.checkedPieces = 0;
   torrent.checksOut = 0;
   const jobs = batchPieces(piecesToCheck(torrent, epoch))[Symbol.iterator]();
   for (let lane = 0; lane < engine.verify.maxJobs; lane++) checkNext(engine, torrent, jobs);
-  if (torrent.checksOut === 0) onCheckOver(engine, torrent);
+  return torrent.checksOut === 0;
 }
 
 type Checked = Extract<Happening, { readonly type: 'checked' }>;
@@ -43,7 +42,8 @@ function checkNext(engine: Engine, torrent: TorrentState, jobs: Checked['jobs'])
   );
 }
 
-export function onChecked(engine: Engine, { torrent, jobs, answer }: Checked): void {
+/** Pieces were hashed: the next ones follow. True when those were the last. */
+export function checkOn(engine: Engine, { torrent, jobs, answer }: Checked): boolean {
   torrent.checksOut--;
   if (answer.error) return fail(engine, torrent, answer.error);
   for (const outcome of answer.value.outcomes) {
@@ -53,11 +53,12 @@ export function onChecked(engine: Engine, { torrent, jobs, answer }: Checked): v
     if (outcome.type === 'good') torrent.possession.adopt(outcome.piece, engine.nowMs());
   }
   checkNext(engine, torrent, jobs);
-  if (torrent.checksOut === 0) onCheckOver(engine, torrent);
+  return torrent.checksOut === 0;
 }
 
-function fail(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+function fail(engine: Engine, torrent: TorrentState, error: ErrorRecord): false {
   if (!engine.state.closing) failTorrent(engine, torrent, error);
+  return false;
 }
 
 /** Ends with the run. */

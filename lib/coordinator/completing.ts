@@ -5,8 +5,9 @@ import { closeAccount } from './accounting';
 import type { Engine } from './engine';
 import { leaveTrackers } from './farewell';
 import { lookFor, needsLook } from './file-checks';
+import type { Happening } from './happenings';
 import type { Whole } from './life';
-import { saveRecord } from './saving';
+import { noteFailedSave, saveRecord } from './saving';
 import type { TorrentState } from './state';
 import { closePeers } from './stopping';
 
@@ -25,8 +26,16 @@ export function saveCompletion(engine: Engine, torrent: TorrentState): void {
   saveRecord(engine, torrent, 'completion');
 }
 
-/** The record is saved: the app is told. */
-export function tellComplete(engine: Engine, torrent: TorrentState): void {
+export function onRecordSaved(
+  engine: Engine,
+  { torrent, occasion, answer }: Extract<Happening, { readonly type: 'record-saved' }>,
+): void {
+  noteFailedSave(engine, torrent, answer);
+  if (occasion === 'completion') tellComplete(engine, torrent);
+}
+
+/** The record is saved: the app gets `complete`. */
+function tellComplete(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'seeding' && life.phase !== 'complete') return;
   life.step = 'told';

@@ -4,8 +4,6 @@ import { fired } from '../async/on-abort';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { DueAnnounce } from '../tracker/schedule';
 import type { Engine } from './engine';
-import type { Happening } from './happenings';
-import { leaveIfTold } from './removing';
 import type { AnnounceUnderWay, TorrentState } from './state';
 import { PATIENCE_MS, requestOf } from './trackers';
 
@@ -58,15 +56,6 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     engine.happen({ type: 'farewell-over', torrent, farewell });
   });
   torrent.farewell = farewell;
-}
-
-export function onFarewellOver(
-  engine: Engine,
-  { torrent, farewell }: Extract<Happening, { readonly type: 'farewell-over' }>,
-): void {
-  if (torrent.farewell !== farewell) return; // another run has ended since
-  torrent.farewell = undefined;
-  leaveIfTold(engine, torrent);
 }
 
 /** As of `AbortSignal.timeout`: by the name, trackers' clients know a time-out. */

@@ -5,16 +5,14 @@ import type { LoadedRecord } from '../storage/torrent-record';
 import type { PresentFile } from '../storage/resume-rules';
 import type { FileIdentity } from '../messages/storage';
 import { disown } from './output-files';
-import { saveCompletion } from './completing';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
 import { FileWatch } from './file-watch';
 import type { FileChange } from './file-watch';
 import { failChanged, loseFiles, onChanges } from './lost-data';
-import { failTorrent, recheckRun } from './phases';
-import { check } from './starting';
 import type { TorrentState } from './state';
+import { failTorrent, recheckRun } from './stopping';
 
 /** A seed's files are looked at this often while it has peers, and with every announce … */
 const LOOK_INTERVAL_MS = 30_000;
@@ -55,9 +53,10 @@ export function lookFor(engine: Engine, torrent: TorrentState, occasion: Looked[
   }));
 }
 
-export function onLooked(engine: Engine, { torrent, occasion, answer }: Looked): void {
+/** The files were looked at. True where the torrent waited for that and may go on. */
+export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked): boolean {
   const { watch } = torrent;
-  if (!watch) return;
+  if (!watch) return false;
   if (occasion === 'seeding') {
     watch.lookedMs = engine.nowMs();
     watch.looking = false;
@@ -66,14 +65,17 @@ export function onLooked(engine: Engine, { torrent, occasion, answer }: Looked):
         error: answer.error.message,
       });
     else settle(engine, torrent, watch, compareAll(torrent, watch, answer.value));
-    return;
+    return false;
   }
-  if (answer.error) return failTorrent(engine, torrent, answer.error);
+  if (answer.error) {
+    failTorrent(engine, torrent, answer.error);
+    return false;
+  }
   if (occasion === 'start') {
     takeFilesAsTheyAre(engine, torrent, watch, answer.value);
-    check(engine, torrent);
-  } else if (settle(engine, torrent, watch, compareAll(torrent, watch, answer.value)))
-    saveCompletion(engine, torrent);
+    return true;
+  }
+  return settle(engine, torrent, watch, compareAll(torrent, watch, answer.value));
 }
 
 /** A torrent that serves: looks at its files when that is due. */

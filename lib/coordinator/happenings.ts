@@ -112,7 +112,7 @@ export type Happening =
       readonly occasion: 'start' | 'completion' | 'seeding';
       readonly answer: Answer<readonly PresentFile[]>;
     }
-  /** One step of the admission of existing files that no record of ours names: judged, noted as ours, or cut to length. */
+  /** Existing files that no record of ours names were judged, noted as ours, or cut to length. */
   | {
       readonly type: 'admitted';
       readonly torrent: TorrentState;
@@ -163,11 +163,14 @@ export type Happening =
       readonly schedule: AnnounceSchedule;
       readonly answer: Answer<AnnounceReply>;
     }
-  /** The trackers of a complete torrent have answered every announce, or their time is up: `stopped` may be announced. */
+  /** The trackers of a complete torrent have answered, or their time is up: it may announce `stopped`. */
   | { readonly type: 'may-leave'; readonly torrent: TorrentState; readonly epoch: number }
   /** The trackers of ended runs have got `stopped`, or their time is up. */
   | {
       readonly type: 'farewell-over';
       readonly torrent: TorrentState;
       readonly farewell: Promise<void>;
-    };
+    }
+  // From a handler
+  /** The step that a torrent is at may be over: the next one is taken if nothing is out that it waits for. */
+  | { readonly type: 'go-on'; readonly torrent: TorrentState };

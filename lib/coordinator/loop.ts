@@ -2,21 +2,25 @@
 // handled, the turn ends: what handlers marked is done once.
 
 import { assertNever } from '../errors/millrace-error';
-import { onFarewellOver, stopAnnouncing } from './farewell';
+import { onRecordSaved } from './completing';
+import { stopAnnouncing } from './farewell';
 import { addPeers, onDialTurn } from './dialing';
 import type { Engine } from './engine';
 import { onFact } from './facts';
-import { onLooked } from './file-checks';
-import { onChecked } from './checking';
 import type { Happening } from './happenings';
 import { onThreadDied, onThreadRestarted } from './on-thread';
 import { onVerified } from './on-piece';
-import { onAdmitted } from './output-files';
-import { pauseTorrent, resumeTorrent } from './phases';
-import { abandonRemoval, onRecordRemoved, onReleased, removeTorrent } from './removing';
-import { onEmptyFilesMade, onRecordSaved, onSynced } from './saving';
-import { beginFirstRun } from './starting';
-import { goOn, onLastRecordSaved } from './stopping';
+import {
+  abandonRemoval,
+  onFarewellOver,
+  onRecordRemoved,
+  onReleased,
+  removeTorrent,
+} from './removing';
+import { onEmptyFilesMade, onSynced } from './saving';
+import { beginFirstRun, onAdmitted, onChecked, resumeTorrent } from './starting';
+import { goOn, onLastRecordSaved, onLooked } from './steps';
+import { pauseTorrent } from './stopping';
 import { onTick } from './tick';
 import { onAnnounced } from './trackers';
 import { endTurn } from './turn';
@@ -137,6 +141,9 @@ function handle(engine: Engine, happening: Happening): void {
       return stopAnnouncing(engine, happening.torrent);
     case 'farewell-over':
       return onFarewellOver(engine, happening);
+    // From a handler
+    case 'go-on':
+      return goOn(engine, happening.torrent);
     default:
       return assertNever(happening);
   }

@@ -9,8 +9,8 @@ import type { PeerFact } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import type { FileChange } from './file-watch';
 import { transfers } from './life';
-import { failTorrent } from './phases';
 import type { TorrentState } from './state';
+import { failTorrent } from './stopping';
 
 type ReadFailed = Extract<PeerFact, { type: 'read-failed' }>;
 

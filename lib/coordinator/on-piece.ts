@@ -1,86 +1,19 @@
-// What happens to a piece once all its blocks are here: verify jobs out, outcomes in.
+// What happens to a piece once its verify job is back: outcomes in. How jobs go out is in `verifying.ts`.
 
 import type { ErrorRecord } from '../errors/millrace-error';
-import type { FilledPiece, PieceOutcome, VerifyResult } from '../messages/verify';
-import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
+import type { PieceOutcome, VerifyResult } from '../messages/verify';
 import { noteJob } from './accounting';
 import { noteGain } from './availability';
 import { accuse, ban, convictLiars } from './blame';
-import { ask } from './engine';
 import type { Engine } from './engine';
 import { evictPiece } from './eviction';
 import type { Happening } from './happenings';
 import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
-import { endPiece, filledSegments, restartPiece, sentBytes } from './pieces';
-import { failTorrent } from './phases';
+import { endPiece, restartPiece, sentBytes } from './pieces';
 import { wake } from './rest';
 import type { PieceState, TorrentState } from './state';
-import { goOn } from './stopping';
-import { pieceHash } from '../metainfo/layout';
-
-/**
- * Hands filled pieces to the workers while the gate is open, first of the torrent with the fewest jobs
- * out: one with much to verify holds nobody up. Small pieces gather while it is shut.
- */
-export function pumpVerify(engine: Engine): void {
-  const { verifyGate } = engine.state;
-  for (;;) {
-    const torrent = nextToVerify(engine);
-    if (!torrent) return verifyGate.onNoneWaiting();
-    if (!verifyGate.isOpen(engine.nowMs())) return;
-    submit(engine, torrent, takeBatch(engine, torrent));
-  }
-}
-
-/** The torrent is about to stop: what is full is verified and written all the same. */
-export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
-  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
-}
-
-function nextToVerify(engine: Engine): TorrentState | undefined {
-  const targetBytes = targetBytesOf(engine);
-  let next: TorrentState | undefined;
-  for (const torrent of engine.state.torrents.values()) {
-    if (torrent.filled.length === 0) continue;
-    // While one of its jobs is out, pieces gather for a full one: half the messages.
-    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled, targetBytes)) continue;
-    if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
-  }
-  return next;
-}
-
-/** The first job's worth of what waits; smaller if less waits, for a good piece is worth telling soon. */
-function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
-  const [batch = []] = batchPieces(torrent.filled, targetBytesOf(engine));
-  torrent.filled.splice(0, batch.length);
-  return batch;
-}
-
-function targetBytesOf({ state, verify }: Engine): number {
-  return jobTargetBytes(state.budget.limitBytes, verify.maxJobs);
-}
-
-function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
-  const filled = pieces.map((piece) => filledPiece(torrent, piece));
-  const paths = pathsOf(filled);
-  const job = {
-    type: 'pieces' as const,
-    storage: torrent.storage,
-    pieces: filled,
-    known: torrent.watch?.known(paths),
-  };
-  const ticket = torrent.watch?.begin(paths);
-  torrent.jobsOut++;
-  engine.state.verifyGate.onOut();
-  ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
-    type: 'verified',
-    torrent,
-    pieces,
-    ticket,
-    answer,
-  }));
-}
+import { failTorrent } from './stopping';
 
 type Verified = Extract<Happening, { readonly type: 'verified' }>;
 
@@ -92,7 +25,7 @@ export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: 
     // Last: if the run ends by what the job found, its record waits until all of that is known.
     torrent.jobsOut--;
   }
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
 }
 
 function settleJob(
@@ -110,22 +43,6 @@ function settleJob(
   const changes = ticket && torrent.watch?.end(ticket, written, again);
   onOutcomes(engine, torrent, pieces, answer.value);
   onChanges(engine, torrent, changes ?? []);
-}
-
-function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
-  return new Set(pieces.flatMap(({ spans }) => spans.flatMap(({ path }) => path ?? [])));
-}
-
-function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
-  const index = piece.blocks.piece;
-  return {
-    piece: index,
-    lengthBytes: piece.lengthBytes,
-    sha1: pieceHash(torrent.metainfo, index),
-    segments: filledSegments(piece),
-    spans: torrent.layout.spansOfPiece(index),
-    wantBlockDigests: piece.witness !== undefined,
-  };
 }
 
 function onOutcomes(

@@ -4,7 +4,7 @@
 import type { Engine } from './engine';
 import { forgetPeer, onDialFailed } from './connections';
 import { transfers } from './life';
-import { openOn } from './phases';
+import { openOn } from './transferring';
 
 export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;

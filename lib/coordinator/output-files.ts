@@ -16,9 +16,8 @@ import type { Disk } from './disk';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening, Seen } from './happenings';
-import { failTorrent } from './phases';
-import { transfer } from './starting';
 import type { OutputFiles, TorrentState } from './state';
+import { failTorrent } from './stopping';
 
 /** Claims the files of a torrent that is being added. Raises `output-conflict`, naming the torrent that has them. */
 export async function claimOutput(
@@ -111,21 +110,26 @@ function next<Step extends Admitted['step']>(
   ask(engine, work, (answer) => ({ type: 'admitted', torrent, epoch, step, answer }));
 }
 
-export function onAdmitted(engine: Engine, { torrent, step, answer }: Admitted): void {
+/** The next step of it. True when that was the last one. */
+export function admitOn(engine: Engine, { torrent, step, answer }: Admitted): boolean {
   const { outputFiles, watch } = torrent;
-  if (!outputFiles) return;
+  if (!outputFiles) return false;
   if (answer.error) {
     if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
-    return;
+    return false;
   }
-  if (step === 'judged')
-    return next(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
-  if (step === 'noted' && outputFiles.toCut)
-    return next(engine, torrent, 'cut', cut(engine, torrent, outputFiles));
+  if (step === 'judged') {
+    next(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
+    return false;
+  }
+  if (step === 'noted' && outputFiles.toCut) {
+    next(engine, torrent, 'cut', cut(engine, torrent, outputFiles));
+    return false;
+  }
   for (const [path, now] of answer.value) watch?.accept(path, now);
   outputFiles.foreign.clear();
   outputFiles.toCut = false;
-  transfer(engine, torrent);
+  return true;
 }
 
 /** Should this run be killed, the next one knows that it may go on writing to them. */

@@ -55,11 +55,20 @@ function leave(engine: Engine, torrent: TorrentState, life: Closed): void {
   leaveIfTold(engine, torrent);
 }
 
-/** Once no tracker is to be told anything any more. */
-export function leaveIfTold(engine: Engine, torrent: TorrentState): void {
+/** Once no tracker waits for an announce any more. */
+function leaveIfTold(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'closed' || life.step !== 'leaving') return;
   if (torrent.farewell === undefined) giveAllBack(engine, torrent, life);
+}
+
+export function onFarewellOver(
+  engine: Engine,
+  { torrent, farewell }: Extract<Happening, { readonly type: 'farewell-over' }>,
+): void {
+  if (torrent.farewell !== farewell) return; // another run has ended since
+  torrent.farewell = undefined;
+  leaveIfTold(engine, torrent);
 }
 
 function giveAllBack(

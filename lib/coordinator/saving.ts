@@ -4,17 +4,15 @@
 import { recordOf } from '../errors/millrace-error';
 import { recordedFiles } from './output-files';
 import type { RecordOutlet } from './disk';
-import { tellComplete } from './completing';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Answer, Happening, SyncOutcome } from './happenings';
 import { transfers } from './life';
 import { onChanges } from './lost-data';
-import { failTorrent } from './phases';
 import { wake } from './rest';
 import type { TorrentState } from './state';
 import type { SyncedFile } from '../messages/verify';
-import { goOn } from './stopping';
+import { failTorrent } from './stopping';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
@@ -80,7 +78,7 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
   const error = outcome.error ?? outcome.statError;
   if (error && !engine.state.closing) failTorrent(engine, torrent, error);
   if (!error && isAtWork(torrent)) saveRecord(engine, torrent, 'progress');
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
 }
 
 /** Its records say that more follows, and nobody waits for the last one. A check that is killed goes on from them. */
@@ -124,7 +122,7 @@ export function onEmptyFilesMade(
   // A run that has ended makes them again when it goes on.
   if (error && transfers(torrent.life)) failTorrent(engine, torrent, error);
   else saveFirstRecord(engine, torrent);
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
 }
 
 /** A download has begun: from now on pieces are written that no record names. */
@@ -159,14 +157,6 @@ export function saveRecord(
   const happening = { type: 'record-saved', torrent, epoch, occasion } as const;
   if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
   ask(engine, save(engine, torrent, true), (answer) => ({ ...happening, answer }));
-}
-
-export function onRecordSaved(
-  engine: Engine,
-  { torrent, occasion, answer }: Of<'record-saved'>,
-): void {
-  noteFailedSave(engine, torrent, answer);
-  if (occasion === 'completion') tellComplete(engine, torrent);
 }
 
 /** Replaces the resume record by the one with which a run ends. */

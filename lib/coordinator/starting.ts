@@ -1,28 +1,35 @@
 // The beginning of a run, the first one or the one after a pause: check what is to be checked, create
 // what no piece will ever write, then transfer.
 
-import { admitFiles, needsAdmission } from './output-files';
-import { beginCheck } from './checking';
+import { beginCheck, checkOn } from './checking';
 import type { Engine } from './engine';
 import { lookFor } from './file-checks';
 import type { Happening } from './happenings';
+import { enter } from './life';
 import type { Checking } from './life';
-import { startTransfer } from './phases';
+import { admitFiles, admitOn, needsAdmission } from './output-files';
 import { wake } from './rest';
 import { saveFirstRecord } from './saving';
 import type { TorrentState } from './state';
-import { goOn } from './stopping';
 import { tickTorrent } from './tick';
+import { startTransfer } from './transferring';
+
+type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
 /** A torrent was added. */
-export function beginFirstRun(
-  engine: Engine,
-  { torrent, peers }: Extract<Happening, { readonly type: 'added' }>,
-): void {
+export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): void {
   engine.state.torrents.set(torrent.id, torrent);
   for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
   wake(engine, torrent);
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
+}
+
+/** The user's resume: goes on after a pause or a failure, with the check if that was interrupted. */
+export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
+  torrent.recheckedRuns = 0;
+  enter(torrent, { phase: 'checking', step: 'settling', recordFirst: false });
+  beginRun(engine, torrent);
 }
 
 /** A run after the first one, from the check on. Its files may be others by now than those of handles still open. */
@@ -31,7 +38,7 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
   engine.verify.closeHandles();
   wake(engine, torrent);
   engine.turn.stats.add(torrent);
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
 }
 
 /** What the last run wrote is settled: are the files as it left them? */
@@ -48,11 +55,15 @@ export function check(engine: Engine, torrent: TorrentState): void {
   if (life.phase !== 'checking') return;
   life.step = 'hashing';
   engine.turn.stats.add(torrent);
-  beginCheck(engine, torrent);
+  if (beginCheck(engine, torrent)) onCheckOver(engine, torrent);
+}
+
+export function onChecked(engine: Engine, checked: Of<'checked'>): void {
+  if (checkOn(engine, checked)) onCheckOver(engine, checked.torrent);
 }
 
 /** Everything was read. */
-export function onCheckOver(engine: Engine, torrent: TorrentState): void {
+function onCheckOver(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'checking') return;
   life.step = 'admitting';
@@ -60,8 +71,12 @@ export function onCheckOver(engine: Engine, torrent: TorrentState): void {
   admitFiles(engine, torrent);
 }
 
+export function onAdmitted(engine: Engine, admitted: Of<'admitted'>): void {
+  if (admitOn(engine, admitted)) transfer(engine, admitted.torrent);
+}
+
 /** The check is over. Without data to check, peers are dialled before the pool is even up. */
-export function transfer(engine: Engine, torrent: TorrentState): void {
+function transfer(engine: Engine, torrent: TorrentState): void {
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);
   engine.turn.stats.add(torrent);

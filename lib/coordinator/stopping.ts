@@ -1,23 +1,20 @@
-// How a run ends: peers closed, memory given back, trackers left, and what was verified made durable; and how
-// whatever waits for the disk goes on once it has answered.
+// How a run ends, and what ends it: peers closed, memory given back, trackers left, and what was verified made
+// durable. What follows is in `steps.ts`.
 
+import type { ErrorRecord } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { closeAccount } from './accounting';
 import type { Engine } from './engine';
 import { giveUpDials } from './dialing';
 import { stopAnnouncing } from './farewell';
-import { lookBeforeCompletion } from './completing';
-import type { Happening } from './happenings';
-import { enter } from './life';
+import { enter, errorOf } from './life';
 import type { Checking, Closed, Stopped } from './life';
 import { closePeer } from './peer-orders';
-import { verifyAllFilled } from './on-piece';
 import { evictAll } from './eviction';
-import { goOnRemoving } from './removing';
+import { withRemedy } from './remedies';
 import { wake } from './rest';
-import { noteFailedSave, saveLastRecord, isSynced } from './saving';
-import { beginRun, lookAtFiles } from './starting';
 import type { TorrentState } from './state';
+import { verifyAllFilled } from './verifying';
 
 /** Ends the run: stops all traffic at once, and makes durable what was verified. */
 export function endRun(
@@ -37,7 +34,32 @@ export function endRun(
   stopAnnouncing(engine, torrent);
   if (torrent.watch) torrent.watch.looking = false;
   engine.turn.stats.add(torrent);
-  goOn(engine, torrent);
+  engine.happen({ type: 'go-on', torrent });
+}
+
+/** The user's pause: closes peers, gives memory back, announces `stopped`, keeps what is verified. */
+export function pauseTorrent(engine: Engine, torrent: TorrentState): void {
+  if (torrent.phase === 'closed' || torrent.phase === 'paused') return;
+  const error = errorOf(torrent.life);
+  endRun(engine, torrent, { phase: 'paused', step: 'settling', error });
+}
+
+/** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
+export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorRecord): void {
+  if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
+    return;
+  const error = withRemedy(torrent, cause);
+  const { code, message } = error;
+  torrent.completeSent = false; // After a resume the app waits for a new `complete`.
+  engine.log('error', 'torrent stopped', { torrent: torrent.infoHash, code, error: message });
+  endRun(engine, torrent, { phase: 'failed', step: 'settling', error: { code, message } });
+  // At once: a later error might reach an app that has resumed by then.
+  engine.emit({ type: 'error', torrent: torrent.id, error });
+}
+
+/** Another program touched files that may still be right: everything stops until they were read. */
+export function recheckRun(engine: Engine, torrent: TorrentState): void {
+  endRun(engine, torrent, { phase: 'checking', step: 'settling', recordFirst: true });
 }
 
 /** Closes every connection of the torrent, on all threads, and their files. */
@@ -46,69 +68,6 @@ export function closePeers(engine: Engine, torrent: TorrentState, reason: CloseR
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'close-torrent', torrent: torrent.id, reason });
   torrent.openOn.clear();
-}
-
-/** A disk or a worker has answered: what waited for it goes on. */
-export function goOn(engine: Engine, torrent: TorrentState): void {
-  const { life } = torrent;
-  if (life.phase === 'downloading' || life.step !== 'settling') return;
-  // Pieces that are being written belong into the record: after it, they would make it doubtful.
-  if (torrent.jobsOut > 0 || torrent.makingEmptyFiles) return;
-  if (!isSynced(engine, torrent)) return;
-  switch (life.phase) {
-    case 'checking':
-      return goOnChecking(engine, torrent, life);
-    case 'seeding':
-    case 'complete':
-      // What a failed sync lost is told by its error.
-      if (torrent.possession.hasAllWanted) lookBeforeCompletion(engine, torrent, life);
-      return;
-    case 'paused':
-    case 'failed':
-    case 'closed':
-      life.step = 'saving';
-      return saveLastRecord(engine, torrent);
-  }
-}
-
-function goOnChecking(engine: Engine, torrent: TorrentState, life: Checking): void {
-  if (life.recordFirst) {
-    life.step = 'saving';
-    return saveLastRecord(engine, torrent);
-  }
-  // The record of the last run says that nothing follows it.
-  if (torrent.lastRecordsOut > 0) return;
-  settleAll(torrent.onStopped);
-  lookAtFiles(engine, torrent, life);
-}
-
-export function onLastRecordSaved(
-  engine: Engine,
-  { torrent, answer }: Extract<Happening, { readonly type: 'last-record-saved' }>,
-): void {
-  noteFailedSave(engine, torrent, answer);
-  torrent.lastRecordsOut--;
-  const { life } = torrent;
-  if (torrent.lastRecordsOut > 0) return;
-  if (life.phase === 'checking' && life.step === 'settling') return goOn(engine, torrent);
-  if (life.phase === 'downloading' || life.step !== 'saving') return;
-  switch (life.phase) {
-    case 'checking':
-      life.step = 'settling';
-      life.recordFirst = false;
-      return beginRun(engine, torrent);
-    case 'paused':
-    case 'failed':
-      life.step = 'rest';
-      engine.turn.stats.add(torrent);
-      return settleAll(torrent.onStopped);
-    case 'closed':
-      settleAll(torrent.onStopped);
-      return goOnRemoving(engine, torrent, life);
-    case 'seeding':
-    case 'complete':
-      return; // It saves a record of another kind.
-  }
 }
 
 /** Resolves when a stop has taken effect, or its torrent goes on. */
@@ -120,7 +79,7 @@ export function stopped(torrent: TorrentState): Promise<void> {
   return new Promise((resolve) => torrent.onStopped.push(resolve));
 }
 
-/** Tells everybody who waits. */
+/** Calls everyone that waits, once. */
 export function settleAll(waiting: (() => void)[]): void {
   for (const tell of waiting.splice(0)) tell();
 }

@@ -5,10 +5,10 @@ import { countOn } from './availability';
 import { rechokeIfPaid } from './choking';
 import type { Engine, Turn } from './engine';
 import { feedHungry } from './leasing';
-import { pumpVerify } from './on-piece';
-import { finishIfWhole } from './phases';
 import { torrentStats } from './snapshot';
 import type { TorrentState } from './state';
+import { finishIfWhole } from './transferring';
+import { pumpVerify } from './verifying';
 
 export function newTurn(): Turn {
   return { feed: false, touched: new Set(), stats: new Set(), rechoke: new Set() };

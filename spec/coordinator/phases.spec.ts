@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { engineControl } from '../../lib/coordinator/control';
-import { failTorrent } from '../../lib/coordinator/phases';
+import { failTorrent } from '../../lib/coordinator/stopping';
 import { torrentStats } from '../../lib/coordinator/snapshot';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';

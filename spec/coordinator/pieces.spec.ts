@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { evictPiece } from '../../lib/coordinator/eviction';
 import { forgetPeer } from '../../lib/coordinator/connections';
-import { failTorrent } from '../../lib/coordinator/phases';
+import { failTorrent } from '../../lib/coordinator/stopping';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { settled } from '../support/sim-engine';
 import { SimDesk } from '../support/sim-desk';

@@ -1,19 +1,17 @@
-// What makes a torrent go from one phase to another. The table is in `life.ts`; how a run ends in
-// `stopping.ts`, how it begins in `starting.ts`.
+// From the check to the transfer, and from the last piece to a whole torrent. How a run begins is in
+// `starting.ts`, how it ends in `stopping.ts`.
 
 import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import { AnnounceSchedule } from '../tracker/schedule';
 import { accountLastSync, openAccount } from './accounting';
 import type { Engine } from './engine';
-import { enter, errorOf } from './life';
+import { enter } from './life';
 import { closeIfUseless, updateInterest } from './peer-orders';
-import { withRemedy } from './remedies';
 import { makeEmptyFiles } from './saving';
-import { beginRun } from './starting';
 import { receivedBytes } from './state';
 import type { TorrentState } from './state';
-import { endRun, goOn } from './stopping';
+import { failTorrent } from './stopping';
 import { PATIENCE_MS, announceIfDue } from './trackers';
 
 /** The check is over (or was not needed): go for what is missing, or seed. */
@@ -94,38 +92,5 @@ function becomeWhole(engine: Engine, torrent: TorrentState): void {
     updateInterest(engine, peer);
     if (torrent.seed) closeIfUseless(engine, peer);
   }
-  goOn(engine, torrent);
-}
-
-/** The user's pause: closes peers, gives memory back, announces `stopped`, keeps what is verified. */
-export function pauseTorrent(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase === 'closed' || torrent.phase === 'paused') return;
-  const error = errorOf(torrent.life);
-  endRun(engine, torrent, { phase: 'paused', step: 'settling', error });
-}
-
-/** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
-export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorRecord): void {
-  if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
-    return;
-  const error = withRemedy(torrent, cause);
-  const { code, message } = error;
-  torrent.completeSent = false; // After a resume the app waits for a new `complete`.
-  engine.log('error', 'torrent stopped', { torrent: torrent.infoHash, code, error: message });
-  endRun(engine, torrent, { phase: 'failed', step: 'settling', error: { code, message } });
-  // At once: a later error might reach an app that has resumed by then.
-  engine.emit({ type: 'error', torrent: torrent.id, error });
-}
-
-/** Goes on after a pause or a failure, with the check if that was interrupted. */
-export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
-  torrent.recheckedRuns = 0;
-  enter(torrent, { phase: 'checking', step: 'settling', recordFirst: false });
-  beginRun(engine, torrent);
-}
-
-/** Another program touched files that may still be right: everything stops until they were read. */
-export function recheckRun(engine: Engine, torrent: TorrentState): void {
-  endRun(engine, torrent, { phase: 'checking', step: 'settling', recordFirst: true });
+  engine.happen({ type: 'go-on', torrent });
 }

@@ -1,0 +1,86 @@
+// The steps inside of phases: what a torrent does next once a disk or a worker has answered. The files that do
+// the work post `go-on` and do not import this one: what follows a step is decided here.
+
+import { lookBeforeCompletion, saveCompletion } from './completing';
+import type { Engine } from './engine';
+import { judgeLook } from './file-checks';
+import type { Happening } from './happenings';
+import type { Checking } from './life';
+import { goOnRemoving } from './removing';
+import { isSynced, noteFailedSave, saveLastRecord } from './saving';
+import { beginRun, check, lookAtFiles } from './starting';
+import type { TorrentState } from './state';
+import { settleAll } from './stopping';
+
+/** Takes the next step once nothing is out that it waits for. May be called at any time. */
+export function goOn(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase === 'downloading' || life.step !== 'settling') return;
+  // Pieces that are being written belong into the record: after it, they would make it doubtful.
+  if (torrent.jobsOut > 0 || torrent.makingEmptyFiles) return;
+  if (!isSynced(engine, torrent)) return;
+  switch (life.phase) {
+    case 'checking':
+      return goOnChecking(engine, torrent, life);
+    case 'seeding':
+    case 'complete':
+      // Where a failed sync lost pieces, its error stops the torrent.
+      if (torrent.possession.hasAllWanted) lookBeforeCompletion(engine, torrent, life);
+      return;
+    case 'paused':
+    case 'failed':
+    case 'closed':
+      life.step = 'saving';
+      return saveLastRecord(engine, torrent);
+  }
+}
+
+function goOnChecking(engine: Engine, torrent: TorrentState, life: Checking): void {
+  if (life.recordFirst) {
+    life.step = 'saving';
+    return saveLastRecord(engine, torrent);
+  }
+  // The record of the last run says that nothing follows it.
+  if (torrent.lastRecordsOut > 0) return;
+  settleAll(torrent.onStopped);
+  lookAtFiles(engine, torrent, life);
+}
+
+export function onLastRecordSaved(
+  engine: Engine,
+  { torrent, answer }: Extract<Happening, { readonly type: 'last-record-saved' }>,
+): void {
+  noteFailedSave(engine, torrent, answer);
+  torrent.lastRecordsOut--;
+  const { life } = torrent;
+  if (torrent.lastRecordsOut > 0) return;
+  if (life.phase === 'checking' && life.step === 'settling') return goOn(engine, torrent);
+  if (life.phase === 'downloading' || life.step !== 'saving') return;
+  switch (life.phase) {
+    case 'checking':
+      life.step = 'settling';
+      life.recordFirst = false;
+      return beginRun(engine, torrent);
+    case 'paused':
+    case 'failed':
+      life.step = 'rest';
+      engine.turn.stats.add(torrent);
+      return settleAll(torrent.onStopped);
+    case 'closed':
+      settleAll(torrent.onStopped);
+      return goOnRemoving(engine, torrent, life);
+    case 'seeding':
+    case 'complete':
+      return; // It saves a record of another kind.
+  }
+}
+
+export function onLooked(
+  engine: Engine,
+  looked: Extract<Happening, { readonly type: 'looked' }>,
+): void {
+  const { torrent, occasion } = looked;
+  if (!judgeLook(engine, looked)) return;
+  if (occasion === 'start') check(engine, torrent);
+  else saveCompletion(engine, torrent);
+}

@@ -1,0 +1,89 @@
+// Verify jobs out: full pieces go to the workers, the torrents taking turns. Their outcomes come back in
+// `on-piece.ts`.
+
+import type { FilledPiece } from '../messages/verify';
+import { pieceHash } from '../metainfo/layout';
+import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
+import { ask } from './engine';
+import type { Engine } from './engine';
+import { filledSegments } from './pieces';
+import type { PieceState, TorrentState } from './state';
+
+/**
+ * Hands filled pieces to the workers while the gate is open, first of the torrent with the fewest jobs
+ * out: one with much to verify holds nobody up. Small pieces gather while it is shut.
+ */
+export function pumpVerify(engine: Engine): void {
+  const { verifyGate } = engine.state;
+  for (;;) {
+    const torrent = nextToVerify(engine);
+    if (!torrent) return verifyGate.onNoneWaiting();
+    if (!verifyGate.isOpen(engine.nowMs())) return;
+    submit(engine, torrent, takeBatch(engine, torrent));
+  }
+}
+
+/** The torrent is about to stop: what is full is verified and written all the same. */
+export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
+  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
+}
+
+function nextToVerify(engine: Engine): TorrentState | undefined {
+  const targetBytes = targetBytesOf(engine);
+  let next: TorrentState | undefined;
+  for (const torrent of engine.state.torrents.values()) {
+    if (torrent.filled.length === 0) continue;
+    // While one of its jobs is out, pieces gather for a full one: half the messages.
+    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled, targetBytes)) continue;
+    if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
+  }
+  return next;
+}
+
+/** The first job's worth of what waits; smaller if less waits, for a good piece is worth telling soon. */
+function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
+  const [batch = []] = batchPieces(torrent.filled, targetBytesOf(engine));
+  torrent.filled.splice(0, batch.length);
+  return batch;
+}
+
+function targetBytesOf({ state, verify }: Engine): number {
+  return jobTargetBytes(state.budget.limitBytes, verify.maxJobs);
+}
+
+function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
+  const filled = pieces.map((piece) => filledPiece(torrent, piece));
+  const paths = pathsOf(filled);
+  const job = {
+    type: 'pieces' as const,
+    storage: torrent.storage,
+    pieces: filled,
+    known: torrent.watch?.known(paths),
+  };
+  const ticket = torrent.watch?.begin(paths);
+  torrent.jobsOut++;
+  engine.state.verifyGate.onOut();
+  ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
+    type: 'verified',
+    torrent,
+    pieces,
+    ticket,
+    answer,
+  }));
+}
+
+function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
+  return new Set(pieces.flatMap(({ spans }) => spans.flatMap(({ path }) => path ?? [])));
+}
+
+function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
+  const index = piece.blocks.piece;
+  return {
+    piece: index,
+    lengthBytes: piece.lengthBytes,
+    sha1: pieceHash(torrent.metainfo, index),
+    segments: filledSegments(piece),
+    spans: torrent.layout.spansOfPiece(index),
+    wantBlockDigests: piece.witness !== undefined,
+  };
+}
