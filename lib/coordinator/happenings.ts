@@ -112,12 +112,18 @@ export type Happening =
       readonly occasion: 'start' | 'completion' | 'seeding';
       readonly answer: Answer<readonly PresentFile[]>;
     }
-  /** Existing files that no record of ours names were judged, noted as ours, or cut to length. */
+  /** Existing files that no record of ours names were judged: whether they may be written to. */
+  | {
+      readonly type: 'judged';
+      readonly torrent: TorrentState;
+      readonly epoch: number;
+      readonly answer: Answer<void>;
+    }
+  /** They were noted as ours, or cut to length. */
   | {
       readonly type: 'admitted';
       readonly torrent: TorrentState;
-      readonly epoch: number;
-      readonly step: 'judged' | 'noted' | 'cut';
+      readonly step: 'noted' | 'cut';
       readonly answer: Answer<Seen>;
     }
   /** A resume record was saved during a run, or because the torrent is complete. */

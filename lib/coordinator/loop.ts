@@ -10,6 +10,7 @@ import { onFact } from './facts';
 import type { Happening } from './happenings';
 import { onThreadDied, onThreadRestarted } from './on-thread';
 import { onVerified } from './on-piece';
+import { onJudged } from './output-files';
 import {
   abandonRemoval,
   onFarewellOver,
@@ -122,6 +123,8 @@ function handle(engine: Engine, happening: Happening): void {
     // From the disk
     case 'looked':
       return onLooked(engine, happening);
+    case 'judged':
+      return onJudged(engine, happening);
     case 'admitted':
       return onAdmitted(engine, happening);
     case 'record-saved':

@@ -3,6 +3,7 @@
 // admitted or refused. Until then nothing is written, made or cut.
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
+import type { ErrorRecord } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey } from '../storage/foreign-files';
@@ -91,42 +92,62 @@ export function needsAdmission({ download, outputFiles }: TorrentState): boolean
 
 /**
  * After the check: may the files that are not ours be written to? If so they are ours from now on, and
- * what is too long is cut. If not, the torrent fails. A step at a time: a run that is over changes no file.
+ * what is too long is cut. If not, the torrent fails. A step at a time: a run that is over begins none.
  */
 export function admitFiles(engine: Engine, torrent: TorrentState): void {
-  const { outputFiles } = torrent;
-  if (outputFiles) next(engine, torrent, 'judged', judgeForeign(engine, torrent, outputFiles));
+  const { outputFiles, epoch } = torrent;
+  if (!outputFiles) return;
+  ask(engine, judgeForeign(engine, torrent, outputFiles), (answer) => ({
+    type: 'judged',
+    torrent,
+    epoch,
+    answer,
+  }));
 }
 
-type Admitted = Extract<Happening, { readonly type: 'admitted' }>;
+type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
-function next<Step extends Admitted['step']>(
+export function onJudged(engine: Engine, { torrent, answer }: Of<'judged'>): void {
+  const { outputFiles } = torrent;
+  if (answer.error) refuse(engine, torrent, answer.error);
+  else if (outputFiles)
+    change(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
+}
+
+function refuse(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+  if (!engine.state.closing) failTorrent(engine, torrent, error);
+}
+
+/** Whatever comes after the run waits for this: it must find the files, and leave them, as they are then. */
+function change(
   engine: Engine,
   torrent: TorrentState,
-  step: Step,
+  step: Of<'admitted'>['step'],
   work: Promise<Seen>,
 ): void {
-  const { epoch } = torrent;
-  ask(engine, work, (answer) => ({ type: 'admitted', torrent, epoch, step, answer }));
+  torrent.admitting = true;
+  ask(engine, work, (answer) => ({ type: 'admitted', torrent, step, answer }));
 }
 
-/** The next step of it. True when that was the last one. */
-export function admitOn(engine: Engine, { torrent, step, answer }: Admitted): boolean {
-  const { outputFiles, watch } = torrent;
+/** The next step of it, or the end of one that its run did not wait for. True when that was the last one. */
+export function admitOn(engine: Engine, { torrent, step, answer }: Of<'admitted'>): boolean {
+  const { outputFiles, watch, life } = torrent;
   if (!outputFiles) return false;
-  if (answer.error) {
-    if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
+  torrent.admitting = false;
+  if (!answer.error) for (const [path, now] of answer.value) watch?.accept(path, now);
+  // No later run comes as far as this before: if the torrent is here, it is still the same one.
+  if (life.phase !== 'checking' || life.step !== 'admitting') {
+    engine.happen({ type: 'go-on', torrent });
     return false;
   }
-  if (step === 'judged') {
-    next(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
+  if (answer.error) {
+    refuse(engine, torrent, answer.error);
     return false;
   }
   if (step === 'noted' && outputFiles.toCut) {
-    next(engine, torrent, 'cut', cut(engine, torrent, outputFiles));
+    change(engine, torrent, 'cut', cut(engine, torrent, outputFiles));
     return false;
   }
-  for (const [path, now] of answer.value) watch?.accept(path, now);
   outputFiles.foreign.clear();
   outputFiles.toCut = false;
   return true;
@@ -169,21 +190,20 @@ async function judgeForeign(
   { disk }: Engine,
   torrent: TorrentState,
   files: OutputFiles,
-): Promise<Seen> {
+): Promise<void> {
   const written = await toBeWritten(disk, torrent, files);
-  if (written.length === 0) return [];
+  if (written.length === 0) return;
   const { root, folders } = files.look;
   const own = stateFile(torrent.output, torrent.metainfo.infoHash, 'resume');
   const owner = await disk.recordedOwner(written, own, root, folders);
   if (owner !== undefined) throw ownedBy(owner, torrent);
   if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
-  if (files.adopt) return [];
+  if (files.adopt) return;
   for (const file of written) {
     if (await holdsGoodBytes(disk, torrent, file)) continue;
     if (await disk.isBlank(file.path)) continue;
     throw notOurs(file.path, torrent);
   }
-  return [];
 }
 
 /** A foreign file that would be changed. */

@@ -161,6 +161,8 @@ export interface TorrentState {
   readonly waitingDials: Set<WaitingDial>;
   /** The files without a byte, which no piece makes, are being made. */
   makingEmptyFiles: boolean;
+  /** Files that no record of ours names are being noted as ours, or cut to length. */
+  admitting: boolean;
   /** Sent with every announce: by it a tracker knows us again under a new address. */
   readonly announceKey: number;
   /** Counters at the start of the run: announces carry the difference. */

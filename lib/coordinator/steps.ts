@@ -17,7 +17,7 @@ export function goOn(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase === 'downloading' || life.step !== 'settling') return;
   // Pieces that are being written belong into the record: after it, they would make it doubtful.
-  if (torrent.jobsOut > 0 || torrent.makingEmptyFiles) return;
+  if (torrent.jobsOut > 0 || torrent.makingEmptyFiles || torrent.admitting) return;
   if (!isSynced(engine, torrent)) return;
   switch (life.phase) {
     case 'checking':

@@ -254,6 +254,7 @@ function newTorrent(
     dialing: 0,
     waitingDials: new Set(),
     makingEmptyFiles: false,
+    admitting: false,
     announceKey: Math.floor(random() * 2 ** 32),
     downloadedAtStart: 0,
     uploadedAtStart: 0,

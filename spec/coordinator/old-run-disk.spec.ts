@@ -345,4 +345,53 @@ describe('coordinator: answers of the disk to a run that is over', () => {
       expect(disk.records.at(-1)).to.equal('open');
     });
   });
+
+  describe('the cut of a file that was too long', () => {
+    const LONG = { sizeBytes: 300 * KIB, mtimeNs: 100n, device: 1n, inode: 1n };
+
+    /** A file is being cut; `done` ends that. */
+    async function cutting() {
+      const desk = new SimDesk();
+      const { disk } = desk.engine;
+      const check = disk.checkOutput.bind(disk);
+      disk.checkOutput = async (root, files) => ({
+        ...(await check(root, files)),
+        stats: [{ ...LONG, kind: 'file', names: 1, bornNs: 1n }],
+      });
+      let done = (): void => undefined;
+      disk.cutLonger = async () => {
+        if (disk.file?.sizeBytes !== LONG.sizeBytes) return [];
+        await new Promise<void>((resolve) => (done = resolve));
+        disk.file = { ...LONG, sizeBytes: 256 * KIB, mtimeNs: 200n };
+        return ['sim-1.bin'];
+      };
+      const torrent = await desk.begin(SHORT, [0, 1], ON_DISK);
+      disk.file = LONG;
+      await desk.answerJobs();
+      desk.engine.pass(2_000);
+      await desk.answerJobs(); // the sync of what the check has found
+      return { desk, torrent, disk, done: () => done() };
+    }
+
+    it('is known to the run that begins meanwhile', async () => {
+      const { desk, torrent, done } = await cutting();
+      const { engine } = desk;
+      await restart(desk, torrent);
+      done();
+      await desk.answerJobs();
+      await desk.serveAll(desk.connect(torrent, { creditBlocks: 16 }));
+      expect(engine.eventsOf('error')).to.deep.equal([]);
+      expect(engine.eventsOf('complete')).to.have.length(1);
+    });
+
+    it('is over before its torrent is gone', async () => {
+      const { desk, torrent, disk, done } = await cutting();
+      const removed = desk.control.remove(torrent.state.id, false);
+      await settled();
+      expect(disk.locks).to.have.length(1);
+      done();
+      await removed;
+      expect(disk.locks).to.deep.equal([]);
+    });
+  });
 });
