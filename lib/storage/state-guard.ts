@@ -21,9 +21,9 @@ export async function openGuarded(
   open: () => StorageState | Promise<StorageState> | undefined,
 ): Promise<StorageState> {
   const calls = new GuardedCalls(module);
-  const state: Partial<StorageState> | undefined = await calls.run('openState', open, (late) => {
-    void calls.run('close', () => late?.close?.()).catch(() => undefined);
-  });
+  const state: Partial<StorageState> | undefined = await calls.run('openState', open, (late) =>
+    calls.letGo('close', () => late?.close?.()),
+  );
   if (!METHODS.every((method) => typeof state?.[method] === 'function'))
     throw calls.wrong('openState', `an object with the methods ${METHODS.join(', ')}`);
   return new GuardedState(calls, state as StorageState);
@@ -42,13 +42,11 @@ class GuardedState implements StorageState {
 
   async lock(): Promise<StorageLock> {
     // A lock that comes too late is released: it must not keep the next engine out.
-    const discard = (late: StorageLock): void => {
-      void this.calls.run('release', () => late.release()).catch(() => undefined);
-    };
+    const discard = (late: StorageLock) => this.calls.letGo('release', () => late.release());
     const lock = await this.calls.run('lock', () => this.state.lock(), discard);
     if (typeof (lock as Partial<StorageLock> | undefined)?.release !== 'function')
       throw this.calls.wrong('lock', 'an object with the method release');
-    return { release: () => this.calls.run('release', () => lock.release()) };
+    return { release: () => this.calls.letGo('release', () => lock.release()) };
   }
 
   async load(limitBytes: number): Promise<StoredRecord | undefined> {
@@ -81,38 +79,46 @@ class GuardedState implements StorageState {
   }
 
   async close(): Promise<void> {
-    await this.calls.run('close', () => this.state.close?.());
+    await this.calls.letGo('close', () => this.state.close?.());
   }
+}
+
+interface Call {
+  readonly name: string;
 }
 
 /** The calls of one torrent's state. */
 class GuardedCalls {
   private readonly module: string;
-  /** The call that has not answered in time, and still has not. */
-  private hanging: string | undefined;
+  /** Calls that have not answered in time, and still have not. */
+  private readonly hanging = new Set<Call>();
+  /** Calls that let go of something and were refused because of those: made when they have answered. */
+  private owed: (() => Promise<void>)[] = [];
 
   constructor(module: string) {
     this.module = module;
   }
 
   /** `discard` gets an answer that came too late. */
-  async run<T>(name: string, call: () => T | Promise<T>, discard?: (late: T) => void): Promise<T> {
-    if (this.hanging !== undefined) throw this.hangs(this.hanging);
+  async run<T>(
+    name: string,
+    call: () => T | Promise<T>,
+    discard?: (late: T) => Promise<void>,
+  ): Promise<T> {
+    const [hung] = this.hanging;
+    if (hung !== undefined) throw this.hangs(hung.name);
+    const self: Call = { name };
     let timer: NodeJS.Timeout | undefined;
     let isLate = false;
     const answer = (async () => call())();
     answer.then(
-      (late) => {
-        if (!isLate) return;
-        this.hanging = undefined;
-        discard?.(late);
-      },
-      () => (this.hanging = undefined),
+      (late) => this.onAnswer(self, discard && (() => discard(late))),
+      () => this.onAnswer(self),
     );
     const patience = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         isLate = true;
-        this.hanging = name;
+        this.hanging.add(self);
         reject(this.hangs(name));
       }, STATE_PATIENCE_MS);
     });
@@ -123,6 +129,27 @@ class GuardedCalls {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * A call that lets go of something. While another hangs it fails as all calls do, and is made once that has
+   * answered: a lock that stayed would keep this very process out.
+   */
+  letGo(name: string, call: () => void | Promise<void>): Promise<void> {
+    if (this.hanging.size > 0) this.owed.push(() => this.letGo(name, call));
+    return this.run(name, call);
+  }
+
+  /** If it was late, what it brought is let go of, and then what could not be before. */
+  private onAnswer(call: Call, discard?: () => Promise<void>): void {
+    if (!this.hanging.delete(call)) return;
+    if (discard) this.owed.unshift(discard);
+    if (this.hanging.size === 0) void this.payOwed();
+  }
+
+  /** One after the other, as the contract promises. Nobody waits for them. */
+  private async payOwed(): Promise<void> {
+    for (const letGo of this.owed.splice(0)) await letGo().catch(() => undefined);
   }
 
   private failed(name: string, error: unknown): MillraceError {

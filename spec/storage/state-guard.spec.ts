@@ -143,4 +143,61 @@ describe('storage/state-guard', () => {
     const released = new Promise<void>((resolve) => answer?.({ release: resolve }));
     await released;
   });
+
+  it('lets go, once a call that hung has answered, of what it could not let go of before', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    let answer: (() => void) | undefined;
+    const calls: string[] = [];
+    const state = await stateWith({
+      lock: () => ({ release: () => void calls.push('release') }),
+      save: () => new Promise<void>((resolve) => (answer = resolve)),
+      close: () => void calls.push('close'),
+    });
+    const lock = await state.lock();
+    const save = errorOf(state.save(encode));
+    mock.timers.tick(STATE_PATIENCE_MS);
+    expect((await save).code).to.equal('storage-timeout');
+    expect((await errorOf(lock.release())).code).to.equal('storage-timeout');
+    expect((await errorOf(state.close?.())).code).to.equal('storage-timeout');
+    expect(calls).to.deep.equal([]);
+    answer?.();
+    await setImmediate();
+    expect(calls).to.deep.equal(['release', 'close']);
+  });
+
+  it('closes what was to be closed while its lock was waited for, after that lock is given back', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    let answer: ((lock: StorageLock) => void) | undefined;
+    const calls: string[] = [];
+    const state = await stateWith({
+      lock: () => new Promise((resolve) => (answer = resolve)),
+      close: () => void calls.push('close'),
+    });
+    const lock = errorOf(state.lock());
+    mock.timers.tick(STATE_PATIENCE_MS);
+    expect((await lock).code).to.equal('storage-timeout');
+    expect((await errorOf(state.close?.())).code).to.equal('storage-timeout');
+    answer?.({ release: () => void calls.push('release') });
+    await setImmediate();
+    expect(calls).to.deep.equal(['release', 'close']);
+  });
+
+  it('goes on refusing calls while one of two hangs', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    let fail: (error: Error) => void = () => undefined;
+    const state = await stateWith({
+      stat: ([path]) =>
+        new Promise((_, reject) => {
+          if (path === 'fails') fail = reject;
+        }),
+    });
+    const hangs = errorOf(state.stat(['hangs']));
+    mock.timers.tick(1);
+    const fails = errorOf(state.stat(['fails']));
+    mock.timers.tick(STATE_PATIENCE_MS - 1);
+    expect((await hangs).code).to.equal('storage-timeout');
+    fail(new Error('no route'));
+    expect((await fails).code).to.equal('storage-failed');
+    expect((await errorOf(state.save(encode))).code).to.equal('storage-timeout');
+  });
 });
