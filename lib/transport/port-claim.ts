@@ -29,7 +29,8 @@ export function claimPort(port: number): Promise<PortClaim | undefined> {
   return new Promise((resolve) => {
     const name = net.createServer((socket) => socket.destroy());
     name.unref(); // held as long as the thread runs, not the other way round
-    name.once('error', () => resolve(undefined));
+    // Also later: anybody may connect to the name, and descriptors for that may be out.
+    name.on('error', () => resolve(undefined));
     name.listen(`\0millrace-port-${port}`, () => resolve({ release: () => name.close() }));
   });
 }

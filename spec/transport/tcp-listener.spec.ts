@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import net from 'node:net';
 import { once } from 'node:events';
+import { mock } from 'node:test';
 import { canSharePorts, claimPort } from '../../lib/transport/port-claim';
 import type { ListenAt } from '../../lib/transport/stream';
 import { TcpTransport } from '../../lib/transport/tcp';
@@ -125,5 +126,15 @@ describe('transport/port-claim', () => {
     const next = await claimPort(port);
     expect(next).to.not.equal(undefined);
     for (const claim of [next, other]) claim?.release();
+  });
+
+  it('outlives connections to the name that cannot be accepted', async () => {
+    const { mock: made } = mock.method(net, 'createServer');
+    const claim = await claimPort(65_536 + 2 * process.pid);
+    const name = made.calls[0]?.result as net.Server;
+    mock.restoreAll();
+    const full = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' });
+    for (let times = 0; times < 2; times++) expect(name.emit('error', full)).to.equal(true);
+    claim?.release();
   });
 });
