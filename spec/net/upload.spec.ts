@@ -145,6 +145,20 @@ class Peer implements UploadSession {
   }
 }
 
+/** One whose errors end it, as a connection does. */
+class GuardedPeer extends Peer {
+  protected override line(): UploadLine {
+    const guard = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        this.close('connection-error', (error as Error).message);
+      }
+    };
+    return { ...super.line(), guard };
+  }
+}
+
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -338,19 +352,9 @@ describe('net/upload', () => {
   it('an error of one upload ends that one, not those that wait for the same read', async () => {
     const upload = uploader();
     const source = numberedSource();
-    class Broken extends Peer {
+    class Broken extends GuardedPeer {
       override write(): void {
         throw new Error('a stream that cannot write');
-      }
-      protected override line(): UploadLine {
-        const guard = (work: () => void): void => {
-          try {
-            work();
-          } catch (error) {
-            this.close('connection-error', (error as Error).message);
-          }
-        };
-        return { ...super.line(), guard };
       }
     }
     const [broken, sound] = [new Broken(source, true), new Peer(source, true)];
@@ -360,6 +364,22 @@ describe('net/upload', () => {
     }
     await until(() => sound.numbers.length === 1, 'the block of the other one');
     expect(broken.ending?.detail).to.equal('a stream that cannot write');
+  });
+
+  it('an error in the middle of a round leaves nothing behind of that round', async () => {
+    const upload = uploader();
+    const source = numberedSource();
+    const [broken, sound] = [new GuardedPeer(source, true), new Peer(source, true)];
+    broken.serving.queue.shift = () => {
+      throw new Error('a block that is not counted');
+    };
+    broken.serving.request(0, 0, BLOCK);
+    sound.serving.request(1, 0, BLOCK);
+    for (const peer of [broken, sound]) peer.pump(upload);
+    await until(() => sound.numbers.length > 0, 'the block of the other one');
+    expect(broken.ending?.detail).to.equal('a block that is not counted');
+    expect(sound.numbers).to.deep.equal([1]);
+    expect(upload.memory.heldBytes).to.deep.equal({ pinned: 0, copied: 0 });
   });
 
   it('goes on with a peer at its bound as soon as it reads', async () => {

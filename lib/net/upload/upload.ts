@@ -120,25 +120,32 @@ export class Upload implements SharingUpload {
     const pinned: Chunk[] = [];
     let batchBytes = 0;
     let gathered: Gathered = 'all';
-    while (requests.length > 0) {
-      const slot = requests.first;
-      const lengthBytes = requests.lengthBytesAt(slot);
-      const queuedBytes = queue.bytes + batchBytes;
-      if (!queue.hasRoom(lengthBytes, queuedBytes, way)) break;
-      if (way === 'copied' && !uploader.memory.mayCopy(lengthBytes, queuedBytes, batchBytes)) {
-        if (queuedBytes === 0) uploader.waitForRoom(this); // else its own flush will call again
-        break;
+    try {
+      while (requests.length > 0) {
+        const slot = requests.first;
+        const lengthBytes = requests.lengthBytesAt(slot);
+        const queuedBytes = queue.bytes + batchBytes;
+        if (!queue.hasRoom(lengthBytes, queuedBytes, way)) break;
+        if (way === 'copied' && !uploader.memory.mayCopy(lengthBytes, queuedBytes, batchBytes)) {
+          if (queuedBytes === 0) uploader.waitForRoom(this); // else its own flush will call again
+          break;
+        }
+        const at = requests.pieceAt(slot) * pieceLengthBytes + requests.beginAt(slot);
+        let last = pinned.at(-1); // most requests lie where the one before them did
+        if (last === undefined || at < last.start || at + lengthBytes > last.end) {
+          gathered = this.pinAll(at, at + lengthBytes, pinned, way);
+          if (gathered !== 'all') break;
+          last = pinned.at(-1);
+        }
+        this.answer(slot, at, lengthBytes, last);
+        requests.shift();
+        batchBytes += lengthBytes;
       }
-      const at = requests.pieceAt(slot) * pieceLengthBytes + requests.beginAt(slot);
-      let last = pinned.at(-1); // most requests lie where the one before them did
-      if (last === undefined || at < last.start || at + lengthBytes > last.end) {
-        gathered = this.pinAll(at, at + lengthBytes, pinned, way);
-        if (gathered !== 'all') break;
-        last = pinned.at(-1);
-      }
-      this.answer(slot, at, lengthBytes, last);
-      requests.shift();
-      batchBytes += lengthBytes;
+    } catch (error) {
+      // This connection ends of it. Others are answered by the same run, from the same memory.
+      uploader.run.take();
+      for (const chunk of pinned) this.unpin(chunk);
+      throw error;
     }
     if (batchBytes > 0) this.send(batchBytes, pinned, way, nowMs);
     return gathered;
