@@ -43,6 +43,13 @@ interface Started {
   readonly queue: JobQueue<piscina.PiscinaTask>;
   /** Under this key a task carries its ticket to the queue; it does not cross to the worker. */
   readonly ticketKey: typeof piscina.queueOptionsSymbol;
+  /** A worker has died in this turn of the event loop that was still starting: its jobs never ran. */
+  stillborn: boolean;
+}
+
+/** What Piscina says of a worker. */
+interface Seen {
+  readonly destroyed: boolean;
 }
 
 export class VerifyPool {
@@ -158,13 +165,15 @@ export class VerifyPool {
   /** Workers return every failure as a result: a rejection means that the worker is gone, or none can start. */
   private onLost(ticket: Ticket, started: Started | undefined, reason: string): void {
     ticket.reason = reason;
-    if (ticket.begun) ticket.again = true;
+    const neverRan = ticket.begun && started?.stillborn === true;
+    if (ticket.begun) ticket.again ||= !neverRan;
     // When Node refuses to start another worker, Piscina says so, and keeps the job all the same.
     else started?.queue.forget(ticket);
     ticket.begun = false;
     if (started === undefined) ticket.deaths = MAX_DEATHS_PER_JOB;
-    // Jobs of a pool that is taken down are not to blame.
-    else if (started === this.started && this.rebuilding === undefined) ticket.deaths++;
+    // Jobs of a pool that is taken down are not to blame, nor those that never ran.
+    else if (started === this.started && this.rebuilding === undefined && !neverRan)
+      ticket.deaths++;
   }
 
   private refuse(ticket: Ticket, error: MillraceError): void {
@@ -186,6 +195,7 @@ export class VerifyPool {
     const loaded = require('piscina') as typeof piscina;
     const ticketKey: Started['ticketKey'] = loaded.queueOptionsSymbol;
     const queue = new JobQueue((task: piscina.PiscinaTask) => task[ticketKey] as Ticket);
+    const ready = new Set<Seen>();
     const workers = new loaded.Piscina({
       filename: this.workerPath,
       minThreads: this.minThreads,
@@ -199,12 +209,18 @@ export class VerifyPool {
       recordTiming: false,
       workerData: this.startData,
     });
-    const started: Started = { workers, queue, ticketKey };
+    const started: Started = { workers, queue, ticketKey, stillborn: false };
     let lastError = '';
     workers.on('error', (error: unknown) => (lastError = reasonOf(error)));
+    workers.on('workerCreate', (worker: Seen) => ready.add(worker));
     workers.on('workerDestroy', () => {
-      // Piscina has not yet decided on a replacement when it says this, nor reported its error.
-      setImmediate(() => this.onWorkerGone(started, lastError));
+      started.stillborn = true;
+      for (const worker of ready) if (worker.destroyed) started.stillborn = !ready.delete(worker);
+      // Piscina has not yet decided on a replacement when it says this, nor rejected the worker's jobs.
+      setImmediate(() => {
+        started.stillborn = false;
+        this.onWorkerGone(started, lastError);
+      });
     });
     return (this.started = started);
   }
@@ -217,9 +233,11 @@ export class VerifyPool {
     this.rebuilding = this.rebuild(started, error);
   }
 
-  private async rebuild({ workers }: Started, reason: string): Promise<void> {
+  private async rebuild(started: Started, reason: string): Promise<void> {
     this.fruitlessPools++;
-    await workers.destroy(); // waits for its threads to end
+    const ended = started.workers.destroy(); // waits for its threads to end
+    started.stillborn = false; // as for its last worker, but jobs of others end, too
+    await ended;
     this.started = undefined;
     this.rebuilding = undefined;
     if (this.fruitlessPools < MAX_FRUITLESS_POOLS) return;

@@ -177,6 +177,28 @@ describe('verify pool', function () {
     expect(Atomics.load(gate, ENTERED)).to.equal(2);
   });
 
+  it('blames no job for the death of a worker that is still starting', async () => {
+    const births = new Int32Array(new SharedArrayBuffer(8));
+    const start = { slab, closeEpoch: new SharedArrayBuffer(4), births: births.buffer };
+    const workerPath = path.join(__dirname, '../support/faults/slow-heir-worker.ts');
+    const pool = open(2, { minThreads: 1, start, workerPath });
+    let deaths = 0;
+    pool.onThreadDeath = () => deaths++;
+    const first = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
+    const waiting = [3, 4, 5, 6].map((unit) => pool.submit(pieceJob(files(), unit), 'live'));
+    await entered(1);
+    await until(() => Atomics.load(births, 0) >= 2, 'another worker');
+    openGate();
+    await Promise.all(first);
+    Atomics.store(births, 1, 1);
+    Atomics.notify(births, 1);
+    for (const { outcomes, again } of await Promise.all(waiting)) {
+      expect(outcomes[0]?.type).to.equal('good');
+      expect(again, 'no worker had it before').to.equal(undefined);
+    }
+    await until(() => deaths > 0, 'a death');
+  });
+
   it('loses no job as long as fewer workers die than one job may take with it', async () => {
     // All deaths may hit the same job: it waits in front of the others after each.
     const deaths = MAX_DEATHS_PER_JOB - 1;
