@@ -185,8 +185,8 @@ describe('verify pool', function () {
     let deaths = 0;
     pool.onThreadDeath = () => deaths++;
     const first = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
-    const waiting = [3, 4, 5, 6].map((unit) => pool.submit(pieceJob(files(), unit), 'live'));
     await entered(1);
+    const waiting = [3, 4, 5, 6].map((unit) => pool.submit(pieceJob(files(), unit), 'live'));
     await until(() => Atomics.load(births, 0) >= 2, 'another worker');
     openGate();
     await Promise.all(first);
