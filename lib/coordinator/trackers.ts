@@ -74,9 +74,10 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
   const done = new Promise<void>((settle) => {
     const announce = async (): Promise<void> => {
       if (!signal.aborted) {
-        const answer = await answerOf(
-          engine.announce(url, requestOf(engine, torrent, due), signal),
-        );
+        // An outlet that throws at once (its module cannot be loaded) is a tracker that does not answer.
+        const reply = async (): Promise<AnnounceReply> =>
+          engine.announce(url, requestOf(engine, torrent, due), signal);
+        const answer = await answerOf(reply());
         engine.happen({ type: 'announced', torrent, epoch, underWay, schedule, answer });
       }
       settle();

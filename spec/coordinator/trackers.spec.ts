@@ -96,6 +96,19 @@ describe('coordinator: trackers', () => {
       expect(urls).to.have.length(2).and.include(B);
     });
 
+    it('goes on where the outlet throws at once', async () => {
+      const it = await scene({ [A]: {} });
+      const { engine } = it;
+      engine.announce = () => {
+        throw new Error('no such module');
+      };
+      await pass(it, 1800_000);
+      expect(engine.eventsOf('tracker').at(-1)).to.include({
+        ok: false,
+        message: 'no such module',
+      });
+    });
+
     it('a failure makes the next due at once, without a tick', async () => {
       const it = await scene({ [A]: new MillraceError('tracker-unreachable', 'gone'), [B]: {} });
       expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
