@@ -1,4 +1,4 @@
-// Whom we upload to: peers that want something of us take turns in the torrent's upload slots.
+// Chooses the peers that we upload to: those that are interested in us take turns in the torrent's upload slots.
 
 import { chooseUnchoked } from '../choke/round-robin';
 import type { FactOf } from '../messages/peer-thread';

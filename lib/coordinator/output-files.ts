@@ -257,8 +257,8 @@ async function toBeWritten(
 }
 
 /**
- * Whether a good piece speaks for a file. Zeros do not: a disk image has many, and so has any other. (A
- * file of nothing but zeros is blank, which is another reason.)
+ * Whether a good piece shows that a file is of this torrent. A piece of zeros does not: every disk image
+ * has such pieces. (A file of zeros alone is accepted as blank before this is asked.)
  */
 async function holdsGoodBytes(
   disk: Disk,

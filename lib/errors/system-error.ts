@@ -152,6 +152,14 @@ export function systemMessage(error: Error): string {
   return `cannot ${purpose} ${path ?? 'a file'}: ${MEANINGS[code]}`;
 }
 
+/** What a machine without IPv6 answers to listening on `::`. */
+const WITHOUT_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
+
+/** Whether listening on `::` failed because the machine has no IPv6: then IPv4 alone is to be tried. */
+export function isWithoutIpv6(code: string): boolean {
+  return WITHOUT_IPV6.has(code);
+}
+
 /** Runs `work` on an open file. Errors of the system name no file then: they get the path of this one. */
 export function onFile<T>(pathOf: () => string, work: () => T): T {
   try {

@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../errors/millrace-error';
+import { isWithoutIpv6 } from '../errors/system-error';
 import { bracketed } from '../address/text';
 import { fromHex } from '../bytes/hex';
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
@@ -57,9 +58,6 @@ export interface TrackerServer {
 const DEFAULT_INTERVAL_SEC = 1800;
 const SECRET_BYTES = 16;
 
-/** What a system without IPv6 says to `::`. */
-const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
-
 /**
  * Starts the tracker; resolves once it listens. Rejects with `tracker-listen-failed` where an
  * address cannot be had, and `bad-option` for options that make no sense.
@@ -70,7 +68,7 @@ export async function startTracker(options: TrackerServerOptions = {}): Promise<
     return await startAt(host, options);
   } catch (error) {
     const cause = error instanceof MillraceError ? error.details.cause : undefined;
-    if (host !== '::' || !NO_IPV6.has(String(cause))) throw error;
+    if (host !== '::' || !isWithoutIpv6(String(cause))) throw error;
     return startAt('0.0.0.0', options);
   }
 }

@@ -2,16 +2,13 @@
 
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { listenReason } from '../errors/system-error';
+import { isWithoutIpv6, listenReason } from '../errors/system-error';
 import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from './stream';
 import type { ListenAt, ListenEvents, Listener } from './stream';
 import { TcpStream, plainHost } from './tcp-stream';
 
 /** Connections that the system completes before we look: a swarm's worth at once. */
 const BACKLOG = 128;
-
-/** What a machine without IPv6 answers to listening on `::`. */
-const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
 /** `reusePort` is younger than the oldest Node that we run on, and so are its types. */
 type ListenOptions = net.ListenOptions & { readonly reusePort: boolean };
@@ -48,7 +45,7 @@ export class TcpListener implements Listener {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       if (this.server !== server) return;
       if (listening) this.events.onError(error);
-      else if (this.at.host === undefined && host === '::' && NO_IPV6.has(code))
+      else if (this.at.host === undefined && host === '::' && isWithoutIpv6(code))
         this.open('0.0.0.0', probe);
       else this.events.onFailed(code, listenReason(error));
     });

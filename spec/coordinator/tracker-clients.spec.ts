@@ -7,7 +7,7 @@ describe('coordinator: the clients it asks trackers with', () => {
   let server: TrackerServer | undefined;
   beforeEach(async function () {
     server = await startTracker({ host: '::', udpPort: 0 }).catch(() => undefined);
-    if (server === undefined) this.skip();
+    if (server === undefined) this.skip(); // this machine has no IPv6
   });
   afterEach(() => server?.close());
 
