@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIB } from '../lib/bytes/lengths';
+import { freePort } from '../spec/support/free-port';
 import type { AttackersConfig, AttackersDone } from './attack/attackers';
 import { ATTACKS } from './attack/attacks';
 import type { AttackName } from './attack/attacks';
@@ -20,7 +21,6 @@ import { cpuOfThreads } from './support/processes';
 import { makeTorrent, storePayload, writeTorrent } from './support/torrent';
 import type { BenchTorrent } from './support/torrent';
 import type { LeechersConfig, LeechersDone } from './swarm/leechers';
-import { freePort } from './swarm/transfers';
 
 interface AttackFlags extends SharedFlags {
   readonly attacks: readonly AttackName[];

@@ -2,11 +2,10 @@
 // Every byte is checked, and nothing of a run is left for the next.
 
 import { mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GIB, MIB } from '../../lib/bytes/lengths';
+import { freePort } from '../../spec/support/free-port';
 import type { Client, Job } from '../clients/client';
 import { Child, measure } from '../support/children';
 import type { Usage } from '../support/children';
@@ -171,13 +170,4 @@ export function recheckBy(client: Client, { torrent, place }: Transfer, stored: 
         return wholeProcess(await measure(launch, deadlineMs(torrent)), totalBytes);
       }),
   };
-}
-
-/** A TCP port of this machine that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

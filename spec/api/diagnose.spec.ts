@@ -13,6 +13,7 @@ import type { Diagnosis, DiagnoseOptions, Finding } from '../../lib/index';
 import { encode } from '../../lib/bencode/encode';
 import { examine } from '../../lib/doctor/examine';
 import { judge } from '../../lib/doctor/verdict';
+import { freePort } from '../support/free-port';
 import { KIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, expectError, within } from '../support/swarm';
 
@@ -80,15 +81,6 @@ describe('diagnose', function () {
 
   const compact = (...ports: number[]): Buffer =>
     Buffer.concat(ports.map((port) => Buffer.from([127, 0, 0, 1, port >> 8, port & 0xff])));
-
-  async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 
   it('finds a torrent alive that an engine seeds, and leaves no ghost at the tracker', async () => {
     const server = await startTracker({ udpPort: 0 });

@@ -10,7 +10,7 @@ import type { PeerFact } from '../../lib/messages/peer-thread';
 import { canSharePorts } from '../../lib/transport/port-claim';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
 import { emptyCopy, INFO_HASH, LIMITS, torrentOf } from '../net/actor';
-import { freePort } from '../support/clients/process';
+import { freePort } from '../support/free-port';
 import { HostilePeer } from '../support/hostile/peer';
 import { Child } from '../support/leaks/child';
 import { SPEC_TIMEOUT_MS, Swarm, expectCode, within } from '../support/swarm';

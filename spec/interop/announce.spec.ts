@@ -12,7 +12,8 @@ import {
 } from '../support/clients/clients';
 import type { JsonEvent } from '../support/clients/clients';
 import { describeWith } from '../support/clients/needed';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
+import { freePort } from '../support/free-port';
 
 const HASH = '0025ff20'.repeat(5);
 /** For bittorrent-tracker, whose scrape over HTTP is right for no other. */

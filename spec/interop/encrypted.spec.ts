@@ -17,8 +17,9 @@ import { describeWith } from '../support/clients/needed';
 import type { Need } from '../support/clients/needed';
 import { KIB, makePayload } from '../support/clients/payload';
 import type { Payload } from '../support/clients/payload';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
 import type { Client } from '../support/clients/process';
+import { freePort } from '../support/free-port';
 
 const LAYOUT = { pieceLengthBytes: 64 * KIB, files: new Map([['payload.bin', 300 * KIB]]) };
 const SAYS = /1 of 1 peer seems to speak only encrypted connections, .*: 127\.0\.0\.1:\d+/;

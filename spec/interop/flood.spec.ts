@@ -9,9 +9,10 @@ import { join, resolve } from 'node:path';
 import { seedWithMillrace, eventsOf, startOpentracker } from '../support/clients/clients';
 import { describeWith } from '../support/clients/needed';
 import { KIB, MIB, makePayload } from '../support/clients/payload';
-import { Client, freePort, useClients } from '../support/clients/process';
+import { Client, useClients } from '../support/clients/process';
 import { layCable } from '../support/clients/netns';
 import type { Cable } from '../support/clients/netns';
+import { freePort } from '../support/free-port';
 
 const FLOOD = resolve(__dirname, '..', 'support', 'hostile', 'flood.mjs');
 const ATTACKERS = 500;

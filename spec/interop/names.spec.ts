@@ -22,9 +22,10 @@ import {
 import { describeWith } from '../support/clients/needed';
 import { digestsOf } from '../support/clients/payload';
 import type { Payload } from '../support/clients/payload';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
 import { layCable } from '../support/clients/netns';
 import type { Cable } from '../support/clients/netns';
+import { freePort } from '../support/free-port';
 
 /** Names as they stand in a torrent; `paths` is undefined where it is one file. */
 interface Named {

@@ -21,8 +21,9 @@ import { describeWith } from '../support/clients/needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
 import type { Payload } from '../support/clients/payload';
 import { HASH, request } from '../support/announce-request';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
 import type { Client } from '../support/clients/process';
+import { freePort } from '../support/free-port';
 
 const TIMEOUT_MS = 150_000;
 const UNKNOWN = new Uint8Array(20).fill(7);

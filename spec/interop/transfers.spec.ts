@@ -18,7 +18,8 @@ import {
 import { describeWith } from '../support/clients/needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
 import type { Layout, Payload } from '../support/clients/payload';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
+import { freePort } from '../support/free-port';
 
 const TIMEOUT_MS = 150_000;
 

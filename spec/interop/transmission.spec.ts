@@ -13,9 +13,10 @@ import {
 import { describeWith } from '../support/clients/needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
 import type { Layout } from '../support/clients/payload';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
 import { layCable } from '../support/clients/netns';
 import type { Cable } from '../support/clients/netns';
+import { freePort } from '../support/free-port';
 
 const LAYOUTS: Readonly<Record<string, Layout>> = {
   'one file': { pieceLengthBytes: 256 * KIB, files: new Map([['payload.bin', 20 * MIB + 33_119]]) },

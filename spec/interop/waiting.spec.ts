@@ -10,7 +10,7 @@ import { seedWithMillrace, startOpentracker, untilLeecherKnown } from '../suppor
 import { describeWith } from '../support/clients/needed';
 import type { Need } from '../support/clients/needed';
 import { KIB, MIB, digestsOf, makePayload } from '../support/clients/payload';
-import { freePort, useClients } from '../support/clients/process';
+import { useClients } from '../support/clients/process';
 import {
   waitWithAria2,
   waitWithLibtorrent,
@@ -18,6 +18,7 @@ import {
   waitWithRtorrent,
 } from '../support/clients/waiting';
 import type { StartWaiting, Waiting } from '../support/clients/waiting';
+import { freePort } from '../support/free-port';
 
 const WHOLE_MS = 60_000;
 const LAYOUT = {

@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { statSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Client, LOOPBACK, freePort } from './process';
+import { freePort } from '../free-port';
+import { Client, LOOPBACK } from './process';
 import type { Place } from './process';
 import type { Payload } from './payload';
 

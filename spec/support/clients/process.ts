@@ -2,8 +2,6 @@
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 
 const POLL_MS = 20;
 /** What a failing client's output is cut to in an error message. */
@@ -115,13 +113,4 @@ export function useClients(): void {
   afterEach(async () => {
     await Promise.all([...running].map((client) => client.stop()));
   });
-}
-
-/** A TCP port of this machine that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -4,9 +4,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../free-port';
 import { libtorrentDownload, startAria2 } from './clients';
 import type { Payload } from './payload';
-import { Client, freePort } from './process';
+import { Client } from './process';
 
 /** A download under way. */
 export interface Waiting {
