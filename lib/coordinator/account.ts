@@ -1,10 +1,11 @@
-// PURE. The account of a torrent or of the whole engine: seconds by what limited them, and what the
-// verify threads' time went to. Sums only; who is charged what is decided in `limit.ts`.
+// PURE. The account of a torrent or of the whole engine: seconds by what limited them, and how the
+// verify threads spent their time. This file only sums up; `limit.ts` decides what limits a
+// download.
 
 import { EMPTY_ACCOUNT, HISTOGRAM_BUCKETS } from '../messages/account';
 import type { LimitBehind, TransferAccount, TransferLimit } from '../messages/account';
 
-/** Below this a transfer is over before its account means anything: four ticks. */
+/** Shortest transfer, in seconds, whose account is meaningful: four ticks. */
 const MIN_SEC = 1;
 
 export class Account {
@@ -14,21 +15,21 @@ export class Account {
   readonly #writeMs = [...EMPTY_ACCOUNT.writeMs];
   #hashSec = 0;
   #writeSec = 0;
-  /** `memory` seconds that the verify jobs under way will attribute when they end. */
-  #untoldSec = 0;
-  /** The verify threads' totals when this was last attributed. */
-  #toldHashSec = 0;
-  #toldWriteSec = 0;
+  /** Seconds limited by `verify` that are not yet split into `hash` and `write`. */
+  #unattributedSec = 0;
+  /** The verify threads' totals at the last split. */
+  #attributedHashSec = 0;
+  #attributedWriteSec = 0;
 
-  /** `behind`: with `memory`; `tellApart` divides `verify`. */
+  /** `behind` is given with `memory`; `attribute` later splits `verify` into `hash` and `write`. */
   charge(limit: TransferLimit, sec: number, behind?: 'verify' | 'write' | 'fill'): void {
     this.#seconds[limit] += sec;
     if (limit !== 'memory' || behind === undefined) return;
-    if (behind === 'verify') this.#untoldSec += sec;
+    if (behind === 'verify') this.#unattributedSec += sec;
     else this.#behind[behind] += sec;
   }
 
-  /** A verify job is done. */
+  /** Notes a finished verify job. */
   noteJob(hashMs: number, writeMs: number): void {
     this.#hashSec += hashMs / 1000;
     this.#writeSec += writeMs / 1000;
@@ -37,19 +38,20 @@ export class Account {
   }
 
   /**
-   * Time that waited for the verify threads is split as theirs was since the last call. `work` is the
-   * account of all of them: a torrent may wait for the writes of another.
+   * Splits the time spent waiting for verify threads in proportion to their hash and write time
+   * since the last call. `work` is the account of all of them: a torrent may wait for the writes of
+   * another.
    */
-  tellApart(work: Account): void {
-    const hashSec = work.#hashSec - this.#toldHashSec;
-    const writeSec = work.#writeSec - this.#toldWriteSec;
-    if (hashSec + writeSec <= 0) return; // no job ended meanwhile
-    this.#toldHashSec = work.#hashSec;
-    this.#toldWriteSec = work.#writeSec;
-    const hash = (this.#untoldSec * hashSec) / (hashSec + writeSec);
+  attribute(work: Account): void {
+    const hashSec = work.#hashSec - this.#attributedHashSec;
+    const writeSec = work.#writeSec - this.#attributedWriteSec;
+    if (hashSec + writeSec <= 0) return; // No job has ended since.
+    this.#attributedHashSec = work.#hashSec;
+    this.#attributedWriteSec = work.#writeSec;
+    const hash = (this.#unattributedSec * hashSec) / (hashSec + writeSec);
     this.#behind.hash += hash;
-    this.#behind.write += this.#untoldSec - hash;
-    this.#untoldSec = 0;
+    this.#behind.write += this.#unattributedSec - hash;
+    this.#unattributedSec = 0;
   }
 
   snapshot(now: Pick<TransferAccount, 'bytesInFlight' | 'verifyQueue'>): TransferAccount {
@@ -75,7 +77,7 @@ export class Account {
   }
 }
 
-/** The key with the largest value; undefined when all are 0. */
+/** The key with the largest value; undefined if all are 0. */
 function largest<Key extends string>(parts: Readonly<Record<Key, number>>): Key | undefined {
   let best: Key | undefined;
   for (const key of Object.keys(parts) as Key[]) {
@@ -84,7 +86,10 @@ function largest<Key extends string>(parts: Readonly<Record<Key, number>>): Key 
   return best;
 }
 
-/** Powers of two from 1/4 ms: bucket 1 begins there, so that log2(1/4) = -2 belongs in it. */
+/**
+ * Exponent of the first bucket limit, 1/4 ms: bucket 1 begins there, so log2(1/4) = -2 falls into
+ * bucket 1.
+ */
 const FIRST_EXPONENT = -2;
 
 function count(histogram: number[], ms: number): void {
@@ -93,23 +98,26 @@ function count(histogram: number[], ms: number): void {
   histogram[bucket] = (histogram[bucket] ?? 0) + 1;
 }
 
-/** A torrent's account and what it is kept by. */
+/** A torrent's account, and the state needed to keep it. */
 export interface AccountState {
   readonly sums: Account;
-  /** Up to here the time is charged; undefined while nothing is downloaded. */
+  /** Time up to here is charged; undefined while no download runs. */
   chargedMs: number | undefined;
-  /** What the last look said: the rest of a download that ends between two looks is charged so, too. */
+  /**
+   * Result of the last look. Time after it is charged to this limit, even if the download ends first.
+   */
   limit: TransferLimit;
+  /** With `memory`: what the memory was full of. */
   behind: 'verify' | 'write' | 'fill';
-  /** Since the last look a piece could not be started for want of memory. */
+  /** A piece could not be started since the last look, because memory ran out. */
   memoryRefused: boolean;
 }
 
-/** How busy a peer thread's event loop was, 0 to 1, by its last report. */
+/** Utilisation of a peer thread's event loop, 0 to 1, as last reported. */
 export interface ThreadLoad {
   readonly busy: number;
-  readonly toldMs: number;
-  /** It had downloads then: another report follows. */
+  readonly reportedMs: number;
+  /** It had downloads then, so another report will follow. */
   readonly goesOn: boolean;
 }
 

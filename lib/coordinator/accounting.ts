@@ -1,4 +1,4 @@
-// Keeps the accounts: on every tick, and where a download begins and ends, the time since the last
+// Keeps the accounts. On every tick, and when a download begins or ends, the time since the last
 // look is charged to what limited it, for the torrent and for the engine.
 
 import { SESSION_LIMIT } from '../messages/account';
@@ -8,7 +8,7 @@ import type { Engine } from './engine';
 import { limitAt, waitsForVerify } from './limit';
 import type { TorrentState } from './state';
 
-/** The download begins, or goes on after a pause. */
+/** The download begins, or resumes after a pause. */
 export function openAccount(engine: Engine, { account }: TorrentState): void {
   account.chargedMs = engine.nowMs();
   account.limit = 'peers';
@@ -21,14 +21,16 @@ export function closeAccount(engine: Engine, torrent: TorrentState): void {
   torrent.account.chargedMs = undefined;
 }
 
-/** Every piece is written; what remains is the last sync, which counts as writing. */
+/** Every piece is written. What remains is the last sync, which is charged as writing. */
 export function accountLastSync(engine: Engine, torrent: TorrentState): void {
   charge(engine, torrent);
   torrent.account.limit = 'memory';
   torrent.account.behind = 'write';
 }
 
-/** Called on every tick of the torrent: the time since the last one has what is found now. */
+/**
+ * Looks at the torrent on each of its ticks, and charges the time since the last one to the result.
+ */
 export function keepAccount(engine: Engine, torrent: TorrentState): void {
   const { account } = torrent;
   if (account.chargedMs === undefined) return;
@@ -36,7 +38,10 @@ export function keepAccount(engine: Engine, torrent: TorrentState): void {
   charge(engine, torrent);
 }
 
-/** At rest nobody looks: the time is charged, to what it was, when the rest ends or somebody asks. */
+/**
+ * A torrent at rest has no ticks: its time is charged, to the last limit, when the rest ends or its
+ * account is read.
+ */
 export function chargeRest(engine: Engine, torrent: TorrentState): void {
   if (torrent.restUntilMs !== undefined) charge(engine, torrent);
 }
@@ -49,7 +54,7 @@ function charge(engine: Engine, { account }: TorrentState): void {
   const total = engine.state.account;
   for (const sums of [account.sums, total]) {
     sums.charge(account.limit, sec, account.behind);
-    sums.tellApart(total);
+    sums.attribute(total);
   }
 }
 
@@ -93,15 +98,18 @@ function look(engine: Engine, torrent: TorrentState): void {
     account.behind = waitsForVerify(moment) ? 'verify' : behindFullMemory(engine);
 }
 
-/** A thread whose report, of four a second, is this late counts as fully busy. */
+/** A thread that reports four times a second and is silent for this long counts as fully busy. */
 const SILENCE_MS = 600;
 
 function busyShare(load: ThreadLoad | undefined, nowMs: number): number {
   if (load === undefined) return 0;
-  return load.goesOn && nowMs - load.toldMs > SILENCE_MS ? 1 : load.busy;
+  return load.goesOn && nowMs - load.reportedMs > SILENCE_MS ? 1 : load.busy;
 }
 
-/** Most of the memory is full pieces: they wait for hash and disk. Else peers are still filling it. */
+/**
+ * `verify` if at least half of the memory is full pieces, which wait for hash and disk; else peers
+ * are still filling it.
+ */
 function behindFullMemory({ state }: Engine): 'verify' | 'fill' {
   let bytes = 0;
   for (const torrent of state.torrents.values()) bytes += verifyQueueOf(torrent).bytes;
@@ -119,7 +127,7 @@ function verifyQueueOf(torrent: TorrentState): TransferAccount['verifyQueue'] {
   return { pieces, bytes, jobs: torrent.jobsOut };
 }
 
-/** A verify job of downloaded pieces is done. */
+/** Notes a finished verify job of downloaded pieces. */
 export function noteJob(
   engine: Engine,
   torrent: TorrentState,
@@ -132,7 +140,7 @@ export function noteJob(
 export function torrentAccount(engine: Engine, torrent: TorrentState): TransferAccount {
   chargeRest(engine, torrent);
   let bytesInFlight = 0;
-  // The last reports may be older than the end of the download.
+  // After the download, the sources' last reports are out of date.
   const sources = torrent.phase === 'downloading' ? torrent.sources : [];
   for (const source of sources) bytesInFlight += source.bytesInFlight;
   return torrent.account.sums.snapshot({ bytesInFlight, verifyQueue: verifyQueueOf(torrent) });

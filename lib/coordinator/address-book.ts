@@ -1,49 +1,58 @@
-// PURE. Every peer address of one torrent: where it came from, when to dial it next, who is banned.
-// Trackers and the user fill it.
+// PURE. Every peer address of one torrent: where it came from, when to dial it next, which are
+// banned. Filled by trackers, by the user, and by incoming peers that send their listening port.
 
 import type { CloseReason } from '../messages/close-reasons';
 import { isLoopback } from '../address/scope';
 
-/** A million addresses from a hostile tracker must not cost a million records. */
+/**
+ * Most addresses kept: a million addresses from a hostile tracker must not cost a million records.
+ */
 const MAX_ADDRESSES = 5_000;
 
 /**
- * Of a full book the next candidates to go are picked together, a sixteenth of it, and forgotten
- * after a second: a look at all 5,000 for each address of a long reply would cost 25 million.
+ * A full book picks the addresses to drop in groups of a sixteenth, and discards the choice after a
+ * second: a scan of all 5,000 for each of 5,000 new addresses would be 25 million steps.
  */
 const MAX_CANDIDATES = Math.ceil(MAX_ADDRESSES / 16);
 const CANDIDATES_LIFE_MS = 1_000;
 
-/** How long to wait before the next dial: `firstMs`, times `factor` for each further failure. */
+/** Wait before the next dial: `firstMs`, multiplied by `factor` for each further failure. */
 interface Backoff {
   readonly firstMs: number;
   readonly factor: number;
   readonly longestMs: number;
 }
 
-/** While we download: 2, 4, 8 … seconds up to 10 minutes. */
+/** While we download: 2, 4, 8 … seconds, up to 10 minutes. */
 const DOWNLOADING: Backoff = { firstMs: 2_000, factor: 2, longestMs: 600_000 };
 /**
- * While we seed: 8 s, 32 s, 2 min, 9 min, 34 min, 2.3 h, then 4 h. Dead peers are dialled seven times
- * in their first three hours; 50 of them behind each of 1,000 seeds are 3.5 dials a second after that.
+ * While we seed: 8 s, 32 s, 2 min, 9 min, 34 min, 2.3 h, then 4 h. A dead peer is dialled seven
+ * times in its first three hours; after that, 50 of them in each of 1,000 torrents make 3.5 dials a
+ * second.
  */
 const SEEDING: Backoff = { firstMs: 8_000, factor: 4, longestMs: 14_400_000 };
 /**
- * A seed dialled by a seed: 6 h, 12 h, then once a day, in case its user began anew. A thousand
- * torrents with 50 seeds each are 0.6 dials a second.
+ * A seed dialled by a seed: 6 h, 12 h, then once a day, in case its user started over. A thousand
+ * torrents with 50 seeds each make 0.6 dials a second.
  */
 const SEED_MEETS_SEED: Backoff = { firstMs: 21_600_000, factor: 2, longestMs: 86_400_000 };
-/** The peer sent or took payload, and is welcome again soon. */
+/** After a connection that moved payload. */
 const USEFUL_RETRY_MS = 2_000;
-/** It was of no use, and its place went to another: no sooner than when that one may be of none. */
+/**
+ * After a useless connection whose place went to another peer: not before that one may be given up
+ * too.
+ */
 const GAVE_WAY_RETRY_MS = 600_000;
-/** The peer is connected through a twin of the connection; should that end, a minute is soon enough. */
+/** After a duplicate connection. Should the other connection end, a minute is soon enough. */
 const TWIN_RETRY_MS = 60_000;
 
-/** We had no descriptor left: the peer is not at fault, and some connection of ours has to end first. */
+/**
+ * After a dial that found no free descriptor: the peer is not at fault, and one of our connections
+ * must end first.
+ */
 export const LOCAL_LIMIT_RETRY_MS = 10_000;
 
-/** Ends after which dialling again is pointless for this torrent. */
+/** Close reasons after which this torrent never dials the address again. */
 const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'self-connection',
   'wrong-info-hash',
@@ -62,16 +71,18 @@ interface Address {
 /** How a dial or a connection ended. */
 export interface Ending {
   readonly reason: CloseReason;
-  /** Payload moved, so failures start anew. */
+  /** Payload moved, so the failure count restarts. */
   readonly useful: boolean;
   /** The peer has every piece. */
   readonly peerIsSeed?: boolean;
-  /** We have every piece: only peers that lack some are worth a dial. */
+  /** We have every piece: only peers that lack some are worth dialling. */
   readonly weSeed?: boolean;
 }
 
 export interface BookOptions {
-  /** [0, 1). Spreads redials so that peers who failed together do not return together. */
+  /**
+   * A number in [0, 1). Spreads redials, so that peers that failed together do not return together.
+   */
   readonly random: () => number;
 }
 
@@ -80,7 +91,7 @@ export class AddressBook {
   readonly #bannedAddresses = new Set<string>();
   readonly #bannedHosts = new Set<string>();
   readonly #bannedLoopbackIds = new Set<string>();
-  /** Who makes room next in a full book, the first to go last. */
+  /** Addresses to drop next from a full book, the first one last. */
   #candidates: Address[] = [];
   #candidatesAtMs = -Infinity;
   readonly #random: () => number;
@@ -97,10 +108,10 @@ export class AddressBook {
   }
 
   /**
-   * Adds an address; a known or banned one is left as it is. In a full book a useless one makes
-   * room, else the idle one that failed most often and would be dialled last. Returns true if it
-   * is new; false also where every address of a full book is being dialled or connected. `source`:
-   * who named it (a tracker's URL, …).
+   * Adds an address; a known or banned one is left unchanged. In a full book a useless address
+   * makes room, else the idle one with the most failures and the latest dial. Returns true if the
+   * address is new; false also if every address of a full book is being dialled or connected.
+   * `source` names the origin (a tracker's URL, …).
    */
   add(host: string, port: number, nowMs: number, source = ''): boolean {
     const key = keyOf(host, port);
@@ -111,7 +122,7 @@ export class AddressBook {
     return true;
   }
 
-  /** Addresses that wait for their first dial. */
+  /** Number of addresses never dialled. */
   get fresh(): number {
     let count = 0;
     for (const { state, failures } of this.#addresses.values()) {
@@ -121,9 +132,9 @@ export class AddressBook {
   }
 
   /**
-   * Addresses due for a dial, at most `count`, fewest failures first; of equals one of each source
-   * in turn, so that a thousand addresses of a lying tracker do not keep an honest one's waiting.
-   * They become `dialing`.
+   * Takes at most `count` addresses that are due, fewest failures first; among equals one of each
+   * source in turn, so that a thousand addresses of a lying tracker do not delay those of an honest
+   * one. They become `dialing`.
    */
   takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
     if (count <= 0) return [];
@@ -136,7 +147,7 @@ export class AddressBook {
     return taken.map(({ host, port }) => ({ host, port }));
   }
 
-  /** A taken address was not dialled after all. */
+  /** Returns an address that was taken but not dialled. */
   putBack(host: string, port: number): void {
     const address = this.#addresses.get(keyOf(host, port));
     if (address?.state === 'dialing') address.state = 'idle';
@@ -148,8 +159,9 @@ export class AddressBook {
   }
 
   /**
-   * An incoming peer said where it listens. True: the address is now `connected`, and the caller
-   * reports its end by `ended`. False: it is in use already, useless or banned, or the book is full.
+   * An incoming peer sent its listening port. Returns true if the address is now `connected`; the
+   * caller then reports its end by `ended`. Returns false if the address is in use, useless or
+   * banned, or the book is full.
    */
   adopt(host: string, port: number, nowMs: number): boolean {
     if (this.#addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
@@ -188,7 +200,7 @@ export class AddressBook {
     address.nextDialMs = nowMs + waitMs * (1 + this.#random() / 4);
   }
 
-  /** Everything may be dialled at once again: the torrent was resumed, or wants more. */
+  /** Makes everything due again: the torrent was resumed, or wants more peers. */
   forgetFailures(nowMs: number): void {
     for (const address of this.#addresses.values()) {
       if (address.state === 'useless') continue;
@@ -199,9 +211,9 @@ export class AddressBook {
   }
 
   /**
-   * Never again: the peer was proven to have sent wrong bytes. Its address is refused, and its whole
-   * host. Peer ids are public, so a liar may bear a seed's: they count on loopback only, where
-   * unrelated peers share one host and those that dialled us have a new port each time.
+   * Bans a peer that was proven to have sent wrong bytes: its address, and its whole host. Peer ids
+   * are public and can be forged, so they count on loopback only, where unrelated peers share a
+   * host and each incoming one has a new port.
    */
   ban(host: string, port: number, peerId: string): void {
     const key = keyOf(host, port);
@@ -224,7 +236,7 @@ export class AddressBook {
     );
   }
 
-  /** When the next idle address falls due; Infinity when none waits. */
+  /** When the next idle address becomes due; Infinity if none is idle. */
   get nextDueMs(): number {
     let next = Infinity;
     for (const address of this.#addresses.values()) {
@@ -244,7 +256,7 @@ export class AddressBook {
     }
     for (let address = this.#candidates.pop(); address; address = this.#candidates.pop()) {
       const key = keyOf(address.host, address.port);
-      // Meanwhile it may be in use, or gone already.
+      // It may have come into use, or been removed, since it was chosen.
       if (!isIdleOrUseless(address) || this.#addresses.get(key) !== address) continue;
       this.#addresses.delete(key);
       return true;
@@ -261,7 +273,9 @@ function keyOf(host: string, port: number): string {
   return `${host}|${port}`;
 }
 
-/** Fewest failures first, then the first of each source, the second of each, and so on. */
+/**
+ * Fewest failures first; among equals the first of each source, then the second of each, and so on.
+ */
 function inTurn(due: Address[]): readonly Address[] {
   due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
   const turns = new Map<Address, number>();
@@ -272,7 +286,7 @@ function inTurn(due: Address[]): readonly Address[] {
     next.set(key, turn + 1);
     turns.set(address, turn);
   }
-  // Stable: within a turn the one that is due longest stays first.
+  // The sort is stable: within a round, the address that is due longest stays first.
   return due.sort((a, b) => a.failures - b.failures || (turns.get(a) ?? 0) - (turns.get(b) ?? 0));
 }
 
@@ -280,7 +294,7 @@ function isIdleOrUseless({ state }: Address): boolean {
   return state === 'idle' || state === 'useless';
 }
 
-/** The least worth keeping first. */
+/** The least valuable first. */
 function byWorth(a: Address, b: Address): number {
   if (a.state !== b.state) return a.state === 'useless' ? -1 : 1;
   return b.failures - a.failures || b.nextDialMs - a.nextDialMs;

@@ -1,5 +1,5 @@
-// Whether a peer that has just shaken hands may stay: not banned, no twin of another connection, and a
-// place for it.
+// Whether a peer that has completed its handshake may stay: it is not banned, duplicates no
+// connection, and gets a place.
 
 import { toHex } from '../bytes/hex';
 import type { CloseReason } from '../messages/close-reasons';
@@ -8,10 +8,13 @@ import { closePeer } from './peer-orders';
 import { takePlace } from './places';
 import type { Peer, TorrentState } from './state';
 
-/** Two connections this close to each other were dialled at the same time: a slow round trip or two. */
+/**
+ * Connections within this time of each other were dialled simultaneously: one or two slow round
+ * trips.
+ */
 const CROSSING_MS = 5_000;
 
-/** Why the peer must go; undefined where it stays. Those whose place it takes are closed. */
+/** Why the peer must be closed; undefined if it stays. A peer whose place it takes is closed. */
 export function whyRefuse(
   engine: Engine,
   torrent: TorrentState,
@@ -23,14 +26,15 @@ export function whyRefuse(
   const twin = twinOf(torrent, peer);
   if (!twin) return takePlace(engine, torrent, peer) ? undefined : 'too-many-connections';
   if (!isBetterTwin(engine, peer, twin)) {
-    // We know now where the twin is reached: while it stays, nobody need dial there.
+    // The duplicate gave us the address of its twin: while the twin stays, that address need not be
+    // dialled.
     if (peer.address && !twin.address) {
       twin.address = peer.address;
       peer.address = undefined;
     }
     return 'duplicate-peer';
   }
-  closePeer(engine, twin, 'duplicate-peer'); // and its place is taken over
+  closePeer(engine, twin, 'duplicate-peer'); // The new peer takes its place.
   return undefined;
 }
 
@@ -42,9 +46,10 @@ function twinOf(torrent: TorrentState, peer: Peer): Peer | undefined {
 }
 
 /**
- * The first connection to a peer stays, unless both sides dialled at the same time. Then each has
- * two of them in an order of its own, and each refusing the second would leave none: what the side
- * with the greater peer id dialled stays: both sides know which one that is.
+ * The first connection to a peer stays, unless both sides dialled at the same time. Then each side
+ * has both connections, in its own order, and if each refused the second, none would be left. So
+ * the connection dialled by the side with the greater peer id stays: both sides know which one that
+ * is.
  */
 function isBetterTwin(engine: Engine, peer: Peer, twin: Peer): boolean {
   const weDialed = peer.dialed !== undefined;

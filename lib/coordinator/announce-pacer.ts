@@ -1,23 +1,23 @@
-// Announces, paced: each tracker has a queue of its own, and HTTP ones a limit in all. p-queue does
-// the waiting; it is loaded with the first announce.
+// Paces announces: each tracker has its own queue, and HTTP trackers share a total limit. p-queue
+// does the waiting; it is loaded with the first announce.
 
 import PQueue from 'p-queue';
 
 /**
- * Announces under way at one tracker. Each tracker has a queue of its own, so that a dead one (a
- * UDP tracker holds its place for 105 s) delays the announces to itself only.
+ * Concurrent announces per tracker. Each tracker has its own queue, so that a dead one (a UDP
+ * tracker holds its slot for 105 s) delays only the announces to itself.
  */
 export const ANNOUNCES_PER_TRACKER = 16;
 
 /**
- * HTTP announces under way in all. Each has two connections where the tracker has both IPv4 and IPv6,
- * so at most 512: below the usual 1,024 files of a process; and each ends after 15 s. UDP ones
- * share two sockets, so they need no such limit.
+ * Concurrent HTTP announces in total. Each opens two connections if the tracker has IPv4 and IPv6:
+ * at most 512, below the usual limit of 1,024 open files per process. Each ends after 15 s. UDP
+ * announces share two sockets and need no such limit.
  */
 export const HTTP_ANNOUNCES = 256;
 
 export class AnnouncePacer {
-  /** By scheme and host; gone when empty. */
+  /** Keyed by scheme and host; an entry is removed when its queue is empty. */
   readonly #trackers = new Map<string, PQueue>();
   readonly #http = new PQueue({ concurrency: HTTP_ANNOUNCES });
 
@@ -32,7 +32,7 @@ export class AnnouncePacer {
     void queue.add(() => (/^udp:/i.test(url) ? task() : this.#http.add(task)));
   }
 
-  /** Trackers with announces queued or under way. */
+  /** Number of trackers with announces queued or in flight. */
   get busyTrackers(): number {
     return this.#trackers.size;
   }

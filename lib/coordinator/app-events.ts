@@ -1,21 +1,24 @@
-// Events to the app thread, no faster than it handles them: one batch is out at a time, and the next leaves
-// when the app has handled it. Meanwhile figures and ends are replaced by
-// newer ones, piece numbers gather, and of other events the oldest unimportant ones are lost first.
+// Sends events to the app thread, no faster than it handles them: one batch is in flight, and the
+// next leaves when the app has handled it. Meanwhile newer figures and endings replace older ones,
+// piece numbers accumulate, and of other events the oldest unimportant ones are dropped first.
 
 import type { AppMessage, EngineEvent } from '../messages/control';
 import type { Clock } from './clock';
 import { EventQueue, Latest } from '../threads/latest';
 
-/** Enough for a busy second of an app that looks every few; 10,000 small records are some 2 MB. */
+/**
+ * Waiting events. Enough for a busy second while the app is blocked; 10,000 small records take some
+ * 2 MB.
+ */
 const MAX_WAITING_EVENTS = 10_000;
 
 /**
- * Lines of the wire trace that wait for a slow app: some 2 MB, 20 MiB if each has its 1 KiB. Later ones
- * are lost, and counted.
+ * Lines of the wire trace that wait for a slow app: some 2 MB, 20 MiB if each is 1 KiB long.
+ * Further lines are dropped and counted.
  */
 const MAX_TRACE_LINES = 20_000;
 
-/** Batches leave at most this often, but for those that somebody waits for: an end, good or bad. */
+/** Shortest interval between batches. `complete`, `error` and `removed` do not wait for it. */
 const INTERVAL_MS = 50;
 
 type StatsEvent = Extract<EngineEvent, { type: 'stats' }>;
@@ -25,9 +28,11 @@ export class AppEvents {
   readonly #send: (events: readonly EngineEvent[]) => void;
   readonly #clock: Clock;
   readonly #stats = new Latest<number, StatsEvent>();
-  /** Where the next pieces of a torrent are gathered: in an event that waits already. */
+  /**
+   * For each torrent, the pieces array of an event that already waits: more pieces are added to it.
+   */
   readonly #pieces = new Map<number, number[]>();
-  /** The last of each kind per torrent: somebody waits for them, so none is ever lost. */
+  /** The last event of each kind per torrent. An app may be waiting for one, so none is dropped. */
   readonly #ends = new Latest<string, EndEvent>();
   readonly #others = new EventQueue<EngineEvent>(MAX_WAITING_EVENTS);
   #traceLines: string[] = [];
@@ -35,9 +40,9 @@ export class AppEvents {
   #listening = true;
   #urgent = false;
   #lastSentMs = -Infinity;
-  /** Cancels the flush that is due later … */
+  /** Cancels the flush that is due after the interval. */
   #cancelTimer: (() => void) | undefined;
-  /** … and the one that is due at once. */
+  /** Cancels the flush that is due in this turn of the event loop. */
   #cancelSoon: (() => void) | undefined;
 
   constructor(send: (events: readonly EngineEvent[]) => void, clock: Clock) {
@@ -45,7 +50,7 @@ export class AppEvents {
     this.#clock = clock;
   }
 
-  /** Queues an event; it leaves soon if the app listens. */
+  /** Queues an event. It is sent soon if the app is ready for a batch. */
   emit(event: EngineEvent): void {
     switch (event.type) {
       case 'stats':
@@ -56,7 +61,7 @@ export class AppEvents {
         break;
       case 'peer-connected':
       case 'peer-closed':
-        // What comes later stays later: pieces between two of these get an event of their own.
+        // Keeps the order: pieces that follow one of these events get an event of their own.
         if (this.#others.size < MAX_WAITING_EVENTS / 2) this.#pieces.delete(event.torrent);
         this.#others.push(event, 'low');
         break;
@@ -100,7 +105,7 @@ export class AppEvents {
     if (this.#waiting > 0) this.#schedule();
   }
 
-  /** Sends all that waits, whether the app listens or not: the last words of the engine. */
+  /** Sends everything that waits, whether or not the app is ready: used when the engine closes. */
   flush(): void {
     this.#cancelTimer?.();
     this.#cancelSoon?.();
@@ -114,7 +119,8 @@ export class AppEvents {
       this.#traceLines = [];
       this.#lostLines = 0;
     }
-    // Figures come after what they count, ends last: a listener to an end finds the final figures.
+    // Figures follow the events that they count, endings come last: a listener to an ending sees
+    // the final figures.
     events.push(...this.#others.take(), ...this.#stats.take().values());
     events.push(...this.#ends.take().values());
     if (events.length === 0) return;

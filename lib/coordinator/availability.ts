@@ -1,5 +1,5 @@
-// What sources have. It is counted into the picker at once as a rule, and where sources with long bitfields
-// come and go, at a pace that leaves the thread to others.
+// Counts which source has which pieces into the picker: at once as a rule, and with a rate limit
+// where sources with long bitfields come and go.
 
 import { Bitfield } from '../bytes/bitfield';
 import type { FactOf } from '../messages/peer-thread';
@@ -10,9 +10,9 @@ import { Peer } from './state';
 import type { Source, TorrentState } from './state';
 
 /**
- * A step is 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which no cache holds. So
- * a flood of bitfields takes 1 to 6 % of the thread, and what begins is counted at once: 30 peers of
- * 2,000 pieces. Those that must wait have their pieces merely held for rarer than they are.
+ * A step takes 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which exceeds
+ * any cache. So a flood of bitfields takes 1 to 6 % of the thread, and the burst counts 30 peers of
+ * 2,000 pieces at once. Pieces of sources not counted yet only look rarer than they are.
  */
 export const COUNTING_RATE = { perSec: 200_000, burst: 65_536 };
 
@@ -52,7 +52,7 @@ function afterNews(engine: Engine, peer: Peer): void {
   closeIfUseless(engine, peer);
 }
 
-/** A piece was gained: who has it has one less of use. */
+/** A piece was gained: it is no longer useful from the sources that have it. */
 export function noteGain(engine: Engine, torrent: TorrentState, piece: number): void {
   for (const source of torrent.sources) {
     if (!source.has(piece)) continue;
@@ -61,7 +61,7 @@ export function noteGain(engine: Engine, torrent: TorrentState, piece: number): 
   }
 }
 
-/** The source has what `bits` and `haveCount` say, and is not counted. */
+/** Counts a source by its `bits` and `haveCount`. It must not be counted yet. */
 function countSource(engine: Engine, source: Source): void {
   const { torrent } = source;
   source.isSeed = source.haveCount === source.bits.length;
@@ -72,7 +72,7 @@ function countSource(engine: Engine, source: Source): void {
   countOn(engine);
 }
 
-/** The source is gone, or has other pieces from now on. */
+/** Removes a source from the count: it is gone, or its pieces are about to change. */
 export function uncountSource(engine: Engine, source: Source): void {
   const { torrent, pieces } = source;
   if (source.isSeed) torrent.possession.picker.removeSeed();
@@ -82,7 +82,7 @@ export function uncountSource(engine: Engine, source: Source): void {
   countOn(engine);
 }
 
-/** Counts as much as may be spent by now; the next turn goes on. */
+/** Counts as much as the rate limit allows now; the next turn continues. */
 export function countOn(engine: Engine): void {
   const { counting, countingSteps } = engine.state;
   if (counting.size === 0) return;

@@ -1,5 +1,5 @@
 // The recheck: pieces that exist on disk and are not trusted are read and hashed, on all workers,
-// behind whatever live pieces there are.
+// at lower priority than live pieces.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { StoredPiece } from '../messages/verify';
@@ -11,7 +11,7 @@ import type { TorrentState } from './state';
 import { failTorrent } from './stopping';
 import { pieceHash } from '../metainfo/layout';
 
-/** Hashes what is to be checked. True where that is nothing. */
+/** Starts to hash the pieces in `toCheck`. Returns true if there are none. */
 export function beginCheck(engine: Engine, torrent: TorrentState): boolean {
   const { toCheck, epoch } = torrent;
   torrent.piecesToCheck = toCheck.count();
@@ -42,7 +42,7 @@ function checkNext(engine: Engine, torrent: TorrentState, jobs: Checked['jobs'])
   );
 }
 
-/** Pieces were hashed: the next ones follow. True when those were the last. */
+/** Notes hashed pieces and hands out the next. Returns true when those were the last. */
 export function checkOn(engine: Engine, { torrent, jobs, answer }: Checked): boolean {
   torrent.checksOut--;
   if (answer.error) return fail(engine, torrent, answer.error);
@@ -61,7 +61,7 @@ function fail(engine: Engine, torrent: TorrentState, error: ErrorRecord): false 
   return false;
 }
 
-/** Ends with the run. */
+/** Yields the pieces to check; stops when the run ends. */
 function* piecesToCheck(torrent: TorrentState, epoch: number): Generator<StoredPiece> {
   const { toCheck } = torrent;
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {

@@ -1,18 +1,18 @@
-// Chooses the peers that we upload to: those that are interested in us take turns in the torrent's upload slots.
+// Chooses the peers that we upload to: interested peers take turns in the torrent's upload slots.
 
 import { chooseUnchoked } from '../choke/round-robin';
 import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import type { Peer, TorrentState } from './state';
 
-/** How long an upload slot is kept while others wait: as BEP 3 has it for rechoking. */
+/** How long an upload slot is kept while others wait: the rechoke interval of BEP 3. */
 const UPLOAD_TURN_MS = 10_000;
 
 export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.theyAreInterested = fact.interested;
-  // A flooder's changes of mind must not use up the rechokes that others wait for.
+  // A peer that keeps changing its interest must not use up the rechokes that others wait for.
   if (peer.uploadStalled) engine.tickBy(engine.nowMs());
   else engine.turn.rechoke.add(peer.torrent);
 }
@@ -24,7 +24,7 @@ export function onUploadStalled(engine: Engine, fact: FactOf<'upload-stalled'>):
   engine.turn.rechoke.add(peer.torrent);
 }
 
-/** A rechoke looks at every peer of the torrent: one that finds no token waits for the next tick. */
+/** A rechoke scans every peer of the torrent: without a token it waits for the next tick. */
 export function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
   const nowMs = engine.nowMs();
   if (torrent.rechokes.balance(nowMs) < 1) return engine.tickBy(nowMs);
@@ -33,7 +33,7 @@ export function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
   rechoke(engine, torrent);
 }
 
-/** Gives the torrent's upload slots to those whose turn it is. */
+/** Reassigns the torrent's upload slots. */
 export function rechoke(engine: Engine, torrent: TorrentState): void {
   if (torrent.peers.size === 0) return;
   const nowMs = engine.nowMs();
@@ -62,8 +62,8 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
 }
 
 /**
- * A peer that asked for nothing while it had a slot comes after those that will, for six turns: else many
- * that are interested and idle would keep the others waiting for most of the time.
+ * A peer that requested nothing in its slot ranks behind others for six turns: otherwise many peers
+ * that are interested and idle would hold the slots most of the time.
  */
 const PASSED_TURN_MS = 6 * UPLOAD_TURN_MS;
 

@@ -1,14 +1,20 @@
-// Time as the coordinator has it: monotonic, by the calendar, and by timers.
+// Time for the coordinator: monotonic, wall-clock, and timers.
 
-/** Specs hand in one that stands still. */
+/** Specs pass one that they advance by hand. */
 export interface Clock {
   /** Monotonic milliseconds. */
   nowMs(): number;
-  /** Milliseconds since 1970: for what outlives the process. */
+  /** Milliseconds since 1970, for what outlives the process. */
   wallMs(): number;
-  /** Calls back once, that much later; returns what cancels it. Keeps no process alive. */
+  /**
+   * Calls `callback` once after `delayMs`; returns a function that cancels it. Keeps no process
+   * alive.
+   */
   after(delayMs: number, callback: () => void): () => void;
-  /** Calls back once the events of this turn of the event loop are handled; returns what cancels it. */
+  /**
+   * Calls `callback` once the pending events of the event loop are handled; returns a function that
+   * cancels it.
+   */
   soon(callback: () => void): () => void;
 }
 

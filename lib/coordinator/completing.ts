@@ -1,9 +1,9 @@
-// From the last verified piece to `complete`: everything is synced, the files are as we left them, and a record
-// of them is saved.
+// From the last verified piece to `complete`: everything is synced, the files are as we left them,
+// and a record of them is saved.
 
 import { closeAccount } from './accounting';
 import type { Engine } from './engine';
-import { leaveTrackers } from './farewell';
+import { finishAnnouncing } from './last-announces';
 import { lookFor, needsLook } from './file-checks';
 import type { Happening } from './happenings';
 import type { Whole } from './life';
@@ -11,14 +11,14 @@ import { noteFailedSave, saveRecord } from './saving';
 import type { TorrentState } from './state';
 import { closePeers } from './stopping';
 
-/** All that was written is synced. */
+/** Everything that was written is synced. */
 export function lookBeforeCompletion(engine: Engine, torrent: TorrentState, life: Whole): void {
   life.step = 'looking';
   if (needsLook(torrent)) lookFor(engine, torrent, 'completion');
   else saveCompletion(engine, torrent);
 }
 
-/** The files are as they were left. */
+/** The files are as we left them. */
 export function saveCompletion(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'seeding' && life.phase !== 'complete') return;
@@ -31,20 +31,20 @@ export function onRecordSaved(
   { torrent, occasion, answer }: Extract<Happening, { readonly type: 'record-saved' }>,
 ): void {
   noteFailedSave(engine, torrent, answer);
-  if (occasion === 'completion') tellComplete(engine, torrent);
+  if (occasion === 'completion') emitComplete(engine, torrent);
 }
 
-/** The record is saved: the app gets `complete`. */
-function tellComplete(engine: Engine, torrent: TorrentState): void {
+/** The record is saved: emits `complete`. */
+function emitComplete(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'seeding' && life.phase !== 'complete') return;
-  life.step = 'told';
+  life.step = 'reported';
   if (!torrent.seed) closePeers(engine, torrent, 'torrent-closed');
   closeAccount(engine, torrent);
   engine.turn.stats.add(torrent);
-  // Once: not again for a whole torrent that was paused and resumed.
+  // Once only: not again when a complete torrent was paused and resumed.
   if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
   torrent.completeSent = true;
   torrent.recheckedRuns = 0;
-  if (!torrent.seed) leaveTrackers(engine, torrent);
+  if (!torrent.seed) finishAnnouncing(engine, torrent);
 }

@@ -1,4 +1,5 @@
-// Connections and dials come and end. What the torrent, the address book and the app learn of that.
+// Handles the beginning and end of connections and dials: updates the torrent and the address book,
+// and emits events.
 
 import { hostPort } from '../address/text';
 import { toHex } from '../bytes/hex';
@@ -30,7 +31,7 @@ export function onConnected(engine: Engine, fact: FactOf<'connected'>): void {
   const thread = threadOfConnection(fact.connection);
   if (!torrent) {
     engine.order(thread, { type: 'close', connection: fact.connection, reason: 'torrent-closed' });
-    countClosed(engine, 'torrent-closed'); // its peer is forgotten by the time this fact comes
+    countClosed(engine, 'torrent-closed'); // No peer was made for it, so `closed` will not count it.
     return;
   }
   const { connection: id, host, port } = fact;
@@ -77,7 +78,9 @@ export function onClosed(engine: Engine, fact: FactOf<'closed'>): void {
   });
 }
 
-/** The end of a peer in the coordinator's books, whether it said so or its thread died. */
+/**
+ * Removes a peer from the coordinator's state, after its `closed` fact or the death of its thread.
+ */
 export function forgetPeer(
   engine: Engine,
   peer: Peer,
@@ -95,11 +98,11 @@ export function forgetPeer(
     const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed: weSeed(torrent) };
     torrent.book.ended(host, port, ending, engine.nowMs());
   }
-  tellClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
-  if (torrent.peers.size === 0) for (const tell of torrent.onPeersGone.splice(0)) tell();
+  emitClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
+  if (torrent.peers.size === 0) for (const notify of torrent.onPeersGone.splice(0)) notify();
 }
 
-/** We want nothing more of any peer: not even of pieces that are not wanted today. */
+/** We need nothing more from any peer, not even pieces that are currently unwanted. */
 function weSeed({ phase, possession }: TorrentState): boolean {
   return phase === 'seeding' && possession.hasAll;
 }
@@ -117,10 +120,10 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
   const ending = { reason, useful: false, weSeed: weSeed(torrent) };
   torrent.book.ended(host, port, ending, engine.nowMs());
   const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
-  tellClosed(engine, torrent.id, end);
+  emitClosed(engine, torrent.id, end);
 }
 
-/** A dial had no descriptor: nor would the next ones. */
+/** A dial found no descriptor: the next ones would not either. */
 function holdDials(engine: Engine, detail: string): void {
   const nowMs = engine.nowMs();
   engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;
@@ -140,15 +143,18 @@ export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-hands
   });
 }
 
-/** An incoming peer is dialled no second time while it stays, and may be dialled once it is gone. */
+/**
+ * The address of an incoming peer is not dialled while it is connected, and may be dialled
+ * afterwards.
+ */
 function learnAddress(engine: Engine, peer: Peer, port: number): void {
   const { host, torrent } = peer;
   if (peer.address || peer.closing) return;
   if (torrent.book.adopt(host, port, engine.nowMs())) peer.address = { host, port };
 }
 
-/** A connection to a peer of a torrent, or a dial, is over. */
-function tellClosed(
+/** Counts and emits the end of a connection to a torrent's peer, or of a dial. */
+function emitClosed(
   engine: Engine,
   torrent: number,
   end: Omit<PeerClosed, 'type' | 'torrent'>,
@@ -157,7 +163,9 @@ function tellClosed(
   engine.emit({ type: 'peer-closed', torrent, ...end });
 }
 
-/** A peer thread that has not reported the ends of its last peers by then hangs, and is not waited for. */
+/**
+ * How long to wait for the ends of a torrent's last peers: a peer thread that needs longer hangs.
+ */
 const LAST_PEERS_DEADLINE_MS = 3_000;
 
 /** Resolves once the ends of all peers of a removed torrent have been emitted. */
@@ -177,7 +185,7 @@ function countClosed(engine: Engine, reason: CloseReason): void {
   count(engine.state.closed, reason);
 }
 
-/** An incoming connection ended before anybody knew for which torrent it came. */
+/** An incoming connection ended before its torrent was known. */
 export function onRejected(engine: Engine, fact: FactOf<'rejected'>): void {
   const { host, port, reason, detail } = fact;
   count(engine.state.rejected, reason);

@@ -1,4 +1,4 @@
-// The coordinator's side of the control contract: each call of the app thread, by name.
+// The coordinator's side of the control contract: one function per call of the app thread.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { AddRequest, EngineControl, PeerAddress } from '../messages/control';
@@ -12,7 +12,7 @@ import type { TorrentState } from './state';
 import { stopped } from './stopping';
 import { addTorrent } from './torrents';
 
-/** What `control` needs beside the engine: the threads' beginning and end. */
+/** Starts and stops the threads. */
 export interface Lifecycle {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -78,20 +78,20 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
   };
 }
 
-/** Resolves when the torrent is gone. Of several calls the first decides. */
+/** Resolves when the torrent is gone. The first of several calls decides `forget`. */
 function remove(engine: Engine, torrent: TorrentState, forget: boolean): Promise<void> {
   const gone = removed(torrent);
   engine.happen({ type: 'remove', torrent, forget });
   return gone;
 }
 
-/** An add under way; aborted, it lets go of what it holds and rejects. */
+/** An add in progress. When aborted, it releases what it holds and rejects. */
 interface Adding {
   readonly added: Promise<unknown>;
   readonly stop: AbortController;
 }
 
-/** Torrents first (trackers, syncs and records side by side), then the threads. */
+/** Removes the torrents in parallel (trackers, syncs, records), then stops the threads. */
 async function close(
   engine: Engine,
   lifecycle: Lifecycle,

@@ -1,5 +1,5 @@
-// What a source may be leased: it says how many blocks it can ask for, leases end one way or another, and a
-// choke voids them all.
+// What a source may be leased: it reports how many blocks it can request, leases end in one way or
+// another, and a choke voids them all.
 
 import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
@@ -48,7 +48,7 @@ export function onLeaseEnd(
         firstBlock >= candidate.firstBlock &&
         firstBlock < candidate.firstBlock + candidate.blockCount,
     );
-    if (!lease) return; // Recalled meanwhile.
+    if (!lease) return; // It was recalled meanwhile.
     const blockCount = Math.min(end, lease.firstBlock + lease.blockCount) - firstBlock;
     const full = settle(engine, source, lease, firstBlock, blockCount);
     if (full) onFilled(engine, lease.piece);
@@ -57,7 +57,7 @@ export function onLeaseEnd(
   if (fact.type === 'lease-returned') giveUpIdleParole(engine, source, fact.piece);
 }
 
-/** All that was leased to the source goes back to the picker. */
+/** Returns everything that was leased to the source to the picker. */
 export function voidLeases(engine: Engine, source: Source): void {
   for (let lease = source.leases[0]; lease; lease = source.leases[0]) {
     if (settle(engine, source, lease)) onFilled(engine, lease.piece);

@@ -1,4 +1,5 @@
-// Who is dialled when: addresses from the book, within the limits, on the least busy thread.
+// Decides which addresses are dialled and when: those due in the book, within the limits, on the
+// least busy thread.
 
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
@@ -7,19 +8,19 @@ import { roomToDial } from './places';
 import { wake } from './rest';
 import type { TorrentState, WaitingDial } from './state';
 
-/** Starts as many dials as the torrent may have. Called on ticks and whenever addresses arrive. */
+/** Starts as many dials as the torrent may have. Called on ticks and when addresses arrive. */
 export function dialMore(engine: Engine, torrent: TorrentState): void {
   if (!dialsNow(torrent)) return;
   const nowMs = engine.nowMs();
   if (nowMs < engine.state.noDialsUntilMs) return;
   let room = freeSlots(engine, torrent);
-  // A full torrent dials too: the new peer takes the place of one that is of no use once it is connected.
+  // A full torrent also dials: once connected, the new peer replaces one that is of no use.
   if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);
   room = Math.min(room, engine.state.settings.maxHalfOpen - torrent.dialing);
   for (const address of torrent.book.takeDue(room, nowMs)) dial(engine, torrent, address);
 }
 
-/** The user knows peers. */
+/** Adds the peer addresses given by the user. */
 export function addPeers(
   engine: Engine,
   { torrent, peers }: Extract<Happening, { readonly type: 'add-peers' }>,
@@ -30,14 +31,14 @@ export function addPeers(
 }
 
 /**
- * A seed dials, too: peers that asked the tracker before it came would learn of it half an hour
- * later, and nobody can dial a seed behind NAT.
+ * A seed also dials: peers that announced before it came would learn of it half an hour later, and
+ * a seed behind NAT cannot be dialled.
  */
 export function dialsNow({ phase }: TorrentState): boolean {
   return phase === 'downloading' || phase === 'seeding';
 }
 
-/** How many connections more the torrent may have; below 0 when it has too many. */
+/** How many more connections the torrent may have; negative if it has too many. */
 export function freeSlots({ state }: Engine, torrent: TorrentState): number {
   const { maxConnections, maxConnectionsPerTorrent } = state.settings;
   return Math.min(
@@ -60,7 +61,7 @@ export function onDialTurn(
   engine: Engine,
   { torrent, dial: waiting, over }: Extract<Happening, { readonly type: 'dial-turn' }>,
 ): void {
-  if (!torrent.waitingDials.has(waiting)) return over(); // given up with its run
+  if (!torrent.waitingDials.has(waiting)) return over(); // It was given up with its run.
   const thread = engine.state.closing ? undefined : leastBusyThread(engine);
   if (thread === undefined) {
     giveUpDial(torrent, waiting);
@@ -83,7 +84,7 @@ export function onDialTurn(
   });
 }
 
-/** The run is over: what waits for its turn is left to the next. */
+/** The run is over: addresses whose dials wait go back to the book. */
 export function giveUpDials(torrent: TorrentState): void {
   for (const waiting of torrent.waitingDials) giveUpDial(torrent, waiting);
 }

@@ -1,5 +1,5 @@
-// The disk as the coordinator sees it: all that it asks of files itself. Pieces are written and read by
-// others (verify workers, peer threads).
+// The disk as the coordinator uses it: everything that it does with files itself. Pieces are
+// written by verify workers and read by peer threads.
 
 import type { Metainfo } from '../metainfo/metainfo';
 import type { NameMapping } from '../metainfo/names';
@@ -14,35 +14,38 @@ import type { StorageState } from '../storage/storage';
 import { TorrentRecord } from '../storage/torrent-record';
 import type { TorrentShape } from '../storage/torrent-record';
 
-/** The resume record of one torrent, and a look at the files that it speaks of. */
+/** The resume record of one torrent, and a look at the files that it lists. */
 export type RecordOutlet = Pick<TorrentRecord, 'load' | 'look' | 'stat' | 'save' | 'remove'>;
 
-/** Specs hand in one that answers when they say so. */
+/** Specs pass one that answers on command. */
 export interface Disk {
-  /** The torrent with the names that its files have in an output folder. */
+  /** The torrent, with the names that its files have in an output folder. */
   namesOnDisk(metainfo: Metainfo, output: string): Promise<Metainfo>;
-  /** Looks at an output folder; raises what makes it unfit. */
+  /** Checks an output folder; throws if it is unfit. */
   readonly checkOutput: typeof checkOutput;
-  /** What a torrent's back end remembers of it between runs; undefined where it remembers nothing. */
+  /** Opens what a torrent's back end keeps between runs; undefined where it keeps nothing. */
   readonly openState: typeof openState;
   openRecord(
     state: StorageState,
     shape: TorrentShape,
     names: NameMapping | undefined,
   ): RecordOutlet;
-  /** Keeps other torrents, of any process, off the files; or returns the conflict with one of them. */
+  /**
+   * Reserves the files against other torrents of any process, or returns the conflict with one of
+   * them.
+   */
   readonly claimFiles: typeof claimFiles;
-  /** The same where nothing can be written: only looks. */
+  /** The same where nothing is written: only checks for a conflict. */
   readonly findConflict: typeof findConflict;
-  /** What is at these paths below a folder; undefined for what does not exist. */
+  /** The state of these paths below a folder; undefined for one that does not exist. */
   readonly statFiles: typeof statFiles;
   /** Cuts files that are longer than the torrent says. */
   readonly cutLonger: typeof cutLonger;
-  /** Whether a file, or a part of it, is nothing but zeros. */
+  /** Whether a file, or a part of it, contains only zeros. */
   readonly isBlank: typeof isBlank;
-  /** Whose record claims one of these files. */
+  /** Finds the record that claims one of these files. */
   readonly recordedOwner: typeof recordedOwner;
-  /** The list of files that a run made or may write to. */
+  /** The list of files that a run created or may write to. */
   readonly readMade: typeof readMade;
   readonly noteMade: typeof noteMade;
   readonly forgetMade: typeof forgetMade;

@@ -1,15 +1,18 @@
-// PURE. Which verified pieces may be called durable: only those whose write returned before a file
-// sync began that has finished. Nothing else enters the resume record. A failed sync is never tried
-// again: the system may have dropped what it could not write, and the next sync would then succeed.
+// PURE. Which verified pieces count as durable: those whose write returned before the start of a
+// file sync that succeeded. Only these enter the resume record. A failed sync is never retried: the
+// system may have dropped what it could not write, and the next sync would then succeed.
 
 import type { Bitfield, ReadonlyBitfield } from '../bytes/bitfield';
 
 /** A sync is due this long after the first unsynced write. */
 const SYNC_INTERVAL_MS = 2_000;
-/** A sync is also due once this much was written. Beside what is in flight, a crash costs no more. */
+/**
+ * A sync is also due after this many unsynced bytes: a crash costs no more, apart from data in
+ * flight.
+ */
 const SYNC_BYTES = 256 * 1024 * 1024;
 
-/** Everything that one sync covers. */
+/** What one sync covers. */
 export interface SyncBatch {
   readonly pieces: readonly number[];
   readonly paths: readonly string[];
@@ -21,7 +24,7 @@ export class Durability {
   readonly #durable: Bitfield;
   #pieces: number[] = [];
   #paths = new Set<string>();
-  /** Pieces that were lost and not written since. */
+  /** Pieces that were lost and not written again. */
   readonly #lost = new Set<number>();
   #bytes = 0;
   #sinceMs = Infinity;
@@ -37,17 +40,17 @@ export class Durability {
     return this.#syncing;
   }
 
-  /** A sync failed in this run: until `mend`, no other one is begun. */
+  /** A sync failed in this run: no other one starts until `mend`. */
   get broken(): boolean {
     return this.#broken;
   }
 
-  /** Written pieces that no finished sync covers yet. */
+  /** Number of written pieces that no finished sync covers yet. */
   get unsynced(): number {
     return this.#pieces.length;
   }
 
-  /** The resume record says that a finished sync covers this piece. */
+  /** According to the resume record, a finished sync covers this piece. */
   trust(piece: number): void {
     this.#durable.set(piece);
   }
@@ -65,15 +68,18 @@ export class Durability {
     return this.dueMs <= nowMs;
   }
 
-  /** When the next sync is due; `Infinity` while nothing waits for one, or one is running or failed. */
+  /**
+   * When the next sync is due; `Infinity` while nothing is unsynced, a sync is running, or one has
+   * failed.
+   */
   get dueMs(): number {
     if (this.#syncing || this.#broken || this.#pieces.length === 0) return Infinity;
     return this.#bytes >= SYNC_BYTES ? -Infinity : this.#sinceMs + SYNC_INTERVAL_MS;
   }
 
   /**
-   * Starts a sync of all that was written so far; undefined if there is nothing, one is running, or
-   * one failed.
+   * Starts a sync of everything written so far; undefined if there is nothing to sync, one is
+   * running, or one has failed.
    */
   begin(): SyncBatch | undefined {
     if (this.#syncing || this.#broken || this.#pieces.length === 0) return undefined;
@@ -81,33 +87,33 @@ export class Durability {
     return this.#take();
   }
 
-  /** The sync finished: its pieces are durable, but for those that were lost meanwhile. */
+  /** The sync succeeded: its pieces are durable, except for those lost meanwhile. */
   succeeded(batch: SyncBatch): void {
     this.#syncing = false;
     for (const piece of batch.pieces) if (!this.#lost.has(piece)) this.#durable.set(piece);
   }
 
-  /** Another program touched the piece's file: what was written of it is worth nothing. */
+  /** Another program touched the piece's file: the written data no longer counts. */
   lose(piece: number): void {
     this.#durable.clear(piece);
     this.#lost.add(piece);
   }
 
-  /** The sync failed: whether its pieces lie on the disk can never be known. */
+  /** The sync failed: its pieces may or may not be on the disk, and nothing can tell. */
   failed(): void {
     this.#syncing = false;
     this.#broken = true;
   }
 
   /**
-   * Takes out what no finished sync covers. After a failed sync all of it is in doubt: the system reports
-   * the loss of a write once, and may have reported it to that sync.
+   * Takes out everything that no finished sync covers. After a failed sync all of it is in doubt:
+   * the system reports a lost write only once, and may have reported it to that sync.
    */
   discard(): readonly number[] {
     return this.#take().pieces;
   }
 
-  /** A new run begins: what is written from now on may be synced again. */
+  /** A new run begins: later writes may be synced again. */
   mend(): void {
     this.#broken = false;
   }

@@ -1,16 +1,17 @@
-// The end-game: every piece is on its way, and some sources have nothing to do. They are asked for a
-// second copy of what others are late with. On ticks only, and only for late pieces: the blocks of a
-// fast swarm would else arrive twice, and be looked for all the time.
+// The end-game: every piece is being fetched, and some sources have nothing to do. They fetch a
+// second copy of blocks that are late. This happens on ticks and for late pieces only: a fast swarm
+// would otherwise send its last blocks twice, and each message would search for duplicates.
 
 import type { Engine } from './engine';
 import { leaseRun, standsStill } from './pieces';
 import type { PieceState, Source, TorrentState } from './state';
 
-/** A piece is late when nothing came for half a second. */
+/** A piece is late when no block of it arrived for half a second. */
 const LATE_PIECE_MS = 500;
 
-/** At most two sources owe a block, in runs of 16 so that a slow pair is soon relieved. */
+/** Most sources that fetch the same block. */
 const DUPLICATE_HOLDERS = 2;
+/** Longest duplicate lease: short, so that two slow sources are soon relieved. */
 const DUPLICATE_RUN_BLOCKS = 16;
 
 export function feedEndGame(engine: Engine, torrent: TorrentState): void {

@@ -1,5 +1,5 @@
-// What every handler is given: the state, and the ways in which the coordinator acts on threads, disks,
-// trackers and the app. Specs hand in their own clock, dice and outlets.
+// What every handler receives: the state, and the outlets by which the coordinator acts on threads,
+// disks, trackers and the app. Specs pass their own clock, random numbers and outlets.
 
 import { recordOf } from '../errors/millrace-error';
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
@@ -12,12 +12,12 @@ import type { Disk } from './disk';
 import type { Answer, Happening } from './happenings';
 import type { EngineState, TorrentState } from './state';
 
-/** The verify pool as the coordinator sees it. */
+/** The verify pool, as the coordinator uses it. */
 export interface VerifyOutlet {
-  /** Jobs that keep all workers busy. */
+  /** Number of jobs in flight that keeps all workers busy. */
   readonly maxJobs: number;
   submit(job: VerifyJob, priority: 'live' | 'sync' | 'background'): Promise<VerifyResult>;
-  /** Tells workers to close the files of torrents that are gone. */
+  /** Makes workers close their handles to the files of removed torrents. */
   closeHandles(): void;
 }
 
@@ -32,37 +32,42 @@ export interface Engine {
   order(thread: number, order: PeerOrder): void;
   emit(event: EngineEvent): void;
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Asks a tracker; the signal ends the waiting. */
+  /** Sends an announce to a tracker; the signal cancels it. */
   announce(url: string, request: AnnounceRequest, signal: AbortSignal): Promise<AnnounceReply>;
   /** Monotonic milliseconds. */
   nowMs(): number;
-  /** [0, 1) */
+  /** A random number in [0, 1). */
   random(): number;
-  /** Paces dials: calls `dial` when its turn comes and counts it as half open until it settles. */
+  /**
+   * Queues a dial: `dial` is called when a slot is free, and counts as half open until it settles.
+   */
   paceDial(dial: () => Promise<void>): void;
-  /** Runs `announce` when the turn of this tracker comes: no tracker is asked too much at one time. */
+  /** Queues an announce: `announce` is called when a slot for this tracker is free. */
   paceAnnounce(announce: () => Promise<void>, url: string): void;
-  /** What changed in this turn, acted on once at its end. */
+  /** What changed during this turn; acted on once, at its end. */
   readonly turn: Turn;
-  /** Has `onTick` called at that time, or up to 250 ms later; `Infinity` asks for nothing. */
+  /** Schedules a tick at `atMs`, or up to 250 ms later; `Infinity` schedules none. */
   tickBy(atMs: number): void;
-  /** Hands something that happened to the loop; its handler has run when this returns, but inside of another. */
+  /**
+   * Passes a happening to the loop. Its handler has run when this returns, unless the call comes
+   * from within another handler: then it runs after that one.
+   */
   happen(happening: Happening): void;
 }
 
-/** Marks that handlers leave for the end of the turn. */
+/** Marks that handlers set for the end of the turn. */
 export interface Turn {
-  /** Memory, blocks or peers came free: hungry peers may be fed. */
+  /** Memory, blocks or peers became free: hungry sources may get leases. */
   feed: boolean;
-  /** Torrents with filled pieces or newly verified ones. */
+  /** Torrents with newly filled or newly verified pieces. */
   readonly touched: Set<TorrentState>;
-  /** Torrents whose figures go to the app at once, not with the next tick. */
+  /** Torrents whose figures are sent to the app now instead of with the next tick. */
   readonly stats: Set<TorrentState>;
-  /** Torrents whose upload slots are assigned anew at the end of the turn. */
+  /** Torrents whose upload slots are reassigned at the end of the turn. */
   readonly rechoke: Set<TorrentState>;
 }
 
-/** Has others do something; what becomes of it happens to the coordinator. */
+/** Waits for asynchronous work and posts its answer to the loop as a happening. */
 export function ask<Value>(
   engine: Engine,
   work: Promise<Value>,

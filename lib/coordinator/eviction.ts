@@ -1,16 +1,16 @@
-// Memory comes back from pieces that are not finished: of a torrent that stops, and of pieces that stand
-// still while others wait for memory.
+// Reclaims the memory of unfinished pieces: all of a torrent that stops, and stalled ones while
+// others need memory.
 
 import type { Engine } from './engine';
 import { bytesHere, endPiece, standsStill } from './pieces';
 import type { PieceState, TorrentState } from './state';
 
-/** A partial piece that got nothing for 5 s gives its memory to pieces that wait for memory. */
+/** A partial piece that received nothing for 5 s may be evicted. */
 const STALE_PIECE_MS = 5_000;
-/** … a few per tick, so that a hiccup does not throw everything away. */
+/** Limit per tick, so that a brief stall does not discard everything. */
 const EVICTIONS_PER_TICK = 4;
 
-/** Gives a partial piece up: its bytes are waste, its memory goes to others. */
+/** Gives up a partial piece: its bytes are wasted, its memory is freed. */
 export function evictPiece(engine: Engine, piece: PieceState): void {
   const { torrent, blocks } = piece;
   torrent.wastedBytes += bytesHere(piece);
@@ -18,14 +18,14 @@ export function evictPiece(engine: Engine, piece: PieceState): void {
   torrent.possession.picker.markIdle(blocks.piece);
 }
 
-/** The whole torrent gives its memory back; pieces that a verify job holds are left to finish. */
+/** Frees the memory of a whole torrent; pieces that a verify job holds are left to finish. */
 export function evictAll(engine: Engine, torrent: TorrentState): void {
   for (const piece of torrent.filled) piece.verifying = false;
   torrent.filled = [];
   for (const piece of [...torrent.active.values()]) if (!piece.verifying) evictPiece(engine, piece);
 }
 
-/** Somebody waits for memory while partial pieces stand still: the stalest go. */
+/** Evicts the most stalled pieces if memory was refused since the last tick. */
 export function evictStale(engine: Engine): void {
   if (!engine.state.memoryRefused) return;
   engine.state.memoryRefused = false;

@@ -1,4 +1,4 @@
-// From each fact of a peer thread to its handler: one line per fact.
+// Dispatches each fact of a peer thread to its handler.
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
@@ -53,7 +53,7 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'stopped':
     case 'listening':
     case 'listen-failed':
-      return; // The peer-thread supervisor acted on these.
+      return; // Handled by the peer-thread supervisor.
     default:
       return assertNever(fact);
   }

@@ -1,5 +1,5 @@
-// Looks at all files of a torrent while nothing is written: before it is called complete, while it
-// seeds, and when it goes on after a pause or an error.
+// Compares all files of a torrent with how we left them, while nothing is written: before it is
+// reported complete, while it seeds, and when it resumes after a pause or an error.
 
 import type { LoadedRecord } from '../storage/torrent-record';
 import type { PresentFile } from '../storage/resume-rules';
@@ -14,14 +14,20 @@ import { failChanged, loseFiles, onChanges } from './lost-data';
 import type { TorrentState } from './state';
 import { failTorrent, recheckRun } from './stopping';
 
-/** A seed's files are looked at this often while it has peers, and with every announce … */
+/** How often a seed's files are looked at. */
 const LOOK_INTERVAL_MS = 30_000;
-/** … but no more than a hundred files a second: a look at one costs some 20 µs of a core. */
+/**
+ * The interval grows with the number of files, to at most 100 files a second: a look at one costs
+ * some 20 µs.
+ */
 const LOOK_INTERVAL_MS_PER_FILE = 10;
-/** Touched files are read again up to three times; after that something keeps writing to them. */
+/**
+ * Touched files are read again up to three times; after that, another program keeps writing to
+ * them.
+ */
 const MAX_RECHECKED_RUNS = 3;
 
-/** Notes how the files look at the start. */
+/** Notes the state of the files at the start. */
 export function watchFiles(
   { layout }: TorrentState,
   { present, exactTimes }: LoadedRecord,
@@ -34,9 +40,12 @@ export function watchFiles(
   return new FileWatch(files, exactTimes, nowMs);
 }
 
-/** Whether a look comes before completion: something may have touched the files since they were seen. */
+/**
+ * Whether the files must be compared before completion: they may have been touched since the last
+ * look.
+ */
 export function needsLook({ download, watch }: TorrentState): boolean {
-  // Where we wrote nothing, reads and later looks find what is gone.
+  // Where we wrote nothing, reads and later looks find what is missing.
   return download && watch !== undefined && (watch.dirty || watch.doubtful.size > 0);
 }
 
@@ -53,7 +62,7 @@ export function lookFor(engine: Engine, torrent: TorrentState, occasion: Looked[
   }));
 }
 
-/** The files were looked at. True where the torrent waited for that and may go on. */
+/** Handles the result of a look. Returns true if the torrent waited for it and may continue. */
 export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked): boolean {
   const { watch } = torrent;
   if (!watch) return false;
@@ -78,11 +87,11 @@ export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked)
   return settle(engine, torrent, watch, compareAll(torrent, watch, answer.value));
 }
 
-/** A torrent that serves: looks at its files when that is due. */
+/** Looks at the files of a seeding torrent when that is due. */
 export function watchSeed(engine: Engine, torrent: TorrentState): void {
   const { watch } = torrent;
   if (torrent.phase !== 'seeding' || !torrent.completeSent) return;
-  // Nobody but us changes what lies in no folder.
+  // Storage without an output folder is changed by nobody else.
   if (torrent.outputFiles === undefined) return;
   if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent, watch)) return;
   watch.looking = true;
@@ -95,8 +104,8 @@ function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
 }
 
 /**
- * A run after the first one begins: files that are not as they were left hold nothing that is had,
- * and are taken as they are now, to be read again; what another program has put there is not ours.
+ * A later run begins: files that differ from how we left them count as lost. Their present state is
+ * accepted and read again; files that replaced ours are not ours.
  */
 function takeFilesAsTheyAre(
   engine: Engine,
@@ -125,7 +134,7 @@ function compareAll(
   for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
     const isLonger = now !== undefined && now.sizeBytes > lengthBytes;
-    // What is only served may have been longer from the start.
+    // Files that are only served may have been longer from the start.
     if (isLonger && (change ? change.kind === 'touched' : torrent.download))
       changes.push({ path, kind: lengthBytes === 0 ? 'filled' : 'grown' });
     else if (change) changes.push(change);
@@ -133,7 +142,7 @@ function compareAll(
   return changes;
 }
 
-/** The torrent's files; those without a byte where they are not so. */
+/** The torrent's files. Empty ones are included only if they exist and are not empty. */
 function* withPaths(
   { layout }: TorrentState,
   present: readonly (FileIdentity | undefined)[],
@@ -145,7 +154,7 @@ function* withPaths(
   }
 }
 
-/** Acts on what was found. True when all files are as they were left. */
+/** Acts on the changes found. Returns true if all files are as we left them. */
 function settle(
   engine: Engine,
   torrent: TorrentState,

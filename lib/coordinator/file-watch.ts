@@ -1,15 +1,16 @@
-// PURE. How the files of a torrent looked when we last left them, and whether another program touched
-// them since. Our own writes change sizes and times, too, so a time is judged only where it is known
-// which write came last: by one job at a time, or by a sync during which nothing was written.
+// PURE. How the files of a torrent looked when we last left them, and whether another program has
+// touched them since. Our own writes also change sizes and times, so a time is compared only where
+// the last write is known: after a job that ran alone, or a sync during which nothing was written.
 
 import type { FileIdentity, FilePlace, KnownFile } from '../messages/storage';
 import type { SyncedFile, WrittenFile } from '../messages/verify';
 import type { RecordedFile } from '../storage/resume-record';
 
 /**
- * `missing`: no file has that name. `replaced`: another one has. `cut`: it is shorter than we left it.
- * `grown`: it is longer than the torrent says; `filled`: and that is not a byte. `touched`: its time or length differs, or it is a copy
- * that equals it in both: what it holds may still be right.
+ * `missing`: no file has that name. `replaced`: another file has it. `cut`: shorter than we left
+ * it. `grown`: longer than the torrent says; `filled`: the same for a file that is empty in the
+ * torrent. `touched`: its time or length differs, or it is another file with the same time and
+ * length: its data may still be right.
  */
 export interface FileChange {
   readonly path: string;
@@ -17,39 +18,39 @@ export interface FileChange {
 }
 
 interface Watched {
-  /** As we left it; undefined while that is not known. */
+  /** As we left it; undefined while unknown. */
   left: FileIdentity | undefined;
-  /** As the start or the last sync found it: what the resume record says. */
+  /** As the start or the last sync found it: the state in the resume record. */
   recorded: FileIdentity | undefined;
   /**
-   * As it was last seen, where that is not what `recorded` says: no sync has covered it yet, or another
-   * program changed it. Nothing in it counts, but the record must know the file for ours.
+   * As last seen, if that differs from `recorded`: no sync has covered it yet, or another program
+   * changed it. Its data does not count, but the record must identify the file as ours.
    */
   seen: FileIdentity | undefined;
-  /** Where the file lies that is written to. */
+  /** Where the file that is written to lies. */
   place: FilePlace | undefined;
-  /** It was at least this long: our writes never cut a file. */
+  /** Its length is at least this: our writes never shorten a file. */
   minBytes: number;
-  /** The same when the sync that is out began: it may have looked before later writes came. */
+  /** `minBytes` when the running sync began: the sync may have looked before later writes. */
   syncMinBytes: number;
-  /** How jobs that were out at once have seen it, the last ones. */
+  /** States seen by concurrent jobs, the latest ones. */
   atOnce: FileIdentity[];
-  /** Jobs that may be writing to it. */
+  /** Jobs in flight that may write to it. */
   jobs: number;
-  /** Two of them were out at once: which one left the file last is not known. */
+  /** Jobs on it have overlapped, so the last state is unknown. */
   mixed: boolean;
-  /** Nothing was written since the sync that is out began. */
+  /** Nothing was written since the running sync began. */
   quiet: boolean;
 }
 
-/** Two states for each of the jobs that can be out, a few times over. */
+/** States kept: two for each concurrent job, several times over. */
 const MAX_SEEN_AT_ONCE = 32;
 
-/** The files of a job, each with the length that it had at least when the job began. */
+/** The files of a job, each with its minimum length when the job began. */
 export type WriteTicket = ReadonlyMap<string, number>;
 
 export class FileWatch {
-  /** Files whose pieces must be read again before they may be called good. */
+  /** Files whose pieces must be read again before they count as good. */
   readonly doubtful = new Set<string>();
   /** Something was written or synced since the last look at all files. */
   dirty = false;
@@ -61,8 +62,9 @@ export class FileWatch {
   readonly #exactTimes: boolean;
 
   /**
-   * `present`: the files found at the start. `exactTimes`: a time read right after a write stays (it
-   * does not on network file systems, where the server sets another when the data arrives).
+   * `present`: the files found at the start. `exactTimes`: a time that is read right after a write
+   * stays valid (not so on network file systems, where the server sets another one when the data
+   * arrives).
    */
   constructor(present: Iterable<RecordedFile>, exactTimes: boolean, nowMs: number) {
     this.#exactTimes = exactTimes;
@@ -70,7 +72,7 @@ export class FileWatch {
     for (const { path, ...found } of present) this.accept(path, found);
   }
 
-  /** What the resume record is to say. */
+  /** The file states for the resume record. */
   recorded(): RecordedFile[] {
     const recorded: RecordedFile[] = [];
     for (const [path, { seen, recorded: synced }] of this.#files) {
@@ -80,7 +82,7 @@ export class FileWatch {
     return recorded;
   }
 
-  /** From now on the file is to be as it is now; undefined: there is none. */
+  /** Accepts the present state of the file; undefined: it does not exist. */
   accept(path: string, now: FileIdentity | undefined): void {
     const file = this.#fileOf(path);
     file.left = now;
@@ -90,7 +92,7 @@ export class FileWatch {
     file.minBytes = now?.sizeBytes ?? 0;
   }
 
-  /** A job that writes to these files is handed out; `end` takes what this returns. */
+  /** A job that writes to these files starts. Pass the returned ticket to `end`. */
   begin(paths: Iterable<string>): WriteTicket {
     this.dirty = true;
     const ticket = new Map<string, number>();
@@ -104,7 +106,7 @@ export class FileWatch {
     return ticket;
   }
 
-  /** Those of the files that were seen: a job that is about to begin may write to these very ones. */
+  /** Those of the files that exist: a job that is about to start may write to exactly these. */
   known(paths: Iterable<string>): KnownFile[] {
     const known: KnownFile[] = [];
     for (const path of paths) {
@@ -116,8 +118,8 @@ export class FileWatch {
   }
 
   /**
-   * The job is over. `written`: what it saw, undefined when it was lost; `again`: it had begun before,
-   * on a worker that died.
+   * A job has ended. `written`: the states it saw, undefined if the job was lost; `again`: an
+   * earlier attempt had started on a worker that died.
    */
   end(
     ticket: WriteTicket,
@@ -156,7 +158,7 @@ export class FileWatch {
     return changes;
   }
 
-  /** A sync of these files is handed out. */
+  /** A sync of these files starts. */
   beginSync(paths: Iterable<string>): void {
     this.dirty = true;
     for (const path of paths) {
@@ -166,7 +168,7 @@ export class FileWatch {
     }
   }
 
-  /** The sync is over, and found these files by their names. */
+  /** The sync has ended and found these files under their names. */
   synced(files: readonly SyncedFile[]): FileChange[] {
     const changes: FileChange[] = [];
     for (const { path, now } of files) {
@@ -185,7 +187,10 @@ export class FileWatch {
     return changes;
   }
 
-  /** How a file differs from what we left, while nothing is written; undefined where it does not. */
+  /**
+   * How a file differs from the state in which we left it, while nothing is written; undefined if
+   * it does not.
+   */
   compare(path: string, now: FileIdentity | undefined): FileChange | undefined {
     const file = this.#fileOf(path);
     const kind = kindOf(file, now, file.left ?? file.recorded);
@@ -221,9 +226,9 @@ export class FileWatch {
 }
 
 /**
- * Jobs that are out at once end in any order, but times say in which they saw the file: one that became
- * shorter was cut between their writes, even if it is as long again. (A clock that was set back says the
- * same: then it is read once more than needed.)
+ * Concurrent jobs end in any order, but modification times order what they saw: a file that got
+ * shorter was cut between their writes, even if it has grown back. (A clock that was set back looks
+ * the same; then the file is read once more than needed.)
  */
 function shrank(earlier: FileIdentity[], seen: FileIdentity): boolean {
   const isCut = earlier.some(
@@ -236,13 +241,13 @@ function shrank(earlier: FileIdentity[], seen: FileIdentity): boolean {
   return isCut;
 }
 
-/** What became of a file in the course of a job: its handle and its length say. */
+/** What happened to a file during a job, judged by its inode and length. */
 function kindAfter({ before, after, endBytes, cut }: WrittenFile): FileChange['kind'] | undefined {
   if (after.inode !== before.inode) return 'replaced';
   return cut === true || after.sizeBytes < endBytes ? 'cut' : undefined;
 }
 
-/** `then`: as nothing of ours has changed it since; undefined where that is not known. */
+/** `then`: the last known state, if none of our writes has followed it; else undefined. */
 function kindOf(
   { place, minBytes }: Pick<Watched, 'place' | 'minBytes'>,
   now: FileIdentity | undefined,

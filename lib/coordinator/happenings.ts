@@ -1,5 +1,5 @@
-// Everything that can happen to the coordinator. Work that others do for it (verify workers, disks, trackers)
-// ends in one of these, too.
+// Everything that can happen to the coordinator. Work that it hands to others (verify workers,
+// disks, trackers) also ends in one of these.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { PeerAddress } from '../messages/control';
@@ -12,7 +12,7 @@ import type { SyncBatch } from './durability';
 import type { WriteTicket } from './file-watch';
 import type { AnnounceUnderWay, PieceState, TorrentState, WaitingDial } from './state';
 
-/** What became of work that was asked for. */
+/** The outcome of asynchronous work. */
 export type Answer<Value> =
   { readonly value: Value; readonly error?: undefined } | { readonly error: ErrorRecord };
 
@@ -21,57 +21,58 @@ export interface SyncOutcome {
   /** The disk failed. */
   readonly error?: ErrorRecord | undefined;
   readonly synced: readonly SyncedFile[];
-  /** All is synced, but the back end does not say how it has the files now. */
+  /** Everything is synced, but the back end cannot report the state of the files. */
   readonly statError?: ErrorRecord;
 }
 
-/** Files that were changed, as they are now. */
+/** Changed files and their present state. */
 export type Seen = readonly (readonly [string, PresentFile])[];
 
 /**
- * A happening with an `epoch` belongs to one run of its torrent, and is dropped once that run is over. One without
- * is true in any run: written data stays written, and a job that was handed out has come back.
+ * A happening with an `epoch` belongs to one run of its torrent, and is dropped once that run is
+ * over. One without is valid in any run: written data stays written, and a finished job must be
+ * settled.
  */
 export type Happening =
   // From peer threads
-  /** A peer thread reports what its peers did: one batch. */
+  /** One batch of facts about the peers of a thread. */
   | { readonly type: 'facts'; readonly thread: number; readonly facts: readonly PeerFact[] }
   /** Peers can connect to this port. */
   | { readonly type: 'listening'; readonly port: number }
-  /** A peer thread has exited; none of its code runs any more. */
+  /** A peer thread has exited; its code no longer runs. */
   | {
       readonly type: 'thread-died';
       readonly thread: number;
       readonly error: Pick<Error, 'message'>;
     }
-  /** Another peer thread runs in its place and knows nothing yet. */
+  /** A new peer thread runs in its place, with no state yet. */
   | { readonly type: 'thread-restarted'; readonly thread: number }
   // From the app
-  /** A torrent was made ready: its output is locked and its record read. */
+  /** A torrent is ready: its storage is locked and its record loaded. */
   | {
       readonly type: 'added';
       readonly torrent: TorrentState;
       readonly peers: readonly PeerAddress[];
     }
-  /** The user adds the addresses of peers. */
+  /** The user adds peer addresses. */
   | {
       readonly type: 'add-peers';
       readonly torrent: TorrentState;
       readonly peers: readonly PeerAddress[];
     }
-  /** The user pauses a torrent: its run ends, and what is verified is kept. */
+  /** The user pauses a torrent: its run ends, and verified data is kept. */
   | { readonly type: 'pause'; readonly torrent: TorrentState }
-  /** The user lets a torrent go on after a pause or an error. */
+  /** The user resumes a torrent after a pause or an error. */
   | { readonly type: 'resume'; readonly torrent: TorrentState }
-  /** The user removes a torrent, or the engine closes; `forget`: its resume record is deleted. */
+  /** The user removes a torrent, or the engine closes. `forget`: delete its resume record. */
   | { readonly type: 'remove'; readonly torrent: TorrentState; readonly forget: boolean }
-  /** The app wants the figures of a torrent at rest, which emits none. */
+  /** The app asks for the figures of a torrent at rest, which sends none by itself. */
   | { readonly type: 'stats-wanted'; readonly torrent: number }
   // Time
-  /** Something may be due. */
+  /** Timed work may be due. */
   | { readonly type: 'tick' }
   // From verify workers
-  /** A job that hashes and writes pieces is over; its answer says which of them are good. */
+  /** A job that hashes and writes pieces has ended; the answer has one outcome per piece. */
   | {
       readonly type: 'verified';
       readonly torrent: TorrentState;
@@ -79,7 +80,7 @@ export type Happening =
       readonly ticket: WriteTicket | undefined;
       readonly answer: Answer<VerifyResult>;
     }
-  /** Pieces on disk were read and hashed; `jobs` yields the pieces of the jobs that follow. */
+  /** Pieces on disk were read and hashed; `jobs` yields the pieces of further jobs. */
   | {
       readonly type: 'checked';
       readonly torrent: TorrentState;
@@ -87,39 +88,39 @@ export type Happening =
       readonly jobs: Iterator<readonly StoredPiece[]>;
       readonly answer: Answer<VerifyResult>;
     }
-  /** Files were synced, or the disk failed. */
+  /** Files were synced, or the sync failed. */
   | {
       readonly type: 'synced';
       readonly torrent: TorrentState;
       readonly batch: SyncBatch;
       readonly answer: Answer<SyncOutcome>;
     }
-  /** The empty files, which no piece creates, were created, or the disk failed. */
+  /** The empty files, which no piece creates, were created, or that failed. */
   | {
       readonly type: 'empty-files-made';
       readonly torrent: TorrentState;
       readonly answer: Answer<VerifyResult>;
     }
-  /** A worker died; its jobs run again on another. */
+  /** A verify worker died; another one runs its jobs again. */
   | { readonly type: 'verify-thread-died'; readonly reason: string }
   // From the disk
-  /** The files were looked at: which of them exist, their sizes and times. */
+  /** The files were compared with the disk: which exist, with sizes and times. */
   | {
       readonly type: 'looked';
       readonly torrent: TorrentState;
       readonly epoch: number;
-      /** Before a run, before `complete` is reported, or at intervals while the torrent seeds. */
+      /** Before a run, before `complete` is emitted, or periodically while the torrent seeds. */
       readonly occasion: 'start' | 'completion' | 'seeding';
       readonly answer: Answer<readonly PresentFile[]>;
     }
-  /** Existing files that no record of ours names were judged: whether they may be written to. */
+  /** Existing files that no record of ours lists were checked: may we write to them? */
   | {
       readonly type: 'judged';
       readonly torrent: TorrentState;
       readonly epoch: number;
       readonly answer: Answer<void>;
     }
-  /** They were noted as ours, or cut to length. */
+  /** Those files were noted as ours, or cut to length. */
   | {
       readonly type: 'admitted';
       readonly torrent: TorrentState;
@@ -134,7 +135,7 @@ export type Happening =
       readonly occasion: 'progress' | 'completion';
       readonly answer: Answer<void>;
     }
-  /** The record with which a run ends was saved. */
+  /** The record that ends a run was saved. */
   | {
       readonly type: 'last-record-saved';
       readonly torrent: TorrentState;
@@ -146,14 +147,17 @@ export type Happening =
       readonly torrent: TorrentState;
       readonly answer: Answer<void>;
     }
-  /** The lock of a torrent that is being removed was released; `failure` is what went wrong before. */
+  /**
+   * The lock of a torrent that is being removed was released; `failure` is an earlier error of the
+   * removal.
+   */
   | {
       readonly type: 'released';
       readonly torrent: TorrentState;
       readonly failure: ErrorRecord | undefined;
     }
   // From the network
-  /** A dial's turn has come; the handler has `over` called when the dial has ended. */
+  /** A queued dial got its slot; the handler calls `over` when the dial has ended. */
   | {
       readonly type: 'dial-turn';
       readonly torrent: TorrentState;
@@ -169,14 +173,20 @@ export type Happening =
       readonly schedule: AnnounceSchedule;
       readonly answer: Answer<AnnounceReply>;
     }
-  /** The trackers of a complete torrent have answered, or their time is up: it may announce `stopped`. */
-  | { readonly type: 'may-leave'; readonly torrent: TorrentState; readonly epoch: number }
-  /** The trackers of ended runs have got `stopped`, or their time is up. */
+  /**
+   * The trackers of a complete torrent have answered, or the wait timed out: it may announce
+   * `stopped`.
+   */
+  | { readonly type: 'may-stop-announcing'; readonly torrent: TorrentState; readonly epoch: number }
+  /** The trackers of ended runs have received `stopped`, or the wait timed out. */
   | {
-      readonly type: 'farewell-over';
+      readonly type: 'last-announces-over';
       readonly torrent: TorrentState;
-      readonly farewell: Promise<void>;
+      readonly lastAnnounces: Promise<void>;
     }
   // From a handler
-  /** The step that a torrent is at may be over: the next one is taken if nothing is out that it waits for. */
+  /**
+   * The current step of a torrent may be over: it takes the next one unless something is still in
+   * flight.
+   */
   | { readonly type: 'go-on'; readonly torrent: TorrentState };

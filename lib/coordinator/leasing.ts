@@ -1,19 +1,19 @@
-// Which blocks a source gets next. In order: the piece it is on; a started piece that nobody works
-// on; a new one (rarest first) if it is fast enough to fill it alone, else a share of somebody
-// else's. What remains when nothing is left to lease is the end-game's (`end-game.ts`).
+// Which blocks a source gets next. In order: more of its current piece; a started piece that no
+// source holds; a new piece (rarest first) if the source can fill it alone in time, else a share of
+// a piece that others hold. When nothing is left to lease, the end-game follows (`end-game.ts`).
 
 import type { Engine } from './engine';
 import { mayFill } from './parole';
 import { leaseRun, startPiece } from './pieces';
 import type { PieceState, Source } from './state';
 
-/** A source gets a piece for itself if it can fill it within 20 s; slower ones share pieces. */
+/** A source gets a piece of its own if it can fill it within 20 s; slower ones share pieces. */
 const WHOLE_PIECE_SEC = 20;
 
-/** Pieces up to 256 KiB are never shared on purpose: it costs messages and wins nothing. */
+/** Pieces up to 256 KiB are never shared on purpose: sharing costs messages and gains nothing. */
 const SMALL_PIECE_BYTES = 256 * 1024;
 
-/** Leases to the source until its credit is used up; otherwise it is noted as hungry. */
+/** Leases blocks to the source until its credit is used up; if that fails, the source is hungry. */
 export function feedSource(engine: Engine, source: Source): void {
   const { hungry } = engine.state;
   const { torrent } = source;
@@ -31,7 +31,7 @@ export function feedSource(engine: Engine, source: Source): void {
   hungry.delete(source);
 }
 
-/** Tries every hungry source again, after memory or blocks came free. */
+/** Tries every hungry source again, after memory or blocks became free. */
 export function feedHungry(engine: Engine): void {
   for (const source of [...engine.state.hungry]) feedSource(engine, source);
 }
@@ -83,6 +83,6 @@ function leaseNew(engine: Engine, source: Source, maxBlocks: number): boolean {
   if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
-  // One of nothing but padding is full already: the next one may have something to ask for.
+  // A piece of nothing but padding is full already; the next one may have blocks to request.
   return piece !== undefined && (piece.verifying || leaseFree(engine, source, piece, maxBlocks));
 }

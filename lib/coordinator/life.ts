@@ -1,44 +1,47 @@
-// The life of a torrent as a state machine: its phases, what each of them carries, and which phase may follow
-// which. Nothing else changes the phase.
+// The life of a torrent as a state machine: its phases, the data of each, and which phase may
+// follow which. No other file changes the phase.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { TorrentPhase } from '../messages/stats';
 
-/** Its files are looked at and read. */
+/** Its files are compared with the record, and read where needed. */
 export interface Checking {
   readonly phase: 'checking';
   /**
-   * `settling`: what the last run was writing becomes durable. `saving`: so does a record of it. `looking`: the
-   * files are compared with how they were left. `hashing`: pieces are read. `admitting`: files that are not ours
-   * by record are judged.
+   * `settling`: writes of the last run become durable. `saving`: a record of them is saved.
+   * `looking`: the files are compared with how we left them. `hashing`: pieces are read.
+   * `admitting`: files that no record of ours lists are checked.
    */
   step: 'settling' | 'saving' | 'looking' | 'hashing' | 'admitting';
-  /** A record is to be saved before the files are looked at. */
+  /** A record must be saved before the files are looked at. */
   recordFirst: boolean;
 }
 
-/** Pieces are missing and fetched. */
+/** Missing pieces are being fetched. */
 export interface Downloading {
   readonly phase: 'downloading';
 }
 
-/** Every piece is verified: it is served, or was only to be fetched. */
+/** Every wanted piece is verified. The torrent serves them, or was only to be downloaded. */
 export interface Whole {
   readonly phase: 'seeding' | 'complete';
   /**
-   * `settling`: the last pieces become durable. `looking`: the files are compared with how they were left.
-   * `saving`: a record of them is made. `told`: the app knows that it is complete.
+   * `settling`: the last pieces become durable. `looking`: the files are compared with how we left
+   * them. `saving`: a record of them is saved. `reported`: the event `complete` was emitted.
    */
-  step: 'settling' | 'looking' | 'saving' | 'told';
+  step: 'settling' | 'looking' | 'saving' | 'reported';
 }
 
-/** Nothing is sent or received. */
+/** No data is sent or received. */
 export interface Stopped {
   readonly phase: 'paused' | 'failed';
-  /** `settling`: what is verified becomes durable. `saving`: so does a record of it. `rest`: all is done. */
+  /**
+   * `settling`: verified pieces become durable. `saving`: a record of them is saved. `rest`:
+   * nothing is left to do.
+   */
   step: 'settling' | 'saving' | 'rest';
-  /** Why it failed, also if it was paused then. */
+  /** Why it failed; kept when a failed torrent is paused. */
   readonly error: TorrentError | undefined;
 }
 
@@ -46,12 +49,12 @@ export interface Stopped {
 export interface Closed {
   readonly phase: 'closed';
   /**
-   * As of `Stopped`; then `forgetting`: its record is deleted. `leaving`: trackers are told. `releasing`: its
-   * lock is given back. `gone`: so is all else.
+   * The steps of `Stopped`; then `forgetting`: its record is deleted. `leaving`: trackers get
+   * `stopped`. `releasing`: its lock is released. `gone`: nothing is left.
    */
   step: 'settling' | 'saving' | 'forgetting' | 'leaving' | 'releasing' | 'gone';
   readonly error: TorrentError | undefined;
-  /** Its record is not to be kept. */
+  /** Delete its record. */
   readonly forget: boolean;
 }
 
@@ -59,7 +62,7 @@ export type TorrentError = Pick<ErrorRecord, 'code' | 'message'>;
 
 export type Life = Checking | Downloading | Whole | Stopped | Closed;
 
-/** From each phase to those that may follow it, and why they do. */
+/** For each phase, the phases that may follow it, and why they do. */
 export const TRANSITIONS: Readonly<
   Record<TorrentPhase, Readonly<Partial<Record<TorrentPhase, string>>>>
 > = {
@@ -95,12 +98,12 @@ export const TRANSITIONS: Readonly<
   closed: {},
 };
 
-/** The life of a torrent that is added. */
+/** The life that a new torrent starts with. */
 export function newLife(): Life {
   return { phase: 'checking', step: 'settling', recordFirst: false };
 }
 
-/** Goes to the next phase. Throws where the table does not have that step: a bug of ours. */
+/** Enters the next phase. Throws on a transition that the table lacks: that is a bug of ours. */
 export function enter(torrent: { life: Life }, next: Life): void {
   const { phase } = torrent.life;
   if (TRANSITIONS[phase][next.phase] === undefined)
@@ -116,7 +119,7 @@ export function transfers({ phase }: Life): boolean {
   return phase === 'downloading' || phase === 'seeding' || phase === 'complete';
 }
 
-/** Why it failed; undefined while it is at work. */
+/** Why it failed; undefined while it runs. */
 export function errorOf(life: Life): TorrentError | undefined {
   return 'error' in life ? life.error : undefined;
 }

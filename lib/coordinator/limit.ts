@@ -1,32 +1,34 @@
 // PURE. What limits a torrent at this moment: the figures of one tick in, one label out. The order
-// of the questions is the definition; docs/ACCOUNT.md says it in words.
+// of the tests is the definition; docs/ACCOUNT.md explains it.
 
 import type { TransferLimit } from '../messages/account';
 
 export interface Moment {
-  /** Pieces that we lack, and those of them that are full and being hashed and written. */
+  /** Wanted pieces that we lack. */
   readonly missingPieces: number;
+  /** Those of them that are full and being hashed or written. */
   readonly verifyingPieces: number;
-  /** Sources that have pieces we lack … */
+  /** Sources that have pieces we lack. */
   readonly sources: number;
-  /** … those of them that let us download … */
+  /** Those sources that do not choke us. */
   readonly open: number;
-  /** … and those of these that could ask for more than is leased to them. */
+  /** Those unchoked sources that could request more than they have leased. */
   readonly starved: number;
-  /** Asked of peers and not here yet. */
+  /** Bytes requested and not received yet. */
   readonly bytesInFlight: number;
-  /** Came from open peers lately; the part from those whose round trip and depth limit them. */
+  /** Bytes received lately from unchoked sources. */
   readonly bytesIn: number;
+  /** The part of them from sources that are limited by round trip and request depth. */
   readonly bytesInAtDepth: number;
-  /** Since the last tick a piece could not be started for want of memory. */
+  /** A piece could not be started since the last tick, because memory ran out. */
   readonly memoryRefused: boolean;
-  /** Of the busiest thread that works for this torrent: part of the time that its loop did not rest. */
+  /** Utilisation of the busiest event loop that works for this torrent. */
   readonly busy: number;
-  /** Part of the time of all cores that the process used. */
+  /** Share of the CPU time of all cores that the process used. */
   readonly processBusy: number;
 }
 
-/** A loop, or a machine, that rests less than a tenth of the time makes whatever comes to it wait. */
+/** Above 90 % utilisation, work on a loop or a machine queues up. */
 export const BUSY_SHARE = 0.9;
 
 export function limitAt(moment: Moment): TransferLimit {
@@ -34,7 +36,7 @@ export function limitAt(moment: Moment): TransferLimit {
   if (allThatIsMissingIsHere(moment)) return 'memory';
   if (sources === 0) return 'peers';
   if (open === 0) return 'unchoke';
-  // Before memory: hashing and writing that lack a core are behind, and more memory would not help.
+  // Tested before memory: if hashing and writing lack a core, more memory would not help.
   if (moment.processBusy >= BUSY_SHARE) return 'cpu';
   const isHeldUp = moment.memoryRefused || allThatCameIsFull(moment);
   if (2 * starved >= open && isHeldUp) return 'memory';
@@ -43,7 +45,7 @@ export function limitAt(moment: Moment): TransferLimit {
   return 'network';
 }
 
-/** With `memory`: full pieces wait for the verify threads, and however much memory would not help. */
+/** With `memory`: full pieces wait for the verify threads, and more memory would not help. */
 export function waitsForVerify(moment: Moment): boolean {
   return allThatIsMissingIsHere(moment) || allThatCameIsFull(moment);
 }

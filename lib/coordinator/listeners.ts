@@ -1,5 +1,6 @@
-// Which peer threads accept incoming connections: all of them on one port where the system can spread
-// these, else the first. The port stays the same for the life of the engine, whatever threads die.
+// Which peer threads accept incoming connections: all of them on one port where the system can
+// spread connections, else the first. The port stays the same for the life of the engine, even if
+// threads die.
 
 import type { PeerOrder } from '../messages/peer-thread';
 import type * as claims from '../transport/port-claim';
@@ -10,33 +11,33 @@ export interface ListenersOptions {
   readonly host: string | undefined;
   readonly threads: number;
   readonly order: (thread: number, order: PeerOrder) => void;
-  /** Default: the system's. */
+  /** Defaults to the system's. */
   readonly claims?: Claims;
 }
 
 export type Claims = Pick<typeof claims, 'canSharePorts' | 'claimPort'>;
 
 type Stage =
-  /** A port is being claimed; where the system picked it, thread 0 listens on it already. */
+  /** A port is being claimed. If the system picked it, thread 0 already listens on it. */
   | 'claiming'
-  /** Thread 0 opens a port that all are to share. */
+  /** Thread 0 opens the port that all threads will share. */
   | 'first'
-  /** It is open: every thread listens. */
+  /** The port is open: every thread listens. */
   | 'all'
   /** Only thread 0 listens. */
   | 'alone';
 
 export class Listeners {
   readonly #options: ListenersOptions;
-  /** Resolves once every thread that is to listen has done so. */
+  /** Resolves once every thread that should listen does so. */
   readonly ready: Promise<void>;
   #onReady: () => void = () => undefined;
   #stage: Stage = 'alone';
-  /** Threads that run and have no order to listen. */
+  /** Threads that run and were not ordered to listen. */
   readonly #idle = new Set<number>();
-  /** Threads that have listened. */
+  /** Threads that have reported that they listen. */
   readonly #seen = new Set<number>();
-  /** Kept after a restart, so that trackers stay right. */
+  /** Kept after a restart, so that the port known to trackers stays valid. */
   #port: number | undefined;
   #claim: claims.PortClaim | undefined;
   #closed = false;
@@ -45,7 +46,7 @@ export class Listeners {
     this.#options = options;
     this.ready = new Promise((done) => (this.#onReady = done));
     if (options.threads === 1 || !this.#claims.canSharePorts()) return;
-    // A port that the system picks is nobody's: it is claimed once it is known.
+    // A port that the system picks is claimed once it is known.
     if (options.port === 0) this.#stage = 'first';
     else void this.#claimPort(options.port, 'first');
   }
@@ -54,12 +55,12 @@ export class Listeners {
     return this.#options.claims ?? loadClaims();
   }
 
-  /** The port that peers can connect to, once one is open. */
+  /** The port that peers can connect to, once it is open. */
   get port(): number | undefined {
     return this.#port;
   }
 
-  /** A thread runs, for the first time or in the place of a dead one. */
+  /** A thread runs, for the first time or as a replacement. */
   onThread(thread: number): void {
     this.#idle.add(thread);
     this.#enter(this.#stage);
@@ -84,7 +85,7 @@ export class Listeners {
     else this.#enter(this.#claim === undefined ? 'alone' : next);
   }
 
-  /** Has those listen that are to listen at this stage and do not. */
+  /** Enters a stage, and orders idle threads to listen if the stage wants them to. */
   #enter(stage: Stage): void {
     this.#stage = stage;
     if (stage === 'claiming') return;
@@ -101,7 +102,7 @@ export class Listeners {
   }
 }
 
-/** Loaded only where ports may be shared: with one thread nobody needs it. */
+/** Loaded only where ports may be shared: a single thread does not need it. */
 function loadClaims(): typeof claims {
   return require('../transport/port-claim') as typeof claims;
 }

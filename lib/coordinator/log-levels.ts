@@ -1,4 +1,4 @@
-// Levels as numbers, as pino has them, so that records nobody wants are never made.
+// Log levels as numbers, like pino's, so that records below the level are never built.
 
 import type { LogLevel } from '../messages/control';
 

@@ -1,9 +1,9 @@
-// The loop: whatever happens comes by here, one thing after the other, and leads to its handler. When it is
-// handled, the turn ends: what handlers marked is done once.
+// The loop: every happening passes through here, one at a time, to its handler. After the handler
+// the turn ends, and what handlers marked is done once.
 
 import { assertNever } from '../errors/millrace-error';
 import { onRecordSaved } from './completing';
-import { stopAnnouncing } from './farewell';
+import { stopAnnouncing } from './last-announces';
 import { addPeers, onDialTurn } from './dialing';
 import type { Engine } from './engine';
 import { onFact } from './facts';
@@ -13,7 +13,7 @@ import { onVerified } from './on-piece';
 import { onJudged } from './output-files';
 import {
   abandonRemoval,
-  onFarewellOver,
+  onLastAnnouncesOver,
   onRecordRemoved,
   onReleased,
   removeTorrent,
@@ -28,7 +28,7 @@ import { endTurn } from './turn';
 
 export class Loop {
   readonly #engine: Engine;
-  /** What happened while something else was handled. */
+  /** Happenings posted while another one was being handled. */
   readonly #waiting: Happening[] = [];
   #busy = false;
 
@@ -36,7 +36,10 @@ export class Loop {
     this.#engine = engine;
   }
 
-  /** Handles it, and what it leads to, now; or after what is being handled. Never throws. */
+  /**
+   * Handles it and everything it leads to; or, from within a handler, after the current one. Never
+   * throws.
+   */
   happen(happening: Happening): void {
     if (this.#busy) {
       this.#waiting.push(happening);
@@ -52,7 +55,7 @@ export class Loop {
   }
 
   #handle(happening: Happening): void {
-    if ('epoch' in happening && happening.epoch !== happening.torrent.epoch) return; // of an old run
+    if ('epoch' in happening && happening.epoch !== happening.torrent.epoch) return; // It belongs to an earlier run.
     try {
       handle(this.#engine, happening);
     } catch (error) {
@@ -61,7 +64,7 @@ export class Loop {
       const { torrent } = happening;
       this.#try('what follows a failure', () => {
         abandonRemoval(this.#engine, torrent, error);
-        goOn(this.#engine, torrent); // A stop that waits for this, too, comes to its end.
+        goOn(this.#engine, torrent); // A stop may be waiting for this.
       });
     }
   }
@@ -140,10 +143,10 @@ function handle(engine: Engine, happening: Happening): void {
       return onDialTurn(engine, happening);
     case 'announced':
       return onAnnounced(engine, happening);
-    case 'may-leave':
+    case 'may-stop-announcing':
       return stopAnnouncing(engine, happening.torrent);
-    case 'farewell-over':
-      return onFarewellOver(engine, happening);
+    case 'last-announces-over':
+      return onLastAnnouncesOver(engine, happening);
     // From a handler
     case 'go-on':
       return goOn(engine, happening.torrent);
@@ -152,7 +155,7 @@ function handle(engine: Engine, happening: Happening): void {
   }
 }
 
-/** One fact that cannot be handled must not take its neighbours with it. */
+/** A fact that cannot be handled must not take the rest of its batch with it. */
 function onFacts(
   engine: Engine,
   { thread, facts }: Extract<Happening, { readonly type: 'facts' }>,

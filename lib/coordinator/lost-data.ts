@@ -1,4 +1,4 @@
-// Files that were there and are not, or not as they were left: their pieces are lost, and the torrent
+// Files that are missing or were changed by other programs: their pieces are lost, and the torrent
 // stops with an error that names the file.
 
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { failTorrent } from './stopping';
 
 type ReadFailed = Extract<PeerFact, { type: 'read-failed' }>;
 
-/** The system lacks something for the moment: the file itself may be fine. */
+/** Temporary shortages of the system: the file itself may be fine. */
 const PASSING_ERRORS: ReadonlySet<string> = new Set([
   'EAGAIN',
   'EINTR',
@@ -25,19 +25,21 @@ const PASSING_ERRORS: ReadonlySet<string> = new Set([
   'storage-closed',
 ]);
 
-/** A peer thread could not read what it was to serve. */
+/** A peer thread could not read data to upload. */
 export function onReadFailed(engine: Engine, fact: ReadFailed): void {
   const torrent = engine.state.torrents.get(fact.torrent);
   const { code, path } = fact;
   engine.log('warn', 'a file could not be read for upload', { ...fact });
   if (torrent === undefined || PASSING_ERRORS.has(code)) return;
-  // Of a run that has ended; what it found will be found again.
+  // The fact may belong to a run that has ended: the next run will find the same.
   if (!transfers(torrent.life)) return;
   if (path !== undefined) loseFiles(torrent, new Set([path]));
   failTorrent(engine, torrent, unreadable(torrent, fact));
 }
 
-/** What can be done about a file that other programs took or changed: each of it works. */
+/**
+ * What the user can do about a file that other programs took or changed. Every alternative works.
+ */
 function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
   const again = download
     ? 'start the download again'
@@ -72,8 +74,8 @@ function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed):
 }
 
 /**
- * Another program touched files of a torrent that is at work. A file that may still be right is read
- * again before completion is reported; any other stops the torrent.
+ * Another program touched files of a running torrent. A file that may still be right is read again
+ * before completion is reported; any other change stops the torrent.
  */
 export function onChanges(
   engine: Engine,
@@ -88,13 +90,13 @@ export function onChanges(
   for (const path of paths) torrent.watch?.doubtful.add(path);
   for (const piece of piecesOf(torrent, paths)) torrent.possession.doubt(piece);
   const worst = changes.find(({ kind }) => kind !== 'touched');
-  // A check reads what is there; and a sync may still be out from the run before it.
+  // A check reads the files anyway. (A sync of the previous run may still end during it.)
   if (torrent.phase === 'checking') return;
-  // What we only serve was read a moment ago: the first look or read that finds it gone says so.
+  // What we only serve was just read: the first look or read that finds it gone reports that.
   if (worst && (torrent.download || torrent.completeSent)) failChanged(engine, torrent, worst);
 }
 
-/** No file that is in doubt is had any more, and the torrent stops. */
+/** Drops all pieces of the files in doubt, and stops the torrent. */
 export function failChanged(engine: Engine, torrent: TorrentState, change: FileChange): void {
   loseFiles(torrent, torrent.watch?.doubtful ?? new Set());
   const { kind, path } = change;
@@ -112,7 +114,7 @@ const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {
   touched: 'is written to by another program again and again',
 };
 
-/** No piece of these files is had any more; the next run reads again what is there. */
+/** Drops the pieces of these files; the next run reads them again. */
 export function loseFiles(torrent: TorrentState, paths: ReadonlySet<string>): void {
   for (const piece of piecesOf(torrent, paths))
     if (torrent.possession.lose(piece)) torrent.toCheck.set(piece);

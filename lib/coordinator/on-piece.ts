@@ -1,4 +1,4 @@
-// What happens to a piece once its verify job is back: outcomes in. How jobs go out is in `verifying.ts`.
+// Handles the outcomes of verify jobs. How jobs go out is in `verifying.ts`.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { PieceOutcome, VerifyResult } from '../messages/verify';
@@ -22,7 +22,7 @@ export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: 
   try {
     settleJob(engine, torrent, pieces, ticket, answer);
   } finally {
-    // Last: if the run ends by what the job found, its record waits until all of that is known.
+    // Last: if the outcome ends the run, its record must wait until the whole outcome is noted.
     torrent.jobsOut--;
   }
   engine.happen({ type: 'go-on', torrent });
@@ -60,7 +60,8 @@ function onOutcomes(
     failure = onOutcome(engine, torrent, piece, outcome) ?? failure;
     if (outcome.type === 'good') good.push(piece.blocks.piece);
   });
-  // At once, unlike `have` orders: before the end of a peer that sent them, and figures that count them.
+  // Emitted at once, unlike `have` orders: before the end of a peer that sent them, and before
+  // figures that count them.
   if (good.length > 0) engine.emit({ type: 'pieces', torrent: torrent.id, pieces: good });
   const change = failure && changeOf(failure);
   if (change) onChanges(engine, torrent, [change]);
@@ -90,14 +91,17 @@ function onOutcome(
   }
 }
 
-/** A worker found another file than the one that it was to write to, or none. */
+/** A change of the files that a worker found: the file is missing, or was replaced. */
 function changeOf({ details }: ErrorRecord): FileChange | undefined {
   const { path, kind } = details ?? {};
   if (typeof path !== 'string' || (kind !== 'missing' && kind !== 'replaced')) return undefined;
   return { path, kind };
 }
 
-/** The pool gave a job up (its workers kept dying): the pieces are fetched again, the torrent stops. */
+/**
+ * The pool gave up on a job (its workers kept dying): its pieces are fetched again, and the torrent
+ * stops.
+ */
 function onJobLost(
   engine: Engine,
   torrent: TorrentState,
@@ -138,7 +142,7 @@ function onBad(
   if (torrent.phase === 'downloading') {
     torrent.wastedBytes += sentBytes(piece);
     restartPiece(engine, piece);
-  } else evictPiece(engine, piece); // which counts the waste itself
+  } else evictPiece(engine, piece); // Counts the wasted bytes.
   ban(engine, piece, banned);
   engine.log('warn', 'a piece failed its hash check', {
     torrent: torrent.infoHash,

@@ -1,5 +1,5 @@
-// What the death of a peer thread means: its connections are void, what it was writing is missing
-// again, its peers go back to the address book.
+// The death of a peer thread: its connections end, blocks that it was writing are missing again,
+// its peers return to the address book.
 
 import type { Engine } from './engine';
 import { forgetPeer, onDialFailed } from './connections';
@@ -12,8 +12,8 @@ export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 
   engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
   state.threadRestarts++;
   state.downThreads.add(thread);
-  state.threadLoads[thread] = undefined; // the new one is not late with its first report
-  // No code of the thread runs any more, so the table can be put right before leases are settled.
+  state.threadLoads[thread] = undefined; // The new thread's first report is not late.
+  // The thread's code no longer runs, so the table can be corrected before leases are settled.
   engine.table.reclaimThread(thread);
   state.slab.retryQuarantined();
   for (const torrent of state.torrents.values()) torrent.openOn.delete(thread);
@@ -34,7 +34,7 @@ export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 
   }
 }
 
-/** A new thread has taken the dead one's place: it gets the orders that the dead one had. */
+/** A new thread has replaced the dead one: it gets the orders again that the dead one had. */
 export function onThreadRestarted(engine: Engine, thread: number): void {
   engine.state.downThreads.delete(thread);
   for (const torrent of engine.state.torrents.values()) {

@@ -1,6 +1,6 @@
-// Which existing files a torrent may write to. When it is added, its files are claimed against other
-// torrents; after the check, when it is known what they hold, those that are not ours by record are
-// admitted or refused. Until then nothing is written, made or cut.
+// Which existing files a torrent may write to. When it is added, its files are claimed against
+// other torrents. After the check, when their contents are known, those that no record of ours
+// lists are admitted or refused. Until then nothing is written, created or cut.
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
@@ -20,7 +20,10 @@ import type { Happening, Seen } from './happenings';
 import type { OutputFiles, TorrentState } from './state';
 import { failTorrent } from './stopping';
 
-/** Claims the files of a torrent that is being added. Raises `output-conflict`, naming the torrent that has them. */
+/**
+ * Claims the files of a torrent that is being added. Throws `output-conflict` with the name of the
+ * torrent that has them.
+ */
 export async function claimOutput(
   engine: Engine,
   torrent: TorrentState,
@@ -77,7 +80,7 @@ function foreignFiles(
   for (const [at, path] of paths.entries()) {
     const found = stats[at];
     if (found === undefined || found.sizeBytes === 0 || resume.ours.has(path)) continue;
-    // Of our run that was killed before it could save a record.
+    // Left by a run of ours that was killed before it could save a record.
     if (made.has(entryOf(path, found))) continue;
     foreign.add(path);
   }
@@ -91,8 +94,9 @@ export function needsAdmission({ download, outputFiles }: TorrentState): boolean
 }
 
 /**
- * After the check: may the files that are not ours be written to? If so they are ours from now on, and
- * what is too long is cut. If not, the torrent fails. A step at a time: a run that is over begins none.
+ * After the check: may the foreign files be written to? If so, they count as ours from now on, and
+ * those that are too long are cut. If not, the torrent fails. Each step starts only if its run
+ * still lasts.
  */
 export function admitFiles(engine: Engine, torrent: TorrentState): void {
   const { outputFiles, epoch } = torrent;
@@ -118,7 +122,10 @@ function refuse(engine: Engine, torrent: TorrentState, error: ErrorRecord): void
   if (!engine.state.closing) failTorrent(engine, torrent, error);
 }
 
-/** Whatever comes after the run waits for this: it must find the files, and leave them, as they are then. */
+/**
+ * Changes files. Whatever follows the run waits for this, because it must see the files as this
+ * leaves them.
+ */
 function change(
   engine: Engine,
   torrent: TorrentState,
@@ -129,13 +136,17 @@ function change(
   ask(engine, work, (answer) => ({ type: 'admitted', torrent, step, answer }));
 }
 
-/** The next step of it, or the end of one that its run did not wait for. True when that was the last one. */
+/**
+ * Takes the next step of the admission, or notes the end of a step whose run is over. Returns true
+ * after the last step.
+ */
 export function admitOn(engine: Engine, { torrent, step, answer }: Of<'admitted'>): boolean {
   const { outputFiles, watch, life } = torrent;
   if (!outputFiles) return false;
   torrent.admitting = false;
   if (!answer.error) for (const [path, now] of answer.value) watch?.accept(path, now);
-  // No later run comes as far as this before: if the torrent is here, it is still the same one.
+  // A later run waits for this step before it reaches `admitting`, so here it is still the same
+  // run.
   if (life.phase !== 'checking' || life.step !== 'admitting') {
     engine.happen({ type: 'go-on', torrent });
     return false;
@@ -153,7 +164,10 @@ export function admitOn(engine: Engine, { torrent, step, answer }: Of<'admitted'
   return true;
 }
 
-/** Should this run be killed, the next one knows that it may go on writing to them. */
+/**
+ * Notes the files as ours on disk: if this run is killed, the next one may continue to write to
+ * them.
+ */
 async function noteAdmitted(
   { disk }: Engine,
   { storage }: TorrentState,
@@ -180,12 +194,15 @@ async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFile
   return files.flatMap(({ path }, at) => (shorter.has(path) ? [[path, present[at]] as const] : []));
 }
 
-/** Another program has put something in the place of a file: it is judged anew before it is written to. */
+/** Another program has replaced a file: it is checked again before it is written to. */
 export function disown(torrent: TorrentState, path: string): void {
   torrent.outputFiles?.foreign.add(path);
 }
 
-/** Raises `output-conflict`, `link-in-path` or `file-not-ours` for the first file that must not be written to. */
+/**
+ * Throws `output-conflict`, `link-in-path` or `file-not-ours` for the first file that must not be
+ * written to.
+ */
 async function judgeForeign(
   { disk }: Engine,
   torrent: TorrentState,
@@ -208,14 +225,16 @@ async function judgeForeign(
 
 /** A foreign file that would be changed. */
 interface WrittenFile extends ForeignFile {
-  /** Its place in the torrent. */
+  /** Its index in the torrent. */
   readonly at: number;
+  /** Number of its hard links. */
   readonly names: number;
 }
 
 /**
- * What has names outside the torrent would change under these, too: that is no more asked for than a
- * write through a symbolic link. Names of the torrent's own may be one file.
+ * A file with names outside the torrent would change under those names too: the user has not asked
+ * for that, just as for a write through a symbolic link. Several names within the torrent may be
+ * one file.
  */
 function refuseHardLinks(
   written: readonly WrittenFile[],
@@ -230,7 +249,7 @@ function refuseHardLinks(
   }
 }
 
-/** Foreign files that still exist and would be changed: by a piece that is missing, or by a cut. */
+/** Foreign files that still exist and would be changed, by a missing piece or by a cut. */
 async function toBeWritten(
   disk: Disk,
   torrent: TorrentState,
@@ -257,8 +276,8 @@ async function toBeWritten(
 }
 
 /**
- * Whether a good piece shows that a file is of this torrent. A piece of zeros does not: every disk image
- * has such pieces. (A file of zeros alone is accepted as blank before this is asked.)
+ * Whether a good piece proves that a file belongs to this torrent. A piece of zeros does not: every
+ * disk image has some. (A file of zeros alone is accepted as blank before this is tested.)
  */
 async function holdsGoodBytes(
   disk: Disk,
@@ -283,8 +302,9 @@ async function holdsGoodBytes(
 }
 
 /**
- * What the record is to say of the files. Those not known to be ours are marked: their good pieces need
- * not be read again, and it gives nobody a right to write to them. One that is whole is ours from then on.
+ * The file states for the record. Files not known to be ours are marked: their good pieces need not
+ * be read again, but the mark gives no right to write to them. A file whose pieces are all durable
+ * becomes ours.
  */
 export function recordedFiles(torrent: TorrentState): RecordedFile[] {
   const files = torrent.watch?.recorded() ?? [];
@@ -303,8 +323,8 @@ export function recordedFiles(torrent: TorrentState): RecordedFile[] {
 }
 
 /**
- * Gives the files back, when the torrent is removed or could not be added. A claim that stays, where the disk
- * can be written no more, binds nobody once this process has ended.
+ * Releases the files when the torrent is removed or could not be added. A claim that stays behind,
+ * because the disk no longer accepts writes, is void once this process has ended.
  */
 export function releaseOutput(engine: Engine, torrent: TorrentState): void {
   engine.state.paths.release(torrent.id);
@@ -356,7 +376,7 @@ function ownedBy(
 function notOurs(path: string, torrent: TorrentState): MillraceError {
   return advised(
     'file-not-ours',
-    `${path} exists, and neither a record nor a good piece says that it is of ${asking(torrent)}: it is not overwritten`,
+    `${path} exists, and neither a record nor a good piece shows that it belongs to ${asking(torrent)}: it is not overwritten`,
     'move it away, use another output folder, or allow it by the option adopt',
     { path },
   );

@@ -1,15 +1,15 @@
-// What must be paced: dials (per second and half open) and announces.
+// Paces dials (starts per second, and half-open ones) and announces.
 
 import type { EngineSettings } from '../messages/control';
 import type * as announcing from './announce-pacer';
 
-/** In each window of this length, at most `dialsPerSec` dials begin. */
+/** Window in which at most `dialsPerSec` dials start. */
 const DIAL_WINDOW_MS = 1000;
 
 export class Pacers {
   readonly #maxHalfOpen: number;
   readonly #dialsPerSec: number;
-  // Not p-queue's: it takes 10 ms to load, and every start waits for its first dial.
+  // Not p-queue: it takes 10 ms to load, and every start waits for its first dial.
   readonly #dials: (() => Promise<void>)[] = [];
   #halfOpen = 0;
   #dialledInWindow = 0;
@@ -20,7 +20,7 @@ export class Pacers {
     this.#dialsPerSec = settings.dialsPerSec;
   }
 
-  /** Runs the task when its turn comes; until it settles it counts as half open. */
+  /** Runs the task when a slot is free; it counts as half open until it settles. */
   dial(task: () => Promise<void>): void {
     this.#dials.push(task);
     this.#dialDue();
@@ -31,7 +31,7 @@ export class Pacers {
     this.#announces.add(task, url);
   }
 
-  /** Trackers with announces queued or under way. */
+  /** Number of trackers with announces queued or in flight. */
   get busyTrackers(): number {
     return this.#announces?.busyTrackers ?? 0;
   }
@@ -57,7 +57,7 @@ export class Pacers {
 }
 
 function loadAnnouncePacer(): announcing.AnnouncePacer {
-  // An import would load it at once.
+  // Loaded with the first announce; an import would load it at start.
   const { AnnouncePacer } = require('./announce-pacer') as typeof announcing;
   return new AnnouncePacer();
 }

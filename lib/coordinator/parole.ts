@@ -1,13 +1,13 @@
-// Parole: a piece that failed its check is filled by one source alone, so that a second failure convicts it.
-// Who takes too long, or leaves, makes place for another.
+// Parole: a piece that failed its check is filled by one source alone, so that a second failure
+// convicts it. A source that takes too long, or leaves, is replaced by another.
 
 import type { Engine } from './engine';
 import { bytesHere, lookUp, onFilled, restartPiece } from './pieces';
 import type { PieceState, Source, TorrentState } from './state';
 
 /**
- * A piece that failed is filled by one source alone; by a suspect, or one that had its turn and did not
- * finish it, only if nobody else can.
+ * Whether the source may fill the piece. On parole, one source alone does; a suspect, or a source
+ * that did not finish the piece before, is chosen only if no other can.
  */
 export function mayFill(source: Source, piece: PieceState): boolean {
   if (!piece.onParole) return true;
@@ -25,26 +25,31 @@ function isFit(source: Source, piece: PieceState, suspects: ReadonlySet<string>)
   return !suspects.has(source.identity.name) && !piece.declined.has(source.id);
 }
 
-/** After this many sources that did not finish it alone, a failed piece may be filled by several again. */
+/**
+ * After this many sources did not finish it alone, a failed piece may be filled by several again.
+ */
 const MAX_PAROLES = 3;
 
-/** The one source that might fill a piece on parole does not: another may, from the start. */
+/**
+ * The source that has the piece alone does not finish it: another one starts again from the
+ * beginning.
+ */
 export function giveUpParole(engine: Engine, piece: PieceState): void {
   piece.torrent.wastedBytes += bytesHere(piece);
   if (piece.sole !== undefined) piece.declined.add(piece.sole);
   piece.paroles++;
-  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still show who lied.
+  if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still show which source lied.
   restartPiece(engine, piece);
 }
 
-/** Pieces on parole that only this source might fill, and that it never will. */
+/** Gives up the paroles of a source that is gone or choked. */
 export function giveUpParolesOf(engine: Engine, source: Source): void {
   for (const piece of [...source.torrent.open]) {
     if (piece.sole === source.id) giveUpParole(engine, piece);
   }
 }
 
-/** The one source that a piece on parole waits for gave all of it back and brought nothing: it is silent. */
+/** Gives up a parole if its source returned all leases and delivered no block. */
 export function giveUpIdleParole(engine: Engine, source: Source, index: number): void {
   const piece = source.torrent.active.get(index);
   if (piece?.sole !== source.id || piece.verifying || piece.holders > 0) return;
@@ -52,14 +57,14 @@ export function giveUpIdleParole(engine: Engine, source: Source, index: number):
   if (missingBlocks === blockCount) giveUpParole(engine, piece);
 }
 
-/** A piece on parole that its one source does not fill in two minutes goes to another … */
+/** Longest parole: a source that has not filled the piece after two minutes is replaced. */
 const PAROLE_LIMIT_MS = 120_000;
 
 export function endLongParoles(engine: Engine, torrent: TorrentState): void {
   const limitMs = engine.nowMs() - PAROLE_LIMIT_MS;
   for (const piece of torrent.active.values()) {
     if (piece.sole === undefined || piece.verifying || piece.soleSinceMs >= limitMs) continue;
-    // … but a slow source that owes all that is missing is let be while something comes.
+    // A slow source that still holds all missing blocks is kept while blocks arrive.
     if (!torrent.open.has(piece) && lookUp(engine, piece)) onFilled(engine, piece);
     else if (torrent.open.has(piece) || piece.lastProgressMs < limitMs) giveUpParole(engine, piece);
   }

@@ -1,5 +1,5 @@
-// PURE. Which torrent of this engine uses which file on disk. A file that a torrent may write is its
-// alone; files that are only read may be shared.
+// PURE. Which torrent of this engine uses which file on disk. A file that a torrent may write to
+// belongs to it alone; files that are only read may be shared.
 
 export interface PathUser {
   readonly id: number;
@@ -7,21 +7,23 @@ export interface PathUser {
   readonly infoHash: string;
 }
 
-/** A file on disk. Two names may lead to one inode: a torrent that has one of them has the file. */
+/**
+ * A file on disk. Two paths may lead to one inode: a torrent that uses one of them uses the file.
+ */
 export interface UsedFile {
-  /** Its real path, in one spelling where the file system ignores case. */
+  /** Its real path, in a uniform spelling where the file system ignores case. */
   readonly path: string;
-  /** Device and inode, where it exists. */
+  /** Device and inode, if the file exists. */
   readonly inode: string | undefined;
 }
 
 export interface PathConflict {
   readonly path: string;
-  /** The torrent that has the file; the asking one itself, if two of its names are one file. */
+  /** The torrent that has the file; the claiming one itself, if two of its paths are one file. */
   readonly user: PathUser;
 }
 
-/** Never changed: all files of a claim have one, as long as nobody else reads them. */
+/** Immutable, so that all files of a claim can share one object until others also read them. */
 interface Use {
   readonly writer?: PathUser;
   readonly readers: readonly PathUser[];
@@ -31,11 +33,13 @@ export class PathRegistry {
   private readonly uses = new Map<string, Use>();
   private readonly keysOf = new Map<number, readonly string[]>();
 
-  /** Takes all files for `user`, or none: then the first conflict is returned. Linear in the files. */
+  /**
+   * Claims all files for `user`, or none: then the first conflict is returned. Linear in the files.
+   */
   claim(user: PathUser, files: readonly UsedFile[], writes: boolean): PathConflict | undefined {
     const own = new Set<string>();
     for (const { path, inode } of files) {
-      // Two names of one inode within a torrent are hard links of the user's, to save room.
+      // Two paths with one inode within a torrent are hard links that the user made to save space.
       if (writes && own.has(path)) return { path, user };
       for (const key of inode === undefined ? [path] : [path, inode]) {
         const use = this.uses.get(key);
@@ -53,7 +57,7 @@ export class PathRegistry {
     return undefined;
   }
 
-  /** Gives up all files of this torrent. May be called again. */
+  /** Releases all files of this torrent. May be called again. */
   release(id: number): void {
     for (const key of this.keysOf.get(id) ?? []) {
       const use = this.uses.get(key);
@@ -65,7 +69,7 @@ export class PathRegistry {
     this.keysOf.delete(id);
   }
 
-  /** Keys in use: for specs that look for leftovers. */
+  /** Number of keys in use: for specs that look for leaks. */
   get size(): number {
     return this.uses.size;
   }

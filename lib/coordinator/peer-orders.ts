@@ -1,10 +1,12 @@
-// What a peer's thread is ordered to do with it, each only where it changes something.
+// Orders about a peer to its thread; none is sent unless it changes something.
 
 import type { CloseReason } from '../messages/close-reasons';
 import type { Engine } from './engine';
 import type { Peer } from './state';
 
-/** Asks the thread to close a peer; until its `closed` fact comes, the peer gets nothing more. */
+/**
+ * Orders the thread to close a peer. Until its `closed` fact arrives, the peer gets no more work.
+ */
 export function closePeer(engine: Engine, peer: Peer, reason: CloseReason): void {
   if (peer.closing) return;
   peer.closing = reason;
@@ -19,7 +21,7 @@ export function updateInterest(engine: Engine, peer: Peer): void {
   engine.order(peer.thread, { type: 'interest', connection: peer.id, interested });
 }
 
-/** Two seeds have nothing to say to each other. */
+/** Two seeds have nothing to exchange. */
 export function closeIfUseless(engine: Engine, peer: Peer): void {
   if (peer.isSeed && peer.torrent.phase === 'seeding') closePeer(engine, peer, 'not-useful');
 }

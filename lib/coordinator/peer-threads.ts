@@ -1,5 +1,5 @@
-// The peer threads: started, watched, restarted, stopped. Knows nothing of what they are for; what a
-// death means to torrents and peers is `on-thread.ts`.
+// Starts, supervises, restarts and stops the peer threads. What the death of one means for torrents
+// and peers is in `on-thread.ts`.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
@@ -10,37 +10,45 @@ import { workerFile } from '../threads/worker-file';
 import { SYSTEM_CLOCK } from './clock';
 import { Listeners } from './listeners';
 
-/** A thread that does not answer `stop` by then is ended. */
+/** A thread that has not answered `stop` by then is terminated. */
 const STOP_DEADLINE_MS = 3_000;
 
 export interface PeerThreadsOptions {
   readonly count: number;
   readonly start: (thread: number) => PeerThreadStart;
-  /** The first threads, started by the app thread beside the coordinator; their successors are ours. */
+  /**
+   * The first threads, started by the app thread in parallel with the coordinator; this class
+   * starts their replacements.
+   */
   readonly booted: readonly Thread[];
-  /** Port to listen on (`listeners.ts` says which threads do). `null`: nobody listens. */
+  /**
+   * Port to listen on (`listeners.ts` decides which threads do). `null`: no incoming connections.
+   */
   readonly listen: { readonly port: number; readonly host: string | undefined } | null;
 }
 
-/** Listeners. Set before the event loop turns for the first time. */
+/** Callbacks. They must be set before the event loop turns for the first time. */
 export interface PeerThreadsListener {
-  /** One batch, in the order in which they were told; the array is used again for the next. */
+  /**
+   * One batch of facts, in the order in which the thread reported them. The array is reused for the
+   * next batch.
+   */
   onFacts(thread: number, facts: readonly PeerFact[]): void;
   onError(error: unknown): void;
   /** The port that peers can connect to. */
   onListening(port: number): void;
-  /** The thread has exited; none of its code runs any more. Another is started after a while. */
+  /** The thread has exited; its code no longer runs. Another is started after a delay. */
   onDied(thread: number, error: MillraceError): void;
-  /** A new thread runs in its place and knows nothing yet. */
+  /** A new thread runs in its place, with no state yet. */
   onRestarted(thread: number): void;
-  /** Something failed for good, after the start: a port that cannot be opened again. */
+  /** A permanent failure after the start: a port that cannot be opened again. */
   onFailed(error: MillraceError): void;
 }
 
 interface Slot {
   thread: SupervisedThread | undefined;
   port: TypedPort<PeerOrder, PeerFact> | undefined;
-  /** Of the batch that is arriving. */
+  /** Facts of the batch that is arriving. */
   readonly facts: PeerFact[];
   stopped: () => void;
 }
@@ -53,7 +61,7 @@ export class PeerThreads {
   readonly #listeners: Listeners | undefined;
   #onStartFailed: ((error: MillraceError) => void) | undefined;
 
-  /** Takes over the threads that were booted and starts what is missing, side by side. */
+  /** Adopts the threads that were started already, and starts the missing ones in parallel. */
   constructor(options: PeerThreadsOptions) {
     this.#options = options;
     const { listen, count: threads } = options;
@@ -75,7 +83,7 @@ export class PeerThreads {
     this.#listener = listener;
   }
 
-  /** Resolves when all threads are ready and the port is open; rejects when one cannot start. */
+  /** Resolves when all threads are ready and the port is open; rejects if one cannot start. */
   async ready(): Promise<void> {
     await this.#ready;
     this.#onStartFailed = undefined;
@@ -93,7 +101,7 @@ export class PeerThreads {
     return true;
   }
 
-  /** Asks every thread to close its sockets and end; ends those that are late. */
+  /** Asks every thread to close its sockets and end; terminates those that take too long. */
   async stop(): Promise<void> {
     await Promise.all(
       this.#slots.map(async (slot) => {
@@ -156,7 +164,7 @@ export class PeerThreads {
     const listenPort = this.#listeners?.port;
     if (listenPort !== undefined) port.send({ type: 'listen-port', port: listenPort });
     if (restarted) this.#listener?.onRestarted(thread);
-    this.#listeners?.onThread(thread); // last: who comes at once finds the torrents open
+    this.#listeners?.onThread(thread); // Last: the first peers then find the torrents open.
   }
 
   #onListening(thread: number, port: number): void {

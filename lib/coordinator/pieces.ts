@@ -1,5 +1,6 @@
-// Pieces on their way: starting one, giving its blocks memory, settling leases, taking memory back.
-// Memory of a piece is committed whole when it starts and attached block by block as it is leased.
+// Pieces in progress: starts them, attaches memory to blocks, settles leases, frees memory. The
+// memory of a piece is committed as a whole when it starts, and attached block by block as blocks
+// are leased.
 
 import { HERE } from '../memory/block-table';
 import { appendSegment } from '../memory/segments';
@@ -10,12 +11,12 @@ import { ActivePiece } from '../picker/active-piece';
 import type { Engine } from './engine';
 import type { LeaseState, PieceState, Source, TorrentState } from './state';
 
-/** What a piece costs: whole units, since a unit holds one block. */
+/** Memory that a piece needs: whole units, because a unit holds one block. */
 export function committedBytesOf(lengthBytes: number): number {
   return Math.ceil(lengthBytes / UNIT_LENGTH_BYTES) * UNIT_LENGTH_BYTES;
 }
 
-/** Starts a piece if the budget allows; undefined when it does not. */
+/** Starts a piece; undefined if the budget does not allow it. */
 export function startPiece(
   engine: Engine,
   torrent: TorrentState,
@@ -48,7 +49,7 @@ export function startPiece(
   return piece;
 }
 
-/** Every block is here: nobody may write any more, the piece waits for a verify job. */
+/** Every block has arrived: no source may write any more, and the piece waits for a verify job. */
 export function onFilled(engine: Engine, piece: PieceState): void {
   if (piece.verifying) return;
   recallLeases(engine, piece);
@@ -58,7 +59,7 @@ export function onFilled(engine: Engine, piece: PieceState): void {
   engine.turn.touched.add(piece.torrent);
 }
 
-/** Leases a run of blocks, whose holders are already counted, to a source. */
+/** Leases a run of blocks to a source. Its blocks are already counted as held. */
 export function leaseRun(
   engine: Engine,
   source: Source,
@@ -85,7 +86,7 @@ export function leaseRun(
   });
 }
 
-/** Gives memory to those blocks that have none; returns where the run lies. */
+/** Attaches memory to those blocks that have none; returns where the run lies. */
 function attach(
   engine: Engine,
   piece: PieceState,
@@ -98,7 +99,7 @@ function attach(
   for (let block = firstBlock; block < end; block++) if (units[block] === -1) lacking++;
   if (lacking > 0) {
     const fresh = engine.state.slab.attach(lacking, piece.generation);
-    // The slab is larger than the budget by more than what quarantine can hold.
+    // The slab is larger than the budget, by more than what can be in quarantine.
     if (!fresh)
       throw new MillraceError('unexpected', 'the slab has fewer units than the budget promised');
     let block = firstBlock;
@@ -113,7 +114,7 @@ function attach(
   return segmentsOf(piece, firstBlock, end);
 }
 
-/** Where the blocks of a full piece lie: padding, which has no memory, as zeros. */
+/** Where the blocks of a full piece lie. Padding has no memory and is given as zeros. */
 export function filledSegments({ blocks, units }: PieceState): number[] {
   const segments: number[] = [];
   let next = 0;
@@ -126,7 +127,7 @@ export function filledSegments({ blocks, units }: PieceState): number[] {
   return segments;
 }
 
-/** Where blocks `from` … `to` (exclusive) lie; blocks without memory are left out. */
+/** Where blocks `from` to `to` (exclusive) lie; blocks without memory are left out. */
 export function segmentsOf(piece: PieceState, from = 0, to = piece.units.length): number[] {
   const segments: number[] = [];
   appendUnits(segments, piece.units, from, to);
@@ -141,8 +142,8 @@ function appendUnits(segments: number[], units: readonly number[], from: number,
 }
 
 /**
- * Ends the given part of a source's leases, however it ended: blocks that lie in the table are counted
- * as here, the others become free for somebody else. True when the piece is now full.
+ * Ends the given part of a source's lease, whatever the reason: blocks found in the table count as
+ * here, the others become free for other sources. Returns true if the piece is now full.
  */
 export function settle(
   engine: Engine,
@@ -163,15 +164,16 @@ export function settle(
   return false;
 }
 
-/** Notes what lies in the table of leases that are still out. True when the piece is now full. */
+/** Notes blocks that have arrived under running leases. Returns true if the piece is now full. */
 export function lookUp(engine: Engine, piece: PieceState): boolean {
   if (collect(engine, piece, 0, piece.units.length)) piece.lastProgressMs = engine.nowMs();
   return piece.blocks.missingBlocks === 0;
 }
 
 /**
- * Whether nothing came for the piece in this time. The table knows: a slow source reports a lease only at its
- * end, which may be half a minute off. A piece that turns out to be full is handed on.
+ * Whether no block of the piece arrived for `forMs`. The block table decides: a slow source reports
+ * a lease only at its end, up to half a minute later. A piece that turns out to be full goes to
+ * verification.
  */
 export function standsStill(engine: Engine, piece: PieceState, forMs: number): boolean {
   const isOld = (): boolean => engine.nowMs() - piece.lastProgressMs >= forMs;
@@ -181,7 +183,7 @@ export function standsStill(engine: Engine, piece: PieceState, forMs: number): b
   return false;
 }
 
-/** Reads the table, which is the truth: marks what is here. True if anything new was. */
+/** Marks the blocks that are here according to the block table. Returns true if any is new. */
 function collect(
   engine: Engine,
   piece: PieceState,
@@ -202,7 +204,7 @@ function collect(
   return progress;
 }
 
-/** Takes a run out of one of the source's leases; what remains of it stays leased. */
+/** Removes a run from one of the source's leases; the rest stays leased. */
 function removeRun(
   source: Source,
   lease: LeaseState,
@@ -217,13 +219,16 @@ function removeRun(
   const end = firstBlock + blockCount;
   const after = lease.firstBlock + lease.blockCount - end;
   if (after > 0) rest.push({ ...lease, firstBlock: end, blockCount: after });
-  // Nearly always the oldest ends, whole: to splice a thousand takes 8 µs.
+  // Nearly always the oldest lease ends as a whole: `shift` avoids a splice of a thousand leases,
+  // which takes 8 µs.
   if (at === 0 && rest.length === 0) source.leases.shift();
   else source.leases.splice(at, 1, ...rest);
   lease.piece.holders += rest.length - 1;
 }
 
-/** Ends all writing to this piece: sessions get an order, leases are forgotten. */
+/**
+ * Ends all writing to this piece: its leases are removed, and sessions are ordered to drop them.
+ */
 export function recallLeases(engine: Engine, piece: PieceState): void {
   if (piece.holders === 0) return;
   for (const source of piece.torrent.sources) {
@@ -239,7 +244,10 @@ export function recallLeases(engine: Engine, piece: PieceState): void {
   piece.holders = 0;
 }
 
-/** Empties a piece to fetch it anew: a new generation, so that nothing late of the old one gets in. */
+/**
+ * Empties a piece to fetch it again, under a new generation, so that late blocks of the old one are
+ * rejected.
+ */
 export function restartPiece(engine: Engine, piece: PieceState): void {
   recallLeases(engine, piece);
   releaseUnits(engine, piece);
@@ -251,13 +259,13 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   engine.turn.feed = true;
 }
 
-/** Bytes that sources have sent of a piece on its way. */
+/** Bytes that sources have sent of a piece in progress. */
 export function bytesHere({ blocks, lengthBytes }: PieceState): number {
   const sent = blocks.blockCount - blocks.missingBlocks - blocks.paddingBlocks.length;
   return Math.min(sent * UNIT_LENGTH_BYTES, lengthBytes);
 }
 
-/** Bytes that peers have sent of a full piece: all but its blocks of padding. */
+/** Bytes that sources have sent of a full piece: all but its padding blocks. */
 export function sentBytes({ blocks, lengthBytes }: PieceState): number {
   let bytes = lengthBytes;
   for (const block of blocks.paddingBlocks)
@@ -265,7 +273,7 @@ export function sentBytes({ blocks, lengthBytes }: PieceState): number {
   return bytes;
 }
 
-/** Ends a piece and gives all its memory back. The caller says what becomes of it in the picker. */
+/** Ends a piece and frees its memory. The caller updates the picker. */
 export function endPiece(engine: Engine, piece: PieceState): void {
   recallLeases(engine, piece);
   releaseUnits(engine, piece);

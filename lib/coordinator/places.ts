@@ -1,5 +1,6 @@
-// Who gets the places of a torrent and of the engine when they are all taken: what each connection is
-// good for, and who gives way to a newcomer. The rule itself is `choke/places`.
+// Decides which peer keeps its place in a torrent and in the engine when all places are taken: how
+// useful each connection is, and which one gives way to a newcomer. The rule itself is in
+// `choke/places`.
 
 import { placesToGive, whoGivesWay } from '../choke/places';
 import type { PlaceHolder } from '../choke/places';
@@ -7,33 +8,41 @@ import type { Engine } from './engine';
 import { closePeer } from './peer-orders';
 import type { Peer, TorrentState } from './state';
 
-/** A bitfield and an interest come with the first round trips; after 20 s it is clear who wants what. */
+/**
+ * Time after which it is clear who wants what: bitfield and interest arrive with the first round
+ * trips.
+ */
 const ACQUAINTANCE_MS = 20_000;
-/** A request is answered within seconds, by a slow peer too: one unanswered for a minute is lost. */
+/**
+ * Time after which an unanswered request counts as lost: even a slow peer answers within seconds.
+ */
 const SILENCE_MS = 60_000;
-/** A seed with a long queue may let a peer wait for long; after 10 min others may have the place. */
+/**
+ * How long a peer may choke us while it has pieces we want: a seed with a long queue takes its
+ * time.
+ */
 const CHOKED_MS = 600_000;
 
 /**
- * Of all places of the engine an address may keep four times its share of one torrent, because it may
- * have several torrents; but no more than a quarter of all places, unless that share alone is more.
+ * In the whole engine an address may hold four times its share of one torrent, because it may have
+ * several torrents; but at most a quarter of all places, unless its share of one torrent is more.
  */
 const SHARES_OF_ENGINE = 4;
 const PART_OF_ENGINE = 1 / 4;
 
-/** Places of one torrent, or of the engine, and who holds them. */
+/** The places of one torrent, or of the engine, and the peers that hold them. */
 interface Scope {
   readonly places: number;
   readonly perAddress: number;
   readonly peers: Iterable<Peer>;
-  /** Connections, those that are being closed included. */
+  /** Number of connections, including those being closed. */
   readonly count: number;
   readonly dials: number;
 }
 
 /**
- * A place for a newcomer in both scopes: each peer that gives way is closed. Returns
- * false where nobody does; then nobody was closed.
+ * Finds a place for a newcomer in both scopes, and closes each peer that gives way. Returns false
+ * if there is none; then no peer is closed.
  */
 export function takePlace(engine: Engine, torrent: TorrentState, newcomer: Peer): boolean {
   const leaving = new Map<number, Peer>();
@@ -50,7 +59,7 @@ export function takePlace(engine: Engine, torrent: TorrentState, newcomer: Peer)
   return true;
 }
 
-/** How many dials there is room for: free places, else those that newcomers would be given. */
+/** For how many dials there is room: free places, or else places that a newcomer would be given. */
 export function roomToDial(engine: Engine, torrent: TorrentState): number {
   const rooms = scopesOf(engine, torrent).map((scope) => {
     const free = scope.places - scope.count - scope.dials;
@@ -93,17 +102,17 @@ function holdersOf(engine: Engine, { peers }: Scope): PlaceHolder[] {
   return holders;
 }
 
-/** Since when the peer has been of no use; undefined while it is, or may still become so. */
+/** Since when the peer has been useless; undefined while it is useful, or may become so. */
 export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
   const sinceMs = Math.max(peer.connectedAtMs, peer.lastPayloadMs);
   const after = (patienceMs: number, startMs = sinceMs): number | undefined =>
     nowMs - startMs >= patienceMs ? startMs : undefined;
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);
   if (!peer.theyAreInterested) return after(ACQUAINTANCE_MS);
-  // It gets no turn while others wait for one: then it would wait for ever.
+  // It gets no turn while others wait, so it might wait for ever.
   if (peer.uploadStalled && peer.weChoke) return after(ACQUAINTANCE_MS);
   if (!peer.weChoke) return after(SILENCE_MS, Math.max(sinceMs, peer.unchokedAtMs ?? 0));
-  // It wants our bytes and waits for its turn: of no use only if it let its last one pass.
+  // It wants our data and waits for its turn. It is useless only if it let its last turn pass.
   const tookNothing = peer.lastUnchokedMs > 0 && peer.uploadedBytes === peer.uploadedAtTurn;
   return tookNothing ? after(ACQUAINTANCE_MS, Math.max(sinceMs, peer.lastUnchokedMs)) : undefined;
 }

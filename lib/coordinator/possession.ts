@@ -1,5 +1,6 @@
-// PURE. Which pieces of a torrent are here, which are wanted, and which of them survive a power cut. The one
-// owner of these: bits, counts, picker and durability change together, by `gain` and `lose`.
+// PURE. Which pieces of a torrent we have, which are wanted, and which would survive a power cut.
+// The only owner of this state: bits, counts, picker and durability change together, by `gain` and
+// `lose`.
 
 import { Bitfield } from '../bytes/bitfield';
 import type { ReadonlyBitfield } from '../bytes/bitfield';
@@ -8,27 +9,27 @@ import { PiecePicker } from '../picker/picker';
 import { Durability } from './durability';
 
 export class Possession {
-  /** Verified and written. */
+  /** Pieces that are verified and written. */
   readonly have: ReadonlyBitfield;
-  /** The bytes of `have`, which the threads that serve peers read. */
+  /** The bytes of `have`, shared with the threads that upload. */
   readonly haveBuffer: SharedArrayBuffer;
-  /** What to fetch next. */
+  /** Chooses what to fetch next. */
   readonly picker: Omit<PiecePicker, 'markHave' | 'markMissing' | 'setWanted' | 'remaining'>;
-  /** What a finished sync covers, and what waits for one. */
+  /** What finished syncs cover, and what waits for one. */
   readonly durability: Omit<Durability, 'written' | 'trust' | 'lose'>;
   readonly #layout: Layout;
   readonly #have: Bitfield;
-  /** Had, or not wanted: the others are worth fetching. */
+  /** Pieces that we have or do not want: the others are worth fetching. */
   readonly #settled: Bitfield;
   readonly #picker: PiecePicker;
   readonly #durability: Durability;
   #donePieces = 0;
   #doneBytes = 0;
-  /** Fetched and not announced to peers; some of them may have been lost since. */
+  /** Fetched pieces that are not announced to peers; some may have been lost since. */
   #news: number[] = [];
   #lostSinceNews = false;
 
-  /** Nothing is had, and everything is wanted. `random` gives numbers in [0, 1). */
+  /** Starts without any piece, and wants all. `random` returns numbers in [0, 1). */
   constructor(layout: Layout, random: () => number) {
     const { pieceCount } = layout;
     const bytes = Bitfield.byteLength(pieceCount);
@@ -43,12 +44,14 @@ export class Possession {
     this.durability = this.#durability;
   }
 
-  /** Every piece of the torrent is here: we are a seed. */
+  /** We have every piece: we are a seed. */
   get hasAll(): boolean {
     return this.#donePieces === this.#have.length;
   }
 
-  /** Every wanted piece is here: nothing is left to fetch. True of a seed, and of others. */
+  /**
+   * We have every wanted piece: nothing is left to fetch. True for a seed, and possibly for others.
+   */
   get hasAllWanted(): boolean {
     return this.#picker.remaining === 0;
   }
@@ -57,32 +60,32 @@ export class Possession {
     return this.#donePieces;
   }
 
-  /** Bytes of files in the pieces that are here; padding is not counted. */
+  /** File bytes in the pieces that we have, without padding. */
   get doneBytes(): number {
     return this.#doneBytes;
   }
 
-  /** Pieces that are not here, wanted or not. */
+  /** Number of pieces that we lack, wanted or not. */
   get missingPieces(): number {
     return this.#have.length - this.#donePieces;
   }
 
-  /** Pieces that are wanted and not here. */
+  /** Number of wanted pieces that we lack. */
   get missingWantedPieces(): number {
     return this.#picker.remaining;
   }
 
-  /** The piece is wanted and not here. */
+  /** The piece is wanted, and we lack it. */
   lacks(piece: number): boolean {
     return !this.#settled.get(piece);
   }
 
-  /** How many of these pieces are wanted and not here. */
+  /** How many of these pieces are wanted and lacking. */
   countLacking(pieces: ReadonlyBitfield): number {
     return pieces.countWithout(this.#settled);
   }
 
-  /** These pieces are good, and a finished sync covers them: the resume record says so. */
+  /** Adds pieces that are good and durable according to the resume record. */
   trust(pieces: ReadonlyBitfield): void {
     for (let piece = pieces.nextSet(0); piece !== -1; piece = pieces.nextSet(piece + 1)) {
       this.#add(piece);
@@ -90,7 +93,10 @@ export class Possession {
     }
   }
 
-  /** A check found the piece on disk: when it was written is not known. */
+  /**
+   * Adds a piece that a check found on disk. It still needs a sync, because nobody knows when it
+   * was written.
+   */
   adopt(piece: number, nowMs: number): void {
     const layout = this.#layout;
     this.#add(piece);
@@ -98,7 +104,7 @@ export class Possession {
     this.#durability.written(piece, lengthBytes, layout.pathsOfPiece(piece), nowMs);
   }
 
-  /** The piece was fetched, verified and written. False if it was not lacking. */
+  /** Adds a piece that was fetched, verified and written. Returns false if it was not lacking. */
   gain(piece: number, nowMs: number): boolean {
     const lacked = this.lacks(piece);
     this.adopt(piece, nowMs);
@@ -106,7 +112,7 @@ export class Possession {
     return lacked;
   }
 
-  /** The piece is not here any more; false if it was not before. The caller stops the torrent's peers. */
+  /** Removes a piece; returns false if we did not have it. The caller stops the torrent's peers. */
   lose(piece: number): boolean {
     if (!this.#have.get(piece)) return false;
     this.#have.clear(piece);
@@ -119,12 +125,12 @@ export class Possession {
     return true;
   }
 
-  /** Another program touched a file of the piece: what a sync covered may have changed. */
+  /** Another program touched a file of the piece: it no longer counts as durable. */
   doubt(piece: number): void {
     this.#durability.lose(piece);
   }
 
-  /** Whether the piece is to be fetched. The caller counts anew what peers have of use. */
+  /** Sets whether the piece is to be fetched. The caller recounts the useful pieces of sources. */
   setWanted(piece: number, wanted: boolean): void {
     this.#picker.setWanted(piece, wanted);
     if (wanted && !this.#have.get(piece)) this.#settled.clear(piece);
@@ -136,7 +142,7 @@ export class Possession {
     return this.#news.length > 0;
   }
 
-  /** The fetched pieces that are to be announced to peers; each is handed out once. */
+  /** Takes the fetched pieces that are to be announced to peers. */
   takeNews(): readonly number[] {
     const news = this.#lostSinceNews
       ? this.#news.filter((piece) => this.#have.get(piece))

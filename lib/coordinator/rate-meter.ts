@@ -1,6 +1,6 @@
 // PURE. Bytes per second over a short window; the time is a parameter.
 
-/** Mean over the last 2 s: steady enough to read, quick enough to believe. */
+/** Averaging window of 2 s: steady enough to read, short enough to follow changes. */
 const WINDOW_MS = 2_000;
 const SLOTS = 8;
 const SLOT_MS = WINDOW_MS / SLOTS;

@@ -1,5 +1,5 @@
-// The end of a torrent: once its data is durable and its record saved, the record is deleted if that is wanted,
-// trackers have got their last announce, and everything is given back.
+// The end of a torrent: when its data is durable and its record saved, the record is deleted if
+// requested, trackers receive the last announce, and everything is released.
 
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
@@ -12,14 +12,17 @@ import type { TorrentState } from './state';
 import { errorOf } from './life';
 import { endRun, settleAll } from './stopping';
 
-/** Takes a torrent out: peers closed, data synced, record saved, lock released. Done once. */
+/**
+ * Starts the removal: closes peers, syncs data, saves the record, releases the lock. Has no effect
+ * if repeated.
+ */
 export function removeTorrent(engine: Engine, torrent: TorrentState, forget: boolean): void {
   if (torrent.life.phase === 'closed') return;
   const error = errorOf(torrent.life);
   endRun(engine, torrent, { phase: 'closed', step: 'settling', error, forget });
 }
 
-/** Resolves when a torrent that is being removed is gone; rejects where something of it stayed behind. */
+/** Resolves when a torrent that is being removed is gone; rejects if part of the removal failed. */
 export function removed({ life, onRemoved }: TorrentState): Promise<void> {
   if (life.phase === 'closed' && life.step === 'gone') return Promise.resolve();
   return new Promise((resolve, reject) =>
@@ -27,7 +30,7 @@ export function removed({ life, onRemoved }: TorrentState): Promise<void> {
   );
 }
 
-/** Its record was saved. */
+/** Its record is saved. */
 export function goOnRemoving(engine: Engine, torrent: TorrentState, life: Closed): void {
   const { record } = torrent;
   if (!life.forget || !record) return leave(engine, torrent, life);
@@ -45,33 +48,33 @@ export function onRecordRemoved(
 ): void {
   const { life } = torrent;
   if (life.phase !== 'closed') return;
-  if (answer.error) giveAllBack(engine, torrent, life, answer.error);
+  if (answer.error) releaseAll(engine, torrent, life, answer.error);
   else leave(engine, torrent, life);
 }
 
 function leave(engine: Engine, torrent: TorrentState, life: Closed): void {
   if (torrent.storage.made !== undefined) engine.disk.forgetMade(torrent.storage.made);
   life.step = 'leaving';
-  leaveIfTold(engine, torrent);
+  releaseAfterAnnounces(engine, torrent);
 }
 
-/** Once no tracker waits for an announce any more. */
-function leaveIfTold(engine: Engine, torrent: TorrentState): void {
+/** Releases everything once its last announces are over. */
+function releaseAfterAnnounces(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'closed' || life.step !== 'leaving') return;
-  if (torrent.farewell === undefined) giveAllBack(engine, torrent, life);
+  if (torrent.lastAnnounces === undefined) releaseAll(engine, torrent, life);
 }
 
-export function onFarewellOver(
+export function onLastAnnouncesOver(
   engine: Engine,
-  { torrent, farewell }: Extract<Happening, { readonly type: 'farewell-over' }>,
+  { torrent, lastAnnounces }: Extract<Happening, { readonly type: 'last-announces-over' }>,
 ): void {
-  if (torrent.farewell !== farewell) return; // another run has ended since
-  torrent.farewell = undefined;
-  leaveIfTold(engine, torrent);
+  if (torrent.lastAnnounces !== lastAnnounces) return; // Another run has ended since.
+  torrent.lastAnnounces = undefined;
+  releaseAfterAnnounces(engine, torrent);
 }
 
-function giveAllBack(
+function releaseAll(
   engine: Engine,
   torrent: TorrentState,
   life: Closed,
@@ -81,7 +84,7 @@ function giveAllBack(
   engine.state.budget.unregister(torrent.id);
   engine.verify.closeHandles();
   releaseOutput(engine, torrent);
-  // A back end of the user's may take its time, or fail.
+  // A custom back end may take its time, or throw.
   const released = Promise.resolve().then(() => torrent.lock.release());
   ask(engine, released, ({ error }) => ({ type: 'released', torrent, failure: failure ?? error }));
 }
@@ -96,12 +99,12 @@ export function onReleased(
   engine.state.torrents.delete(torrent.id);
   settleAll(torrent.onStopped);
   const error = failure && MillraceError.fromRecord(failure);
-  for (const tell of torrent.onRemoved.splice(0)) tell(error);
+  for (const settle of torrent.onRemoved.splice(0)) settle(error);
 }
 
-/** Something could not be handled: a removal does not wait for it for ever. */
+/** A happening could not be handled: the removal must not wait for it for ever. */
 export function abandonRemoval(engine: Engine, torrent: TorrentState, error: unknown): void {
   const { life } = torrent;
   if (life.phase !== 'closed' || life.step === 'releasing' || life.step === 'gone') return;
-  giveAllBack(engine, torrent, life, recordOf(error));
+  releaseAll(engine, torrent, life, recordOf(error));
 }

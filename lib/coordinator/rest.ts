@@ -1,15 +1,15 @@
-// Torrents at rest: nobody connected, nothing dialled, checked or verified. Time alone has nothing to do
-// for them before a moment that is known (`restAfterLook` in `tick.ts`), so until then no tick looks at
-// them; and with all of them at rest there are no ticks.
+// Torrents at rest: no connection, dial, check or verify job. For them nothing becomes due before a
+// known time (`restAfterLook` in `tick.ts`), so ticks skip them until then. If all torrents rest,
+// there are no ticks.
 
 import { chargeRest } from './accounting';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
 
-/** Something happened to a torrent that may change what is due: the next tick looks at it. */
+/** Something may have changed what is due for a torrent: the next tick looks at it. */
 export function wake(engine: Engine, torrent: TorrentState): void {
   if (torrent.restUntilMs === undefined) return;
-  chargeRest(engine, torrent); // as it was till now
+  chargeRest(engine, torrent); // The time so far belongs to the last limit.
   torrent.restUntilMs = undefined;
   engine.tickBy(engine.nowMs());
 }

@@ -1,5 +1,5 @@
-// Puts the coordinator together: its state, its outlets to the other threads, its clock; then waits
-// for calls of the app thread.
+// Assembles the coordinator (state, outlets to the other threads, clock), then waits for calls of
+// the app thread.
 
 import type { MessagePort } from 'node:worker_threads';
 import { recordOf } from '../errors/millrace-error';
@@ -33,20 +33,20 @@ import { Ticker } from './ticker';
 import { loadTrackers } from './tracker-clients';
 import { newTurn } from './turn';
 
-/** Verify workers that a download begins with. */
+/** Number of verify workers that a download starts with. */
 const MIN_VERIFY_THREADS = 1;
 
 export interface RunOptions {
   readonly settings: EngineSettings;
-  /** Calls of the app thread come by this one … */
+  /** Receives the calls of the app thread. */
   readonly control: MessagePort;
-  /** … and events leave by this one. */
+  /** Sends events to the app thread. */
   readonly events: MessagePort;
   readonly threads: PeerThreads;
   readonly slab: Slab;
   readonly table: BlockTable;
   readonly peerId: Uint8Array;
-  /** How far long pieces may grow the memory budget. */
+  /** Upper limit to which a long piece may raise the memory budget. */
   readonly maxBytes: number;
 }
 
@@ -155,7 +155,7 @@ export function runEngine(options: RunOptions): void {
       await pool.close();
       appEvents.flush();
       app.close();
-      // The answer to `close` goes to the app thread first; then nothing keeps this thread alive.
+      // The reply to `close` is sent first; then nothing keeps this thread alive.
       SYSTEM_CLOCK.soon(() => {
         events.close();
         control.close();

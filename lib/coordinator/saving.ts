@@ -1,5 +1,5 @@
-// Making verified data durable: file syncs, one at a time per torrent, and the resume record that
-// may name only what a finished sync covers.
+// Makes verified data durable: file syncs, one at a time per torrent, and the resume record, which
+// may list only what a finished sync covers.
 
 import { recordOf } from '../errors/millrace-error';
 import { recordedFiles } from './output-files';
@@ -16,14 +16,16 @@ import { failTorrent } from './stopping';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
-/** Starts a sync if the rule of 2 s or 256 MiB says so. Called on every tick. */
+/**
+ * Starts a sync after 2 s or 256 MiB of unsynced writes (`durability.ts`). Called on every tick.
+ */
 export function syncIfDue(engine: Engine, torrent: TorrentState): void {
   if (torrent.possession.durability.isDue(engine.nowMs())) startSync(engine, torrent);
 }
 
 /**
- * Whether nothing that was written is left unsynced; if something is, a sync of it is out. After a failed sync
- * (`durability.broken`) what is left is lost instead.
+ * Whether everything that was written is synced; if not, a sync is running now. After a failed sync
+ * (`durability.broken`), unsynced pieces count as lost instead.
  */
 export function isSynced(engine: Engine, torrent: TorrentState): boolean {
   const { durability } = torrent.possession;
@@ -33,7 +35,7 @@ export function isSynced(engine: Engine, torrent: TorrentState): boolean {
   return true;
 }
 
-/** A sync of all that was written so far, unless one is out. */
+/** Starts a sync of everything written so far, unless one is running. */
 function startSync(engine: Engine, torrent: TorrentState): void {
   const batch = torrent.possession.durability.begin();
   if (!batch) return;
@@ -65,7 +67,7 @@ async function syncFiles(
 
 export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'>): void {
   const { durability } = torrent.possession;
-  wake(engine, torrent); // more may have been written meanwhile
+  wake(engine, torrent); // More may have been written meanwhile.
   const outcome = answer.error ? { error: answer.error, synced: [] } : answer.value;
   if (outcome.error) {
     durability.failed();
@@ -81,7 +83,10 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
   engine.happen({ type: 'go-on', torrent });
 }
 
-/** Its records say that more follows, and nobody waits for the last one. A check that is killed goes on from them. */
+/**
+ * More writes will follow, and no last record is being saved. A check that is killed continues from
+ * these records.
+ */
 function isAtWork({ life }: TorrentState): boolean {
   switch (life.phase) {
     case 'checking':
@@ -90,7 +95,7 @@ function isAtWork({ life }: TorrentState): boolean {
       return true;
     case 'seeding':
     case 'complete':
-      return life.step === 'told';
+      return life.step === 'reported';
     case 'paused':
     case 'failed':
     case 'closed':
@@ -98,7 +103,7 @@ function isAtWork({ life }: TorrentState): boolean {
   }
 }
 
-/** Has the files without a byte made, which no piece makes. */
+/** Creates the empty files, which no piece creates. */
 export function makeEmptyFiles(engine: Engine, torrent: TorrentState): void {
   const paths = torrent.layout.files
     .filter((file) => file.lengthBytes === 0)
@@ -119,27 +124,29 @@ export function onEmptyFilesMade(
 ): void {
   torrent.makingEmptyFiles = false;
   const error = answer.error ?? answer.value.error;
-  // A run that has ended makes them again when it goes on.
+  // If the run has ended, the next one creates them again.
   if (error && transfers(torrent.life)) failTorrent(engine, torrent, error);
   else saveFirstRecord(engine, torrent);
   engine.happen({ type: 'go-on', torrent });
 }
 
-/** A download has begun: from now on pieces are written that no record names. */
+/**
+ * Saves a record when a download has begun: from now on, pieces are written that no record lists.
+ */
 export function saveFirstRecord(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase === 'downloading' && !torrent.makingEmptyFiles)
     saveRecord(engine, torrent, 'progress');
 }
 
-/** Asks a back end whose workers know no files how it has them now. */
+/** Asks a back end whose workers report no file states for the present ones. */
 async function statSynced(record: RecordOutlet, paths: readonly string[]): Promise<SyncedFile[]> {
   const found = await record.stat(paths);
   return paths.map((path, at) => ({ path, now: found[at] }));
 }
 
 /**
- * Pieces that may never have reached the disk are not had any more: the next run fetches them again,
- * or, where nothing is fetched, reads them again. Peers get no message: the torrent stops, and closes them.
+ * Drops pieces that may not have reached the disk: the next run fetches them again or, if it does
+ * not download, reads them again. Peers get no message, because the torrent stops and closes them.
  */
 function lose(torrent: TorrentState, pieces: readonly number[]): void {
   for (const piece of pieces) {
@@ -147,7 +154,7 @@ function lose(torrent: TorrentState, pieces: readonly number[]): void {
   }
 }
 
-/** Replaces the resume record by one after which more may be written. */
+/** Replaces the resume record during a run: it is marked `open`, because more may be written. */
 export function saveRecord(
   engine: Engine,
   torrent: TorrentState,
@@ -159,13 +166,13 @@ export function saveRecord(
   ask(engine, save(engine, torrent, true), (answer) => ({ ...happening, answer }));
 }
 
-/** Replaces the resume record by the one with which a run ends. */
+/** Replaces the resume record at the end of a run. */
 export function saveLastRecord(engine: Engine, torrent: TorrentState): void {
   torrent.lastRecordsOut++;
   const happening = { type: 'last-record-saved', torrent } as const;
   if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
-  // An interrupted check, a touched file and a failed sync leave good pieces that are in no record: only
-  // an open record has them looked at.
+  // An interrupted check, a touched file or a failed sync leaves good pieces that no record lists:
+  // only a record marked `open` makes the next start look for them.
   const { toCheck, watch } = torrent;
   const { durability } = torrent.possession;
   const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
@@ -181,7 +188,7 @@ async function save(engine: Engine, torrent: TorrentState, open: boolean): Promi
   });
 }
 
-/** Then the one before it is kept. */
+/** Logs a failed save. The previous record stays in place. */
 export function noteFailedSave(
   engine: Engine,
   { infoHash }: TorrentState,

@@ -1,4 +1,4 @@
-// The figures of one moment, for people and scripts.
+// The figures of one moment, for the API.
 
 import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats';
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
@@ -79,7 +79,9 @@ export function engineStats(engine: Engine): EngineStats {
     peersRejected: Object.fromEntries(state.rejected),
     account: engineAccount(engine),
   };
-} /** By its last answer, also while the next announce is out. */
+}
+
+/** Judged by its last reply, even while the next announce is in flight. */
 function statusOf({ lastError, peers }: TrackerSnapshot): TrackerStats['status'] {
   if (lastError !== undefined) return 'failed';
   return peers === undefined ? 'waiting' : 'working';

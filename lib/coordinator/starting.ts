@@ -1,5 +1,5 @@
-// The beginning of a run, the first one or the one after a pause: check what is to be checked, create
-// what no piece will ever write, then transfer.
+// The beginning of a run, the first one or one after a pause: check what must be checked, create
+// the empty files, then transfer.
 
 import { beginCheck, checkOn } from './checking';
 import type { Engine } from './engine';
@@ -24,7 +24,7 @@ export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): 
   engine.happen({ type: 'go-on', torrent });
 }
 
-/** The user's resume: goes on after a pause or a failure, with the check if that was interrupted. */
+/** The user resumes a torrent after a pause or a failure. An interrupted check continues. */
 export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
   torrent.recheckedRuns = 0;
@@ -32,7 +32,10 @@ export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   beginRun(engine, torrent);
 }
 
-/** A run after the first one, from the check on. Its files may be others by now than those of handles still open. */
+/**
+ * Begins a run after the first one. Files may have been replaced since, so handles that are still
+ * open are closed.
+ */
 export function beginRun(engine: Engine, torrent: TorrentState): void {
   torrent.epoch++;
   engine.verify.closeHandles();
@@ -41,7 +44,7 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
   engine.happen({ type: 'go-on', torrent });
 }
 
-/** What the last run wrote is settled: are the files as it left them? */
+/** The writes of the last run are settled: are the files as it left them? */
 export function lookAtFiles(engine: Engine, torrent: TorrentState, life: Checking): void {
   torrent.possession.durability.mend();
   life.step = 'looking';
@@ -49,7 +52,7 @@ export function lookAtFiles(engine: Engine, torrent: TorrentState, life: Checkin
   else check(engine, torrent);
 }
 
-/** The files are taken as they are. */
+/** The present state of the files is accepted. */
 export function check(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'checking') return;
@@ -62,7 +65,7 @@ export function onChecked(engine: Engine, checked: Of<'checked'>): void {
   if (checkOn(engine, checked)) onCheckOver(engine, checked.torrent);
 }
 
-/** Everything was read. */
+/** Every piece to check was read. */
 function onCheckOver(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase !== 'checking') return;
@@ -75,7 +78,10 @@ export function onAdmitted(engine: Engine, admitted: Of<'admitted'>): void {
   if (admitOn(engine, admitted)) transfer(engine, admitted.torrent);
 }
 
-/** The check is over. Without data to check, peers are dialled before the pool is even up. */
+/**
+ * The check is over. If there was nothing to check, peers are dialled before the worker pool is
+ * even up.
+ */
 function transfer(engine: Engine, torrent: TorrentState): void {
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);

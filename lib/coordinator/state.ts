@@ -1,5 +1,5 @@
-// Everything the coordinator remembers. Handlers in the sibling files change these records; nothing here
-// acts on its own.
+// Everything the coordinator remembers. The handlers in the other files of this folder change these
+// records; no code here acts on its own.
 
 import { shareOf } from '../address/household';
 import type { Household } from '../address/household';
@@ -39,42 +39,43 @@ export interface EngineState {
   readonly slab: SlabOwner;
   readonly budget: MemoryBudget;
   readonly torrents: Map<number, TorrentState>;
-  /** By connection; every peer is a source, too. */
+  /** By connection. Every peer is also a source. */
   readonly sources: Map<number, Source>;
   readonly peers: Map<number, Peer>;
   readonly dials: Map<number, DialState>;
-  /** Sources that have credit but got no lease because memory or free blocks were lacking. */
+  /** Sources with credit that got no lease, because memory or free blocks ran out. */
   readonly hungry: Set<Source>;
-  /** Since the last tick a piece could not be started for want of memory. */
+  /** A piece could not be started since the last tick, because memory ran out. */
   memoryRefused: boolean;
-  /** Torrents with sources whose pieces are not counted yet, and what counting may cost. */
+  /** Torrents with sources whose pieces are not counted yet, and the budget for counting them. */
   readonly counting: Set<TorrentState>;
   readonly countingSteps: TokenBucket;
   readonly departed: Departed;
-  /** Info hashes on their way in. */
+  /** Info hashes of torrents that are being added. */
   readonly adding: Set<string>;
-  /** Which torrent has which file on disk. */
+  /** Which torrent owns which file on disk. */
   readonly paths: PathRegistry;
-  /** Peer threads that died and are not started again yet: an order to one of them would be lost. */
+  /** Peer threads that died and are not restarted yet: an order sent to one would be lost. */
   readonly downThreads: Set<number>;
   listenPort: number | undefined;
   nextDial: number;
-  /** Nothing is dialled before: the system had no descriptor or memory for the last dial. */
+  /** No dial before this time: the last one failed for lack of a descriptor or of memory. */
   noDialsUntilMs: number;
-  /** When that was said last. */
+  /** Limits how often that is logged. */
   readonly lackSaid: Seldom;
   threadRestarts: number;
   readonly verifyGate: VerifyGate;
-  /** Ends of connections and dials, and of incoming ones without a handshake, by reason. */
+  /** Closed connections and failed dials, by reason. */
   readonly closed: Map<CloseReason, number>;
+  /** Incoming connections that ended before their handshake, by reason. */
   readonly rejected: Map<CloseReason, number>;
-  /** What limited all downloads so far. */
+  /** What has limited all downloads so far. */
   readonly account: Account;
-  /** The last report of each peer thread on its event loop. */
+  /** The last event-loop report of each peer thread. */
   readonly threadLoads: (ThreadLoad | undefined)[];
-  /** How busy this thread's event loop was lately, 0 to 1. */
+  /** Utilisation of this thread's event loop since the last tick, 0 to 1. */
   loopBusy: number;
-  /** Part of all cores' time that the process used lately, 0 to 1. */
+  /** Share of the CPU time of all cores that the process used since the last tick, 0 to 1. */
   processBusy: number;
   closing: boolean;
 }
@@ -86,12 +87,12 @@ export interface DialState {
   readonly done: () => void;
 }
 
-/** A dial that waits for its turn. */
+/** A dial that waits for a slot. */
 export interface WaitingDial {
   readonly address: PeerAddress;
 }
 
-/** An announce that is out, or waits for its turn. */
+/** An announce in flight, or waiting for a slot. */
 export interface AnnounceUnderWay {
   readonly url: string;
   readonly event: DueAnnounce['event'];
@@ -100,16 +101,16 @@ export interface AnnounceUnderWay {
   readonly done: Promise<void>;
 }
 
-/** What a torrent has in its output folder. */
+/** What a torrent owns in its output folder. */
 export interface OutputFiles {
   readonly look: OutputLook;
-  /** The user lets us write to whatever files of the torrent's names exist. */
+  /** The user allows us to write to existing files that have the torrent's names. */
   readonly adopt: boolean;
-  /** Existing files, as stored, that are not known to be ours. */
+  /** Existing files, by stored path, that are not known to be ours. */
   readonly foreign: Set<string>;
-  /** Some files are longer than the torrent says, and are to be cut. */
+  /** Some files are longer than the torrent says, and will be cut. */
   toCut: boolean;
-  /** Undefined where nothing can be written. */
+  /** Undefined where nothing is written. */
   readonly claim: Claim | undefined;
 }
 
@@ -122,125 +123,148 @@ export interface TorrentState {
   readonly geometry: Geometry;
   readonly storage: StorageRef;
   readonly output: string;
-  /** Fetch what is missing; else only serve, and fail if anything is. */
+  /**
+   * Download missing pieces. If false, the torrent only serves, and fails if a piece is missing.
+   */
   readonly download: boolean;
   readonly seed: boolean;
   readonly announceToAll: AnnounceToAll;
-  /** Where it stands. Changed by `enter` only (`life.ts`). */
+  /** The phase, and what belongs to it. Only `enter` (`life.ts`) replaces it. */
   readonly life: Life;
   readonly phase: TorrentPhase;
-  /** What is here, what is wanted, and what survives a power cut. */
+  /** Which pieces we have, want, and would keep after a power cut. */
   readonly possession: Possession;
-  /** Counts what sources have into the picker; seeds are counted there at once. */
+  /** Counts the pieces of sources in the picker; a seed is counted there at once. */
   readonly availability: Availability;
-  /** Pieces that have memory. */
+  /** Pieces that occupy memory. */
   readonly active: Map<number, PieceState>;
-  /** The active pieces with blocks that nobody holds. */
+  /** Active pieces with blocks that are leased to no source. */
   readonly open: Set<PieceState>;
   /** Full pieces that wait for a verify job. */
   filled: PieceState[];
-  /** Verify jobs of its pieces that are out. */
+  /** Verify jobs in flight for its pieces. */
   jobsOut: number;
-  /** Where its pieces come from, peers among them. */
+  /** Where its pieces come from; its peers are among them. */
   readonly sources: Set<Source>;
   readonly peers: Set<Peer>;
   /** Called once the last peer is gone. */
   readonly onPeersGone: (() => void)[];
   readonly book: AddressBook;
-  /** A new one for every run: from start or resume to pause or close. */
+  /** Replaced with every run: a run lasts from start or resume to pause or close. */
   schedule: AnnounceSchedule;
-  /** The announces that are out, ended when the run is. */
+  /** Announces in flight; aborted when the run ends. */
   announcing: Set<AnnounceUnderWay>;
-  /** The last answer of a tracker named peers that were not known yet: it may know more. */
+  /** The last tracker reply contained unknown peers, so the tracker may know more. */
   trackersHadNews: boolean;
-  /** Settles when the trackers of ended runs have been told `stopped`; undefined once they have. */
-  farewell: Promise<void> | undefined;
-  /** Dials queued or under way. */
+  /** Settles once the trackers of ended runs have received `stopped`; undefined after that. */
+  lastAnnounces: Promise<void> | undefined;
+  /** Dials that are queued or in progress. */
   dialing: number;
-  /** Dials that wait for their turn. */
+  /** Dials that wait for a slot. */
   readonly waitingDials: Set<WaitingDial>;
-  /** The files without a byte, which no piece makes, are being made. */
+  /** The empty files, which no piece creates, are being created. */
   makingEmptyFiles: boolean;
-  /** Files that no record of ours names are being noted as ours, or cut to length. */
+  /** Files that no record of ours lists are being noted as ours, or cut to length. */
   admitting: boolean;
-  /** Sent with every announce: by it a tracker knows us again under a new address. */
+  /**
+   * Sent with every announce, so that a tracker recognises us after our address changed (BEP 7).
+   */
   readonly announceKey: number;
-  /** Counters at the start of the run: announces carry the difference. */
+  /** Counters at the start of the run: announces report the difference. */
   downloadedAtStart: number;
   uploadedAtStart: number;
-  /** Records with which a run ends that are being saved. */
+  /** Saves in progress of records that end a run. */
   lastRecordsOut: number;
-  /** How the files were left; undefined where the back end keeps no record. */
+  /** How we left the files; undefined where the back end keeps no record. */
   watch: FileWatch | undefined;
-  /** Runs that began because a file looked touched, since it was last complete or resumed by the user. */
+  /**
+   * Runs started because a file looked touched, since the torrent was last complete or resumed by
+   * the user.
+   */
   recheckedRuns: number;
   /** The resume record; undefined where the back end keeps none. */
   readonly record: RecordOutlet | undefined;
-  /** Called once the last stop has taken effect. */
+  /** Callbacks for the moment when the last stop has taken effect. */
   readonly onStopped: (() => void)[];
-  /** Called once it is removed, with what went wrong. */
+  /** Callbacks for the moment when it is removed, with the error if there was one. */
   readonly onRemoved: ((error: Error | undefined) => void)[];
-  /** Of its back end, which is let go of with it. */
+  /** The lock of its back end; released when the torrent is removed. */
   readonly lock: StorageLock;
-  /** What it has in its output folder; undefined where it is stored in none. */
+  /** What it owns in its output folder; undefined where the storage has none. */
   outputFiles: OutputFiles | undefined;
-  /** Peer threads that have the order to open this torrent, and not yet the one to close it. */
+  /** Peer threads that were ordered to open this torrent, and not yet to close it. */
   readonly openOn: Set<number>;
-  /** Pieces that exist on disk and were not hashed yet: a pause or a failure may interrupt the check. */
+  /**
+   * Pieces that exist on disk and are not hashed yet. A pause or a failure may interrupt the check.
+   */
   readonly toCheck: Bitfield;
   checkedPieces: number;
-  /** Jobs of the check that are not answered yet. */
+  /** Check jobs in flight. */
   checksOut: number;
   piecesToCheck: number;
-  /** Of verified pieces that came from peers since the torrent was added. */
+  /** Bytes of verified pieces that peers sent since the torrent was added. */
   fetchedBytes: number;
-  /** As peer threads have reported so far: see `receivedBytes`. */
+  /** Payload, as reported by peer threads so far: see `receivedBytes`. */
   downloadedBytes: number;
   uploadedBytes: number;
   wastedBytes: number;
   piecesFailed: number;
   readonly downloadRate: RateMeter;
   readonly uploadRate: RateMeter;
-  /** What limited the download. */
+  /** What has limited the download. */
   readonly account: AccountState;
-  /** When fetched pieces were announced to peers last. */
+  /** When fetched pieces were last announced to peers. */
   lastNewsMs: number;
-  /** Pays for rechokes between ticks, so that peers that change their minds cost little. */
+  /**
+   * Budget for rechokes between ticks, so that peers that keep changing their interest cost little.
+   */
   readonly rechokes: TokenBucket;
   lastProgressMs: number;
   completeSent: boolean;
-  /** At rest no tick looks at it before this; undefined: every tick does. Ended by `wake`. */
+  /**
+   * A resting torrent is skipped by ticks until this time; undefined: it is ticked. `wake` ends the
+   * rest.
+   */
   restUntilMs: number | undefined;
-  /** Its run, counted: what was asked for in one says nothing in the next. */
+  /** Number of its run: an answer that belongs to another run is dropped. */
   epoch: number;
 }
 
-/** A piece on its way: its memory, who holds which block, what was learnt of failed attempts. */
+/** A piece in progress: its memory, which source holds which block, what failed attempts showed. */
 export interface PieceState {
   readonly torrent: TorrentState;
   readonly blocks: ActivePiece;
   readonly lengthBytes: number;
-  /** Slab unit of each block, -1 before it is first leased. A plain array, as in `ActivePiece`. */
+  /**
+   * Slab unit of each block, -1 before the first lease. A plain array, for the reason given in
+   * `ActivePiece`.
+   */
   readonly units: number[];
   generation: number;
   verifying: boolean;
   lastProgressMs: number;
-  /** Leases on it, of all sources. */
+  /** Leases on it, over all sources. */
   holders: number;
-  /** After a failed check only this source may fill the piece, so that a second failure convicts it. */
+  /**
+   * After a failed check, the only source that may fill the piece: a second failure then convicts
+   * it.
+   */
   sole: number | undefined;
   soleSinceMs: number;
   /** Connections that had it alone on parole and did not finish it. */
   readonly declined: Set<number>;
-  /** How often that was. */
+  /** How often it was on parole with one source. */
   paroles: number;
   onParole: boolean;
   witness: BlockWitness | undefined;
-  /** Everyone who filled a block of a failed attempt, by name; undefined before the first. */
+  /**
+   * All sources that filled a block of a failed attempt, by name; undefined before the first
+   * failure.
+   */
   accused: Map<string, Identity> | undefined;
 }
 
-/** A run of blocks promised to a source. */
+/** A run of blocks leased to a source. */
 export interface LeaseState {
   readonly piece: PieceState;
   readonly generation: number;
@@ -249,40 +273,43 @@ export interface LeaseState {
 }
 
 /**
- * Where pieces come from. Leases, the end-game and blame know no more of a peer than this, so that a source
- * need not be a peer.
+ * Where pieces come from. Leases, the end-game and blame know nothing else of a peer, so that a
+ * source need not be a peer.
  */
 export class Source {
-  /** Its connection, in facts and orders. */
+  /** Its connection number, in facts and orders. */
   readonly id: number;
   readonly thread: number;
   readonly torrent: TorrentState;
   readonly identity: Identity;
   bits: Bitfield;
-  /** How many of them are set: above all whether all are, without looking at each. */
+  /** How many bits are set, so that nothing has to count them. */
   haveCount = 0;
   isSeed = false;
-  /** Its pieces in the torrent's availability; undefined for a seed, and while it has none. */
+  /** Its entry in the torrent's availability; undefined for a seed, and while it has no pieces. */
   pieces: PeerPieces | undefined = undefined;
-  /** Pieces it has that we want and lack. */
+  /** How many of its pieces we want and lack. */
   usefulPieces = 0;
-  /** It gives us nothing for now: a peer chokes us. */
+  /** It currently sends us nothing: a peer chokes us. */
   choked = true;
-  /** Raised when everything that was leased to it is void: what is answered under an older one is late. */
+  /** Incremented when all of its leases become void: an answer with an older epoch is late. */
   epoch = 0;
   creditBlocks = 0;
   leasedBlocks = 0;
   rateBytesPerSec = 0;
   leases: LeaseState[] = [];
-  /** When payload moved last, as its thread reported; 0: never. */
+  /** When payload last moved, as reported by its thread; 0: never. */
   lastPayloadMs = 0;
   downloadedBytes = 0;
   uploadedBytes = 0;
-  /** As its thread last reported: asked for and not here, received lately, what limits it. */
+  /**
+   * As last reported by its thread: bytes requested and not received, bytes received lately, what
+   * limits it.
+   */
   bytesInFlight = 0;
   bytesInLately = 0;
   limit: number = SESSION_LIMIT.farSide;
-  /** Why it was asked to close; it gets no work any more. */
+  /** Why it was ordered to close; it gets no more work. */
   closing: CloseReason | undefined = undefined;
 
   constructor(thread: number, torrent: TorrentState, identity: Identity) {
@@ -298,24 +325,24 @@ export class Source {
   }
 }
 
-/** A source that may want pieces of us, too, and that was dialled or may be. */
+/** A source that may also want pieces from us, and that may be dialled. */
 export class Peer extends Source {
-  /** What counts as one address with it (`choke/places`); undefined on loopback. */
+  /** Peers that count as one address (`choke/places`); undefined on loopback. */
   readonly share: Household | undefined;
   /** The address that was dialled; undefined for an incoming connection. */
   readonly dialed: PeerAddress | undefined;
-  /** Where it can be dialled, held as `connected` in the book; undefined while that is not known. */
+  /** Where it can be dialled; the book lists it as `connected`. Undefined while unknown. */
   address: PeerAddress | undefined;
   readonly connectedAtMs: number;
   weAreInterested = false;
   theyAreInterested = false;
-  /** We choke them. */
+  /** We choke it. */
   weChoke = true;
-  /** It makes no use of an upload slot (see the fact `upload-stalled`). */
+  /** It does not use its upload slot (see the fact `upload-stalled`). */
   uploadStalled = false;
   unchokedAtMs: number | undefined = undefined;
   lastUnchokedMs = 0;
-  /** What we had sent it when its last turn began. */
+  /** Its `uploadedBytes` when its last upload turn began. */
   uploadedAtTurn = 0;
   client: string | undefined = undefined;
 
@@ -347,8 +374,9 @@ export class Peer extends Source {
 }
 
 /**
- * Payload received since the torrent was added. Peer threads report theirs four times a second, and a
- * piece may be verified before that: what is verified or wasted has been received in any case.
+ * Payload received since the torrent was added. Peer threads report four times a second, and a
+ * piece may be verified before the report: verified and wasted bytes have been received in any
+ * case.
  */
 export function receivedBytes(torrent: TorrentState): number {
   return Math.max(torrent.downloadedBytes, torrent.fetchedBytes + torrent.wastedBytes);

@@ -1,5 +1,6 @@
-// The steps inside of phases: what a torrent does next once a disk or a worker has answered. The files that do
-// the work post `go-on` and do not import this one: what follows a step is decided here.
+// The steps within a phase: what a torrent does next once a disk or a worker has answered. The
+// files that do the work post `go-on` and never import this one, so that the order is decided here
+// alone.
 
 import { lookBeforeCompletion, saveCompletion } from './completing';
 import type { Engine } from './engine';
@@ -12,11 +13,14 @@ import { beginRun, check, lookAtFiles } from './starting';
 import type { TorrentState } from './state';
 import { settleAll } from './stopping';
 
-/** Takes the next step once nothing is out that it waits for. May be called at any time. */
+/**
+ * Takes the next step unless something it depends on is still in flight. May be called at any time.
+ */
 export function goOn(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
   if (life.phase === 'downloading' || life.step !== 'settling') return;
-  // Pieces that are being written belong into the record: after it, they would make it doubtful.
+  // Pieces that are being written must be in the record: written after it, they would put it in
+  // doubt.
   if (torrent.jobsOut > 0 || torrent.makingEmptyFiles || torrent.admitting) return;
   if (!isSynced(engine, torrent)) return;
   switch (life.phase) {
@@ -24,7 +28,7 @@ export function goOn(engine: Engine, torrent: TorrentState): void {
       return goOnChecking(engine, torrent, life);
     case 'seeding':
     case 'complete':
-      // Where a failed sync lost pieces, its error stops the torrent.
+      // If a failed sync lost pieces, its error stops the torrent.
       if (torrent.possession.hasAllWanted) lookBeforeCompletion(engine, torrent, life);
       return;
     case 'paused':
@@ -40,7 +44,7 @@ function goOnChecking(engine: Engine, torrent: TorrentState, life: Checking): vo
     life.step = 'saving';
     return saveLastRecord(engine, torrent);
   }
-  // The record of the last run says that nothing follows it.
+  // The record of the last run must be saved before anything new is written.
   if (torrent.lastRecordsOut > 0) return;
   settleAll(torrent.onStopped);
   lookAtFiles(engine, torrent, life);
@@ -71,7 +75,7 @@ export function onLastRecordSaved(
       return goOnRemoving(engine, torrent, life);
     case 'seeding':
     case 'complete':
-      return; // It saves a record of another kind.
+      return; // Its record is saved as `record-saved`.
   }
 }
 

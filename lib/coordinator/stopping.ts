@@ -1,12 +1,12 @@
-// How a run ends, and what ends it: peers closed, memory given back, trackers left, and what was verified made
-// durable. What follows is in `steps.ts`.
+// Ends a run, for whatever reason: closes peers, frees memory, announces `stopped`, makes verified
+// data durable. What follows is in `steps.ts`.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { closeAccount } from './accounting';
 import type { Engine } from './engine';
 import { giveUpDials } from './dialing';
-import { stopAnnouncing } from './farewell';
+import { stopAnnouncing } from './last-announces';
 import { enter, errorOf } from './life';
 import type { Checking, Closed, Stopped } from './life';
 import { closePeer } from './peer-orders';
@@ -16,7 +16,7 @@ import { wake } from './rest';
 import type { TorrentState } from './state';
 import { verifyAllFilled } from './verifying';
 
-/** Ends the run: stops all traffic at once, and makes durable what was verified. */
+/** Ends the run: stops all traffic at once, and starts to make verified data durable. */
 export function endRun(
   engine: Engine,
   torrent: TorrentState,
@@ -37,32 +37,34 @@ export function endRun(
   engine.happen({ type: 'go-on', torrent });
 }
 
-/** The user's pause: closes peers, gives memory back, announces `stopped`, keeps what is verified. */
+/** The user pauses: closes peers, frees memory, announces `stopped`, keeps verified data. */
 export function pauseTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase === 'closed' || torrent.phase === 'paused') return;
   const error = errorOf(torrent.life);
   endRun(engine, torrent, { phase: 'paused', step: 'settling', error });
 }
 
-/** An error that only the user can mend (disk full, no permission): as a pause, with its reason. */
+/**
+ * An error that only the user can fix (disk full, no permission): like a pause, with its reason.
+ */
 export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorRecord): void {
   if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
     return;
   const error = withRemedy(torrent, cause);
   const { code, message } = error;
-  torrent.completeSent = false; // After a resume the app waits for a new `complete`.
+  torrent.completeSent = false; // After a resume, `complete` is emitted again.
   engine.log('error', 'torrent stopped', { torrent: torrent.infoHash, code, error: message });
   endRun(engine, torrent, { phase: 'failed', step: 'settling', error: { code, message } });
-  // At once: a later error might reach an app that has resumed by then.
+  // Emitted at once: later, the app might have resumed the torrent already.
   engine.emit({ type: 'error', torrent: torrent.id, error });
 }
 
-/** Another program touched files that may still be right: everything stops until they were read. */
+/** Another program touched files that may still be right: the run ends, and they are read again. */
 export function recheckRun(engine: Engine, torrent: TorrentState): void {
   endRun(engine, torrent, { phase: 'checking', step: 'settling', recordFirst: true });
 }
 
-/** Closes every connection of the torrent, on all threads, and their files. */
+/** Closes the connections of the torrent on all threads, and its files there. */
 export function closePeers(engine: Engine, torrent: TorrentState, reason: CloseReason): void {
   for (const peer of [...torrent.peers]) closePeer(engine, peer, reason);
   for (const thread of torrent.openOn)
@@ -70,7 +72,7 @@ export function closePeers(engine: Engine, torrent: TorrentState, reason: CloseR
   torrent.openOn.clear();
 }
 
-/** Resolves when a stop has taken effect, or its torrent goes on. */
+/** Resolves when a stop has taken effect, or the torrent runs again. */
 export function stopped(torrent: TorrentState): Promise<void> {
   const { life } = torrent;
   if (life.phase !== 'closed' && !(life.phase === 'paused' && life.step !== 'rest'))
@@ -79,7 +81,7 @@ export function stopped(torrent: TorrentState): Promise<void> {
   return new Promise((resolve) => torrent.onStopped.push(resolve));
 }
 
-/** Calls everyone that waits, once. */
+/** Calls all waiting callbacks, once. */
 export function settleAll(waiting: (() => void)[]): void {
-  for (const tell of waiting.splice(0)) tell();
+  for (const settle of waiting.splice(0)) settle();
 }

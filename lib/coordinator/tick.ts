@@ -1,4 +1,4 @@
-// What time alone brings about: announces, dials, syncs, upload turns, evictions, figures.
+// What becomes due with time: announces, dials, syncs, upload turns, evictions, figures.
 
 import { keepAccount } from './accounting';
 import { announceIfDue, nextAnnounceMs } from './trackers';
@@ -13,7 +13,7 @@ import { endLongParoles } from './parole';
 import { syncIfDue } from './saving';
 import type { TorrentState } from './state';
 
-/** Four times a second: as often as figures are worth looking at. */
+/** Tick interval: four times a second, as often as figures are worth updating. */
 export const TICK_MS = 250;
 
 export function onTick(engine: Engine): void {
@@ -30,7 +30,7 @@ export function onTick(engine: Engine): void {
   if (state.hungry.size > 0) engine.turn.feed = true;
 }
 
-/** What is due for one torrent: on ticks, and at once when its run begins. */
+/** Does what is due for one torrent: on ticks, and at once when its run begins. */
 export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
   announceIfDue(engine, torrent);
@@ -45,18 +45,18 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   keepAccount(engine, torrent);
   const rested = torrent.restUntilMs !== undefined;
   torrent.restUntilMs = restAfterLook(engine, torrent);
-  // The last time when it comes to rest; from then on the app asks, if it wants to know.
+  // Figures are sent a last time when the torrent comes to rest; after that the app asks for them.
   if (!rested || torrent.restUntilMs === undefined) engine.turn.stats.add(torrent);
   engine.tickBy(torrent.restUntilMs ?? engine.nowMs());
 }
 
-/** With this many peers a torrent can wait for the next regular announce. */
+/** With this many peers, a torrent waits for the next regular announce. */
 const ENOUGH_PEERS = 20;
 
 /**
- * The book has run dry: nobody is left to dial, and few are connected. Then the tracker is asked
- * again as soon as it allows, while it has news or nobody is connected at all. (Peers of a small
- * swarm that know one another have nothing to ask.)
+ * True when the address book is exhausted and few peers are connected. The tracker is then asked
+ * again as soon as it allows, if its last reply had new peers or none is connected. (Peers of a
+ * small swarm that all know each other have nothing to ask.)
  */
 function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
   const peers = torrent.peers.size + torrent.dialing;
@@ -66,7 +66,7 @@ function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
   return torrent.book.nextDueMs > engine.nowMs();
 }
 
-/** A torrent that nobody serves needs no share of the memory. */
+/** A torrent without a source that serves it needs no share of the memory. */
 function hasSource(torrent: TorrentState): boolean {
   if (torrent.phase !== 'downloading') return false;
   for (const { choked, closing, usefulPieces } of torrent.sources)
@@ -75,13 +75,14 @@ function hasSource(torrent: TorrentState): boolean {
 }
 
 /**
- * Something is due, but the engine has all the connections that it may have: the next try comes after a
- * second, later where many wait, so that no more than 200 try in a second.
+ * Wait before the next try when something is due but the engine has all the connections it may
+ * have: one second, or 5 ms per torrent if that is longer, so that at most 200 torrents try per
+ * second.
  */
 const HELD_UP_MS = 1_000;
 const HELD_UP_MS_PER_TORRENT = 5;
 
-/** After a look: until when the torrent may rest; undefined where every tick has something to do. */
+/** Until when the torrent may rest; undefined if it needs every tick. */
 function restAfterLook(engine: Engine, torrent: TorrentState): number | undefined {
   const nowMs = engine.nowMs();
   if (isBusy(torrent, nowMs)) return undefined;
@@ -92,9 +93,9 @@ function restAfterLook(engine: Engine, torrent: TorrentState): number | undefine
 
 function isBusy(torrent: TorrentState, nowMs: number): boolean {
   if (torrent.phase === 'checking' || torrent.sources.size + torrent.dialing > 0) return true;
-  // News leave with a later tick.
+  // Pieces that are not announced yet leave with a later tick.
   if (torrent.jobsOut + torrent.filled.length > 0 || torrent.possession.hasNews) return true;
-  // Ticks go on until the rates that the app shows have fallen to 0, within two seconds.
+  // Ticks continue until the rates shown by the app have fallen to 0, within two seconds.
   return torrent.downloadRate.bytesPerSec(nowMs) + torrent.uploadRate.bytesPerSec(nowMs) > 0;
 }
 
@@ -104,7 +105,8 @@ function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number
   if (!transfers(torrent.life)) return durability.dueMs;
   const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
-  // Without room it neither dials nor asks for peers, and nothing wakes it when there is room.
+  // Without a free slot it neither dials nor asks for peers, and no event wakes it when a slot
+  // becomes free.
   if (freeSlots(engine, torrent) <= 0) return -Infinity;
   return Math.min(dueMs, Math.max(book.nextDueMs, engine.state.noDialsUntilMs));
 }

@@ -1,14 +1,14 @@
-// When the coordinator ticks: at most every 250 ms, and only if something asked for it.
+// Schedules ticks: at most one every 250 ms, and only when something asked for it.
 
 import type { Clock } from './clock';
 import { TICK_MS } from './tick';
 
 type TickerClock = Pick<Clock, 'nowMs' | 'after'>;
 
-/** A timer may wait for at most 24 days; a needless tick each hour costs nothing. */
+/** Longest timer. `setTimeout` allows at most 24 days; one needless tick an hour costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
 
-/** All ticks lie on one grid of `TICK_MS`, so that one tick serves several callers. */
+/** All ticks fall on a grid of `TICK_MS`, so that one tick serves several callers. */
 export class Ticker {
   readonly #tick: () => void;
   readonly #clock: TickerClock;
@@ -23,8 +23,8 @@ export class Ticker {
   }
 
   /**
-   * Asks for a tick at that time, or up to 250 ms later (375 after a tick that was late); `Infinity` asks
-   * for none.
+   * Schedules a tick at `atMs`, or up to 250 ms later (375 ms after a late tick); `Infinity`
+   * schedules none.
    */
   by(atMs: number): void {
     const nextMs = Math.max(Math.ceil(atMs / TICK_MS) * TICK_MS, this.#lastMs + TICK_MS);
@@ -41,7 +41,7 @@ export class Ticker {
   }
 
   #run(): void {
-    // Of the grid, not of the clock: a timer may be a little early, or late.
+    // Rounded to the grid: a timer may fire a little early, or late.
     this.#lastMs = Math.round(this.#clock.nowMs() / TICK_MS) * TICK_MS;
     this.#nextMs = Infinity;
     this.#tick();

@@ -1,4 +1,4 @@
-// Torrents come and go: everything that adding one needs, in the order that harms nothing.
+// Adds torrents: everything that needs, in an order in which every failure can be undone.
 
 import { Bitfield } from '../bytes/bitfield';
 import { toHex } from '../bytes/hex';
@@ -27,15 +27,15 @@ import { removed } from './removing';
 import type { TorrentState } from './state';
 
 /**
- * Rechokes between ticks: each peer that comes to a new swarm causes one. Peers that change their minds
- * without end get twenty a second, and a torrent of 200 peers spends 1 ms a second on these.
+ * Rechokes between ticks. Each peer that joins a new swarm causes one. Peers that keep changing
+ * their interest get twenty a second: in a torrent of 200 peers that costs 1 ms per second.
  */
 const RECHOKES = { perSec: 20, burst: 50 };
 
 /**
- * Adds a torrent: returns when its output is locked and its record read; the rest goes on. Resolves to
- * the mapping that names its files there. Stopped before that, it rejects with the signal's reason and
- * nothing is left.
+ * Adds a torrent. Resolves when its output is locked and its record loaded, to the mapping that
+ * names its files there; the rest follows in the background. If the signal fires before that,
+ * rejects with its reason and leaves nothing behind.
  */
 export async function addTorrent(
   engine: Engine,
@@ -46,7 +46,7 @@ export async function addTorrent(
   const infoHash = toHex(wanted.metainfo.infoHash);
   for (const other of engine.state.torrents.values()) {
     if (other.infoHash !== infoHash) continue;
-    // A torrent that is being removed may be added again: this waits for the end of the removal.
+    // A torrent that is being removed may be added again: wait for the end of the removal.
     if (other.phase === 'closed') await removed(other).catch(() => undefined);
     else {
       throw new MillraceError(
@@ -165,7 +165,7 @@ async function takeLock(state: StorageState, download: boolean): Promise<Storage
   }
 }
 
-/** The end of a torrent: nothing that a back end fails in keeps it. */
+/** Releases a back end. An error there must not keep the torrent. */
 async function letGo(
   engine: Engine,
   infoHash: string,
@@ -250,7 +250,7 @@ function newTorrent(
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
     announcing: new Set(),
     trackersHadNews: false,
-    farewell: undefined,
+    lastAnnounces: undefined,
     dialing: 0,
     waitingDials: new Set(),
     makingEmptyFiles: false,

@@ -1,5 +1,5 @@
-// Announcing: the schedule says when and where, this makes the announces side by side and hands the
-// answers on.
+// Announcing: the schedule decides when and where; this file makes the announces in parallel and
+// handles the replies.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
@@ -13,32 +13,35 @@ import { wake } from './rest';
 import { receivedBytes } from './state';
 import type { AnnounceUnderWay, TorrentState } from './state';
 
-/** Most peers asked for at once: what large clients ask, and as many as most trackers give. */
+/** Most peers requested in an announce: what large clients request, and most trackers return. */
 const MAX_NUM_WANT = 200;
 
 /**
- * Most that a seed asks for, as trackers give by default: it serves a few at a time, leechers dial it,
- * too, and many trackers name other seeds as well.
+ * Most peers that a seed requests, the usual default of trackers: it serves few at a time, leechers
+ * also dial it, and many trackers also return other seeds.
  */
 const MAX_SEED_NUM_WANT = 50;
 
-/** Announced by an engine that accepts nobody: many trackers refuse port 0, and nobody is at 1. */
+/**
+ * Port announced by an engine that accepts no connections: many trackers refuse 0, and no peer
+ * listens on 1.
+ */
 const NO_PORT = 1;
 
-/** After an announce has been out for this long, the next tracker no longer waits for it. */
+/** After an announce has been in flight for this long, the next tracker no longer waits for it. */
 export const PATIENCE_MS = 10_000;
 
 /**
- * The most announces of one torrent at a time, not counting those that are out for longer than
- * `PATIENCE_MS`: a long list must neither go out in one burst nor wait for dead trackers. In all there is
- * one for each tracker, at most 200.
+ * Most announces of one torrent at a time, without those in flight for longer than `PATIENCE_MS`: a
+ * long list must neither go out in one burst nor wait for dead trackers. In total there is one per
+ * tracker, at most 200.
  */
 export const MAX_ANNOUNCES_UNDER_WAY = 32;
 
-/** When `announceIfDue` will have something to do; `Infinity` while only answers are waited for. */
+/** When `announceIfDue` will have something to do; `Infinity` while it only waits for replies. */
 export function nextAnnounceMs(torrent: TorrentState, nowMs: number): number {
   const dueMs = torrent.schedule.nextDueMs;
-  // Oldest first: with room for one more once this one has been out for long enough.
+  // Sorted oldest first: there is room for one more once this announce is older than `PATIENCE_MS`.
   const recent = recentAnnounces(torrent, nowMs);
   const leaver = recent[recent.length - MAX_ANNOUNCES_UNDER_WAY];
   return leaver === undefined ? dueMs : Math.max(dueMs, leaver.sinceMs + PATIENCE_MS);
@@ -49,7 +52,7 @@ function recentAnnounces(torrent: TorrentState, nowMs: number): readonly Announc
 }
 
 /**
- * Makes the announces that are due. Called on ticks, and whenever an answer may have made another
+ * Makes the announces that are due. Called on ticks, and after each reply, which may make another
  * one due.
  */
 export function announceIfDue(engine: Engine, torrent: TorrentState): void {
@@ -57,7 +60,7 @@ export function announceIfDue(engine: Engine, torrent: TorrentState): void {
   const nowMs = engine.nowMs();
   let room = MAX_ANNOUNCES_UNDER_WAY - recentAnnounces(torrent, nowMs).length;
   for (;;) {
-    // `completed` is held back by nobody: the torrent may leave at once.
+    // `completed` is always sent at once: the torrent may leave its trackers right after.
     const due = torrent.schedule.next(nowMs, room > 0 ? undefined : 'completed');
     if (due === undefined) return;
     startAnnounce(engine, torrent, due);
@@ -69,12 +72,13 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
   const { url, event } = due;
   const abort = new AbortController();
   const { signal } = abort;
-  // Of now, not of when its turn comes: by then the torrent may be in another run.
-  const { schedule, epoch, farewell } = torrent;
+  // Captured now, because the torrent may be in another run when the announce gets its slot.
+  const { schedule, epoch, lastAnnounces } = torrent;
   const done = new Promise<void>((settle) => {
     const announce = async (): Promise<void> => {
       if (!signal.aborted) {
-        // An outlet that throws at once (its module cannot be loaded) is a tracker that does not answer.
+        // An outlet that throws at once (its module cannot be loaded) counts as a tracker that
+        // fails.
         const reply = async (): Promise<AnnounceReply> =>
           engine.announce(url, requestOf(engine, torrent, due), signal);
         const answer = await answerOf(reply());
@@ -83,8 +87,8 @@ function startAnnounce(engine: Engine, torrent: TorrentState, due: DueAnnounce):
       settle();
     };
     const pace = (): void => engine.paceAnnounce(announce, url);
-    // A tracker that is told `stopped` of the last run after `started` of this one sends nobody to us.
-    if (farewell) void farewell.then(pace);
+    // If a tracker got `stopped` of the last run after `started` of this one, it would drop us.
+    if (lastAnnounces) void lastAnnounces.then(pace);
     else pace();
   });
   const underWay: AnnounceUnderWay = { url, event, sinceMs: engine.nowMs(), abort, done };
@@ -101,16 +105,16 @@ export function onAnnounced(
     schedule.succeeded(url, answer.value, engine.nowMs());
     onReply(engine, torrent, url, answer.value);
   } else if (!abort.signal.aborted) {
-    // What we gave up says nothing of the tracker.
+    // An announce that we aborted tells nothing about the tracker.
     schedule.failed(url, answer.error, engine.nowMs());
     onFailure(engine, torrent, url, answer.error);
   }
-  // Its tracker may be owed another event, and a failure makes the next tracker due.
+  // Another event may be due for this tracker, and a failure makes the next tracker due.
   announceIfDue(engine, torrent);
   wake(engine, torrent);
 }
 
-/** The request to a tracker as of now. */
+/** Builds the request to a tracker from the present figures. */
 export function requestOf(
   engine: Engine,
   torrent: TorrentState,
@@ -131,7 +135,9 @@ export function requestOf(
   };
 }
 
-/** All bytes of the missing pieces: with their padding, as libtorrent says it, and 0 only for a seed. */
+/**
+ * All bytes of the missing pieces, with their padding, as libtorrent reports it. 0 only for a seed.
+ */
 function leftBytes({ metainfo, geometry, possession }: TorrentState): number {
   if (possession.hasAll) return 0;
   const { pieceLengthBytes, pieceCount } = metainfo;
@@ -142,7 +148,7 @@ function leftBytes({ metainfo, geometry, possession }: TorrentState): number {
   return possession.missingPieces * pieceLengthBytes - shortBytes;
 }
 
-/** As many as there are free connections without a fresh address to dial; fewer for a seed. */
+/** The number of free connections that no fresh address will fill; fewer for a seed. */
 function peersWanted(engine: Engine, torrent: TorrentState): number {
   if (!dialsNow(torrent)) return 0;
   const most = torrent.phase === 'seeding' ? MAX_SEED_NUM_WANT : MAX_NUM_WANT;
@@ -184,7 +190,7 @@ function onFailure(engine: Engine, torrent: TorrentState, url: string, error: Er
   });
 }
 
-/** Of this tracker: others are asked at other times. */
+/** When this tracker, and not another one, is announced to next. */
 function nextAnnounceSec(engine: Engine, torrent: TorrentState, url: string): number | undefined {
   const tracker = torrent.schedule.snapshot().find((each) => each.url === url);
   const dueMs = tracker?.nextAnnounceMs ?? Infinity;

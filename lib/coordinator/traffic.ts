@@ -1,10 +1,10 @@
-// The figures that peer threads report of their connections, four times a second.
+// Handles the figures that peer threads report about their connections, four times a second.
 
 import { SESSION_LIMIT } from '../messages/account';
 import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 
-/** Rows of four: connection, bytes in, bytes out, wasted bytes. */
+/** Rows of four numbers: connection, bytes in, bytes out, wasted bytes. */
 export function onTraffic(engine: Engine, fact: FactOf<'traffic'>): void {
   const nowMs = engine.nowMs();
   for (let row = 0; row + 3 < fact.rows.length; row += 4) {
@@ -24,10 +24,13 @@ export function onTraffic(engine: Engine, fact: FactOf<'traffic'>): void {
   }
 }
 
-/** Rows of four: connection, bytes in flight, bytes in since the last such fact, `SESSION_LIMIT`. */
+/**
+ * Rows of four numbers: connection, bytes in flight, bytes received since the last such fact,
+ * `SESSION_LIMIT`.
+ */
 export function onLoad(engine: Engine, thread: number, { busy, rows }: FactOf<'load'>): void {
   const { state } = engine;
-  state.threadLoads[thread] = { busy, toldMs: engine.nowMs(), goesOn: rows.length > 0 };
+  state.threadLoads[thread] = { busy, reportedMs: engine.nowMs(), goesOn: rows.length > 0 };
   for (const source of state.sources.values()) {
     if (source.thread !== thread) continue;
     source.bytesInFlight = 0;

@@ -1,5 +1,5 @@
-// From the check to the transfer, and from the last piece to a whole torrent. How a run begins is in
-// `starting.ts`, how it ends in `stopping.ts`.
+// From the check to the transfer, and from the last piece to a complete torrent. How a run begins
+// is in `starting.ts`, how it ends in `stopping.ts`.
 
 import { advised } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
@@ -14,13 +14,14 @@ import type { TorrentState } from './state';
 import { failTorrent } from './stopping';
 import { PATIENCE_MS, announceIfDue } from './trackers';
 
-/** The check is over (or was not needed): go for what is missing, or seed. */
+/** The check is over, or was not needed: downloads what is missing, or seeds. */
 export function startTransfer(engine: Engine, torrent: TorrentState): void {
   const nowMs = engine.nowMs();
   torrent.downloadedAtStart = receivedBytes(torrent);
   torrent.uploadedAtStart = torrent.uploadedBytes;
   const { hasAll, hasAllWanted } = torrent.possession;
-  // What was complete once is not fetched again unasked: its user may have changed it on purpose.
+  // Data that was complete before is not fetched again unasked: the user may have changed it on
+  // purpose.
   if (!hasAllWanted && (!torrent.download || torrent.completeSent))
     return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = hasAllWanted && !torrent.seed;
@@ -53,11 +54,11 @@ function openOnAll(engine: Engine, torrent: TorrentState): void {
   for (let thread = 0; thread < peerThreads; thread++) openOn(engine, torrent, thread);
 }
 
-/** Tells a peer thread of the torrent. */
+/** Opens the torrent on a peer thread. */
 export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
   // A torrent that is complete and does not seed is open on no thread.
   if (torrent.phase === 'complete') return;
-  // A thread that is down gets the order when it is up again.
+  // A thread that is down gets the order after its restart.
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
   const { metainfo } = torrent;
@@ -76,7 +77,10 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   });
 }
 
-/** When every wanted piece is verified: syncs, saves, emits `complete`, announces it; then seeds or leaves. */
+/**
+ * Once every wanted piece is verified: syncs, saves, emits `complete`, announces it; then seeds or
+ * stops.
+ */
 export function finishIfWhole(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase === 'downloading' && torrent.possession.hasAllWanted)
     becomeWhole(engine, torrent);

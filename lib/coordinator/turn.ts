@@ -1,5 +1,5 @@
-// The end of a turn: whatever handlers marked is done once, in this order, however many messages
-// the turn brought.
+// The end of a turn: what handlers marked is done once, in this order, however many messages the
+// turn handled.
 
 import { countOn } from './availability';
 import { rechokeIfPaid } from './choking';
@@ -31,17 +31,20 @@ export function endTurn(engine: Engine): void {
   for (const torrent of turn.stats)
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
   turn.stats.clear();
-  // Memory that is being written to comes free without a word.
+  // Quarantined memory becomes free without any message, so a tick has to look for it.
   if (engine.state.slab.quarantinedUnits > 0) engine.tickBy(engine.nowMs());
 }
 
 /**
- * `have` orders for good pieces leave at most this often: at a thousand pieces a second, an order for each
- * would cost a tenth of a core. The rest leaves in a later turn, with the next tick at the latest.
+ * Minimum interval of `have` orders: at a thousand pieces a second, one order per piece would cost
+ * a tenth of a core. Pieces that wait leave in a later turn, at the latest with the next tick.
  */
 const NEWS_INTERVAL_MS = 50;
 
-/** One `have` order per thread for all pieces that became good. False when they wait for a later turn. */
+/**
+ * Sends one `have` order per thread for all newly verified pieces. Returns false if they wait for a
+ * later turn.
+ */
 function announcePieces(engine: Engine, torrent: TorrentState): boolean {
   const { possession } = torrent;
   if (!possession.hasNews) return true;

@@ -1,4 +1,4 @@
-// Verify jobs out: full pieces go to the workers, the torrents taking turns. Their outcomes come back in
+// Hands full pieces to the verify workers, one torrent after the other. The outcomes are handled in
 // `on-piece.ts`.
 
 import type { FilledPiece } from '../messages/verify';
@@ -10,8 +10,9 @@ import { filledSegments } from './pieces';
 import type { PieceState, TorrentState } from './state';
 
 /**
- * Hands filled pieces to the workers while the gate is open, first of the torrent with the fewest jobs
- * out: one with much to verify holds nobody up. Small pieces gather while it is shut.
+ * Hands filled pieces to the workers while the gate is open. The torrent with the fewest jobs in
+ * flight comes first, so that one with much to verify delays no other. While the gate is shut,
+ * small pieces accumulate.
  */
 export function pumpVerify(engine: Engine): void {
   const { verifyGate } = engine.state;
@@ -23,7 +24,7 @@ export function pumpVerify(engine: Engine): void {
   }
 }
 
-/** The torrent is about to stop: what is full is verified and written all the same. */
+/** The torrent is about to stop: its full pieces are still verified and written. */
 export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
   while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
 }
@@ -33,14 +34,15 @@ function nextToVerify(engine: Engine): TorrentState | undefined {
   let next: TorrentState | undefined;
   for (const torrent of engine.state.torrents.values()) {
     if (torrent.filled.length === 0) continue;
-    // While one of its jobs is out, pieces gather for a full one: half the messages.
+    // While one of its jobs is in flight, pieces accumulate for a full job: that halves the number
+    // of messages.
     if (torrent.jobsOut > 0 && !isFullJob(torrent.filled, targetBytes)) continue;
     if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
   }
   return next;
 }
 
-/** The first job's worth of what waits; smaller if less waits, for a good piece is worth telling soon. */
+/** Takes the pieces of one job, fewer if fewer wait: a good piece should be announced soon. */
 function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
   const [batch = []] = batchPieces(torrent.filled, targetBytesOf(engine));
   torrent.filled.splice(0, batch.length);

@@ -1,20 +1,24 @@
-// PURE. What it takes to find out who lied: who was behind a connection that is gone, and what is remembered
-// of the failed attempts of a piece. Blocks outlive the peer that sent them: a liar must not escape by hanging up.
+// PURE. The evidence to find out which source lied: the identities of closed connections, and the
+// failed attempts of a piece. Blocks outlive the connection that sent them, so a liar cannot escape
+// by disconnecting.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 
-/** Who is answerable for what a source sends. A source that is no peer adds a variant. */
+/** Who is accountable for what a source sends. A source that is not a peer will add a variant. */
 export interface Identity {
-  /** The connection. */
+  /** The connection number. */
   readonly id: number;
-  /** How it is called in events and logs, and told from others. */
+  /** Unique name for events and logs. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly peerId: string;
 }
 
-/** Enough for every piece in memory to have come from another peer; oldest are dropped. */
+/**
+ * Closed connections remembered: enough if every piece in memory came from another one. The oldest
+ * are dropped.
+ */
 const MAX_DEPARTED = 4_096;
 
 export class Departed {
@@ -36,32 +40,32 @@ export class Departed {
 }
 
 interface Attempt {
-  /** Name of the peer that filled each block. */
+  /** For each block, the name of the source that filled it. */
   readonly fillers: readonly string[];
   readonly blockDigests: Uint8Array;
 }
 
-/** Attempts kept per piece; each retry is given to one peer alone, so more can not accumulate. */
+/** Attempts kept per piece. Each retry is given to one source alone, so there are never many. */
 const MAX_ATTEMPTS = 8;
 
 /**
- * Who filled which block of a piece that failed, with which digest. When an attempt succeeds, comparing digests
- * shows exactly who lied and who did not.
+ * Which source filled which block of a failed piece, and with which digest. When an attempt
+ * succeeds, comparing digests shows exactly which sources lied.
  */
 export class BlockWitness {
   readonly #attempts: Attempt[] = [];
 
-  /** A check failed. `fillers[i]` filled block i. */
+  /** Adds a failed attempt. `fillers[i]` filled block i. */
   failed(fillers: readonly string[], blockDigests: Uint8Array): void {
     if (this.#attempts.length < MAX_ATTEMPTS) this.#attempts.push({ fillers, blockDigests });
   }
 
-  /** Everyone who filled a block of any failed attempt. */
+  /** All sources that filled a block in any failed attempt. */
   suspects(): Set<string> {
     return new Set(this.#attempts.flatMap((attempt) => attempt.fillers));
   }
 
-  /** The piece is good now, with these block digests: who sent a block that differs? */
+  /** The piece is good with these block digests: the sources that sent a block that differs. */
   liars(goodDigests: Uint8Array): Set<string> {
     const liars = new Set<string>();
     for (const { fillers, blockDigests } of this.#attempts) {

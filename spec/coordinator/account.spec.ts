@@ -32,16 +32,16 @@ describe('coordinator/account', () => {
   it('tells time behind the verify threads apart by what their next jobs spend', () => {
     const account = new Account();
     account.charge('memory', 2, 'verify');
-    account.tellApart(account);
+    account.attribute(account);
     expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 0, write: 0, fill: 0 });
     expect(account.snapshot(NOW).limit?.behind).to.equal(undefined);
     account.noteJob(250, 750);
-    account.tellApart(account);
+    account.attribute(account);
     expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 0.5, write: 1.5, fill: 0 });
     // What was told is not told again: the next second is split by the next job alone.
     account.charge('memory', 1, 'verify');
     account.noteJob(1000, 0);
-    account.tellApart(account);
+    account.attribute(account);
     account.charge('memory', 3, 'fill');
     expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 1.5, write: 1.5, fill: 3 });
     expect(account.snapshot(NOW).limit).to.deep.equal({ what: 'memory', behind: 'fill', share: 1 });

@@ -28,7 +28,7 @@ describe('coordinator: data that is lost', () => {
     expect(torrent.state.toCheck.isFull()).to.equal(true);
     expect(torrent.state.possession.doneBytes).to.equal(0);
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-failed');
-    await torrent.state.farewell;
+    await torrent.state.lastAnnounces;
     expect(engine.announces.map(({ request }) => request.event)).to.deep.equal([
       'started',
       'stopped',

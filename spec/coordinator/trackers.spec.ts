@@ -445,7 +445,7 @@ describe('coordinator: trackers', () => {
       expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
       it.engine.passTimers(PATIENCE_MS); // Of its patience with the silent one.
       await settled();
-      await it.torrent.state.farewell;
+      await it.torrent.state.lastAnnounces;
       const failures = it.engine.eventsOf('tracker').filter(({ ok }) => !ok);
       expect(failures, 'what we gave up is no failure of the tracker').to.deep.equal([]);
     });

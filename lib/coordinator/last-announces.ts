@@ -1,4 +1,4 @@
-// Leaving the trackers: `completed` where it is still owed, then `stopped`, and never a long wait.
+// Leaving the trackers: `completed` where it is still due, then `stopped`, with a short time limit.
 
 import { fired } from '../async/on-abort';
 import { MillraceError, recordOf } from '../errors/millrace-error';
@@ -7,13 +7,15 @@ import type { Engine } from './engine';
 import type { AnnounceUnderWay, TorrentState } from './state';
 import { PATIENCE_MS, requestOf } from './trackers';
 
-/** The longest that a stop waits for trackers that do not answer. */
+/** Time limit for the last announces of a run. */
 const STOP_DEADLINE_MS = 2_000;
 
-/** Complete and not to be seeded: announces `completed`, if it is owed, and `stopped`. */
-export function leaveTrackers(engine: Engine, torrent: TorrentState): void {
+/**
+ * The torrent is complete and does not seed: announces `completed`, if it is due, and `stopped`.
+ */
+export function finishAnnouncing(engine: Engine, torrent: TorrentState): void {
   const { epoch } = torrent;
-  // `completed` is owed once `started` was answered.
+  // `completed` becomes due once `started` was answered.
   const answers = Promise.all([...torrent.announcing].map(({ done }) => done));
   void new Promise<void>((over) => {
     const cancel = engine.clock.after(PATIENCE_MS, over);
@@ -21,12 +23,12 @@ export function leaveTrackers(engine: Engine, torrent: TorrentState): void {
       cancel();
       over();
     });
-  }).then(() => engine.happen({ type: 'may-leave', torrent, epoch }));
+  }).then(() => engine.happen({ type: 'may-stop-announcing', torrent, epoch }));
 }
 
 /**
- * Ends the run's announces; `farewell` settles when the trackers have got what they are owed and
- * `stopped`, or after 2 s.
+ * Ends the run's announces. `lastAnnounces` settles when the trackers have received `completed`, where
+ * due, and `stopped`, or after 2 s.
  */
 export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   const underWay = [...torrent.announcing];
@@ -36,29 +38,34 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   const deadline = fired(signal);
   const cancel = engine.clock.after(STOP_DEADLINE_MS, () => late.abort(timedOut()));
   for (const { event, abort } of underWay) {
-    // `completed` is worth waiting for, within the same 2 s; anything else is not.
+    // `completed` is worth waiting for, within the same 2 s; other announces are aborted.
     if (event === 'completed') void deadline.then(() => abort.abort(signal.reason));
     else abort.abort(new MillraceError('closed', 'the torrent was stopped'));
   }
-  // The last announces to each tracker, one after the other; some `completed` may be on their way already.
-  const goodbyes = new Map<string, Promise<unknown>>();
+  // The last announces to each tracker go out one after the other. A `completed` may already be in
+  // flight.
+  const last = new Map<string, Promise<unknown>>();
   for (const due of torrent.schedule.stop()) {
-    const before = goodbyes.get(due.url) ?? deliveryOf('completed', due.url, underWay);
-    const said = Promise.race([before, deadline]).then(() => {
+    const before = last.get(due.url) ?? deliveryOf('completed', due.url, underWay);
+    const sent = Promise.race([before, deadline]).then(() => {
       if (signal.aborted) return undefined;
-      return Promise.race([goodbyeInTurn(engine, torrent, due, signal), deadline]);
+      return Promise.race([announceWhenPaced(engine, torrent, due, signal), deadline]);
     });
-    goodbyes.set(due.url, said);
+    last.set(due.url, sent);
   }
-  if (goodbyes.size === 0) return cancel();
-  const farewell: Promise<void> = Promise.all([torrent.farewell, ...goodbyes.values()]).then(() => {
-    cancel();
-    engine.happen({ type: 'farewell-over', torrent, farewell });
-  });
-  torrent.farewell = farewell;
+  if (last.size === 0) return cancel();
+  const lastAnnounces: Promise<void> = Promise.all([torrent.lastAnnounces, ...last.values()]).then(
+    () => {
+      cancel();
+      engine.happen({ type: 'last-announces-over', torrent, lastAnnounces });
+    },
+  );
+  torrent.lastAnnounces = lastAnnounces;
 }
 
-/** As of `AbortSignal.timeout`: by the name, trackers' clients know a time-out. */
+/**
+ * Named like the error of `AbortSignal.timeout`: tracker clients recognise a time-out by that name.
+ */
 function timedOut(): DOMException {
   return new DOMException('the trackers did not answer in time', 'TimeoutError');
 }
@@ -71,8 +78,11 @@ function deliveryOf(
   return underWay.find((each) => each.url === url && each.event === event)?.done;
 }
 
-/** A thousand torrents leave one tracker at once: not on two thousand connections. */
-function goodbyeInTurn(
+/**
+ * Queues the announce: a thousand torrents that leave one tracker must not open two thousand
+ * connections.
+ */
+function announceWhenPaced(
   engine: Engine,
   torrent: TorrentState,
   due: DueAnnounce,
@@ -80,13 +90,13 @@ function goodbyeInTurn(
 ): Promise<void> {
   return new Promise((settle) => {
     engine.paceAnnounce(async () => {
-      if (!signal.aborted) await sayGoodbye(engine, torrent, due, signal);
+      if (!signal.aborted) await announceLast(engine, torrent, due, signal);
       settle();
     }, due.url);
   });
 }
 
-async function sayGoodbye(
+async function announceLast(
   engine: Engine,
   torrent: TorrentState,
   due: DueAnnounce,
@@ -95,7 +105,7 @@ async function sayGoodbye(
   try {
     await engine.announce(due.url, requestOf(engine, torrent, due), signal);
   } catch (error) {
-    engine.log('debug', 'a tracker did not hear that we leave', {
+    engine.log('debug', 'a last announce to a tracker failed', {
       event: due.event,
       error: recordOf(error).message,
     });
