@@ -67,12 +67,14 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
     torrent: {
       torrent: torrent.id,
       infoHash: metainfo.infoHash,
-      pieceCount: metainfo.pieceCount,
-      pieceLengthBytes: metainfo.pieceLengthBytes,
-      totalLengthBytes: metainfo.totalLengthBytes,
-      have: torrent.possession.haveBuffer,
-      storage: torrent.storage,
-      files: torrent.layout.files,
+      content: {
+        pieceCount: metainfo.pieceCount,
+        pieceLengthBytes: metainfo.pieceLengthBytes,
+        totalLengthBytes: metainfo.totalLengthBytes,
+        have: torrent.possession.haveBuffer,
+        storage: torrent.storage,
+        files: torrent.layout.files,
+      },
     },
   });
 }

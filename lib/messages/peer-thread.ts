@@ -49,10 +49,16 @@ export interface PeerThreadLimits {
   readonly uploadBufferBytes: number;
 }
 
-/** What a peer thread must know to talk about one torrent. */
+/** What a peer thread must know to talk to the peers of one torrent. */
 export interface PeerTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
+  /** Undefined while it is not known: `torrent-content` brings it. */
+  readonly content: PeerContent | undefined;
+}
+
+/** What a peer thread must know to transfer the content of a torrent. */
+export interface PeerContent {
   readonly pieceCount: number;
   readonly pieceLengthBytes: number;
   readonly totalLengthBytes: number;
@@ -94,6 +100,15 @@ export type PeerOrder =
     }
   /** Talk about this torrent from now on: incoming handshakes with its info hash are answered. */
   | { readonly type: 'open-torrent'; readonly torrent: PeerTorrent }
+  /**
+   * The content of an open torrent is known now: what its peers have said of their pieces is reported, and
+   * blocks may be leased.
+   */
+  | {
+      readonly type: 'torrent-content';
+      readonly torrent: number;
+      readonly content: PeerContent;
+    }
   /** Close all its connections and file handles, forget it; answered by `torrent-closed`. */
   | { readonly type: 'close-torrent'; readonly torrent: number; readonly reason: CloseReason }
   /** Connect to a peer; answered by `connected` or `dial-failed`. */

@@ -57,7 +57,7 @@ export class Conversation implements SessionOutput, PausedReader {
       {
         connection: line.id,
         thread: context.thread,
-        content: source,
+        content: source.content,
         slab: context.slab,
         table: context.table,
         limits: context.limits,
@@ -163,8 +163,10 @@ export class Conversation implements SessionOutput, PausedReader {
   }
 
   private serveNow(): void {
-    const { line, source, session } = this;
-    this.upload ??= new Upload(line.context.uploader, line, source, session);
+    const { line, session } = this;
+    const { content } = this.source;
+    if (content === undefined) return; // Nothing is served of it.
+    this.upload ??= new Upload(line.context.uploader, line, content, session);
     this.upload.pump();
   }
 

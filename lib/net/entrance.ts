@@ -29,7 +29,7 @@ export class Entrance {
   mayEnter(connection: ThreadConnection, nowMs: number): boolean {
     const { torrent, host, id } = connection;
     const line = `${torrent?.torrent ?? ''} ${householdOfHost(host)}`;
-    const bitfieldBytes = torrent?.have.bytes.length ?? 0;
+    const bitfieldBytes = torrent?.content?.have.bytes.length ?? 0;
     if (!this.newcomers.enter(connection, line, bitfieldBytes, nowMs)) return false;
     this.places.leave(id);
     return true;

@@ -1,70 +1,44 @@
-// What a peer thread knows of one torrent that is open on it.
+// A torrent that is open on a peer thread: known by its info hash, and by its content as soon as that is known.
 
-import { Bitfield } from '../bytes/bitfield';
-import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
-import type { PeerTorrent } from '../messages/peer-thread';
-import type { Geometry } from '../metainfo/geometry';
-import { Layout } from '../metainfo/layout';
-import { ContentReader } from '../storage/content-reader';
+import type { PeerContent, PeerTorrent } from '../messages/peer-thread';
+import { OpenContent } from './open-content';
 
 export class OpenTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
-  readonly geometry: Geometry;
-  readonly have: Bitfield;
-  readonly totalLengthBytes: number;
-  readonly pieceLengthBytes: number;
-  /** Every block begins at a multiple of 16 KiB of the torrent (but for odd piece lengths). */
-  readonly framed: boolean;
-  /** Set when the order to close came: nothing new begins. */
-  closed = false;
-  /** When a failed read was last reported. */
-  lastFailureMs = -Infinity;
-  private readonly content: ContentReader;
+  private known: OpenContent | undefined;
+  private isClosed = false;
 
-  constructor(torrent: PeerTorrent) {
-    const { pieceCount, pieceLengthBytes, totalLengthBytes } = torrent;
-    const layout = new Layout(torrent);
-    this.torrent = torrent.torrent;
-    this.infoHash = torrent.infoHash;
-    this.pieceLengthBytes = pieceLengthBytes;
-    this.totalLengthBytes = totalLengthBytes;
-    this.framed = pieceLengthBytes % BLOCK_LENGTH_BYTES === 0;
-    this.geometry = layout.geometry;
-    this.content = new ContentReader(layout, torrent.storage);
-    const bytes = new Uint8Array(torrent.have, 0, Bitfield.byteLength(pieceCount));
-    this.have = new Bitfield(pieceCount, bytes);
+  constructor({ torrent, infoHash, content }: PeerTorrent) {
+    this.torrent = torrent;
+    this.infoHash = infoHash;
+    if (content !== undefined) this.open(content);
   }
 
-  /**
-   * The longest stretch inside `windowStart` … `windowEnd` that consists of verified pieces and
-   * holds `piece`. Others must not be read: their files may be missing, and what is there now is
-   * not what a peer will be owed once they are verified.
-   */
-  verifiedStretch(
-    piece: number,
-    windowStart: number,
-    windowEnd: number,
-  ): { start: number; end: number } {
-    const { pieceLengthBytes, have } = this;
-    let first = piece;
-    while (first * pieceLengthBytes > windowStart && have.get(first - 1)) first -= 1;
-    let next = piece + 1;
-    while (next * pieceLengthBytes < windowEnd && have.get(next)) next += 1;
-    return {
-      start: Math.max(windowStart, first * pieceLengthBytes),
-      end: Math.min(windowEnd, next * pieceLengthBytes, this.totalLengthBytes),
-    };
+  /** Undefined until it is known. */
+  get content(): OpenContent | undefined {
+    return this.known;
   }
 
-  /** Fills the places from `offsetBytes` of the torrent on; see `ContentReader`. */
-  read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
-    return this.content.read(offsetBytes, places);
+  /** The order to close it came: nothing new begins. */
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  /** Its content is known from now on. */
+  open(content: PeerContent): OpenContent {
+    this.known = new OpenContent(this.torrent, content);
+    return this.known;
+  }
+
+  shut(): void {
+    this.isClosed = true;
+    if (this.known !== undefined) this.known.closed = true;
   }
 
   /** Lets go of the file handles once the reads under way are done. */
   async close(): Promise<void> {
-    this.closed = true;
-    await this.content.close();
+    this.shut();
+    await this.known?.close();
   }
 }

@@ -114,6 +114,8 @@ export class PeerThread {
         return this.onListen(order);
       case 'open-torrent':
         return this.onOpenTorrent(order);
+      case 'torrent-content':
+        return this.onTorrentContent(order);
       case 'close-torrent':
         return this.onCloseTorrent(order);
       case 'dial':
@@ -184,6 +186,19 @@ export class PeerThread {
     const source = new OpenTorrent(order.torrent);
     this.torrents.set(source.torrent, source);
     this.byInfoHash.set(hex(source.infoHash), source);
+  }
+
+  private onTorrentContent(order: Order<'torrent-content'>): void {
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined || source.content !== undefined) return;
+    const content = source.open(order.content);
+    for (const connection of this.connections.values()) {
+      if (connection.torrent !== source) continue;
+      connection.order((session) => {
+        this.touched.add(connection);
+        session.open(content, this.nowMs());
+      });
+    }
   }
 
   private onCloseTorrent(order: Order<'close-torrent'>): void {
@@ -310,7 +325,7 @@ export class PeerThread {
   // ---- torrents ----
 
   private forgetTorrent(source: OpenTorrent): void {
-    source.closed = true;
+    source.shut();
     this.torrents.delete(source.torrent);
     // The same torrent may have been opened anew under another number.
     const key = hex(source.infoHash);
@@ -318,7 +333,7 @@ export class PeerThread {
   }
 
   private async closeSource(source: OpenTorrent): Promise<void> {
-    this.uploader.closeTorrent(source);
+    if (source.content !== undefined) this.uploader.closeContent(source.content);
     try {
       await source.close();
     } catch (error) {

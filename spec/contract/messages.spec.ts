@@ -53,18 +53,18 @@ describe('contract: messages between threads', () => {
       it(`${group}: ${name}`, async () => {
         const { shared, copy } = withoutShared(message);
         expect(withoutShared(await echo(message)).copy).to.deep.equal(copy);
-        if (name === 'open-torrent') expect(shared).to.equal(1);
+        if (name === 'torrent-content') expect(shared).to.equal(1);
       });
     }
   }
 
   it('shares the have-set instead of copying it', async () => {
-    const { torrent } = samples.peerOrders['open-torrent'];
-    const back = (await echo(samples.peerOrders['open-torrent'])) as {
-      readonly torrent: { readonly have: SharedArrayBuffer };
+    const { content } = samples.peerOrders['torrent-content'];
+    const back = (await echo(samples.peerOrders['torrent-content'])) as {
+      readonly content: { readonly have: SharedArrayBuffer };
     };
-    new Uint8Array(back.torrent.have)[1] = 77;
-    expect(new Uint8Array(torrent.have)[1]).to.equal(77);
+    new Uint8Array(back.content.have)[1] = 77;
+    expect(new Uint8Array(content.have)[1]).to.equal(77);
   });
 });
 

@@ -6,6 +6,7 @@ import { BlockTable } from '../../lib/memory/block-table';
 import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 import type { StorageRef, StoredFile } from '../../lib/messages/storage';
 import type {
+  PeerContent,
   PeerFact,
   PeerOrder,
   PeerThreadLimits,
@@ -40,7 +41,12 @@ export interface TorrentOptions {
   readonly have?: 'all' | readonly number[];
 }
 
-export function torrentOf(options: TorrentOptions): PeerTorrent {
+/** A torrent whose content is known. */
+export interface KnownTorrent extends PeerTorrent {
+  readonly content: PeerContent;
+}
+
+export function torrentOf(options: TorrentOptions): KnownTorrent {
   const { files, pieceLengthBytes } = options;
   const totalLengthBytes = files.reduce(
     (sum, file) => sum + (file.paddingBytes ?? 0) + file.lengthBytes,
@@ -54,18 +60,22 @@ export function torrentOf(options: TorrentOptions): PeerTorrent {
   return {
     torrent: options.torrent ?? 1,
     infoHash: options.infoHash ?? INFO_HASH,
-    pieceCount,
-    pieceLengthBytes,
-    totalLengthBytes,
-    have,
-    storage: options.storage,
-    files,
+    content: {
+      pieceCount,
+      pieceLengthBytes,
+      totalLengthBytes,
+      have,
+      storage: options.storage,
+      files,
+    },
   };
 }
 
 /** The same torrent, with nothing of it verified. */
-export function emptyCopy(torrent: PeerTorrent): PeerTorrent {
-  return { ...torrent, have: new SharedArrayBuffer(torrent.have.byteLength) };
+export function emptyCopy(torrent: KnownTorrent): KnownTorrent {
+  const { content } = torrent;
+  const have = new SharedArrayBuffer(content.have.byteLength);
+  return { ...torrent, content: { ...content, have } };
 }
 
 export interface ActorOptions extends Partial<PeerThreadLimits> {
@@ -154,8 +164,8 @@ export class Actor {
    * Leases a torrent, piece by piece, to whoever has appetite; resolves to its bytes once all are
    * here. Every piece has its place from the start.
    */
-  async download(torrent: PeerTorrent): Promise<Buffer> {
-    const { pieceCount, pieceLengthBytes, totalLengthBytes } = torrent;
+  async download({ content }: KnownTorrent): Promise<Buffer> {
+    const { pieceCount, pieceLengthBytes, totalLengthBytes } = content;
     const unitsPerPiece = Math.ceil(pieceLengthBytes / UNIT_LENGTH_BYTES);
     const blocksOf = (piece: number): number => {
       const bytes = Math.min(pieceLengthBytes, totalLengthBytes - piece * pieceLengthBytes);
@@ -174,7 +184,7 @@ export class Actor {
           this.later({ type: 'interest', connection: fact.connection, interested: true });
         } else if (fact.type === 'lease-done') {
           missing -= fact.blockCount;
-          if (missing === 0) resolve(this.collect(torrent, unitsPerPiece));
+          if (missing === 0) resolve(this.collect(content, unitsPerPiece));
         } else if (fact.type === 'appetite') {
           const { connection, epoch, creditBlocks } = fact;
           let granted = leased.get(connection) ?? 0;
@@ -197,11 +207,11 @@ export class Actor {
     setImmediate(() => this.order(order));
   }
 
-  private collect(torrent: PeerTorrent, unitsPerPiece: number): Buffer {
+  private collect(content: PeerContent, unitsPerPiece: number): Buffer {
     const parts: Uint8Array[] = [];
-    for (let piece = 0; piece < torrent.pieceCount; piece++) {
-      const at = piece * torrent.pieceLengthBytes;
-      const bytes = Math.min(torrent.pieceLengthBytes, torrent.totalLengthBytes - at);
+    for (let piece = 0; piece < content.pieceCount; piece++) {
+      const at = piece * content.pieceLengthBytes;
+      const bytes = Math.min(content.pieceLengthBytes, content.totalLengthBytes - at);
       parts.push(this.slab.view(piece * unitsPerPiece, bytes).slice());
     }
     return Buffer.concat(parts);

@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { OpenTorrent } from '../../lib/net/open-torrent';
+import { OpenContent } from '../../lib/net/open-content';
 import { Upload } from '../../lib/net/upload/upload';
 import { Uploader } from '../../lib/net/upload/uploader';
 import { Serving } from '../../lib/peer/serving';
@@ -20,13 +20,13 @@ interface Request {
 
 /** A peer's session and its stream, in one. */
 class Peer {
-  readonly source: OpenTorrent;
+  readonly source: OpenContent;
   readonly serving: Serving;
   readonly closed = false;
   readonly answers: { readonly request: Request; readonly bytes: Buffer }[] = [];
   readonly #decoder: WireDecoder;
 
-  constructor(source: OpenTorrent) {
+  constructor(source: OpenContent) {
     this.source = source;
     this.serving = new Serving(2_000, 1);
     this.serving.open(source);
@@ -71,7 +71,7 @@ function sourceOf(pieceLengthBytes: number, lengths: readonly number[], content:
     return { path: `f${index}`, lengthBytes };
   });
   const storage = { module: 'memory', key: 'layout', root: '/', options: { buffers } };
-  return new OpenTorrent(torrentOf({ pieceLengthBytes, files, storage, have: 'all' }));
+  return new OpenContent(1, torrentOf({ pieceLengthBytes, files, storage, have: 'all' }).content);
 }
 
 describe('net/chunk layout', () => {

@@ -213,7 +213,7 @@ describe('net/peer-thread', () => {
   it('announces new pieces and serves them, not what was on disk before', async () => {
     const mine = torrent([0]);
     const file = new Uint8Array(
-      (mine.storage.options as { buffers: { f: SharedArrayBuffer } }).buffers.f,
+      (mine.content.storage.options as { buffers: { f: SharedArrayBuffer } }).buffers.f,
     );
     file.fill(0, PIECE_BYTES); // only piece 0 is there
     actor.order({ type: 'open-torrent', torrent: mine });
@@ -225,7 +225,7 @@ describe('net/peer-thread', () => {
     await peer.hear(HANDSHAKE_LENGTH_BYTES + bitfieldAndUnchoke);
     // Piece 1 arrives, is verified, and is announced.
     file.set(patternBytes(1_048_576).subarray(PIECE_BYTES, 2 * PIECE_BYTES), PIECE_BYTES);
-    new Bitfield(mine.pieceCount, new Uint8Array(mine.have)).set(1);
+    new Bitfield(mine.content.pieceCount, new Uint8Array(mine.content.have)).set(1);
     actor.order({ type: 'have', torrent: 1, pieces: [1] });
     peer.say(words((w) => w.request(1, 0, 16_384)));
     const wanted = patternBytes(1_048_576).subarray(PIECE_BYTES, PIECE_BYTES + 16_384);

@@ -7,7 +7,7 @@ import type { UploadLine, UploadSession } from '../../lib/net/upload/upload';
 import { Uploader } from '../../lib/net/upload/uploader';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
-import { OpenTorrent } from '../../lib/net/open-torrent';
+import { OpenContent } from '../../lib/net/open-content';
 import { Serving } from '../../lib/peer/serving';
 import { WireDecoder } from '../../lib/wire/decoder';
 import { torrentOf } from './actor';
@@ -21,7 +21,7 @@ const TRUSTED_BYTES = 8_388_608;
 const NOT_READING_MS = 5_000;
 
 /** Every piece is one chunk long and filled with its own number. */
-class NumberedSource extends OpenTorrent {
+class NumberedSource extends OpenContent {
   /** The pieces that each read brought. */
   readonly reads: number[][] = [];
   /** A piece that cannot be read. */
@@ -45,18 +45,19 @@ class NumberedSource extends OpenTorrent {
 
 function numberedSource(): NumberedSource {
   return new NumberedSource(
+    1,
     torrentOf({
       pieceLengthBytes: CHUNK_LENGTH_BYTES,
       files: [{ path: 'a', lengthBytes: PIECES * CHUNK_LENGTH_BYTES }],
       storage: { module: 'files', key: 'numbered', root: '/nowhere' },
       have: 'all',
-    }),
+    }).content,
   );
 }
 
 /** A peer's session and its line, in one. */
 class Peer implements UploadSession {
-  readonly source: OpenTorrent;
+  readonly source: OpenContent;
   readonly serving: Serving;
   /** How it was closed. */
   ending: { readonly reason: CloseReason; readonly detail: string } | undefined;
@@ -70,7 +71,7 @@ class Peer implements UploadSession {
   #stuck: (() => void)[] = [];
   #upload: Upload | undefined;
 
-  constructor(source: OpenTorrent, reads: boolean) {
+  constructor(source: OpenContent, reads: boolean) {
     this.source = source;
     this.#reads = reads;
     this.serving = new Serving(2_000, 1);

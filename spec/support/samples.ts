@@ -3,7 +3,7 @@
 
 import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import type { EngineEvent } from '../../lib/messages/control';
-import type { PeerFact, PeerOrder, PeerTorrent } from '../../lib/messages/peer-thread';
+import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import type { EngineStats, TorrentStats } from '../../lib/messages/stats';
 import type { StorageRef } from '../../lib/messages/storage';
 import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
@@ -28,9 +28,7 @@ const storage: Full<StorageRef> = {
   options: { bucket: 'b', nested: [1, 2, { three: 3 }] },
 };
 
-const torrent: Full<PeerTorrent> = {
-  torrent: 1,
-  infoHash: bytes(...Array(20).keys()),
+const content: Full<PeerContent> = {
   pieceCount: 9,
   pieceLengthBytes: 16_384,
   totalLengthBytes: 147_000,
@@ -119,7 +117,11 @@ export const metainfo: Full<Metainfo> = {
 
 export const peerOrders: Samples<PeerOrder> = {
   listen: { type: 'listen', port: 0, host: '::1', share: 'first' },
-  'open-torrent': { type: 'open-torrent', torrent },
+  'open-torrent': {
+    type: 'open-torrent',
+    torrent: { torrent: 1, infoHash: bytes(...Array(20).keys()), content },
+  },
+  'torrent-content': { type: 'torrent-content', torrent: 1, content },
   'close-torrent': { type: 'close-torrent', torrent: 1, reason: 'torrent-closed' },
   dial: { type: 'dial', dial: 4, torrent: 1, host: 'fe80::1%eth0', port: 65_535 },
   lease: {

@@ -245,6 +245,7 @@ export class SimNode {
         return on(order.connection)?.carryOut((session) => session.setChoked(order.choked));
       case 'close':
         return this.connections.get(order.connection)?.close(order.reason, 'by order');
+      case 'torrent-content':
       case 'listen':
       case 'listen-port':
       case 'stop':

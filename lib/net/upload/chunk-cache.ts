@@ -11,7 +11,7 @@
 
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../wire/encoder';
 import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
-import type { OpenTorrent } from '../open-torrent';
+import type { OpenContent } from '../open-content';
 
 /**
  * 256 KiB: one read serves 16 blocks and runs at 3.5 GB/s and more from the page cache; single
@@ -33,7 +33,7 @@ interface ChunkBuffer {
 }
 
 export class Chunk {
-  readonly source: OpenTorrent;
+  readonly source: OpenContent;
   readonly window: number;
   /** The bytes of the torrent that lie here: start … end. */
   readonly start: number;
@@ -49,7 +49,7 @@ export class Chunk {
   servedBytes = 0;
 
   constructor(
-    source: OpenTorrent,
+    source: OpenContent,
     window: number,
     start: number,
     end: number,
@@ -126,7 +126,7 @@ export class ChunkCache {
   private pinned = 0;
   private filling = 0;
   private readonly free: ChunkBuffer[] = [];
-  private readonly byTorrent = new Map<OpenTorrent, Map<number, Chunk>>();
+  private readonly byContent = new Map<OpenContent, Map<number, Chunk>>();
   /** Every cached chunk, longest unused first. */
   private readonly order = new Set<Chunk>();
 
@@ -149,8 +149,8 @@ export class ChunkCache {
     return this.filling;
   }
 
-  find(source: OpenTorrent, window: number): Chunk | undefined {
-    return this.byTorrent.get(source)?.get(window);
+  find(source: OpenContent, window: number): Chunk | undefined {
+    return this.byContent.get(source)?.get(window);
   }
 
   /** Marks a chunk as just used. */
@@ -161,7 +161,7 @@ export class ChunkCache {
   }
 
   /** A chunk to be filled, pinned once until `filled`; undefined while every buffer is in use. */
-  reserve(source: OpenTorrent, window: number, start: number, end: number): Chunk | undefined {
+  reserve(source: OpenContent, window: number, start: number, end: number): Chunk | undefined {
     const old = this.find(source, window);
     if (old !== undefined) this.evict(old);
     const buffer = this.takeBuffer();
@@ -169,8 +169,8 @@ export class ChunkCache {
     const chunk = new Chunk(source, window, start, end, buffer);
     this.pin(chunk);
     this.filling += 1;
-    let windows = this.byTorrent.get(source);
-    if (windows === undefined) this.byTorrent.set(source, (windows = new Map<number, Chunk>()));
+    let windows = this.byContent.get(source);
+    if (windows === undefined) this.byContent.set(source, (windows = new Map<number, Chunk>()));
     windows.set(window, chunk);
     this.order.add(chunk);
     return chunk;
@@ -203,14 +203,14 @@ export class ChunkCache {
     if (!chunk.cached) return;
     chunk.cached = false;
     this.order.delete(chunk);
-    const windows = this.byTorrent.get(chunk.source);
+    const windows = this.byContent.get(chunk.source);
     if (windows?.get(chunk.window) === chunk) windows.delete(chunk.window);
-    if (windows?.size === 0) this.byTorrent.delete(chunk.source);
+    if (windows?.size === 0) this.byContent.delete(chunk.source);
     if (chunk.pins === 0) this.free.push(chunk.buffer);
   }
 
-  evictTorrent(source: OpenTorrent): void {
-    for (const chunk of [...(this.byTorrent.get(source)?.values() ?? [])]) this.evict(chunk);
+  evictAllOf(source: OpenContent): void {
+    for (const chunk of [...(this.byContent.get(source)?.values() ?? [])]) this.evict(chunk);
   }
 
   /** Gives all memory back that no write needs: nobody has been served for a while. */

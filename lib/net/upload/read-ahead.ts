@@ -3,7 +3,7 @@
 import { recordOf } from '../../errors/millrace-error';
 import type { PeerFact } from '../../messages/peer-thread';
 import type { RequestQueue } from '../../peer/request-queue';
-import type { OpenTorrent } from '../open-torrent';
+import type { OpenContent } from '../open-content';
 import { CHUNK_LENGTH_BYTES } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import type { UploadMemory } from './upload-memory';
@@ -26,7 +26,7 @@ const FAILURE_INTERVAL_MS = 1000;
 
 /** An upload, as far as reading for it goes. */
 export interface ReadingUpload {
-  readonly source: OpenTorrent;
+  readonly source: OpenContent;
   readonly requests: RequestQueue;
   /** What it waited for is there; called outside of its connection's own doings. */
   resume(): void;

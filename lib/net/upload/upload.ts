@@ -7,7 +7,7 @@ import type { PeerSession } from '../../peer/session';
 import type { WireTap } from '../../trace/tap';
 import type { ByteStream } from '../../transport/stream';
 import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../wire/encoder';
-import type { OpenTorrent } from '../open-torrent';
+import type { OpenContent } from '../open-content';
 import { CHUNK_LENGTH_BYTES } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import { SendQueue } from './send-queue';
@@ -40,7 +40,7 @@ interface Flight {
 const NOTHING = new Uint8Array(0);
 
 export class Upload implements SharingUpload {
-  readonly source: OpenTorrent;
+  readonly source: OpenContent;
   readonly requests: RequestQueue;
   private readonly uploader: Uploader;
   private readonly line: UploadLine;
@@ -49,7 +49,7 @@ export class Upload implements SharingUpload {
   /** The oldest first: streams take writes in order. */
   private readonly flights: Flight[] = [];
 
-  constructor(uploader: Uploader, line: UploadLine, source: OpenTorrent, session: UploadSession) {
+  constructor(uploader: Uploader, line: UploadLine, source: OpenContent, session: UploadSession) {
     this.uploader = uploader;
     this.line = line;
     this.source = source;

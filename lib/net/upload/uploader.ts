@@ -2,7 +2,7 @@
 // short. A peer that does not read what it gets is not read for, and holds no memory that others need.
 
 import type { PeerFact } from '../../messages/peer-thread';
-import type { OpenTorrent } from '../open-torrent';
+import type { OpenContent } from '../open-content';
 import { OutgoingRun } from './outgoing-run';
 import { ReadAhead } from './read-ahead';
 import type { ReadingUpload } from './read-ahead';
@@ -81,8 +81,8 @@ export class Uploader {
 
   // ---- for the thread ----
 
-  closeTorrent(source: OpenTorrent): void {
-    this.memory.cache.evictTorrent(source);
+  closeContent(source: OpenContent): void {
+    this.memory.cache.evictAllOf(source);
   }
 
   /** It keeps no memory: no tick is needed to give any back. */
