@@ -3,6 +3,7 @@
 
 import { recordOf } from '../errors/millrace-error';
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
+import type { UnitTable } from '../memory/slab-owner';
 import type { EngineEvent, LogLevel } from '../messages/control';
 import type { PeerOrder } from '../messages/peer-thread';
 import type { VerifyJob, VerifyResult } from '../messages/verify';
@@ -21,10 +22,18 @@ export interface VerifyOutlet {
   closeHandles(): void;
 }
 
-export interface Engine {
-  readonly state: EngineState;
-  readonly table: BlockTable;
-  readonly generations: GenerationCounter;
+/**
+ * The block table as the coordinator sees it. Peer threads claim and publish in it at any moment, so what it
+ * answers is read like a clock.
+ */
+export type TableOutlet = UnitTable & Pick<BlockTable, 'stateOf' | 'ownerOf' | 'reclaimThread'>;
+
+/**
+ * All that the coordinator does to the world, and all that it reads of it. A run depends on nothing but these
+ * and what happens (`happen`, `control.ts`).
+ */
+export interface Outlets {
+  readonly table: TableOutlet;
   readonly verify: VerifyOutlet;
   readonly disk: Disk;
   readonly clock: Clock;
@@ -44,10 +53,15 @@ export interface Engine {
   paceDial(dial: () => Promise<void>): void;
   /** Queues an announce: `announce` is called when a slot for this tracker is free. */
   paceAnnounce(announce: () => Promise<void>, url: string): void;
-  /** What changed during this turn; acted on once, at its end. */
-  readonly turn: Turn;
   /** Schedules a tick at `atMs`, or up to 250 ms later; `Infinity` schedules none. */
   tickBy(atMs: number): void;
+}
+
+export interface Engine extends Outlets {
+  readonly state: EngineState;
+  readonly generations: GenerationCounter;
+  /** What changed during this turn; acted on once, at its end. */
+  readonly turn: Turn;
   /**
    * Passes a happening to the loop. Its handler has run when this returns, unless the call comes
    * from within another handler: then it runs after that one.

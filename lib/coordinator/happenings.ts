@@ -69,8 +69,8 @@ export type Happening =
   /** The app asks for the figures of a torrent at rest, which sends none by itself. */
   | { readonly type: 'stats-wanted'; readonly torrent: number }
   // Time
-  /** Timed work may be due. */
-  | { readonly type: 'tick' }
+  /** Timed work may be due. How busy the event loop and all cores were since the last tick, 0 to 1. */
+  | { readonly type: 'tick'; readonly loopBusy: number; readonly processBusy: number }
   // From verify workers
   /** A job that hashes and writes pieces has ended; the answer has one outcome per piece. */
   | {

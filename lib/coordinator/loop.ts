@@ -108,7 +108,7 @@ function handle(engine: Engine, happening: Happening): void {
     }
     // Time
     case 'tick':
-      return onTick(engine);
+      return onTick(engine, happening);
     // From verify workers
     case 'verified':
       return onVerified(engine, happening);

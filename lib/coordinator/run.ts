@@ -3,31 +3,23 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { recordOf } from '../errors/millrace-error';
-import { Seldom } from '../errors/seldom';
-import { TokenBucket } from '../choke/token-bucket';
 import { GenerationCounter, type BlockTable } from '../memory/block-table';
-import { MemoryBudget } from '../memory/budget';
-import { SlabOwner } from '../memory/slab-owner';
 import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
-import { VerifyGate } from '../verify/gate';
 import { VerifyPool } from '../verify/pool';
-import { Account } from './account';
 import { AppEvents } from './app-events';
 import { SYSTEM_CLOCK } from './clock';
-import { COUNTING_RATE } from './availability';
 import { engineControl, type Lifecycle } from './control';
-import { Departed } from './witness';
 import { SYSTEM_DISK } from './disk';
 import type { Engine } from './engine';
+import { initialState } from './initial-state';
 import { LOG_LEVELS } from './log-levels';
 import { Loop } from './loop';
 import { Pacers } from './pacers';
-import { PathRegistry } from './path-registry';
 import type { PeerThreads } from './peer-threads';
 import { Ticker } from './ticker';
 import { loadTrackers } from './tracker-clients';
@@ -76,37 +68,13 @@ export function runEngine(options: RunOptions): void {
   let trackers: TrackerClient | undefined;
 
   const engine: Engine = {
-    state: {
+    state: initialState({
       settings,
       peerId: options.peerId,
-      slab: new SlabOwner(table),
-      budget: new MemoryBudget({ limitBytes: settings.memoryBytes, maxBytes: options.maxBytes }),
-      torrents: new Map(),
-      sources: new Map(),
-      peers: new Map(),
-      dials: new Map(),
-      hungry: new Set(),
-      memoryRefused: false,
-      downThreads: new Set(),
-      counting: new Set(),
-      countingSteps: new TokenBucket(COUNTING_RATE),
-      departed: new Departed(),
-      adding: new Set(),
-      paths: new PathRegistry(),
-      listenPort: undefined,
-      nextDial: 1,
-      noDialsUntilMs: -Infinity,
-      lackSaid: new Seldom(),
-      threadRestarts: 0,
-      verifyGate: new VerifyGate(MIN_VERIFY_THREADS, settings.verifyThreads),
-      closed: new Map(),
-      rejected: new Map(),
-      account: new Account(),
-      threadLoads: [],
-      loopBusy: 0,
-      processBusy: 0,
-      closing: false,
-    },
+      table,
+      maxBytes: options.maxBytes,
+      minVerifyThreads: MIN_VERIFY_THREADS,
+    }),
     table,
     generations: new GenerationCounter(),
     verify: pool,
@@ -142,9 +110,7 @@ export function runEngine(options: RunOptions): void {
   const load = new LoopLoad();
   const cores = new ProcessLoad();
   const ticker = new Ticker(() => {
-    engine.state.loopBusy = load.share();
-    engine.state.processBusy = cores.share();
-    engine.happen({ type: 'tick' });
+    engine.happen({ type: 'tick', loopBusy: load.share(), processBusy: cores.share() });
   }, SYSTEM_CLOCK);
   const lifecycle: Lifecycle = {
     start: () => threads.ready(),

@@ -8,6 +8,7 @@ import type { Engine } from './engine';
 import { watchSeed } from './file-checks';
 import { feedEndGame } from './end-game';
 import { evictStale } from './eviction';
+import type { Happening } from './happenings';
 import { transfers } from './life';
 import { endLongParoles } from './parole';
 import { syncIfDue } from './saving';
@@ -16,8 +17,13 @@ import type { TorrentState } from './state';
 /** Tick interval: four times a second, as often as figures are worth updating. */
 export const TICK_MS = 250;
 
-export function onTick(engine: Engine): void {
+export function onTick(
+  engine: Engine,
+  { loopBusy, processBusy }: Extract<Happening, { readonly type: 'tick' }>,
+): void {
   const { state } = engine;
+  state.loopBusy = loopBusy;
+  state.processBusy = processBusy;
   if (state.closing) return;
   const nowMs = engine.nowMs();
   if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;

@@ -4,13 +4,16 @@
 import type { BlockTable } from './block-table';
 import { UnitAllocator } from './unit-allocator';
 
+/** What it asks of the table. */
+export type UnitTable = Pick<BlockTable, 'unitCount' | 'assign' | 'revoke'>;
+
 export class SlabOwner {
-  private readonly table: BlockTable;
+  private readonly table: UnitTable;
   private readonly allocator: UnitAllocator;
   // Units taken back from their piece while a thread was copying into them: in use until it is done.
   private quarantined: number[] = [];
 
-  constructor(table: BlockTable) {
+  constructor(table: UnitTable) {
     this.table = table;
     this.allocator = new UnitAllocator(table.unitCount);
   }

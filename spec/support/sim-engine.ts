@@ -1,23 +1,16 @@
 // The coordinator's engine with every outlet in a spec's hands: a clock that stands still, seeded
 // dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
-import { Account } from '../../lib/coordinator/account';
-import { TokenBucket } from '../../lib/choke/token-bucket';
-import { COUNTING_RATE } from '../../lib/coordinator/availability';
 import type { Clock } from '../../lib/coordinator/clock';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
-import { Departed } from '../../lib/coordinator/witness';
-import { PathRegistry } from '../../lib/coordinator/path-registry';
 import type { Happening } from '../../lib/coordinator/happenings';
+import { initialState } from '../../lib/coordinator/initial-state';
 import { Loop } from '../../lib/coordinator/loop';
 import type { EngineState, TorrentState } from '../../lib/coordinator/state';
 import { addTorrent } from '../../lib/coordinator/torrents';
 import { newTurn } from '../../lib/coordinator/turn';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import { Seldom } from '../../lib/errors/seldom';
 import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
-import { MemoryBudget } from '../../lib/memory/budget';
-import { SlabOwner } from '../../lib/memory/slab-owner';
 import { Slab } from '../../lib/memory/slab';
 import type { AddRequest, EngineEvent, EngineSettings, LogLevel } from '../../lib/messages/control';
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
@@ -25,7 +18,7 @@ import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { SimDisk } from './sim-disk';
-import { JOBS_PER_WORKER, VerifyGate } from '../../lib/verify/gate';
+import { JOBS_PER_WORKER } from '../../lib/verify/gate';
 import { MIB, seededRandom } from './sim-torrent';
 
 export const SIM_SETTINGS: EngineSettings = {
@@ -133,40 +126,13 @@ export class SimEngine implements Engine {
       new SharedArrayBuffer(BlockTable.byteLength(this.slab.unitCount)),
       this.slab.unitCount,
     );
-    this.state = {
+    this.state = initialState({
       settings,
       peerId: Buffer.from(`-MR0000-sim${String(options.seed ?? 1).padStart(9, '0')}`),
-      slab: new SlabOwner(this.table),
-      budget: new MemoryBudget({
-        limitBytes: settings.memoryBytes,
-        maxBytes: settings.memoryBytes,
-      }),
-      torrents: new Map(),
-      sources: new Map(),
-      peers: new Map(),
-      dials: new Map(),
-      hungry: new Set(),
-      memoryRefused: false,
-      counting: new Set(),
-      countingSteps: new TokenBucket(COUNTING_RATE),
-      departed: new Departed(),
-      adding: new Set(),
-      paths: new PathRegistry(),
-      downThreads: new Set(),
-      listenPort: undefined,
-      nextDial: 1,
-      noDialsUntilMs: -Infinity,
-      lackSaid: new Seldom(),
-      threadRestarts: 0,
-      verifyGate: new VerifyGate(settings.verifyThreads, settings.verifyThreads),
-      closed: new Map(),
-      rejected: new Map(),
-      account: new Account(),
-      threadLoads: [],
-      loopBusy: 0,
-      processBusy: 0,
-      closing: false,
-    };
+      table: this.table,
+      maxBytes: settings.memoryBytes,
+      minVerifyThreads: settings.verifyThreads,
+    });
     this.clock = {
       nowMs: () => this.clockMs,
       wallMs: () => this.clockMs,
@@ -297,7 +263,7 @@ export class SimEngine implements Engine {
   pass(ms: number): void {
     this.passTimers(ms);
     this.tickAtMs = Infinity;
-    this.happen({ type: 'tick' });
+    this.happen({ type: 'tick', loopBusy: 0, processBusy: 0 });
   }
 
   /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */

@@ -1,0 +1,59 @@
+// What the coordinator remembers when it begins: nothing yet.
+
+import { TokenBucket } from '../choke/token-bucket';
+import { Seldom } from '../errors/seldom';
+import { MemoryBudget } from '../memory/budget';
+import { SlabOwner } from '../memory/slab-owner';
+import type { EngineSettings } from '../messages/control';
+import { VerifyGate } from '../verify/gate';
+import { Account } from './account';
+import { COUNTING_RATE } from './availability';
+import type { TableOutlet } from './engine';
+import { PathRegistry } from './path-registry';
+import type { EngineState } from './state';
+import { Departed } from './witness';
+
+export interface StateOptions {
+  readonly settings: EngineSettings;
+  readonly peerId: Uint8Array;
+  readonly table: TableOutlet;
+  /** How far long pieces may grow the memory budget. */
+  readonly maxBytes: number;
+  /** Verify workers that there are from the start. */
+  readonly minVerifyThreads: number;
+}
+
+export function initialState(options: StateOptions): EngineState {
+  const { settings, peerId, table, maxBytes, minVerifyThreads } = options;
+  return {
+    settings,
+    peerId,
+    slab: new SlabOwner(table),
+    budget: new MemoryBudget({ limitBytes: settings.memoryBytes, maxBytes }),
+    torrents: new Map(),
+    sources: new Map(),
+    peers: new Map(),
+    dials: new Map(),
+    hungry: new Set(),
+    memoryRefused: false,
+    downThreads: new Set(),
+    counting: new Set(),
+    countingSteps: new TokenBucket(COUNTING_RATE),
+    departed: new Departed(),
+    adding: new Set(),
+    paths: new PathRegistry(),
+    listenPort: undefined,
+    nextDial: 1,
+    noDialsUntilMs: -Infinity,
+    lackSaid: new Seldom(),
+    threadRestarts: 0,
+    verifyGate: new VerifyGate(minVerifyThreads, settings.verifyThreads),
+    closed: new Map(),
+    rejected: new Map(),
+    account: new Account(),
+    threadLoads: [],
+    loopBusy: 0,
+    processBusy: 0,
+    closing: false,
+  };
+}
