@@ -1,5 +1,5 @@
-// The front door: everything an embedder may import. Nobody inside the house imports this file,
-// except the command line, which is an embedder like any other.
+// The public API: everything that an embedder may import. No file of lib imports this one, except
+// the command line, which is an embedder itself.
 
 export { Coordinator, type CoordinatorEvents } from './api/coordinator';
 export { EngineThreads } from './api/engine-threads';

@@ -1,4 +1,4 @@
-// `millrace/threads`: the little that is needed to boot an engine's threads before everything else,
-// the rest of Millrace included, is loaded.
+// The entry point `millrace/threads`: just enough to start an engine's threads before the rest of
+// Millrace is loaded.
 
 export { EngineThreads } from './api/engine-threads';

@@ -1,5 +1,5 @@
-// One announce or scrape at each tracker of a torrent, with everything that was said: for people who
-// want to know why a tracker does not give them peers. Starts no engine.
+// One announce or scrape at each tracker of a torrent, with a record of every packet: for people
+// who want to know why a tracker gives them no peers. Starts no engine.
 
 import type { TrackerReport } from '../inspect/report';
 import type { TorrentSource } from './sources';
@@ -10,9 +10,10 @@ export type { ReportField, ReportPacket, TrackerReport } from '../inspect/report
 export type { AnnounceOptions, ScrapeOptions } from './tracker-talk';
 
 /**
- * Announces a torrent at each of its trackers (the first 200), several at once, and reports what was
- * said. Failures of trackers are in the reports, which are in the order of the torrent's list.
- * `source` is as for `readTorrent`, or an info hash of 40 hex digits together with `options.trackers`.
+ * Announces a torrent to each of its trackers (the first 200), eight at a time, and returns a
+ * report for each, in the order of the torrent's list. A tracker that fails has a report, too.
+ * `source` is as for `readTorrent`, or an info hash of 40 hex digits together with
+ * `options.trackers`.
  *
  * @throws MillraceError as `readTorrent`; `bad-option`; `no-trackers`; `aborted`.
  */
@@ -24,8 +25,8 @@ export async function announce(
 }
 
 /**
- * Asks each tracker of a torrent for its counts (BEP 48, BEP 15); otherwise as `announce`. Nothing
- * is registered.
+ * Requests the swarm counts of a torrent from each of its trackers (BEP 48, BEP 15); otherwise like
+ * `announce`. Registers nothing.
  *
  * @throws MillraceError as `announce`.
  */

@@ -1,4 +1,4 @@
-// A verify pool of its own for work without an engine: hashing for `createTorrent`, checking for
+// A separate verify pool for work without an engine: hashing for `createTorrent`, checking for
 // `verifyTorrent`.
 
 import { availableParallelism } from 'node:os';
@@ -9,27 +9,30 @@ import type * as verify from '../verify/pool';
 import { callback, signal, wholeNumber, type checkOptions } from './checks';
 import type { Checks } from './checks';
 
-/** How far a long job is. */
+/** Progress of a long job. */
 export interface WorkProgress {
   readonly doneBytes: number;
   readonly totalBytes: number;
 }
 
+/** Options of all work without an engine. */
 export interface BulkOptions {
-  /** Worker threads, 1–64. Default: all cores. */
+  /** Worker threads, 1–64. Default: one per core. */
   readonly threads?: number;
+  /** Called after each piece or batch of pieces. */
   readonly onProgress?: (progress: WorkProgress) => void;
+  /** Ends the work; the promise then rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The checks of these options, for those who have more of their own. */
+/** The checks of these options, for functions with further options. */
 export const BULK = {
   threads: wholeNumber(1, 64, Math.min(64, availableParallelism())),
   onProgress: callback<(progress: WorkProgress) => void>(),
   signal,
 } satisfies Checks<BulkOptions>;
 
-/** Runs jobs drawn from `jobs` on all workers; calls back for each piece, in no special order. */
+/** Runs the jobs on all workers. Calls `onOutcome` for each piece, in no particular order. */
 export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
   type: Piece extends StoredPiece ? 'recheck' : 'digest',
   root: string,
@@ -40,7 +43,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
 ): Promise<void> {
   const { threads, onProgress, signal } = options;
   signal?.throwIfAborted();
-  // Most engines never need one here.
+  // Loaded here because most engines never need it.
   const { VerifyPool } = require('../verify/pool') as typeof verify;
   const pool = new VerifyPool({
     threads,
@@ -63,7 +66,7 @@ export async function bulkVerify<Piece extends DigestPiece | StoredPiece>(
   }
 }
 
-/** What is read of a piece: not its padding. */
+/** Bytes that are read for a piece: without its padding. */
 function storedBytes({ spans }: DigestPiece): number {
   return spans.reduce((sum, span) => sum + (span.path === undefined ? 0 : span.lengthBytes), 0);
 }

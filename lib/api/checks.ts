@@ -1,19 +1,19 @@
-// What may be given as an option, one word for each kind: every check throws `bad-option` with a
-// sentence that names the option, what is allowed and what was given, whatever was given.
+// Checks of option values, one for each kind of value. A failed check throws `bad-option` with a
+// message that names the option, what is allowed and what was given.
 
 import { MillraceError } from '../errors/millrace-error';
 
-/** Returns the value to go on with, or throws `bad-option`. `undefined` is an option not given. */
+/** Returns the value to use, or throws `bad-option`. `undefined`: the option was not given. */
 export type Check<Value> = (name: string, value: unknown) => Value;
 
-/** One check for each option: the compiler misses none. */
+/** One check for each option; the compiler reports a missing one. */
 export type Checks<Options> = { readonly [Name in keyof Required<Options>]: Check<unknown> };
 
 type Checked<Table> = {
   readonly [Name in keyof Table]: Table[Name] extends Check<infer Value> ? Value : never;
 };
 
-/** Reads each option once and checks it. `subject` is whose options these are, as in a sentence. */
+/** Reads each option once and checks it. `subject` names the function in error messages. */
 export function checkOptions<Table extends Readonly<Record<string, Check<unknown>>>>(
   subject: string,
   options: unknown,
@@ -33,7 +33,10 @@ export function checkOptions<Table extends Readonly<Record<string, Check<unknown
   return Object.fromEntries(checked) as Checked<Table>;
 }
 
-/** Reads and checks one value. A getter or a proxy of the embedder's may throw anything at either. */
+/**
+ * Reads and checks one value. A getter or a proxy of the embedder may throw anything at either
+ * step.
+ */
 export function checkValue<Value>(name: string, read: () => unknown, check: Check<Value>): Value {
   try {
     return check(name, read());
@@ -43,7 +46,7 @@ export function checkValue<Value>(name: string, read: () => unknown, check: Chec
   }
 }
 
-/** Options inside an option. */
+/** Checks an option that is an object of options. */
 export function group<Table extends Readonly<Record<string, Check<unknown>>>>(
   table: Table,
 ): Check<Checked<Table>> {
@@ -53,17 +56,19 @@ export function group<Table extends Readonly<Record<string, Check<unknown>>>>(
   };
 }
 
-/** The check, where the option is given at all. */
+/** Applies the check only if the option is given. */
 export function optional<Value>(check: Check<Value>): Check<Value | undefined> {
   return (name, value) => (value === undefined ? undefined : check(name, value));
 }
 
-/** The check, with a default that need not pass it. */
+/**
+ * Applies the check if the option is given; else returns `other`, which need not pass the check.
+ */
 export function orElse<Value, Other>(other: Other, check: Check<Value>): Check<Value | Other> {
   return (name, value) => (value === undefined ? other : check(name, value));
 }
 
-/** The check, or this value of another kind (`null`, `false`). */
+/** Accepts one special value (`null`, `false`) besides those of the check. */
 export function either<Value, const Other>(
   other: Other,
   check: Check<Value>,
@@ -73,7 +78,7 @@ export function either<Value, const Other>(
     try {
       return check(name, value);
     } catch (error) {
-      // What is said to be allowed is all that is: the other value, too.
+      // The error must list everything that is allowed, including the special value.
       const { option, allowed } = error instanceof MillraceError ? error.details : {};
       if (option !== name || typeof allowed !== 'string') throw error;
       throw wrong(name, `${shown(other)} or ${allowed}`, value);
@@ -103,7 +108,7 @@ export function flag(fallback: boolean): Check<boolean> {
   };
 }
 
-/** Text that an operating system takes for a path or a name: not empty, and without NUL. */
+/** Text that an operating system accepts as a path or a name: not empty, and without NUL. */
 export function text(what: string): Check<string> {
   return (name, value) => {
     if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
@@ -123,7 +128,7 @@ export function oneOf<Value extends string>(
   };
 }
 
-/** A list that can be read to its end at once; each entry passes the check. */
+/** A list; each entry must pass the check. Reads the list to its end. */
 export function list<Value>(what: string, entry: Check<Value>): Check<readonly Value[]> {
   return (name, value) => {
     if (!isList(value)) throw wrong(name, `a list of ${what}`, value);
@@ -131,7 +136,7 @@ export function list<Value>(what: string, entry: Check<Value>): Check<readonly V
   };
 }
 
-/** A function of the embedder's. Its type is the caller's promise: nobody can look inside. */
+/** A function. Its parameter types cannot be checked at run time. */
 export function callback<Value extends (...args: never[]) => unknown>(): Check<Value | undefined> {
   return (name, value) => {
     if (value === undefined || typeof value === 'function') return value as Value | undefined;
@@ -139,7 +144,7 @@ export function callback<Value extends (...args: never[]) => unknown>(): Check<V
   };
 }
 
-/** Any implementation: a test runner or another realm may have an AbortSignal of its own. */
+/** Accepts any implementation: a test runner or another realm may have its own AbortSignal. */
 export const signal: Check<AbortSignal | undefined> = (name, value) => {
   if (value === undefined) return undefined;
   const given = value as Partial<AbortSignal> | null;
@@ -167,11 +172,11 @@ function isList(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);
   } catch {
-    return false; // A revoked proxy, which nobody can look at.
+    return false; // A revoked proxy, which cannot be examined.
   }
 }
 
-/** `option NAME must be ALLOWED, not VALUE`. */
+/** The error `option NAME must be ALLOWED, not VALUE`. */
 export function wrong(option: string, allowed: string, value: unknown): MillraceError {
   return badOption(option, `must be ${allowed}, not ${shown(value)}`, { allowed });
 }
@@ -186,7 +191,7 @@ export function badOption(
 
 const MAX_SHOWN_LENGTH = 80;
 
-/** A value in a few words; never throws, whatever it is. */
+/** Describes a value in a few words. Never throws. */
 export function shown(value: unknown): string {
   switch (typeof value) {
     case 'string': {

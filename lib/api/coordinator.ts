@@ -1,5 +1,5 @@
-// The public engine: starts the coordinator thread, checks options, hands out torrents. Every call
-// is a message; when that thread dies, every pending and later call rejects with one typed error.
+// The public engine: starts the coordinator thread, checks options, creates torrents. Every call is
+// a message to that thread; when it dies, every pending and later call rejects with the same error.
 
 import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
@@ -29,33 +29,36 @@ import { beginTrace, traceStatus } from './trace';
 import type { TraceOptions, TraceStatus } from './trace';
 import { VERSION } from './version';
 
-/** How long the coordinator thread may take to end by itself before it is ended. */
+/** How long `close` waits for the coordinator thread to end by itself before it is terminated. */
 const CLOSE_DEADLINE_MS = 15_000;
-/** … and how long the threads may take to end then: one inside a call of the system ends only with that call. */
+/**
+ * How long terminated threads may take to end. A thread inside a system call ends only after that
+ * call.
+ */
 const END_DEADLINE_MS = 5_000;
 
 /**
- * The longest that an aborted `add` keeps its caller waiting while it is undone. If a file system does
- * not answer in that time, `add` rejects, and is undone as soon as the file system answers.
+ * How long an aborted `add` waits for its cleanup. If a file system does not answer in that time,
+ * `add` rejects, and the cleanup ends as soon as the file system answers.
  */
 const UNDO_DEADLINE_MS = 5_000;
 
-/** Nobody else has it: `new Coordinator()` would be an engine that nobody started. */
+/** Known to `start` only, so that `new Coordinator()` cannot create an engine without threads. */
 const MADE_BY_START = Symbol();
 
 const THREAD_KIND = oneOf(['peer', 'verify', 'coordinator'] as const);
 
-/** Events of an engine and what their listeners are called with. */
+/** Events of an engine, and the arguments of their listeners. */
 export interface CoordinatorEvents {
   /**
-   * An incoming connection was refused, or ended before a valid handshake. It belongs to no torrent;
-   * for connections that did, `Torrent` emits `peerClosed`.
+   * An incoming connection was refused, or ended before a valid handshake. It belongs to no
+   * torrent. For connections of a torrent, see the event `peerClosed` of `Torrent`.
    */
   peerRejected: [Omit<Extract<EngineEvent, { type: 'peer-rejected' }>, 'type'>];
 }
 
 /**
- * A running engine. Threads live until `close()`:
+ * A running engine with its own threads, which live until `close()`:
  *
  * ```ts
  * await using engine = await Coordinator.start();
@@ -70,10 +73,10 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   readonly #logger: Logger | undefined;
   readonly #trace: TraceSettings | undefined;
   readonly #onTraceLines: TraceOptions['onLines'];
-  /** Those that are being added included: their events come early. */
+  /** Includes torrents that are still being added: their events may arrive before `add` returns. */
   readonly #torrents = new Map<number, Torrent>();
   readonly #adding = new Set<number>();
-  /** Fires when no torrent can be added any more: sources that are being read are let go of. */
+  /** Fires when no torrent can be added any more: pending reads of sources are aborted. */
   readonly #ending = new AbortController();
   readonly #exited: Promise<void>;
   #nextTorrent = 1;
@@ -97,11 +100,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     );
     let died: (error: MillraceError) => void = () => undefined;
     const death = new Promise<MillraceError>((done) => (died = done));
-    // The port closes behind the last event; the thread's end may be noticed before either.
-    const allTold = once(events.port1, 'close');
+    // The port closes after the last event; the thread's exit may be noticed before that.
+    const allEvents = once(events.port1, 'close');
     this.#exited = ended.then(async (why) => {
-      events.port2.close(); // Still ours where the thread was gone before it could be handed over.
-      await allTold;
+      events.port2.close(); // Still here if the thread ended before it was transferred.
+      await allEvents;
       const error = this.#closing
         ? new MillraceError('closed', 'the engine is closed')
         : advised(
@@ -125,10 +128,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   /**
-   * Starts the engine's threads; resolves when they are ready and listening.
+   * Starts the engine's threads. Resolves when they are ready and, unless `port` is `null`,
+   * listening.
    *
    * @throws MillraceError `bad-option`, `listen-failed` (port in use), `thread-start-failed`,
-   *   `trace-not-writable`.
+   * `trace-not-writable`; the reason of `options.signal`.
    */
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
     const checked = engineOptions(options);
@@ -151,38 +155,38 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     }
   }
 
-  /** The TCP port that peers can connect to; undefined when none was wanted. */
+  /** The TCP port that peers can connect to; undefined if the engine does not listen. */
   get port(): number | undefined {
     return this.#port;
   }
 
-  /** How far the trace's file is; undefined without one. Valid after `close()`, too. */
+  /** State of the trace file; undefined without one. Also valid after `close()`. */
   get trace(): TraceStatus | undefined {
     return traceStatus(this.#trace);
   }
 
-  /** Torrents that were added and not removed. */
+  /** Torrents that were added and not removed, in the order of their addition. */
   get torrents(): readonly Torrent[] {
     const added = [...this.#torrents].filter(([id]) => !this.#adding.has(id));
     return added.map(([, torrent]) => torrent);
   }
 
   /**
-   * Adds a torrent and starts on it: what exists is trusted by its resume record or rechecked,
-   * the rest is downloaded; then it is seeded unless `seed` is false.
-   * A torrent without trackers (`metainfo.trackers` is empty) and without `peers` is no error: it waits
-   * for peers that connect to `port` or are given by `Torrent.addPeer`.
+   * Adds a torrent and starts it. Existing data is trusted if the resume record covers it, else
+   * checked; missing data is downloaded; then the torrent seeds, unless `seed` is false. Without
+   * trackers (`metainfo.trackers` is empty) and `peers`, the torrent waits for peers that connect
+   * to `port` or are added by `Torrent.addPeer`.
    *
-   * @throws MillraceError `torrent-unreadable`, `torrent-unreachable`, `bad-bencode`,
-   *   `bad-metainfo`, `already-added`, `output-locked`, `output-not-writable`, `link-in-path`,
-   *   `output-conflict`, `file-too-large`, `piece-too-large`, `bad-peer-address`, `bad-option`; the
-   *   reason of `signal` once nothing is left of the torrent, so that it can be added again at once.
+   * @throws MillraceError as `readTorrent`; `already-added`, `output-locked`,
+   * `output-not-writable`, `link-in-path`, `output-conflict`, `file-too-large`, `piece-too-large`,
+   * `bad-peer-address`, `bad-option`, `closed`; the reason of `signal`, once nothing is left of the
+   * torrent, so that it can be added again at once.
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
     const { signal, output = '.', ...request } = addOptions(options);
     signal?.throwIfAborted();
-    const folder = resolve(output); // Of now: the working directory may be another one later.
+    const folder = resolve(output); // Resolved now, because the working directory may change.
     const metainfo = await this.#read(source, signal);
     signal?.throwIfAborted();
     this.#ending.signal.throwIfAborted();
@@ -207,7 +211,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     } catch (error) {
       await undone;
       this.#torrents.delete(id);
-      signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
+      signal?.throwIfAborted(); // The abort caused whatever else failed.
       throw error;
     } finally {
       this.#adding.delete(id);
@@ -218,12 +222,13 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       this.#torrents.delete(id);
       unwatchLater();
     });
-    // The caller attaches listeners when this call returns: events that came early wait till then.
+    // The caller attaches its listeners after this call; events that came earlier are held until
+    // then.
     setImmediate(() => torrent.release());
     return torrent;
   }
 
-  /** Until the caller's signal fires, or the engine ends. */
+  /** Reads a source until the caller's signal fires or the engine ends. */
   async #read(source: TorrentSource, signal: AbortSignal | undefined): Promise<Metainfo> {
     const stop = new AbortController();
     const unwatch = [signal, this.#ending.signal].map((each) =>
@@ -236,24 +241,25 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     }
   }
 
-  /** Resolves when nothing is left of an add under way, or the deadline has passed. */
+  /** Resolves when the add is undone, or after the deadline. */
   async #undoAdd(id: number): Promise<void> {
     const late = AbortSignal.timeout(UNDO_DEADLINE_MS);
     await unlessStopped(this.#control.cancelAdd(id), late).catch(() => undefined);
   }
 
-  /** Figures of the engine as a whole. */
+  /** Figures of the whole engine. */
   async stats(): Promise<EngineStats> {
     return this.#control.stats();
   }
 
   /**
-   * Ends everything: trackers get `stopped` (2 s at most), data is synced, records saved, threads ended.
-   * May be called twice; the process can exit by itself afterwards. Takes 20 s at most.
+   * Closes the engine: announces `stopped` to trackers (at most 2 s), syncs data, saves resume
+   * records, ends the threads. May be called again. Takes at most 20 s; afterwards nothing of the
+   * engine keeps the process alive.
    *
-   * @throws MillraceError `close-incomplete`: a thread hangs inside a call of the system, as on a network
-   *   file system that is gone. Nothing but the end of the process ends it, and `process.exit` waits for it:
-   *   only a signal does (`process.kill(process.pid, 'SIGKILL')`).
+   * @throws MillraceError `close-incomplete`: a thread hangs inside a system call, for example on a
+   * dead network file system. Only the end of the process ends it, and `process.exit` waits for it:
+   * use a signal (`process.kill(process.pid, 'SIGKILL')`).
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -265,7 +271,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     await this.close();
   }
 
-  /** For fault-injection specs: ends a thread as a crash would. */
+  /**
+   * For fault-injection specs: ends a thread as a crash would. Returns false if it is not running.
+   */
   async killThread(kind: 'peer' | 'verify' | 'coordinator', index = 0): Promise<boolean> {
     const which = checkValue('kind', () => kind, THREAD_KIND);
     if (which !== 'coordinator') {
@@ -288,7 +296,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
         throw error;
     } finally {
       clearTimeout(deadline);
-      // Its work is done, but a name look-up for a tracker may still hold its loop.
+      // The thread has finished, but a name look-up for a tracker may keep its event loop alive.
       await this.#ended();
     }
   }

@@ -1,4 +1,4 @@
-// Makes a .torrent of a file or folder: lists it, hashes it on all cores, writes the metainfo.
+// Creates a .torrent from a file or folder: lists it, hashes it on all cores, encodes the metainfo.
 
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
@@ -36,32 +36,42 @@ export type { LinkRule } from './list-files';
 
 const LINK_RULES: readonly LinkRule[] = ['inside', 'skip', 'follow'];
 
+/** Options of `createTorrent`. All are optional. */
 export interface CreateOptions extends BulkOptions {
-  /** Tracker URLs by tier (BEP 12). Default none. */
+  /** Tracker URLs by tier (BEP 12). Default: none. */
   readonly trackers?: readonly (readonly string[])[];
-  /** A power of two from 16 KiB to 256 MiB. Default: some 1,000 to 2,000 pieces of 16 KiB to 16 MiB. */
+  /**
+   * A power of two from 16 KiB to 256 MiB. Default: chosen for some 1,000 to 2,000 pieces, 16 KiB
+   * to 16 MiB.
+   */
   readonly pieceLengthBytes?: number;
-  /** Only the torrent's own trackers may hand out peers (BEP 27). Default false. */
+  /** Peers may come only from the torrent's own trackers (BEP 27). Default false. */
   readonly private?: boolean;
   readonly comment?: string;
   /**
-   * What becomes of symbolic links in a folder: `inside` follows those that lead to something inside it,
-   * `follow` all, `skip` none. Default `inside`. What was followed and left out is in the result.
+   * Symbolic links in a folder: `inside` follows those that lead to something inside it, `follow`
+   * all, `skip` none. Default `inside`. The result lists the links that were followed or skipped.
    */
   readonly links?: LinkRule;
-  /** Seconds since 1970 to record; default now. `null`: none, for reproducible torrents. */
+  /**
+   * Creation date to record, in seconds since 1970. Default: now. `null`: none, for reproducible
+   * torrents.
+   */
   readonly creationDateSec?: number | null;
 }
 
-/** A torrent that was made. */
+/** The result of `createTorrent`. */
 export interface CreatedTorrent {
-  /** The .torrent. */
+  /** The content of the .torrent file. */
   readonly bytes: Uint8Array;
-  /** What it says; its files have the names that they have on this disk. */
+  /** The parsed metainfo; its files have the names that they have on this disk. */
   readonly metainfo: Metainfo;
   /** Links that were followed, in the order of their paths. */
   readonly followed: readonly FollowedLink[];
-  /** What lies in the folder and was left out: links (see `links`), special files, records of ours. */
+  /**
+   * Entries of the folder that were left out: links (see `links`), special files, Millrace's own
+   * records.
+   */
   readonly skipped: readonly SkippedEntry[];
 }
 
@@ -80,13 +90,13 @@ const pieceLengthBytes: Check<number> = (name, value) => {
   throw wrong(name, `a power of two from ${range}`, value);
 };
 
-/** Its rules are those of the metainfo. */
+/** Its length and content are checked with the metainfo. */
 const anyText: Check<string> = (name, value) => {
   if (typeof value === 'string') return value;
   throw wrong(name, 'text', value);
 };
 
-/** The checks of the options. */
+/** The checks of these options, also for `share`. */
 export const CREATE = {
   ...BULK,
   trackers: orElse([], list('tiers, each a list of URLs', list('URLs', anyText))),
@@ -98,11 +108,11 @@ export const CREATE = {
 } satisfies Checks<CreateOptions>;
 
 /**
- * Hashes a file or folder and makes its .torrent. Files inside a folder are taken in the order of their
- * names; special files (named pipes, sockets, devices) are left out.
+ * Hashes a file or folder and creates its .torrent. Files of a folder are sorted by name; special
+ * files (named pipes, sockets, devices) are left out.
  *
- * @throws MillraceError `bad-option`, `source-unreadable` (also when a file changes meanwhile),
- *   `bad-metainfo` (a name that no torrent may have).
+ * @throws MillraceError `bad-option`; `source-unreadable` (also if a file changes during the
+ * hashing); `bad-metainfo` (a name that is not allowed in a torrent); the reason of `signal`.
  */
 export async function createTorrent(
   path: string,
@@ -111,7 +121,7 @@ export async function createTorrent(
   const checked = checkOptions('createTorrent', options, CREATE);
   const source = resolve(checkValue('path', () => path, text('the path of a file or folder')));
   checked.signal?.throwIfAborted();
-  // Loaded when a torrent is made.
+  // Loaded only when a torrent is created.
   const { listFiles, refuseChanged } = require('./list-files') as typeof listing;
   const listed = await listFiles(source, checked.links);
   let offsetBytes = 0;
@@ -129,7 +139,7 @@ export async function createTorrent(
     files: storedFiles({ files }),
   });
   const pieceHashes = new Uint8Array(pieceCount * SHA1_LENGTH_BYTES);
-  // A multi-file torrent's paths begin with its name; on disk that is the folder itself.
+  // The paths of a multi-file torrent begin with its name, which on disk is the folder itself.
   const root = dirname(source);
   const jobs = batchPieces(piecesOf(layout), BULK_JOB_TARGET_BYTES);
   await bulkVerify<DigestPiece>('digest', root, jobs, offsetBytes, checked, (outcome) => {
@@ -158,7 +168,7 @@ export async function createTorrent(
   });
   const { platform } = process;
   const parsed = parseMetainfo(bytes, (info) => createHash('sha1').update(info).digest(), platform);
-  // The files have their own names here, whatever a client would call them elsewhere.
+  // The files have their own names here, whatever other clients would name them.
   const metainfo = namedBy(parsed, 'raw', platform) ?? parsed;
   return { bytes, metainfo, followed: listed.followed, skipped: listed.skipped };
 }

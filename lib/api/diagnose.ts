@@ -1,5 +1,5 @@
-// Is a torrent alive, and if nothing comes, why? Runs without an engine; the checks themselves are
-// loaded only when they are wanted.
+// Is a torrent alive, and why does it not download? Runs without an engine; the checks are loaded
+// on first use.
 
 import { resolve } from 'node:path';
 import type * as doctor from '../doctor/examine';
@@ -16,21 +16,27 @@ import { VERSION } from './version';
 
 /** Options of `diagnose`. All are optional. */
 export interface DiagnoseOptions {
-  /** Folder that holds, or would hold, the torrent's file or folder. Default: the working directory. */
+  /**
+   * Folder that contains, or would contain, the torrent's file or folder. Default: the working
+   * directory.
+   */
   readonly output?: string;
-  /** Peers to dial besides those from trackers: `host:port`, `[v6]:port` or objects. */
+  /** Peers to dial in addition to those from trackers: `host:port`, `[v6]:port` or objects. */
   readonly peers?: readonly (string | PeerAddress)[];
-  /** The most peers that are dialled, 1–200; all of `peers` are, whatever their number. Default 20. */
+  /** Most peers to dial, 1–200; all of `peers` are dialled, even if there are more. Default 20. */
   readonly samplePeers?: number;
-  /** TCP port that peers would come to, 0–65535; 0 picks a free one. Default 0. */
+  /** TCP port that peers would connect to, 0–65535; 0 picks a free one. Default 0. */
   readonly port?: number;
-  /** For one request to a tracker and for each step with a peer, in ms, 100–600,000. Default 10,000. */
+  /**
+   * Time limit for each tracker request and each step with a peer, in ms, 100–600,000. Default
+   * 10,000.
+   */
   readonly timeoutMs?: number;
-  /** Show tracker URLs whole, passkeys and credentials included. Default false. */
+  /** Show tracker URLs in full, including passkeys and credentials. Default false. */
   readonly showSecrets?: boolean;
-  /** Told each finding as it comes. */
+  /** Called with each finding as soon as it is made. */
   readonly onFinding?: (finding: Finding) => void;
-  /** Ends everything; the promise then rejects with its reason. */
+  /** Ends the diagnosis; the promise then rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -45,26 +51,25 @@ const DIAGNOSE = {
   signal,
 } satisfies Checks<DiagnoseOptions>;
 
-/** What `diagnose` found, and what follows from it. */
+/** The findings of `diagnose`, and the conclusion. */
 export interface Diagnosis extends Judgement {
-  /** In the order in which they came. */
+  /** In the order in which they were made. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Looks at everything between this machine and the data of a torrent: disk, port, clock, name
- * look-ups, every tracker (scrape, announce, `stopped`), and a sample of the peers (dial, handshake,
- * which pieces). Starts no engine, downloads nothing and leaves nothing behind.
+ * Checks everything between this machine and the data of a torrent: disk, port, clock, name
+ * look-ups, every tracker (scrape, announce, `stopped`), and a sample of the peers (dial,
+ * handshake, which pieces). Starts no engine, downloads nothing and leaves nothing behind. Failures
+ * of trackers and peers are findings, not errors.
  *
- * That trackers or peers fail is a finding, never an error.
- *
- * @throws MillraceError as `readTorrent`; `bad-option`, `bad-peer-address`.
+ * @throws MillraceError as `readTorrent`; `bad-option`, `bad-peer-address`; the reason of `signal`.
  */
 export async function diagnose(
   source: TorrentSource,
   options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
-  const { output, onFinding: tell, ...checked } = checkOptions('diagnose', options, DIAGNOSE);
+  const { output, onFinding: report, ...checked } = checkOptions('diagnose', options, DIAGNOSE);
   const { signal } = checked;
   signal?.throwIfAborted();
   const folder = resolve(output);
@@ -74,11 +79,11 @@ export async function diagnose(
   const findings: Finding[] = [];
   const onFinding = (finding: Finding): void => {
     findings.push(finding);
-    tell?.(finding);
+    report?.(finding);
   };
   await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
-  // Only a diagnosis needs it.
+  // Loaded on first use.
   const { judge } = require('../doctor/verdict') as typeof verdict;
   return { findings, ...judge(findings) };
 }

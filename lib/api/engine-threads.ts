@@ -1,5 +1,5 @@
-// The first threads of an engine, booted before it is known what the engine is to do: a thread of
-// Node takes 50 ms to come up, and that time is better spent on loading, parsing and reading.
+// The first threads of an engine. They can be started before the engine's options are known: a
+// thread of Node takes 50 ms to start, time that can be used to load, parse and read.
 
 import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -14,24 +14,24 @@ import type {
 import { workerFile } from '../threads/worker-file';
 import { checkValue, wholeNumber } from './checks';
 
-/** A quarter of the cores, at least 1, at most 8. */
+/** Default number of peer threads: a quarter of the cores, at least 1, at most 8. */
 export function defaultPeerThreads(): number {
   return Math.min(8, Math.max(1, availableParallelism() >> 2));
 }
 
-/** 1–32, and their default. */
+/** Check of `peerThreads`: 1–32. */
 export const PEER_THREADS = wholeNumber(1, 32, defaultPeerThreads());
 
 /**
- * Most of the coordinator thread's heap for young objects, in MiB: three semi-spaces of 2. The
- * records of pieces in flight outlive each collection, which V8 takes for a reason to let this heap
- * grow; a download of 16 GiB ended 45 MiB larger for it, and no faster.
+ * Largest size of the coordinator thread's heap for young objects, in MiB: three semi-spaces of 2.
+ * The records of pieces in progress survive each collection, which makes V8 grow this heap; without
+ * the limit a download of 16 GiB ended with 45 MiB more, and was no faster.
  */
 const COORDINATOR_YOUNG_GENERATION_MIB = 3 * 2;
 
 /**
- * Threads for one engine, to be handed to `Coordinator.start` as `threads`. Until then they do not
- * keep the process alive; threads that get no engine are to be ended by `terminate`.
+ * Threads for one engine, passed to `Coordinator.start` as `threads`. Until then they do not keep
+ * the process alive. Threads that get no engine must be ended by `terminate`.
  */
 export class EngineThreads {
   readonly #coordinator: Worker;
@@ -41,11 +41,12 @@ export class EngineThreads {
   #onError = (message: string): void => void this.#errors.push(message);
   #used = false;
 
-  /** Resolves with the reason when the coordinator thread has ended, and the others after it. */
+  /** Resolves, with the reason, when the coordinator thread and then all others have ended. */
   readonly #exited: Promise<string>;
 
   /**
-   * @param peerThreads how many, 1–32; an engine that wants more or fewer gets them. Default: its default.
+   * @param peerThreads number of peer threads, 1–32. An engine with another setting starts more or
+   * ends some. Default: as for `CoordinatorOptions.peerThreads`.
    * @throws MillraceError `bad-option`.
    */
   constructor(peerThreads?: number) {
@@ -88,7 +89,7 @@ export class EngineThreads {
     this.#coordinator.unref();
   }
 
-  /** Why a thread could not start or go on, if it was for want of file descriptors; and what to do. */
+  /** The advice for users if a thread could not start or continue for lack of file descriptors. */
   get lack(): string | undefined {
     return this.#lack;
   }
@@ -97,15 +98,15 @@ export class EngineThreads {
     if (descriptorsLacking(error) !== undefined) this.#lack ??= failureReason(error);
   }
 
-  /** Ends the threads at once. May be called at any time and twice. */
+  /** Terminates all threads at once. May be called at any time, and again. */
   async terminate(): Promise<void> {
     await this.#coordinator.terminate();
     await this.#exited;
   }
 
   /**
-   * For `Coordinator`: makes an engine of the threads; from now on they keep the process alive.
-   * Resolves with the reason when all of them have ended.
+   * For `Coordinator`: starts an engine on the threads, which now keep the process alive. Resolves,
+   * with the reason, when all of them have ended.
    */
   run(start: CoordinatorStart, onError: (message: string) => void): Promise<string> {
     if (this.#used) {

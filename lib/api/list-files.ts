@@ -1,5 +1,5 @@
-// Lists what a torrent is to be made of: the files of a folder in the order of their names, with a rule
-// for links, and a word about everything that is left out.
+// Lists the files for a torrent: those of a folder in the order of their names, with a rule for
+// links and a list of everything that is left out.
 
 import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
@@ -15,32 +15,38 @@ import { isInside } from '../storage/safe-path';
 import { identityOf, statFiles } from '../storage/stat-files';
 
 /**
- * What becomes of symbolic links inside a folder. `inside`: those that lead to something inside it are
- * followed, others are left out; `skip`: all are left out; `follow`: all are followed.
+ * Which symbolic links inside a folder are followed. `inside`: those that lead to something inside
+ * it; `skip`: none; `follow`: all.
  */
 export type LinkRule = 'inside' | 'skip' | 'follow';
 
-/** A link that was followed: what it leads to is in the torrent under the link's own path. */
+/** A link that was followed. The torrent contains its target under the link's own path. */
 export interface FollowedLink {
-  /** Below the source's parent folder, components joined by `/`, as the files of the torrent. */
+  /**
+   * Relative to the parent folder of the source, components joined by `/`, like the files of the
+   * torrent.
+   */
   readonly path: string;
-  /** What it leads to: below the source's parent folder where it lies inside the source, else absolute. */
+  /**
+   * The target: relative to the parent folder of the source if it lies inside the source, else
+   * absolute.
+   */
   readonly target: string;
 }
 
-/** What is in the folder and not in the torrent. */
+/** An entry of the folder that is not in the torrent. */
 export interface SkippedEntry {
   /** As in `FollowedLink`. */
   readonly path: string;
-  /** Half a sentence: what it is. */
+  /** What it is, as a part of a sentence: "a link that leads to nothing". */
   readonly reason: string;
 }
 
 export interface ListedFile {
-  /** Below the source's parent folder: the first component is the source's name. */
+  /** Relative to the parent folder of the source: the first component is the name of the source. */
   readonly path: readonly string[];
   readonly lengthBytes: number;
-  /** As it was when it was listed. */
+  /** Its state when it was listed. */
   readonly identity: FileIdentity;
 }
 
@@ -51,16 +57,16 @@ export interface Listed {
   readonly skipped: readonly SkippedEntry[];
 }
 
-/** Half a sentence about a name that `isPaddingName` knows. */
+/** Why a name is refused by `isPaddingName`, as a part of a sentence. */
 const PADDING = 'a name that clients take for padding, which nobody stores';
-/** Links that may follow each other on the way to a file: with two in each folder there are 2⁸ ways. */
+/** Most links in a row on the way to a file: with two links in each folder that makes 2⁸ ways. */
 const MAX_LINKS_ON_PATH = 8;
-/** Files, folders and others that are looked at: three for each file of the largest torrent. */
+/** Most entries that are examined: three for each file of the largest torrent. */
 const MAX_ENTRIES = 3 * MAX_FILES;
 
 /**
- * Lists a file or folder. A folder is not entered again from inside itself, so links cannot lead in
- * circles. Throws `source-unreadable`, also for a name that is no UTF-8 and where nothing is left.
+ * Lists a file or folder. A folder is never entered from inside itself, so links cannot cause a
+ * cycle. Throws `source-unreadable`, also for a name that is not UTF-8, and if no file is left.
  */
 export async function listFiles(source: string, links: LinkRule): Promise<Listed> {
   const name = basename(source);
@@ -83,7 +89,7 @@ export async function listFiles(source: string, links: LinkRule): Promise<Listed
 
 /** How a folder was reached. */
 interface Way {
-  /** The real paths of this folder and those around it, up to the source. */
+  /** The real paths of this folder and its parents, up to the source. */
   readonly realPaths: readonly string[];
   readonly links: number;
 }
@@ -103,10 +109,11 @@ class Walk {
     this.links = links;
   }
 
-  /** Takes in everything below a folder. `path` is that of the folder in the torrent. */
+  /** Adds everything below a folder. `path` is the path of the folder in the torrent. */
   async folder(full: string, path: readonly string[], way: Way): Promise<void> {
     const entries = await readdir(full, { withFileTypes: true, encoding: 'buffer' });
-    // Bytes, not text: a name that is no UTF-8 as text would name another file, or none.
+    // Names are read as bytes: decoded, a name that is not UTF-8 would denote another file, or
+    // none.
     entries.sort((a, b) => Buffer.compare(a.name, b.name));
     for (const entry of entries) {
       if (++this.entries > MAX_ENTRIES) {
@@ -142,7 +149,9 @@ class Walk {
     if (taken) this.followed.push({ path: path.join('/'), target });
   }
 
-  /** Takes in a file or folder; false if it is neither, or the folder was entered before. */
+  /**
+   * Adds a file or folder. Returns false if it is neither, or if the folder contains this entry.
+   */
   private async take(
     full: string,
     path: readonly string[],
@@ -174,7 +183,7 @@ class Walk {
   }
 }
 
-/** The path is named once, and an error of the system says what to do. */
+/** The reason, without repeating the path, and with advice for system errors. */
 function whyOf(source: string, error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   const why = path === source ? systemReason(error) : recordOf(error).message;
@@ -187,8 +196,8 @@ function listed(path: readonly string[], found: BigIntStats): ListedFile {
 }
 
 /**
- * Throws `source-unreadable` if one of the files below `root` is no longer as it was listed: what was
- * hashed of it before and after the change is no file that anybody has.
+ * Throws `source-unreadable` if a file below `root` has changed since it was listed: the hashes
+ * would then mix its old and its new content.
  */
 export async function refuseChanged(root: string, files: readonly ListedFile[]): Promise<void> {
   const paths = files.map(pathOf);

@@ -1,18 +1,18 @@
-// The addresses at which other machines may reach this one.
+// The addresses under which other machines may reach this one.
 
 import { constants, networkInterfaces } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
 import { failureReason } from '../errors/system-error';
 import { scopeOfText } from '../address/scope';
 
-/** Bridges to containers and virtual machines: real, but seldom what another machine can reach. */
+/** Names of bridges to containers and virtual machines, which other machines can rarely reach. */
 const VIRTUAL = /^(docker|br-|virbr|veth|cni|flannel|lxc|lxd)/;
 
 /**
- * Addresses of this machine that are neither loopback nor link-local, the likeliest first: IPv4
- * before IPv6, real interfaces before bridges. Empty on a machine without a network.
+ * Addresses of this machine that are neither loopback nor link-local, the most likely first: real
+ * interfaces before bridges, IPv4 before IPv6. Empty on a machine without a network.
  *
- * @throws MillraceError codes of the system (`EMFILE`).
+ * @throws MillraceError with the system's code (`EMFILE`).
  */
 export function localAddresses(): readonly string[] {
   return addressesOf(interfacesNow());
@@ -22,7 +22,7 @@ function interfacesNow(): ReturnType<typeof networkInterfaces> {
   try {
     return networkInterfaces();
   } catch (error) {
-    // Node says "Unknown system error 24" here: its number, not its name.
+    // Node reports only "Unknown system error 24" here, with the number instead of the name.
     const { info = { errno: 0 } } = error as { readonly info?: { readonly errno: number } };
     const [code = 'unknown'] =
       Object.entries(constants.errno).find(([, errno]) => errno === Math.abs(info.errno)) ?? [];

@@ -1,23 +1,24 @@
-// PURE. The sentence for bytes that are no torrent: what they look like, where they came from, what to do.
+// PURE. The error for bytes that are not a torrent: what they look like, where they came from, what
+// to do.
 
 import { MillraceError } from '../errors/millrace-error';
 import { lookOf } from '../metainfo/look-alikes';
 import { redactUrl, withoutSecrets } from '../text/redact';
 import { printable } from '../text/printable';
 
-/** Where the bytes of a torrent came from; empty for bytes that were passed in. */
+/** Where the bytes came from; empty for bytes that were passed in. */
 export interface Origin {
   readonly path?: string;
   readonly url?: string;
-  /** The URL that answered in the end, after redirects. */
+  /** The URL that replied, after redirects. */
   readonly finalUrl?: string;
   readonly contentType?: string;
 }
 
 /**
- * The parser's error with its origin and, where the content looks like another kind of file, with that
- * instead of the rule. The code stays `bad-bencode` or `bad-metainfo`; `details` get `source`,
- * `contentType` and `looksLike`.
+ * Adds the origin to the parser's error; if the content looks like another kind of file, names that
+ * kind instead of the broken rule. The code stays `bad-bencode` or `bad-metainfo`; `details` gets
+ * `source`, `contentType` and `looksLike`.
  */
 export function notATorrent(error: unknown, bytes: Uint8Array, origin: Origin): unknown {
   if (!(error instanceof MillraceError)) return error;

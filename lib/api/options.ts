@@ -1,4 +1,4 @@
-// Options of the public API: units, defaults, and the check that says what is allowed.
+// Options of the public API: units, defaults, and the checks.
 
 import { availableParallelism } from 'node:os';
 import { MIB } from '../bytes/lengths';
@@ -27,7 +27,7 @@ import type { Check, Checks } from './checks';
 import { EngineThreads, PEER_THREADS } from './engine-threads';
 import type { TraceOptions } from './trace';
 
-/** A logger in the shape of pino's: the embedder's own, or none. */
+/** A logger with pino's methods, such as pino itself. The engine sends no record below `level`. */
 export interface Logger {
   trace(fields: object, message: string): void;
   debug(fields: object, message: string): void;
@@ -40,103 +40,125 @@ export interface Logger {
 
 /** Options of `Coordinator.start`. All are optional. */
 export interface CoordinatorOptions {
-  /** Threads that own peer connections, 1–32. Default: a quarter of the cores, at least 1, at most 8. */
+  /** Threads for peer connections, 1–32. Default: a quarter of the cores, at least 1, at most 8. */
   readonly peerThreads?: number;
   /**
-   * Most threads that hash and write, 2–64: it begins with one, and doubles them when jobs have to
-   * wait. Default: half of the cores, at least 2, at most 8.
+   * Most threads that hash and write, 2–64. The engine starts with one, and doubles their number
+   * when jobs have to wait. Default: half of the cores, at least 2, at most 8.
    */
   readonly verifyThreads?: number;
-  /** Memory for pieces on their way, in bytes, 4 MiB–4 GiB. Default 48 MiB. */
+  /** Memory for pieces in progress, in bytes, 4 MiB–4 GiB. Default 48 MiB. */
   readonly memoryBytes?: number;
-  /** TCP port for incoming peers, 0–65535; 0 picks a free one. `null`: accept none. Default 0. */
+  /**
+   * TCP port for incoming peers, 0–65535; 0 picks a free one. `null`: no incoming peers. Default 0.
+   */
   readonly port?: number | null;
-  /** Address to listen on. Default: every address, IPv4 and IPv6. */
+  /** Address to listen on. Default: all addresses, IPv4 and IPv6. */
   readonly host?: string;
-  /** Peer connections of all torrents together, 1–8000. Default 200. */
+  /** Most peer connections of all torrents together, 1–8000. Default 200. */
   readonly maxConnections?: number;
-  /** Peer connections of one torrent, 1–8000. Default 100. */
+  /**
+   * Most peer connections of one torrent, 1–8000. Default 100, or `maxConnections` if that is less.
+   */
   readonly maxConnectionsPerTorrent?: number;
   /**
-   * Connections of one torrent that one address (IPv4 address, or the first 64 bits of an IPv6
-   * address) may keep while others wait for a place, 1–8000; of all torrents together four times as
-   * many, or a quarter of `maxConnections` if that is less. It does not count while places are free,
-   * nor on loopback. Raise it where many peers share one address, as in offices behind NAT. Default 8.
+   * Most connections of one torrent that one address (an IPv4 address, or the first 64 bits of an
+   * IPv6 address) may keep while other peers wait for a place, 1–8000. For all torrents together
+   * the limit is four times as high, or a quarter of `maxConnections` if that is less. The limit
+   * does not apply while places are free, or on loopback. Raise it if many peers share one address,
+   * as in offices behind NAT. Default 8.
    */
   readonly connectionsPerAddress?: number;
-  /** Dials under way at one time, 1–1000. Default 32. */
+  /** Most concurrent dials, 1–1000. Default 32. */
   readonly maxHalfOpen?: number;
-  /** Dials started per second, 1–1000. Default 50. */
+  /** Most dials started per second, 1–1000. Default 50. */
   readonly dialsPerSec?: number;
-  /** Peers of one torrent that may download from us at one time, 1–1000. Default 16. */
+  /** Most peers of one torrent that may download from us at a time, 1–1000. Default 16. */
   readonly uploadSlots?: number;
-  /** Time-outs, in milliseconds. */
+  /** Timeouts, in milliseconds. */
   readonly timeouts?: {
-    /** TCP connect. Default 10,000. */
+    /** For a TCP connect. Default 10,000. */
     readonly dialMs?: number;
-    /** Connected, but no complete handshake. Default 10,000. */
+    /** From the connect to the complete handshake. Default 10,000. */
     readonly handshakeMs?: number;
-    /** A requested block is asked of somebody else. Default 20,000. */
+    /** After which a requested block is requested from another peer. Default 20,000. */
     readonly requestMs?: number;
-    /** Silence that ends a connection. Default 240,000 (keep-alives are due every 120 s, BEP 3). */
+    /**
+     * Silence after which a connection is closed. Default 240,000 (keep-alives are due every 120 s,
+     * BEP 3).
+     */
     readonly idleMs?: number;
   };
-  /** Writes down what is said to peers and by them. Default: nothing is. */
+  /** Records the messages to and from peers. Default: no trace. */
   readonly trace?: TraceOptions;
-  /** Where log records go. Default: nowhere. */
+  /** Receives log records. Default: none. */
   readonly logger?: Logger;
-  /** Threads that were booted before the options were known. Default: new ones. */
+  /** Threads that were started earlier. Default: new ones. */
   readonly threads?: EngineThreads | undefined;
-  /** Ends the start: the returned promise rejects and every thread ends. */
+  /** Aborts the start: the promise rejects, and every thread ends. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of `Coordinator.add`. */
 export interface AddOptions {
-  /** Folder that holds (or will hold) the torrent's file or folder. Default: the working directory. */
+  /**
+   * Folder that contains, or will contain, the torrent's file or folder. Default: the working
+   * directory.
+   */
   readonly output?: string;
-  /** Peers to connect to besides those from trackers: `host:port`, `[v6]:port` or objects. */
+  /**
+   * Peers to connect to in addition to those from trackers: `host:port`, `[v6]:port` or objects.
+   */
   readonly peers?: readonly (string | PeerAddress)[];
   /**
-   * Fetch what is missing. False serves only what is whole: the torrent stops with `not-whole`
-   * otherwise, and no file is written, so the data may be read-only. Default true.
+   * Download missing data. With false, the torrent only serves data that is complete, and otherwise
+   * stops with `not-whole`; no file is written, so the data may be read-only. Default true.
    */
   readonly download?: boolean;
-  /** Stay and upload after completion, until `close`. Default true. */
+  /** Upload after completion, until `close` or `remove`. Default true. */
   readonly seed?: boolean;
   /**
-   * Cut existing files that are longer than the torrent says, if they are ours by record or may be
-   * written to (`adopt`). Default false: an error.
+   * Cut existing files that are longer than the torrent says, if our record lists them or `adopt`
+   * allows us to write to them. Default false: such a file is an error.
    */
   readonly force?: boolean;
   /**
-   * Write to existing files of the torrent's names whatever they hold. Default false: a file that no record
-   * of ours has, and that holds something but no good piece, fails the torrent with `file-not-ours` before
-   * anything is written (docs/STORAGE.md).
+   * Write to existing files that have the torrent's names, whatever they contain. Default false: a
+   * file that no record of ours lists, and that contains something but no good piece, stops the
+   * torrent with `file-not-ours` before anything is written (docs/STORAGE.md).
    */
   readonly adopt?: boolean;
   /**
-   * Write through symbolic links that lie below `output`, wherever they lead, and to existing files with
-   * further names outside the torrent, hard links (docs/STORAGE.md). Default false: an error,
-   * `link-in-path`. `output` itself and what is above it may be links.
+   * Write through symbolic links below `output`, wherever they lead, and to existing files with
+   * hard links outside the torrent (docs/STORAGE.md). Default false: the error `link-in-path`.
+   * `output` itself and its parents may be links.
    */
   readonly followLinks?: boolean;
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
   /**
-   * Which of the torrent's trackers we announce to: `none`, one at a time, the others when it fails
-   * (BEP 12); `tiers`, one of each tier; `trackers`, all of them. Default `none`.
+   * Which trackers of the torrent are announced to. `none`: one at a time, the next if it fails
+   * (BEP 12); `tiers`: one of each tier; `trackers`: all. Default `none`.
    */
   readonly announceToAll?: AnnounceToAll;
-  /** Another storage back end: a module's path and its options (docs/STORAGE.md). Default: files. */
+  /**
+   * A custom storage back end: the path of its module, and its options (docs/STORAGE.md). Default:
+   * files.
+   */
   readonly storage?: { readonly module: string; readonly options?: unknown };
-  /** Ends the adding, or later the torrent, as `remove()` does. */
+  /** Aborts the adding; afterwards it removes the torrent, as `remove()` does. */
   readonly signal?: AbortSignal;
 }
 
-/** Connections beyond the limit that a peer thread keeps till the coordinator says who has to go. */
+/**
+ * Connections above the limit that a peer thread keeps until the coordinator decides which must
+ * close.
+ */
 const BEING_JUDGED = 64;
-/** As many as the system hands the listener at once (its backlog). */
+/**
+ * Most connections without a handshake: the number that the system may hand the listener at once
+ * (its backlog).
+ */
 const MAX_HANDSHAKES = 128;
 
 const LOG_METHODS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -181,12 +203,14 @@ const ENGINE = {
   signal,
 } satisfies Checks<CoordinatorOptions>;
 
-/** Checks options. Throws `bad-option` naming the option and what is allowed. */
+/**
+ * Checks the options of an engine. Throws `bad-option`, which names the option and what is allowed.
+ */
 export function engineOptions(options: unknown): ReturnType<typeof checkOptions<typeof ENGINE>> {
   return checkOptions('Coordinator.start', options, ENGINE);
 }
 
-/** Fills in the defaults that depend on this machine or on other options. */
+/** Adds the defaults that depend on this machine or on other options. */
 export function engineSettings(
   options: ReturnType<typeof engineOptions>,
   version: string,
@@ -214,7 +238,7 @@ export function engineSettings(
       requestTimeoutMs: timeouts.requestMs,
       idleTimeoutMs: timeouts.idleMs,
       keepAliveMs: 110_000,
-      // As libtorrent announces: at most 2,000 × 16 KiB = 32 MiB on the way to one peer.
+      // The value that libtorrent announces: at most 2,000 × 16 KiB = 32 MiB in flight to one peer.
       requestQueue: 2000,
       uploadBufferBytes: 16 * MIB,
     },
@@ -223,13 +247,13 @@ export function engineSettings(
   };
 }
 
-/** The engine's level for a logger. Custom levels of the embedder count as `info`. */
+/** The log level of a logger. Custom levels of the embedder count as `info`. */
 function levelOf({ level }: Logger): EngineSettings['logLevel'] {
   if (level === 'silent') return level;
   return LOG_METHODS.find((known) => known === level) ?? 'info';
 }
 
-/** A module's path and options that can cross to other threads. */
+/** The path of a module, and options that can be sent to other threads. */
 const storage: Check<AddOptions['storage']> = (name, value) => {
   if (value === undefined) return undefined;
   const given = group({
@@ -246,10 +270,10 @@ const storage: Check<AddOptions['storage']> = (name, value) => {
   }
 };
 
-/** Longer than any name that the DNS has (253). */
+/** Longer than any DNS name (253). */
 const MAX_HOST_LENGTH = 255;
 
-/** `host:port`, `[v6]:port` or an object → a peer address; throws `bad-peer-address`. */
+/** Parses `host:port`, `[v6]:port` or an object; throws `bad-peer-address`. */
 export function peerAddress(peer: unknown): PeerAddress {
   return checkValue('peer', () => peer, peerOf);
 }
@@ -276,7 +300,7 @@ const peerOf: Check<PeerAddress> = (_, peer) => {
   return { host, port };
 };
 
-/** Peers of the embedder's, as addresses. */
+/** Peers given by the embedder, as addresses. */
 export const PEERS = orElse([], list('peers', peerOf));
 
 const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
@@ -295,7 +319,7 @@ const ADD = {
   signal,
 } satisfies Checks<AddOptions>;
 
-/** Checks options and fills in the defaults. Throws `bad-option`, `bad-peer-address`. */
+/** Checks the options of `add` and adds the defaults. Throws `bad-option`, `bad-peer-address`. */
 export function addOptions(options: unknown): ReturnType<typeof checkOptions<typeof ADD>> {
   return checkOptions('add', options, ADD);
 }

@@ -1,5 +1,5 @@
-// One call that serves a file or folder to other machines: its torrent, a tracker that hands it out,
-// and a seed.
+// One call that serves a file or folder to other machines: creates its torrent, a tracker that
+// publishes it, and a seed.
 
 import { isIPv6 } from 'node:net';
 import { basename, dirname, resolve } from 'node:path';
@@ -27,28 +27,29 @@ import type { CoordinatorOptions } from './options';
 import type { Torrent } from './torrent';
 import { startTracker } from './tracker';
 import type { TrackerServer } from './tracker';
-import { tellVerified, untilSeeding } from './until-seeding';
+import { reportVerified, untilSeeding } from './until-seeding';
 
+/** Options of `share`. All are optional. */
 export interface ShareOptions extends Omit<CreateOptions, 'trackers'> {
   /**
-   * Name or address of this machine as the others know it; this machine must reach itself by it.
-   * Default: the first of `localAddresses()`, 127.0.0.1 where there is none.
+   * Name or address of this machine as others know it; this machine must also reach itself by it.
+   * Default: the first of `localAddresses()`, or 127.0.0.1 if there is none.
    */
   readonly host?: string;
-  /** Of the tracker, for HTTP and UDP alike. Default 0: any free ones. */
+  /** Port of the tracker, for both HTTP and UDP, 0–65535; 0 picks free ones. Default 0. */
   readonly port?: number;
   /**
-   * As `onProgress`, of the second reading: the engine believes only what it has verified itself. At
-   * most four times a second, and at its end.
+   * Like `onProgress`, for the second reading: the engine verifies the data itself. Called at most
+   * four times a second, and at the end.
    */
   readonly onVerifyProgress?: CreateOptions['onProgress'];
-  /** Of the engine that seeds: `port` is where peers connect. */
+  /** Options of the engine that seeds; its `port` is where peers connect. */
   readonly engine?: CoordinatorOptions;
 }
 
 const { trackers: _ours, ...CREATE_FOR_SHARE } = CREATE;
 
-/** As it stands in a URL. */
+/** Check of a host; returns it as written in a URL. */
 const hostInUrl: Check<string> = (name, value) => {
   const host = text('a name or an address without a port')(name, value);
   const written = isIPv6(host) ? bracketed(host) : host;
@@ -64,9 +65,12 @@ const SHARE = {
   engine: (_, value) => engineOptions(value),
 } satisfies Checks<ShareOptions>;
 
-/** A share that others can download from until it is closed. */
+/** A share. Others can download from it until it is closed. */
 export interface Share {
-  /** Where the .torrent is: all that others need. Holds no character that a shell would take apart but the brackets of IPv6. */
+  /**
+   * URL of the .torrent: all that others need. Apart from the brackets of IPv6, it contains no
+   * character that needs quoting in a shell.
+   */
   readonly downloadUrl: string;
   /** The seed. */
   readonly torrent: Torrent;
@@ -75,24 +79,28 @@ export interface Share {
   readonly followed: readonly FollowedLink[];
   /** As in `CreatedTorrent`. */
   readonly skipped: readonly SkippedEntry[];
-  /** Its `stats()` tell who is there: `peers` (the seed included), `seeds`, `completed`. */
+  /** Its `stats()` report `peers` (including the seed), `seeds` and `completed`. */
   readonly tracker: TrackerServer;
   /** TCP port of the seed. */
   readonly peerPort: number | undefined;
-  /** Tells the tracker, then ends both. May be called again. */
+  /** Closes the seed, which announces `stopped`, then the tracker. May be called again. */
   close(): Promise<void>;
 }
 
-/** A latecomer dials the others at once; they learn of it from the tracker within a minute. */
+/**
+ * Announce interval. A new peer dials the others at once; they get its address from the tracker
+ * within a minute.
+ */
 const INTERVAL_SEC = 60;
 
 /**
- * Hashes `path`, verifies it, and serves it: resolves once the data was checked, the tracker knows the seed, and
- * `downloadUrl` works. The tracker listens on every address and serves this torrent only.
+ * Hashes `path`, verifies it, and serves it. Resolves when the data is verified, the tracker knows
+ * the seed, and `downloadUrl` works. The tracker listens on all addresses and serves only this
+ * torrent.
  *
- * @throws MillraceError `bad-option`, `source-unreadable`, `tracker-listen-failed`, `listen-failed`,
- *   `share-unreachable` (`host` does not lead to this machine); the torrent's own error if the data
- *   changed since it was hashed.
+ * @throws MillraceError `bad-option`, `source-unreadable`, `tracker-listen-failed`,
+ * `listen-failed`, `share-unreachable` (`host` does not lead to this machine); the torrent's own
+ * error if the data changed after it was hashed; the reason of `signal`.
  */
 export async function share(path: string, options: ShareOptions = {}): Promise<Share> {
   const checked = checkOptions('share', options, SHARE);
@@ -103,14 +111,14 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
   const open: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     const failures: unknown[] = [];
-    // Each of them, whatever becomes of the others.
+    // Closes everything, even if one of them fails.
     for (const close of open.splice(0).reverse()) {
       await close().catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   };
   try {
-    // First of all: a port that is taken is known before hours of hashing.
+    // First, so that a port in use is reported before hours of hashing.
     const tracker = await startTracker({
       host: '::',
       port,
@@ -137,7 +145,7 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       download: false,
       signal,
     });
-    const stop = tellVerified(torrent, onVerifyProgress);
+    const stop = reportVerified(torrent, onVerifyProgress);
     await untilSeeding(torrent, authority).finally(stop);
     let closing: Promise<void> | undefined;
     return {
@@ -151,8 +159,8 @@ export async function share(path: string, options: ShareOptions = {}): Promise<S
       close: () => (closing ??= closeAll()),
     };
   } catch (error) {
-    await closeAll().catch(() => undefined); // What went wrong first is what counts.
-    signal?.throwIfAborted(); // Then that is the reason, whatever it broke.
+    await closeAll().catch(() => undefined); // The first error is the one to report.
+    signal?.throwIfAborted(); // The abort caused whatever else failed.
     throw error;
   }
 }

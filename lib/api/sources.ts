@@ -1,4 +1,4 @@
-// Where a torrent comes from: a path, a URL, bytes, or an already parsed record.
+// Where a torrent comes from: a path, a URL, bytes, or already parsed metainfo.
 
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -16,19 +16,19 @@ import { readTorrentFile, unreadable } from './torrent-file';
 import { VERSION } from './version';
 
 /**
- * A .torrent's path, its http(s) or file URL, its bytes, or what `readTorrent` returned. A `URL`
- * object or its text.
+ * The path of a .torrent; its http(s) or file URL, as text or as a `URL`; its bytes; or a result of
+ * `readTorrent`.
  */
 export type TorrentSource = string | URL | Uint8Array | Metainfo;
 
 /**
  * Reads and checks a .torrent without starting an engine.
  *
- * @throws MillraceError `torrent-unreadable` (file, or a source that is none: a magnet link, an info
- *   hash); `torrent-unreachable`, `torrent-timeout`, `torrent-http-status`, `torrent-bad-reply`,
- *   `torrent-unsupported`, `torrent-forbidden` (URL); `bad-bencode` or `bad-metainfo` (content, naming
- *   the rule, or what it looks like: `details.looksLike`);
- *   `bad-option` (`source` is of another type); the reason of `signal`.
+ * @throws MillraceError `torrent-unreadable` (a file, or a source that is no .torrent: a magnet
+ * link, an info hash); `torrent-unreachable`, `torrent-timeout`, `torrent-http-status`,
+ * `torrent-bad-reply`, `torrent-unsupported`, `torrent-forbidden` (a URL); `bad-bencode` or
+ * `bad-metainfo` (the content: the message names the broken rule, or `details.looksLike` the kind
+ * of file); `bad-option` (`source` has another type); the reason of `signal`.
  */
 export async function readTorrent(
   source: TorrentSource,
@@ -39,7 +39,7 @@ export async function readTorrent(
   if (typeof checked === 'object' && !(checked instanceof Uint8Array)) return checked;
   stop?.throwIfAborted();
   const { bytes, ...origin } = await contentOf(checked, stop).catch((error: unknown) => {
-    stop?.throwIfAborted(); // Then that is the reason, whatever it broke.
+    stop?.throwIfAborted(); // The abort caused whatever else failed.
     throw error;
   });
   try {
@@ -53,7 +53,7 @@ function sha1(bytes: Uint8Array): Uint8Array {
   return createHash('sha1').update(bytes).digest();
 }
 
-/** A URL becomes text, everything else stays what it is. */
+/** Turns a `URL` into text, and leaves all else unchanged. */
 const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
   if (value instanceof Uint8Array) return value;
   if (value instanceof URL) return value.href;
@@ -62,7 +62,7 @@ const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
   throw wrong(name, 'a .torrent (its path, URL or bytes) or what readTorrent returned', value);
 };
 
-/** What `readTorrent` returned: plain data, which may have crossed threads or been stored in between. */
+/** A result of `readTorrent`: plain data, which may have been stored or sent to another thread. */
 export const metainfoRecord: Check<Metainfo> = (name, value) => {
   if (!isObject(value)) throw wrong(name, 'what readTorrent returned', value);
   const why = whyNotMetainfo(value, process.platform);
@@ -91,7 +91,7 @@ async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise
   return { bytes: await unlessStopped(readTorrentFile(path, stop), stop), path };
 }
 
-/** A path, or what a file URL names. Throws `torrent-unreadable` for other schemes. */
+/** Returns a path, or the path of a file URL. Throws `torrent-unreadable` for other schemes. */
 function pathOf(text: string): string {
   const scheme =
     /^([a-z][a-z\d+.-]+):(?=\/\/)/i.exec(text)?.[1] ?? /^(file|magnet):/i.exec(text)?.[1];

@@ -1,4 +1,4 @@
-// The small functions that embedders call without an engine, with checks of what they are given.
+// The small functions that need no engine, with checks of their arguments.
 
 import { hexDump as dump } from '../inspect/hexdump';
 import type { ByteRange, HexDumpOptions } from '../inspect/hexdump';
@@ -40,10 +40,11 @@ const DUMP = {
 } satisfies Checks<HexDumpOptions>;
 
 /**
- * The torrent with the names that its files have in `folder`, an output folder: those of its resume
- * record there; else by the mapping under which most files exist; else, for new files, libtorrent's.
- * One mapping holds for the whole torrent. Most torrents have no name on which clients differ
- * (`Metainfo.names` is undefined): for them nothing is looked at. Never raises because of what it finds.
+ * Returns the torrent with the names that its files have in `folder`, an output folder: those in
+ * its resume record there; else those of the mapping under which most files exist; else, for new
+ * files, libtorrent's. One mapping applies to the whole torrent. Most torrents have no name on
+ * which clients differ (`Metainfo.names` is undefined): for them the folder is not read. Errors of
+ * the file system are ignored.
  *
  * @throws MillraceError `bad-option`.
  */
@@ -55,27 +56,27 @@ export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<M
 }
 
 /**
- * Whether a value is text that can be a tracker's URL: http, https, udp, ws or wss, a host, at most 8,192
- * characters.
+ * Whether a value is text that can be the URL of a tracker: http, https, udp, ws or wss, with a
+ * host, at most 8,192 characters.
  */
 export function isTrackerUrl(value: unknown): value is string {
   return typeof value === 'string' && isUrlOfTracker(value);
 }
 
 /**
- * The URL with credentials removed, query values and long path components shortened, and the
- * fragment dropped. Takes any text; the result is printable and at most 200 characters long.
+ * The URL without credentials and fragment, and with query values and long path components
+ * shortened. Accepts any text; the result is printable and at most 200 characters long.
  *
- * @throws MillraceError `bad-option` (it is no text).
+ * @throws MillraceError `bad-option` (not a string).
  */
 export function redactUrl(url: string): string {
   return redact(checkValue('url', () => url, anyText));
 }
 
 /**
- * The dump, one line for each row of at most 16 bytes, ended by the total as `hexdump -C` does. Each
- * range (ascending, not overlapping) begins a row of its own, which carries its label; bytes that no
- * range covers are dumped without one.
+ * A hex dump: one line per row of at most 16 bytes, and the total at the end, like `hexdump -C`.
+ * Each range (ascending, not overlapping) starts a new row with its label; bytes outside all ranges
+ * are dumped without a label.
  *
  * @throws MillraceError `bad-option`.
  */

@@ -1,5 +1,5 @@
-// EDGE. A .torrent read from the disk, or from a pipe: never more than one may hold, and never in a
-// way that could hang the process.
+// EDGE. Reads a .torrent from the disk or from a pipe, with a size limit, and never in a way that
+// could hang the process.
 
 import { constants, open } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -11,15 +11,21 @@ import { systemAdvice, systemReason } from '../errors/system-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import { OPEN_TO_READ, openRegularAsync } from '../storage/open-regular';
 
-/** Without blocking: a pipe that nobody writes to would hold a thread for ever. Not on Windows. */
+/**
+ * Non-blocking: opening a pipe without a writer would block a thread for ever. Not available on
+ * Windows.
+ */
 const OPEN_PIPE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** A named pipe is refused: nobody knows whether anybody will ever write to it. */
+/**
+ * Pipes that are read: those a process has open already. A named pipe is refused, because it may
+ * never get a writer.
+ */
 const OPEN_PIPES = /^\/(dev|proc)\//;
 
-/** The bytes of a file or an open pipe. Throws `torrent-unreadable`; `signal` ends the wait for a pipe. */
+/** Reads a file or an open pipe. Throws `torrent-unreadable`; `signal` ends the wait for a pipe. */
 export async function readTorrentFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     const file = await openRegularAsync(path, OPEN_TO_READ);
@@ -39,7 +45,7 @@ export async function readTorrentFile(path: string, signal?: AbortSignal): Promi
   }
 }
 
-/** Into memory for its length at once: parts that are put together take twice as much. */
+/** Reads a file into one buffer of its size: joining chunks would need twice the memory. */
 async function readAll(path: string, file: FileHandle, sizeBytes: number): Promise<Uint8Array> {
   const whole = Buffer.allocUnsafeSlow(sizeBytes);
   let end = 0;
@@ -48,12 +54,12 @@ async function readAll(path: string, file: FileHandle, sizeBytes: number): Promi
     if (bytesRead === 0) return whole.subarray(0, end);
     end += bytesRead;
   }
-  // Files of /proc have no length, others grow.
+  // Files in /proc report no size, and other files may grow.
   const more = await gather(path, chunksOf(file), sizeBytes);
   return more.length === 0 ? whole : Buffer.concat([whole, more]);
 }
 
-/** A pipe that is open already: `<(command)` of a shell, or standard input. */
+/** Reads an open pipe: `<(command)` of a shell, or standard input. */
 async function readPipe(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
@@ -88,7 +94,10 @@ async function* chunksOfPipe(
   }
 }
 
-/** The chunks in one; together with the `lengthBytes` before them they may be no more than a .torrent. */
+/**
+ * Joins the chunks. Together with the `lengthBytes` before them, they must not exceed the size
+ * limit of a .torrent.
+ */
 async function gather(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
@@ -107,7 +116,7 @@ function tooLong(path: string, how: string): MillraceError {
   return unreadable(path, `it holds ${how}, and a .torrent at most ${MAX_METAINFO_BYTES} bytes`);
 }
 
-/** An info hash as people copy it: 40 hex or 32 base32 digits. */
+/** An info hash as users copy it: 40 hex or 32 base32 digits. */
 const INFO_HASH = /^(?:urn:btih:)?(?:[0-9a-f]{40}|[a-z2-7]{32})$/i;
 
 function reasonOf(path: string, error: unknown): string {

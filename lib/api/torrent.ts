@@ -1,5 +1,5 @@
-// A torrent as the embedder holds it: figures, events, and a few verbs. All state is elsewhere;
-// this is a view that the coordinator thread's events keep fresh.
+// A torrent of an engine: figures, events, and commands. Its state lives in the coordinator thread;
+// this is a view that events keep up to date.
 
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,33 +22,43 @@ type Payload<Type extends EngineEvent['type']> = Omit<
 >;
 
 /**
- * Events of a torrent and what their listeners are called with. In the order in which they happened:
- * `peerConnected` before the `pieces` that came meanwhile, these before `peerClosed`; `stats` behind
- * what they count; `complete` and `error` behind everything that led to them; nothing after `closed`.
+ * Events of a torrent, and the arguments of their listeners. They arrive in the order in which they
+ * happened: `peerConnected` before the `pieces` received during the connection, these before
+ * `peerClosed`; `stats` after what they count; `complete` and `error` after everything that led to
+ * them; nothing after `closed`.
  *
- * A piece happens when it is verified. Only a connected peer is asked for blocks, so `pieces` follow
- * the `peerConnected` of all who sent them; those may have closed before the check was over.
+ * A piece happens when it is verified. Blocks are requested only from connected peers, so `pieces`
+ * comes after the `peerConnected` of every peer that sent a part of them; these may have closed
+ * before the piece was verified.
  */
 export interface TorrentEvents {
-  /** New figures, at most four times a second; none while nothing happens. */
+  /** New figures, at most four times a second; none while nothing changes. */
   stats: [TorrentStats];
   /** Pieces that were verified and written. */
   pieces: [Payload<'pieces'>];
-  /** A piece failed its hash check and is fetched again. */
+  /** A piece failed its hash check and will be fetched again. */
   pieceFailed: [Payload<'piece-failed'>];
+  /** A peer completed its handshake. */
   peerConnected: [Payload<'peer-connected'>];
-  /** A connection ended, or a dial before it was one: then no `peerConnected` came before. */
+  /** A connection ended, or a dial failed: then there was no `peerConnected`. */
   peerClosed: [Payload<'peer-closed'>];
+  /** A tracker replied, or an announce failed. */
   tracker: [Payload<'tracker'>];
-  /** Every piece is verified and on disk. */
+  /** Every wanted piece is verified and on disk. */
   complete: [];
-  /** The torrent stopped; `resume()` tries again. Unlike Node's own, it may go unheard. */
+  /**
+   * The torrent stopped; `resume()` tries again. Unlike Node's `error` events, it needs no
+   * listener.
+   */
   error: [MillraceError];
   /** The torrent was removed, or its engine ended. */
   closed: [];
 }
 
-/** Figures older than that are asked for when somebody looks at them: of a thousand, 200 a second. */
+/**
+ * Age at which `stats()` requests new figures: for a thousand resting torrents that makes 200
+ * requests a second.
+ */
 const STALE_STATS_MS = 5_000;
 
 /** One torrent of a running `Coordinator`. */
@@ -60,22 +70,25 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   readonly #control: EngineControl;
   readonly #wantStats: () => void;
   #stats: TorrentStats;
-  /** When these figures came, or newer ones were asked for. */
+  /** When these figures arrived, or newer ones were requested. */
   #statsMs = performance.now();
   #completion: Deferred = deferred();
-  /** An error of the torrent rejected it; only then may a new promise take its place. */
+  /** An error of the torrent rejected the promise, so the next run needs a new one. */
   #completionFailed = false;
   /** Resolves with `closed`. */
   readonly #end: Deferred = deferred();
   #closed = false;
-  /** Why the engine ended, if it did not end in order. */
+  /** Why the engine ended, unless it was closed. */
   #death: MillraceError | undefined;
-  /** Of the readers of `progress()`, which may be many: called at completion, errors and the end. */
+  /**
+   * Callbacks of `progress()` readers, of which there may be many: called at completion, error and
+   * end.
+   */
   readonly #onEnd = new Set<(cause?: MillraceError) => void>();
-  /** Events that came before the embedder could listen. */
+  /** Events that arrived before the embedder could attach listeners. */
   #held: EngineEvent[] | undefined = [];
 
-  /** Made by `Coordinator.add`. */
+  /** Created by `Coordinator.add`. */
   constructor(id: number, metainfo: Metainfo, control: EngineControl, wantStats: () => void) {
     super();
     if (typeof wantStats !== 'function')
@@ -88,7 +101,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#stats = initialStats(metainfo);
   }
 
-  /** The torrent; its files have the names that they have on disk. */
+  /** The metainfo; its files have the names that they have on disk. */
   get metainfo(): Metainfo {
     return this.#metainfo;
   }
@@ -109,7 +122,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     return this.metainfo.pieceLengthBytes;
   }
 
-  /** Files with their paths below the output folder, components joined by `/`. */
+  /** Files with their paths relative to the output folder, components joined by `/`. */
   get files(): readonly { readonly path: string; readonly lengthBytes: number }[] {
     return this.metainfo.files.map((file) => ({
       path: file.path.join('/'),
@@ -122,17 +135,18 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Resolves when every piece is verified and on disk. Rejects with the torrent's error when it
-   * stops, and with `closed` when it is removed first. After an error, `resume()` makes a new one.
+   * Resolves when every wanted piece is verified and on disk. Rejects with the torrent's error if
+   * it stops, and with `closed` if it is removed first. After an error, `resume()` makes a new
+   * promise.
    */
   get completed(): Promise<void> {
     return this.#completion.promise;
   }
 
   /**
-   * The newest figures. Never waits. A torrent without peers tells none of itself while nothing happens:
-   * what only time changes (its account, the seconds until the next announce) is then as old as the
-   * last call, or 5 s where calls are more frequent.
+   * The latest figures, without waiting. A torrent without peers reports nothing while nothing
+   * happens: what changes with time alone (its account, the seconds to the next announce) is as old
+   * as the previous call, or 5 s if calls are more frequent.
    */
   stats(): TorrentStats {
     const nowMs = performance.now();
@@ -144,15 +158,15 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * The newest figures every `intervalMs` (default 250): `for await (const stats of
-   * torrent.progress())`. Slow readers skip some. Ends after the torrent is complete or closed;
-   * throws its error.
+   * The latest figures every `intervalMs` (default 250): `for await (const stats of
+   * torrent.progress())`. Slow readers skip some. Ends when the torrent is complete or closed;
+   * throws its error, or the reason of `signal`.
    */
   async *progress(
     options: { readonly intervalMs?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<TorrentStats, void, void> {
     const { intervalMs, signal } = progressOptions(options);
-    // Not `events.on`: it queues without bound, and would call our own `pause()` to stop that.
+    // Not `events.on`: its queue is unbounded, and to limit it, it would call our own `pause()`.
     const end = new AbortController();
     let failure: MillraceError | undefined;
     const finish = (): void => {
@@ -183,31 +197,36 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     }
   }
 
-  /** Makes a peer known and dials it. Throws `bad-peer-address`. */
+  /** Adds a peer and dials it. Throws `bad-peer-address`, `closed`. */
   async addPeer(peer: string | PeerAddress): Promise<void> {
     await this.#control.addPeers(this.#id, [peerAddress(peer)]);
   }
 
-  /** Closes all peers and gives memory back; verified data and resume record stay. */
+  /**
+   * Closes all peers and frees memory; verified data and the resume record stay. Throws `closed`.
+   */
   async pause(): Promise<void> {
     await this.#control.pause(this.#id);
   }
 
-  /** Goes on after `pause` or an error. */
+  /** Continues after `pause` or an error. Throws `closed`. */
   async resume(): Promise<void> {
     this.#renewCompletion();
     await this.#control.resume(this.#id);
   }
 
-  /** Takes the torrent out of the engine. Data stays; `forget` also deletes the resume record. */
+  /**
+   * Removes the torrent from the engine. Data stays; `forget` also deletes the resume record. May
+   * be called again.
+   */
   async remove(options: { readonly forget?: boolean } = {}): Promise<void> {
     const { forget } = removeOptions(options);
     if (this.#closed) return;
     await this.#control.remove(this.#id, forget);
-    await this.#end.promise; // over the port of events: those that came before are emitted before
+    await this.#end.promise; // Arrives with the events, so earlier ones are emitted first.
   }
 
-  /** `remove()` with the resume record kept. */
+  /** The same as `remove()`: the resume record stays. */
   async close(): Promise<void> {
     await this.remove();
   }
@@ -216,7 +235,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     await this.close();
   }
 
-  /** Internal: the files have these names on disk. */
+  /** Internal: sets the names of the files on disk. */
   nameFiles(names: NameMapping): void {
     this.#metainfo = namedBy(this.#metainfo, names, process.platform) ?? this.#metainfo;
   }
@@ -250,17 +269,17 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.emit('tracker', event);
         return;
       case 'complete':
-        this.#renewCompletion(); // an error from before `resume()` may arrive after it
+        this.#renewCompletion(); // An error from before `resume()` may arrive after it.
         this.#completion.resolve();
         this.emit('complete');
-        this.#tellEnd();
+        this.#notifyEnd();
         return;
       case 'error': {
         const error = MillraceError.fromRecord(event.error);
         this.#completion.reject(error);
         this.#completionFailed = true;
         if (this.listenerCount('error') > 0) this.emit('error', error);
-        this.#tellEnd(error);
+        this.#notifyEnd(error);
         return;
       }
       case 'removed':
@@ -269,7 +288,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       case 'log':
       case 'trace':
       case 'peer-rejected':
-        return; // not of a torrent
+        return; // These belong to no torrent.
     }
   }
 
@@ -284,14 +303,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#completionFailed = false;
   }
 
-  /** Internal: listeners are in place; delivers what was held. */
+  /** Internal: listeners are attached; delivers the held events. */
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const event of held) this.handle(event);
   }
 
-  /** Internal: the torrent or its engine is gone. */
+  /** Internal: the torrent or its engine has ended. */
   end(
     error: MillraceError = new MillraceError(
       'closed',
@@ -299,18 +318,18 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     ),
   ): void {
     if (this.#closed) return;
-    this.release(); // events from before the end are emitted before it
+    this.release(); // Earlier events are emitted first.
     this.#closed = true;
     if (error.code !== 'closed') this.#death = error;
     this.#stats = { ...this.#stats, phase: 'closed' };
     this.#completion.reject(error);
     this.#end.resolve();
     this.emit('closed');
-    this.#tellEnd();
+    this.#notifyEnd();
   }
 
-  #tellEnd(cause?: MillraceError): void {
-    for (const tell of this.#onEnd) tell(cause);
+  #notifyEnd(cause?: MillraceError): void {
+    for (const notify of this.#onEnd) notify(cause);
   }
 }
 

@@ -1,5 +1,5 @@
-// The wire trace as the embedder asks for it: the check that says what is allowed, the beginning of the
-// file, and how far it is. Peer threads do the writing.
+// The wire trace for embedders: checks its options, creates the file, reports its state. Peer
+// threads write the trace.
 
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -27,33 +27,36 @@ import {
 } from './checks';
 import type { Check, Checks } from './checks';
 
-/** What is traced, and where to. `file`, `onLines` or both. */
+/** What is traced, and where to: `file`, `onLines` or both. */
 export interface TraceOptions {
   /**
-   * pcapng file for Wireshark: every message to and from the peers as TCP segments of its own.
-   * Replaced if it exists.
+   * A pcapng file for Wireshark, with each message to or from a peer as a TCP segment of its own.
+   * An existing file is replaced.
    */
   readonly file?: string;
   /**
-   * Called with the same as readable lines, in batches: seconds since the start, peer, direction (`→`
-   * sent, `←` received, `·` decided here), message, fields. `lost`: how many lines before the next
-   * batch were dropped because they came faster than they were taken.
+   * Called with the same messages as text, in batches. Each line has the seconds since the start,
+   * the peer, the direction (`→` sent, `←` received, `·` a local decision), the message and its
+   * fields. `lost` is the number of lines that were dropped before the next batch because the
+   * callback was too slow.
    */
   readonly onLines?: (lines: readonly string[], lost: number) => void;
-  /** Keep blocks whole in the file, not only the 13 bytes that head each. Default false. */
+  /** Store blocks in full in the file, not only their 13-byte headers. Default false. */
   readonly payload?: boolean;
-  /** The file grows no longer than this, 64 KiB–1 TiB; then the trace ends. Default 256 MiB. */
+  /** Size limit of the file in bytes, 64 KiB–1 TiB; the trace then ends. Default 256 MiB. */
   readonly limitBytes?: number;
-  /** Only these peers: `host`, `host:port`, `[v6]:port`. Default: all. */
+  /** Trace only these peers: `host`, `host:port`, `[v6]:port`. Default: all. */
   readonly peers?: readonly string[];
 }
 
-/** How far the file of a trace is. */
+/** State of the trace file. */
 export interface TraceStatus {
   /** Absolute path. */
   readonly file: string;
   readonly writtenBytes: number;
-  /** `limit`: it has grown as long as it may; `failed`: it could not be written (see the log). */
+  /**
+   * `limit`: the file has reached its size limit; `failed`: it could not be written (see the log).
+   */
   readonly stopped: 'limit' | 'failed' | undefined;
 }
 
@@ -61,7 +64,7 @@ const MIN_LIMIT_BYTES = 64 * KIB;
 const MAX_LIMIT_BYTES = KIB ** 4;
 const DEFAULT_LIMIT_BYTES = 256 * KIB * KIB;
 
-/** `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
+/** Accepts `host`, `host:port`, `v6`, `[v6]`, `[v6]:port`. */
 const tracedPeer: Check<TracedPeer> = (_, text) => {
   const written = typeof text === 'string' ? text : '';
   const peer = isIP(written) === 6 ? { host: written } : parseHostPort(written);
@@ -82,7 +85,7 @@ const TRACE = group({
   peers: orElse([], list('peers', tracedPeer)),
 } satisfies Checks<TraceOptions>);
 
-/** Checks the options and begins the file. Throws `bad-option`, `trace-not-writable`. */
+/** Checks the options and creates the file. Throws `bad-option`, `trace-not-writable`. */
 export function beginTrace(
   options: TraceOptions | undefined,
   version: string,
@@ -105,7 +108,7 @@ export function beginTrace(
   return settings;
 }
 
-/** Undefined where there is no file. */
+/** The state of the trace file; undefined if there is none. */
 export function traceStatus(settings: TraceSettings | undefined): TraceStatus | undefined {
   if (settings?.file === undefined) return undefined;
   const code = Atomics.load(new Int32Array(settings.counter), TRACE_STOPPED_WORD);
@@ -116,7 +119,7 @@ export function traceStatus(settings: TraceSettings | undefined): TraceStatus | 
 }
 
 function beginFile({ counter }: TraceSettings, file: string, version: string): void {
-  // Only traces need it.
+  // Loaded only for traces.
   const { encodeFileHeader } = require('../trace/pcapng') as typeof pcapng;
   const header = encodeFileHeader(`Millrace ${version}`);
   try {

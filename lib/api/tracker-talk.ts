@@ -1,4 +1,4 @@
-// The work behind `announce` and `scrape`: which trackers are asked, with what, several at a time.
+// The work behind `announce` and `scrape`: which trackers are asked, for what, several at a time.
 
 import { randomBytes, randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -31,47 +31,57 @@ import { buildReport, type Conversation, type Heard } from '../inspect/build-rep
 import type { TrackerReport } from '../inspect/report';
 import { VERSION } from './version';
 
+/** Options of `scrape`. All are optional. */
 export interface ScrapeOptions {
-  /** Ask these instead of the torrent's: http, https or udp announce URLs. */
+  /** Trackers to ask instead of the torrent's: http, https or udp announce URLs. */
   readonly trackers?: readonly string[];
-  /** For each tracker, in milliseconds, 100–600,000. Default 20,000. Over UDP it is asked again after 1, 3, 7 … s. */
+  /**
+   * Time limit for each tracker, in ms, 100–600,000. Default 20,000. UDP requests are repeated
+   * after 1, 3, 7 … s.
+   */
   readonly timeoutMs?: number;
-  /** Show passkeys and credentials in tracker URLs. Default false: they are masked wherever they occur. */
+  /**
+   * Show passkeys and credentials in tracker URLs. Default false: they are masked wherever they
+   * occur.
+   */
   readonly showSecrets?: boolean;
   /**
-   * Called with each report as soon as it is there, in whatever order trackers answer. Those that are
-   * returned then have no `packets`.
+   * Called with each report as soon as it is complete, in the order of the replies. The returned
+   * reports then have no `packets`.
    */
   readonly onReport?: (report: TrackerReport) => void;
   /**
-   * Ends it all; the returned promise rejects with `aborted`, once trackers that got `started` have got
-   * `stopped` (2 s at most).
+   * Ends the requests; the promise rejects with `aborted`, after `stopped` was announced to
+   * trackers that received `started` (at most 2 s).
    */
   readonly signal?: AbortSignal;
 }
 
+/** Options of `announce`. All are optional. */
 export interface AnnounceOptions extends ScrapeOptions {
   /**
-   * Exactly this event, once (`none` for an announce as done at regular intervals). Default:
-   * `started`, and after the reply `stopped`, so that the tracker does not send peers to us.
+   * Send exactly this event, once (`none`: a regular announce). Default: `started`, and after the
+   * reply `stopped`, so that the tracker sends no peers to us.
    */
   readonly event?: 'started' | 'completed' | 'stopped' | 'none';
-  /** The TCP port that we say we listen on, 1–65535. Default 6881. */
+  /** The TCP port that we announce, 1–65535. Default 6881. */
   readonly port?: number;
-  /** Peers asked for, 0–1000. Default 50. */
+  /** Number of peers requested, 0–1000. Default 50. */
   readonly numWant?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;
 const DEFAULT_PORT = 6881;
 const DEFAULT_NUM_WANT = 50;
-/** One slow tracker delays no more than seven others. */
+/** Trackers asked at the same time: a slow one delays the others little. */
 const CONCURRENT_TRACKERS = 8;
-/** Packets kept of one conversation, which has a dozen at most; of a flood the rest is dropped. */
+/** Packets kept per conversation, which normally has at most a dozen; more are dropped. */
 const MAX_HEARD = 64;
-/** The longest that a probe waits for the answer to its `stopped`. */
+/** How long to wait for the reply to `stopped`. */
 const STOP_DEADLINE_MS = 2_000;
-/** Said of a torrent of which only the hash is known: one block, as it must not be 0 (a seed). */
+/**
+ * Bytes left that are announced if only the info hash is known: one block, because 0 means a seed.
+ */
 const UNKNOWN_LEFT_BYTES = 16_384;
 
 const trackerUrl: Check<string> = (name, value) => {
@@ -130,8 +140,8 @@ export async function announce(
       const reply = await clients.announce(url, request, checked.signal);
       return { announced: reply };
     });
-    // Also of who gives up: the tracker may know us all the same.
-    const cutShort = checked.signal?.aborted === true && saidSomething(talk);
+    // Also after an abort: the tracker may have registered us.
+    const cutShort = checked.signal?.aborted === true && sentSomething(talk);
     if (checked.event === undefined && (talk.announced !== undefined || cutShort)) {
       stoppedAfter = await leave(url, trusted, {
         ...request,
@@ -158,16 +168,16 @@ export async function scrape(
 interface Target {
   readonly infoHash: Uint8Array;
   readonly leftBytes: number;
-  /** The caller named the trackers, not the torrent. */
+  /** The trackers were named by the caller, not by the torrent. */
   readonly trusted: boolean;
-  /** Those that are asked … */
+  /** Trackers that are asked. */
   readonly urls: readonly string[];
-  /** … and how many are not. */
+  /** Number of trackers that are not asked. */
   readonly unasked: number;
 }
 
 type Outcome = Pick<Conversation, 'announced' | 'scraped'>;
-/** Runs one request with everything written down. */
+/** Makes one request and records everything about it. */
 type Converse = (
   kind: 'announce' | 'scrape',
   event: AnnounceRequest['event'],
@@ -182,29 +192,29 @@ async function atEach(source: TorrentSource, options: Asking, ask: Ask): Promise
   const reports = target.urls.map((url) =>
     queue.add(async () => {
       if (signal?.aborted === true) throw aborted();
-      const converse = writingDown(url, target, timeoutMs);
+      const converse = recording(url, target, timeoutMs);
       const talk = await ask(url, target, converse);
       if (talk.failure !== undefined && options.signal?.aborted === true) throw aborted();
       const report = leftOut(buildReport(talk, showSecrets), url, target);
       onReport?.(report);
-      // They have been reported, and are not kept: all packets of 200 trackers may be hundreds of MiB.
+      // Not kept, because they were reported: the packets of 200 trackers may take hundreds of MiB.
       return onReport === undefined ? report : { ...report, packets: [] };
     }),
   );
-  // Also after a failure: others may be about to say `stopped`.
+  // Also after a failure: other requests may be about to announce `stopped`.
   await Promise.allSettled(reports);
   return Promise.all(reports);
 }
 
-/** The report of the last tracker says how many others there are. */
+/** Adds the number of trackers left out to the report of the last one. */
 function leftOut(report: TrackerReport, url: string, { urls, unasked }: Target): TrackerReport {
   if (unasked === 0 || url !== urls.at(-1)) return report;
   const hint = `only the first ${MAX_TRACKERS} trackers are asked: ${unasked} more are left out`;
   return { ...report, hints: [...report.hints, hint] };
 }
 
-/** More than a question for a connection id went out. */
-function saidSomething({ heard }: Conversation): boolean {
+/** Whether more was sent than a request for a connection id. */
+function sentSomething({ heard }: Conversation): boolean {
   return heard.some(
     ({ what }) =>
       what.type === 'http-request' ||
@@ -214,7 +224,7 @@ function saidSomething({ heard }: Conversation): boolean {
   );
 }
 
-function writingDown(url: string, { infoHash, trusted }: Target, timeoutMs: number): Converse {
+function recording(url: string, { infoHash, trusted }: Target, timeoutMs: number): Converse {
   return async (kind, event, ask) => {
     const heard: Heard[] = [];
     const startedMs = performance.now();
@@ -239,7 +249,7 @@ function writingDown(url: string, { infoHash, trusted }: Target, timeoutMs: numb
   };
 }
 
-/** Takes our name off the tracker's list again, within 2 s. Best effort: whether it was answered. */
+/** Announces `stopped`, within 2 s. Returns whether the tracker replied. */
 async function leave(url: string, trusted: boolean, request: AnnounceRequest): Promise<boolean> {
   const clients = new TrackerClients({
     version: VERSION,
@@ -277,7 +287,7 @@ async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Pr
   return { infoHash, leftBytes, trusted: trackers !== undefined, ...asked };
 }
 
-/** Each once, and no more of them than a download uses. */
+/** Removes duplicates, and limits the number to what a download uses. */
 function firstOf(named: readonly string[]): Pick<Target, 'urls' | 'unasked'> {
   const all = [...new Set(named)];
   const urls = all.slice(0, MAX_TRACKERS);

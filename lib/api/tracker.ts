@@ -1,4 +1,4 @@
-// The small tracker for private clusters, demos and tests, loaded only when it is wanted.
+// The small tracker for private clusters, demos and tests; loaded on first use.
 
 import type * as server from '../tracker-server/server';
 import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker-server/server';
@@ -25,13 +25,13 @@ export type {
   TrackerServerStats,
 } from '../tracker-server/server';
 
-/** Its own rule, 20 bytes or 40 digits, is that of the tracker. */
+/** The tracker itself checks the length: 20 bytes or 40 digits. */
 const infoHash: Check<string | Uint8Array> = (name, value) => {
   if (typeof value === 'string' || value instanceof Uint8Array) return value;
   throw wrong(name, 'an info hash of 40 hex digits or 20 bytes', value);
 };
 
-/** How many of something, or `Infinity` for no limit. */
+/** A limit, or `Infinity` for none. */
 const bound = either(Infinity, wholeNumber(1, 2 ** 31));
 
 const TRACKER = {
@@ -56,7 +56,7 @@ const TRACKER = {
 } satisfies Checks<TrackerServerOptions>;
 
 /**
- * Starts a tracker (BEP 3, 7, 15, 23, 48) in this thread; it lives until `close()`.
+ * Starts a tracker (BEP 3, 7, 15, 23, 48) in this thread; it runs until `close()`.
  *
  * @throws MillraceError `tracker-listen-failed`, `bad-option`.
  */

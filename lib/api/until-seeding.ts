@@ -1,27 +1,30 @@
-// From the moment a share's torrent is added until others can download it.
+// From the adding of a share's torrent until others can download it.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { TorrentStats } from '../messages/stats';
 import type { CreateOptions } from './create-torrent';
 import type { Torrent } from './torrent';
 
-/** Our own tracker on our own machine answers at once, or cannot be reached by this name. */
+/**
+ * How long to wait for the announce: our own tracker on our own machine replies at once, or is
+ * unreachable by this name.
+ */
 const ANNOUNCE_DEADLINE_MS = 10_000;
 
-/** Tells how far the engine has verified what it is to serve; returns what ends that. */
-export function tellVerified(torrent: Torrent, tell: CreateOptions['onProgress']): () => void {
+/** Reports how much the engine has verified; returns a function that ends the reports. */
+export function reportVerified(torrent: Torrent, report: CreateOptions['onProgress']): () => void {
   const { totalBytes, pieceLengthBytes } = torrent;
   const onStats = ({ piecesChecked, piecesToCheck }: TorrentStats): void => {
-    if (piecesToCheck === 0) return; // Not begun, or an earlier run's record vouches for all.
+    if (piecesToCheck === 0) return; // Not started, or the record of an earlier run covers everything.
     const bytesOf = (pieces: number): number => Math.min(pieces * pieceLengthBytes, totalBytes);
-    tell?.({ doneBytes: bytesOf(piecesChecked), totalBytes: bytesOf(piecesToCheck) });
+    report?.({ doneBytes: bytesOf(piecesChecked), totalBytes: bytesOf(piecesToCheck) });
   };
-  const onComplete = (): void => tell?.({ doneBytes: totalBytes, totalBytes });
+  const onComplete = (): void => report?.({ doneBytes: totalBytes, totalBytes });
   torrent.on('stats', onStats).once('complete', onComplete);
   return () => torrent.off('stats', onStats).off('complete', onComplete);
 }
 
-/** Resolves when the data is whole and a tracker knows of the seed, so that later peers find it. */
+/** Resolves when the data is complete and a tracker knows the seed, so that later peers find it. */
 export function untilSeeding(
   torrent: Torrent,
   host: string,
@@ -54,7 +57,7 @@ export function untilSeeding(
     torrent.on('tracker', onTracker);
     torrent.on('closed', onClosed);
     torrent.completed.then(() => {
-      // The answer may have come together with the news of completion.
+      // The reply may have arrived together with the completion.
       if (!settled) timer = setTimeout(onLate, deadlineMs);
     }, fail);
   });

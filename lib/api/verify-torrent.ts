@@ -14,15 +14,17 @@ import { checkOptions, text } from './checks';
 import type { Checks } from './checks';
 import { readTorrent, type TorrentSource } from './sources';
 
+/** Options of `verifyTorrent`. */
 export interface VerifyOptions extends BulkOptions {
-  /** Folder that holds the torrent's file or folder. */
+  /** Folder that contains the torrent's file or folder. */
   readonly data: string;
 }
 
 const VERIFY = { ...BULK, data: text('the path of a folder') } satisfies Checks<VerifyOptions>;
 
+/** The result of `verifyTorrent`. */
 export interface VerifyReport {
-  /** Every byte of every file is there and right. */
+  /** Every byte of every file exists and is right, and no file is longer. */
   readonly whole: boolean;
   readonly goodPieces: number;
   /** Indexes of pieces that are missing or wrong, ascending. */
@@ -30,20 +32,22 @@ export interface VerifyReport {
   readonly files: readonly VerifiedFile[];
 }
 
+/** A file in a `VerifyReport`. */
 export interface VerifiedFile {
   readonly path: string;
   readonly lengthBytes: number;
   readonly missing: boolean;
-  /** Set where the file on disk has another length. */
+  /** The length on disk, if it differs. */
   readonly actualLengthBytes?: number;
-  /** Pieces that touch this file and are missing or wrong. */
+  /** Number of pieces with a part in this file that are missing or wrong. */
   readonly badPieces: number;
 }
 
 /**
  * Reads all data of a torrent and compares it with its piece hashes.
  *
- * @throws MillraceError as `readTorrent`; `storage-error` codes of the system (`EIO`, `EACCES`).
+ * @throws MillraceError as `readTorrent`; `bad-option`; the system's code if reading fails (`EIO`,
+ * `EACCES`); the reason of `signal`.
  */
 export async function verifyTorrent(
   source: TorrentSource,

@@ -1,3 +1,3 @@
-// The one place that knows our version, for the peer id, the extended handshake and `--version`.
+// The version, for the peer id, the extended handshake and `--version`.
 
 export const VERSION = '0.1.0';

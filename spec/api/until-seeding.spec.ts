@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import type { Torrent } from '../../lib/api/torrent';
-import { tellVerified, untilSeeding } from '../../lib/api/until-seeding';
+import { reportVerified, untilSeeding } from '../../lib/api/until-seeding';
 import { FakeTorrent } from '../cli/fakes';
 import { refusal } from './temp-tree';
 
@@ -38,7 +38,7 @@ describe('api/until-seeding', () => {
   it('tells the second reading in bytes, and nothing of what is not read', () => {
     const torrent = whole();
     const told: string[] = [];
-    const end = tellVerified(torrent, ({ doneBytes, totalBytes }) =>
+    const end = reportVerified(torrent, ({ doneBytes, totalBytes }) =>
       told.push(`${doneBytes} of ${totalBytes}`),
     );
     const { pieceLengthBytes, totalBytes, pieceCount } = torrent;
