@@ -179,7 +179,8 @@ describe('engine life cycle', function () {
     await expectError(engine.add(payload.torrent, { output, signal: aborted }), reason);
     const adding = new AbortController();
     const add = engine.add(payload.torrent, { output, signal: adding.signal });
-    setImmediate(() => adding.abort(reason));
+    // Once the call is on its way, before any message of another thread is taken.
+    process.nextTick(() => adding.abort(reason));
     await expectError(add, reason);
 
     const added = new AbortController();

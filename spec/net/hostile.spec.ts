@@ -49,10 +49,11 @@ describe('net/hostile peers', () => {
   }
   async function greetedAndUnchoked(): Promise<HostilePeer> {
     const peer = await greeted();
-    const [start] = [peer.heard.length];
     peer.say(words((w) => w.interested()));
     const unchoke = Buffer.from([0, 0, 0, 1, 1]);
-    while (!peer.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) await peer.hear(start + 1);
+    while (!peer.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+      await peer.hear(peer.heard.length + 1);
+    }
     peer.forget();
     return peer;
   }
