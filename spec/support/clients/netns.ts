@@ -45,14 +45,16 @@ export function layCable(): Cable {
 export interface Lan {
   /** One namespace each, all on one switch. */
   readonly places: readonly Place[];
+  /** From now on the uplink of the first is so fast. */
+  setUplink(kbit: number): void;
   remove(): void;
 }
 
 /**
  * Namespaces on a switch, the first behind a slow uplink: what it sends passes a bucket of
- * `uplinkMbit`. Needs root. The others are as fast as the machine.
+ * `uplinkKbit`. Needs root. The others are as fast as the machine.
  */
-export function layLan(count: number, uplinkMbit: number): Lan {
+export function layLan(count: number, uplinkKbit: number): Lan {
   const name = (which: string): string => `millrace-${process.pid}-${which}`;
   const hub = name('hub');
   const names = Array.from({ length: count }, (_, index) => name(`lan${index}`));
@@ -80,9 +82,12 @@ export function layLan(count: number, uplinkMbit: number): Lan {
       for (const device of ['lo', 'lan']) ip('-n', each, 'link', 'set', device, 'up');
       return { address, enter: ['ip', 'netns', 'exec', each] };
     });
-    const bucket = ['tbf', 'rate', `${uplinkMbit}mbit`, 'burst', '64kb', 'latency', '100ms'];
-    execFileSync('tc', ['-n', name('lan0'), 'qdisc', 'add', 'dev', 'lan', 'root', ...bucket]);
-    return { places, remove };
+    const tc = (verb: 'add' | 'change', kbit: number): void => {
+      const bucket = ['tbf', 'rate', `${kbit}kbit`, 'burst', '64kb', 'latency', '100ms'];
+      execFileSync('tc', ['-n', name('lan0'), 'qdisc', verb, 'dev', 'lan', 'root', ...bucket]);
+    };
+    tc('add', uplinkKbit);
+    return { places, setUplink: (kbit) => tc('change', kbit), remove };
   } catch (error) {
     remove();
     throw error;
