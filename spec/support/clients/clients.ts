@@ -11,7 +11,7 @@ import type { Place } from './process';
 import type { Payload } from './payload';
 
 const ROOT = resolve(__dirname, '..', '..', '..');
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const TRANSFER_MS = 90_000;
 
 /** An opentracker that knows the given torrents (Debian's answers for no others). */
@@ -104,6 +104,11 @@ function startMillrace(args: readonly string[], place?: Place): Client {
     place,
     cwd: ROOT,
   });
+}
+
+/** A download of ours, under way. */
+export function startDownload(payload: Payload, folder: string): Client {
+  return startMillrace(['download', payload.torrent, '--output', folder]);
 }
 
 /** Our command line with these arguments, when it has ended, however. */
