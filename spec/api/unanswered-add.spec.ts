@@ -28,7 +28,7 @@ class SilentThreads extends EngineThreads {
 }
 
 describe('api: an add that the engine does not answer', function () {
-  this.timeout(30_000); // the caller is freed after 5 s
+  this.timeout(60_000); // the caller is freed after 5 s
 
   it('rejects with the reason of its signal, and leaves no torrent', async () => {
     const threads = new SilentThreads(1);

@@ -148,7 +148,7 @@ describe('doctor: a dial', () => {
   });
 
   it('finds one that says nothing', async () => {
-    const told = await probe(() => undefined, { timeoutMs: 60 });
+    const told = await probe(() => undefined, { timeoutMs: 500 });
     expect(told.outcome).to.equal('silent');
   });
 

@@ -91,7 +91,7 @@ describe('engine account', function () {
     const torrent = await download(
       engine,
       {},
-      { lengthBytes: 24 * MIB, storage: slowStorage(4 * MIB) },
+      { lengthBytes: 24 * MIB, storage: slowStorage(MIB) }, // longer than a slow start
     );
     const account = await untilLimited(torrent, { what: 'memory', behind: 'write' });
     expect(account.verifyQueue.bytes).to.be.above(0);

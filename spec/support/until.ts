@@ -2,8 +2,8 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Below mocha's 20 s, so that a failure has a name. */
-const DEADLINE_MS = 15_000;
+/** Below mocha's 60 s, so that a failure has a name. */
+const DEADLINE_MS = 50_000;
 
 /** Looks once in each turn of the loop until it is so; rejects at the deadline, naming what was waited for. */
 export async function until(

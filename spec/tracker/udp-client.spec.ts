@@ -242,7 +242,10 @@ describe('tracker: UDP client', () => {
         code: 'tracker-unsupported',
       });
     }
-    expect(await failureOf(client.announce('udp://no.such.host.invalid:1', REQUEST))).to.include({
+    const nameless = clientOf({
+      resolve: () => Promise.reject(Object.assign(new Error('ENOTFOUND'), { code: 'ENOTFOUND' })),
+    });
+    expect(await failureOf(nameless.announce('udp://no.such.host.invalid:1', REQUEST))).to.include({
       code: 'tracker-unreachable',
     });
   });

@@ -59,7 +59,8 @@ describe('cli: a seed whose data vanishes', function () {
     const said = err.split('\n').filter((text) => text.includes('payload.bin is missing'));
     expect(said, err).to.have.length(1);
     expect(said[0]).to.match(/^millrace: .* was removed or cut .*; put it back, or fetch it again/);
-    expect((await closed).reason).to.equal('remote-closed');
+    // A reset, where requests came in that the seed had not read yet.
+    expect((await closed).reason).to.be.oneOf(['remote-closed', 'connection-error']);
   });
 
   it('closes its peers with a reason, and offers nothing any more', async () => {

@@ -7,7 +7,7 @@ const POLL_MS = 20;
 /** What a failing client's output is cut to in an error message. */
 const SHOWN_CHARS = 2000;
 /** How long a client may take over an orderly end before it is killed. */
-const STOP_DEADLINE_MS = 5000;
+const STOP_DEADLINE_MS = 20_000;
 
 /** Where a client runs: its own address, and the words before its command that bring it there. */
 export interface Place {
