@@ -16,8 +16,8 @@ const app = parentPort;
 const booted = (workerData as CoordinatorBoot).peers;
 
 app.once('message', ({ settings, control, events }: CoordinatorStart) => {
-  // Reserved, not used: pages that no piece touches cost nothing. Room for two of the longest
-  // pieces, and a quarter more than any budget for units in quarantine.
+  // Reserved address space: pages that no piece uses cost no memory. Room for two of the longest
+  // pieces, plus a quarter of the budget for units in quarantine.
   const maxBytes = Math.max(settings.memoryBytes, 2 * MAX_PIECE_LENGTH_BYTES);
   const slab = Slab.allocate(maxBytes + maxBytes / 4);
   const table = new BlockTable(
@@ -27,7 +27,7 @@ app.once('message', ({ settings, control, events }: CoordinatorStart) => {
   const peerId = Buffer.concat([Buffer.from(peerIdPrefix(settings.version)), randomBytes(12)]);
 
   const { limits, version, peerThreads, trace } = settings;
-  // More were booted than the engine may have: without its port a thread ends.
+  // Threads beyond the configured number end when their port closes.
   for (const port of booted.slice(peerThreads)) port.close();
   const end = (endPeerThread: number): void => {
     app.postMessage({ endPeerThread } satisfies EndPeerThread);

@@ -8,13 +8,13 @@ import { startPeerThread } from '../lib/net/start-peer-thread';
 if (parentPort === null) throw new Error('workers/peers runs as a worker thread');
 
 /**
- * A restarted thread has the number of the dead one but another thread id: 2^16 connections until
- * their numbers could meet, and 2^26 in all.
+ * A restarted thread has the number of the dead one but a new thread id. 2^16 connections may be
+ * numbered before two threads could use the same number, and 2^26 in all.
  */
 const firstConnection = (threadId % 1024) * 65_536;
 
-// The app thread boots the first threads before the engine has settings; the coordinator, which
-// starts their successors, knows everything at once.
+// The app thread boots the first threads before the engine has settings; the coordinator starts
+// their replacements with complete data.
 const data = workerData as PeerThreadBoot | PeerThreadStart;
 if ('port' in data) {
   const { port } = data;

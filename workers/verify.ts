@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../lib/messages/verify';
 import { JobRunner } from '../lib/verify/run-job';
 
-/** How soon an idle worker notices that a torrent was closed. */
+/** How often an idle worker looks whether a torrent was closed. */
 const CLOSE_WATCH_MS = 1000;
 
 const start = workerData as VerifyStart;

@@ -1,18 +1,24 @@
-// A host and its port as people and URLs write them.
+// A host and its port as text.
 
 import { addressOfHost, unbracketed } from './text';
 
 export interface HostPort {
   /** A name or an address, without brackets. */
   readonly host: string;
-  /** From 1 to 65,535; absent where none was written. */
+  /** From 1 to 65,535; absent if none was written. */
   readonly port?: number;
 }
 
-/** An IPv6 address stands in brackets, with or without a zone; nothing else does, and no other host has a colon. */
+/**
+ * Only an IPv6 address is written in brackets, with or without a zone; no other host contains a
+ * colon.
+ */
 const FORM = /^(\[[^\]\s]+\]|[^\s:[\]/]+)(?::(\d{1,5}))?$/;
 
-/** `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; undefined for anything else, and for ports that there are not. */
+/**
+ * Parses `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; undefined for anything else, including
+ * invalid ports.
+ */
 export function parseHostPort(text: string): HostPort | undefined {
   const [, written, digits] = FORM.exec(text) ?? [];
   if (written === undefined) return undefined;

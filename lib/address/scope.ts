@@ -1,19 +1,19 @@
-// PURE. What kind of place an IP address is: this machine, the link, a private network, the internet.
-// IPv6 forms that carry an IPv4 address are the place that this one is.
+// PURE. What kind of network an IP address belongs to: this machine, the link, a private network,
+// the internet. An IPv6 address that embeds an IPv4 address has the scope of that.
 
 import { addressOfHost } from './text';
 
-/** How far an address reaches. */
+/** The reach of an address. */
 export type AddressScope =
   /** This machine. */
   | 'loopback'
-  /** Neighbours on the same cable. */
+  /** Machines on the same link. */
   | 'link-local'
-  /** Where clouds hand out the credentials of a machine to whatever runs on it. */
+  /** A cloud's metadata service, which gives credentials to any program on the machine. */
   | 'metadata'
-  /** A network of one's own. */
+  /** A private network. */
   | 'private'
-  /** Multicast, broadcast, reserved, unspecified: nobody can be dialled there. */
+  /** Multicast, broadcast, reserved, unspecified: no host can be dialled there. */
   | 'nowhere'
   | 'public';
 
@@ -23,10 +23,10 @@ interface Block {
   readonly bits: number;
 }
 
-/** The first that holds an address says its scope; what none holds is public. */
+/** The first block that contains an address determines its scope; an address in none is public. */
 const IPV4_BLOCKS: readonly Block[] = [
   { scope: 'loopback', bytes: [127], bits: 8 },
-  // 169.254.169.254 (most clouds) is among them.
+  // This includes 169.254.169.254, the metadata service of most clouds.
   { scope: 'link-local', bytes: [169, 254], bits: 16 },
   { scope: 'metadata', bytes: [100, 100, 100, 200], bits: 32 }, // Alibaba Cloud
   { scope: 'metadata', bytes: [192, 0, 0, 192], bits: 32 }, // Oracle Cloud
@@ -36,7 +36,7 @@ const IPV4_BLOCKS: readonly Block[] = [
   { scope: 'private', bytes: [192, 168], bits: 16 },
   { scope: 'private', bytes: [100, 64], bits: 10 }, // Behind a provider's NAT, RFC 6598
   { scope: 'private', bytes: [198, 18], bits: 15 }, // Benchmarks, RFC 2544
-  // "This network": the system takes 0.0.0.0 for itself.
+  // "This network": the system treats 0.0.0.0 as itself.
   { scope: 'nowhere', bytes: [0], bits: 8 },
   // Multicast, reserved, broadcast.
   { scope: 'nowhere', bytes: [224], bits: 3 },
@@ -60,23 +60,26 @@ const IPV6_BLOCKS: readonly Block[] = [
   { scope: 'nowhere', bytes: [0xff], bits: 8 }, // Multicast
 ];
 
-/** Where IPv6 addresses carry an IPv4 one: the prefix, and the places of its four bytes. The first counts. */
+/**
+ * IPv6 forms that embed an IPv4 address: the prefix, and the positions of its four bytes. The first
+ * match counts.
+ */
 const EMBEDDED: readonly { readonly prefix: readonly number[]; readonly at: readonly number[] }[] =
   [
     { prefix: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff], at: [12, 13, 14, 15] }, // Mapped, RFC 4291
     { prefix: [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0], at: [12, 13, 14, 15] }, // Translated, RFC 2765
     { prefix: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], at: [12, 13, 14, 15] }, // Compatible, RFC 4291
     { prefix: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], at: [12, 13, 14, 15] }, // NAT64, RFC 6052
-    // NAT64 of one's own (RFC 8215): with a prefix of 96 bits, or of 48, which leaves out byte 8.
+    // NAT64 with a local prefix (RFC 8215) of 96 bits, or of 48 bits, which leaves out byte 8.
     { prefix: [0, 0x64, 0xff, 0x9b, 0, 1, 0, 0, 0, 0, 0, 0], at: [12, 13, 14, 15] },
     { prefix: [0, 0x64, 0xff, 0x9b, 0, 1], at: [6, 7, 9, 10] },
     { prefix: [0x20, 0x02], at: [2, 3, 4, 5] }, // 6to4, RFC 3056
   ];
 
-/** Teredo (RFC 4380) carries its client's address with every bit turned over. */
+/** Teredo (RFC 4380) embeds the client's address with all bits inverted. */
 const TEREDO = [0x20, 0x01, 0, 0];
 
-/** The scope of a packed address of 4 or 16 bytes; anything else is nowhere. */
+/** The scope of a packed address of 4 or 16 bytes; `nowhere` for any other length. */
 export function scopeOf(packed: Uint8Array): AddressScope {
   if (packed.length === 4) return scopeIn(IPV4_BLOCKS, packed);
   if (packed.length !== 16) return 'nowhere';
@@ -112,14 +115,14 @@ export function scopeOfText(host: string): AddressScope | undefined {
   return packed === undefined ? undefined : scopeOf(packed);
 }
 
-/** Whether a host, a name or an address as text, is this machine: there, unrelated peers share an address. */
+/** Whether a host name or address denotes this machine, where unrelated peers share an address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || scopeOfText(host) === 'loopback';
 }
 
 /**
- * Whether a peer can be behind it: not if it is unspecified, multicast, reserved, broadcast or a cloud's
- * metadata service. Loopback can.
+ * Whether a peer can have this address: false for unspecified, multicast, reserved and broadcast
+ * addresses and for metadata services. Loopback is allowed.
  */
 export function isDialable(packed: Uint8Array): boolean {
   const scope = scopeOf(packed);

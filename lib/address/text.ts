@@ -1,6 +1,8 @@
-// PURE. IP addresses between text and 4 or 16 bytes in network order.
+// PURE. Converts IP addresses between text and 4 or 16 bytes in network order.
 
-/** A packed address as text, in the one canonical form (RFC 5952); IPv4 inside IPv6 comes out as IPv4. */
+/**
+ * Formats a packed address in canonical form (RFC 5952); an IPv4-mapped address is written as IPv4.
+ */
 export function formatAddress(packed: Uint8Array): string | undefined {
   if (packed.length === 4) return packed.join('.');
   if (packed.length !== 16) return undefined;
@@ -23,7 +25,7 @@ export function formatAddress(packed: Uint8Array): string | undefined {
   return `${hex.slice(0, bestStart).join(':')}::${hex.slice(bestStart + bestLength).join(':')}`;
 }
 
-/** A host as URLs write it: IPv6 addresses stand in brackets (RFC 3986, 3.2.2). */
+/** A host as written in URLs, with brackets around IPv6 addresses (RFC 3986, 3.2.2). */
 export function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
@@ -33,12 +35,14 @@ export function unbracketed(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }
 
-/** `192.0.2.1:6881`, `[::1]:6881`. */
+/** Formats `192.0.2.1:6881`, `[::1]:6881`. */
 export function hostPort(host: string, port: number): string {
   return `${bracketed(host)}:${port}`;
 }
 
-/** An IP address in text as 4 or 16 bytes; undefined for anything else (names, zone ids, brackets). */
+/**
+ * Parses an IP address into 4 or 16 bytes; undefined for anything else (names, zone ids, brackets).
+ */
 export function parseAddress(text: string): Uint8Array | undefined {
   // 45 characters is the longest text of an IPv6 address.
   if (text.length > 45) return undefined;
@@ -49,8 +53,8 @@ export function parseAddress(text: string): Uint8Array | undefined {
 }
 
 /**
- * The address of a host as URLs and the system write it: brackets and the zone (`fe80::1%eth0`), which
- * names an interface of ours, are no part of it. Undefined for a name.
+ * The address of a host, without the brackets of URLs and without a zone (`fe80::1%eth0`), which
+ * names one of our own interfaces. Undefined for a name.
  */
 export function addressOfHost(host: string): Uint8Array | undefined {
   const bare = unbracketed(host);
@@ -58,7 +62,10 @@ export function addressOfHost(host: string): Uint8Array | undefined {
   return parseAddress(zoneAt < 0 ? bare : bare.slice(0, zoneAt));
 }
 
-/** Four numbers of 0 to 255 without leading zeros. By hand: our tracker does this for every packet. */
+/**
+ * Four numbers of 0 to 255 without leading zeros. Hand-written, because our tracker does this for
+ * every packet.
+ */
 function parseIpv4(text: string): Uint8Array | undefined {
   if (text.length < 7 || text.length > 15) return undefined;
   const packed = new Uint8Array(4);
@@ -113,7 +120,7 @@ function wordsOf(half: string, isLast: boolean): number[] | undefined {
   return words;
 }
 
-/** `::ffff:a.b.c.d`, as dual-stack sockets show IPv4 peers. */
+/** `::ffff:a.b.c.d`, the form in which dual-stack sockets report IPv4 peers. */
 function isMapped(packed: Uint8Array): boolean {
   if (packed.length !== 16 || packed[10] !== 0xff || packed[11] !== 0xff) return false;
   for (let i = 0; i < 10; i += 1) if (packed[i] !== 0) return false;

@@ -1,4 +1,4 @@
-// A promise that is settled from outside.
+// A promise that is settled by calling its functions.
 
 export interface Deferred {
   readonly promise: Promise<void>;
@@ -6,7 +6,7 @@ export interface Deferred {
   readonly reject: (error: Error) => void;
 }
 
-/** Nobody has to listen to its failure. */
+/** A rejection needs no handler. */
 export function deferred(): Deferred {
   let resolve: () => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;

@@ -1,9 +1,9 @@
-// Many jobs, a few at a time.
+// Runs many jobs, a few at a time.
 
 /**
- * Runs `work` on every item in order, at most `count` at once. An item is drawn from the iterable only
- * when its turn comes. After the first failure no more are begun, and it rejects with that failure
- * without waiting for the jobs that are under way.
+ * Runs `work` on every item in order, at most `count` at a time. An item is drawn from the iterable
+ * only when its turn comes. After the first failure no more jobs start, and the promise rejects
+ * with it at once, without waiting for running jobs.
  */
 export async function lanes<Item>(
   count: number,

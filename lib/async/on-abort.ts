@@ -1,17 +1,17 @@
-// Listening for an AbortSignal. However many calls share a signal, it has one listener of ours, and
-// none once they are over: an app may use one signal for hundreds of torrents without a warning.
+// Listens to an AbortSignal. However many calls share a signal, it has a single listener, and none
+// after they end: an app may use one signal for hundreds of torrents without a warning.
 
 interface Listeners {
   readonly callbacks: Set<() => void>;
-  /** What the signal itself calls. */
+  /** The listener of the signal itself. */
   readonly onEvent: () => void;
 }
 
 const listenersOf = new WeakMap<AbortSignal, Listeners>();
 
 /**
- * Calls `callback` once when the signal fires, at once if it has fired. The returned function ends
- * that; it may be called again. Without a signal nothing ever happens.
+ * Calls `callback` once when the signal fires, or at once if it has fired. The returned function
+ * removes it, and may be called again. Without a signal, does nothing.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => undefined;
@@ -20,7 +20,7 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
     return () => undefined;
   }
   const listeners = listenersOf.get(signal) ?? listen(signal);
-  const own = (): void => callback(); // two calls may hand in the same function
+  const own = (): void => callback(); // Two calls may pass the same function.
   listeners.callbacks.add(own);
   return () => {
     listeners.callbacks.delete(own);
@@ -42,7 +42,10 @@ function listen(signal: AbortSignal): Listeners {
   return listeners;
 }
 
-/** The promise's result, or the signal's reason as soon as it fires. The promise itself goes on. */
+/**
+ * Settles like the promise, or rejects with the signal's reason as soon as it fires. The promise
+ * itself continues.
+ */
 export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal | undefined): Promise<T> {
   if (stop === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -51,7 +54,7 @@ export function unlessStopped<T>(promise: Promise<T>, stop: AbortSignal | undefi
   });
 }
 
-/** Resolves when the signal fires, at once if it has fired. */
+/** Resolves when the signal fires, or at once if it has fired. */
 export function fired(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => onAbort(signal, resolve));
 }

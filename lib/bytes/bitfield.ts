@@ -1,17 +1,19 @@
-// A fixed number of bits, laid out as the wire has them: the high bit of byte 0 is index 0 (BEP 3).
-// It may lie in memory that several threads see; then exactly one of them may write.
+// A fixed number of bits in wire order: the high bit of byte 0 is index 0 (BEP 3). They may lie in
+// memory shared by several threads; then exactly one thread may write.
 import { MillraceError } from '../errors/millrace-error';
 
 /** A set of indexes 0 … length − 1. Bits past `length` in the last byte are never read or set. */
 export class Bitfield {
   /** Number of bits. */
   readonly length: number;
-  /** The bits themselves, ready for the wire; spare bits are zero if they were when handed in. */
+  /**
+   * The bits, in wire format. Spare bits are zero if they were zero in the constructor's argument.
+   */
   readonly bytes: Uint8Array;
 
   /**
    * `bytes` is used in place, may be a view of a SharedArrayBuffer, and must have exactly
-   * `byteLength(length)` bytes; left out, all bits start at zero.
+   * `byteLength(length)` bytes. Without it, all bits start at zero.
    */
   constructor(length: number, bytes?: Uint8Array) {
     const needed = Bitfield.byteLength(length);
@@ -25,7 +27,7 @@ export class Bitfield {
     this.bytes = bytes ?? new Uint8Array(needed);
   }
 
-  /** Whole bytes that `length` bits take. */
+  /** Number of bytes for `length` bits. */
   static byteLength(length: number): number {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new MillraceError('bad-bitfield', `a bitfield cannot have ${length} bits`);
@@ -33,7 +35,7 @@ export class Bitfield {
     return Math.ceil(length / 8);
   }
 
-  /** False when a bit past `length` is set (BEP 3 wants them zero), or `bytes` has the wrong size. */
+  /** False if a bit past `length` is set (BEP 3 requires zeros), or `bytes` has the wrong size. */
   static spareBitsAreZero(bytes: Uint8Array, length: number): boolean {
     if (bytes.length !== Bitfield.byteLength(length)) return false;
     return ((bytes[bytes.length - 1] ?? 0) & ~lastByteMask(length) & 0xff) === 0;
@@ -74,7 +76,7 @@ export class Bitfield {
   count(): number {
     if (this.length === 0) return 0;
     const last = this.bytes.length - 1;
-    // Four bytes a step: a peer of 2,000,000 pieces takes 65,000 steps.
+    // Counts four bytes per step: a peer with 2,000,000 pieces takes 65,000 steps.
     const words = wordsBefore(this.bytes, last);
     let total = 0;
     for (let at = 0; at < words.length; at++) total += ones(words[at] ?? 0);
@@ -82,7 +84,7 @@ export class Bitfield {
     return total + ones((this.bytes[last] ?? 0) & lastByteMask(this.length));
   }
 
-  /** Number of bits set here and not in `other`, which has as many. */
+  /** Number of bits set here and not in `other`, which has the same length. */
   countWithout(other: ReadonlyBitfield): number {
     if (this.length === 0) return 0;
     const last = this.bytes.length - 1;
@@ -98,7 +100,7 @@ export class Bitfield {
     return total + ones(lastBits & lastByteMask(this.length));
   }
 
-  /** Every bit is set (true for a field of length 0). */
+  /** Whether every bit is set; true for length 0. */
   isFull(): boolean {
     if (this.length === 0) return true;
     const last = this.bytes.length - 1;
@@ -107,7 +109,7 @@ export class Bitfield {
     return ((this.bytes[last] ?? 0) & mask) === mask;
   }
 
-  /** No bit is set. */
+  /** Whether no bit is set. */
   isEmpty(): boolean {
     const words = wordsBefore(this.bytes, this.bytes.length);
     let empty = 0;
@@ -115,7 +117,7 @@ export class Bitfield {
     return this.nextSet(32 * empty) === -1;
   }
 
-  /** The first set index at or after `from`, or -1. Empty bytes are skipped whole. */
+  /** The first set index at or after `from`, or -1. Empty bytes are skipped. */
   nextSet(from: number): number {
     let index = from < 0 ? 0 : from;
     while (index < this.length) {
@@ -130,7 +132,7 @@ export class Bitfield {
     return -1;
   }
 
-  /** A copy in memory of its own (never shared). */
+  /** A copy in unshared memory. */
   clone(): Bitfield {
     return new Bitfield(this.length, Uint8Array.from(this.bytes));
   }
@@ -142,24 +144,26 @@ export class Bitfield {
   }
 }
 
-/** A field that is only asked: somebody else owns it, and may change it. */
+/** A bitfield that the holder only reads; its owner may change it. */
 export type ReadonlyBitfield = Omit<Bitfield, 'set' | 'clear' | 'setAll'>;
 
-/** The bytes before `end` as words of four, the odd ones left out; none where they are not aligned. */
+/**
+ * The bytes before `end` as 32-bit words, without an incomplete last word; empty if not aligned.
+ */
 function wordsBefore(bytes: Uint8Array, end: number): Int32Array {
   const aligned = bytes.byteOffset % 4 === 0;
   const count = aligned ? Math.min(end, bytes.length) >> 2 : 0;
   return new Int32Array(bytes.buffer, aligned ? bytes.byteOffset : 0, count);
 }
 
-/** Ones in a word of 32 bits: pairs of bits are added up, then fours, then bytes. */
+/** Number of ones in a 32-bit word: pairs of bits are added, then groups of four, then bytes. */
 function ones(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-/** Ones where the last byte of a field of `length` > 0 bits carries an index. */
+/** A mask of the bits of the last byte that belong to a field of `length` > 0 bits. */
 function lastByteMask(length: number): number {
   return (0xff << ((8 - (length & 7)) & 7)) & 0xff;
 }

@@ -1,4 +1,4 @@
-// Equality and order of byte strings. Order is that of unsigned bytes, as bencode sorts its keys.
+// Equality and order of byte strings. The order is that of unsigned bytes, the one of bencode keys.
 
 /** Same length, same bytes. */
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
@@ -13,7 +13,7 @@ export function isZero(bytes: Uint8Array): boolean {
   return true;
 }
 
-/** Negative when `a` comes first, 0 when equal; a prefix comes before what it is a prefix of. */
+/** Negative if `a` comes first, 0 if equal; a prefix comes before a longer string. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let at = 0; at < shared; at++) {

@@ -1,4 +1,4 @@
-// Bytes as hexadecimal text and back: for people and file names, never for trackers.
+// Bytes as hexadecimal text, for users and file names.
 import { Buffer } from 'node:buffer';
 import { MillraceError } from '../errors/millrace-error';
 
@@ -7,7 +7,7 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
-/** The bytes of a hexadecimal text of either case. Anything else in it is an error (`bad-hex`). */
+/** The bytes of a hexadecimal text in either case. Throws `bad-hex` for anything else. */
 export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) {
     throw new MillraceError('bad-hex', 'hexadecimal text is pairs of the digits 0-9 and a-f');

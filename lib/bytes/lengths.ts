@@ -1,10 +1,12 @@
-// Units, and lengths that several rooms must agree on.
+// Units, and lengths that several rooms use.
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;
 
-/** A block, the unit of requests: 16 KiB (BEP 3). Other clients close peers that ask for more. */
+/**
+ * A block, the unit of requests: 16 KiB (BEP 3). Other clients disconnect peers that request more.
+ */
 export const BLOCK_LENGTH_BYTES = 16_384;
 
 /** A SHA-1 digest: the hash of a piece, and an info hash. */

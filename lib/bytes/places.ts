@@ -1,6 +1,6 @@
-// Runs of places that are filled one after the other, as `readv` does it.
+// Lists of buffers that are filled one after the other, as by `readv`.
 
-/** Cuts a run of places after `lengthBytes`, or at its end; no byte is copied. */
+/** Splits a list of buffers after `lengthBytes`, or at its end. Copies no bytes. */
 export function cutPlaces(
   places: readonly Uint8Array[],
   lengthBytes: number,

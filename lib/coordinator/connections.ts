@@ -127,7 +127,7 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
 function holdDials(engine: Engine, detail: string): void {
   const nowMs = engine.nowMs();
   engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;
-  const times = engine.state.lackSaid.happened(nowMs);
+  const times = engine.state.shortageLog.note(nowMs);
   if (times !== undefined) engine.log('warn', `no peer can be dialled: ${detail}`, { times });
 }
 

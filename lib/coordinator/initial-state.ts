@@ -1,7 +1,7 @@
 // What the coordinator remembers when it begins: nothing yet.
 
 import { TokenBucket } from '../choke/token-bucket';
-import { Seldom } from '../errors/seldom';
+import { LogThrottle } from '../errors/log-throttle';
 import { MemoryBudget } from '../memory/budget';
 import { SlabOwner } from '../memory/slab-owner';
 import type { EngineSettings } from '../messages/control';
@@ -45,7 +45,7 @@ export function initialState(options: StateOptions): EngineState {
     listenPort: undefined,
     nextDial: 1,
     noDialsUntilMs: -Infinity,
-    lackSaid: new Seldom(),
+    shortageLog: new LogThrottle(),
     threadRestarts: 0,
     verifyGate: new VerifyGate(minVerifyThreads, settings.verifyThreads),
     closed: new Map(),

@@ -8,7 +8,7 @@ import type { TokenBucket } from '../choke/token-bucket';
 import type { VerifyGate } from '../verify/gate';
 import type { SlabOwner } from '../memory/slab-owner';
 import type { MemoryBudget } from '../memory/budget';
-import type { Seldom } from '../errors/seldom';
+import type { LogThrottle } from '../errors/log-throttle';
 import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
@@ -62,7 +62,7 @@ export interface EngineState {
   /** No dial before this time: the last one failed for lack of a descriptor or of memory. */
   noDialsUntilMs: number;
   /** Limits how often that is logged. */
-  readonly lackSaid: Seldom;
+  readonly shortageLog: LogThrottle;
   threadRestarts: number;
   readonly verifyGate: VerifyGate;
   /** Closed connections and failed dials, by reason. */

@@ -1,9 +1,9 @@
-// The one error class of the house. It crosses threads as a plain record and is told apart by its
-// `code`, never by class or text, because class and own fields do not survive a thread hop.
+// The only error class. Between threads it travels as a plain record. Errors are distinguished by
+// `code`, because class and own fields do not survive `postMessage`.
 
 import { systemMessage } from './system-error';
 
-/** An error as it crosses a thread boundary. */
+/** An error in the form in which it is sent between threads. */
 export interface ErrorRecord {
   readonly code: string;
   readonly message: string;
@@ -11,8 +11,8 @@ export interface ErrorRecord {
 }
 
 /**
- * An error that Millrace raises on purpose: `code` is stable and documented, `message` is one
- * sentence that names what broke which rule, and what to do next where that helps.
+ * An error that Millrace throws on purpose. `code` is stable and documented; `message` is one
+ * sentence that names what broke which rule and, where possible, what to do.
  */
 export class MillraceError<Code extends string = string> extends Error {
   override readonly name = 'MillraceError';
@@ -25,12 +25,15 @@ export class MillraceError<Code extends string = string> extends Error {
     this.details = details;
   }
 
-  /** By name: a bundled thread and a store that it loads may each have this class, and throw to each other. */
+  /**
+   * Compares names: a bundled thread and a storage module that it loads may each have their own
+   * copy of this class, and exchange errors.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof Error && value.name === 'MillraceError';
   }
 
-  /** A plain object that survives `postMessage`, comlink and Piscina unchanged. */
+  /** A plain object that survives `postMessage`, comlink and Piscina. */
   toRecord(): ErrorRecord {
     return { code: this.code, message: this.message, details: this.details };
   }
@@ -41,9 +44,9 @@ export class MillraceError<Code extends string = string> extends Error {
 }
 
 /**
- * An error with what to do about it, `<sentence>; <advice>`, in terms of this API (`the option adopt`).
- * `details.advice` is that part alone: a program whose users know no API says it in other words, as the
- * command line does. It quotes nothing from outside.
+ * An error with advice: `<sentence>; <advice>`. The advice speaks of this API (`the option adopt`).
+ * `details.advice` repeats it alone, so that a program such as the command line can replace it by
+ * its own. The advice quotes no input.
  */
 export function advised(
   code: string,
@@ -55,8 +58,8 @@ export function advised(
 }
 
 /**
- * Any thrown value as a record. Errors of the system keep their code (`ENOSPC`) and say in words which
- * file is at fault (`details.path`); others get `unexpected`.
+ * Converts any thrown value to a record. System errors keep their code (`ENOSPC`), and their
+ * message names the file (`details.path`); others get `unexpected`.
  */
 export function recordOf(error: unknown): ErrorRecord {
   if (error instanceof MillraceError) return error.toRecord();
@@ -71,7 +74,7 @@ export function recordOf(error: unknown): ErrorRecord {
   return { code: 'unexpected', message: String(error) };
 }
 
-/** Marks a switch that must handle every variant of a union; fails to compile when one is missing. */
+/** For the default case of a switch over a union: fails to compile if a variant is missing. */
 export function assertNever(value: never): never {
   throw new MillraceError('unexpected', `unhandled variant: ${JSON.stringify(value)}`);
 }

@@ -1,4 +1,4 @@
-// What the operating system's errors mean, in words that follow a colon: `cannot read x: <words>`.
+// What system errors mean, worded to follow a colon: `cannot read x: <words>`.
 
 const MEANINGS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
@@ -35,8 +35,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What went wrong, without the path: words of ours for the common codes of the operating system
- * (`ENOSPC` → `the disk is full`), else the error's own message.
+ * What went wrong, without the path: our words for common system codes (`ENOSPC` → `the disk is
+ * full`), else the error's own message.
  */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -44,7 +44,7 @@ export function systemReason(error: unknown): string {
   return (code === undefined ? undefined : MEANINGS[code]) ?? error.message;
 }
 
-/** What to do about them, where that is always the same. Follows a semicolon. */
+/** What to do about an error, where it is always the same. Worded to follow a semicolon. */
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'change its permissions, or use another place',
   EDQUOT: 'free space, or use another place',
@@ -62,41 +62,41 @@ const ADVICE: Readonly<Record<string, string>> = {
   ESTALE: 'mount it anew',
 };
 
-/** `; <what to do>` for the code of a system error; empty where that depends. */
+/** `; <what to do>` for a system code; empty if there is no general advice. */
 export function systemAdvice(code: string | undefined): string {
   const advice = code === undefined ? undefined : ADVICE[code];
   return advice === undefined ? '' : `; ${advice}`;
 }
 
-/** The words for a code alone, as a thread tells it. */
+/** The meaning of a code, for errors that another thread reported. */
 export function meaningOf(code: string): string | undefined {
   return MEANINGS[code];
 }
 
-/** The process, or the system, has no file descriptor left: nothing is wrong with the file or peer. */
+/** The process or the system has no free descriptor: the file or peer is not at fault. */
 export function isOutOfDescriptors(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'EMFILE' || code === 'ENFILE';
 }
 
-/** Lacks of this process or machine, for which nobody who was to be connected to is at fault. */
+/** Local shortages, for which the other end of a connection is not at fault. */
 const LACKS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 
-/** Whether a connection failed for a lack of ours, not for what is at its other end. */
+/** Whether a connection failed for a local shortage, and not because of its other end. */
 export function isLackOfOurs(error: unknown): boolean {
   return LACKS.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /**
- * The code where a thread, or a part of Node, failed for want of descriptors: of a thread that cannot
- * start it stands in the message alone.
+ * The code if a thread or a part of Node failed for lack of descriptors. If a thread could not
+ * start, only the message contains it.
  */
 export function descriptorsLacking(error: unknown): string | undefined {
   if (isOutOfDescriptors(error)) return (error as NodeJS.ErrnoException).code;
   return /\b(?:EMFILE|ENFILE)\b/.exec(error instanceof Error ? error.message : '')?.[0];
 }
 
-/** Why a thread or a part of Node failed, with what to do where descriptors have run out. */
+/** Why a thread or a part of Node failed, with advice if it lacked descriptors. */
 export function failureReason(error: unknown): string {
   const code = descriptorsLacking(error);
   return code === undefined ? systemReason(error) : `${MEANINGS[code]}${systemAdvice(code)}`;
@@ -108,7 +108,7 @@ const LISTEN_ADVICE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'listen on an address of this machine, or on all of them',
 };
 
-/** Why nothing can be listened on, and what to do: follows `cannot listen on <host> port <port>: `. */
+/** Why listening failed, and what to do; follows `cannot listen on <host> port <port>: `. */
 export function listenReason(error: unknown): string {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   const listen = LISTEN_ADVICE[code ?? ''] ?? 'choose another port, or 0 for a free one';
@@ -116,7 +116,7 @@ export function listenReason(error: unknown): string {
   return systemReason(error) + advice;
 }
 
-/** System calls about files, as what they were for. */
+/** What a file system call does, as a verb for messages. */
 const PURPOSES: Readonly<Record<string, string>> = {
   access: 'use',
   close: 'close',
@@ -142,7 +142,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
   write: 'write',
 };
 
-/** `cannot write <path>: the disk is full` for an error of the file system, else its own message. */
+/** `cannot write <path>: the disk is full` for file system errors, else the error's own message. */
 export function systemMessage(error: Error): string {
   const { code, syscall, path } = error as NodeJS.ErrnoException;
   const purpose = syscall === undefined ? undefined : PURPOSES[syscall];
@@ -152,15 +152,18 @@ export function systemMessage(error: Error): string {
   return `cannot ${purpose} ${path ?? 'a file'}: ${MEANINGS[code]}`;
 }
 
-/** What a machine without IPv6 answers to listening on `::`. */
+/** Codes with which listening on `::` fails on a machine without IPv6. */
 const WITHOUT_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
-/** Whether listening on `::` failed because the machine has no IPv6: then IPv4 alone is to be tried. */
+/**
+ * Whether listening on `::` failed because the machine has no IPv6: the caller then tries IPv4
+ * alone.
+ */
 export function isWithoutIpv6(code: string): boolean {
   return WITHOUT_IPV6.has(code);
 }
 
-/** Runs `work` on an open file. Errors of the system name no file then: they get the path of this one. */
+/** Runs `work` on an open file. System errors of descriptors contain no path, so this adds it. */
 export function onFile<T>(pathOf: () => string, work: () => T): T {
   try {
     return work();
@@ -169,7 +172,7 @@ export function onFile<T>(pathOf: () => string, work: () => T): T {
   }
 }
 
-/** The same error, with the path of its file where it has none. */
+/** The same error, with the path of its file if it has none. */
 export function withPath(error: unknown, path: string): unknown {
   if (error instanceof Error && 'syscall' in error && !('path' in error)) {
     return Object.assign(error, { path });

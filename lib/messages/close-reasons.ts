@@ -1,6 +1,6 @@
-// Why a peer connection ended: stable codes for events, `--json` and the redial policy.
+// Why a peer connection ended: stable codes for events, `--json` output and the redial policy.
 
-/** Each code with the rule or event behind it; docs/CLOSE-REASONS.md repeats them, and says more. */
+/** Each code, with its rule or event. docs/CLOSE-REASONS.md explains them further. */
 export const CLOSE_REASONS = {
   // Ordinary ends.
   'remote-closed': 'the peer closed the connection',

@@ -1,5 +1,5 @@
-// The treaty between the app thread and the coordinator thread: calls go down by comlink, events
-// come up on a port of their own, coalesced. Control only: never a byte of a piece.
+// The contract between the app thread and the coordinator thread: calls go by comlink, events come
+// back coalesced on a separate port. Piece data never crosses.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -9,17 +9,17 @@ import type { PeerThreadLimits } from './peer-thread';
 import type { EngineStats, TorrentStats } from './stats';
 import type { TraceSettings } from './trace';
 
-/** Everything the coordinator thread is started with; every value is already checked. */
+/** Start data of the coordinator thread; every value is already checked. */
 export interface EngineSettings {
   readonly peerThreads: number;
   readonly verifyThreads: number;
   readonly memoryBytes: number;
-  /** Port to listen on; 0 picks one; undefined listens on none. */
+  /** Port to listen on; 0 picks one; undefined: do not listen. */
   readonly port: number | undefined;
   readonly host: string | undefined;
   readonly maxConnections: number;
   readonly maxConnectionsPerTorrent: number;
-  /** Places of a torrent that one address keeps while others wait. */
+  /** Connections of a torrent that one address may keep while others wait. */
   readonly connectionsPerAddress: number;
   readonly maxHalfOpen: number;
   readonly dialsPerSec: number;
@@ -27,13 +27,15 @@ export interface EngineSettings {
   readonly limits: PeerThreadLimits;
   readonly logLevel: LogLevel | 'silent';
   readonly version: string;
-  /** Undefined: nothing is traced. */
+  /** Undefined: no trace. */
   readonly trace: TraceSettings | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
+/** The address of a peer. */
 export interface PeerAddress {
+  /** A name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;
 }
@@ -46,41 +48,47 @@ export interface AddRequest {
   /** Absolute output folder. */
   readonly output: string;
   readonly peers: readonly PeerAddress[];
-  /** Truncate existing files that are longer than the torrent says. */
+  /** Cut existing files that are longer than the torrent says. */
   readonly force: boolean;
-  /** Write to existing files of the torrent's names, whatever they hold. */
+  /** Write to existing files that have the torrent's names, whatever they contain. */
   readonly adopt: boolean;
   /** Write through symbolic links below the output folder. */
   readonly followLinks: boolean;
-  /** Hash everything that exists, whatever the resume record says. */
+  /** Hash everything that exists, even if the resume record covers it. */
   readonly recheck: boolean;
-  /** Fetch what is missing. False: fail with `not-whole` if anything is, and write no data. */
+  /** Fetch missing data. If false: fail with `not-whole` if any is missing, and write nothing. */
   readonly download: boolean;
-  /** Stay and upload after completion. */
+  /** Upload after completion. */
   readonly seed: boolean;
   readonly announceToAll: AnnounceToAll;
   /** A storage module other than the built-in files. */
   readonly storage: { readonly module: string; readonly options?: unknown } | undefined;
 }
 
-/** What the app thread may ask. Every call may reject with an `ErrorRecord`'s error. */
+/** Calls of the app thread. Each may reject with an error made from an `ErrorRecord`. */
 export interface EngineControl {
-  /** Returns once the peer threads are ready and listening; the verify pool starts with its first job. */
+  /**
+   * Resolves when the peer threads are ready and listening; the verify pool starts with its first
+   * job.
+   */
   start(): Promise<EngineStats>;
   /**
-   * Returns when the output is locked and its record read: the mapping that names the files there, as
-   * `Metainfo.names`. `torrent`: an id never used before.
+   * Resolves when the output is locked and its record loaded, to the mapping that names the files
+   * there (as `Metainfo.names`). `torrent` is an id that was never used before.
    */
   add(torrent: number, request: AddRequest): Promise<NameMapping | undefined>;
-  /** Stops an add under way, or undoes it; returns when nothing is left of it. */
+  /** Aborts an add in progress, or removes its torrent; resolves when nothing of it is left. */
   cancelAdd(torrent: number): Promise<void>;
   addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
   pause(torrent: number): Promise<void>;
   resume(torrent: number): Promise<void>;
-  /** Ends the torrent: record saved, lock released. `forget` also deletes the resume record. */
+  /**
+   * Removes the torrent: saves its record, releases its lock. `forget` also deletes the resume
+   * record.
+   */
   remove(torrent: number, forget: boolean): Promise<void>;
   stats(): Promise<EngineStats>;
-  /** Ends everything; trackers get at most 2 s. */
+  /** Ends the engine; the last announces get at most 2 s. */
   close(): Promise<void>;
   /** For fault-injection specs: ends a thread as a crash would. */
   killThread(kind: 'peer' | 'verify', index: number): Promise<boolean>;
@@ -88,18 +96,18 @@ export interface EngineControl {
 
 /** App thread → coordinator, on the events' port. */
 export type AppMessage =
-  /** The last batch of events is handled: the next may come. */
+  /** The last batch of events was handled: the next one may be sent. */
   | { readonly type: 'events-handled' }
-  /** Torrents at rest tell no figures; somebody looks at those of this one. */
+  /** The app wants the figures of this torrent: one at rest sends none by itself. */
   | { readonly type: 'stats-wanted'; readonly torrent: number };
 
 /** Coordinator → app thread. */
 export type EngineEvent =
-  /** The newest figures of a torrent; older unread ones are replaced. */
+  /** The latest figures of a torrent; they replace older ones that were not sent yet. */
   | { readonly type: 'stats'; readonly torrent: number; readonly stats: TorrentStats }
-  /** Pieces verified and written since the last such event. */
+  /** Pieces that were verified and written since the last such event. */
   | { readonly type: 'pieces'; readonly torrent: number; readonly pieces: readonly number[] }
-  /** A piece failed its hash check; `banned` are the peers proven to have lied. */
+  /** A piece failed its hash check; `banned` are the peers that are proven to have lied. */
   | {
       readonly type: 'piece-failed';
       readonly torrent: number;
@@ -133,27 +141,27 @@ export type EngineEvent =
       readonly reason: CloseReason;
       readonly detail: string;
     }
-  /** A tracker answered or failed. */
+  /** A tracker replied, or an announce failed. */
   | {
       readonly type: 'tracker';
       readonly torrent: number;
-      /** Whole, passkey and all: show it to nobody without `redactUrl`. */
+      /** The full URL, possibly with a passkey: use `redactUrl` before showing it. */
       readonly url: string;
       readonly ok: boolean;
-      /** Failure or warning, word for word. */
+      /** The failure reason or warning, verbatim. */
       readonly message: string | undefined;
       readonly peers: number;
       readonly seeds: number | undefined;
       readonly leechers: number | undefined;
       readonly nextAnnounceSec: number | undefined;
     }
-  /** Every piece verified and on disk. */
+  /** Every wanted piece is verified and on disk. */
   | { readonly type: 'complete'; readonly torrent: number }
   /** The torrent stopped because of this; `resume()` tries again. */
   | { readonly type: 'error'; readonly torrent: number; readonly error: ErrorRecord }
-  /** It was removed as asked, and this is the last of its events. */
+  /** The torrent was removed on request; this is its last event. */
   | { readonly type: 'removed'; readonly torrent: number }
-  /** Lines of the wire trace since the last such event; `lost` more found no room. */
+  /** Lines of the wire trace since the last such event; `lost` counts dropped ones. */
   | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | {
       readonly type: 'log';

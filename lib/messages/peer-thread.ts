@@ -1,51 +1,54 @@
-// The treaty between the coordinator and its peer threads. Orders go down, facts come up, bytes of
-// pieces never travel: they are in the slab.
+// The contract between the coordinator and its peer threads: orders go one way, facts the other.
+// Piece data never crosses; it lies in the slab.
 //
-// Ids: `torrent` and `dial` are small integers that the coordinator hands out. `connection` is
-// handed out by the peer thread and never used twice in a process: thread number + 32 × counter.
+// Ids: `torrent` and `dial` are small integers assigned by the coordinator. `connection` is
+// assigned by the peer thread and never reused in a process: thread number + 32 × counter.
 
 import type { CloseReason } from './close-reasons';
 import type { StorageRef, StoredFile } from './storage';
 import type { TraceSettings } from './trace';
 
-/** At most this many peer threads: the block table keeps 5 bits for the thread that writes (its `MAX_THREADS`). */
+/** Most peer threads: the block table has 5 bits for the writing thread (its `MAX_THREADS`). */
 export const MAX_PEER_THREADS = 32;
 
-/** The peer thread that handed out the id of a connection. */
+/** The peer thread that assigned the id of a connection. */
 export function threadOfConnection(connection: number): number {
   return connection % MAX_PEER_THREADS;
 }
 
-/** What a peer thread is started with. */
+/** Start data of a peer thread. */
 export interface PeerThreadStart {
   readonly thread: number;
   readonly slab: SharedArrayBuffer;
   readonly blockTable: SharedArrayBuffer;
-  /** Our 20-byte peer id; one per engine. */
+  /** Our 20-byte peer id, one per engine. */
   readonly peerId: Uint8Array;
   readonly limits: PeerThreadLimits;
-  /** Ours, for the extended handshake (`v`). */
+  /** Our version, for the extended handshake (`v`). */
   readonly version: string;
-  /** Absent where nothing is traced. */
+  /** Absent if there is no trace. */
   readonly trace?: TraceSettings | undefined;
 }
 
 export interface PeerThreadLimits {
-  /** Connections of this thread, dialling ones included. */
+  /** Connections of this thread, including dials. */
   readonly maxConnections: number;
-  /** Beside these: incoming connections that have not shaken hands yet. */
+  /** In addition, incoming connections before their handshake. */
   readonly maxHandshakes: number;
   readonly dialTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
-  /** A block not here this long after its request (or the last block) is asked of somebody else. */
+  /**
+   * A block that has not arrived this long after its request (or the last block) is requested from
+   * another peer.
+   */
   readonly requestTimeoutMs: number;
-  /** Silence that ends a connection. */
+  /** Silence of the peer after which a connection is closed. */
   readonly idleTimeoutMs: number;
-  /** Silence of ours after which we send a keep-alive. */
+  /** Silence on our side after which we send a keep-alive. */
   readonly keepAliveMs: number;
-  /** `reqq` that we announce, and the most requests we keep for one peer. */
+  /** The `reqq` that we announce: the most requests that we queue for one peer. */
   readonly requestQueue: number;
-  /** Bytes of file data read ahead and queued to sockets, all connections of this thread together. */
+  /** File data read ahead and queued to sockets, for all connections of this thread together. */
   readonly uploadBufferBytes: number;
 }
 
@@ -62,25 +65,25 @@ export interface PeerContent {
   readonly pieceCount: number;
   readonly pieceLengthBytes: number;
   readonly totalLengthBytes: number;
-  /** The verified pieces, wire bit order; written by the coordinator only, read everywhere. */
+  /** The verified pieces, in wire bit order; only the coordinator writes them. */
   readonly have: SharedArrayBuffer;
   readonly storage: StorageRef;
   readonly files: readonly StoredFile[];
 }
 
 /**
- * A promise of memory: blocks `firstBlock` … + `blockCount` of a piece may be requested and have a
- * place. `segments` gives the places as pairs (first slab unit, number of units), in block order;
- * a unit is 16 KiB and holds one block.
+ * Permission to request blocks, with memory for them: `blockCount` blocks of a piece from
+ * `firstBlock` on. `segments` lists the memory as pairs (first slab unit, number of units), in
+ * block order; a unit is 16 KiB and holds one block.
  */
 export interface Lease {
   readonly connection: number;
-  /** The choke epoch that the coordinator knew: a session drops leases of an older one. */
+  /** The choke epoch known to the coordinator: a session drops leases of an older one. */
   readonly epoch: number;
   readonly piece: number;
   readonly firstBlock: number;
   readonly blockCount: number;
-  /** Block-table generation that a claim must meet. */
+  /** The block-table generation that a claim must match. */
   readonly generation: number;
   readonly segments: readonly number[];
 }
@@ -89,8 +92,8 @@ export interface Lease {
 export type PeerOrder =
   /**
    * Listen for incoming connections; answered by `listening` or `listen-failed`. Port 0 picks one.
-   * `share`: `alone` keeps every other listener off the port; `first` fails as that does, but other threads
-   * may join; `beside` joins a thread that was the first. Default: `alone`.
+   * `share`: `alone` (the default) excludes all other listeners from the port; `first` fails under
+   * the same conditions, but lets other threads join; `beside` joins a thread that was `first`.
    */
   | {
       readonly type: 'listen';
@@ -98,7 +101,7 @@ export type PeerOrder =
       readonly host?: string;
       readonly share?: 'alone' | 'first' | 'beside';
     }
-  /** Talk about this torrent from now on: incoming handshakes with its info hash are answered. */
+  /** Serve this torrent from now on: incoming handshakes with its info hash are accepted. */
   | { readonly type: 'open-torrent'; readonly torrent: PeerTorrent }
   /**
    * The content of an open torrent is known now: what its peers have said of their pieces is reported, and
@@ -109,7 +112,7 @@ export type PeerOrder =
       readonly torrent: number;
       readonly content: PeerContent;
     }
-  /** Close all its connections and file handles, forget it; answered by `torrent-closed`. */
+  /** Close all connections and file handles of the torrent; answered by `torrent-closed`. */
   | { readonly type: 'close-torrent'; readonly torrent: number; readonly reason: CloseReason }
   /** Connect to a peer; answered by `connected` or `dial-failed`. */
   | {
@@ -119,33 +122,33 @@ export type PeerOrder =
       readonly host: string;
       readonly port: number;
     }
-  /** Blocks this connection may request. */
+  /** Blocks that this connection may request. */
   | { readonly type: 'lease'; readonly lease: Lease }
-  /** These leased blocks are no longer wanted of this connection: cancel what is outstanding. */
+  /** These leased blocks are no longer wanted from this connection: cancel outstanding requests. */
   | {
       readonly type: 'cancel-lease';
       readonly connection: number;
       readonly piece: number;
       readonly generation: number;
     }
-  /** Pieces verified since the last order: tell every connection of the torrent. */
+  /** Pieces verified since the last such order: announce them to every peer of the torrent. */
   | { readonly type: 'have'; readonly torrent: number; readonly pieces: readonly number[] }
-  /** Tell the peer whether we want anything it has. */
+  /** Send the peer whether we are interested. */
   | { readonly type: 'interest'; readonly connection: number; readonly interested: boolean }
   /** Choke or unchoke the peer. */
   | { readonly type: 'choke'; readonly connection: number; readonly choked: boolean }
-  /** The port we listen on, for the extended handshake (`p`). */
+  /** The port that we listen on, for the extended handshake (`p`). */
   | { readonly type: 'listen-port'; readonly port: number }
-  /** End one connection. */
+  /** Close one connection. */
   | { readonly type: 'close'; readonly connection: number; readonly reason: CloseReason }
   /** Close everything; answered by `stopped`. */
   | { readonly type: 'stop' };
 
 /** Peer thread → coordinator. */
 export type PeerFact =
-  /** The thread is up. */
+  /** The thread is ready. */
   | { readonly type: 'ready' }
-  /** This thread accepts connections on that port. */
+  /** This thread accepts connections on the port. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen-failed'; readonly code: string; readonly message: string }
   /** A handshake is complete. `dial` is absent for an incoming connection. */
@@ -165,7 +168,7 @@ export type PeerFact =
       readonly reason: CloseReason;
       readonly detail: string;
     }
-  /** A connected peer is gone; all its leases are void. Totals are for the whole connection. */
+  /** A connected peer is gone; all its leases are void. The totals cover the whole connection. */
   | {
       readonly type: 'closed';
       readonly connection: number;
@@ -182,11 +185,13 @@ export type PeerFact =
       readonly reason: CloseReason;
       readonly detail: string;
     }
-  /** The peer's whole bitfield. */
+  /** The peer's complete bitfield. */
   | { readonly type: 'peer-bitfield'; readonly connection: number; readonly bits: Uint8Array }
-  /** Pieces the peer has verified since the last fact. */
+  /** Pieces that the peer announced since the last such fact. */
   | { readonly type: 'peer-have'; readonly connection: number; readonly pieces: readonly number[] }
-  /** The peer choked us (all leases of older epochs are void) or unchoked us. `epoch` counts chokes. */
+  /**
+   * The peer choked us (all leases of older epochs are void) or unchoked us. `epoch` counts chokes.
+   */
   | {
       readonly type: 'peer-choke';
       readonly connection: number;
@@ -195,8 +200,8 @@ export type PeerFact =
     }
   | { readonly type: 'peer-interest'; readonly connection: number; readonly interested: boolean }
   /**
-   * The peer makes no use of an upload slot, or does again: it took nothing of the blocks that wait for
-   * it for a second, asked for none for two, or floods us and is not read.
+   * The peer stopped using its upload slot, or uses it again. It stops if it reads none of the
+   * blocks queued for it for a second, requests none for two seconds, or floods us and is not read.
    */
   | { readonly type: 'upload-stalled'; readonly connection: number; readonly stalled: boolean }
   /** The peer's extended handshake. */
@@ -208,8 +213,8 @@ export type PeerFact =
       readonly requestQueue?: number;
     }
   /**
-   * How much work the session will take. `creditBlocks` is cumulative since the epoch began: the
-   * coordinator may have leased that many blocks in all, so a late answer can never overshoot.
+   * How much work the session accepts. `creditBlocks` is cumulative since the epoch began: the
+   * total number of blocks that may be leased, so that a late fact can never cause too many.
    */
   | {
       readonly type: 'appetite';
@@ -218,7 +223,7 @@ export type PeerFact =
       readonly creditBlocks: number;
       readonly rateBytesPerSec: number;
     }
-  /** Every block of these leased runs is here, filled by this connection or by others. */
+  /** Every block of these leased runs has arrived, from this connection or others. */
   | {
       readonly type: 'lease-done';
       readonly connection: number;
@@ -228,7 +233,7 @@ export type PeerFact =
       readonly firstBlock: number;
       readonly blockCount: number;
     }
-  /** The session gives these blocks back unfilled (time-out): somebody else may have them. */
+  /** The session returns these blocks unfilled after a timeout: other sources may fetch them. */
   | {
       readonly type: 'lease-returned';
       readonly connection: number;
@@ -239,20 +244,21 @@ export type PeerFact =
       readonly blockCount: number;
     }
   /**
-   * Byte counts since the last such fact, flattened, one row of four per connection that moved:
+   * Byte counts since the last such fact, as rows of four numbers, one per connection with traffic:
    * connection, payload bytes in, payload bytes out, wasted bytes in (duplicates and late blocks).
    */
   | { readonly type: 'traffic'; readonly rows: readonly number[] }
   /**
-   * What holds downloads up, every 250 ms while there are any: `busy` is the part of that time, 0 to
-   * 1, in which the thread's event loop did not rest. Rows of four per connection that downloads:
-   * connection, bytes asked for and not here, payload bytes in since the last such fact, and one of
+   * What limits downloads, every 250 ms while there are any. `busy` is the utilisation of the
+   * thread's event loop during that time, 0 to 1. Rows of four numbers per downloading connection:
+   * connection, bytes requested and not received, payload bytes in since the last such fact, and a
    * `SESSION_LIMIT`. A connection without a row downloads nothing.
    */
   | { readonly type: 'load'; readonly busy: number; readonly rows: readonly number[] }
   /**
-   * A file of the torrent could not be read for upload, at most once a second and torrent: `code` is
-   * `short-read` (cut, or gone) or the storage's own, `path` the stored file where one was being read.
+   * A file of the torrent could not be read for upload; at most one per second and torrent. `code`
+   * is `short-read` (the file is cut or gone) or the storage's own code; `path` is the stored file,
+   * if one was being read.
    */
   | {
       readonly type: 'read-failed';
@@ -262,14 +268,14 @@ export type PeerFact =
       readonly path: string | undefined;
     }
   | { readonly type: 'torrent-closed'; readonly torrent: number }
-  /** The thread met an error that is nobody's: it goes on, the coordinator logs it. */
+  /** An error that belongs to no connection: the thread continues, the coordinator logs it. */
   | {
       readonly type: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';
       readonly message: string;
       readonly fields?: Readonly<Record<string, string | number | boolean>>;
     }
-  /** Lines of the wire trace since the last such fact; `lost` more found no room. */
+  /** Lines of the wire trace since the last such fact; `lost` counts dropped ones. */
   | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | { readonly type: 'stopped' };
 

@@ -1,14 +1,18 @@
-// What the engine tells about itself: snapshots for people, scripts and dashboards. Plain data.
+// The figures that the engine reports: snapshots for users, scripts and dashboards. Plain data.
 
 import type { CloseReason } from './close-reasons';
 import type { TransferAccount } from './account';
 
-/** Where a torrent stands. */
+/** The state of a torrent, from its addition to its removal. */
 export type TorrentPhase =
-  /** Existing data is being hashed. */
+  /** Existing data is being checked. */
   | 'checking'
+  /** Missing pieces are being fetched. */
   | 'downloading'
-  /** Every wanted piece is verified, and nothing is served: the torrent was added without `seed`. */
+  /**
+   * Every wanted piece is verified. Nothing is uploaded, because the torrent was added without
+   * `seed`.
+   */
   | 'complete'
   /** Every wanted piece is verified; peers may download from us. */
   | 'seeding'
@@ -16,52 +20,62 @@ export type TorrentPhase =
   | 'paused'
   /** Stopped by an error (`TorrentStats.error`); `resume()` tries again. */
   | 'failed'
+  /** Removed, or its engine has ended. */
   | 'closed';
 
-/** One torrent at one moment. Bytes are payload bytes; rates are means over the last 2 seconds. */
+/**
+ * One torrent at one moment. Bytes are payload bytes; rates are averages over the last 2 seconds.
+ */
 export interface TorrentStats {
   readonly phase: TorrentPhase;
+  /** File bytes in the torrent, without padding. */
   readonly totalBytes: number;
-  /** Verified and written. */
+  /** File bytes of verified and written pieces. */
   readonly doneBytes: number;
   readonly pieceCount: number;
   readonly piecesDone: number;
-  /** During `checking`: pieces hashed so far and pieces to hash. */
+  /** During `checking`: pieces hashed so far, of `piecesToCheck`. */
   readonly piecesChecked: number;
   readonly piecesToCheck: number;
-  /** Payload received from peers since the torrent was added, good or not. */
+  /** Payload received from peers since the torrent was added, including wasted bytes. */
   readonly downloadedBytes: number;
   readonly uploadedBytes: number;
-  /** Received in vain: duplicates, late blocks, blocks of pieces that failed or were evicted. */
+  /**
+   * Payload that was of no use: duplicates, late blocks, blocks of pieces that failed or were
+   * evicted.
+   */
   readonly wastedBytes: number;
   readonly downloadBytesPerSec: number;
   readonly uploadBytesPerSec: number;
-  /** Seconds to completion at the present rate; undefined while nothing arrives. */
+  /** Estimated seconds to completion at the present rate; undefined while nothing arrives. */
   readonly etaSec: number | undefined;
   readonly peers: {
     readonly connected: number;
     /** Connected peers that have every piece. */
     readonly seeds: number;
     readonly dialing: number;
-    /** Addresses known and not banned. */
+    /** Known addresses that may be dialled or are connected. */
     readonly known: number;
-    /** Connected peers that let us download. */
+    /** Connected peers that do not choke us. */
     readonly unchoking: number;
   };
+  /** Hash checks that failed. */
   readonly piecesFailed: number;
-  /** Memory of the slab committed to this torrent's unfinished pieces. */
+  /** Slab memory committed to unfinished pieces of this torrent. */
   readonly memoryBytes: number;
   readonly trackers: readonly TrackerStats[];
-  /** What limited the download, from the torrent's addition on, pauses left out. */
+  /** What limited the download since the torrent was added, without pauses. */
   readonly account: TransferAccount;
+  /** Why the torrent failed. */
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
 export interface TrackerStats {
-  /** Whole, passkey and all: show it to nobody without `redactUrl`. */
+  /** The full URL, possibly with a passkey: use `redactUrl` before showing it. */
   readonly url: string;
+  /** By the last reply: `waiting` for the first one, `working`, or `failed`. */
   readonly status: 'waiting' | 'working' | 'failed';
-  /** The tracker's or the network's words when it failed, word for word. */
+  /** The tracker's failure reason or warning, or the network error, verbatim. */
   readonly message: string | undefined;
   readonly seeds: number | undefined;
   readonly leechers: number | undefined;
@@ -69,27 +83,31 @@ export interface TrackerStats {
   readonly peers: number;
   /** Seconds until the next announce. */
   readonly nextAnnounceSec: number | undefined;
-  /** The address that the tracker says it sees us at (BEP 24); HTTP only. */
+  /** The address from which the tracker sees us (BEP 24); HTTP only. */
   readonly externalIp: string | undefined;
 }
 
 /** The engine at one moment. */
 export interface EngineStats {
+  /** TCP port for incoming peers; undefined if the engine does not listen. */
   readonly port: number | undefined;
   readonly peerThreads: number;
-  /** The most there may be: see the option. */
+  /** The upper limit: see the option. */
   readonly verifyThreads: number;
   readonly memoryLimitBytes: number;
   readonly memoryCommittedBytes: number;
-  /** Slab units neither free nor owned by a piece: must be 0 when nothing moves. */
+  /** Memory of slab units that are neither free nor owned by a piece; 0 when no transfer runs. */
   readonly memoryQuarantinedBytes: number;
   readonly connections: number;
+  /** Peer and verify threads that died and were replaced. */
   readonly threadRestarts: number;
-  /** Connections and dials that ended since the engine was started, by reason; absent ones are 0. */
+  /**
+   * Connections and dials that ended since the engine started, by reason; absent reasons count 0.
+   */
   readonly peersClosed: CloseCounts;
-  /** Incoming connections that ended before a valid handshake, likewise. */
+  /** Incoming connections that ended before a valid handshake, in the same form. */
   readonly peersRejected: CloseCounts;
-  /** The accounts of all torrents together, removed ones too: seconds of several at once add up. */
+  /** The sum of the accounts of all torrents, including removed ones: concurrent seconds add up. */
   readonly account: TransferAccount;
 }
 

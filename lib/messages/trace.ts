@@ -1,30 +1,33 @@
-// What the threads of one engine agree on about a wire trace. Only types and the layout of its counter.
+// What the threads of one engine share about a wire trace: types, and the layout of its counter.
 
-/** A peer whose connections are traced; without a port, on whatever port. */
+/** A peer whose connections are traced; without `port`, on any port. */
 export interface TracedPeer {
   readonly host: string;
   readonly port?: number;
 }
 
-/** What each peer thread gets; every value is already checked. */
+/** Settings for each peer thread; every value is already checked. */
 export interface TraceSettings {
-  /** Absolute path of the pcapng file, which begins with its headers already. */
+  /** Absolute path of the pcapng file. Its headers are already written. */
   readonly file: string | undefined;
-  /** Whether lines for people are wanted, too. */
+  /** Whether text lines are wanted as well. */
   readonly lines: boolean;
-  /** Whether blocks are kept whole in the file. */
+  /** Whether blocks are stored in full in the file. */
   readonly payload: boolean;
-  /** Empty: every peer. */
+  /** Empty: all peers. */
   readonly peers: readonly TracedPeer[];
-  /** The file grows no longer than this. */
+  /** Size limit of the file. */
   readonly limitBytes: number;
-  /** When the engine was started, in milliseconds since 1970: lines count from there. */
+  /** Start of the engine, in milliseconds since 1970: the zero of the times in lines. */
   readonly startedMs: number;
-  /** `TRACE_COUNTER_BYTES` long, see there. */
+  /** Shared counter of `TRACE_COUNTER_BYTES` bytes. */
   readonly counter: SharedArrayBuffer;
 }
 
-/** A 64-bit number, the bytes in the file; a 32-bit word, why it takes no more (`TRACE_STOPPED`); padding. */
+/**
+ * Layout of the counter: a 64-bit number (bytes in the file), a 32-bit word (why the file has
+ * ended, `TRACE_STOPPED`), padding.
+ */
 export const TRACE_COUNTER_BYTES = 16;
 export const TRACE_STOPPED_WORD = 2;
 export const TRACE_STOPPED = { not: 0, limit: 1, failed: 2 } as const;

@@ -1,48 +1,48 @@
-// The jobs that the coordinator hands to the Piscina pool, and what comes back. A job carries
-// some MiB of pieces (`verify/batch.ts`), so that its own cost is small beside the hashing. A SHA-1 is 40 hexadecimal digits:
-// an array of 20 bytes costs 3 µs on its way, a string 0.5.
+// The jobs for the verify pool, and their results. A job contains some MiB of pieces
+// (`verify/batch.ts`), so that its own cost is small compared with hashing. A SHA-1 is sent as 40
+// hexadecimal digits: an array of 20 bytes costs 3 µs to send, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { FileIdentity, KnownFile, StorageRef, StoredSpan } from './storage';
 
-/** What every verify worker is started with. */
+/** Start data of every verify worker. */
 export interface VerifyStart {
   readonly slab: SharedArrayBuffer;
-  /** One Int32: raised when a torrent is closed, so that idle workers close its handles. */
+  /** One Int32, incremented when a torrent is closed, so that idle workers close its handles. */
   readonly closeEpoch: SharedArrayBuffer;
 }
 
 export type VerifyJob =
-  /** Hash full pieces in the slab; write each that is good. */
+  /** Hash full pieces in the slab, and write the good ones. */
   | {
       readonly type: 'pieces';
       readonly storage: StorageRef;
       readonly pieces: readonly FilledPiece[];
-      /** Those of its files that were seen already. */
+      /** Those of its files that exist and may be written to. */
       readonly known?: readonly KnownFile[];
     }
-  /** Read pieces from storage and hash them: recheck. */
+  /** Read pieces from storage and hash them, for a recheck. */
   | {
       readonly type: 'recheck';
       readonly storage: StorageRef;
       readonly pieces: readonly StoredPiece[];
     }
-  /** Read a run of pieces and return their digests: create. */
+  /** Read pieces and return their digests, for `createTorrent`. */
   | {
       readonly type: 'digest';
       readonly storage: StorageRef;
       readonly pieces: readonly DigestPiece[];
     }
-  /** Make everything written to these files so far durable, and the folders that hold them. */
+  /** Sync everything written to these files so far, and their folders. */
   | { readonly type: 'sync'; readonly storage: StorageRef; readonly paths: readonly string[] }
-  /** Create empty files, and missing folders, that no piece will ever write. */
+  /** Create empty files, which no piece writes, and their missing folders. */
   | {
       readonly type: 'create-empty';
       readonly storage: StorageRef;
       readonly paths: readonly string[];
     };
 
-/** In place of a first slab unit: blocks of padding, which have no memory and are zeros. */
+/** Used instead of a first slab unit: blocks of padding, which have no memory and are zeros. */
 export const ZERO_UNITS = -1;
 
 export interface FilledPiece {
@@ -52,7 +52,7 @@ export interface FilledPiece {
   /** Pairs (first slab unit or `ZERO_UNITS`, number of units), in piece order. */
   readonly segments: readonly number[];
   readonly spans: readonly StoredSpan[];
-  /** Also return the block digests if the piece is good: an earlier attempt failed. */
+  /** Also return the block digests if the piece is good, because an earlier attempt failed. */
   readonly wantBlockDigests?: boolean;
 }
 
@@ -66,29 +66,34 @@ export interface StoredPiece extends DigestPiece {
   readonly sha1: string;
 }
 
-/** Per-piece outcome: one bad piece does not fail its job. */
+/** The outcome for one piece: a bad piece does not fail its job. */
 export type PieceOutcome =
   /** The digest matches, and (in a `pieces` job) the write returned. */
   | { readonly type: 'good'; readonly piece: number; readonly blockDigests?: Uint8Array }
   /** The digest does not match. `blockDigests`: SHA-1 of each 16 KiB block, 20 bytes each (`pieces` only). */
   | { readonly type: 'bad'; readonly piece: number; readonly blockDigests?: Uint8Array }
-  /** A `digest` job's answer. */
+  /** The answer to a `digest` job. */
   | { readonly type: 'digest'; readonly piece: number; readonly sha1: string }
   /** Storage failed; the piece itself may be fine. */
   | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
 
-/** A file that a `pieces` job wrote to: before its first write and after its last, by the handle. */
+/**
+ * A file that a `pieces` job wrote to: its state before the first write and after the last, by its
+ * handle.
+ */
 export interface WrittenFile {
   readonly path: string;
   readonly before: FileIdentity;
   readonly after: FileIdentity;
-  /** Where the furthest of its writes ended. */
+  /** Highest offset that was written. */
   readonly endBytes: number;
-  /** Between two of its writes the file was shorter than the earlier one had made it. */
+  /** Between two writes, the file became shorter than the earlier write had left it. */
   readonly cut?: boolean;
 }
 
-/** What bears the name of a file that was synced; undefined: nothing does, or no regular file. */
+/**
+ * The file found under the name of a synced file; undefined if there is none, or no regular file.
+ */
 export interface SyncedFile {
   readonly path: string;
   readonly now: FileIdentity | undefined;
@@ -96,13 +101,13 @@ export interface SyncedFile {
 
 export interface VerifyResult {
   readonly outcomes: readonly PieceOutcome[];
-  /** `pieces`, where the back end knows its files. */
+  /** For `pieces`, if the back end can report it. */
   readonly written?: readonly WrittenFile[];
-  /** `sync`, where the back end knows its files. */
+  /** For `sync`, if the back end can report it. */
   readonly synced?: readonly SyncedFile[];
-  /** The job had begun before, on a worker that died. */
+  /** An earlier attempt at this job had started on a worker that died. */
   readonly again?: boolean;
-  /** `sync` and `create-empty`: what failed, if anything. */
+  /** For `sync` and `create-empty`: the error, if any. */
   readonly error?: ErrorRecord;
   readonly hashMs: number;
   readonly storageMs: number;

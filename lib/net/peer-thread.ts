@@ -2,7 +2,7 @@
 // connections for life and decides neither which piece nor who is choked.
 
 import { assertNever, recordOf } from '../errors/millrace-error';
-import { Seldom } from '../errors/seldom';
+import { LogThrottle } from '../errors/log-throttle';
 import { systemAdvice, systemReason } from '../errors/system-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
@@ -72,7 +72,7 @@ export class PeerThread {
   private counter: number;
   private lastTrafficMs: number;
   private stopping = false;
-  private readonly notAccepted = new Seldom();
+  private readonly notAccepted = new LogThrottle();
   private readonly loopBusy: () => number;
   private loadTold = false;
 
@@ -295,7 +295,7 @@ export class PeerThread {
   }
 
   private onNotAccepted(error: NodeJS.ErrnoException): void {
-    const times = this.notAccepted.happened(this.nowMs());
+    const times = this.notAccepted.note(this.nowMs());
     if (times === undefined) return;
     const why = systemReason(error) + systemAdvice(error.code);
     this.log('warn', `incoming connections cannot be accepted: ${why}`, { times });

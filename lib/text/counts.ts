@@ -1,22 +1,22 @@
-// Counted nouns and ranges of numbers as people read them.
+// Counted nouns and number ranges, as text.
 
-/** `0 peers`, `1 peer`, `2 peers`. */
+/** Formats `0 peers`, `1 peer`, `2 peers`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** `no peers`, `1 peer`, `2 peers`: for sentences. */
+/** Formats `no peers`, `1 peer`, `2 peers`, for sentences. */
 export function countOrNo(count: number, noun: string): string {
   return count === 0 ? `no ${noun}s` : plural(count, noun);
 }
 
-/** Both ends included. */
+/** A range that includes both ends. */
 export interface NumberRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** Ascending numbers as ranges. */
+/** Groups ascending numbers into ranges. */
 export function rangesOf(numbers: readonly number[]): NumberRange[] {
   const ranges: { first: number; last: number }[] = [];
   for (const value of numbers) {
@@ -27,7 +27,7 @@ export function rangesOf(numbers: readonly number[]): NumberRange[] {
   return ranges;
 }
 
-/** `1, 3-7 and 12 more ranges`: at most `most` are listed, the others are counted. */
+/** Formats `1, 3-7 and 12 more ranges`: at most `most` ranges are listed. */
 export function formatRanges(ranges: readonly NumberRange[], most = 5): string {
   const shown = ranges
     .slice(0, most)

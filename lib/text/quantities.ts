@@ -1,9 +1,9 @@
-// Sizes, rates, times and shares as people read them. Each exists in one form for columns of figures
-// (`formatX`) and, where sentences need one, in a shorter form for these (`roughX`).
+// Sizes, rates, times and shares as text. `formatX` is for columns of figures, the shorter `roughX`
+// for sentences.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Powers of 1,024. */
+/** Scales by powers of 1,024. */
 function scaled(bytes: number): { readonly value: number; readonly unit: number } {
   let value = bytes;
   let unit = 0;
@@ -62,7 +62,7 @@ export function formatElapsed(elapsedMs: number): string {
   return `${(elapsedMs / 1000).toFixed(1)} s`;
 }
 
-/** `45.3 %`, rounded down: 100 % is said only when nothing is missing. */
+/** Formats `45.3 %`, rounded down: 100 % means that nothing is missing. */
 export function formatPercent(part: number, whole: number): string {
   const share = whole > 0 ? Math.floor((part / whole) * 1000) / 10 : 100;
   return `${share.toFixed(1)} %`;

@@ -1,23 +1,23 @@
-// Tracker URLs as logs may show them. Private trackers put a passkey into the path or the query, and
-// anybody who has it can download in the user's name.
+// Tracker URLs in a form that may be logged. Private trackers put a passkey into the path or the
+// query, and it lets others download in the user's name.
 
 import { printable } from './printable';
 
-/** Path components that are names of programs, not keys. */
+/** Path components that are program names, not keys. */
 const PLAIN_COMPONENT = /^(announce|scrape|download|torrents?)(\.[a-z]{1,5})?$/i;
 
-/** Path components from this length on are taken for keys: short enough for any real passkey. */
+/** Path components of at least this length count as keys: real passkeys are longer. */
 const KEY_LENGTH_CHARS = 8;
 
-/** Shorter parts of a URL keep nobody out, and would be found everywhere. */
+/** Shorter parts of a URL protect nothing, and would match everywhere. */
 const LEAST_SECRET_CHARS = 4;
 
-/** Longest redacted URL, in characters: a log line is no place for a hostile megabyte. */
+/** Longest redacted URL, in characters, so that a hostile one cannot flood a log. */
 const MAX_URL_CHARS = 200;
 
 /**
- * The URL with credentials removed, query values and long path components shortened, and the
- * fragment dropped. Takes any text; the result is printable and at most 200 characters long.
+ * The URL without credentials and fragment, and with query values and long path components
+ * shortened. Accepts any text; the result is printable and at most 200 characters long.
  */
 export function redactUrl(url: string): string {
   const { scheme, credentials, host, path, query } = partsOf(url);
@@ -27,21 +27,21 @@ export function redactUrl(url: string): string {
 }
 
 /**
- * Words of the far side (a failure reason, the start of a page) without the secrets of the URL that
- * was asked: some trackers repeat the passkey that they do not know.
+ * Removes the secrets of the requested URL from remote text (a failure reason, the start of a
+ * page): some trackers repeat a passkey that they do not know.
  */
 export function withoutSecrets(text: string, url: string): string {
   let clean = text;
   for (const secret of secretsOf(url)) {
-    // Short ones are words like any other; what a tracker says is to be shown word for word.
+    // Short secrets look like ordinary words, and the tracker's text should stay readable.
     if (secret.length >= KEY_LENGTH_CHARS) clean = clean.replaceAll(secret, shorten(secret));
   }
   return clean;
 }
 
 /**
- * The parts of a tracker's URL that `redactUrl` takes out, word for word, the longest first: user
- * name and password, values of the query, long path components. Values of `publicKeys` are left out.
+ * The parts of a tracker URL that `redactUrl` removes, verbatim, longest first: user name and
+ * password, query values, long path components. Values of `publicKeys` are left out.
  */
 export function secretsOf(url: string, publicKeys: readonly string[] = []): string[] {
   const { credentials = '', path, query = '' } = partsOf(url);
@@ -52,7 +52,7 @@ export function secretsOf(url: string, publicKeys: readonly string[] = []): stri
     if (!publicKeys.includes(pair.slice(0, equals))) parts.push(pair.slice(equals + 1));
   }
   const found = [...credentials.split(':'), ...parts];
-  // A message may quote the URL without escapes.
+  // A message may quote the URL with its escapes decoded.
   const secrets = new Set(found.flatMap((secret) => [secret, unescaped(secret)]));
   return [...secrets]
     .filter((secret) => secret.length >= LEAST_SECRET_CHARS)
@@ -68,7 +68,7 @@ function unescaped(text: string): string {
 }
 
 interface UrlParts {
-  /** With its `://`; may be empty. */
+  /** Including `://`; may be empty. */
   readonly scheme: string;
   readonly credentials: string | undefined;
   readonly host: string;
@@ -76,7 +76,7 @@ interface UrlParts {
   readonly query: string | undefined;
 }
 
-/** Of any text, also one that is no URL. */
+/** Splits any text, even if it is not a URL. */
 function partsOf(url: string): UrlParts {
   const [beforeFragment = ''] = url.slice(0, 8192).split('#', 1);
   const cut = beforeFragment.indexOf('?');
@@ -112,12 +112,12 @@ function redactQuery(query: string): string {
     .join('&');
 }
 
-/** Three characters tell two keys apart and give neither away. */
+/** Three characters are enough to distinguish two keys, and too few to reveal one. */
 function shorten(secret: string): string {
   return secret.length >= 12 ? `${secret.slice(0, 3)}…` : '…';
 }
 
-/** The text with a `*` in the place of every character of every secret. */
+/** The text with every character of every secret replaced by `*`. */
 export function maskText(text: string, secrets: readonly string[]): string {
   return secrets.reduce(
     (masked, secret) => masked.replaceAll(secret, '*'.repeat(secret.length)),
@@ -125,7 +125,7 @@ export function maskText(text: string, secrets: readonly string[]): string {
   );
 }
 
-/** The bytes with a `*` in the place of every byte of every secret; the same bytes where there is none. */
+/** The bytes with every byte of every secret replaced by `*`; the same array if there is none. */
 export function maskBytes(bytes: Uint8Array, secrets: readonly string[]): Uint8Array {
   let masked: Buffer | undefined;
   for (const secret of secrets) {

@@ -1,24 +1,24 @@
-// Calls from one thread to another: comlink, wrapped once. Comlink alone leaves every pending call
-// hanging when the far thread dies, and strips errors of their codes; here the first rejects all
-// calls with one error, and the second travel as records.
+// Calls from one thread to another: a wrapper around comlink. Comlink alone leaves every pending
+// call hanging when the far thread dies, and removes the codes of errors. Here, a death rejects all
+// calls with one error, and errors travel as records.
 //
-// Outcomes are returned as values instead of replacing comlink's handler for thrown errors: that
-// handler is global to the process, and an embedder may use comlink, too. No comlink type appears in
-// an exported signature: they need the DOM's.
+// Outcomes are returned as values, because comlink's handler for thrown errors is global to the
+// process and an embedder may use comlink, too. No comlink type appears in an exported signature:
+// they need DOM types.
 
 import { expose, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/umd/node-adapter.js';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 
-/** What comlink needs of a `MessagePort`, a `Worker` or `parentPort`. */
+/** The part of `MessagePort`, `Worker` and `parentPort` that comlink needs. */
 export interface ControlPort {
   postMessage(value: unknown): void;
   on(event: 'message', listener: (value: unknown) => void): unknown;
   off(event: 'message', listener: (value: unknown) => void): unknown;
 }
 
-/** The same methods, each answering with a promise. */
+/** The same methods, each returning a promise. */
 export type ControlProxy<T> = {
   readonly [Name in keyof T]: T[Name] extends (...args: infer Args) => infer Result
     ? (...args: Args) => Promise<Awaited<Result>>
@@ -29,14 +29,14 @@ type Outcome =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: ErrorRecord };
 
-/** The one function that crosses: the name of a method and its arguments. */
+/** The only function that crosses: the name of a method, and its arguments. */
 type Call = (method: string, args: readonly unknown[]) => Promise<Outcome>;
 
 function endpointOf(port: ControlPort): ReturnType<typeof nodeEndpoint> {
   return nodeEndpoint(port as Parameters<typeof nodeEndpoint>[0]);
 }
 
-/** Answers calls that come over the port with the methods of `api`. */
+/** Answers calls from the port with the methods of `api`. */
 export function exposeControl(api: object, port: ControlPort): void {
   const methods = api as Readonly<Record<string, unknown>>;
   const call: Call = async (method, args) => {
@@ -55,8 +55,8 @@ export function exposeControl(api: object, port: ControlPort): void {
 }
 
 /**
- * The methods that the far side exposes. Each call rejects with a MillraceError of the far side's
- * code, or, once `died` has resolved, with that very error: pending calls and all later ones.
+ * The methods exposed by the far side. A call rejects with a MillraceError that has the far side's
+ * code. Once `died` has resolved, pending and later calls reject with that error.
  */
 export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>): ControlProxy<T> {
   const remote = wrap(endpointOf(port)) as unknown as Call;
@@ -80,7 +80,7 @@ export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>):
           if (outcome.ok) resolve(outcome.value);
           else reject(MillraceError.fromRecord(outcome.error));
         },
-        // Arguments or an answer that cannot be cloned: comlink's own errors, without a code.
+        // Arguments or a result that cannot be cloned: comlink's own error, without a code.
         (error: unknown) => {
           pending.delete(reject);
           reject(

@@ -1,7 +1,7 @@
-// Mailboxes for somebody who may be slow to look: figures of which only the newest counts, and
-// events of which the oldest unimportant ones may be lost. Neither ever grows without bound.
+// Bounded mailboxes for a slow reader: one for figures, of which only the latest counts, and one
+// for events, of which the oldest unimportant ones may be dropped.
 
-/** The newest value per key, in the order in which these values came. */
+/** The latest value per key, in the order of their arrival. */
 export class Latest<Key, Value> {
   #values = new Map<Key, Value>();
 
@@ -10,11 +10,11 @@ export class Latest<Key, Value> {
   }
 
   put(key: Key, value: Value): void {
-    this.#values.delete(key); // else it would keep the place of the old value
+    this.#values.delete(key); // Otherwise it would keep the position of the old value.
     this.#values.set(key, value);
   }
 
-  /** Everything that changed since the last call. */
+  /** Returns everything that changed since the last call. */
   take(): Map<Key, Value> {
     const values = this.#values;
     if (values.size > 0) this.#values = new Map();
@@ -27,7 +27,7 @@ interface Queued<T> {
   readonly event: T;
 }
 
-/** A queue that keeps the oldest promise of bounded memory by dropping what matters least. */
+/** A queue with a limited length, which drops the least important events. */
 export class EventQueue<T> {
   readonly #limit: number;
   readonly #low: Queued<T>[] = [];
@@ -35,7 +35,7 @@ export class EventQueue<T> {
   readonly #kept: Queued<T>[] = [];
   #sequence = 0;
 
-  /** Holds at most `limit` events; at least 1. */
+  /** Holds at most `limit` events, but at least 1. */
   constructor(limit: number) {
     this.#limit = Math.max(1, limit);
   }
@@ -45,20 +45,19 @@ export class EventQueue<T> {
   }
 
   /**
-   * Adds an event. In a full queue the oldest `low` one makes room, and where there is none the
-   * oldest `high` one: an event that nobody fetched for that long is history. Those to be `kept` are
-   * never lost: the code that adds them must bound their number.
+   * Adds an event. A full queue drops its oldest `low` event, or else its oldest `high` one. Events
+   * with priority `kept` are never dropped: the caller must bound their number.
    */
   push(event: T, priority: 'low' | 'high' | 'kept'): void {
     if (this.size >= this.#limit) {
-      // A shift moves at most `limit` slots, and only while somebody is not looking.
+      // A shift moves at most `limit` slots, and only while the reader is slow.
       if (this.#low.shift() === undefined) this.#high.shift();
     }
     const queue = { low: this.#low, high: this.#high, kept: this.#kept }[priority];
     queue.push({ sequence: this.#sequence++, event });
   }
 
-  /** All events in the order they were pushed; the queue is empty afterwards. */
+  /** Removes and returns all events, in the order in which they were pushed. */
   take(): T[] {
     const queued = [...this.#low, ...this.#high, ...this.#kept];
     this.#low.length = this.#high.length = this.#kept.length = 0;

@@ -1,4 +1,4 @@
-// How busy this thread's event loop is, and how busy this process keeps the processors.
+// Measures how busy this thread's event loop and this process are.
 
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 export class LoopLoad {
   #last = performance.eventLoopUtilization();
 
-  /** Part of the time since the last call, 0 to 1, in which the loop did not wait for anything. */
+  /** Utilisation of the event loop since the last call, 0 to 1. */
   share(): number {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, this.#last);
@@ -20,7 +20,7 @@ export class ProcessLoad {
   #lastMs = performance.now();
   #last = process.cpuUsage();
 
-  /** Part of the time of all cores that the process may use that it did use since the last call. */
+  /** Share of the CPU time of all cores that the process used since the last call. */
   share(): number {
     const nowMs = performance.now();
     const { user, system } = process.cpuUsage(this.#last);

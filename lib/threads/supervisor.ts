@@ -1,5 +1,5 @@
-// Starts a worker thread, watches it, and says what its end means: one that never became ready would
-// fail again and is given up, one that died later is restarted after a while.
+// Starts a worker thread and supervises it. A thread that never became ready would fail again, so
+// it is given up; one that dies later is restarted after a delay.
 
 import { Worker } from 'node:worker_threads';
 import type { ResourceLimits } from 'node:worker_threads';
@@ -7,18 +7,18 @@ import { MillraceError } from '../errors/millrace-error';
 import { nextBackoffMs } from './backoff';
 import type { Thread } from './thread';
 
-/** Posted by a worker that is ready; no array, so typed ports ignore it. */
+/** Posted by a worker that is ready. Typed ports ignore it, because it is not an array. */
 const READY_MARK = 'thread-ready';
 
-/** Inside a worker: tells the supervisor that it is ready. */
+/** Called inside a worker: reports to the supervisor that it is ready. */
 export function announceReady(port: { postMessage(value: unknown): void } | null): void {
   port?.postMessage(READY_MARK);
 }
 
-/** Time as the supervisor sees it; specs bring their own. */
+/** Time for the supervisor; specs pass their own clock. */
 export interface SupervisorClock {
   nowMs(): number;
-  /** Calls back once; returns what cancels it. */
+  /** Calls `callback` once; returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
@@ -35,39 +35,47 @@ export interface SuperviseOptions<Start> {
   readonly file: string;
   /** The thread's name in logs, errors and debuggers. */
   readonly name: string;
-  /** `workerData` of every start. Nothing in it may be transferred: a restart needs it again. */
+  /**
+   * `workerData` of every start. It must contain nothing to be transferred, because a restart needs
+   * it again.
+   */
   readonly start: Start;
-  /** A thread not ready by then is ended and counts as failed before ready. Default 10,000. */
+  /**
+   * A thread that is not ready by then is terminated, and counts as failed before ready. Default
+   * 10,000.
+   */
   readonly readyTimeoutMs?: number;
-  /** Milliseconds until the restart after that many deaths in a row, or undefined to give up. */
+  /** Milliseconds until the restart after `failures` deaths in a row, or undefined to give up. */
   readonly restart?: (failures: number) => number | undefined;
-  /** A thread that lived this long after ready begins a new count of deaths. Default 60,000. */
+  /**
+   * A thread that lived this long after it was ready resets the count of deaths. Default 60,000.
+   */
   readonly stableAfterMs?: number;
   readonly resourceLimits?: ResourceLimits;
-  /** A thread that runs already: supervised first; only its successors are started here. */
+  /** A running thread to supervise first; its replacements are started here. */
   readonly adopt?: Thread | undefined;
   readonly clock?: SupervisorClock;
 }
 
 export interface SuperviseCallbacks {
-  /** A worker was created: attach ports now, before it can have said anything. */
+  /** A worker was created: attach ports now, before it can send anything. */
   readonly onStarted: (worker: Thread) => void;
   readonly onReady?: (worker: Thread) => void;
   /**
-   * The thread has exited, though nobody asked it to; none of its code runs any more, so what it
-   * left in shared memory may be cleaned up. `restartInMs` undefined: it was given up.
+   * The thread has exited unexpectedly. Its code no longer runs, so its state in shared memory may be
+   * cleaned up. `restartInMs` is undefined if it is given up.
    */
   readonly onDied?: (error: MillraceError, restartInMs: number | undefined) => void;
-  /** No thread any more: it failed before it was ready, or the policy gave up. */
+  /** There is no thread any more: it failed before it was ready, or was given up. */
   readonly onFailed: (error: MillraceError) => void;
 }
 
 export type ThreadState =
   | { readonly type: 'starting'; readonly worker: Thread; readonly cancelTimeout: () => void }
   | { readonly type: 'ready'; readonly worker: Thread; readonly sinceMs: number }
-  /** Dead, to be restarted. */
+  /** Dead, and about to be restarted. */
   | { readonly type: 'waiting'; readonly cancelRestart: () => void }
-  /** Asked to end, not yet gone. */
+  /** Asked to end, and not gone yet. */
   | { readonly type: 'stopping'; readonly worker: Thread }
   | { readonly type: 'stopped' }
   | { readonly type: 'failed'; readonly error: MillraceError };
@@ -75,11 +83,14 @@ export type ThreadState =
 /** A supervised thread. */
 export interface SupervisedThread {
   readonly state: ThreadState;
-  /** The thread said, by a message of its own, that it is ready; same as `announceReady` there. */
+  /**
+   * The thread reported, in a message of its own, that it is ready; equivalent to `announceReady`
+   * there.
+   */
   markReady(): void;
-  /** From now on an exit is no death, for it was asked for. Resolves when the thread is gone. */
+  /** An exit after this call is expected. Resolves when the thread is gone. */
   expectExit(): Promise<void>;
-  /** Ends the thread now, without restart. May be called twice. Resolves when it is gone. */
+  /** Terminates the thread without a restart. May be called again. Resolves when it is gone. */
   terminate(): Promise<void>;
 }
 
@@ -152,17 +163,19 @@ class Supervisor<Start> implements SupervisedThread {
     return new Worker(file, {
       name,
       workerData: start,
-      // No `execArgv`: a worker inherits it; spelled out, V8's own flags would be rejected.
+      // No `execArgv`: a worker inherits it, and V8's own flags would be rejected if passed
+      // explicitly.
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
   }
 
   #watch(worker: Thread): ThreadState {
-    // `error` comes before `exit` and says why; only `exit` says that the thread runs no more.
+    // `error` comes before `exit` and has the reason; only after `exit` does no code of the thread
+    // run.
     let cause: string | undefined;
     worker.on('error', (error) => (cause ??= describe(error)));
     worker.on('messageerror', (error) => {
-      // A lost message is lost state: better a fresh thread than one that knows half.
+      // A lost message leaves incomplete state: a new thread is safer.
       cause ??= `a message could not be decoded: ${error.message}`;
       void worker.terminate();
     });
@@ -219,7 +232,7 @@ class Supervisor<Start> implements SupervisedThread {
       case 'waiting':
       case 'stopped':
       case 'failed':
-        return; // no thread runs in these
+        return; // No thread runs in these states.
     }
   }
 

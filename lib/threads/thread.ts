@@ -1,4 +1,4 @@
-// A thread as its supervisor sees it: one that it started itself, or one that another thread did.
+// A thread as its supervisor sees it: started by itself, or by another thread.
 
 import type { MessagePort } from 'node:worker_threads';
 
@@ -6,7 +6,7 @@ interface ThreadEvents {
   readonly message: unknown;
   readonly messageerror: Error;
   readonly error: Error;
-  /** None of the thread's code runs any more. The code is known of threads started here only. */
+  /** The thread's code no longer runs. The exit code is known only for threads started here. */
   readonly exit: number | undefined;
 }
 
@@ -25,15 +25,16 @@ export interface Thread {
 }
 
 /**
- * A thread that was started elsewhere and holds the other end of `port` until it ends. Node closes
- * the ports of a thread after its last line of code has run, whatever ended it, and says so after
- * everything the thread posted: that is its exit. Only the thread that started it gets its errors.
+ * A thread that was started by another thread and holds the other end of `port` until it ends. Node
+ * closes the ports of a thread after its last line of code has run, for whatever reason, and
+ * reports that after everything the thread posted: this counts as its exit. Only the thread that
+ * started it receives its errors.
  */
 export class AdoptedThread implements Thread {
   readonly #port: MessagePort;
   readonly #terminate: () => void;
 
-  /** `terminate` asks the thread that started this one to end it. */
+  /** `terminate` asks the thread that started this one to terminate it. */
   constructor(port: MessagePort, terminate: () => void) {
     this.#port = port;
     this.#terminate = terminate;

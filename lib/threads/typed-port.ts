@@ -1,9 +1,11 @@
-// A typed, batched, bounded port: messages of one event-loop turn cross as one array. A message
-// costs 5 µs when posted alone and 2 µs in a batch of sixteen, on each side.
+// A typed, batched, bounded port: the messages of one event-loop turn are sent as one array. A
+// message costs 5 µs if sent alone and 2 µs in a batch of sixteen, on each side.
 
 import { MillraceError } from '../errors/millrace-error';
 
-/** What a `MessagePort`, a `Worker` (from outside) and `parentPort` (from inside) have in common. */
+/**
+ * What a `MessagePort`, a `Worker` (from outside) and `parentPort` (from inside) have in common.
+ */
 export interface PortLike {
   postMessage(value: unknown): void;
   on(event: 'message' | 'messageerror', listener: (value: unknown) => void): unknown;
@@ -11,26 +13,28 @@ export interface PortLike {
 }
 
 /**
- * Messages of one turn. The true bound on what is under way are the credits in the messages
- * themselves; this one only catches a loop gone wild. 16,384 is a round of orders to more
+ * Most messages in one turn. What is in flight is really bounded by the credits in the messages
+ * themselves; this limit only catches a runaway loop. 16,384 is one round of orders to more
  * connections than a thread may have.
  */
 const DEFAULT_LIMIT = 16_384;
 
 export interface TypedPortOptions<In> {
-  /** Called for each message, in the order sent. */
+  /** Called for each message, in the order of sending. */
   readonly onMessage: (message: In) => void;
-  /** A handler threw, a message could not be cloned or decoded, or `limit` was passed. */
+  /**
+   * Called if a handler threw, a message could not be cloned or decoded, or `limit` was exceeded.
+   */
   readonly onError: (error: unknown) => void;
-  /** Called once after each batch: the place to act on what its messages changed. */
+  /** Called once after each batch, to act on what its messages changed. */
   readonly onBatchEnd?: () => void;
-  /** Messages queued between two flushes; default 16,384. */
+  /** Most messages queued between two flushes. Default 16,384. */
   readonly limit?: number;
 }
 
 /**
- * One end of a conversation between two threads. Anything but an array that arrives on the port is
- * somebody else's traffic and ignored.
+ * One end of a conversation between two threads. Messages on the port that are not arrays belong to
+ * other protocols and are ignored.
  */
 export class TypedPort<Out, In> {
   readonly #port: PortLike;
@@ -48,15 +52,15 @@ export class TypedPort<Out, In> {
     port.on('messageerror', this.#undecodable);
   }
 
-  /** Messages collected and not yet posted. */
+  /** Number of messages queued and not posted yet. */
   get pending(): number {
     return this.#queue.length;
   }
 
   /**
-   * Queues a message; it leaves at the end of this event-loop turn. After `close` it goes nowhere.
-   * A turn that sends more than `limit` is a bug: it is reported, and the messages leave at once,
-   * because a lost message would break the state of both sides.
+   * Queues a message; it is posted at the end of this event-loop turn. After `close` it is dropped.
+   * To send more than `limit` in a turn is a bug: it is reported, and the messages are posted at
+   * once, because a lost message would break the state of both sides.
    */
   send(message: Out): void {
     if (this.#closed) return;
@@ -71,13 +75,13 @@ export class TypedPort<Out, In> {
       );
     }
     this.#queue.push(message);
-    // Not a microtask: those run after every single callback, so each socket read of a turn would
-    // post a message of its own. Immediates run once, when all reads of the turn are done, and a
-    // pending one keeps the loop from sleeping: nothing waits.
+    // Not a microtask: microtasks run after every single callback, so each socket read of a turn
+    // would post its own message. Immediates run once, after all reads of the turn, and a pending
+    // one keeps the loop from sleeping, so nothing is delayed.
     this.#flushing ??= setImmediate(this.#flushNow);
   }
 
-  /** Posts what was collected now: before a process exit, or where latency counts. */
+  /** Posts the queued messages now: before a process exits, or where latency matters. */
   flush(): void {
     if (this.#flushing !== undefined) {
       clearImmediate(this.#flushing);
@@ -89,12 +93,15 @@ export class TypedPort<Out, In> {
     try {
       this.#port.postMessage(batch);
     } catch {
-      // One message that cannot be cloned must not take its neighbours with it.
+      // A message that cannot be cloned must not take the rest of its batch with it.
       for (const message of batch) this.#postAlone(message);
     }
   }
 
-  /** Posts what was collected and stops listening. The port itself stays open: it is not ours. */
+  /**
+   * Posts the queued messages and stops listening. The port itself stays open, because others own
+   * it.
+   */
   close(): void {
     if (this.#closed) return;
     this.flush();
@@ -119,7 +126,7 @@ export class TypedPort<Out, In> {
   readonly #receive = (batch: unknown): void => {
     if (!Array.isArray(batch)) return;
     for (const message of batch as In[]) {
-      if (this.#closed) return; // a handler closed the port: nobody listens any more
+      if (this.#closed) return; // A handler closed the port.
       try {
         this.#options.onMessage(message);
       } catch (error) {

@@ -1,9 +1,9 @@
-// Where thread entry points lie. The only place that knows: the same lines must find `workers/*.ts`
-// when run from source and `dist/workers/*.js` when compiled.
+// Finds the entry points of threads: `workers/*.ts` when run from source, `dist/workers/*.js` when
+// compiled.
 
 import path from 'node:path';
 
-// A compiled entry point is one file with this module in it: then this is the folder of them all.
+// A compiled entry point is bundled with this module: then this folder contains all entry points.
 const FOLDER =
   path.basename(__dirname) === 'workers' ? __dirname : path.join(__dirname, '..', '..', 'workers');
 
