@@ -18,6 +18,10 @@ const SEED = [
 fs.mkdirSync(CACHE, { recursive: true });
 process.setSourceMapsEnabled(true);
 
+// A property that allows up to 120 steps is to draw them, too: by default fast-check draws ten at most.
+if (isMainThread && /[\\/]mocha[\\/]/.test(process.argv[1] ?? ''))
+  require('fast-check').configureGlobal({ defaultSizeToMaxWhenMaxSpecified: true });
+
 let service;
 
 /** The compiled source, from the cache if it was compiled before. */

@@ -61,7 +61,7 @@ describe('Layout', () => {
     const block = 16_384;
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 6 * block }),
+        fc.integer({ min: 1_000, max: 6 * block }),
         fc.array(fc.oneof(fc.constant(0), fc.nat(3 * block)), { maxLength: 6 }),
         fc.array(fc.oneof(fc.constant(0), fc.nat(4 * block)), { maxLength: 7 }),
         (pieceLengthBytes, lengths, padding) => {

@@ -32,7 +32,43 @@ describe('peer/outstanding', () => {
       expect(ring.unit(position)).to.equal(200 + n);
       expect(ring.sentMs(position)).to.equal(300 + n);
     }
-    expect(() => ring.push(lease, most, 1, 1, 1)).to.throw('requests at one peer');
+    expect(() => ring.push(lease, most, 1, 1, 1))
+      .to.throw('requests at one peer')
+      .with.property('code', 'unexpected');
+  });
+
+  it('moves the rest together where answers out of order left more holes than requests', () => {
+    const ring = new Outstanding();
+    const leases = Array.from({ length: 32 }, (_, n) => run(n));
+    const push = (n: number): void =>
+      ring.push(leases[n] ?? run(n), 10 + n, 100 + n, 200 + n, 300 + n);
+    for (let n = 0; n < 32; n++) push(n);
+    // The first stays, so that the ring of 32 is full of holes.
+    for (let n = 1; n < 26; n++) ring.remove(ring.find(n, 10 + n));
+    ring.remove(ring.find(28, 38));
+    push(32);
+    const rest = [0, 26, 27, 29, 30, 31, 32];
+    expect(contents(ring)).to.deep.equal(rest.map((n) => 10 + n));
+    expect(ring.count).to.equal(rest.length);
+    expect(ring.end - ring.first, 'no hole is left').to.equal(rest.length);
+    for (const n of rest) {
+      const position = ring.find(n, 10 + n);
+      expect(ring.run(position)?.piece).to.equal(n);
+      expect(ring.lengthBytes(position)).to.equal(100 + n);
+      expect(ring.unit(position)).to.equal(200 + n);
+      expect(ring.sentMs(position)).to.equal(300 + n);
+    }
+  });
+
+  it('finds nothing that was answered, and begins with what was not', () => {
+    const ring = new Outstanding();
+    for (let n = 0; n < 3; n++) ring.push(run(n), n, 1, 1, 1);
+    ring.remove(ring.find(1, 1));
+    expect(ring.find(1, 1)).to.equal(-1);
+    ring.remove(ring.find(0, 0));
+    expect(ring.first, 'behind the hole').to.equal(2);
+    ring.remove(ring.find(2, 2));
+    expect(ring.first).to.equal(ring.end);
   });
 
   it('keeps the order sent, however it grows and compacts (property)', () => {

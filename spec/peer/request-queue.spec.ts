@@ -85,6 +85,17 @@ describe('peer/request queue', () => {
     );
   });
 
+  it('holds as many as a link can name, and refuses one more', () => {
+    const queue = new RequestQueue(1);
+    for (let n = 0; n < 2 ** 15; n++) queue.push(n, 0, 1);
+    expect(queue.length).to.equal(2 ** 15);
+    expect(queue.cancel(2 ** 15 - 1, 0, 1)).to.equal(true);
+    queue.push(1, 0, 1);
+    expect(() => queue.push(2, 0, 1))
+      .to.throw('more than 32768 requests wait')
+      .with.property('code', 'unexpected');
+  });
+
   /** Counts the slots that a queue looks at: each look of a walk reads one of these fields. */
   function countLooks(queue: RequestQueue): () => number {
     let looks = 0;
