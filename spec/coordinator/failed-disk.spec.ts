@@ -183,6 +183,7 @@ describe('coordinator: a disk that fails', () => {
     take(desk, jobsOf(desk, 'create-empty')[0]).resolve(DISK_FAILS);
     await settled();
     expect(desk.stats(torrent).phase).to.equal('failed');
+    expect(torrent.state.life, 'all is done').to.include({ step: 'rest' });
     await desk.control.resume(torrent.state.id);
     await settled();
     take(desk, jobsOf(desk, 'create-empty')[0]).resolve(NO_OUTCOMES);

@@ -228,6 +228,42 @@ describe('coordinator: answers of the disk to a run that is over', () => {
     });
   });
 
+  describe('the last record of a run', () => {
+    async function pausing() {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+      const saves = engine.disk.holdSaves();
+      void desk.control.pause(torrent.state.id);
+      await settled();
+      expect(saves).to.have.length(1);
+      return { desk, engine, torrent, saves };
+    }
+
+    it('is saved before the next run looks at the files', async () => {
+      const { desk, engine, torrent, saves } = await pausing();
+      const { looks } = engine.disk;
+      await desk.control.resume(torrent.state.id);
+      await settled();
+      expect(engine.disk.looks).to.equal(looks);
+      saves[0]?.answer();
+      await settled();
+      expect(engine.disk.looks).to.equal(looks + 1);
+    });
+
+    it('brings no rest to a torrent that was resumed and paused meanwhile', async () => {
+      const { desk, torrent, saves } = await pausing();
+      await desk.control.resume(torrent.state.id);
+      const paused = desk.control.pause(torrent.state.id);
+      await settled();
+      expect(saves).to.have.length(2);
+      saves[0]?.answer();
+      await settled();
+      expect(torrent.state.life).to.include({ phase: 'paused', step: 'saving' });
+      saves[1]?.answer();
+      await paused;
+      expect(torrent.state.life).to.include({ phase: 'paused', step: 'rest' });
+    });
+  });
+
   describe('a look at the files', () => {
     async function seed() {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL, request: ON_DISK });

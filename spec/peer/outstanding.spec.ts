@@ -65,6 +65,7 @@ describe('peer/outstanding', () => {
     for (let n = 0; n < 3; n++) ring.push(run(n), n, 1, 1, 1);
     ring.remove(ring.find(1, 1));
     expect(ring.find(1, 1)).to.equal(-1);
+    expect(ring.find(9, 2), 'of another piece').to.equal(-1);
     ring.remove(ring.find(0, 0));
     expect(ring.first, 'behind the hole').to.equal(2);
     ring.remove(ring.find(2, 2));
