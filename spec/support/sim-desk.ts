@@ -1,7 +1,6 @@
 // A coordinator's desk for specs of its handlers: one engine, scripted peers, blocks written into
 // the slab by hand, verify jobs answered when the spec says so.
 
-import { engineControl } from '../../lib/coordinator/control';
 import { removed } from '../../lib/coordinator/removing';
 import { wake } from '../../lib/coordinator/rest';
 import { Source } from '../../lib/coordinator/state';
@@ -20,12 +19,6 @@ import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
 
 const BLOCK = 16 * KIB;
-
-const NO_THREADS = {
-  start: () => Promise.resolve(),
-  stop: () => Promise.resolve(),
-  kill: () => false,
-};
 
 export interface DeskPeerOptions {
   readonly have?: 'all' | readonly number[];
@@ -48,8 +41,6 @@ export interface DeskTorrent extends SimTorrent {
 
 export class SimDesk {
   readonly engine: SimEngine;
-  /** What the app thread calls; the threads that it starts and stops are none. */
-  readonly control: EngineControl;
   readonly torrents = new Map<number, DeskTorrent>();
   /** Of every connection there ever was: late writers come after their end. */
   readonly #torrentOf = new Map<number, DeskTorrent>();
@@ -57,7 +48,11 @@ export class SimDesk {
 
   constructor(options: SimEngineOptions = {}) {
     this.engine = new SimEngine(options);
-    this.control = engineControl(this.engine, NO_THREADS);
+  }
+
+  /** What the app thread calls. */
+  get control(): EngineControl {
+    return this.engine.control;
   }
 
   /** A desk with one torrent of which nothing (or the pieces of `good`) is stored yet. */

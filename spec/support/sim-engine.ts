@@ -2,21 +2,29 @@
 // dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
 import type { Clock } from '../../lib/coordinator/clock';
+import { engineControl } from '../../lib/coordinator/control';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import type { Happening } from '../../lib/coordinator/happenings';
 import { initialState } from '../../lib/coordinator/initial-state';
 import { Loop } from '../../lib/coordinator/loop';
 import type { EngineState, TorrentState } from '../../lib/coordinator/state';
-import { addTorrent } from '../../lib/coordinator/torrents';
 import { newTurn } from '../../lib/coordinator/turn';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
 import { Slab } from '../../lib/memory/slab';
-import type { AddRequest, EngineEvent, EngineSettings, LogLevel } from '../../lib/messages/control';
+import type {
+  AddRequest,
+  EngineControl,
+  EngineEvent,
+  EngineSettings,
+  LogLevel,
+} from '../../lib/messages/control';
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { Recorder } from './journal/recorder';
+import { NO_THREADS } from './no-threads';
 import { SimDisk } from './sim-disk';
 import { JOBS_PER_WORKER } from '../../lib/verify/gate';
 import { MIB, seededRandom } from './sim-torrent';
@@ -74,6 +82,8 @@ export type Event<Type extends EngineEvent['type']> = Extract<EngineEvent, { rea
 export interface SimEngineOptions {
   readonly seed?: number;
   readonly settings?: Partial<EngineSettings>;
+  /** Keeps a journal of the run. */
+  readonly record?: boolean;
   /** Takes orders as they come; default: the list `orders`. */
   readonly onOrder?: (thread: number, order: PeerOrder) => void;
   /** Takes jobs as they come; default: the list `jobs`. */
@@ -91,8 +101,12 @@ export class SimEngine implements Engine {
   readonly state: EngineState;
   readonly slab: Slab;
   readonly table: BlockTable;
-  readonly generations = new GenerationCounter();
-  readonly turn: Turn = newTurn();
+  readonly generations: GenerationCounter;
+  readonly turn: Turn;
+  /** What the app thread calls; the threads that it starts and stops are none. */
+  readonly control: EngineControl;
+  /** Set where the run is recorded. */
+  readonly recorder: Recorder | undefined;
   readonly verify: VerifyOutlet;
   readonly disk = new SimDisk();
   readonly clock: Clock;
@@ -111,7 +125,7 @@ export class SimEngine implements Engine {
   clockMs = 1_000_000;
   /** When the engine asked to be ticked next; `Infinity` once it was. */
   tickAtMs = Infinity;
-  readonly #loop = new Loop(this);
+  readonly #loop: Loop;
   readonly #options: SimEngineOptions;
   readonly #random: () => number;
   #nextTorrent = 1;
@@ -126,13 +140,6 @@ export class SimEngine implements Engine {
       new SharedArrayBuffer(BlockTable.byteLength(this.slab.unitCount)),
       this.slab.unitCount,
     );
-    this.state = initialState({
-      settings,
-      peerId: Buffer.from(`-MR0000-sim${String(options.seed ?? 1).padStart(9, '0')}`),
-      table: this.table,
-      maxBytes: settings.memoryBytes,
-      minVerifyThreads: settings.verifyThreads,
-    });
     this.clock = {
       nowMs: () => this.clockMs,
       wallMs: () => this.clockMs,
@@ -149,6 +156,28 @@ export class SimEngine implements Engine {
         }),
       closeHandles: () => void this.handlesClosed++,
     };
+    const start = {
+      settings,
+      peerId: Buffer.from(`-MR0000-sim${String(options.seed ?? 1).padStart(9, '0')}`),
+      maxBytes: settings.memoryBytes,
+      minVerifyThreads: settings.verifyThreads,
+    };
+    this.#loop = new Loop(this);
+    this.recorder = options.record
+      ? new Recorder(
+          {
+            ...start,
+            peerId: start.peerId.toString('hex'),
+            unitCount: this.table.unitCount,
+            maxJobs: this.verify.maxJobs,
+          },
+          this,
+        )
+      : undefined;
+    this.state = this.recorder?.engine.state ?? initialState({ ...start, table: this.table });
+    this.generations = this.recorder?.engine.generations ?? new GenerationCounter();
+    this.turn = this.recorder?.engine.turn ?? newTurn();
+    this.control = this.recorder?.control ?? engineControl(this, NO_THREADS);
   }
 
   order(thread: number, order: PeerOrder): void {
@@ -196,7 +225,8 @@ export class SimEngine implements Engine {
   }
 
   happen(happening: Happening): void {
-    this.#loop.happen(happening);
+    if (this.recorder) this.recorder.happen(happening);
+    else this.#loop.happen(happening);
   }
 
   // ---- for specs ----
@@ -269,7 +299,7 @@ export class SimEngine implements Engine {
   /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */
   async add(metainfo: Metainfo, request: Partial<AddRequest> = {}): Promise<TorrentState> {
     const id = this.#nextTorrent++;
-    await addTorrent(this, id, addRequest(metainfo, request));
+    await this.control.add(id, addRequest(metainfo, request));
     const torrent = this.state.torrents.get(id);
     if (torrent === undefined) throw new Error('the torrent was not added');
     return torrent;

@@ -48,6 +48,8 @@ export interface SimNodeOptions {
   /** What its verify threads hash, and write, in a millisecond. Default 400,000 bytes of each. */
   readonly hashBytesPerMs?: number;
   readonly writeBytesPerMs?: number;
+  /** Keeps a journal of its coordinator. */
+  readonly record?: boolean;
 }
 
 export class SimNode {
@@ -98,6 +100,7 @@ export class SimNode {
     }
     this.engine = new SimEngine({
       seed: swarm.seed * 1000 + index,
+      record: options.record ?? false,
       settings: {
         memoryBytes: options.memoryBytes ?? 1024 * 1024,
         uploadSlots: options.uploadSlots ?? 16,
@@ -125,6 +128,7 @@ export class SimNode {
     const jitter = seededRandom(this.swarm.seed + this.engine.random());
     this.clock.after(TICK_MS * jitter(), () => this.#tick());
     this.clock.after(PEER_TICK_MS * jitter(), () => this.#peerTick());
+    await settled();
   }
 
   /** Makes another node known. */

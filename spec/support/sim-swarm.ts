@@ -4,6 +4,7 @@
 import { inspect } from 'node:util';
 import { SimClock } from './sim-clock';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
+import { settled } from './sim-engine';
 import { SIM_PORT, SimNode } from './sim-node';
 import type { SimNodeOptions } from './sim-node';
 import { simTorrent, seededRandom } from './sim-torrent';
@@ -150,9 +151,12 @@ export class SimSwarm {
 
   /** Runs until `done`, or throws after that much virtual time. */
   async run(done: () => boolean, limitSec: number): Promise<void> {
+    // A journal says what came in after which promise; so each has time to settle.
+    const isRecorded = this.nodes.some(({ options }) => options.record);
     while (!done()) {
       if (this.elapsedSec > limitSec) throw new Error(`not done after ${limitSec} s: ${this}`);
       if (!(await this.clock.step())) throw new Error('nothing will ever happen again');
+      if (isRecorded) await settled();
     }
   }
 
