@@ -13,7 +13,7 @@ export const MAY_IMPORT = {
   text: [],
   bencode: ['bytes'],
   metainfo: ['bytes', 'bencode'],
-  wire: ['bytes', 'bencode', 'text'],
+  wire: ['address', 'bytes', 'bencode', 'text'],
   picker: ['bytes'],
   choke: ['address'],
   memory: ['bytes'],

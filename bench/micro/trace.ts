@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { load } from '../support/engine';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import type { Engine } from '../support/engine';
 import type { MicroTask } from './task';
 import type * as SlabModule from '../../lib/memory/slab';
@@ -94,10 +95,7 @@ export function* traceTasks(engine: Engine): Generator<MicroTask> {
     };
   }
   if (tracing === undefined) return;
-  const { writePieceHeader, PIECE_HEADER_LENGTH_BYTES } = load<typeof Encoder>(
-    engine,
-    'wire/encoder',
-  );
+  const { writePieceHeader } = load<typeof Encoder>(engine, 'wire/encoder');
   const messageBytes = PIECE_HEADER_LENGTH_BYTES + BLOCK_BYTES;
   const blocks = Buffer.alloc(BLOCKS_IN_A_READ * messageBytes, 7);
   for (let block = 0; block < BLOCKS_IN_A_READ; block++) {

@@ -1,6 +1,7 @@
 // The peer wire protocol: blocks decoded in place, over the seams of reads, and shredded; small
 // messages both ways.
 
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import type { WireSink } from '../../lib/wire/messages';
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';
@@ -16,10 +17,7 @@ const READ_SIZES = [262_144, 65_536, 1448, 64];
 
 export function* wireTasks(engine: Engine): Generator<MicroTask> {
   const { WireDecoder } = load<typeof Decoder>(engine, 'wire/decoder');
-  const { WireWriter, writePieceHeader, PIECE_HEADER_LENGTH_BYTES } = load<typeof Encoder>(
-    engine,
-    'wire/encoder',
-  );
+  const { WireWriter, writePieceHeader } = load<typeof Encoder>(engine, 'wire/encoder');
   let seen = 0;
   const sink: WireSink = {
     onMessage: () => void seen++,

@@ -2,6 +2,13 @@
 
 import { addressOfHost, unbracketed } from './text';
 
+export const MAX_PORT = 65_535;
+
+/** Whether anybody can be reached at it: 0 asks for any free port, and is none itself. */
+export function isReachablePort(port: number): boolean {
+  return port >= 1 && port <= MAX_PORT;
+}
+
 export interface HostPort {
   /** A name or an address, without brackets. */
   readonly host: string;
@@ -28,5 +35,5 @@ export function parseHostPort(text: string): HostPort | undefined {
   }
   if (digits === undefined) return { host };
   const port = Number(digits);
-  return port < 1 || port > 65_535 ? undefined : { host, port };
+  return isReachablePort(port) ? { host, port } : undefined;
 }

@@ -6,6 +6,7 @@ import type * as doctor from '../doctor/examine';
 import type { Finding } from '../doctor/findings';
 import type * as verdict from '../doctor/verdict';
 import type { Judgement } from '../doctor/verdict';
+import { MAX_PORT } from '../address/host-port';
 import type { PeerAddress } from '../messages/control';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { callback, checkOptions, flag, orElse, signal, text, wholeNumber } from './checks';
@@ -44,7 +45,7 @@ const DIAGNOSE = {
   output: orElse('.', text('the path of a folder')),
   peers: PEERS,
   samplePeers: wholeNumber(1, 200, 20),
-  port: wholeNumber(0, 65_535, 0),
+  port: wholeNumber(0, MAX_PORT, 0),
   timeoutMs: wholeNumber(100, 600_000, 10_000),
   showSecrets: flag(false),
   onFinding: callback<(finding: Finding) => void>(),

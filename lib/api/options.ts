@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { MIB } from '../bytes/lengths';
-import { parseHostPort } from '../address/host-port';
+import { MAX_PORT, isReachablePort, parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import {
@@ -182,7 +182,7 @@ const ENGINE = {
   peerThreads: PEER_THREADS,
   verifyThreads: wholeNumber(2, 64),
   memoryBytes: wholeNumber(4 * MIB, 4096 * MIB, 48 * MIB),
-  port: either(null, wholeNumber(0, 65_535, 0)),
+  port: either(null, wholeNumber(0, MAX_PORT, 0)),
   host: optional(text('a name or an address')),
   maxConnections: wholeNumber(1, 8000, 200),
   maxConnectionsPerTorrent: wholeNumber(1, 8000),
@@ -288,8 +288,7 @@ const peerOf: Check<PeerAddress> = (_, peer) => {
     host.length > MAX_HOST_LENGTH ||
     typeof port !== 'number' ||
     !Number.isInteger(port) ||
-    port < 1 ||
-    port > 65_535
+    !isReachablePort(port)
   ) {
     const given = host === undefined ? shown(peer) : shown(`${nameOf(host)}:${nameOf(port)}`);
     throw new MillraceError(

@@ -3,6 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import { basename, dirname, resolve } from 'node:path';
+import { MAX_PORT } from '../address/host-port';
 import { bracketed } from '../address/text';
 import { percentEncode } from '../bytes/percent';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -60,7 +61,7 @@ const hostInUrl: Check<string> = (name, value) => {
 const SHARE = {
   ...CREATE_FOR_SHARE,
   host: optional(hostInUrl),
-  port: wholeNumber(0, 65_535, 0),
+  port: wholeNumber(0, MAX_PORT, 0),
   onVerifyProgress: callback<NonNullable<CreateOptions['onProgress']>>(),
   engine: (_, value) => engineOptions(value),
 } satisfies Checks<ShareOptions>;

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deferred } from '../async/deferred';
 import type { Deferred } from '../async/deferred';
 import { onAbort } from '../async/on-abort';
+import { toHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../messages/account';
 import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
@@ -97,7 +98,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#control = control;
     this.#wantStats = wantStats;
     this.#metainfo = metainfo;
-    this.infoHash = Buffer.from(metainfo.infoHash).toString('hex');
+    this.infoHash = toHex(metainfo.infoHash);
     this.#stats = initialStats(metainfo);
   }
 

@@ -3,7 +3,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
-import { fromHex } from '../bytes/hex';
+import { MAX_PORT } from '../address/host-port';
+import { fromHex, isSha1Hex } from '../bytes/hex';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceRequest } from '../tracker/announce';
@@ -82,7 +84,7 @@ const STOP_DEADLINE_MS = 2_000;
 /**
  * Bytes left that are announced if only the info hash is known: one block, because 0 means a seed.
  */
-const UNKNOWN_LEFT_BYTES = 16_384;
+const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;
 
 const trackerUrl: Check<string> = (name, value) => {
   if (typeof value === 'string' && isTrackerUrl(value)) return value;
@@ -109,7 +111,7 @@ const EVENTS = ['started', 'completed', 'stopped', 'none'] as const;
 const ANNOUNCE = {
   ...SCRAPE,
   event: optional(oneOf(EVENTS, 'started')),
-  port: wholeNumber(1, 65_535, DEFAULT_PORT),
+  port: wholeNumber(1, MAX_PORT, DEFAULT_PORT),
   numWant: wholeNumber(0, 1000, DEFAULT_NUM_WANT),
 } satisfies Checks<AnnounceOptions>;
 
@@ -268,7 +270,7 @@ async function leave(url: string, trusted: boolean, request: AnnounceRequest): P
 }
 
 async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Promise<Target> {
-  if (typeof source === 'string' && /^[0-9a-f]{40}$/i.test(source)) {
+  if (typeof source === 'string' && isSha1Hex(source)) {
     if (trackers === undefined) {
       throw badOption('trackers', 'must be given with an info hash, which names no tracker');
     }

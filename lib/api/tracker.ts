@@ -1,5 +1,6 @@
 // The small tracker for private clusters, demos and tests; loaded on first use.
 
+import { MAX_PORT } from '../address/host-port';
 import type * as server from '../tracker-server/server';
 import type { TrackerLimits, TrackerServer, TrackerServerOptions } from '../tracker-server/server';
 import {
@@ -36,8 +37,8 @@ const bound = either(Infinity, wholeNumber(1, 2 ** 31));
 
 const TRACKER = {
   host: optional(text('an address')),
-  port: either(false, wholeNumber(0, 65_535)),
-  udpPort: either(false, wholeNumber(0, 65_535)),
+  port: either(false, wholeNumber(0, MAX_PORT)),
+  udpPort: either(false, wholeNumber(0, MAX_PORT)),
   intervalSec: wholeNumber(1, 86_400),
   whitelist: optional(list('info hashes', infoHash)),
   limits: group({

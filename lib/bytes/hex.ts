@@ -1,6 +1,17 @@
 // Bytes as hexadecimal text, for users and file names.
 import { Buffer } from 'node:buffer';
 import { MillraceError } from '../errors/millrace-error';
+import { SHA1_LENGTH_BYTES } from './lengths';
+
+/** Digits of an info hash, or any other SHA-1, in hexadecimal. */
+export const SHA1_HEX_DIGITS = 2 * SHA1_LENGTH_BYTES;
+
+const SHA1_HEX = new RegExp(`^[0-9a-f]{${SHA1_HEX_DIGITS}}$`, 'i');
+
+/** Whether the text is a SHA-1 in hexadecimal, of either case: an info hash as people write it. */
+export function isSha1Hex(text: string): boolean {
+  return SHA1_HEX.test(text);
+}
 
 /** Lower-case hexadecimal, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {

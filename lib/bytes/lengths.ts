@@ -11,3 +11,6 @@ export const BLOCK_LENGTH_BYTES = 16_384;
 
 /** A SHA-1 digest: the hash of a piece, and an info hash. */
 export const SHA1_LENGTH_BYTES = 20;
+
+/** A peer id (BEP 3). */
+export const PEER_ID_LENGTH_BYTES = 20;

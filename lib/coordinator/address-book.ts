@@ -2,6 +2,7 @@
 // banned. Filled by trackers, by the user, and by incoming peers that send their listening port.
 
 import type { CloseReason } from '../messages/close-reasons';
+import { isReachablePort } from '../address/host-port';
 import { isLoopback } from '../address/scope';
 
 /**
@@ -115,7 +116,7 @@ export class AddressBook {
    */
   add(host: string, port: number, nowMs: number, source = ''): boolean {
     const key = keyOf(host, port);
-    if (port < 1 || port > 65_535 || this.#addresses.has(key)) return false;
+    if (!isReachablePort(port) || this.#addresses.has(key)) return false;
     if (this.#bannedHosts.has(host) || this.#bannedAddresses.has(key)) return false;
     if (this.#addresses.size >= MAX_ADDRESSES && !this.#makeRoom(nowMs)) return false;
     this.#addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });

@@ -4,12 +4,12 @@
 import { randomFillSync } from 'node:crypto';
 import * as net from 'node:net';
 import { onAbort } from '../async/on-abort';
+import { HANDSHAKE_FIRST_BYTE } from '../wire/handshake';
 
 /** A key of 768 bits. Both sides send theirs first, without a length or a type. */
 const KEY_LENGTH_BYTES = 96;
 /** The prime begins with 64 ones: a key whose first byte is 0 is below it. It is no plain handshake, too. */
 const FIRST_BYTE = 0;
-const PLAIN_FIRST_BYTE = 19;
 
 export interface EncryptedProbeOptions {
   readonly host: string;
@@ -41,7 +41,11 @@ export function answersEncrypted(options: EncryptedProbeOptions): Promise<boolea
       socket.write(key);
     });
     socket.on('data', (bytes) => {
-      if (receivedBytes === 0 && bytes[0] === PLAIN_FIRST_BYTE && bytes.length < KEY_LENGTH_BYTES) {
+      if (
+        receivedBytes === 0 &&
+        bytes[0] === HANDSHAKE_FIRST_BYTE &&
+        bytes.length < KEY_LENGTH_BYTES
+      ) {
         return end(false);
       }
       receivedBytes += bytes.length;

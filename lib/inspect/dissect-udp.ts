@@ -3,6 +3,7 @@
 
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
+import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { formatAddress } from '../address/text';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import { DEFAULT_MAX_PEERS } from './dissect-bencode';
@@ -47,8 +48,8 @@ const CONNECT_REQUEST: readonly Field[] = [['protocol id', 8, hex], ACTION_FIELD
 const REQUEST: readonly Field[] = [CONNECTION, ACTION_FIELD, TRANSACTION];
 const REPLY: readonly Field[] = [ACTION_FIELD, TRANSACTION];
 const ANNOUNCE_REQUEST: readonly Field[] = [
-  ['info_hash', 20, toHex],
-  ['peer_id', 20, bytesInWords],
+  ['info_hash', SHA1_LENGTH_BYTES, toHex],
+  ['peer_id', PEER_ID_LENGTH_BYTES, bytesInWords],
   ['downloaded', 8, unsigned],
   ['left', 8, unsigned],
   ['uploaded', 8, unsigned],
@@ -78,8 +79,8 @@ export function dissectUdpRequest(packet: Uint8Array): ByteRange[] {
     cursor.fields(ANNOUNCE_REQUEST);
     while (cursor.left > 0) urlDataOption(cursor);
   } else if (action === ACTION.scrape) {
-    for (let index = 0; cursor.left >= 20; index += 1) {
-      cursor.field([`info_hash[${index}]`, 20, toHex]);
+    for (let index = 0; cursor.left >= SHA1_LENGTH_BYTES; index += 1) {
+      cursor.field([`info_hash[${index}]`, SHA1_LENGTH_BYTES, toHex]);
     }
   }
   return cursor.end();

@@ -1,7 +1,7 @@
 // What a puzzling conversation with a tracker probably means, and what to do next: sentences
 // for people, made from what was sent and what came back.
 
-import { toHex } from '../bytes/hex';
+import { isSha1Hex, toHex } from '../bytes/hex';
 import { percentEncode } from '../bytes/percent';
 import type { AnnounceEvent } from '../tracker/announce';
 
@@ -80,7 +80,7 @@ function ownParameter(url: string, key: string): string | undefined {
 function hashInUrl({ url }: ConversationFacts): string | undefined {
   const given = ownParameter(url, 'info_hash');
   if (given === undefined) return undefined;
-  const hex = /^[0-9a-f]{40}$/i.test(given)
+  const hex = isSha1Hex(given)
     ? 'it is 40 hex digits, which a tracker reads as 40 characters, where 20 raw bytes are wanted'
     : 'a tracker may read either of the two';
   return `the announce URL has an info_hash of its own, and ${hex}: leave it out, Millrace adds the right one`;

@@ -1,11 +1,12 @@
 // The pure half of making a torrent: which piece length, and the canonical bytes of the .torrent.
 import { encode } from '../bencode/encode';
 import type { Encodable } from '../bencode/encode';
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { badMetainfo, checkedPieceCount, checkedTotal, MAX_METAINFO_BYTES } from './limits';
 import { addPath, checkPath, isPaddingName, PathTree } from './paths';
 import { isTrackerUrl } from './trackers';
 
-const MIN_CHOSEN_BYTES = 16 * 1024; // one block: shorter pieces only add hashes
+const MIN_CHOSEN_BYTES = BLOCK_LENGTH_BYTES; // one block: shorter pieces only add hashes
 const MAX_CHOSEN_BYTES = 16 * 1024 * 1024; // longer ones are lost whole to one bad block, and some clients refuse them
 const MOST_PIECES = 2_048;
 

@@ -1,6 +1,7 @@
 // PURE. Whether a record is what parsing gives: callers may hand back one that has been through JSON, a
 // data base or their own hands. What other code relies on is looked at here, so that it fails by name.
 
+import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import { checkedPieceCount } from './limits';
 import type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo';
@@ -10,16 +11,14 @@ import { brokenPathRule } from './paths';
 /** Any value in the place of each field. */
 type Loose<T> = { readonly [Name in keyof T]?: unknown };
 
-const INFO_HASH_BYTES = 20;
-
 /**
  * Which field is not as `parseMetainfo` makes it, as the end of a sentence that begins with the record;
  * undefined if the record may be used. `platform` is as in `process.platform`.
  */
 export function whyNotMetainfo(record: Loose<Metainfo>, platform: string): string | undefined {
   const { infoHash, pieceHashes, files, trackers } = record;
-  if (!(infoHash instanceof Uint8Array) || infoHash.length !== INFO_HASH_BYTES)
-    return `has no infoHash of ${INFO_HASH_BYTES} bytes`;
+  if (!(infoHash instanceof Uint8Array) || infoHash.length !== SHA1_LENGTH_BYTES)
+    return `has no infoHash of ${SHA1_LENGTH_BYTES} bytes`;
   if (!(pieceHashes instanceof Uint8Array)) return 'has no pieceHashes that are bytes';
   const { pieceLengthBytes, pieceCount, totalLengthBytes, paddingBytes = 0 } = record;
   if (!isWhole(totalLengthBytes)) return 'has a totalLengthBytes that is no length';

@@ -1,6 +1,7 @@
 // A connection until hands are shaken: which step it is at and how long that may take, whose handshake
 // it accepts, and how an end before that is reported.
 
+import { toHex } from '../bytes/hex';
 import { isLackOfOurs, systemAdvice, systemReason } from '../errors/system-error';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
@@ -65,7 +66,7 @@ export class Opening {
     const known = dialled ?? this.context.findTorrent(theirs.infoHash);
     if (known !== undefined && !known.closed && equal(known.infoHash, theirs.infoHash))
       return known;
-    const hash = Buffer.from(theirs.infoHash).toString('hex');
+    const hash = toHex(theirs.infoHash);
     return { reason: 'wrong-info-hash', detail: `the peer handshook with info hash ${hash}` };
   }
 

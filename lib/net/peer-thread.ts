@@ -1,6 +1,7 @@
 // The peer actor's thread: one switch over its orders, one tick over its connections. It owns the
 // connections for life and decides neither which piece nor who is choked.
 
+import { toHex } from '../bytes/hex';
 import { assertNever, recordOf } from '../errors/millrace-error';
 import { LogThrottle } from '../errors/log-throttle';
 import { systemAdvice, systemReason } from '../errors/system-error';
@@ -99,7 +100,7 @@ export class PeerThread {
       tracer: start.trace === undefined ? undefined : loadTracer(start.trace, send),
       nowMs,
       send,
-      findTorrent: (infoHash) => this.byInfoHash.get(hex(infoHash)),
+      findTorrent: (infoHash) => this.byInfoHash.get(toHex(infoHash)),
       listenPort: () => this.listenPort,
       mayEnter: (connection) => this.entrance.mayEnter(connection, nowMs()),
       onGone: (connection) => this.onGone(connection),
@@ -185,7 +186,7 @@ export class PeerThread {
   private onOpenTorrent(order: Order<'open-torrent'>): void {
     const source = new OpenTorrent(order.torrent);
     this.torrents.set(source.torrent, source);
-    this.byInfoHash.set(hex(source.infoHash), source);
+    this.byInfoHash.set(toHex(source.infoHash), source);
   }
 
   private onTorrentContent(order: Order<'torrent-content'>): void {
@@ -328,7 +329,7 @@ export class PeerThread {
     source.shut();
     this.torrents.delete(source.torrent);
     // The same torrent may have been opened anew under another number.
-    const key = hex(source.infoHash);
+    const key = toHex(source.infoHash);
     if (this.byInfoHash.get(key) === source) this.byInfoHash.delete(key);
   }
 
@@ -392,8 +393,4 @@ function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): trac
   // An import would load it always.
   const { Tracer } = require('./tracer') as typeof tracing;
   return new Tracer(...args);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }

@@ -1,6 +1,7 @@
 // Existing files that are not ours by record: what speaks for and against writing to them.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { toHex } from '../bytes/hex';
 import { isZero } from '../bytes/compare';
 import type { FileIdentity } from '../messages/storage';
 import { RECORDS_FOLDER } from '../metainfo/paths';
@@ -77,7 +78,7 @@ export async function recordedOwner(
           byPath.get(path.join(near, then.path)) ??
           (inodes ? byInode.get(inodeKey(then)) : undefined);
         if (hit === undefined || !isAsRecorded(record, then, hit.identity, inodes)) continue;
-        const infoHash = Buffer.from(record.infoHash).toString('hex');
+        const infoHash = toHex(record.infoHash);
         return { path: hit.path, name: then.path.split('/')[0] ?? '', infoHash, record: file };
       }
     }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { toHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import { RECORDS_FOLDER } from '../metainfo/paths';
 import { kindOf } from './open-regular';
@@ -14,7 +15,7 @@ export function stateFile(
   infoHash: Uint8Array,
   kind: 'lock' | 'resume' | 'made',
 ): string {
-  return path.join(root, RECORDS_FOLDER, `${Buffer.from(infoHash).toString('hex')}.${kind}`);
+  return path.join(root, RECORDS_FOLDER, `${toHex(infoHash)}.${kind}`);
 }
 
 /** A name for what is written beside `file` and then renamed: it says which process makes it. */

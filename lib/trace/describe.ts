@@ -5,9 +5,16 @@ import { MillraceError } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
+import { toHex } from '../bytes/hex';
 import { decodeExtendedHandshake } from '../wire/extended-handshake';
-import { HANDSHAKE_LENGTH_BYTES, supportsExtensions } from '../wire/handshake';
-import { MESSAGE_ID } from '../wire/messages';
+import { HANDSHAKE_LENGTH_BYTES, handshakeFields, supportsExtensions } from '../wire/handshake';
+import {
+  BLOCK_FIELDS_LENGTH_BYTES,
+  HEADER_LENGTH_BYTES,
+  LENGTH_FIELD_BYTES,
+  MESSAGE_ID,
+  PIECE_HEADER_LENGTH_BYTES,
+} from '../wire/messages';
 import { readUint32 } from '../wire/uint32';
 import type { Segment } from './splitter';
 
@@ -20,26 +27,26 @@ export function describeSegment(segment: Segment): string | undefined {
   const bytes = segment.bytes.subarray(0, segment.keptBytes);
   const cameBytes = segment.keptBytes + segment.cutBytes;
   if (segment.kind === 'handshake') return describeHandshake(bytes);
-  if (cameBytes < 4) return `unfinished bytes=${cameBytes}`;
+  if (cameBytes < LENGTH_FIELD_BYTES) return `unfinished bytes=${cameBytes}`;
   const lengthBytes = readUint32(bytes, 0);
   if (lengthBytes === 0) return 'keep-alive';
   const text = describeMessage(bytes, lengthBytes);
-  return cameBytes < 4 + lengthBytes ? `${text} (${cameBytes - 4} of its bytes)` : text;
+  const sentBytes = cameBytes - LENGTH_FIELD_BYTES;
+  return sentBytes < lengthBytes ? `${text} (${sentBytes} of its bytes)` : text;
 }
 
 function describeHandshake(bytes: Uint8Array): string {
   if (bytes.length < HANDSHAKE_LENGTH_BYTES) return `unfinished handshake bytes=${bytes.length}`;
-  const hex = Buffer.from(bytes).toString('hex');
-  const reserved = hex.slice(40, 56);
-  const extensions = supportsExtensions(bytes.subarray(20, 28)) ? ' extensions' : '';
-  const peerId = quoted(Buffer.from(bytes.subarray(48, 68)).toString('latin1'));
-  return `handshake info_hash=${hex.slice(56, 96)} peer_id=${peerId} reserved=${reserved}${extensions}`;
+  const { infoHash, peerId, reserved } = handshakeFields(bytes);
+  const extensions = supportsExtensions(reserved) ? ' extensions' : '';
+  const shownId = quoted(Buffer.from(peerId).toString('latin1'));
+  return `handshake info_hash=${toHex(infoHash)} peer_id=${shownId} reserved=${toHex(reserved)}${extensions}`;
 }
 
 /** `lengthBytes`: what the message's length field says, 1 or more. */
 function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
-  const id = bytes[4];
-  const fields = bytes.length - 5;
+  const id = bytes[LENGTH_FIELD_BYTES];
+  const fields = bytes.length - HEADER_LENGTH_BYTES;
   switch (id) {
     case undefined:
       return `unfinished length=${lengthBytes}`;
@@ -52,17 +59,18 @@ function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
     case MESSAGE_ID.notInterested:
       return 'not-interested';
     case MESSAGE_ID.have:
-      return fields < 4 ? 'have' : `have piece=${readUint32(bytes, 5)}`;
+      return fields < 4 ? 'have' : `have piece=${readUint32(bytes, HEADER_LENGTH_BYTES)}`;
     case MESSAGE_ID.bitfield:
-      return `bitfield ${describeBits(bytes.subarray(5), lengthBytes - 1)}`;
+      return `bitfield ${describeBits(bytes.subarray(HEADER_LENGTH_BYTES), lengthBytes - 1)}`;
     case MESSAGE_ID.request:
     case MESSAGE_ID.cancel: {
       const name = id === MESSAGE_ID.request ? 'request' : 'cancel';
-      if (fields < 12) return name;
-      return `${name} ${describePlace(bytes)} length=${readUint32(bytes, 13)}`;
+      if (fields < BLOCK_FIELDS_LENGTH_BYTES) return name;
+      return `${name} ${describePlace(bytes)} length=${readUint32(bytes, PIECE_HEADER_LENGTH_BYTES)}`;
     }
     case MESSAGE_ID.piece:
-      return fields < 8 ? 'piece' : `piece ${describePlace(bytes)} length=${lengthBytes - 9}`;
+      if (bytes.length < PIECE_HEADER_LENGTH_BYTES) return 'piece';
+      return `piece ${describePlace(bytes)} length=${LENGTH_FIELD_BYTES + lengthBytes - PIECE_HEADER_LENGTH_BYTES}`;
     case MESSAGE_ID.port:
       return fields < 2 ? 'port' : `port port=${((bytes[5] ?? 0) << 8) | (bytes[6] ?? 0)}`;
     case MESSAGE_ID.extended:
@@ -73,7 +81,7 @@ function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
 }
 
 function describePlace(bytes: Uint8Array): string {
-  return `piece=${readUint32(bytes, 5)} begin=${readUint32(bytes, 9)}`;
+  return `piece=${readUint32(bytes, HEADER_LENGTH_BYTES)} begin=${readUint32(bytes, HEADER_LENGTH_BYTES + 4)}`;
 }
 
 function describeBits(bits: Uint8Array, allBytes: number): string {
@@ -86,7 +94,7 @@ function describeBits(bits: Uint8Array, allBytes: number): string {
 function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
   const id = bytes[5];
   if (id === undefined) return 'extended';
-  const isWhole = bytes.length === 4 + lengthBytes;
+  const isWhole = bytes.length === LENGTH_FIELD_BYTES + lengthBytes;
   if (id !== 0 || !isWhole) return `extended id=${id} length=${lengthBytes - 2}`;
   try {
     const told = decodeExtendedHandshake(bytes.subarray(6));

@@ -3,13 +3,15 @@
 // may be cut short or claim any length, and what is held stays below one segment.
 
 import { HANDSHAKE_LENGTH_BYTES } from '../wire/handshake';
-import { PIECE_HEADER_LENGTH_BYTES } from '../wire/encoder';
-import { MESSAGE_ID } from '../wire/messages';
+import {
+  HEADER_LENGTH_BYTES,
+  LENGTH_FIELD_BYTES,
+  MESSAGE_ID,
+  PIECE_HEADER_LENGTH_BYTES,
+} from '../wire/messages';
 import { readUint32 } from '../wire/uint32';
 import { MAX_SEGMENT_BYTES } from './tcp-flow';
 
-const LENGTH_FIELD_BYTES = 4;
-const ID_END = LENGTH_FIELD_BYTES + 1;
 const INITIAL_CAPACITY_BYTES = 128;
 
 /** A message, or as much of a long or unfinished one as fits a segment. */
@@ -84,7 +86,7 @@ export class MessageSplitter {
       if (lengthBytes > 0) {
         this.messageBytes = LENGTH_FIELD_BYTES + lengthBytes;
         this.keepBytes = this.messageBytes;
-        this.targetBytes = ID_END;
+        this.targetBytes = HEADER_LENGTH_BYTES;
         return;
       }
     }

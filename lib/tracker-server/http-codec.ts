@@ -1,7 +1,9 @@
 // PURE. The tracker's side of announces and scrapes over HTTP: the query string in, the bencoded
 // answer out.
 
+import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { encode } from '../bencode/encode';
+import { MAX_PORT, isReachablePort } from '../address/host-port';
 import { formatAddress } from '../address/text';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import type { AnnounceEvent, ScrapeCounts } from '../tracker/announce';
@@ -23,9 +25,6 @@ export interface AnnounceQuery {
   readonly compact: boolean;
   readonly noPeerId: boolean;
 }
-
-/** Both ids are SHA-1 sized (BEP 3). */
-const ID_BYTES = 20;
 
 /** More info hashes in one scrape would make a small request an expensive one. */
 const MAX_SCRAPE_HASHES = 100;
@@ -70,11 +69,12 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
         break;
     }
   }
-  if (infoHash?.length !== ID_BYTES) {
-    return `info_hash must be ${ID_BYTES} raw bytes, percent-encoded`;
+  if (infoHash?.length !== SHA1_LENGTH_BYTES) {
+    return `info_hash must be ${SHA1_LENGTH_BYTES} raw bytes, percent-encoded`;
   }
-  if (peerId?.length !== ID_BYTES) return `peer_id must be ${ID_BYTES} raw bytes, percent-encoded`;
-  if (port === undefined || port < 1 || port > 65_535) return 'port must be 1 to 65535';
+  if (peerId?.length !== PEER_ID_LENGTH_BYTES)
+    return `peer_id must be ${PEER_ID_LENGTH_BYTES} raw bytes, percent-encoded`;
+  if (port === undefined || !isReachablePort(port)) return `port must be 1 to ${MAX_PORT}`;
   const partialSeed = event === 'paused';
   if (!partialSeed && !isEvent(event)) {
     return 'event must be started, completed, stopped, paused or empty';
@@ -99,8 +99,8 @@ export function parseScrapeQuery(query: string): Uint8Array[] | string {
   for (const pair of query.split('&')) {
     if (!pair.startsWith('info_hash=')) continue;
     const hash = percentDecode(pair.slice('info_hash='.length));
-    if (hash?.length !== ID_BYTES) {
-      return `info_hash must be ${ID_BYTES} raw bytes, percent-encoded`;
+    if (hash?.length !== SHA1_LENGTH_BYTES) {
+      return `info_hash must be ${SHA1_LENGTH_BYTES} raw bytes, percent-encoded`;
     }
     if (hashes.length === MAX_SCRAPE_HASHES) return `at most ${MAX_SCRAPE_HASHES} info hashes`;
     hashes.push(hash);

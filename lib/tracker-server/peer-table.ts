@@ -1,9 +1,9 @@
 // PURE. The peers of one torrent and one address family as a tracker remembers them: packed side by
 // side, seeds in front, so that an answer is a copy of bytes and a peer costs few of them.
 
+import { PEER_ID_LENGTH_BYTES } from '../bytes/lengths';
 import { COMPACT_IPV4_BYTES } from '../tracker/compact-peers';
 
-const ID_BYTES = 20;
 const FIRST_CAPACITY = 2;
 
 export class PeerTable {
@@ -16,7 +16,7 @@ export class PeerTable {
   #paused = 0;
   #capacity = FIRST_CAPACITY;
   #compact: Uint8Array;
-  #ids = new Uint8Array(FIRST_CAPACITY * ID_BYTES);
+  #ids = new Uint8Array(FIRST_CAPACITY * PEER_ID_LENGTH_BYTES);
   #seenMs = new Float64Array(FIRST_CAPACITY);
   #pausedFlags = new Uint8Array(FIRST_CAPACITY);
 
@@ -59,7 +59,7 @@ export class PeerTable {
 
   /** Heard of the peer in `slot`, which may move. */
   update(slot: number, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
-    this.#ids.set(peerId, slot * ID_BYTES);
+    this.#ids.set(peerId, slot * PEER_ID_LENGTH_BYTES);
     this.#seenMs[slot] = nowMs;
     const flag = paused ? 1 : 0;
     this.#paused += flag - (this.#pausedFlags[slot] ?? 0);
@@ -158,7 +158,7 @@ export class PeerTable {
         for (let byte = 0; byte < stride; byte += 1) {
           chosen[target + byte] = this.#compact[source + byte] ?? 0;
         }
-        ids?.push(this.#ids.slice(slot * ID_BYTES, (slot + 1) * ID_BYTES));
+        ids?.push(this.#ids.slice(slot * PEER_ID_LENGTH_BYTES, (slot + 1) * PEER_ID_LENGTH_BYTES));
         target += stride;
         left -= 1;
       }
@@ -185,7 +185,7 @@ export class PeerTable {
     const keyA = this.#keyOf(this.#compact, a * stride);
     const keyB = this.#keyOf(this.#compact, b * stride);
     swapBytes(this.#compact, a * stride, b * stride, stride);
-    swapBytes(this.#ids, a * ID_BYTES, b * ID_BYTES, ID_BYTES);
+    swapBytes(this.#ids, a * PEER_ID_LENGTH_BYTES, b * PEER_ID_LENGTH_BYTES, PEER_ID_LENGTH_BYTES);
     swapBytes(this.#pausedFlags, a, b, 1);
     const seenMs = this.#seenMs[a] ?? 0;
     this.#seenMs[a] = this.#seenMs[b] ?? 0;
@@ -202,7 +202,7 @@ export class PeerTable {
   #resize(capacity: number): void {
     this.#capacity = Math.floor(capacity);
     this.#compact = resized(this.#compact, this.#capacity * this.#stride);
-    this.#ids = resized(this.#ids, this.#capacity * ID_BYTES);
+    this.#ids = resized(this.#ids, this.#capacity * PEER_ID_LENGTH_BYTES);
     this.#pausedFlags = resized(this.#pausedFlags, this.#capacity);
     const seenMs = new Float64Array(this.#capacity);
     seenMs.set(this.#seenMs.subarray(0, this.#capacity));

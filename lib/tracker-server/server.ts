@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../errors/millrace-error';
 import { isWithoutIpv6 } from '../errors/system-error';
 import { bracketed } from '../address/text';
-import { fromHex } from '../bytes/hex';
+import { fromHex, isSha1Hex } from '../bytes/hex';
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { startHttpServer } from './http-server';
 import { startUdpServer } from './udp-server';
@@ -127,7 +127,7 @@ async function startAt(host: string, options: TrackerServerOptions): Promise<Tra
 }
 
 function hashOf(hash: string | Uint8Array): Uint8Array {
-  const bytes = typeof hash === 'string' && /^[0-9a-f]{40}$/i.test(hash) ? fromHex(hash) : hash;
+  const bytes = typeof hash === 'string' && isSha1Hex(hash) ? fromHex(hash) : hash;
   if (bytes instanceof Uint8Array && bytes.length === SHA1_LENGTH_BYTES) return bytes;
   throw new MillraceError(
     'bad-option',

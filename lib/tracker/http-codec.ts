@@ -1,11 +1,13 @@
 // PURE. Announces over HTTP as text and bytes: the request's URL out, the bencoded reply in
 // (BEP 3 "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
 
+import { isReachablePort } from '../address/host-port';
 import { isDialable } from '../address/scope';
 import { formatAddress, parseAddress } from '../address/text';
 import { decodePrefix } from '../bencode/decode';
 import { BencodeDictionary } from '../bencode/value';
 import type { BencodeValue } from '../bencode/value';
+import { PEER_ID_LENGTH_BYTES } from '../bytes/lengths';
 import { percentEncode } from '../bytes/percent';
 import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest, PeerAddress } from './announce';
@@ -188,12 +190,14 @@ function readDictionaries(list: readonly BencodeValue[], found: Map<string, Peer
     const ip = entry.bytes('ip');
     const address = ip === undefined ? undefined : parseAddress(Buffer.from(ip).toString('latin1'));
     const port = countField(entry, 'port') ?? 0;
-    if (address === undefined || port < 1 || port > 65_535 || !isDialable(address)) continue;
+    if (address === undefined || !isReachablePort(port) || !isDialable(address)) continue;
     const host = formatAddress(address);
     if (host === undefined) continue;
     const peerId = entry.bytes('peer id');
     const peer =
-      peerId?.length === 20 ? { host, port, peerId: Uint8Array.from(peerId) } : { host, port };
+      peerId?.length === PEER_ID_LENGTH_BYTES
+        ? { host, port, peerId: Uint8Array.from(peerId) }
+        : { host, port };
     found.set(`${host} ${port}`, peer);
     kept += 1;
   }

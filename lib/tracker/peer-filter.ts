@@ -1,6 +1,7 @@
 // PURE. Which peers of a tracker's answer are worth a dial. A tracker may lie: it must not make us
 // call ourselves, our own machine's services, the neighbours on the link, or everybody at once.
 
+import { isReachablePort } from '../address/host-port';
 import { isDialable, scopeOf } from '../address/scope';
 import { addressOfHost } from '../address/text';
 import type { PeerAddress } from './announce';
@@ -31,7 +32,7 @@ export function filterPeers(
   const seen = new Set<string>();
   return peers.filter(({ host, port }) => {
     const packed = packedOf(host);
-    if (packed === undefined || port < 1 || port > 65_535 || !isDialable(packed)) return false;
+    if (packed === undefined || !isReachablePort(port) || !isDialable(packed)) return false;
     if (port === ownPort && own.has(keyOf(packed))) return false;
     const key = `${keyOf(packed)} ${port}`;
     if (seen.has(key)) return false;

@@ -2,6 +2,7 @@
 // replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer than
 // specified; shorter ones read as undefined.
 
+import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
 import type { AnnounceEvent, AnnounceRequest, ReceivedAnnounce, ScrapeCounts } from './announce';
 
@@ -33,8 +34,20 @@ const ANNOUNCE_REPLY_BYTES = 20;
 const REPLY_HEADER_BYTES = 8;
 /** Connection id, action, transaction id: what every request but the first begins with. */
 export const REQUEST_HEADER_BYTES = 16;
-const ID_BYTES = 20;
 const SCRAPE_ENTRY_BYTES = 12;
+
+/** Where the fields of an announce request begin; at 84 stands an IP address that nobody sends (0). */
+const ANNOUNCE_AT = {
+  infoHash: REQUEST_HEADER_BYTES,
+  peerId: 36,
+  downloaded: 56,
+  left: 64,
+  uploaded: 72,
+  event: 80,
+  key: 88,
+  numWant: 92,
+  port: 96,
+} as const;
 
 /** More would not fit into a packet of 1,500 bytes (BEP 15: "up to about 74"). */
 export const MAX_SCRAPE_HASHES = 74;
@@ -68,16 +81,16 @@ export function encodeAnnounce(
   const options = encodeUrlData(urlData);
   const packet = Buffer.alloc(ANNOUNCE_REQUEST_BYTES + options.length);
   writeHeader(packet, connectionId, ACTION.announce, transactionId);
-  packet.set(request.infoHash, 16);
-  packet.set(request.peerId, 36);
-  writeUint64(packet, request.downloadedBytes, 56);
-  writeUint64(packet, request.leftBytes, 64);
-  writeUint64(packet, request.uploadedBytes, 72);
-  packet.writeUInt32BE(request.event === undefined ? 0 : EVENT_CODES[request.event], 80);
-  // 84: IP address, 0 = the one the packet comes from.
-  packet.writeUInt32BE(request.key >>> 0, 88);
-  packet.writeInt32BE(Math.min(request.numWant, 0x7fff_ffff), 92);
-  packet.writeUInt16BE(request.port, 96);
+  packet.set(request.infoHash, ANNOUNCE_AT.infoHash);
+  packet.set(request.peerId, ANNOUNCE_AT.peerId);
+  writeUint64(packet, request.downloadedBytes, ANNOUNCE_AT.downloaded);
+  writeUint64(packet, request.leftBytes, ANNOUNCE_AT.left);
+  writeUint64(packet, request.uploadedBytes, ANNOUNCE_AT.uploaded);
+  const event = request.event === undefined ? 0 : EVENT_CODES[request.event];
+  packet.writeUInt32BE(event, ANNOUNCE_AT.event);
+  packet.writeUInt32BE(request.key >>> 0, ANNOUNCE_AT.key);
+  packet.writeInt32BE(Math.min(request.numWant, 0x7fff_ffff), ANNOUNCE_AT.numWant);
+  packet.writeUInt16BE(request.port, ANNOUNCE_AT.port);
   packet.set(options, ANNOUNCE_REQUEST_BYTES);
   return packet;
 }
@@ -87,9 +100,11 @@ export function encodeScrape(
   transactionId: number,
   infoHashes: readonly Uint8Array[],
 ): Uint8Array {
-  const packet = Buffer.alloc(REQUEST_HEADER_BYTES + ID_BYTES * infoHashes.length);
+  const packet = Buffer.alloc(REQUEST_HEADER_BYTES + SHA1_LENGTH_BYTES * infoHashes.length);
   writeHeader(packet, connectionId, ACTION.scrape, transactionId);
-  infoHashes.forEach((hash, index) => packet.set(hash, REQUEST_HEADER_BYTES + ID_BYTES * index));
+  infoHashes.forEach((hash, index) =>
+    packet.set(hash, REQUEST_HEADER_BYTES + SHA1_LENGTH_BYTES * index),
+  );
   return packet;
 }
 
@@ -107,6 +122,10 @@ function writeHeader(
 function writeUint64(packet: Buffer, value: number, at: number): void {
   packet.writeUInt32BE(Math.floor(value / 2 ** 32), at);
   packet.writeUInt32BE(value % 2 ** 32, at + 4);
+}
+
+function readUint64(packet: Buffer, at: number): number {
+  return packet.readUInt32BE(at) * 2 ** 32 + packet.readUInt32BE(at + 4);
 }
 
 function encodeUrlData(urlData: string): Uint8Array {
@@ -203,14 +222,14 @@ export function isConnect(packet: Buffer): boolean {
  */
 export function decodeAnnounce(packet: Buffer, address: Uint8Array): ReceivedAnnounce | undefined {
   if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
-  const numWant = packet.readInt32BE(92);
+  const numWant = packet.readInt32BE(ANNOUNCE_AT.numWant);
   return {
-    infoHash: packet.subarray(16, 36),
-    peerId: packet.subarray(36, 56),
+    infoHash: packet.subarray(ANNOUNCE_AT.infoHash, ANNOUNCE_AT.peerId),
+    peerId: packet.subarray(ANNOUNCE_AT.peerId, ANNOUNCE_AT.downloaded),
     address,
-    port: packet.readUInt16BE(96),
-    leftBytes: packet.readUInt32BE(64) * 2 ** 32 + packet.readUInt32BE(68),
-    event: EVENTS[packet.readUInt32BE(80)],
+    port: packet.readUInt16BE(ANNOUNCE_AT.port),
+    leftBytes: readUint64(packet, ANNOUNCE_AT.left),
+    event: EVENTS[packet.readUInt32BE(ANNOUNCE_AT.event)],
     numWant: numWant < 0 ? undefined : numWant,
     families: 'own',
   };
@@ -240,9 +259,13 @@ export function decodeUrlData(packet: Uint8Array): string {
 /** The info hashes of a scrape request, as views; whole ones only, and at most 74. */
 export function decodeScrape(packet: Buffer): Uint8Array[] {
   const hashes: Uint8Array[] = [];
-  for (let at = REQUEST_HEADER_BYTES; at + ID_BYTES <= packet.length; at += ID_BYTES) {
+  for (
+    let at = REQUEST_HEADER_BYTES;
+    at + SHA1_LENGTH_BYTES <= packet.length;
+    at += SHA1_LENGTH_BYTES
+  ) {
     if (hashes.length === MAX_SCRAPE_HASHES) break;
-    hashes.push(packet.subarray(at, at + ID_BYTES));
+    hashes.push(packet.subarray(at, at + SHA1_LENGTH_BYTES));
   }
   return hashes;
 }

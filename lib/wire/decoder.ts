@@ -4,15 +4,20 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
-import { MESSAGE_ID } from './messages';
+import {
+  BLOCK_FIELDS_LENGTH_BYTES,
+  HEADER_LENGTH_BYTES,
+  LENGTH_FIELD_BYTES,
+  MESSAGE_ID,
+  PIECE_HEADER_LENGTH_BYTES,
+} from './messages';
 import type { WireMessage, WireSink } from './messages';
 import { readUint32 } from './uint32';
 
-const LENGTH_FIELD_BYTES = 4;
-/** Length and id: with both read, every cap is known. */
-const HEADER_LENGTH_BYTES = LENGTH_FIELD_BYTES + 1;
 /** Id, piece, begin: what a `piece` length counts besides the block. */
-const PIECE_OVERHEAD_BYTES = 9;
+const PIECE_OVERHEAD_BYTES = PIECE_HEADER_LENGTH_BYTES - LENGTH_FIELD_BYTES;
+/** What the length field of a `request` or a `cancel` says. */
+const REQUEST_LENGTH_BYTES = 1 + BLOCK_FIELDS_LENGTH_BYTES;
 
 // The longest regular extension message is a metadata piece, 16 KiB and a small dictionary
 // (BEP 9); four times that leaves room for large peer-exchange lists, and 500 hostile connections
@@ -205,7 +210,8 @@ export class WireDecoder {
         return;
       case MESSAGE_ID.request:
       case MESSAGE_ID.cancel:
-        if (messageBytes !== 13) throw badLength(id, messageBytes, 'exactly 13');
+        if (messageBytes !== REQUEST_LENGTH_BYTES)
+          throw badLength(id, messageBytes, `exactly ${REQUEST_LENGTH_BYTES}`);
         return;
       case MESSAGE_ID.port:
         if (messageBytes !== 3) throw badLength(id, messageBytes, 'exactly 3');

@@ -1,11 +1,14 @@
 // Messages of ours as bytes. The small messages of one tick gather in a `WireWriter` and leave in
 // one socket write; piece headers are written in front of block data that the caller holds.
 
-import { MESSAGE_ID } from './messages';
+import {
+  BLOCK_FIELDS_LENGTH_BYTES,
+  HEADER_LENGTH_BYTES,
+  LENGTH_FIELD_BYTES,
+  MESSAGE_ID,
+  PIECE_HEADER_LENGTH_BYTES,
+} from './messages';
 import { writeUint32 } from './uint32';
-
-/** 4 length + 1 id + 4 piece + 4 begin: what stands before the data of a `piece` message. */
-export const PIECE_HEADER_LENGTH_BYTES = 13;
 
 /** Writes the header of a `piece` message; `begin` is a byte offset within the piece (BEP 3). */
 export function writePieceHeader(
@@ -15,10 +18,10 @@ export function writePieceHeader(
   begin: number,
   blockLengthBytes: number,
 ): void {
-  writeUint32(target, offset, PIECE_HEADER_LENGTH_BYTES - 4 + blockLengthBytes);
-  target[offset + 4] = MESSAGE_ID.piece;
-  writeUint32(target, offset + 5, piece);
-  writeUint32(target, offset + 9, begin);
+  writeUint32(target, offset, PIECE_HEADER_LENGTH_BYTES - LENGTH_FIELD_BYTES + blockLengthBytes);
+  target[offset + LENGTH_FIELD_BYTES] = MESSAGE_ID.piece;
+  writeUint32(target, offset + HEADER_LENGTH_BYTES, piece);
+  writeUint32(target, offset + HEADER_LENGTH_BYTES + 4, begin);
 }
 
 // 64 requests of 17 bytes fit without growing.
@@ -37,7 +40,7 @@ export class WireWriter {
   }
 
   keepAlive(): void {
-    const at = this.reserve(4);
+    const at = this.reserve(LENGTH_FIELD_BYTES);
     writeUint32(this.buffer, at, 0);
   }
 
@@ -101,7 +104,7 @@ export class WireWriter {
   }
 
   private blockMessage(id: number, piece: number, begin: number, lengthBytes: number): void {
-    const at = this.header(id, 12);
+    const at = this.header(id, BLOCK_FIELDS_LENGTH_BYTES);
     writeUint32(this.buffer, at, piece);
     writeUint32(this.buffer, at + 4, begin);
     writeUint32(this.buffer, at + 8, lengthBytes);
@@ -109,10 +112,10 @@ export class WireWriter {
 
   /** Writes length and id, makes room for the payload, and returns where the payload begins. */
   private header(id: number, payloadLengthBytes: number): number {
-    const at = this.reserve(5 + payloadLengthBytes);
+    const at = this.reserve(HEADER_LENGTH_BYTES + payloadLengthBytes);
     writeUint32(this.buffer, at, 1 + payloadLengthBytes);
-    this.buffer[at + 4] = id;
-    return at + 5;
+    this.buffer[at + LENGTH_FIELD_BYTES] = id;
+    return at + HEADER_LENGTH_BYTES;
   }
 
   private reserve(lengthBytes: number): number {

@@ -1,6 +1,7 @@
 // The extended handshake (BEP 10): a bencoded dictionary with the extensions of the sender and the number
 // of requests it accepts. Peers write it, so every field is optional and an invalid one is ignored.
 
+import { MAX_PORT } from '../address/host-port';
 import { decodePrefix } from '../bencode/decode';
 import { encode } from '../bencode/encode';
 import type { Encodable } from '../bencode/encode';
@@ -55,7 +56,7 @@ export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake 
 /** The fields that we know, as `decodeExtendedHandshake` describes them. */
 export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHandshake {
   const client = printableName(dictionary.text('v') ?? '', MAX_CLIENT_CHARACTERS);
-  const listenPort = within(dictionary.integer('p'), 1, 65_535);
+  const listenPort = within(dictionary.integer('p'), 1, MAX_PORT);
   const requestQueue = within(dictionary.integer('reqq'), 1, MAX_REQUEST_QUEUE);
   const yourIp = dictionary.bytes('yourip');
   return {

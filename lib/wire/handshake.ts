@@ -1,6 +1,7 @@
 // The 68 bytes that open a peer connection (BEP 3): written whole, read over any split of the
 // stream, and refused at the first byte that cannot belong to them.
 
+import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import type { Handshake } from './messages';
 
@@ -8,10 +9,13 @@ const PROTOCOL = Uint8Array.from('BitTorrent protocol', (letter) => letter.charC
 const RESERVED_START = 1 + PROTOCOL.length;
 const RESERVED_LENGTH_BYTES = 8;
 const INFO_HASH_START = RESERVED_START + RESERVED_LENGTH_BYTES;
-const PEER_ID_START = INFO_HASH_START + 20;
+const PEER_ID_START = INFO_HASH_START + SHA1_LENGTH_BYTES;
 
 /** 1 + 19 + 8 reserved + 20 info hash + 20 peer id (BEP 3). */
-export const HANDSHAKE_LENGTH_BYTES = PEER_ID_START + 20;
+export const HANDSHAKE_LENGTH_BYTES = PEER_ID_START + PEER_ID_LENGTH_BYTES;
+
+/** The first byte: how long the name of the protocol is (BEP 3). An encrypted handshake has any other. */
+export const HANDSHAKE_FIRST_BYTE = PROTOCOL.length;
 
 // BEP 10: bit 20 from the right of the 64 reserved bits announces the extension protocol.
 const EXTENSIONS_BYTE = 5;
@@ -32,14 +36,14 @@ export function encodeHandshake(handshake: {
   readonly reserved?: Uint8Array;
 }): Uint8Array {
   const { infoHash, peerId, reserved } = handshake;
-  if (infoHash.length !== 20 || peerId.length !== 20) {
+  if (infoHash.length !== SHA1_LENGTH_BYTES || peerId.length !== PEER_ID_LENGTH_BYTES) {
     throw new MillraceError('unexpected', 'an info hash and a peer id have 20 raw bytes each');
   }
   if (reserved !== undefined && reserved.length !== RESERVED_LENGTH_BYTES) {
     throw new MillraceError('unexpected', 'a handshake has 8 reserved bytes');
   }
   const bytes = new Uint8Array(HANDSHAKE_LENGTH_BYTES);
-  bytes[0] = PROTOCOL.length;
+  bytes[0] = HANDSHAKE_FIRST_BYTE;
   bytes.set(PROTOCOL, 1);
   if (reserved !== undefined) bytes.set(reserved, RESERVED_START);
   bytes[RESERVED_START + EXTENSIONS_BYTE] =
@@ -47,6 +51,15 @@ export function encodeHandshake(handshake: {
   bytes.set(infoHash, INFO_HASH_START);
   bytes.set(peerId, PEER_ID_START);
   return bytes;
+}
+
+/** The fields of a whole handshake, copied; the name of the protocol is not looked at. */
+export function handshakeFields(bytes: Uint8Array): Handshake {
+  return {
+    reserved: bytes.slice(RESERVED_START, INFO_HASH_START),
+    infoHash: bytes.slice(INFO_HASH_START, PEER_ID_START),
+    peerId: bytes.slice(PEER_ID_START, HANDSHAKE_LENGTH_BYTES),
+  };
 }
 
 /** Collects the peer's handshake; what follows in the stream belongs to `WireDecoder`. */
@@ -82,11 +95,7 @@ export class HandshakeDecoder {
       this.gatheredBytes += 1;
     }
     if (this.complete === undefined && this.gatheredBytes === HANDSHAKE_LENGTH_BYTES) {
-      this.complete = {
-        reserved: this.gathered.slice(RESERVED_START, INFO_HASH_START),
-        infoHash: this.gathered.slice(INFO_HASH_START, PEER_ID_START),
-        peerId: this.gathered.slice(PEER_ID_START),
-      };
+      this.complete = handshakeFields(this.gathered);
     }
     return usedBytes;
   }
@@ -94,10 +103,10 @@ export class HandshakeDecoder {
 
 function checkProtocolByte(position: number, byte: number): void {
   if (position === 0) {
-    if (byte === PROTOCOL.length) return;
+    if (byte === HANDSHAKE_FIRST_BYTE) return;
     throw new MillraceError(
       'encrypted-handshake',
-      `the handshake begins with byte ${byte}, not 19 (BEP 3): encrypted handshakes are not supported`,
+      `the handshake begins with byte ${byte}, not ${HANDSHAKE_FIRST_BYTE} (BEP 3): encrypted handshakes are not supported`,
       { byte },
     );
   }

@@ -60,6 +60,17 @@ export type WireMessage =
   /** An id that we do not know; ignored, as BEP 3's successors expect. */
   | { readonly type: 'unknown'; readonly id: number; readonly lengthBytes: number };
 
+/** The length field that every message begins with. It counts what follows it. */
+export const LENGTH_FIELD_BYTES = 4;
+/** Length and id: what stands before the payload. */
+export const HEADER_LENGTH_BYTES = LENGTH_FIELD_BYTES + 1;
+/** Piece and begin: what stands before the block in the payload of `piece`. */
+const PLACE_LENGTH_BYTES = 4 + 4;
+/** What stands before the block in a `piece` message. */
+export const PIECE_HEADER_LENGTH_BYTES = HEADER_LENGTH_BYTES + PLACE_LENGTH_BYTES;
+/** Piece, begin and length: the payload of `request`, `cancel` and `reject request`. */
+export const BLOCK_FIELDS_LENGTH_BYTES = PLACE_LENGTH_BYTES + 4;
+
 /** What the decoder calls. */
 export interface WireSink {
   /** One whole message. Views inside it die when the callback returns. */

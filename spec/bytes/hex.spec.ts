@@ -1,7 +1,7 @@
 // Hexadecimal there and back.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { fromHex, toHex } from '../../lib/bytes/hex';
+import { fromHex, isSha1Hex, toHex } from '../../lib/bytes/hex';
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 
@@ -23,5 +23,17 @@ describe('hex', () => {
         .to.throw()
         .with.property('code', 'bad-hex');
     }
+  });
+
+  it('knows a SHA-1 by its 40 digits', () => {
+    const digest = fc.uint8Array({ minLength: 20, maxLength: 20 });
+    fc.assert(
+      fc.property(digest, (input) => {
+        expect(isSha1Hex(toHex(input))).to.equal(true);
+        expect(isSha1Hex(toHex(input).toUpperCase())).to.equal(true);
+      }),
+    );
+    for (const text of ['', 'a'.repeat(39), 'a'.repeat(41), 'g'.repeat(40), `${'a'.repeat(40)}\n`])
+      expect(isSha1Hex(text), text).to.equal(false);
   });
 });

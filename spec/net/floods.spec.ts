@@ -2,7 +2,8 @@
 // and others are served meanwhile.
 import { performance } from 'node:perf_hooks';
 import { expect } from 'chai';
-import { PIECE_HEADER_LENGTH_BYTES, WireWriter } from '../../lib/wire/encoder';
+import { WireWriter } from '../../lib/wire/encoder';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
 import { HostilePeer } from '../support/hostile/peer';

@@ -1,6 +1,7 @@
 // What a raw TCP peer may do to a peer thread: its connection ends with one reason, the thread goes on.
 import { expect } from 'chai';
-import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import { HANDSHAKE_LENGTH_BYTES, encodeHandshake } from '../../lib/wire/handshake';
 import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';

@@ -11,7 +11,8 @@ import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
 import type { Refusal } from '../../lib/peer/session-types';
 import type { SessionLimits } from '../../lib/peer/session-types';
-import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import { WireDecoder } from '../../lib/wire/decoder';
 import type { WireMessage } from '../../lib/wire/messages';
 

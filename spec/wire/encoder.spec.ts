@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { PIECE_HEADER_LENGTH_BYTES, WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import { BLOCK_LENGTH_BYTES } from '../../lib/bytes/lengths';
 import type { OracleMessage } from '../support/oracle-codec';
 import { oracleEncode, oracleEncodeAll } from '../support/oracle-codec';

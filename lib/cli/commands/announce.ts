@@ -3,6 +3,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Runner } from '../context';
+import { MAX_PORT } from '../../address/host-port';
 import { wholeNumber } from '../options/parsers';
 import { SOURCE, askOptions, hasInfoHash, showReports } from './tracker-talk';
 import type { AskFlags } from './tracker-talk';
@@ -38,7 +39,7 @@ export function define(command: Command, run: Runner): void {
       new Option(
         '--port <N>',
         'TCP port to say that we listen on, 1-65535 (default: 6881)',
-      ).argParser(wholeNumber(1, 65_535)),
+      ).argParser(wholeNumber(1, MAX_PORT)),
     );
   for (const option of askOptions()) command.addOption(option);
   command.addHelpText('after', HELP).action((source: string, flags: AnnounceFlags) => {

@@ -7,7 +7,7 @@ import type { Diagnosis, Finding, FindingLevel, Verdict } from '../../index';
 import { EXIT } from '../context';
 import type { Context, Runner } from '../context';
 import { failureJson, failureLine, failureOf } from '../failure';
-import { nonEmpty, peerList, torrentSource, wholeNumber } from '../options/parsers';
+import { nonEmpty, ownPort, peerList, torrentSource, wholeNumber } from '../options/parsers';
 import { jsonOption, secretsOption, timeoutOption } from '../options/shared';
 import { jsonLine, printable } from '../output/text';
 
@@ -66,7 +66,7 @@ export function define(command: Command, run: Runner): void {
     )
     .addOption(
       new Option('--port <N>', 'TCP port that peers would come to, 0-65535; 0 picks a free one')
-        .argParser(wholeNumber(0, 65_535, ' (0 picks a free port)'))
+        .argParser(ownPort())
         .default(0),
     )
     .addOption(

@@ -1,5 +1,6 @@
 // `millrace info`: what a .torrent says. Starts no engine.
 
+import { toHex } from '../../bytes/hex';
 import type { Command } from 'commander';
 import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
@@ -56,10 +57,6 @@ export function withTrackers(metainfo: Metainfo, showUrl: (url: string) => strin
   };
 }
 
-export function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
-}
-
 /** The fields that `info`, `create` and `share` print with `--json`. */
 export function recordOf(metainfo: Metainfo): object {
   return {
@@ -93,7 +90,7 @@ function* listParts<Entry>(
 /** All but the lists, which may be long. */
 function headOf(metainfo: Metainfo): object {
   return {
-    infoHash: hexOf(metainfo.infoHash),
+    infoHash: toHex(metainfo.infoHash),
     name: metainfo.name,
     ...(metainfo.rawName !== undefined && { rawName: metainfo.rawName }),
     ...(metainfo.names !== undefined && { names: metainfo.names }),
@@ -148,7 +145,7 @@ export function* factLines(metainfo: Metainfo): Generator<string, void, void> {
   const facts: [string, string | undefined][] = [
     ['name', metainfo.name],
     ['in torrent', metainfo.rawName],
-    ['info hash', hexOf(metainfo.infoHash)],
+    ['info hash', toHex(metainfo.infoHash)],
     ['size', sizeOf(contentBytesOf(metainfo))],
     ['padding', paddingBytes === 0 ? undefined : `${sizeOf(paddingBytes)} of zeros, never stored`],
     ['pieces', `${pieceCount} of ${sizeOf(pieceLengthBytes)}`],

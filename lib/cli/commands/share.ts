@@ -8,7 +8,7 @@ import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
 import { recordOf } from './info';
 import { liveLine } from '../output/live-line';
-import { nonEmpty, wholeNumber } from '../options/parsers';
+import { nonEmpty, ownPort } from '../options/parsers';
 import { jsonOption, linksOption, pieceLengthOption, quietOption } from '../options/shared';
 import { hashProgress } from '../output/percent';
 import { shellWord } from '../output/shell';
@@ -40,7 +40,7 @@ Examples:
 Exit codes: 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
 export function define(command: Command, run: Runner): void {
-  const port = wholeNumber(0, 65_535, ' (0 picks a free port)');
+  const port = ownPort();
   command
     .argument('<path>', 'the file or folder', nonEmpty)
     .addOption(

@@ -8,6 +8,7 @@ import { EXIT } from '../context';
 import type { Api, Context } from '../context';
 import { torrentOrHash, trackerList } from '../options/parsers';
 import { jsonOption, secretsOption, timeoutOption } from '../options/shared';
+import { isSha1Hex, toHex } from '../../bytes/hex';
 import { plural } from '../../text/counts';
 import { formatDuration } from '../../text/quantities';
 import { jsonLine, printable } from '../output/text';
@@ -40,7 +41,7 @@ export function askOptions(): readonly Option[] {
 
 /** An info hash names no tracker: without one that is wrong usage. Exits through commander. */
 export function hasInfoHash(command: Command, source: string, { tracker }: AskFlags): void {
-  if (tracker === undefined && /^[0-9a-f]{40}$/i.test(source)) {
+  if (tracker === undefined && isSha1Hex(source)) {
     command.error('error: an info hash names no tracker: add --tracker <URL>');
   }
 }
@@ -101,7 +102,7 @@ export function recordOf(report: TrackerReport, hex: boolean): object {
       what,
       atMs: roundedMs(atMs),
       lengthBytes: bytes.length,
-      ...(hex ? { hex: Buffer.from(bytes).toString('hex'), ranges } : {}),
+      ...(hex ? { hex: toHex(bytes), ranges } : {}),
     })),
   };
 }

@@ -8,13 +8,13 @@ import type { Command } from 'commander';
 import type { TrackerServer, TrackerServerStats } from '../../index';
 import type { Api, Context, RunFlags, Runner } from '../context';
 import { EXIT } from '../context';
-import { hexOf } from './info';
 import { liveLine } from '../output/live-line';
-import { nonEmpty, wholeNumber } from '../options/parsers';
+import { nonEmpty, ownPort, wholeNumber } from '../options/parsers';
 import { jsonOption, quietOption } from '../options/shared';
 import { time } from '../options/quantities';
 import { fired } from '../../async/on-abort';
 import { bracketed } from '../../address/text';
+import { isSha1Hex, toHex } from '../../bytes/hex';
 import { plural } from '../../text/counts';
 import { jsonLine } from '../output/text';
 
@@ -46,7 +46,7 @@ Examples:
 
 Exit codes: 1 failed, 2 wrong usage, 129 / 130 / 143 interrupted.`;
 
-const port = wholeNumber(0, 65_535, ' (0 picks a free port)');
+const port = ownPort();
 const count = wholeNumber(1, 10_000_000);
 
 export function define(command: Command, run: Runner): void {
@@ -152,7 +152,7 @@ async function hashesOf(path: string, api: Api): Promise<string[]> {
     const names = (await readdir(path)).filter((name) => name.endsWith('.torrent'));
     const hashes: string[] = [];
     for (const name of names)
-      hashes.push(hexOf((await api.readTorrent(join(path, name))).infoHash));
+      hashes.push(toHex((await api.readTorrent(join(path, name))).infoHash));
     return hashes;
   }
   if (!found.isFile()) {
@@ -161,7 +161,7 @@ async function hashesOf(path: string, api: Api): Promise<string[]> {
   }
   const lines = (await readFile(path, 'utf8')).split(/\r?\n/);
   const hashes = lines.map((line) => line.replace(/#.*/, '').trim());
-  const wrong = hashes.findIndex((hash) => hash !== '' && !/^[0-9a-f]{40}$/i.test(hash));
+  const wrong = hashes.findIndex((hash) => hash !== '' && !isSha1Hex(hash));
   if (wrong >= 0) {
     throw new api.MillraceError(
       'bad-option',

@@ -6,7 +6,7 @@ import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
-import { hexOf } from './info';
+import { toHex } from '../../bytes/hex';
 import { nonEmpty, torrentSource } from '../options/parsers';
 import { jsonOption, quietOption, threadsOption } from '../options/shared';
 import { hashProgress } from '../output/percent';
@@ -65,7 +65,7 @@ export async function verify(
   if (flags.json) {
     const { infoHash, name, pieceCount } = metainfo;
     const { whole, goodPieces, badPieces, files } = result;
-    const head = { type: 'verify', infoHash: hexOf(infoHash), name, pieceCount };
+    const head = { type: 'verify', infoHash: toHex(infoHash), name, pieceCount };
     io.stdout(jsonLine({ ...head, whole, goodPieces, badPieces, files }));
   } else if (!flags.quiet || !result.whole) {
     io.stdout(verdict(metainfo, result, flags.data));

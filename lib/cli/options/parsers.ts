@@ -2,7 +2,8 @@
 // wrong usage: exit 2, before anything starts.
 
 import { InvalidArgumentError } from 'commander';
-import { parseHostPort } from '../../address/host-port';
+import { MAX_PORT, parseHostPort } from '../../address/host-port';
+import { SHA1_HEX_DIGITS } from '../../bytes/hex';
 import { loadApi } from '../load';
 
 type Parser<Value> = (text: string) => Value;
@@ -17,6 +18,9 @@ export function wholeNumber(low: number, high: number, remark = ''): Parser<numb
     return value;
   };
 }
+
+/** A port of ours; 0 has the system pick one. */
+export const ownPort = (): Parser<number> => wholeNumber(0, MAX_PORT, ' (0 picks a free port)');
 
 /** Decimal numbers from `low` to `high`, `low` itself only where `inclusive`. */
 export function decimal(
@@ -83,7 +87,7 @@ export function nonEmpty(text: string): string {
 
 /** A .torrent's path or http(s) URL, or an info hash in hexadecimal. */
 export function torrentOrHash(text: string): string {
-  if (/^[0-9a-f]+$/i.test(text) && text.length !== 40 && text.length >= 32) {
+  if (/^[0-9a-f]+$/i.test(text) && text.length !== SHA1_HEX_DIGITS && text.length >= 32) {
     throw new InvalidArgumentError(
       `Allowed: a path, an http(s) URL, or an info hash of 40 hex digits (this has ${text.length}).`,
     );

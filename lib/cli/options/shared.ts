@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import { GIB, KIB, MIB } from '../../bytes/lengths';
 import type { AnnounceToAll, LogLevel } from '../../index';
-import { decimal, peerList, wholeNumber } from './parsers';
+import { decimal, ownPort, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
@@ -87,7 +87,7 @@ export const secretsOption = (): Option =>
 export function engineOptions(): readonly Option[] {
   return [
     new Option('--port <N>', 'TCP port for incoming peers, 0-65535; 0 picks a free one')
-      .argParser(wholeNumber(0, 65_535, ' (0 picks a free port)'))
+      .argParser(ownPort())
       .default(0),
     new Option(
       '--peer <HOST:PORT>',

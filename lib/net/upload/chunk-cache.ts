@@ -9,7 +9,8 @@
 // Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
 // a row leave as one write, and every peer can be sent the same bytes.
 
-import { PIECE_HEADER_LENGTH_BYTES, writePieceHeader } from '../../wire/encoder';
+import { writePieceHeader } from '../../wire/encoder';
+import { PIECE_HEADER_LENGTH_BYTES } from '../../wire/messages';
 import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import type { OpenContent } from '../open-content';
 
