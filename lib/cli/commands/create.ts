@@ -19,7 +19,7 @@ import {
   secretsOption,
   threadsOption,
 } from '../options/shared';
-import { hashProgress } from '../output/percent';
+import { hashProgress } from '../output/progress-line';
 import { shownUrl } from '../output/secrets';
 import { sourceNotes, sourceRecord } from '../output/source-notes';
 import { jsonLine, printable } from '../output/text';

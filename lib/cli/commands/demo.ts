@@ -13,7 +13,7 @@ import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
 import { summaryOf } from './download';
 import { quietOption } from '../options/shared';
-import { hashProgress } from '../output/percent';
+import { hashProgress } from '../output/progress-line';
 import { size } from '../options/quantities';
 import { report } from '../transfer/report';
 import { reporterFor } from '../transfer/session';

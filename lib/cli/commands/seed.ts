@@ -3,14 +3,13 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
-import { nonEmpty, torrentSource } from '../options/parsers';
-import { engineOptions, ratioOption, timeOption } from '../options/shared';
+import { torrentSource } from '../options/parsers';
+import { dataOption, engineOptions, ratioOption, timeOption } from '../options/shared';
 import type { EngineFlags } from '../options/shared';
 import { withTorrent } from '../transfer/session';
 import { traceOptions } from '../transfer/trace';
@@ -33,11 +32,7 @@ Exit codes: 0 the limit was reached, 1 failed or not whole, 2 wrong usage, 129 /
 export function define(command: Command, run: Runner): void {
   command
     .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
-    .addOption(
-      new Option('-d, --data <DIR>', "folder that holds the torrent's file or folder")
-        .argParser(nonEmpty)
-        .makeOptionMandatory(),
-    )
+    .addOption(dataOption())
     .addOption(ratioOption())
     .addOption(timeOption());
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);

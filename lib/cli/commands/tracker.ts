@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import type { TrackerServer, TrackerServerStats } from '../../index';
 import type { Api, Context, RunFlags, Runner } from '../context';
 import { EXIT } from '../context';
-import { liveLine } from '../output/live-line';
+import { liveLine } from '../output/progress-line';
 import { nonEmpty, ownPort, wholeNumber } from '../options/parsers';
 import { jsonOption, quietOption } from '../options/shared';
 import { time } from '../options/quantities';

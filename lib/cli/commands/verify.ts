@@ -1,15 +1,14 @@
 // `millrace verify`: compare data with a .torrent, and list what is missing or wrong.
 
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
 import { toHex } from '../../bytes/hex';
-import { nonEmpty, torrentSource } from '../options/parsers';
-import { jsonOption, quietOption, threadsOption } from '../options/shared';
-import { hashProgress } from '../output/percent';
+import { torrentSource } from '../options/parsers';
+import { dataOption, jsonOption, quietOption, threadsOption } from '../options/shared';
+import { hashProgress } from '../output/progress-line';
 import { formatRanges, plural, rangesOf } from '../../text/counts';
 import { jsonLine, printable } from '../output/text';
 
@@ -32,11 +31,7 @@ Exit codes: 0 whole, 1 not whole or failed, 2 wrong usage.`;
 export function define(command: Command, run: Runner): void {
   command
     .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
-    .addOption(
-      new Option('-d, --data <DIR>', "folder that holds the torrent's file or folder")
-        .argParser(nonEmpty)
-        .makeOptionMandatory(),
-    )
+    .addOption(dataOption())
     .addOption(threadsOption())
     .addOption(jsonOption())
     .addOption(quietOption())

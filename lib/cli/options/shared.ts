@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import { GIB, KIB, MIB } from '../../bytes/lengths';
 import type { AnnounceToAll, LogLevel } from '../../index';
-import { decimal, ownPort, peerList, wholeNumber } from './parsers';
+import { decimal, nonEmpty, ownPort, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
@@ -48,6 +48,12 @@ export interface EngineFlags {
   /** Bytes. */
   readonly traceLimit?: number;
 }
+
+/** Where the data of a torrent lies; `flags.data` is always there. */
+export const dataOption = (): Option =>
+  new Option('-d, --data <DIR>', "folder that holds the torrent's file or folder")
+    .argParser(nonEmpty)
+    .makeOptionMandatory();
 
 export const jsonOption = (): Option =>
   new Option('--json', 'print JSON on stdout, one object per line (docs/CLI.md)');

@@ -1,7 +1,7 @@
 // A transfer in words: a progress bar on a terminal, plain lines elsewhere, on stderr; the summary
 // on stdout. With `quiet` only what went wrong.
 
-import type { CloseReason, TorrentEvents, TorrentStats } from '../../index';
+import type { CloseReason, TorrentEvents } from '../../index';
 import { limitLine } from './account';
 import type { Io } from '../context';
 import { hostPort } from '../../address/text';
@@ -17,6 +17,7 @@ import {
   summaryLine,
   trackerLine,
 } from './lines';
+import { ProgressLine } from './progress-line';
 import type { Reporter } from '../transfer/report';
 import { printable } from './text';
 
@@ -48,44 +49,25 @@ const ORDINARY_ENDS: ReadonlySet<CloseReason> = new Set([
 
 export function textReporter(io: Io, options: TextOptions): Reporter {
   const { quiet, staysOn, showSecrets } = options;
-  /** The newest progress is on the bar alone. */
-  let onBar = false;
-  let lastLine = '';
+  const line = new ProgressLine(io, options.bar);
+  const say = (text: string): void => line.say(text);
   let ended = false;
   /** The last thing said on a subject; it is not said again until it changes. */
   const said = new Map<string, string>();
 
-  const say = (line: string): void => {
-    onBar = false; // It was wiped; the next progress draws it again, below this line.
-    io.stderr(`${line}\n`);
+  const sayOnce = (subject: string, text: string): void => {
+    if (ended || said.get(subject) === text) return;
+    said.set(subject, text);
+    say(text);
   };
-  /** What the bar showed last stays, in a line of its own. */
-  const settle = (): void => {
-    if (onBar) say(lastLine);
-  };
-  const sayOnce = (subject: string, line: string): void => {
-    if (ended || said.get(subject) === line) return;
-    said.set(subject, line);
-    say(line);
-  };
-  const showProgress = (stats: TorrentStats): void => {
-    const line = progressLine(stats, staysOn);
-    if (options.bar) {
-      io.draw(`${barOf(shareOf(stats))} ${line}`);
-      onBar = true;
-    } else if (line !== lastLine) {
-      say(line);
-    }
-    lastLine = line;
-  };
-
   return {
     progressEveryMs: options.bar ? BAR_EVERY_MS : LINES_EVERY_MS,
     begin(torrent, place) {
       if (!quiet) say(beginLine(torrent, place));
     },
     progress(stats) {
-      if (!quiet && !ended) showProgress(stats);
+      if (quiet || ended) return;
+      line.show(progressLine(stats, staysOn), `${barOf(shareOf(stats))} `);
     },
     pieceFailed(event) {
       if (!quiet && !ended) say(pieceFailedLine(event));
@@ -110,8 +92,7 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
       if (wrong || !quiet) sayOnce(event.url, trackerLine(event, showSecrets));
     },
     complete(summary) {
-      io.wipe();
-      onBar = false;
+      line.wipe();
       if (quiet) return;
       io.stdout(`${summaryLine(summary)}\n`);
       const limited = limitLine(summary.account);
@@ -120,12 +101,12 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
     peerRejected() {},
     peerEnds(ends) {
       const lines = [peerEndsLine(ends), encryptedOnlyLine(ends.encrypted)];
-      if (quiet || lines.every((line) => line === undefined)) return;
-      settle();
-      for (const line of lines) if (line !== undefined) io.stdout(`${line}\n`);
+      if (quiet || lines.every((text) => text === undefined)) return;
+      line.settle();
+      for (const text of lines) if (text !== undefined) io.stdout(`${text}\n`);
     },
     end() {
-      settle();
+      line.settle();
       ended = true;
     },
   };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Api } from '../../../lib/cli/context';
 import { demoFiles } from '../../../lib/cli/commands/demo';
 import { jsonParts, recordOf } from '../../../lib/cli/commands/info';
-import { hashProgress } from '../../../lib/cli/output/percent';
+import { hashProgress } from '../../../lib/cli/output/progress-line';
 import { fakeApi, FakeIo, fakeMetainfo, millrace } from '../fakes';
 
 describe('cli info', () => {

@@ -1,7 +1,7 @@
 // No line of a terminal is torn: what is drawn over is wiped before anything else is written.
 
 import { expect } from 'chai';
-import { liveLine } from '../../../lib/cli/output/live-line';
+import { liveLine } from '../../../lib/cli/output/progress-line';
 import { stderrLogger } from '../../../lib/cli/transfer/log';
 import { fakeApi, FakeIo, FakeProcess, millrace } from '../fakes';
 

@@ -1,0 +1,107 @@
+// The line that says how far something is: on a terminal it is drawn over, elsewhere it is printed again
+// when it has changed. Whatever else is to be shown beside it is said through it.
+
+import type { Io, RunFlags } from '../context';
+import { formatBytes, formatPercent } from '../../text/quantities';
+
+export class ProgressLine {
+  readonly #io: Io;
+  readonly #drawnOver: boolean;
+  /** What was shown last is drawn, and stands in no line of its own. */
+  #isDrawn = false;
+  #last = '';
+
+  /** `drawnOver`: instead of printed. Default: on a terminal. */
+  constructor(io: Io, drawnOver = io.terminal) {
+    this.#io = io;
+    this.#drawnOver = drawnOver;
+  }
+
+  /** `bar` stands before the line where it is drawn over, and is no part of what stays. */
+  show(line: string, bar = ''): void {
+    if (this.#drawnOver) this.#io.draw(`${bar}${line}`);
+    else if (line !== this.#last) this.say(line);
+    this.#isDrawn = this.#drawnOver;
+    this.#last = line;
+  }
+
+  /** A line of its own, which stays; the next progress is drawn below it. */
+  say(line: string): void {
+    this.#isDrawn = false;
+    this.#io.stderr(`${line}\n`);
+  }
+
+  /** The progress stays, in a line of its own: as it was shown last, or `line`. */
+  settle(line = this.#last): void {
+    if (this.#isDrawn || line !== this.#last) this.say(line);
+    this.#last = line;
+  }
+
+  /** The progress is of no interest any more. */
+  wipe(): void {
+    this.#isDrawn = false;
+    this.#io.wipe();
+  }
+}
+
+/** JSON is for programs, which have no use for the words of a line. */
+function isUnwanted({ quiet, json }: RunFlags): boolean {
+  return quiet === true || json === true;
+}
+
+const LIVE_REDRAW_EVERY_MS = 1000;
+
+export interface LiveLine {
+  /** Shows the figures a last time, in a line that stays. */
+  end(): void;
+}
+
+/** How things stand, again and again; `lineEveryMs`: where there is no terminal. */
+export function liveLine(
+  io: Io,
+  flags: RunFlags,
+  lineEveryMs: number,
+  describe: () => string,
+): LiveLine {
+  if (isUnwanted(flags)) return { end: () => undefined };
+  const line = new ProgressLine(io);
+  const show = (): void => line.show(describe());
+  const timer = setInterval(show, io.terminal ? LIVE_REDRAW_EVERY_MS : lineEveryMs);
+  return {
+    end() {
+      clearInterval(timer);
+      line.settle(describe());
+    },
+  };
+}
+
+const HASH_REDRAW_EVERY_MS = 100;
+const HASH_LINE_EVERY_MS = 5000;
+
+export interface HashProgress {
+  update(progress: { readonly doneBytes: number; readonly totalBytes: number }): void;
+  /** Wipes the line on a terminal. */
+  end(): void;
+}
+
+/** How far the hashing of files is. */
+export function hashProgress(
+  io: Io,
+  verb: string,
+  flags: RunFlags,
+  now: () => number = () => performance.now(),
+): HashProgress {
+  if (isUnwanted(flags)) return { update: () => undefined, end: () => undefined };
+  const line = new ProgressLine(io);
+  const everyMs = io.terminal ? HASH_REDRAW_EVERY_MS : HASH_LINE_EVERY_MS;
+  let lastMs = now();
+  return {
+    update({ doneBytes, totalBytes }) {
+      const nowMs = now();
+      if (nowMs - lastMs < everyMs) return;
+      lastMs = nowMs;
+      line.show(`${verb}: ${formatPercent(doneBytes, totalBytes)} of ${formatBytes(totalBytes)}`);
+    },
+    end: () => line.wipe(),
+  };
+}
