@@ -1,0 +1,256 @@
+// EDGE. One request and its answer over http or https. Everything is bounded, and when the promise
+// settles the socket is gone, or waits in an agent for the next request.
+
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { isIP } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { unbracketed } from '../address/text';
+import { MillraceError } from '../errors/millrace-error';
+import type { OverhearHttp } from './overhear';
+import { connectionError, describe, requestError } from './request-error';
+import type { Subject } from './request-error';
+import { resolveHost } from './resolve';
+import type { Family, Resolve } from './resolve';
+import { absoluteForm } from './tunnel';
+
+export interface ExchangeOptions {
+  readonly subject: Subject;
+  readonly userAgent: string;
+  /** Cap for the body, before and after decompression. */
+  readonly maxBodyBytes: number;
+  /** 4 or 6 to use only that family; both where absent. */
+  readonly family?: Family;
+  /** Name look-up. Default: the system's. */
+  readonly resolve?: Resolve;
+  /** Told what goes over the wire. Default: nobody. */
+  readonly overhear?: OverhearHttp;
+}
+
+export interface HttpAgents {
+  readonly http: http.Agent;
+  readonly https: https.Agent;
+}
+
+/** Why an address that the URL leads to must not be asked; undefined where it may. */
+export type Judge = (address: string) => MillraceError | undefined;
+
+/** How the request gets to the host. */
+export interface Route {
+  /** Asked in absolute form. */
+  readonly proxy?: URL;
+  /** A tunnel that leads to the host. */
+  readonly socket?: Socket;
+  readonly agents?: HttpAgents;
+  /** Asked of every address before it is connected to. */
+  readonly judge?: Judge;
+}
+
+export interface RawReply {
+  readonly status: number;
+  /** Set if and only if the status is a redirect. */
+  readonly location?: string;
+  readonly encoding: string;
+  readonly body: Buffer;
+  readonly remoteIp?: string;
+  readonly localIp?: string;
+  readonly dateMs?: number;
+  readonly contentType?: string;
+}
+
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+/** Longest head of an answer: Node's default, whatever this process was started with. */
+const MAX_HEAD_BYTES = 16 * 1024;
+
+/** A kept connection may have been closed by the server a moment ago: then once more on a new one. */
+export class StaleConnection extends Error {}
+
+/** GETs the URL. Rejects with `StaleConnection`, the reason of `stop`, or an error of the subject's. */
+export function exchange(
+  url: URL,
+  options: ExchangeOptions,
+  stop: AbortSignal,
+  route: Route,
+): Promise<RawReply> {
+  const { subject, overhear } = options;
+  const { proxy, socket, agents, judge } = route;
+  return new Promise((resolve, reject) => {
+    if (stop.aborted) return reject(stop.reason as Error);
+    let request: http.ClientRequest;
+    try {
+      request = requestOf(url, options, stop, route);
+    } catch (error) {
+      socket?.destroy();
+      // A malformed escape in the credentials, or a byte that no request line may hold.
+      return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
+    }
+    const onStop = (): void => fail(stop.reason as Error);
+    const leave = (): void => {
+      stop.removeEventListener('abort', onStop);
+      // Closes the socket too: nothing of this request keeps the process alive.
+      request.destroy();
+    };
+    // Settling twice is harmless: the first word counts, and errors of a destroyed socket land here.
+    const fail = (error: Error): void => {
+      reject(error);
+      leave();
+    };
+    stop.addEventListener('abort', onStop, { once: true });
+    // A kept connection was judged for another request: another path may be forbidden there.
+    request.on('socket', ({ connecting, remoteAddress }) => {
+      const refused =
+        connecting || remoteAddress === undefined ? undefined : judge?.(remoteAddress);
+      if (refused !== undefined) fail(refused);
+    });
+    // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
+    // may come before them, and an error that is about bytes behind it.
+    let answer: http.IncomingMessage | undefined;
+    request.on('error', (error: Error & { rawPacket?: unknown }) => {
+      if (answer?.complete === true) return;
+      const { rawPacket } = error; // Node's HTTP parser keeps what it could not read.
+      if (rawPacket instanceof Uint8Array) overhear?.({ type: 'not-http', bytes: rawPacket });
+      if (error instanceof MillraceError) return fail(error);
+      fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error));
+    });
+    request.on('close', () => {
+      if (answer !== undefined) return;
+      if (request.reusedSocket) return fail(new StaleConnection());
+      fail(requestError(subject, 'unreachable', url, 'closed the connection without an answer'));
+    });
+    request.on('response', (response) => {
+      answer = response;
+      const { remoteAddress, localAddress } = response.socket;
+      const ends = (proxy ?? socket) ? {} : { remoteIp: remoteAddress, localIp: localAddress };
+      readAnswer(response, url, options, fail, (reply) => {
+        const { status, body } = reply;
+        overhear?.({ type: 'http-answer', status, head: headOf(response), body, ...ends });
+        resolve({ ...reply, ...ends });
+        // A body that nobody reads keeps its connection busy.
+        if (agents === undefined || reply.location !== undefined) leave();
+        else stop.removeEventListener('abort', onStop);
+      });
+    });
+    request.end();
+    overhear?.({ type: 'http-request', url: url.href, head: requestHead(request) });
+  });
+}
+
+/** The request, ready to be sent. Throws where the URL cannot be asked for. */
+function requestOf(
+  url: URL,
+  { family, resolve = resolveHost, userAgent }: ExchangeOptions,
+  stop: AbortSignal,
+  { proxy, socket, agents, judge }: Route,
+): http.ClientRequest {
+  const secure = url.protocol === 'https:';
+  const form = proxy === undefined ? {} : absoluteForm(url, proxy);
+  const settings: https.RequestOptions = {
+    ...form,
+    // A tunnel is used by leaving the agent out (Node's rule for `createConnection`).
+    ...(socket === undefined
+      ? { agent: (secure ? agents?.https : agents?.http) ?? false }
+      : { createConnection: () => tlsOver(socket, url) }),
+    family: proxy === undefined ? family : undefined,
+    lookup: lookupBy(resolve, stop, judge),
+    maxHeaderSize: MAX_HEAD_BYTES,
+    // Scripts end lines with LF alone, or say more than `Content-Length`; other clients read that.
+    // Not behind a proxy: there one connection brings the answers of many trackers.
+    insecureHTTPParser: proxy === undefined,
+    headers: {
+      ...form.headers,
+      'User-Agent': userAgent,
+      Accept: '*/*',
+      'Accept-Encoding': 'gzip, deflate',
+      Connection: agents === undefined ? 'close' : 'keep-alive',
+    },
+  };
+  if (proxy !== undefined) return http.request(settings);
+  return (secure ? https : http).request(url, settings);
+}
+
+/** Reads an answer to the end of its body, but for a redirect, whose body says nothing. */
+function readAnswer(
+  response: http.IncomingMessage,
+  url: URL,
+  { subject, maxBodyBytes }: ExchangeOptions,
+  fail: (error: Error) => void,
+  done: (reply: RawReply) => void,
+): void {
+  const { headers } = response;
+  const status = response.statusCode ?? 0;
+  const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (REDIRECTS.includes(status)) {
+    const { location } = headers;
+    if (location === undefined) {
+      return fail(requestError(subject, 'bad-reply', url, 'redirects without saying where to'));
+    }
+    return done({ status, location, encoding, body: Buffer.alloc(0) });
+  }
+  const tooLong = (): void =>
+    fail(requestError(subject, 'bad-reply', url, `sends more than ${maxBodyBytes} bytes`));
+  if (Number(headers['content-length'] ?? 0) > maxBodyBytes) return tooLong();
+  const chunks: Buffer[] = [];
+  let received = 0;
+  response.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (received > maxBodyBytes) return tooLong();
+    chunks.push(chunk);
+  });
+  response.on('error', (error) => fail(connectionError(subject, url, error)));
+  response.on('end', () => {
+    const body = Buffer.concat(chunks, received);
+    const sentMs = Date.parse(headers.date ?? '');
+    const dateMs = Number.isNaN(sentMs) ? undefined : sentMs;
+    done({ status, encoding, body, dateMs, contentType: headers['content-type'] });
+  });
+}
+
+function requestHead(request: http.ClientRequest): string {
+  const names = request.getRawHeaderNames();
+  const lines = names.map((name) => `${name}: ${String(request.getHeader(name))}\r\n`);
+  return `${request.method} ${request.path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+function headOf({
+  httpVersion,
+  statusCode = 0,
+  statusMessage = '',
+  rawHeaders,
+}: http.IncomingMessage): string {
+  let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+/** A resolver in the form that sockets ask: what it gives is what they connect to, if `judge` lets it pass. */
+function lookupBy(resolve: Resolve, stop: AbortSignal, judge?: Judge): LookupFunction {
+  return (host, { family, all }, done) => {
+    resolve(host, stop).then(
+      (found) => {
+        const wanted = found.filter((each) =>
+          family !== 4 && family !== 6 ? true : each.family === family,
+        );
+        const refused = wanted.map(({ address }) => judge?.(address));
+        const allowed = wanted.filter((_, index) => refused[index] === undefined);
+        const [first] = allowed;
+        if (first === undefined && refused[0] !== undefined) done(refused[0], '');
+        else if (first === undefined) {
+          const error: NodeJS.ErrnoException = new Error(`no address for ${host}`);
+          error.code = 'ENOTFOUND';
+          done(error, '');
+        } else if (all === true) done(null, [...allowed]);
+        else done(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, ''),
+    );
+  };
+}
+
+function tlsOver(socket: Socket, url: URL): Socket {
+  const host = unbracketed(url.hostname);
+  return connectTls({ socket, servername: isIP(host) === 0 ? host : undefined });
+}
