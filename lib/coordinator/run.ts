@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { recordOf } from '../errors/millrace-error';
 import { GenerationCounter, type BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
-import type { AppMessage, EngineEvent, EngineSettings } from '../messages/control';
+import type { AppMessage, EngineControl, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
@@ -129,7 +129,7 @@ export function runEngine(options: RunOptions): void {
     },
     kill: (kind, index) => (kind === 'peer' ? threads.kill(index) : pool.killOneThread(index)),
   };
-  exposeControl(engineControl(engine, lifecycle), control);
+  exposeControl<EngineControl>(engineControl(engine, lifecycle), control);
 }
 
 function traceOf(error: unknown): string {

@@ -1,6 +1,6 @@
-// Calls from one thread to another: a wrapper around comlink. Comlink alone leaves every pending
-// call hanging when the far thread dies, and removes the codes of errors. Here, a death rejects all
-// calls with one error, and errors travel as records.
+// Calls from one thread to another: a wrapper around comlink, typed on both sides by the interface of
+// the methods. Comlink alone leaves every pending call hanging when the far thread dies, and removes the
+// codes of errors. Here, a death rejects all calls with one error, and errors travel as records.
 //
 // Outcomes are returned as values, because comlink's handler for thrown errors is global to the
 // process and an embedder may use comlink, too. No comlink type appears in an exported signature:
@@ -18,35 +18,44 @@ export interface ControlPort {
   off(event: 'message', listener: (value: unknown) => void): unknown;
 }
 
+type MethodOf<T> = keyof T & string;
+
+type ArgsOf<T, Name extends keyof T> = T[Name] extends (...args: infer Args) => unknown
+  ? Args
+  : never;
+
+type ResultOf<T, Name extends keyof T> = T[Name] extends (...args: never) => infer Result
+  ? Awaited<Result>
+  : never;
+
 /** The same methods, each returning a promise. */
 export type ControlProxy<T> = {
-  readonly [Name in keyof T]: T[Name] extends (...args: infer Args) => infer Result
-    ? (...args: Args) => Promise<Awaited<Result>>
-    : never;
+  readonly [Name in MethodOf<T>]: (...args: ArgsOf<T, Name>) => Promise<ResultOf<T, Name>>;
 };
 
-type Outcome =
-  | { readonly ok: true; readonly value: unknown }
+type Outcome<Value> =
+  | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly error: ErrorRecord };
 
-/** The only function that crosses: the name of a method, and its arguments. */
-type Call = (method: string, args: readonly unknown[]) => Promise<Outcome>;
+/** The only function that crosses: the name of a method, and its arguments. It never rejects. */
+type Call<T> = <Name extends MethodOf<T>>(
+  name: Name,
+  args: ArgsOf<T, Name>,
+) => Promise<Outcome<ResultOf<T, Name>>>;
 
 function endpointOf(port: ControlPort): ReturnType<typeof nodeEndpoint> {
   return nodeEndpoint(port as Parameters<typeof nodeEndpoint>[0]);
 }
 
 /** Answers calls from the port with the methods of `api`. */
-export function exposeControl(api: object, port: ControlPort): void {
-  const methods = api as Readonly<Record<string, unknown>>;
-  const call: Call = async (method, args) => {
+export function exposeControl<T extends object>(api: T, port: ControlPort): void {
+  const call: Call<T> = async (name, args) => {
     try {
-      const target = method === 'constructor' ? undefined : methods[method];
-      if (typeof target !== 'function') {
-        throw new MillraceError('unexpected', `there is no method ${method} to call`);
+      const method = name === 'constructor' ? undefined : api[name];
+      if (typeof method !== 'function') {
+        throw new MillraceError('unexpected', `there is no method ${name} to call`);
       }
-      const value: unknown = await Reflect.apply(target, api, args);
-      return { ok: true, value };
+      return { ok: true, value: await Reflect.apply(method, api, args) };
     } catch (error) {
       return { ok: false, error: recordOf(error) };
     }
@@ -59,7 +68,8 @@ export function exposeControl(api: object, port: ControlPort): void {
  * code. Once `died` has resolved, pending and later calls reject with that error.
  */
 export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>): ControlProxy<T> {
-  const remote = wrap(endpointOf(port)) as unknown as Call;
+  // Comlink's `Remote` of a generic function takes no arguments, by its types.
+  const remote = wrap(endpointOf(port)) as unknown as Call<T>;
   const pending = new Set<(error: MillraceError) => void>();
   let death: MillraceError | undefined;
 
@@ -70,11 +80,14 @@ export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>):
   };
   died.then(settleAll, (error: unknown) => settleAll(MillraceError.fromRecord(recordOf(error))));
 
-  const start = (method: string, args: readonly unknown[]): Promise<unknown> => {
+  const start = <Name extends MethodOf<T>>(
+    name: Name,
+    args: ArgsOf<T, Name>,
+  ): Promise<ResultOf<T, Name>> => {
     if (death !== undefined) return Promise.reject(death);
     return new Promise((resolve, reject) => {
       pending.add(reject);
-      remote(method, args).then(
+      remote(name, args).then(
         (outcome) => {
           pending.delete(reject);
           if (outcome.ok) resolve(outcome.value);
@@ -86,25 +99,19 @@ export function wrapControl<T>(port: ControlPort, died: Promise<MillraceError>):
           reject(
             new MillraceError(
               'unexpected',
-              `the call of ${method} could not cross to the other thread or back: ${recordOf(error).message}`,
+              `the call of ${name} could not cross to the other thread or back: ${recordOf(error).message}`,
             ),
           );
         },
       );
     });
   };
-
-  const methods = new Map<string, (...args: unknown[]) => Promise<unknown>>();
-  return new Proxy(Object.create(null) as object, {
+  return new Proxy(Object.create(null) as ControlProxy<T>, {
     get(_target, name) {
       // `then` must stay undefined: an awaited proxy would otherwise call it.
       if (typeof name === 'symbol' || name === 'then') return undefined;
-      let method = methods.get(name);
-      if (method === undefined) {
-        method = (...args) => start(name, args);
-        methods.set(name, method);
-      }
-      return method;
+      const method = name as MethodOf<T>;
+      return (...args: ArgsOf<T, typeof method>) => start(method, args);
     },
-  }) as ControlProxy<T>;
+  });
 }

@@ -126,4 +126,33 @@ describe('control over a channel', () => {
     expect(await counter.increment()).to.equal(2);
     port1.close();
   });
+
+  // What this asserts is asserted by the compiler: an unused `@ts-expect-error` is an error.
+  it('is typed by one interface on both sides', () => {
+    interface Treaty {
+      add(a: number, b: number): Promise<number>;
+      name(): Promise<string>;
+    }
+    const { port1, port2 } = new MessageChannel();
+    const name = () => Promise.resolve('treaty');
+    const treaty = wrapControl<Treaty>(port1, new Promise(() => undefined));
+    const wrongCalls = [
+      // @ts-expect-error there is no such method
+      () => treaty.sub(1, 2),
+      // @ts-expect-error an argument of another type
+      () => treaty.add('1', 2),
+      // @ts-expect-error an argument too few
+      () => treaty.add(1),
+      // @ts-expect-error an answer of another type
+      (): Promise<number> => treaty.name(),
+      // @ts-expect-error a method that is not exposed
+      () => exposeControl<Treaty>({ name }, port2),
+      // @ts-expect-error a method that takes something else
+      () => exposeControl<Treaty>({ name, add: (a: string) => Promise.resolve(a.length) }, port2),
+      // @ts-expect-error a method that nobody can call
+      () => exposeControl<Treaty>({ name, add: async (a, b) => a + b, sub: name }, port2),
+    ];
+    expect(wrongCalls).to.have.length(7);
+    port1.close();
+  });
 });
