@@ -23,7 +23,7 @@ export const MAY_IMPORT = {
   tracker: ['address', 'async', 'bytes', 'bencode', 'http', 'text'],
   'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
   inspect: ['address', 'bytes', 'text', 'tracker'],
-  trace: ['address', 'wire', 'messages'],
+  trace: ['address', 'bytes', 'wire', 'messages'],
   threads: [],
   transport: [],
   storage: ['async', 'bytes', 'bencode', 'messages', 'metainfo'],
