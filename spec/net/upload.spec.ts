@@ -16,7 +16,7 @@ import { until } from '../support/until';
 const PIECES = 64;
 const BLOCK = 16_384;
 const BUDGET_CHUNKS = 16;
-/** What a peer must have taken before chunks are pinned for it. */
+/** What a peer must have taken to be known to read. */
 const TRUSTED_BYTES = 8_388_608;
 const NOT_READING_MS = 5_000;
 
@@ -257,23 +257,72 @@ describe('net/upload', () => {
     return peer;
   }
 
-  it('pins nothing for a peer that never read, and copies eight blocks for it at most', async () => {
+  /** Peers that never read, each asking for everything. */
+  async function neverReading(upload: Uploader, count: number): Promise<Peer[]> {
+    const peers = Array.from({ length: count }, () => new Peer(numberedSource(), false));
+    for (const peer of peers) {
+      askForBlocks(peer);
+      peer.pump(upload);
+      await turns(50);
+    }
+    return peers;
+  }
+
+  /** What peers that are not known to read may pin, all of them together. */
+  const NEWCOMERS_CHUNKS = (BUDGET_CHUNKS * 3) / 8;
+
+  it('pins three in eight chunks at most for peers that never read, all of them together', async () => {
     const upload = uploader();
-    const hog = new Peer(numberedSource(), false);
-    askForBlocks(hog);
-    hog.pump(upload);
-    await turns(200);
-    expect(upload.memory.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
-    expect(hog.servedBytes).to.equal(8 * BLOCK);
+    const hogs = await neverReading(upload, BUDGET_CHUNKS);
+    const { pinned } = upload.memory.heldBytes;
+    expect(pinned).to.equal(NEWCOMERS_CHUNKS * CHUNK_LENGTH_BYTES);
+    const served = hogs.map(({ servedBytes }) => servedBytes);
+    const pinners = served.filter((bytes) => bytes >= CHUNK_LENGTH_BYTES);
+    expect(pinners.reduce((sum, bytes) => sum + bytes, 0)).to.equal(pinned);
+    const others = served.filter((bytes) => bytes < CHUNK_LENGTH_BYTES);
+    expect(new Set(others)).to.deep.equal(new Set([8 * BLOCK]));
+    expect(upload.memory.heldBytes.copied).to.equal(others.length * 8 * BLOCK);
   });
 
-  it('sends a long request of a peer that never read whole, and no more', async () => {
+  it('copies hardly anything for eight peers that begin at once, with the memory of a thread', async () => {
+    const upload = new Uploader(
+      64 * CHUNK_LENGTH_BYTES,
+      () => undefined,
+      () => 0,
+    );
+    const peers = Array.from({ length: 8 }, () => new Peer(numberedSource(), true));
+    const asked = peers.map((peer) => askForBlocks(peer).length);
+    let copiedBytes = 0;
+    const { memory } = upload;
+    const { noteCopied } = memory;
+    memory.noteCopied = (lengthBytes) => {
+      copiedBytes += Math.max(0, lengthBytes);
+      noteCopied.call(memory, lengthBytes);
+    };
+    for (const peer of peers) peer.pump(upload);
+    await until(() => peers.every(({ numbers }, at) => numbers.length === asked[at]), 'all blocks');
+    const askedBytes = asked.reduce((sum, blocks) => sum + blocks, 0) * BLOCK;
+    expect(copiedBytes).to.be.at.most(askedBytes / 100);
+  });
+
+  it('copies eight blocks at most for a peer that never read, where others hold what it may pin', async () => {
     const upload = uploader();
+    await neverReading(upload, BUDGET_CHUNKS);
+    const before = upload.memory.heldBytes;
+    const [hog] = await neverReading(upload, 1);
+    expect(upload.memory.heldBytes).to.deep.equal({ ...before, copied: before.copied + 8 * BLOCK });
+    expect(hog?.servedBytes).to.equal(8 * BLOCK);
+  });
+
+  it('copies a long request of a peer that never read whole, and no more', async () => {
+    const upload = uploader();
+    await neverReading(upload, BUDGET_CHUNKS);
+    const before = upload.memory.heldBytes;
     const hog = new Peer(numberedSource(), false);
     for (let piece = 0; piece < 3; piece++) hog.serving.request(piece, 0, 8 * BLOCK);
     hog.pump(upload);
     await turns(100);
-    expect(upload.memory.heldBytes).to.deep.equal({ pinned: 0, copied: 8 * BLOCK });
+    expect(upload.memory.heldBytes).to.deep.equal({ ...before, copied: before.copied + 8 * BLOCK });
   });
 
   it('pins a quarter of the chunks at most for a peer that read and stops', async () => {

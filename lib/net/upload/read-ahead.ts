@@ -28,6 +28,8 @@ const FAILURE_INTERVAL_MS = 1000;
 export interface ReadingUpload {
   readonly source: OpenContent;
   readonly requests: RequestQueue;
+  /** The peer is known to read. */
+  readonly isTrusted: boolean;
   /** What it waited for is there; called outside of its connection's own doings. */
   resume(): void;
   /** Bytes of this chunk cannot be read: what waits for them first in line is not answered. */
@@ -82,7 +84,8 @@ export class ReadAhead {
         if (Math.floor(at / CHUNK_LENGTH_BYTES) === window) continue;
         window = Math.floor(at / CHUNK_LENGTH_BYTES);
         // More than it may have sent would only push the chunks of others out.
-        if (windows > 1 && !this.memory.mayPinMoreThan(windows)) return this.read(joint);
+        if (windows > 1 && !this.memory.mayPinMoreThan(windows, upload.isTrusted))
+          return this.read(joint);
         windows += 1;
         const known = this.memory.cache.find(source, window);
         if (known !== undefined && (!known.ready || known.covers(at, end))) continue;

@@ -3,10 +3,10 @@
 
 import type { Chunk } from './chunk-cache';
 
-/** A trusted peer with more payload than this queued gets no more until it took some: 64 blocks. */
+/** A peer with more payload than this queued gets no more until it took some: 64 blocks. */
 const PINNED_WATERMARK_BYTES = 1_048_576;
 
-/** Up to here a peer that is not trusted has copies queued: eight blocks, or one long request. */
+/** A peer for which nothing may be pinned gets copies up to here: eight blocks, or one long request. */
 const COPIED_WATERMARK_BYTES = 131_072;
 
 /**
@@ -33,7 +33,7 @@ export class SendQueue {
     return this.queuedBytes;
   }
 
-  /** It reads, and fast: chunks may be pinned for it. */
+  /** It reads, and fast: three in four of the chunks are reserved for such peers. */
   get isTrusted(): boolean {
     return this.takenBytes >= TRUSTED_AFTER_BYTES;
   }

@@ -68,6 +68,10 @@ export class Upload implements SharingUpload {
     return this.queue.stalledMs(nowMs);
   }
 
+  get isTrusted(): boolean {
+    return this.queue.isTrusted;
+  }
+
   get hasPins(): boolean {
     return this.queue.pins.size > 0;
   }
@@ -77,14 +81,13 @@ export class Upload implements SharingUpload {
     if (this.requests.length === 0 || this.session.closed) return;
     const { queue, uploader } = this;
     const nowMs = uploader.noteUse();
-    let gathered: Gathered = queue.isTrusted ? this.answerAll('pinned', nowMs) : 'pins-too-many';
-    if (gathered === 'pins-too-many') {
-      if (queue.isTrusted && queue.bytes === 0) uploader.notePinsShort();
-      gathered = this.answerAll('copied', nowMs);
-    }
+    const pinned = this.answerAll('pinned', nowMs);
+    const isShort = pinned === 'pins-too-many';
+    if (isShort && queue.isTrusted && queue.bytes === 0) uploader.notePinsShort();
+    const gathered = isShort ? this.answerAll('copied', nowMs) : pinned;
     if (gathered === 'reads') uploader.reads.wait(this);
-    // Ahead of what it may have sent is read only for a peer that reads.
-    if (gathered === 'reads' || queue.isTrusted) uploader.reads.readFor(this);
+    // Reading further ahead than it may pin would only push the chunks of others out.
+    if (gathered === 'reads' || !isShort) uploader.reads.readFor(this);
   }
 
   resume(): void {
@@ -228,13 +231,13 @@ export class Upload implements SharingUpload {
   /** Pins the chunks of `start` … `end`, unless one is missing: `readFor` sees to that. */
   private pinAll(start: number, end: number, pinned: Chunk[], way: Way): Gathered {
     const { memory } = this.uploader;
-    const { pins } = this.queue;
+    const { pins, isTrusted } = this.queue;
     const before = pinned.length;
     for (let at = start; at < end;) {
       const chunk = memory.cache.find(this.source, Math.floor(at / CHUNK_LENGTH_BYTES));
       const missing = chunk === undefined || !chunk.ready || !chunk.covers(at, end);
       const isOneMore = missing || !pins.has(chunk);
-      const tooMany = way === 'pinned' && isOneMore && !memory.mayPinMoreThan(pins.size);
+      const tooMany = way === 'pinned' && isOneMore && !memory.mayPinMoreThan(pins.size, isTrusted);
       if (missing || tooMany) {
         for (const taken of pinned.splice(before)) this.unpin(taken);
         return tooMany ? 'pins-too-many' : 'reads';
