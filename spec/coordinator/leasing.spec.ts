@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { closePeer } from '../../lib/coordinator/peer-orders';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { SimDesk } from '../support/sim-desk';
 import { KIB, MIB } from '../support/sim-torrent';
@@ -77,6 +78,42 @@ describe('coordinator/leasing', () => {
     desk.close(first);
     const second = desk.connect(torrent, { creditBlocks: 64, rateBytesPerSec: FAST });
     expect(pieces(desk.leases(second))).to.deep.equal([started]);
+  });
+
+  it('leases nothing to a peer that is being closed', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent);
+    closePeer(engine, desk.peer(peer), 'banned');
+    desk.want(peer, 8);
+    expect(desk.leases(peer)).to.have.length(0);
+    expect(engine.state.hungry.has(desk.peer(peer))).to.equal(false);
+  });
+
+  it('uses up a credit at once where it takes more than one piece', async () => {
+    const { desk, torrent } = await SimDesk.with(LONG);
+    const first = desk.connect(torrent, { creditBlocks: 8, rateBytesPerSec: FAST });
+    desk.close(first);
+    const next = desk.connect(torrent, { creditBlocks: 80, rateBytesPerSec: FAST });
+    expect(
+      desk.leases(next).map(({ blockCount }) => blockCount),
+      'one that was started, then a new one',
+    ).to.deep.equal([64, 16]);
+    const slow = desk.connect(torrent, { creditBlocks: 60, rateBytesPerSec: 1 });
+    expect(
+      desk.leases(slow).map(({ blockCount }) => blockCount),
+      'what is left of that one, then another',
+    ).to.deep.equal([48, 12]);
+  });
+
+  it('gives a piece of its own to a peer that can fill it within 20 s, and no slower one', async () => {
+    const { desk, torrent } = await SimDesk.with(LONG);
+    const rates = [MIB / 20, MIB / 20 - 1, MIB / 20];
+    const peers = rates.map((rateBytesPerSec) =>
+      desk.connect(torrent, { creditBlocks: 4, rateBytesPerSec }),
+    );
+    const [first, slower, equal] = peers.map((peer) => pieces(desk.leases(peer)));
+    expect(slower).to.deep.equal(first);
+    expect(equal).not.to.deep.equal(first);
   });
 
   it('starts the rarest piece that the peer has', async () => {
@@ -274,6 +311,20 @@ describe('coordinator/leasing', () => {
       const { desk, sole, lease } = await onParole();
       desk.giveBack(lease);
       expect(blocks(desk.leases(sole))).to.equal(8);
+    });
+
+    it('goes to another after two minutes, however often its one peer asked for more of it', async () => {
+      const { desk, engine, torrent, peers } = await spoiled();
+      for (const peer of peers) desk.close(peer);
+      const sole = desk.connect(torrent, { creditBlocks: 1 });
+      engine.pass(60_000);
+      desk.want(sole, 2);
+      engine.pass(59_000);
+      desk.want(sole, 3);
+      const next = desk.connect(torrent, { creditBlocks: 4 });
+      expect(desk.leases(next)).to.have.length(0);
+      engine.pass(2_000);
+      expect(blocks(desk.leases(next))).to.equal(4);
     });
 
     it('goes to another after two minutes, not to the peer that let them pass', async () => {
