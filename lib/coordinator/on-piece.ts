@@ -83,7 +83,6 @@ function onOutcome(
       onBad(engine, torrent, piece, outcome.blockDigests);
       return undefined;
     case 'storage-error':
-      piece.verifying = false;
       evictPiece(engine, piece);
       return outcome.error;
     case 'digest':
@@ -108,10 +107,7 @@ function onJobLost(
   pieces: readonly PieceState[],
   error: ErrorRecord,
 ): void {
-  for (const piece of pieces) {
-    piece.verifying = false;
-    evictPiece(engine, piece);
-  }
+  for (const piece of pieces) evictPiece(engine, piece);
   if (!engine.state.closing) failTorrent(engine, torrent, error);
 }
 
