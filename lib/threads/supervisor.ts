@@ -42,7 +42,7 @@ export interface SuperviseOptions<Start> {
   readonly start: Start;
   /**
    * A thread that is not ready by then is terminated, and counts as failed before ready. Default
-   * 10,000.
+   * 60,000: a tenth of a second is enough, but not for a machine that is busy or has just been asleep.
    */
   readonly readyTimeoutMs?: number;
   /** Milliseconds until the restart after `failures` deaths in a row, or undefined to give up. */
@@ -185,7 +185,7 @@ class Supervisor<Start> implements SupervisedThread {
     worker.on('exit', (code) => {
       this.#onExit(cause ?? (code === undefined ? 'it ended by itself' : `exit code ${code}`));
     });
-    const timeoutMs = this.#options.readyTimeoutMs ?? 10_000;
+    const timeoutMs = this.#options.readyTimeoutMs ?? 60_000;
     const cancelTimeout = this.#clock.after(timeoutMs, () => {
       cause ??= `not ready after ${timeoutMs} ms`;
       void worker.terminate();

@@ -92,7 +92,7 @@ describe('supervisor', () => {
   it('starts a thread, hears that it is ready, and ends it without calling that a death', async () => {
     const { thread, notes, clock, next } = watched({ mode: 'ready' });
     expect(thread.state.type).to.equal('starting');
-    expect(clock.timers).to.have.length(1);
+    expect(clock.timers.map(({ delayMs }) => delayMs)).to.deep.equal([60_000]);
     await next('started');
     await next('ready');
     expect(thread.state.type).to.equal('ready');
