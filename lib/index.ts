@@ -24,7 +24,8 @@ export { VERSION } from './api/version';
 export { MillraceError } from './errors/millrace-error';
 export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { LimitBehind, TransferAccount, TransferLimit } from './messages/account';
-export type { AnnounceToAll, LogLevel, PeerAddress } from './messages/control';
+export type { AnnounceToAll, PeerAddress } from './messages/control';
+export type { LogLevel } from './text/log-levels';
 export type {
   CloseCounts,
   EngineStats,

@@ -6,21 +6,16 @@ import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { onAbort, unlessStopped } from '../async/on-abort';
 import { MillraceError, advised } from '../errors/millrace-error';
-import type {
-  AppMessage,
-  EngineControl,
-  EngineEvent,
-  EngineSettings,
-  LogLevel,
-} from '../messages/control';
+import type { AppMessage, EngineControl, EngineEvent, EngineSettings } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
 import type { TraceSettings } from '../messages/trace';
 import { wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { checkValue, oneOf, wholeNumber } from './checks';
 import { EngineThreads } from './engine-threads';
+import { EngineLog } from './log';
 import { addOptions, engineOptions, engineSettings } from './options';
-import type { AddOptions, CoordinatorOptions, Logger } from './options';
+import type { AddOptions, CoordinatorOptions } from './options';
 import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -70,7 +65,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   readonly #threads: EngineThreads;
   readonly #control: EngineControl;
   readonly #events: TypedPort<AppMessage, EngineEvent>;
-  readonly #logger: Logger | undefined;
+  readonly #log: EngineLog;
   readonly #trace: TraceSettings | undefined;
   readonly #onTraceLines: TraceOptions['onLines'];
   /** Includes torrents that are still being added: their events may arrive before `add` returns. */
@@ -92,11 +87,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const settings: EngineSettings = { ...engineSettings(options, VERSION), trace: this.#trace };
     const control = new MessageChannel();
     const events = new MessageChannel();
-    this.#logger = options.logger;
+    this.#log = new EngineLog(options.logger);
     this.#threads = options.threads ?? new EngineThreads(settings.peerThreads);
     const ended = this.#threads.run(
       { settings, control: control.port2, events: events.port2 },
-      (error) => this.#logger?.error({ error }, 'a thread failed'),
+      (error) => this.#log.write('error', 'a thread failed', { component: 'app', error }),
     );
     let died: (error: MillraceError) => void = () => undefined;
     const death = new Promise<MillraceError>((done) => (died = done));
@@ -123,7 +118,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     this.#events = new TypedPort<AppMessage, EngineEvent>(events.port1, {
       onMessage: (event) => this.#onEvent(event),
       onBatchEnd: () => this.#events.send({ type: 'events-handled' }),
-      onError: (error) => this.#logger?.error({ error: String(error) }, 'an event listener threw'),
+      onError: (error) =>
+        this.#log.write('error', 'an event listener threw', {
+          component: 'app',
+          error: String(error),
+        }),
     });
   }
 
@@ -322,7 +321,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   #onEvent(event: EngineEvent): void {
     switch (event.type) {
       case 'log':
-        return this.#log(event.level, event.message, event.fields);
+        return this.#log.write(event.level, event.message, event.fields);
       case 'trace':
         return this.#onTraceLines?.(event.lines, event.lost);
       case 'peer-rejected': {
@@ -333,10 +332,6 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       default:
         this.#torrents.get(event.torrent)?.handle(event);
     }
-  }
-
-  #log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
-    this.#logger?.[level](fields, message);
   }
 }
 

@@ -25,9 +25,13 @@ import {
 } from './checks';
 import type { Check, Checks } from './checks';
 import { EngineThreads, PEER_THREADS } from './engine-threads';
+import { LOG_LEVEL_NAMES } from '../text/log-levels';
 import type { TraceOptions } from './trace';
 
-/** A logger with pino's methods, such as pino itself. The engine sends no record below `level`. */
+/**
+ * A logger with pino's methods, such as pino itself. The engine sends no record below `level`, and none that
+ * holds a secret: no passkey, no password.
+ */
 export interface Logger {
   trace(fields: object, message: string): void;
   debug(fields: object, message: string): void;
@@ -36,6 +40,12 @@ export interface Logger {
   error(fields: object, message: string): void;
   fatal(fields: object, message: string): void;
   readonly level?: string;
+  /**
+   * A logger whose records carry these fields, too: `component` (the part of the engine), and `torrent` (info
+   * hash in hexadecimal) and `thread` (of peers) where a record is about one. It is asked for once
+   * for each of them. Without it, they are fields of each record.
+   */
+  child?(bindings: object): Logger;
 }
 
 /** Options of `Coordinator.start`. All are optional. */
@@ -161,14 +171,12 @@ const BEING_JUDGED = 64;
  */
 const MAX_HANDSHAKES = 128;
 
-const LOG_METHODS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
-
 const logger: Check<Logger | undefined> = (name, value) => {
   if (value === undefined) return undefined;
   const given = value as Readonly<Record<string, unknown>>;
   const missing = isObject(value)
-    ? LOG_METHODS.find((method) => typeof given[method] !== 'function')
-    : LOG_METHODS[0];
+    ? LOG_LEVEL_NAMES.find((method) => typeof given[method] !== 'function')
+    : LOG_LEVEL_NAMES[0];
   if (missing === undefined) return value as Logger;
   throw badOption(name, `must be a logger in the shape of pino's: its ${missing} is no function`);
 };
@@ -250,7 +258,7 @@ export function engineSettings(
 /** The log level of a logger. Custom levels of the embedder count as `info`. */
 function levelOf({ level }: Logger): EngineSettings['logLevel'] {
   if (level === 'silent') return level;
-  return LOG_METHODS.find((known) => known === level) ?? 'info';
+  return LOG_LEVEL_NAMES.find((known) => known === level) ?? 'info';
 }
 
 /** The path of a module, and options that can be sent to other threads. */

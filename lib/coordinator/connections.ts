@@ -137,6 +137,7 @@ export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-hands
   peer.client = fact.client;
   if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
   engine.log('debug', 'extended handshake', {
+    torrent: peer.torrent.infoHash,
     peer: peer.identity.name,
     client: fact.client,
     reqq: fact.requestQueue,
@@ -190,7 +191,7 @@ export function onRejected(engine: Engine, fact: FactOf<'rejected'>): void {
   const { host, port, reason, detail } = fact;
   count(engine.state.rejected, reason);
   engine.emit({ type: 'peer-rejected', host, port, reason, detail });
-  engine.log('debug', 'an incoming connection was refused', { ...fact });
+  engine.log('debug', 'an incoming connection was refused', { host, port, reason, detail });
 }
 
 function count(counts: Map<CloseReason, number>, reason: CloseReason): void {

@@ -4,8 +4,9 @@
 import { recordOf } from '../errors/millrace-error';
 import type { BlockTable, GenerationCounter } from '../memory/block-table';
 import type { UnitTable } from '../memory/slab-owner';
-import type { EngineEvent, LogLevel } from '../messages/control';
+import type { EngineEvent, LogFields } from '../messages/control';
 import type { PeerOrder } from '../messages/peer-thread';
+import type { LogLevel } from '../text/log-levels';
 import type { VerifyJob, VerifyResult } from '../messages/verify';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { Clock } from './clock';
@@ -40,7 +41,7 @@ export interface Outlets {
   /** Queues an order for a peer thread. */
   order(thread: number, order: PeerOrder): void;
   emit(event: EngineEvent): void;
-  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  log(level: LogLevel, message: string, fields?: LogFields): void;
   /** Sends an announce to a tracker; the signal cancels it. */
   announce(url: string, request: AnnounceRequest, signal: AbortSignal): Promise<AnnounceReply>;
   /** Monotonic milliseconds. */

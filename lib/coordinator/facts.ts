@@ -44,7 +44,7 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'read-failed':
       return onReadFailed(engine, fact);
     case 'log':
-      return engine.log(fact.level, fact.message, { thread, ...fact.fields });
+      return engine.log(fact.level, fact.message, { component: 'peers', thread, ...fact.fields });
     case 'trace':
       return engine.emit(fact);
     case 'torrent-closed':

@@ -71,6 +71,7 @@ export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked)
     watch.looking = false;
     if (answer.error)
       engine.log('warn', 'the files of a seed could not be looked at', {
+        torrent: torrent.infoHash,
         error: answer.error.message,
       });
     else settle(engine, torrent, watch, compareAll(torrent, watch, answer.value));

@@ -106,6 +106,7 @@ async function announceLast(
     await engine.announce(due.url, requestOf(engine, torrent, due), signal);
   } catch (error) {
     engine.log('debug', 'a last announce to a tracker failed', {
+      torrent: torrent.infoHash,
       event: due.event,
       error: recordOf(error).message,
     });

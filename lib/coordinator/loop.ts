@@ -121,6 +121,7 @@ function handle(engine: Engine, happening: Happening): void {
     case 'verify-thread-died':
       engine.state.threadRestarts++;
       return engine.log('error', 'a verify worker died; its jobs are run again', {
+        component: 'verify',
         error: happening.reason,
       });
     // From the disk

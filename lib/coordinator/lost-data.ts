@@ -28,8 +28,13 @@ const PASSING_ERRORS: ReadonlySet<string> = new Set([
 /** A peer thread could not read data to upload. */
 export function onReadFailed(engine: Engine, fact: ReadFailed): void {
   const torrent = engine.state.torrents.get(fact.torrent);
-  const { code, path } = fact;
-  engine.log('warn', 'a file could not be read for upload', { ...fact });
+  const { code, path, message } = fact;
+  engine.log('warn', 'a file could not be read for upload', {
+    torrent: torrent?.infoHash,
+    code,
+    path,
+    error: message,
+  });
   if (torrent === undefined || PASSING_ERRORS.has(code)) return;
   // The fact may belong to a run that has ended: the next run will find the same.
   if (!transfers(torrent.life)) return;

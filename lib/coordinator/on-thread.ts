@@ -9,7 +9,11 @@ import { openOn } from './transferring';
 export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;
   if (state.closing || state.downThreads.has(thread)) return;
-  engine.log('error', 'a peer thread died; another is started', { thread, error: error.message });
+  engine.log('error', 'a peer thread died; another is started', {
+    component: 'peers',
+    thread,
+    error: error.message,
+  });
   state.threadRestarts++;
   state.downThreads.add(thread);
   state.threadLoads[thread] = undefined; // The new thread's first report is not late.

@@ -7,6 +7,7 @@ import { GenerationCounter, type BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
 import type { AppMessage, EngineControl, EngineEvent, EngineSettings } from '../messages/control';
 import { exposeControl } from '../threads/control';
+import { isLogged } from '../text/log-levels';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
@@ -17,7 +18,6 @@ import { engineControl, type Lifecycle } from './control';
 import { SYSTEM_DISK } from './disk';
 import type { Engine } from './engine';
 import { initialState } from './initial-state';
-import { LOG_LEVELS } from './log-levels';
 import { Loop } from './loop';
 import { Pacers } from './pacers';
 import type { PeerThreads } from './peer-threads';
@@ -50,7 +50,6 @@ export function runEngine(options: RunOptions): void {
     start: { slab: slab.buffer, closeEpoch: new SharedArrayBuffer(4) },
   });
   const pacers = new Pacers(settings);
-  const logLevel = LOG_LEVELS[settings.logLevel];
   const app = new TypedPort<EngineEvent, AppMessage>(events, {
     onMessage: (message) => {
       if (message.type === 'stats-wanted') engine.happen(message);
@@ -63,7 +62,14 @@ export function runEngine(options: RunOptions): void {
     app.flush();
   }, SYSTEM_CLOCK);
   const log: Engine['log'] = (level, message, fields = {}) => {
-    if (LOG_LEVELS[level] >= logLevel) appEvents.emit({ type: 'log', level, message, fields });
+    // Records that nobody wants are never made.
+    if (!isLogged(level, settings.logLevel)) return;
+    appEvents.emit({
+      type: 'log',
+      level,
+      message,
+      fields: { component: 'coordinator', ...fields },
+    });
   };
   let trackers: TrackerClient | undefined;
 
@@ -103,7 +109,8 @@ export function runEngine(options: RunOptions): void {
     onListening: (port) => engine.happen({ type: 'listening', port }),
     onDied: (thread, error) => engine.happen({ type: 'thread-died', thread, error }),
     onRestarted: (thread) => engine.happen({ type: 'thread-restarted', thread }),
-    onFailed: (error) => log('error', 'a peer thread failed', { error: error.message }),
+    onFailed: (error) =>
+      log('error', 'a peer thread failed', { component: 'peers', error: error.message }),
   });
   pool.onThreadDeath = (reason) => engine.happen({ type: 'verify-thread-died', reason });
 

@@ -4,6 +4,7 @@
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { NameMapping } from '../metainfo/names';
+import type { LogLevel } from '../text/log-levels';
 import type { CloseReason } from './close-reasons';
 import type { PeerThreadLimits } from './peer-thread';
 import type { EngineStats, TorrentStats } from './stats';
@@ -31,7 +32,23 @@ export interface EngineSettings {
   readonly trace: TraceSettings | undefined;
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+/**
+ * Whose a log record is. The app's logger gets it as the bindings of a child logger, if it can have
+ * children.
+ */
+export interface LogBindings {
+  /** The part of the engine that met what the record says. */
+  readonly component?: 'app' | 'coordinator' | 'peers' | 'verify';
+  /** Info hash, in hexadecimal. */
+  readonly torrent?: string;
+  /** Number of the peer thread. */
+  readonly thread?: number;
+}
+
+/** What a log record says beside its message. It holds no secret: URLs are redacted where they arise. */
+export interface LogFields extends LogBindings {
+  readonly [field: string]: unknown;
+}
 
 /** The address of a peer. */
 export interface PeerAddress {
@@ -167,5 +184,5 @@ export type EngineEvent =
       readonly type: 'log';
       readonly level: LogLevel;
       readonly message: string;
-      readonly fields: Readonly<Record<string, unknown>>;
+      readonly fields: LogFields;
     };

@@ -7,6 +7,7 @@
 import type { CloseReason } from './close-reasons';
 import type { StorageRef, StoredFile } from './storage';
 import type { TraceSettings } from './trace';
+import type { LogLevel } from '../text/log-levels';
 
 /** Most peer threads: the block table has 5 bits for the writing thread (its `MAX_THREADS`). */
 export const MAX_PEER_THREADS = 32;
@@ -271,7 +272,7 @@ export type PeerFact =
   /** An error that belongs to no connection: the thread continues, the coordinator logs it. */
   | {
       readonly type: 'log';
-      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly level: LogLevel;
       readonly message: string;
       readonly fields?: Readonly<Record<string, string | number | boolean>>;
     }

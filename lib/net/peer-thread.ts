@@ -10,6 +10,7 @@ import { Slab } from '../memory/slab';
 import { MAX_PEER_THREADS } from '../messages/peer-thread';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
+import type { LogLevel } from '../text/log-levels';
 import type { IncomingStream, Listener, Transport } from '../transport/stream';
 import { TcpTransport } from '../transport/tcp';
 import { Connection } from './connection';
@@ -380,11 +381,11 @@ export class PeerThread {
   }
 
   private log(
-    level: 'debug' | 'info' | 'warn' | 'error',
+    level: LogLevel,
     message: string,
     fields: Readonly<Record<string, string | number | boolean>> = {},
   ): void {
-    this.send({ type: 'log', level, message, fields: { thread: this.start.thread, ...fields } });
+    this.send({ type: 'log', level, message, fields });
   }
 }
 

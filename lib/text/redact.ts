@@ -117,6 +117,29 @@ function shorten(secret: string): string {
   return secret.length >= 12 ? `${secret.slice(0, 3)}…` : '…';
 }
 
+/**
+ * Keys whose values no log shows: HTTP's and ours. No record of the engine has one; a logger that knows
+ * them keeps it so.
+ */
+export const SECRET_KEYS = [
+  'authorization',
+  'cookie',
+  'passkey',
+  'password',
+  'proxy-authorization',
+  'proxyAuthorization',
+  'trackerId',
+] as const;
+
+/** Keys whose values are URLs, of which a log shows what `redactUrl` leaves. */
+export const URL_KEYS = ['announce', 'proxy', 'tracker', 'url'] as const;
+
+/** What a log shows of the value under one of these keys. */
+export function redactValue(key: string, value: unknown): string {
+  const isUrl = typeof value === 'string' && (URL_KEYS as readonly string[]).includes(key);
+  return isUrl ? redactUrl(value) : '…';
+}
+
 /** The text with every character of every secret replaced by `*`. */
 export function maskText(text: string, secrets: readonly string[]): string {
   return secrets.reduce(

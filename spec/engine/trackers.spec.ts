@@ -163,7 +163,11 @@ describe('engine and trackers', function () {
     const records: unknown[] = [];
     const record = (...args: unknown[]): void => void records.push(args);
     const logger = { trace: record, debug: record, info: record, warn: record, error: record };
-    const engine = await swarm.engine({ logger: { ...logger, fatal: record, level: 'trace' } });
+    const child = (bindings: object) => {
+      record(bindings);
+      return { ...logger, fatal: record };
+    };
+    const engine = await swarm.engine({ logger: { ...child({}), child, level: 'trace' } });
     const payload = new Payload({ lengthBytes: MIB, trackers: urls.map((url) => [url]) });
     const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
     const stats = await untilStats(torrent, 'the failures', ({ trackers }) =>
@@ -174,6 +178,8 @@ describe('engine and trackers', function () {
     expect(messages.join('\n')).to.include('unknown passkey sEc…').and.not.include(key);
     await engine.close();
     expect(JSON.stringify(records)).not.to.include(key);
+    const { infoHash } = torrent;
+    expect(records).to.deep.include([{ component: 'coordinator', torrent: infoHash }]);
   });
 
   it('asks no service of this machine that a torrent names as its tracker', async () => {

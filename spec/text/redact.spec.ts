@@ -1,5 +1,14 @@
 import { expect } from 'chai';
-import { maskBytes, maskText, redactUrl, secretsOf, withoutSecrets } from '../../lib/text/redact';
+import {
+  SECRET_KEYS,
+  URL_KEYS,
+  maskBytes,
+  maskText,
+  redactUrl,
+  redactValue,
+  secretsOf,
+  withoutSecrets,
+} from '../../lib/text/redact';
 
 describe('tracker: URLs in logs', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -61,5 +70,15 @@ describe('tracker: secrets of a URL', () => {
     expect(Buffer.from(maskBytes(bytes, secretsOf(URL_OF_US))).toString()).to.equal(masked);
     expect(bytes.toString()).to.equal(said);
     expect(maskBytes(bytes, [])).to.equal(bytes);
+  });
+});
+
+describe('secrets under their keys', () => {
+  it('leave nothing of a secret, and of a URL what tells it from others', () => {
+    for (const key of SECRET_KEYS) expect(redactValue(key, 'http://t.example/x')).to.equal('…');
+    for (const key of URL_KEYS) {
+      expect(redactValue(key, 'http://u:p@t.example/x')).to.equal('http://…@t.example/x');
+      expect(redactValue(key, { href: 'http://t.example' })).to.equal('…');
+    }
   });
 });

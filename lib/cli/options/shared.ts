@@ -2,12 +2,12 @@
 
 import { Option } from 'commander';
 import { GIB, KIB, MIB } from '../../bytes/lengths';
-import type { AnnounceToAll, LogLevel } from '../../index';
+import type { AnnounceToAll } from '../../index';
+import { LOG_LEVEL_NAMES } from '../../text/log-levels';
+import type { LogLevel } from '../../text/log-levels';
 import { decimal, nonEmpty, ownPort, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
-
-export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 /** What the engine accepts: 16 KiB to 256 MiB. */
 export const pieceLengthOption = (): Option =>
@@ -116,7 +116,7 @@ export function engineOptions(): readonly Option[] {
     new Option(
       '--log-level <LEVEL>',
       'write log records of this level and above to stderr',
-    ).choices(LOG_LEVELS),
+    ).choices(LOG_LEVEL_NAMES),
     new Option(
       '--announce-to-all <WHICH>',
       'trackers to announce to: one of all, one of each tier, or every one (default: none)',

@@ -1,12 +1,26 @@
 // The engine's log records on stderr, as pino writes them, only when somebody asks for them.
 
-import type { Logger, LogLevel } from '../../index';
+import type { Logger } from '../../index';
+import { SECRET_KEYS, URL_KEYS, redactValue } from '../../text/redact';
+import type { LogLevel } from '../../text/log-levels';
 import type { Io } from '../context';
 import { loadPino } from '../load';
+
+/** How deep pino looks for keys: a field of a record, and one of an object in such a field. */
+const DEPTHS = ['', '*'] as const;
+
+/** As pino names them; brackets, because of the hyphens of HTTP. */
+const SECRET_PATHS = [...SECRET_KEYS, ...URL_KEYS].flatMap((key) =>
+  DEPTHS.map((depth) => `${depth}["${key}"]`),
+);
 
 /** Files and terminals are written at once: no record is lost however the process ends. */
 export function stderrLogger(level: LogLevel | undefined, io: Io): Logger | undefined {
   if (level === undefined) return undefined;
   const { pino } = loadPino();
-  return pino({ level, base: null }, { write: (record: string) => io.stderr(record) });
+  const redact = {
+    paths: SECRET_PATHS,
+    censor: (value: unknown, path: readonly string[]) => redactValue(path.at(-1) ?? '', value),
+  };
+  return pino({ level, base: null, redact }, { write: (record: string) => io.stderr(record) });
 }

@@ -83,4 +83,28 @@ describe('cli terminal', () => {
     expect(rest).to.equal('');
     expect(stderrLogger(undefined, io)).to.equal(undefined);
   });
+
+  it('shows no secret under its key, in a record, an object in it or the bindings of a child', () => {
+    const io = new FakeIo(false);
+    const key = 'sEcReT0123456789';
+    const url = `https://user:${key}@tracker.example/${key}/announce?passkey=${key}`;
+    const secrets = {
+      url,
+      tracker: url,
+      proxy: `http://user:${key}@proxy.example:3128`,
+      passkey: key,
+      password: key,
+      trackerId: key,
+    };
+    const headers = { authorization: key, 'proxy-authorization': `Basic ${key}`, cookie: key };
+    const logger = stderrLogger('info', io);
+    logger?.info({ ...secrets, headers, torrent: 'x', reply: secrets }, 'asked');
+    logger?.child?.({ ...secrets, torrent: 'x' }).warn({ headers }, 'asked again');
+    expect(io.err).not.to.include(key);
+    const [first, second] = io.err.split('\n').map((line) => JSON.parse(line || '{}') as object);
+    expect(first).to.deep.include({ torrent: 'x', passkey: '…', msg: 'asked' });
+    expect(first).to.have.property('url', 'https://…@tracker.example/sEc…/announce?passkey=sEc…');
+    expect(first).to.have.nested.property('reply.proxy', 'http://…@proxy.example:3128');
+    expect(second).to.include({ torrent: 'x', trackerId: '…', msg: 'asked again' });
+  });
 });

@@ -1,0 +1,39 @@
+// The embedder's logger as the engine uses it: what says whose a record is becomes a child logger, where the
+// logger can have one, as pino can.
+
+import type { LogBindings, LogFields } from '../messages/control';
+import type { LogLevel } from '../text/log-levels';
+import type { Logger } from './options';
+
+/** Children are cheap to make again, and an engine may see many torrents. */
+const MAX_CHILDREN = 1_000;
+
+export class EngineLog {
+  readonly #logger: Logger | undefined;
+  /** By what each adds to the records. */
+  readonly #children = new Map<string, Logger>();
+
+  constructor(logger: Logger | undefined) {
+    this.#logger = logger;
+  }
+
+  write(level: LogLevel, message: string, given: LogFields): void {
+    const { component, torrent, thread, ...fields } = given;
+    const child = this.#childOf({ component, torrent, thread });
+    if (child === undefined) this.#logger?.[level](given, message);
+    else child[level](fields, message);
+  }
+
+  #childOf(bindings: LogBindings): Logger | undefined {
+    if (this.#logger?.child === undefined) return undefined;
+    // Without what is undefined.
+    const key = JSON.stringify(bindings);
+    let child = this.#children.get(key);
+    if (child === undefined) {
+      if (this.#children.size === MAX_CHILDREN) this.#children.clear();
+      child = this.#logger.child(JSON.parse(key) as object);
+      this.#children.set(key, child);
+    }
+    return child;
+  }
+}
