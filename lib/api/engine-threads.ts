@@ -47,20 +47,34 @@ export class EngineThreads {
   /**
    * @param peerThreads number of peer threads, 1–32. An engine with another setting starts more or
    * ends some. Default: as for `CoordinatorOptions.peerThreads`.
-   * @throws MillraceError `bad-option`.
+   * @throws MillraceError `bad-option`, `thread-start-failed`.
    */
   constructor(peerThreads?: number) {
     const length = checkValue('peerThreads', () => peerThreads, PEER_THREADS);
     const ports = Array.from({ length }, () => new MessageChannel());
+    const started: Worker[] = [];
+    const start = (...args: ConstructorParameters<typeof Worker>): Worker => {
+      try {
+        started.push(new Worker(...args));
+      } catch (error) {
+        // Nobody gets hold of those that have started.
+        for (const worker of started) void worker.terminate();
+        throw new MillraceError(
+          'thread-start-failed',
+          `no engine can start: ${failureReason(error)}`,
+        );
+      }
+      return started.at(-1) as Worker;
+    };
     const peers = ports.map(({ port2 }) => port2);
-    this.#coordinator = new Worker(workerFile('coordinator'), {
+    this.#coordinator = start(workerFile('coordinator'), {
       name: 'millrace-coordinator',
       workerData: { peers } satisfies CoordinatorBoot,
       transferList: [...peers],
       resourceLimits: { maxYoungGenerationSizeMb: COORDINATOR_YOUNG_GENERATION_MIB },
     });
     this.#peers = ports.map(({ port1 }, thread) => {
-      const worker = new Worker(workerFile('peers'), {
+      const worker = start(workerFile('peers'), {
         name: `millrace-peers-${thread}`,
         workerData: { port: port1 } satisfies PeerThreadBoot,
         transferList: [port1],

@@ -18,7 +18,7 @@ import { failTorrent } from './stopping';
 type Verified = Extract<Happening, { readonly type: 'verified' }>;
 
 export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: Verified): void {
-  engine.state.verifyGate.onAnswer();
+  engine.state.verifyGate.onAnswer(engine.nowMs());
   try {
     settleJob(engine, torrent, pieces, ticket, answer);
   } finally {

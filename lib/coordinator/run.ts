@@ -46,7 +46,6 @@ export function runEngine(options: RunOptions): void {
   const { settings, control, events, threads, slab, table } = options;
   const pool = new VerifyPool({
     threads: settings.verifyThreads,
-    minThreads: MIN_VERIFY_THREADS,
     start: { slab: slab.buffer, closeEpoch: new SharedArrayBuffer(4) },
   });
   const pacers = new Pacers(settings);

@@ -64,7 +64,7 @@ function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceSta
   };
   const ticket = torrent.watch?.begin(paths);
   torrent.jobsOut++;
-  engine.state.verifyGate.onOut();
+  engine.state.verifyGate.onOut(engine.nowMs());
   ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
     type: 'verified',
     torrent,

@@ -96,8 +96,13 @@ export function descriptorsLacking(error: unknown): string | undefined {
   return /\b(?:EMFILE|ENFILE)\b/.exec(error instanceof Error ? error.message : '')?.[0];
 }
 
-/** Why a thread or a part of Node failed, with advice if it lacked descriptors. */
+/** What Node says if the system starts no thread for it: the code is in the message alone. */
+const NO_THREAD = /\bWorker initialization failure: (?:EAGAIN|ENOMEM)\b/;
+
+/** Why a thread or a part of Node failed, with advice if it lacked descriptors or threads. */
 export function failureReason(error: unknown): string {
+  if (error instanceof Error && NO_THREAD.test(error.message))
+    return 'the system lets this process start no more threads; close other programs, raise that limit (`ulimit -u`), or use fewer threads';
   const code = descriptorsLacking(error);
   return code === undefined ? systemReason(error) : `${MEANINGS[code]}${systemAdvice(code)}`;
 }

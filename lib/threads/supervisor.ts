@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ResourceLimits } from 'node:worker_threads';
 import { MillraceError } from '../errors/millrace-error';
+import { failureReason } from '../errors/system-error';
 import { nextBackoffMs } from './backoff';
 import type { Thread } from './thread';
 
@@ -63,7 +64,8 @@ export interface SuperviseCallbacks {
   readonly onReady?: (worker: Thread) => void;
   /**
    * The thread has exited unexpectedly. Its code no longer runs, so its state in shared memory may be
-   * cleaned up. `restartInMs` is undefined if it is given up.
+   * cleaned up. `restartInMs` is undefined if it is given up. Called again if Node refuses to start
+   * its successor.
    */
   readonly onDied?: (error: MillraceError, restartInMs: number | undefined) => void;
   /** There is no thread any more: it failed before it was ready, or was given up. */
@@ -116,7 +118,7 @@ class Supervisor<Start> implements SupervisedThread {
     this.#callbacks = callbacks;
     this.#clock = options.clock ?? REAL_CLOCK;
     this.#gone = new Promise((resolve) => (this.#resolveGone = resolve));
-    this.#state = this.#watch(options.adopt ?? this.#start());
+    this.#state = options.adopt ? this.#watch(options.adopt) : this.#begin();
   }
 
   get state(): ThreadState {
@@ -158,6 +160,51 @@ class Supervisor<Start> implements SupervisedThread {
     await gone;
   }
 
+  /** The first start. A thread that Node refuses to start is one that fails before it is ready. */
+  #begin(): ThreadState {
+    try {
+      return this.#watch(this.#start());
+    } catch (error) {
+      const failed = this.#startFailed(failureReason(error));
+      queueMicrotask(() => this.#callbacks.onFailed(failed));
+      this.#resolveGone();
+      return { type: 'failed', error: failed };
+    }
+  }
+
+  #startFailed(cause: string): MillraceError {
+    return new MillraceError(
+      'thread-start-failed',
+      `the thread ${this.#options.name} failed before it was ready: ${cause}`,
+    );
+  }
+
+  /** Where Node refuses to start a thread, for want of one or of memory, that was one more failure. */
+  #restart(): void {
+    let worker: Thread;
+    try {
+      worker = this.#start();
+    } catch (error) {
+      this.#failures++;
+      return this.#restartLater(this.#startFailed(failureReason(error)));
+    }
+    this.#state = this.#watch(worker);
+  }
+
+  /** Not at all if the policy gives up: then `error` is why. */
+  #restartLater(error: MillraceError): void {
+    const { restart = nextBackoffMs } = this.#options;
+    const delayMs = restart(this.#failures);
+    if (delayMs === undefined) {
+      this.#end({ type: 'failed', error });
+    } else {
+      const cancelRestart = this.#clock.after(delayMs, () => this.#restart());
+      this.#state = { type: 'waiting', cancelRestart };
+    }
+    this.#callbacks.onDied?.(error, delayMs);
+    if (delayMs === undefined) this.#callbacks.onFailed(error);
+  }
+
   #start(): Thread {
     const { file, name, start, resourceLimits } = this.#options;
     return new Worker(file, {
@@ -196,14 +243,11 @@ class Supervisor<Start> implements SupervisedThread {
 
   #onExit(cause: string): void {
     const state = this.#state;
-    const { name, restart = nextBackoffMs, stableAfterMs = 60_000 } = this.#options;
+    const { name, stableAfterMs = 60_000 } = this.#options;
     switch (state.type) {
       case 'starting': {
         state.cancelTimeout();
-        const error = new MillraceError(
-          'thread-start-failed',
-          `the thread ${name} failed before it was ready: ${cause}`,
-        );
+        const error = this.#startFailed(cause);
         this.#end({ type: 'failed', error });
         this.#callbacks.onFailed(error);
         return;
@@ -211,19 +255,7 @@ class Supervisor<Start> implements SupervisedThread {
       case 'ready': {
         const lived = this.#clock.nowMs() - state.sinceMs;
         this.#failures = lived >= stableAfterMs ? 1 : this.#failures + 1;
-        const error = new MillraceError('thread-died', `the thread ${name} died: ${cause}`);
-        const delayMs = restart(this.#failures);
-        if (delayMs === undefined) {
-          this.#end({ type: 'failed', error });
-          this.#callbacks.onDied?.(error, undefined);
-          this.#callbacks.onFailed(error);
-          return;
-        }
-        const cancelRestart = this.#clock.after(delayMs, () => {
-          this.#state = this.#watch(this.#start());
-        });
-        this.#state = { type: 'waiting', cancelRestart };
-        this.#callbacks.onDied?.(error, delayMs);
+        this.#restartLater(new MillraceError('thread-died', `the thread ${name} died: ${cause}`));
         return;
       }
       case 'stopping':

@@ -14,15 +14,21 @@ export const JOBS_PER_WORKER = 2;
  */
 const GROW_AFTER_MS = 50;
 
+/** After this long without a job their number is the least again; by then the pool has ended them. */
+export const IDLE_AFTER_MS = 60_000;
+
 export class VerifyGate {
   /** Workers that jobs go out for. The pool starts another for the first job that finds no place. */
   #workers: number;
+  readonly #minWorkers: number;
   readonly #maxWorkers: number;
   #jobsOut = 0;
+  #lastAnswerMs = -Infinity;
   #waitingSinceMs: number | undefined;
 
   constructor(minWorkers: number, maxWorkers: number) {
     this.#workers = minWorkers;
+    this.#minWorkers = minWorkers;
     this.#maxWorkers = maxWorkers;
   }
 
@@ -43,11 +49,14 @@ export class VerifyGate {
   }
 
   /** A job goes out; one that cannot wait may do so whether the gate is open or not. */
-  onOut(): void {
+  onOut(nowMs: number): void {
+    if (this.#jobsOut === 0 && nowMs - this.#lastAnswerMs >= IDLE_AFTER_MS)
+      this.#workers = this.#minWorkers;
     this.#jobsOut++;
   }
 
-  onAnswer(): void {
+  onAnswer(nowMs: number): void {
+    this.#lastAnswerMs = nowMs;
     this.#jobsOut--;
   }
 

@@ -1,13 +1,14 @@
-// The verify workers as the coordinator sees them. Piscina queues the jobs and starts the workers; what
-// it leaves open is decided here: jobs outlive their worker, and a job or a pool that cannot work is given up.
+// The verify workers as the coordinator sees them. Piscina queues the jobs and runs the workers; what it leaves
+// open is decided here: when a worker may be started, that jobs outlive their worker, and when a job or a pool
+// that cannot work is given up.
 import type * as piscina from 'piscina';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { MillraceError } from '../errors/millrace-error';
-import { systemAdvice, systemReason } from '../errors/system-error';
+import { failureReason, systemAdvice, systemReason } from '../errors/system-error';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../messages/verify';
 import { workerFile } from '../threads/worker-file';
-import { JOBS_PER_WORKER } from './gate';
+import { IDLE_AFTER_MS, JOBS_PER_WORKER } from './gate';
 import { JobQueue } from './job-queue';
 import type { JobPriority, QueuedJob } from './job-queue';
 
@@ -15,15 +16,17 @@ import type { JobPriority, QueuedJob } from './job-queue';
 export const MAX_DEATHS_PER_JOB = 3;
 /** After this many pools in a row without one finished job, workers are taken to be unable to start. */
 const MAX_FRUITLESS_POOLS = 2;
+/** After the system has refused a thread, those that run do the work for this long. */
+const REFUSED_FOR_MS = 10_000;
 
 export interface VerifyPoolOptions {
-  /** Worker threads at most. */
+  /** Worker threads at most: it begins with one, and each job that has to wait starts another. */
   readonly threads: number;
-  /** Worker threads to begin with; each job that has to wait starts another. Default `threads`. */
-  readonly minThreads?: number;
   readonly start: VerifyStart;
   /** Entry point of the workers; specs bring their own. */
   readonly workerPath?: string;
+  /** The workers of a pool that has been without a job for so long end. Default 60,000. */
+  readonly idleAfterMs?: number;
 }
 
 /** A job on its way to its answer. */
@@ -45,6 +48,8 @@ interface Started {
   readonly ticketKey: typeof piscina.queueOptionsSymbol;
   /** A worker has died in this turn of the event loop that was still starting: its jobs never ran. */
   stillborn: boolean;
+  /** Until then Node is asked for no other worker: it has refused one. */
+  refusedUntilMs: number;
 }
 
 /** What Piscina says of a worker. */
@@ -60,26 +65,32 @@ export class VerifyPool {
   /** Jobs that keep all workers busy, also those that are not started yet. */
   readonly maxJobs: number;
 
-  private readonly minThreads: number;
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
+  private readonly idleAfterMs: number;
   /** Jobs without an answer. */
   private readonly tickets = new Set<Ticket>();
   /** Syncs without an answer; only the first is under way. */
   private readonly syncs = new Set<Ticket>();
   private started: Started | undefined;
-  /** The end of a pool that lost workers for good; no job is run before it. */
+  /** The end of a pool that lost workers for good, or was idle; no job is run before it. */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
   private closing: Promise<void> | undefined;
   private onIdle: (() => void) | undefined;
+  private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(options: VerifyPoolOptions) {
     this.threads = options.threads;
     this.maxJobs = options.threads * JOBS_PER_WORKER;
-    this.minThreads = Math.min(options.minThreads ?? options.threads, options.threads);
     this.startData = options.start;
     this.workerPath = options.workerPath ?? workerFile('verify');
+    this.idleAfterMs = options.idleAfterMs ?? IDLE_AFTER_MS;
+  }
+
+  /** Worker threads, those that are starting included. */
+  get running(): number {
+    return this.started?.workers.threads.length ?? 0;
   }
 
   /** Jobs handed to workers and not answered. */
@@ -128,6 +139,7 @@ export class VerifyPool {
   }
 
   private async closeWhenIdle(): Promise<void> {
+    clearTimeout(this.idleTimer);
     this.started?.queue.clear();
     this.syncs.clear();
     for (const ticket of this.tickets) if (!ticket.begun) this.refuse(ticket, shuttingDown());
@@ -150,15 +162,37 @@ export class VerifyPool {
       let started: Started | undefined;
       try {
         started = this.ensurePool();
-        ticket.begun = true;
-        const task = { ...ticket.job, [started.ticketKey]: ticket };
-        const result = (await started.workers.run(task)) as VerifyResult;
+        const result = await this.hand(started, ticket);
         this.fruitlessPools = 0;
         this.end(ticket);
         return ticket.resolve(ticket.again ? { ...result, again: true } : result);
       } catch (error) {
-        this.onLost(ticket, started, reasonOf(error));
+        this.onLost(ticket, started, failureReason(error));
       }
+    }
+  }
+
+  /**
+   * Hands a job to Piscina, which may start a worker for it: here, and nowhere else. By itself it does so when
+   * it hears of an answer or a death, too, where nobody can catch what Node throws if the system has no
+   * thread left: that would end this thread.
+   */
+  private hand(started: Started, ticket: Ticket): Promise<VerifyResult> {
+    const { workers, queue, ticketKey } = started;
+    const running = workers.threads.length;
+    const most = performance.now() < started.refusedUntilMs ? Math.max(1, running) : this.threads;
+    workers.options.maxThreads = most;
+    ticket.begun = true; // Taken back by the queue, if it has to wait there.
+    try {
+      return workers.run({ ...ticket.job, [ticketKey]: ticket }) as Promise<VerifyResult>;
+    } catch (error) {
+      queue.forget(ticket); // Piscina keeps it all the same.
+      ticket.begun = false;
+      if (running === 0) throw error;
+      started.refusedUntilMs = performance.now() + REFUSED_FOR_MS;
+      return this.hand(started, ticket);
+    } finally {
+      workers.options.maxThreads = 0;
     }
   }
 
@@ -167,8 +201,6 @@ export class VerifyPool {
     ticket.reason = reason;
     const neverRan = ticket.begun && started?.stillborn === true;
     if (ticket.begun) ticket.again ||= !neverRan;
-    // When Node refuses to start another worker, Piscina says so, and keeps the job all the same.
-    else started?.queue.forget(ticket);
     ticket.begun = false;
     if (started === undefined) ticket.deaths = MAX_DEATHS_PER_JOB;
     // Jobs of a pool that is taken down are not to blame, nor those that never ran.
@@ -183,10 +215,28 @@ export class VerifyPool {
 
   private end(ticket: Ticket): void {
     if (!this.tickets.delete(ticket)) return;
-    if (this.tickets.size === 0) this.onIdle?.();
+    if (this.tickets.size === 0) {
+      this.onIdle?.();
+      this.endLater();
+    }
     if (!this.syncs.delete(ticket)) return;
     const [next] = this.syncs;
     if (next) void this.run(next);
+  }
+
+  /** Workers are cheap to start again, and each holds 13 MiB. */
+  private endLater(): void {
+    if (this.closing !== undefined) return;
+    if (this.idleTimer) this.idleTimer.refresh();
+    else this.idleTimer = setTimeout(() => this.endIdle(), this.idleAfterMs).unref();
+  }
+
+  private endIdle(): void {
+    this.idleTimer = undefined;
+    const { started } = this;
+    if (started === undefined || this.tickets.size > 0 || this.rebuilding !== undefined) return;
+    this.started = undefined; // What becomes of these workers is no death.
+    this.rebuilding = started.workers.destroy().finally(() => (this.rebuilding = undefined));
   }
 
   private ensurePool(): Started {
@@ -198,7 +248,7 @@ export class VerifyPool {
     const ready = new Set<Seen>();
     const workers = new loaded.Piscina({
       filename: this.workerPath,
-      minThreads: this.minThreads,
+      minThreads: 1,
       maxThreads: this.threads,
       idleTimeout: Infinity,
       concurrentTasksPerWorker: JOBS_PER_WORKER,
@@ -209,14 +259,22 @@ export class VerifyPool {
       recordTiming: false,
       workerData: this.startData,
     });
-    const started: Started = { workers, queue, ticketKey, stillborn: false };
+    // From now on it starts none by itself: see `hand`.
+    Object.assign(workers.options, { minThreads: 0, maxThreads: 0 });
+    const started: Started = {
+      workers,
+      queue,
+      ticketKey,
+      stillborn: false,
+      refusedUntilMs: -Infinity,
+    };
     let lastError = '';
-    workers.on('error', (error: unknown) => (lastError = reasonOf(error)));
+    workers.on('error', (error: unknown) => (lastError = failureReason(error)));
     workers.on('workerCreate', (worker: Seen) => ready.add(worker));
     workers.on('workerDestroy', () => {
       started.stillborn = true;
       for (const worker of ready) if (worker.destroyed) started.stillborn = !ready.delete(worker);
-      // Piscina has not yet decided on a replacement when it says this, nor rejected the worker's jobs.
+      // Piscina has not yet rejected the worker's jobs when it says this; others take them over.
       setImmediate(() => {
         started.stillborn = false;
         this.onWorkerGone(started, lastError);
@@ -228,15 +286,18 @@ export class VerifyPool {
   private onWorkerGone(started: Started, error: string): void {
     if (started !== this.started || this.rebuilding !== undefined) return;
     this.onThreadDeath?.(error === '' ? 'the worker was terminated' : error);
-    // Piscina replaces a dead worker, but gives up for good after one that died while it started.
-    if (started.workers.threads.length >= this.minThreads || this.closing !== undefined) return;
+    // It died while it started, and jobs wait for it in the queue: Piscina starts no other.
+    if (started.workers.threads.length > 0 || started.queue.size === 0) return;
+    if (this.closing !== undefined) return;
     this.rebuilding = this.rebuild(started, error);
   }
 
   private async rebuild(started: Started, reason: string): Promise<void> {
     this.fruitlessPools++;
+    const waiting = [...this.tickets].filter(({ begun }) => !begun);
     const ended = started.workers.destroy(); // waits for its threads to end
     started.stillborn = false; // as for its last worker, but jobs of others end, too
+    for (const ticket of waiting) ticket.begun = false; // as `destroy` took them out of the queue
     await ended;
     this.started = undefined;
     this.rebuilding = undefined;
@@ -247,10 +308,6 @@ export class VerifyPool {
       ticket.reason = reason;
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What Node needs to start a worker and load its modules: an event loop (5) and files being read. */

@@ -1,5 +1,8 @@
 // Threads that boot before their engine: what becomes of them with an engine, and without one.
 
+import { once } from 'node:events';
+import workerThreads from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { Coordinator, EngineThreads } from '../../lib/index';
 import { codeOf } from '../support/code-of';
@@ -38,6 +41,26 @@ describe('api: threads booted early', () => {
     await threads.terminate();
     expect(await codeOf(Coordinator.start({ threads }))).to.equal('coordinator-died');
     await threads.terminate();
+  });
+
+  it('leave none behind where the system starts only some of them', async () => {
+    const started: Worker[] = [];
+    const { Worker: Real } = workerThreads;
+    class Refused extends Real {
+      constructor(...args: ConstructorParameters<typeof Real>) {
+        if (started.length === 2) throw new Error('Worker initialization failure: EAGAIN');
+        super(...args);
+        started.push(this);
+      }
+    }
+    Object.assign(workerThreads, { Worker: Refused });
+    try {
+      expect(await codeOf(Coordinator.start({ peerThreads: 3 }))).to.equal('thread-start-failed');
+    } finally {
+      Object.assign(workerThreads, { Worker: Real });
+    }
+    expect(started).to.have.length(2);
+    await Promise.all(started.map((worker) => once(worker, 'exit')));
   });
 
   it('stay whole where the options are wrong', async () => {

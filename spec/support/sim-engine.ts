@@ -17,8 +17,8 @@ import type {
   EngineControl,
   EngineEvent,
   EngineSettings,
-  LogLevel,
 } from '../../lib/messages/control';
+import type { LogLevel } from '../../lib/text/log-levels';
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import type { VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';

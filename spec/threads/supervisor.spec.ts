@@ -77,6 +77,17 @@ function watch(start: TestWorkerStart, more: Partial<SuperviseOptions<TestWorker
   return { clock, thread, notes, next };
 }
 
+/** What Node refuses to start a thread with while `refuse` is set. */
+function refusable(start: TestWorkerStart): TestWorkerStart & { refuse: boolean } {
+  return Object.defineProperty({ ...start, refuse: false, more: 0 }, 'more', {
+    enumerable: true,
+    get(this: { refuse: boolean }): number {
+      if (this.refuse) throw new Error('Worker initialization failure: EAGAIN');
+      return 0;
+    },
+  });
+}
+
 describe('supervisor', () => {
   const threads: SupervisedThread[] = [];
   const watched = (...args: Parameters<typeof watch>): ReturnType<typeof watch> => {
@@ -122,6 +133,40 @@ describe('supervisor', () => {
     const second = await next('died');
     expect(second.error.message).to.match(/exit code 0/);
     expect(second.restartInMs).to.equal(nextBackoffMs(2));
+  });
+
+  it('tries again after the back-off when Node refuses to start a thread', async () => {
+    const start = refusable({ mode: 'ready' });
+    const { thread, clock, notes, next } = watched(start);
+    const { worker } = await next('started');
+    await next('ready');
+    start.refuse = true;
+    await worker.terminate();
+    await next('died');
+    for (const failures of [2, 3]) {
+      clock.fire();
+      const { error, restartInMs } = await next('died');
+      expect(error.code).to.equal('thread-start-failed');
+      expect(error.message).to.match(/no more threads/);
+      expect(restartInMs).to.equal(nextBackoffMs(failures));
+    }
+    expect(thread.state.type).to.equal('waiting');
+    start.refuse = false;
+    clock.fire();
+    await next('started');
+    await next('ready');
+    expect(notes).to.deep.equal([]);
+  });
+
+  it('gives up a thread that Node refuses to start at all', async () => {
+    const start = refusable({ mode: 'ready' });
+    start.refuse = true;
+    const { thread, clock, next } = watched(start);
+    const { error } = await next('failed');
+    expect(error.code).to.equal('thread-start-failed');
+    expect(thread.state).to.deep.equal({ type: 'failed', error });
+    expect(clock.timers).to.have.length(0);
+    await thread.terminate();
   });
 
   it('counts from one again after a long life', async () => {

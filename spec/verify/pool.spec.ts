@@ -84,8 +84,9 @@ describe('verify pool', function () {
     const jobs = Array.from({ length: 64 }, (_, unit) =>
       pool.submit(pieceJob(files(), unit), 'live'),
     );
-    expect(pool.inFlight).to.equal(4);
-    expect(pool.queued).to.equal(60);
+    expect(pool.inFlight, 'at the first worker').to.equal(2);
+    expect(pool.queued).to.equal(62);
+    expect(pool.running, 'for those that wait').to.equal(2);
     const results = await Promise.all(jobs);
     results.forEach((result, unit) => {
       expect(result.outcomes).to.deep.equal([{ type: 'good', piece: unit }]);
@@ -155,33 +156,79 @@ describe('verify pool', function () {
     expect(results.map(({ again }) => again)).to.deep.equal([true, true, undefined]);
   });
 
-  it('runs no job that it gave up because Node refuses to start another worker', async () => {
-    let starts = 0;
-    const start = {
-      slab,
-      closeEpoch: new SharedArrayBuffer(4),
-      get more(): number {
-        if (starts++ > 0) throw new Error('no more threads');
-        return starts;
+  /** Node refuses to start workers while `refuse` is set, and is asked for each: `asked` times. */
+  const refusing = (): VerifyPoolOptions['start'] & { refuse: boolean; asked: number } =>
+    Object.defineProperty(
+      { slab, closeEpoch: new SharedArrayBuffer(4), refuse: false, asked: 0, more: 0 },
+      'more',
+      {
+        enumerable: true,
+        get(this: { refuse: boolean; asked: number }): number {
+          this.asked++;
+          if (this.refuse) throw new Error('Worker initialization failure: EAGAIN');
+          return 0;
+        },
       },
-    };
-    const pool = open(2, { minThreads: 1, start });
+    );
+
+  it('goes on with the workers that it has when Node refuses to start another', async () => {
+    const start = refusing();
+    const pool = open(3, { start });
     const jobs = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
     await entered(1);
-    const third = await pool.submit(pieceJob(gated(), 3), 'live').catch((error: Error) => error);
-    expect(third).to.have.property('code', 'verify-worker-died');
-    expect(third).to.have.property('message').that.contains('no more threads');
+    start.refuse = true;
+    // The first to wait is refused a worker; later, when a worker answers, Piscina would like one, too.
+    for (let unit = 3; unit <= 8; unit++) jobs.push(pool.submit(pieceJob(gated(), unit), 'live'));
+    expect(pool.queued).to.equal(6);
     openGate();
-    for (const { outcomes } of await Promise.all(jobs)) expect(outcomes[0]?.type).to.equal('good');
-    await pool.submit(pieceJob(files(), 4), 'live');
-    expect(Atomics.load(gate, ENTERED)).to.equal(2);
+    for (const [at, { outcomes, again }] of (await Promise.all(jobs)).entries()) {
+      expect(outcomes).to.deep.equal([{ type: 'good', piece: at + 1 }]);
+      expect(again).to.equal(undefined);
+    }
+    expect(Atomics.load(gate, ENTERED), 'each ran once').to.equal(8);
+    expect(start.asked, 'it did not ask for each job').to.equal(2);
+  });
+
+  it('outlives the death of a worker that Node refuses to replace', async () => {
+    const start = refusing();
+    const pool = open(2, { start });
+    const jobs = [1, 2, 3].map((unit) =>
+      pool.submit(pieceJob(gated(), unit), 'live').catch((error: Error) => error),
+    );
+    await entered(2);
+    start.refuse = true;
+    pool.killOneThread(0);
+    pool.killOneThread(1);
+    for (const error of await Promise.all(jobs)) {
+      expect(error).to.have.property('code', 'verify-worker-died');
+      expect(error).to.have.property('message').that.contains('no more threads');
+    }
+    expect(pool.queued + pool.inFlight).to.equal(0);
+    start.refuse = false;
+    const next = await pool.submit(pieceJob(files(), 4), 'live');
+    expect(next.outcomes).to.deep.equal([{ type: 'good', piece: 4 }]);
+    expect(Atomics.load(gate, ENTERED), 'what it gave up did not run').to.equal(2);
+  });
+
+  it('ends the workers of an idle pool, which is no death, and starts others', async () => {
+    const start = refusing();
+    const pool = open(1, { start, idleAfterMs: 1 });
+    const deaths: string[] = [];
+    pool.onThreadDeath = (reason) => deaths.push(reason);
+    for (let unit = 1; unit <= 2; unit++) {
+      const { outcomes } = await pool.submit(pieceJob(files(), unit), 'live');
+      expect(outcomes).to.deep.equal([{ type: 'good', piece: unit }]);
+      await until(() => pool.running === 0, 'the end of the worker');
+    }
+    expect(start.asked).to.equal(2);
+    expect(deaths).to.deep.equal([]);
   });
 
   it('blames no job for the death of a worker that is still starting', async () => {
     const births = new Int32Array(new SharedArrayBuffer(8));
     const start = { slab, closeEpoch: new SharedArrayBuffer(4), births: births.buffer };
     const workerPath = path.join(__dirname, '../support/faults/slow-heir-worker.ts');
-    const pool = open(2, { minThreads: 1, start, workerPath });
+    const pool = open(2, { start, workerPath });
     let deaths = 0;
     pool.onThreadDeath = () => deaths++;
     const first = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
@@ -269,7 +316,7 @@ describe('verify pool', function () {
   });
 
   it('begins with one worker, and starts another for jobs that go on waiting', async () => {
-    const pool = open(2, { minThreads: 1 });
+    const pool = open(2);
     const deaths: string[] = [];
     pool.onThreadDeath = (reason) => deaths.push(reason);
     const stuck = [1, 2].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
