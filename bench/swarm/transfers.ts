@@ -5,6 +5,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GIB, MIB } from '../../lib/bytes/lengths';
+import { RECORDS_FOLDER } from '../../lib/metainfo/paths';
 import { freePort } from '../../spec/support/free-port';
 import type { Client, Job } from '../clients/client';
 import { Child, measure } from '../support/children';
@@ -113,7 +114,9 @@ export function storeIn({ torrent, place }: Transfer): string {
 }
 
 /**
- * The client serving leechers that fetch everything once between them. Time counts from the first
+ * The client serving leechers that fetch everything once between them. Every run checks the data
+ * first: a record that another build left is no good to this one, its own would be, and a seed that
+ * has just checked differs in warmth and memory from one that has not. Time counts from the first
  * permission to the last byte, CPU time from the first interest on; start-up and hashing what is
  * there do not count.
  */
@@ -128,6 +131,7 @@ export function uploadBy(
     name: client.name,
     run: () =>
       inFolder(join(place.folder, 'run'), async () => {
+        rmSync(join(stored, RECORDS_FOLDER), { recursive: true, force: true });
         const job = jobIn(join(place.folder, 'run'), stored, torrent);
         const port = await freePort();
         const launch = client.seed?.({ ...job, port });
