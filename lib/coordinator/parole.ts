@@ -42,7 +42,7 @@ export function giveUpParole(engine: Engine, piece: PieceState): void {
   restartPiece(engine, piece);
 }
 
-/** Gives up the paroles of a source that is gone or choked. */
+/** Gives up the paroles of a source that is gone. */
 export function giveUpParolesOf(engine: Engine, source: Source): void {
   for (const piece of [...source.torrent.open]) {
     if (piece.sole === source.id) giveUpParole(engine, piece);

@@ -34,8 +34,9 @@ describe('coordinator/on-piece', () => {
     const logs = it.engine.logs.filter(({ message }) => message.startsWith('a piece failed'));
     expect(logs).to.have.length(1);
     expect(logs[0]).to.include({ level: 'warn' });
-    const [suspect = ''] = it.engine.eventsOf('piece-failed')[0]?.suspects ?? [];
-    expect(logs[0]?.message).to.include('"piece":0').and.include(suspect);
+    const [failed] = it.engine.eventsOf('piece-failed');
+    expect(failed?.suspects).to.have.length(1);
+    expect(logs[0]?.message).to.include('"piece":0').and.include(JSON.stringify(failed?.suspects));
   });
 
   describe('a storage error', () => {

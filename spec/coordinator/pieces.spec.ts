@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { evictPiece } from '../../lib/coordinator/eviction';
+import { bytesHere, filledSegments, sentBytes } from '../../lib/coordinator/pieces';
+import type { PieceState } from '../../lib/coordinator/state';
+import { ZERO_UNITS } from '../../lib/messages/verify';
 import { forgetPeer } from '../../lib/coordinator/connections';
 import { failTorrent } from '../../lib/coordinator/stopping';
 import type { Lease } from '../../lib/messages/peer-thread';
@@ -50,6 +53,27 @@ describe('coordinator: pieces on their way', () => {
       expect(piece.blocks.freeBlocks).to.equal(2);
     });
 
+    it('may span several leases of its piece', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
+      const peer = desk.connect(torrent, { creditBlocks: 3 });
+      desk.want(peer, 8);
+      const [first, second] = desk.leases(peer);
+      if (!first || !second) throw new Error('no leases');
+      desk.write(first);
+      desk.write(second);
+      desk.done(first, 1, 6);
+      expect(
+        desk.peer(peer).leases.map((left) => [left.firstBlock, left.blockCount]),
+      ).to.deep.equal([
+        [0, 1],
+        [7, 1],
+      ]);
+      desk.done(first, 0, 8);
+      expect(desk.peer(peer).leases, 'as far as it is leased').to.have.length(1);
+      desk.done(first, 7, 1);
+      expect(engine.jobs).to.have.length(1);
+    });
+
     it('is believed only as far as the table bears it out', async () => {
       const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
       const liar = desk.connect(torrent, { creditBlocks: 8 });
@@ -90,6 +114,70 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.eventsOf('pieces').map(({ pieces }) => pieces)).to.deep.equal([[lease.piece]]);
       expect(torrent.state.possession.doneBytes).to.equal(64 * KIB);
     });
+  });
+
+  describe('the recall of a full piece', () => {
+    it('cancels its leases, and no others', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const slow = desk.connect(torrent, { have: [0, 1], creditBlocks: 8 });
+      const [first, second] = desk.leases(slow);
+      if (!first || !second) throw new Error('no leases');
+      const innocent = desk.connect(torrent, { have: [2], creditBlocks: 4 });
+      // The thread of the slow one does not report, and the table shows what came.
+      desk.write(first);
+      const late = desk.connect(torrent, { have: [first.piece], creditBlocks: 4 });
+      desk.done({ ...first, connection: late });
+      expect(engine.jobs, 'another one knows nothing of it').to.have.length(0);
+      desk.done(first, first.firstBlock, 1);
+      desk.done(first, first.firstBlock + 1, 3);
+      expect(engine.jobs).to.have.length(1);
+      expect(desk.peer(slow).leases.map(({ piece }) => piece.blocks.piece)).to.deep.equal([
+        second.piece,
+      ]);
+      expect(desk.peer(innocent).leases).to.have.length(1);
+      expect(engine.ordersOf('cancel-lease')).to.deep.equal([]);
+    });
+
+    it('takes them from everybody who holds some', async () => {
+      const { desk, engine, torrent } = await SimDesk.with({
+        totalLengthBytes: 192 * KIB,
+        pieceLengthBytes: 64 * KIB,
+      });
+      const slow = desk.connect(torrent, { have: [0, 1], creditBlocks: 8 });
+      const innocent = desk.connect(torrent, { have: [2], creditBlocks: 4 });
+      const helper = desk.connect(torrent, { have: [0, 2], creditBlocks: 4 });
+      engine.pass(1_000);
+      const copy = only(desk.leases(helper));
+      desk.write(copy);
+      desk.done(copy);
+      const other = copy.piece === 0 ? slow : innocent;
+      expect(engine.ordersOf('cancel-lease')).to.deep.equal([
+        {
+          type: 'cancel-lease',
+          connection: other,
+          piece: copy.piece,
+          generation: copy.generation,
+        },
+      ]);
+      const holders = [slow, innocent, helper].map((peer) =>
+        desk.peer(peer).leases.map(({ piece }) => piece.blocks.piece),
+      );
+      expect(holders).to.deep.equal(copy.piece === 0 ? [[1], [2], []] : [[0, 1], [], []]);
+    });
+  });
+
+  it('that have padding are hashed with zeros in its place, and counted without it', () => {
+    const piece = (paddingBlocks: readonly number[], lengthBytes: number, missingBlocks = 0) =>
+      ({
+        blocks: { paddingBlocks, missingBlocks, blockCount: Math.ceil(lengthBytes / (16 * KIB)) },
+        units: [7, -1, 8, 3],
+        lengthBytes,
+      }) as unknown as PieceState;
+    expect(filledSegments(piece([1], 64 * KIB))).to.deep.equal([7, 1, ZERO_UNITS, 1, 8, 1, 3, 1]);
+    expect(sentBytes(piece([1], 48 * KIB + 100))).to.equal(32 * KIB + 100);
+    expect(sentBytes(piece([1, 3], 48 * KIB + 100)), 'the last block is short').to.equal(32 * KIB);
+    expect(bytesHere(piece([1], 64 * KIB, 2))).to.equal(16 * KIB);
+    expect(bytesHere(piece([], 48 * KIB + 100))).to.equal(48 * KIB + 100);
   });
 
   describe('a choke', () => {
