@@ -32,7 +32,7 @@ export function printableBytes(bytes: Uint8Array, maxChars: number): string {
   return printable(broken ? head.toString('latin1') : utf8, maxChars);
 }
 
-/** The whole text, with every unprintable character written as `\\uXXXX`. */
+/** The whole text, with every unprintable character written as `\uXXXX`. */
 export function escapeUnprintable(text: string): string {
   return text.replace(
     UNPRINTABLE,
