@@ -1,4 +1,4 @@
-// What a peer thread lends each of its connections. Only types.
+// What a peer thread gives each of its connections. Only types.
 
 import type { BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
@@ -9,15 +9,15 @@ import type { OpenTorrent } from './open-torrent';
 import type { Tracer } from './tracer';
 import type { Uploader } from './upload/uploader';
 
-/** What a thread asks of each of its connections. */
+/** What a thread needs from each of its connections. */
 export interface ThreadConnection {
   readonly id: number;
   readonly host: string;
-  /** The torrent, once it is known which. */
+  /** The torrent, once known. */
   readonly torrent: OpenTorrent | undefined;
-  /** Its turn has come, after `mayEnter` made it wait. */
+  /** Lets it in, after `mayEnter` made it wait. */
   enter(): void;
-  /** After orders: what they changed goes out in one write. */
+  /** Called after orders: sends what they changed in one write. */
   endTurn(): void;
 }
 
@@ -33,14 +33,17 @@ export interface ConnectionContext {
   readonly transport: Transport;
   readonly uploader: Uploader;
   readonly readTurns: ReadTurns;
-  /** Undefined where nothing is traced. */
+  /** Undefined if there is no trace. */
   readonly tracer?: Tracer | undefined;
   readonly nowMs: () => number;
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => OpenTorrent | undefined;
   readonly listenPort: () => number | undefined;
-  /** An incoming connection has shaken hands. False: it waits until its `enter` is called. */
+  /**
+   * An incoming connection has completed its handshake. False: it waits until its `enter` is
+   * called.
+   */
   readonly mayEnter: (connection: ThreadConnection) => boolean;
-  /** The connection is over: forget it. */
+  /** The connection has ended: forget it. */
   readonly onGone: (connection: ThreadConnection) => void;
 }

@@ -1,5 +1,5 @@
-// One peer connection from its first step to its end: dialled or accepted, shaken hands, let in, then
-// under a conversation. It keeps the order of the steps and reports exactly one end.
+// One peer connection from its first step to its end: dialled or accepted, handshake, entrance,
+// conversation. It keeps the order of these steps, and reports exactly one end.
 
 import { recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
@@ -14,10 +14,10 @@ import { Conversation } from './conversation';
 import { Opening } from './opening';
 import type { OpenTorrent } from './open-torrent';
 
-/** `waiting`: hands are shaken, and many others are to be let in before it. */
+/** `waiting`: the handshake is complete, and others are let in first. */
 type State = 'opening' | 'waiting' | 'open' | 'closed';
 
-/** The end of a stream that closed before it was looked at. */
+/** The end point of a stream that closed before it could be read. */
 const NOWHERE = { host: undefined, port: undefined };
 
 export class Connection implements StreamHandler, ThreadConnection {
@@ -25,7 +25,7 @@ export class Connection implements StreamHandler, ThreadConnection {
   readonly host: string;
   readonly port: number;
   private readonly context: ConnectionContext;
-  /** Undefined unless this connection is traced: then all it costs is the question. */
+  /** Undefined unless this connection is traced. */
   private readonly tap: WireTap | undefined;
   private readonly opening: Opening;
   private stream: ByteStream | undefined;
@@ -55,13 +55,13 @@ export class Connection implements StreamHandler, ThreadConnection {
     try {
       connection.stream = context.transport.dial(order, connection);
     } catch (error) {
-      // A host or port that is refused outright. Later, as every other failed dial.
+      // A host or port that is refused at once is reported later, like every failed dial.
       process.nextTick(() => connection.close('dial-failed', recordOf(error).message));
     }
     return connection;
   }
 
-  /** Takes a stream that the peer began. */
+  /** Adopts a stream that the peer opened. */
   static accept(context: ConnectionContext, id: number, incoming: IncomingStream): Connection {
     const connection = new Connection(context, id, incoming.from);
     connection.stream = incoming.open(connection);
@@ -79,7 +79,7 @@ export class Connection implements StreamHandler, ThreadConnection {
 
   // ---- for the actor ----
 
-  /** Carries an order out; an error in it ends this connection only. */
+  /** Executes an order; an error in it ends only this connection. */
   order(carryOut: (session: PeerSession) => void): void {
     this.guard(() => {
       const { session } = this;
@@ -115,17 +115,17 @@ export class Connection implements StreamHandler, ThreadConnection {
     });
   }
 
-  /** Appends this connection's row of a `traffic` fact, if anything moved. */
+  /** Appends this connection's row of a `traffic` fact, if it transferred anything. */
   pushTraffic(rows: number[]): void {
     this.conversation?.pushTraffic(rows);
   }
 
-  /** Ends the connection, whatever its state, and reports so once. */
+  /** Ends the connection in any state, and reports that once. */
   close(reason: CloseReason, detail: string): void {
     if (this.state === 'closed') return;
     const { context, conversation } = this;
     this.state = 'closed';
-    conversation?.end(reason, detail); // calls back here, and finds the state closed
+    conversation?.end(reason, detail); // Calls this method again, with the state closed.
     this.tap?.closed(reason, detail);
     this.stream?.destroy();
     if (conversation === undefined) context.send(this.opening.endFact(this, reason, detail));
@@ -189,7 +189,8 @@ export class Connection implements StreamHandler, ThreadConnection {
     const known = opening.torrentOf(theirs, this.torrentSource);
     if ('reason' in known) return this.close(known.reason, known.detail);
     const incoming = opening.dial === undefined;
-    // Answered first: our dialling half must see who it is, or it would dial again and again.
+    // Sent before the checks: if it is our own dial, that side must learn the peer id, or it would
+    // dial again.
     if (incoming) this.sendHandshake(known);
     if (opening.isOurself(theirs))
       return this.close('self-connection', 'the peer has our own peer id');
@@ -221,7 +222,7 @@ export class Connection implements StreamHandler, ThreadConnection {
     this.stream?.write(handshake);
   }
 
-  /** An error in there is this connection's end and nobody else's. */
+  /** Runs `work`; an error in it ends only this connection. */
   private guard(work: () => void): void {
     try {
       work();

@@ -1,5 +1,5 @@
-// An open connection: a session over a stream. What a read brings goes in, what a turn makes it say goes
-// out in one write, and what it serves beside it.
+// An open connection: a session over a stream. Reads go into the session, and the messages of a
+// turn are sent in one write, besides its uploads.
 
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
@@ -17,19 +17,19 @@ import { TrafficRow } from './traffic-row';
 import { Upload } from './upload/upload';
 
 /**
- * Small messages that a peer may leave unread before it is dropped: 1 MiB is 60,000 requests. A peer
- * that chokes and unchokes in a loop and reads nothing would else fill our memory.
+ * Small messages that a peer may leave unread before it is closed: 1 MiB is 60,000 requests. A peer
+ * that chokes and unchokes in a loop and reads nothing could otherwise fill our memory.
  */
 const MAX_UNREAD_BYTES = 1_048_576;
 
-/** What a conversation needs of its connection. */
+/** What a conversation needs from its connection. */
 export interface Line {
   readonly id: number;
   readonly context: ConnectionContext;
   readonly stream: ByteStream;
-  /** Undefined unless this connection is traced: then all it costs is the question. */
+  /** Undefined unless this connection is traced. */
   readonly tap: WireTap | undefined;
-  /** An error in there is this connection's end and nobody else's. */
+  /** Runs `work`; an error in it ends only this connection. */
   readonly guard: (work: () => void) => void;
   readonly close: (reason: CloseReason, detail: string) => void;
 }
@@ -41,10 +41,10 @@ export class Conversation implements SessionOutput, PausedReader {
   private readonly writer = new WireWriter();
   private readonly traffic = new TrafficRow();
   private readonly slotUse = new SlotUse();
-  /** Undefined until the peer has asked for something. */
+  /** Undefined until the peer has requested something. */
   private upload: Upload | undefined;
   private serveWanted = false;
-  /** The peer has said too much of no use: what it says now waits in its own stream. */
+  /** The peer has exceeded its message budget: its data waits in its stream. */
   private paused = false;
 
   /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
@@ -65,7 +65,8 @@ export class Conversation implements SessionOutput, PausedReader {
         extensions: EXTENSIONS,
         clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
-        // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start.
+        // No peer ever sees this thread's random numbers, and `node:crypto` would slow its start
+        // down.
         hashSeed: Math.floor(Math.random() * 2 ** 32),
         writer: this.writer,
         output: this,
@@ -74,7 +75,7 @@ export class Conversation implements SessionOutput, PausedReader {
     );
   }
 
-  /** Reports that hands are shaken, and says what is said first. */
+  /** Reports the handshake, and sends the first messages. */
   start(peer: EndPoint & { readonly peerId: Uint8Array; readonly dial?: number }): void {
     const { id: connection, context } = this.line;
     const { torrent } = this.source;
@@ -82,7 +83,7 @@ export class Conversation implements SessionOutput, PausedReader {
     this.session.start(context.nowMs());
   }
 
-  /** Bytes that came, maybe none. */
+  /** Handles received bytes, possibly none. */
   receive(bytes: Uint8Array, start: number, end: number): void {
     const nowMs = this.line.context.nowMs();
     if (start < end) this.session.receive(bytes, start, end, nowMs);
@@ -90,7 +91,7 @@ export class Conversation implements SessionOutput, PausedReader {
     this.paceReads(nowMs);
   }
 
-  /** After orders: what they changed goes out in one write. */
+  /** Called after orders: sends what they changed in one write. */
   endTurn(): void {
     this.session.endTurn();
     this.flush();
@@ -103,19 +104,19 @@ export class Conversation implements SessionOutput, PausedReader {
     this.paceReads(nowMs);
   }
 
-  /** Appends this connection's row of a `traffic` fact, if anything moved. */
+  /** Appends this connection's row of a `traffic` fact, if it transferred anything. */
   pushTraffic(rows: number[]): void {
     this.traffic.push(rows, this.session);
   }
 
-  /** The connection is over: nothing more is written or waited for. */
+  /** The connection has ended: nothing more is written. */
   end(reason: CloseReason, detail: string): void {
     this.session.close(reason, detail);
     this.upload?.end();
     this.line.context.readTurns.forget(this);
   }
 
-  /** The last figures and the end, as facts. */
+  /** Sends the last figures and the end, as facts. */
   reportEnd(reason: CloseReason, detail: string): void {
     const { id: connection, context } = this.line;
     const rows: number[] = [];
@@ -141,7 +142,7 @@ export class Conversation implements SessionOutput, PausedReader {
     this.line.close(reason, detail);
   }
 
-  /** Everything said in this turn, in one write. */
+  /** Sends all messages of this turn in one write. */
   private flush(): void {
     if (this.session.closed) return;
     const { stream, tap, context } = this.line;
@@ -165,17 +166,17 @@ export class Conversation implements SessionOutput, PausedReader {
   private serveNow(): void {
     const { line, session } = this;
     const { content } = this.source;
-    if (content === undefined) return; // Nothing is served of it.
+    if (content === undefined) return; // Nothing is served yet.
     this.upload ??= new Upload(line.context.uploader, line, content, session);
     this.upload.pump();
   }
 
-  /** Payload that the stream has not taken. */
+  /** Payload that the stream has not sent. */
   private get queuedBytes(): number {
     return this.upload?.queuedBytes ?? 0;
   }
 
-  /** After a flood the socket is not read until its cost is paid by time, and then in its turn. */
+  /** After a flood, the socket is not read until the budget has recovered, and then in its turn. */
   private paceReads(nowMs: number): void {
     const paused = nowMs < this.session.readAgainMs;
     if (paused === this.paused || this.session.closed) return;
@@ -189,7 +190,7 @@ export class Conversation implements SessionOutput, PausedReader {
     this.line.stream.resume();
   }
 
-  /** Does the peer use what it has of our upload? The choker wants to know, and not for ever. */
+  /** Checks whether the peer uses its upload slot, for the choker. */
   private checkUpload(nowMs: number): void {
     const { limits, send } = this.line.context;
     const stalledMs = this.upload?.stalledMs(nowMs) ?? 0;

@@ -1,5 +1,5 @@
-// The way in for connections that others begin: places until they have shaken hands, and the pace at
-// which they are let in afterwards.
+// The entrance for incoming connections: their places before the handshake, and the rate at which
+// they are let in afterwards.
 
 import { householdOfHost, shareOf } from '../address/household';
 import { HandshakePlaces } from '../choke/handshake-places';
@@ -15,17 +15,17 @@ export class Entrance {
     this.places = new HandshakePlaces(maxHandshakes);
   }
 
-  /** Connections that have not been let in yet. */
+  /** Number of connections that are not let in yet. */
   get taken(): number {
     return this.places.taken;
   }
 
-  /** A connection was accepted: a place for it, maybe that of another. */
+  /** A connection was accepted: it gets a place, possibly that of another one. */
   accept(id: number, host: string, nowMs: number): Entry {
     return this.places.enter(id, shareOf(host), nowMs);
   }
 
-  /** It has shaken hands. False: it waits until its `enter` is called. */
+  /** It has completed its handshake. False: it waits until its `enter` is called. */
   mayEnter(connection: ThreadConnection, nowMs: number): boolean {
     const { torrent, host, id } = connection;
     const line = `${torrent?.torrent ?? ''} ${householdOfHost(host)}`;
@@ -35,7 +35,7 @@ export class Entrance {
     return true;
   }
 
-  /** Lets in those whose turn it is. */
+  /** Lets in the connections whose turn it is. */
   letIn(nowMs: number): void {
     for (;;) {
       const next = this.newcomers.next(nowMs);
@@ -45,13 +45,13 @@ export class Entrance {
     }
   }
 
-  /** It is gone. */
+  /** It has ended. */
   leave(connection: ThreadConnection): void {
     this.places.leave(connection.id);
     this.newcomers.leave(connection);
   }
 
-  /** It never came to be a connection. */
+  /** Returns a place for which no connection was created. */
   giveBack(id: number): void {
     this.places.leave(id);
   }

@@ -1,4 +1,5 @@
-// What a peer thread serves of one torrent: how its pieces lie in the store, and which of them may be read.
+// The content of a torrent on a peer thread: where its pieces are stored, and which of them may be
+// read.
 
 import { Bitfield } from '../bytes/bitfield';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -15,9 +16,12 @@ export class OpenContent implements SessionContent {
   readonly have: Bitfield;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
-  /** Every block begins at a multiple of 16 KiB of the torrent (but for odd piece lengths). */
+  /**
+   * Every block begins at a multiple of 16 KiB of the torrent (true unless the piece length is
+   * odd).
+   */
   readonly framed: boolean;
-  /** Set when the order to close came: nothing new begins. */
+  /** Set when the torrent was ordered to close: nothing new begins. */
   closed = false;
   /** When a failed read was last reported. */
   lastFailureMs = -Infinity;
@@ -37,9 +41,9 @@ export class OpenContent implements SessionContent {
   }
 
   /**
-   * The longest stretch inside `windowStart` … `windowEnd` that consists of verified pieces and
-   * holds `piece`. Others must not be read: their files may be missing, and what is there now is
-   * not what a peer will be owed once they are verified.
+   * The longest stretch within `windowStart` to `windowEnd` that consists of verified pieces and
+   * contains `piece`. Other pieces must not be read: their files may be missing, or their content
+   * may still change.
    */
   verifiedStretch(
     piece: number,
@@ -57,12 +61,12 @@ export class OpenContent implements SessionContent {
     };
   }
 
-  /** Fills the places from `offsetBytes` of the torrent on; see `ContentReader`. */
+  /** Fills the buffers with the bytes from `offsetBytes` of the torrent on; see `ContentReader`. */
   read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
     return this.reader.read(offsetBytes, places);
   }
 
-  /** Lets go of the file handles once the reads under way are done. */
+  /** Closes the file handles when the reads in progress have ended. */
   async close(): Promise<void> {
     this.closed = true;
     await this.reader.close();

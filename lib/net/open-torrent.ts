@@ -1,4 +1,4 @@
-// A torrent that is open on a peer thread: known by its info hash, and by its content as soon as that is known.
+// A torrent that is open on a peer thread: known by its info hash and, once available, its content.
 
 import type { PeerContent, PeerTorrent } from '../messages/peer-thread';
 import { OpenContent } from './open-content';
@@ -15,17 +15,17 @@ export class OpenTorrent {
     if (content !== undefined) this.open(content);
   }
 
-  /** Undefined until it is known. */
+  /** Undefined while unknown. */
   get content(): OpenContent | undefined {
     return this.known;
   }
 
-  /** The order to close it came: nothing new begins. */
+  /** It was ordered to close: nothing new begins. */
   get closed(): boolean {
     return this.isClosed;
   }
 
-  /** Its content is known from now on. */
+  /** Its content has become known. */
   open(content: PeerContent): OpenContent {
     this.known = new OpenContent(this.torrent, content);
     return this.known;
@@ -36,7 +36,7 @@ export class OpenTorrent {
     if (this.known !== undefined) this.known.closed = true;
   }
 
-  /** Lets go of the file handles once the reads under way are done. */
+  /** Closes the file handles when the reads in progress have ended. */
   async close(): Promise<void> {
     this.shut();
     await this.known?.close();

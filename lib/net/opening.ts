@@ -1,5 +1,5 @@
-// A connection until hands are shaken: which step it is at and how long that may take, whose handshake
-// it accepts, and how an end before that is reported.
+// A connection before the end of its handshake: its step and the step's deadline, which handshakes
+// it accepts, and how an earlier end is reported.
 
 import { toHex } from '../bytes/hex';
 import { isLackOfOurs, systemAdvice, systemReason } from '../errors/system-error';
@@ -17,10 +17,10 @@ export interface Ending {
 }
 
 export class Opening {
-  /** The number of our dial; undefined where the peer began. */
+  /** The number of our dial; undefined for an incoming connection. */
   readonly dial: number | undefined;
   readonly decoder = new HandshakeDecoder();
-  /** What came behind the handshake of a connection that waits, in the same read. */
+  /** Bytes that arrived after the handshake in the same read, while the connection waits. */
   early: Uint8Array = new Uint8Array();
   private readonly context: ConnectionContext;
   private step: 'dialling' | 'handshaking';
@@ -35,23 +35,23 @@ export class Opening {
     this.deadlineMs = context.nowMs() + stepMs;
   }
 
-  /** As the fact of a handshake names it. */
+  /** The origin, as in the fact `connected`. */
   get origin(): { readonly dial?: number } {
     return this.dial === undefined ? {} : { dial: this.dial };
   }
 
-  /** Our dial was taken. */
+  /** Our dial was accepted. */
   connected(): void {
     this.step = 'handshaking';
     this.deadlineMs = this.context.nowMs() + this.context.limits.handshakeTimeoutMs;
   }
 
-  /** It took our dial, was sent our handshake, and has not said a byte. */
+  /** The peer accepted our dial and got our handshake, and has sent nothing. */
   get refusesPlain(): boolean {
     return this.dial !== undefined && this.step === 'handshaking' && this.decoder.isEmpty;
   }
 
-  /** How it ends if the present step has taken too long. */
+  /** How the connection ends if the present step has timed out. */
   late(nowMs: number): Ending | undefined {
     if (nowMs < this.deadlineMs) return undefined;
     const { dialTimeoutMs, handshakeTimeoutMs } = this.context.limits;
@@ -61,7 +61,7 @@ export class Opening {
     return { reason: 'handshake-timeout', detail };
   }
 
-  /** The torrent that their handshake is for: the one that we dialled for, or one that is open. */
+  /** The torrent of the peer's handshake: the one that we dialled for, or an open one. */
   torrentOf(theirs: Handshake, dialled: OpenTorrent | undefined): OpenTorrent | Ending {
     const known = dialled ?? this.context.findTorrent(theirs.infoHash);
     if (known !== undefined && !known.closed && equal(known.infoHash, theirs.infoHash))
@@ -74,7 +74,7 @@ export class Opening {
     return equal(theirs.peerId, this.context.peerId);
   }
 
-  /** How it ends by an error of its stream. `early`: it was not open yet. */
+  /** How the connection ends after an error of its stream. `early`: the stream was not open yet. */
   endingBy(error: Error, early: boolean): Ending {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
     const dialling = early && this.step === 'dialling';
@@ -84,7 +84,7 @@ export class Opening {
     return { reason, detail: `${code}: ${error.message}` };
   }
 
-  /** The fact of an end before the handshake. */
+  /** The fact that reports an end before the handshake. */
   endFact(peer: EndPoint, reason: CloseReason, detail: string): PeerFact {
     const { dial } = this;
     if (dial !== undefined) return { type: 'dial-failed', dial, reason, detail };

@@ -1,5 +1,5 @@
-// The peer actor's thread: one switch over its orders, one tick over its connections. It owns the
-// connections for life and decides neither which piece nor who is choked.
+// The actor of a peer thread: one switch over its orders, one tick over its connections. It owns
+// its connections until they end, and decides neither which pieces are requested nor who is choked.
 
 import { toHex } from '../bytes/hex';
 import { assertNever, recordOf } from '../errors/millrace-error';
@@ -22,15 +22,18 @@ import type * as tracing from './tracer';
 import { Uploader } from './upload/uploader';
 
 /**
- * One timer for all connections, and none without any: fine enough for a rate sample of 100 ms, coarse
- * enough to be free.
+ * One timer for all connections, and none without connections: short enough for a rate sample of
+ * 100 ms, long enough to be cheap.
  */
 export const TICK_MS = 125;
 
-/** `traffic` facts leave this often. */
+/** Interval of `traffic` facts. */
 const TRAFFIC_INTERVAL_MS = 250;
 
-/** Detail of an incoming connection that is refused, or closed for another, before its handshake. */
+/**
+ * Detail of an incoming connection that is refused, or closed for another one, before its
+ * handshake.
+ */
 const OVERRUN = 'too many connections have not shaken hands yet';
 
 /** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */
@@ -41,15 +44,15 @@ type Order<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type:
 export interface PeerThreadOptions {
   readonly start: PeerThreadStart;
   readonly send: (fact: PeerFact) => void;
-  /** The thread's work is over: `stopped` is sent, nothing is left that keeps it alive. */
+  /** The thread's work is over: `stopped` was sent, and nothing keeps the thread alive. */
   readonly onStopped: () => void;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  /** Default: TCP. */
+  /** Defaults to TCP. */
   readonly transport?: Transport;
-  /** Where the counter in connection numbers begins: a restarted thread must not repeat them. */
+  /** First counter value in connection numbers: a restarted thread must not repeat numbers. */
   readonly firstConnection?: number;
-  /** Part of the time since the last call, 0 to 1, in which the event loop did not rest. */
+  /** Utilisation of the event loop since the last call, 0 to 1. */
   readonly loopBusy?: () => number;
 }
 
@@ -65,7 +68,7 @@ export class PeerThread {
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
   private readonly torrents = new Map<number, OpenTorrent>();
-  /** The same by info hash, in hex. */
+  /** The torrents by info hash, in hex. */
   private readonly byInfoHash = new Map<string, OpenTorrent>();
   /** Connections that got orders in this batch: each is flushed once, at its end. */
   private readonly touched = new Set<ThreadConnection>();
@@ -76,7 +79,7 @@ export class PeerThread {
   private stopping = false;
   private readonly notAccepted = new LogThrottle();
   private readonly loopBusy: () => number;
-  private loadTold = false;
+  private loadReported = false;
 
   constructor(options: PeerThreadOptions) {
     const { start, send, nowMs } = options;
@@ -149,13 +152,13 @@ export class PeerThread {
     }
   }
 
-  /** After the orders of one batch: everything they made the sessions say goes out. */
+  /** Called after a batch of orders: sends everything that they produced. */
   endBatch(): void {
     for (const connection of this.touched) connection.endTurn();
     this.touched.clear();
   }
 
-  /** An error that belongs to no connection: the thread goes on. */
+  /** An error that belongs to no connection: it is logged, and the thread continues. */
   reportError(error: unknown): void {
     const { code, message } = recordOf(error);
     this.log('error', `an error in peer thread ${this.start.thread}: ${message}`, { code });
@@ -165,7 +168,7 @@ export class PeerThread {
 
   private onSession(connection: number, carryOut: (session: PeerSession) => void): void {
     const target = this.connections.get(connection);
-    if (target === undefined) return; // gone; the fact that says so is on its way
+    if (target === undefined) return; // It has ended, and its fact is on its way.
     target.order(carryOut);
     this.touched.add(target);
   }
@@ -240,7 +243,7 @@ export class PeerThread {
     for (const connection of this.connections.values()) {
       if (connection.torrent !== source) continue;
       connection.order((session) => {
-        // Peers get it with the next message that we send them, or at the next tick.
+        // Peers get it with the next message to them, or at the next tick.
         if (session.haveAnnounced(order.pieces)) this.touched.add(connection);
       });
     }
@@ -329,7 +332,7 @@ export class PeerThread {
   private forgetTorrent(source: OpenTorrent): void {
     source.shut();
     this.torrents.delete(source.torrent);
-    // The same torrent may have been opened anew under another number.
+    // The same torrent may have been opened again under another number.
     const key = toHex(source.infoHash);
     if (this.byInfoHash.get(key) === source) this.byInfoHash.delete(key);
   }
@@ -353,7 +356,8 @@ export class PeerThread {
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
     this.tellTraffic(nowMs);
-    if (this.connections.size === 0 && !this.loadTold && this.uploader.isEmpty) this.stopTicking();
+    if (this.connections.size === 0 && !this.loadReported && this.uploader.isEmpty)
+      this.stopTicking();
   }
 
   private stopTicking(): void {
@@ -362,7 +366,7 @@ export class PeerThread {
   }
 
   private tellTraffic(nowMs: number): void {
-    // A tick early is as good as a tick late, and keeps the interval where it should be on average.
+    // A tick early is as good as a tick late, and keeps the average interval right.
     if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
     this.lastTrafficMs = nowMs;
     const rows: number[] = [];
@@ -375,9 +379,9 @@ export class PeerThread {
     const busy = this.loopBusy();
     const rows: number[] = [];
     for (const { session } of this.connections.values()) session?.download.pushLoad(rows, nowMs);
-    // Once more after the last: nothing is in flight any longer.
-    if (rows.length > 0 || this.loadTold) this.send({ type: 'load', busy, rows });
-    this.loadTold = rows.length > 0;
+    // Once more after the last download: nothing is in flight any longer.
+    if (rows.length > 0 || this.loadReported) this.send({ type: 'load', busy, rows });
+    this.loadReported = rows.length > 0;
   }
 
   private log(
@@ -389,9 +393,9 @@ export class PeerThread {
   }
 }
 
-/** Loaded only where something is traced. */
+/** Loaded only if there is a trace. */
 function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): tracing.Tracer {
-  // An import would load it always.
+  // An import would always load it.
   const { Tracer } = require('./tracer') as typeof tracing;
   return new Tracer(...args);
 }

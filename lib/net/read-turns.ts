@@ -1,24 +1,27 @@
-// Whose turn it is to be read again after a flood: a few of them per tick, those first that have waited
-// longest. What the systems of many flooders and ours have gathered meanwhile is not read at once.
+// Resumes reading after floods: a few connections per tick, the longest waiting first, so that the
+// data of many flooders is not read at once.
 
-/** Each may bring all that came meanwhile, 4 ms where it came in tiny segments: 64 ms a second. */
+/**
+ * Connections resumed per tick. Each may deliver all that has arrived meanwhile, which takes 4 ms
+ * in tiny segments: 64 ms a second.
+ */
 const TURNS_PER_TICK = 2;
 
-/** Something whose stream is paused until its turn comes. */
+/** Something whose stream is paused and will be resumed. */
 export interface PausedReader {
-  /** Its turn to be read again has come. */
+  /** Resumes reading. */
   readOn(): void;
 }
 
 export class ReadTurns {
   private readonly waiting = new Set<PausedReader>();
 
-  /** What it said in its last turn is paid for. */
+  /** Its budget has recovered: it waits to be resumed. */
   wait(reader: PausedReader): void {
     this.waiting.add(reader);
   }
 
-  /** It is closed. */
+  /** Its connection is closed. */
   forget(reader: PausedReader): void {
     this.waiting.delete(reader);
   }

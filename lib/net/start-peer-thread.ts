@@ -1,4 +1,4 @@
-// Ties a peer thread's actor to the port that its orders come by.
+// Connects the actor of a peer thread to the port of its orders.
 
 import { performance } from 'node:perf_hooks';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
@@ -7,7 +7,7 @@ import { TypedPort } from '../threads/typed-port';
 import type { PortLike } from '../threads/typed-port';
 import { PeerThread } from './peer-thread';
 
-/** Starts the actor on a port; once it is stopped, nothing of it keeps the thread alive. */
+/** Starts the actor on a port. After it has stopped, nothing of it keeps the thread alive. */
 export function startPeerThread(
   start: PeerThreadStart,
   port: PortLike,

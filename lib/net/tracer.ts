@@ -1,5 +1,5 @@
-// The trace of one peer thread: makes the taps, gathers what they say, and brings it out with every
-// tick: packets at the end of the file that all threads share, lines up to the coordinator.
+// The trace of one peer thread: creates the taps, collects their output, and writes it with every
+// tick: packets to the end of the file shared by all threads, lines to the coordinator.
 
 import { closeSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -13,10 +13,13 @@ import { PacketBuffer, wholePacketBytes } from '../trace/pcapng';
 import { WireTap, isChosen } from '../trace/tap';
 import type { TappedConnection, TraceOutlets } from '../trace/tap';
 
-/** Written before the next tick when this much waits: bounded memory, few system calls. */
+/**
+ * Packets are written before the next tick when this many bytes wait: bounded memory, few system
+ * calls.
+ */
 const BATCH_BYTES = 262_144;
 
-/** Lines kept between two ticks (125 ms): some 200 KB, 2 MiB at most, and more than anybody reads. */
+/** Lines kept between two ticks (125 ms): some 200 KB, at most 2 MiB. */
 const MAX_LINES = 2000;
 
 export class Tracer implements TraceOutlets {
@@ -45,18 +48,18 @@ export class Tracer implements TraceOutlets {
 
   readonly wallMs = (): number => performance.timeOrigin + performance.now();
 
-  /** Looked at before every packet, so a full batch leaves here. */
+  /** Called before every packet, so that a full batch is written here. */
   get packets(): PacketBuffer | undefined {
     if (this.batch !== undefined && this.batch.lengthBytes >= BATCH_BYTES) this.writeBatch();
     return this.batch;
   }
 
-  /** Undefined where the peer was not chosen. */
+  /** Undefined if the peer is not traced. */
   tap(about: TappedConnection): WireTap | undefined {
     return isChosen(this.settings.peers, about) ? new WireTap(this, about) : undefined;
   }
 
-  /** Brings out what was gathered. */
+  /** Writes everything that was collected. */
   flush(): void {
     this.writeBatch();
     if (this.lines.length === 0) return;
@@ -78,8 +81,8 @@ export class Tracer implements TraceOutlets {
   }
 
   /**
-   * Whole packets in one write at the end of the file (`O_APPEND`), so that threads never cut into each
-   * other's. Synchronous: a trace that cannot keep up slows its peers down, and is not lost.
+   * Writes whole packets at the end of the file (`O_APPEND`), so that threads do not mix their
+   * data. Synchronous: a trace that cannot keep up slows its peers down and loses nothing.
    */
   private writeBatch(): void {
     const { batch, settings } = this;
@@ -105,7 +108,7 @@ export class Tracer implements TraceOutlets {
     }
   }
 
-  /** For all threads; the first to notice says so. */
+  /** Ends the trace for all threads; the first thread to notice logs it. */
   private stop(code: number, why: string): void {
     this.batch = undefined;
     const { not } = TRACE_STOPPED;

@@ -1,4 +1,4 @@
-// What a connection has moved since it last said so: its row of a `traffic` fact.
+// What a connection has transferred since its last report: its row of a `traffic` fact.
 
 import type { PeerSession } from '../peer/session';
 
@@ -7,7 +7,7 @@ export class TrafficRow {
   private outBytes = 0;
   private wastedBytes = 0;
 
-  /** Appends the row of this connection, if anything moved. */
+  /** Appends the row of this connection, if it transferred anything. */
   push(rows: number[], session: PeerSession): void {
     const { downloadedBytes, wastedBytes } = session.download;
     const { connection, uploadedBytes } = session;

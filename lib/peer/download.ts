@@ -1,5 +1,6 @@
-// The downloading half of a session: it takes leases, sends requests and copies blocks into the slab.
-// This is the hot path of the engine: a block costs one look at the head of a ring, a claim and a copy.
+// The downloading half of a session: receives leases, sends requests and copies blocks into the
+// slab. This is the hot path of the engine: per block it makes one comparison at the head of a
+// ring, a claim and a copy.
 
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
@@ -15,20 +16,21 @@ import { Pipeline } from './pipeline';
 import type { SessionOptions } from './session-types';
 
 /**
- * A block that came after its time-out doubles the patience with that peer, up to this factor: at the
- * default of 20 s a peer with 100 bytes a second can then still deliver its 16 KiB in time.
+ * A block that arrives after its timeout doubles the patience with that peer, up to this factor:
+ * with the default of 20 s, a peer with 100 bytes a second can then still deliver its 16 KiB in
+ * time.
  */
 const MAX_PATIENCE = 8;
 
 export class Download {
   readonly pipeline: Pipeline;
-  /** Payload of blocks received, useful or not. */
+  /** Payload of received blocks, useful or not. */
   downloadedBytes = 0;
-  /** The part of it that was of no use: duplicates and late blocks. */
+  /** The useless part of it: duplicates and late blocks. */
   wastedBytes = 0;
 
   private readonly options: SessionOptions;
-  /** Undefined until the metainfo is known: then nothing is leased. */
+  /** Undefined until the metainfo is known: nothing is leased until then. */
   private geometry: Geometry | undefined;
   private readonly leases = new Leases();
   private readonly outstanding = new Outstanding();
@@ -39,7 +41,7 @@ export class Download {
   private chokeEpoch = 0;
   private readonly appetite = new Appetite();
   private lastBlockMs = -Infinity;
-  /** Factor on the request time-out. */
+  /** Factor for the request timeout. */
   private patience = 1;
 
   constructor(options: SessionOptions, nowMs: number) {
@@ -66,7 +68,7 @@ export class Download {
     return this.leases.heldBlocks;
   }
 
-  /** When the oldest request times out; Infinity with none outstanding. */
+  /** When the oldest request times out; Infinity if none is in flight. */
   get deadlineMs(): number {
     if (this.outstanding.count === 0) return Infinity;
     const sinceMs = Math.max(this.outstanding.sentMs(this.outstanding.first), this.lastBlockMs);
@@ -81,7 +83,7 @@ export class Download {
     this.appetite.accept(lease.blockCount);
     let keptBlocks = lease.blockCount;
     if (pipeline.snubbed) {
-      // Credit from better times cannot be taken back, but what it brings can.
+      // Credit reported in better times cannot be withdrawn, but leases beyond it can be returned.
       const room = Math.max(0, 2 * pipeline.depth - leases.heldBlocks);
       keptBlocks = Math.min(room, lease.blockCount);
     }
@@ -105,7 +107,7 @@ export class Download {
 
   // ---- what the peer does ----
 
-  /** All leases are void. Blocks that were asked for may still be on their way. */
+  /** All leases are void. Requested blocks may still be on their way. */
   onChoke(): void {
     this.choked = true;
     for (const run of this.leases.all()) this.release(run, false);
@@ -117,7 +119,7 @@ export class Download {
     this.choked = false;
   }
 
-  /** A block came. Throws `unrequested-piece`, `bad-piece-index` or `bad-message`. */
+  /** A block arrived. Throws `unrequested-piece`, `bad-piece-index` or `bad-message`. */
   onBlock(
     piece: number,
     begin: number,
@@ -142,7 +144,7 @@ export class Download {
       );
     }
     const run = outstanding.run(position);
-    if (run === undefined) return; // find() never answers with a hole
+    if (run === undefined) return; // `find` never returns a hole.
     const unit = outstanding.unit(position);
     this.lastBlockMs = nowMs;
     const roundTripMs = nowMs - outstanding.sentMs(position);
@@ -156,7 +158,8 @@ export class Download {
       slab.copyIn(unit, bytes, start, end);
       table.publish(unit, run.generation, thread);
     } else {
-      // Another connection has brought the block or is copying it, or the memory holds another piece now.
+      // Another connection has delivered the block or is copying it, or the unit now belongs to
+      // another piece.
       this.wastedBytes += lengthBytes;
     }
     this.settle(run);
@@ -164,7 +167,7 @@ export class Download {
 
   // ---- time ----
 
-  /** Gives everything back if the peer lets its requests wait too long. */
+  /** Returns all leases if the peer lets its requests time out. */
   checkDeadline(nowMs: number): void {
     if (nowMs < this.deadlineMs) return;
     this.pipeline.snub();
@@ -172,8 +175,8 @@ export class Download {
   }
 
   /**
-   * The end of a turn: tops the requests up and says how much work is welcome, once the coordinator
-   * knows of the last choke.
+   * The end of a turn: fills up the requests, and reports the appetite once the coordinator knows
+   * the last choke.
    */
   endTurn(nowMs: number, epochKnown: boolean): void {
     this.pipeline.sample(nowMs);
@@ -182,7 +185,7 @@ export class Download {
     if (epochKnown) this.postAppetite();
   }
 
-  /** The very end of a turn: what limits this download until the next. */
+  /** The very end of a turn: notes what limits this download until the next. */
   noteFlow(nowMs: number): void {
     const { outstanding, leases, pipeline } = this;
     const { count } = outstanding;
@@ -204,7 +207,8 @@ export class Download {
     if (geometry === undefined) return;
     const { table, writer } = this.options;
     const { depth } = this.pipeline;
-    // In bursts of an eighth: a write per read would cost more than the blocks themselves.
+    // In bursts of an eighth of the depth: a write per read would cost more than the blocks
+    // themselves.
     if (depth - outstanding.count < Math.max(1, depth >> 3)) return;
     while (outstanding.count < depth) {
       const run = leases.nextToRequest();
@@ -216,7 +220,7 @@ export class Download {
       const unit = run.takeUnit();
       const state = table.stateOf(unit, run.generation);
       if (state === HERE || state === STALE) {
-        this.settle(run); // another connection brought it, or the piece is gone: nothing to ask for
+        this.settle(run); // Another connection delivered it, or the piece is gone.
         continue;
       }
       const lengthBytes = geometry.blockLengthBytes(run.piece, block);
@@ -262,7 +266,7 @@ export class Download {
     this.wastedBytes += lengthBytes;
   }
 
-  /** Takes back every request of a run; returns the blocks that were asked for, ascending. */
+  /** Withdraws every request of a run; returns the requested blocks, ascending. */
   private takeBackRequests(run: LeaseRun, cancel: boolean): number[] {
     const { outstanding, forgiven } = this;
     const { writer } = this.options;
@@ -280,8 +284,8 @@ export class Download {
   }
 
   /**
-   * Ends a run early: its filled stretches are reported done, the others returned (after a choke
-   * the coordinator knows that they are void, and nothing needs a cancel).
+   * Ends a run early: its filled stretches are reported done, the others returned. (After a choke
+   * the coordinator knows that they are void, and no cancel is needed.)
    */
   private release(run: LeaseRun, giveBack: boolean): void {
     const missing = this.takeBackRequests(run, giveBack);

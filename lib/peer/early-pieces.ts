@@ -1,14 +1,14 @@
-// PURE. What a peer says of its pieces before we know how many there are: kept as bits, and held
-// against the torrent when its metainfo comes.
+// PURE. The pieces that a peer announces before we know how many there are: stored as bits, and
+// checked when the metainfo arrives.
 
 import { Bitfield } from '../bytes/bitfield';
 import { MillraceError } from '../errors/millrace-error';
 import { MAX_PIECE_COUNT } from '../metainfo/limits';
 
 export class EarlyPieces {
-  /** Grows with the highest piece, up to 256 KiB: no torrent that we take has more pieces. */
+  /** Grows with the highest piece, up to 256 KiB: no torrent may have more pieces. */
   private bits = new Uint8Array(0);
-  /** Of every bitfield that came; undefined before the first. */
+  /** Length of all bitfields so far; undefined before the first. */
   private bitfieldBytes: number | undefined;
   private highestHave = -1;
 
@@ -16,7 +16,9 @@ export class EarlyPieces {
     return this.bits.length;
   }
 
-  /** True if it is news. Throws `bad-piece-index` for a piece that no torrent has. */
+  /**
+   * Returns true for a new piece. Throws `bad-piece-index` for a piece that no torrent can have.
+   */
   addHave(piece: number): boolean {
     if (piece >= MAX_PIECE_COUNT) throw noSuchPiece(piece);
     const at = piece >>> 3;
@@ -28,7 +30,7 @@ export class EarlyPieces {
     return after !== before;
   }
 
-  /** Throws `bad-bitfield` where it is longer or shorter than one that came before. */
+  /** Throws `bad-bitfield` if its length differs from an earlier one. */
   addBitfield(bits: Uint8Array): void {
     this.bitfieldBytes ??= bits.length;
     if (bits.length !== this.bitfieldBytes) {
@@ -42,8 +44,8 @@ export class EarlyPieces {
   }
 
   /**
-   * The torrent has that many pieces: those of the peer, without spare bits. Throws `bad-piece-index`
-   * or `bad-bitfield` where it said what this torrent does not allow.
+   * The peer's pieces in a torrent of `pieceCount` pieces, without spare bits. Throws
+   * `bad-piece-index` or `bad-bitfield` if they do not fit this torrent.
    */
   of(pieceCount: number): Uint8Array {
     if (this.highestHave >= pieceCount) throw noSuchPiece(this.highestHave);
@@ -55,7 +57,7 @@ export class EarlyPieces {
 
   private makeRoom(lengthBytes: number): void {
     if (lengthBytes <= this.bits.length) return;
-    // To twice the room: haves in ascending order are copied a few times at most.
+    // Doubled each time: haves in ascending order are then copied only a few times.
     const roomBytes = Math.min(2 * this.bits.length, Math.ceil(MAX_PIECE_COUNT / 8));
     const grown = new Uint8Array(Math.max(lengthBytes, roomBytes));
     grown.set(this.bits);
@@ -63,7 +65,7 @@ export class EarlyPieces {
   }
 }
 
-/** Throws `bad-bitfield` for a bitfield of another torrent. */
+/** Throws `bad-bitfield` if the length does not fit the torrent. */
 export function checkBitfieldLength(lengthBytes: number, pieceCount: number): void {
   if (lengthBytes === Math.ceil(pieceCount / 8)) return;
   throw new MillraceError(

@@ -1,5 +1,5 @@
-// What limits a download from one peer, measured over a stretch of time: sums over turns (a read of the
-// socket, a batch of orders), never work per block.
+// What limits the download from one peer, measured over a stretch of time: sums per turn (a read of
+// the socket, a batch of orders), no work per block.
 
 import { SESSION_LIMIT } from '../messages/account';
 import type { SessionLimit } from '../messages/account';
@@ -15,13 +15,15 @@ export interface FlowReport {
 export interface FlowSums {
   /** Time in which we wanted blocks and were not choked. */
   readonly wantMs: number;
-  /** The part of `wantMs` with room for requests and nothing leased to ask for. */
+  /** The part of `wantMs` with room for requests but no leased blocks to request. */
   readonly starvedMs: number;
-  /** The part of `wantMs` with as many requests out as the depth allows. */
+  /** The part of `wantMs` with as many requests in flight as the depth allows. */
   readonly fullMs: number;
-  /** The part of `wantMs` with no request out. */
+  /** The part of `wantMs` with no request in flight. */
   readonly idleMs: number;
-  /** Requests out, summed over time: divided by the blocks that came, their mean round trip. */
+  /**
+   * Requests in flight, summed over time: divided by the received blocks, their mean round trip.
+   */
   readonly blockMs: number;
   readonly blocks: number;
   /** The shortest round trip ever seen on this connection; Infinity before the first. */
@@ -29,25 +31,26 @@ export interface FlowSums {
 }
 
 /**
- * Requests did not queue at the peer while their mean round trip is at most this many times the shortest,
- * or longer by no more than `UNQUEUED_SLACK_MS`.
+ * Requests did not queue at the peer if their mean round trip is at most this many times the
+ * shortest, or longer by at most `UNQUEUED_SLACK_MS`.
  */
 const UNQUEUED_FACTOR = 1.5;
 /** About one turn of a thread. */
 const UNQUEUED_SLACK_MS = 1;
 
-/** A path that limits is never idle: from this part of the time on it is not the path. */
+/** Share of idle time above which the path is not the limit: a limiting path is never idle. */
 const IDLE_SHARE = 0.1;
 
 /**
- * Blocks come in bursts, a round trip apart: over four of them a mean is wrong by a third at most,
- * less than `UNQUEUED_FACTOR` forgives. Paths of more than 1.25 s are judged every 5 s all the same.
+ * Blocks arrive in bursts, a round trip apart: over four of them a mean is wrong by at most a
+ * third, less than `UNQUEUED_FACTOR` allows. Paths of more than 1.25 s are still evaluated every 5
+ * s.
  */
 const STRETCH_ROUND_TRIPS = 4;
 const MAX_STRETCH_MS = 5000;
 
 function stretchMs(minRoundTripMs: number): number {
-  if (minRoundTripMs === Infinity) return 0; // nothing came yet
+  if (minRoundTripMs === Infinity) return 0; // No block has arrived yet.
   return Math.min(MAX_STRETCH_MS, minRoundTripMs * STRETCH_ROUND_TRIPS);
 }
 
@@ -67,7 +70,7 @@ export class Flow {
   private lastMs: number;
   private outstanding = 0;
   private wants = false;
-  /** For some time since the last report; `wantMs` may be older than that. */
+  /** True for some time since the last report; `wantMs` may be older. */
   private wanted = false;
   private starved = false;
   private full = false;
@@ -84,17 +87,24 @@ export class Flow {
     this.lastMs = nowMs;
   }
 
-  /** The end of a turn. These values hold until the next. `unasked`: leased and not requested. */
+  /**
+   * Notes the end of a turn. The values hold until the next turn. `unasked`: leased and not
+   * requested.
+   */
   turn(nowMs: number, wants: boolean, outstanding: number, depth: number, unasked: number): void {
     this.pass(nowMs);
     this.wants = wants;
     this.outstanding = outstanding;
-    // Requests go out in bursts of an eighth of the depth: that near to it is full.
+    // Requests are sent in bursts of an eighth of the depth: within that distance the depth counts
+    // as full.
     this.full = outstanding + Math.max(1, depth >> 3) > depth;
     this.starved = !this.full && unasked <= 0;
   }
 
-  /** What came since the last report, and what limits. Undefined when nothing was wanted or came. */
+  /**
+   * What arrived since the last report, and what limits. Undefined if nothing was wanted or
+   * arrived.
+   */
   report(nowMs: number, downloadedBytes: number, minRoundTripMs: number): FlowReport | undefined {
     this.pass(nowMs);
     const bytesIn = downloadedBytes - this.reportedBytes;
@@ -116,7 +126,7 @@ export class Flow {
 
   private pass(nowMs: number): void {
     const elapsedMs = nowMs - this.lastMs;
-    // A turn has the time of its beginning, which may be before the last report: no time passed.
+    // A turn has the time of its beginning, which may be before the last report.
     if (elapsedMs <= 0) return;
     this.lastMs = nowMs;
     if (!this.wants) return;

@@ -1,18 +1,18 @@
-// The blocks that the coordinator leased to one session: runs in the order granted, each with a
-// cursor over its slab units, and what of it is settled.
+// The blocks leased to one session: runs in the order of granting, each with a cursor over its slab
+// units, and the state of its blocks.
 
 import type { Lease } from '../messages/peer-thread';
 
-/** One lease and how far it got. */
+/** One lease and its progress. */
 export class LeaseRun {
   readonly piece: number;
   readonly generation: number;
   readonly epoch: number;
   readonly firstBlock: number;
   readonly blockCount: number;
-  /** Leased and neither here nor given back. */
+  /** Blocks that are neither here nor returned. */
   unsettledBlocks: number;
-  /** Blocks of the run requested (or skipped) so far. */
+  /** Blocks of the run that were requested or skipped so far. */
   takenBlocks = 0;
   private readonly segments: readonly number[];
   private segment = 0;
@@ -28,12 +28,12 @@ export class LeaseRun {
     this.segments = lease.segments;
   }
 
-  /** The block that `takeUnit` stands for. */
+  /** The block of the next `takeUnit`. */
   get nextBlock(): number {
     return this.firstBlock + this.takenBlocks;
   }
 
-  /** The slab unit of the next block, and on to the one after; -1 if the lease names too few. */
+  /** Returns the slab unit of the next block and advances; -1 if the lease has too few. */
   takeUnit(): number {
     this.takenBlocks += 1;
     while (this.segment + 1 < this.segments.length) {
@@ -50,13 +50,13 @@ export class LeaseRun {
 }
 
 export class Leases {
-  /** Every run that is not settled, oldest first. */
+  /** All unsettled runs, oldest first. */
   private runs: LeaseRun[] = [];
-  /** Index of the first run that still has blocks to ask for. */
+  /** Index of the first run with blocks left to request. */
   private cursor = 0;
   private held = 0;
 
-  /** Blocks leased and not settled, requested or not. */
+  /** Blocks that are leased and not settled, requested or not. */
   get heldBlocks(): number {
     return this.held;
   }
@@ -66,7 +66,7 @@ export class Leases {
     this.held += blockCount;
   }
 
-  /** The run to ask for next, or undefined. */
+  /** The run to request from next, or undefined. */
   nextToRequest(): LeaseRun | undefined {
     for (;;) {
       const run = this.runs[this.cursor];
@@ -75,7 +75,7 @@ export class Leases {
     }
   }
 
-  /** One block of the run is settled; true if it was the last, and the run is gone. */
+  /** Settles one block of the run. Returns true if it was the last, and the run is removed. */
   settle(run: LeaseRun): boolean {
     this.held -= 1;
     run.unsettledBlocks -= 1;
@@ -84,14 +84,16 @@ export class Leases {
     return true;
   }
 
-  /** Drops a run with whatever is unsettled of it. */
+  /** Removes a run with its unsettled blocks. */
   drop(run: LeaseRun): void {
     this.held -= run.unsettledBlocks;
     run.unsettledBlocks = 0;
     this.forget(run);
   }
 
-  /** The runs of a piece's tenancy (end-game may lease one twice); a copy, safe to drop from. */
+  /**
+   * The runs for a piece and generation (the end-game may lease one twice); a copy, safe to modify.
+   */
   matching(piece: number, generation: number): LeaseRun[] {
     return this.runs.filter((run) => run.piece === piece && run.generation === generation);
   }
@@ -104,7 +106,7 @@ export class Leases {
     const index = this.runs.indexOf(run);
     if (index < 0) return;
     if (index === 0)
-      this.runs.shift(); // the oldest, nearly always; a splice moves all the others
+      this.runs.shift(); // Nearly always the oldest: a splice would move all others.
     else this.runs.splice(index, 1);
     if (index < this.cursor) this.cursor -= 1;
   }

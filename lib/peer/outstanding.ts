@@ -1,17 +1,22 @@
-// The requests that a peer has not answered yet, in the order sent, as numbers in a ring: nothing is
-// allocated per request. And the memory of those taken back, whose blocks may still come.
+// The unanswered requests to a peer, in the order of sending, as numbers in a ring: nothing is
+// allocated per request. Also remembers cancelled requests, whose blocks may still arrive.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { LeaseRun } from './leases';
 import { MAX_DEPTH_BLOCKS } from './pipeline';
 
-/** Most peers never get a deep pipeline, and those that only take from us none: 32 × 28 bytes. */
+/**
+ * Most peers never get a deep pipeline, and those that only download from us get none: 32 × 28
+ * bytes.
+ */
 const INITIAL_CAPACITY = 32;
 
-/** A power of two, twice the depth: holes left by answers out of order rarely force a compaction. */
+/**
+ * A power of two, twice the depth: holes left by answers out of order rarely require a compaction.
+ */
 const MAX_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
-/** Positions are handles: valid until the next `push` or `remove`. */
+/** A position is a handle that is valid until the next `push` or `remove`. */
 export class Outstanding {
   private capacity = INITIAL_CAPACITY;
   private mask = INITIAL_CAPACITY - 1;
@@ -30,7 +35,7 @@ export class Outstanding {
     return this.live;
   }
 
-  /** First and past-the-last position, holes included, for a walk in the order sent. */
+  /** First and past-the-last position, including holes, for iteration in the order of sending. */
   get first(): number {
     return this.head;
   }
@@ -51,7 +56,10 @@ export class Outstanding {
     this.live += 1;
   }
 
-  /** Position of a request, or -1. Peers answer in order: nearly always the first look finds it. */
+  /**
+   * Position of a request, or -1. Peers answer in order, so the first comparison nearly always
+   * matches.
+   */
   find(piece: number, begin: number): number {
     for (let position = this.head; position < this.tail; position++) {
       const at = position & this.mask;
@@ -85,7 +93,7 @@ export class Outstanding {
     return this.sentAtMs[position & this.mask] ?? 0;
   }
 
-  /** Doubles a ring that is half full; in an emptier one the holes are room enough. */
+  /** Doubles a ring that is half full; otherwise compacts it, because the holes are room enough. */
   private makeRoom(): void {
     if (this.live === MAX_CAPACITY) {
       throw new MillraceError('unexpected', `more than ${MAX_CAPACITY} requests at one peer`);
@@ -142,16 +150,20 @@ function emptyRuns(capacity: number): (LeaseRun | undefined)[] {
   return new Array<LeaseRun | undefined>(capacity).fill(undefined);
 }
 
-/** Two depths' worth: what was taken back, asked again and taken back again within a round trip. */
+/**
+ * Twice the depth: requests that were cancelled, repeated and cancelled again within a round trip.
+ */
 const FORGIVEN_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
-/** Requests that we took back (cancel, time-out, choke): their blocks may be on the way already. */
+/** Requests that we withdrew (cancel, timeout, choke): their blocks may already be on the way. */
 export class Forgiven {
-  /** Empty until something is taken back: many peers never time out or choke us. */
+  /** Empty until something is withdrawn: many peers never time out or choke us. */
   private pieces = new Int32Array(0);
   private begins = new Int32Array(0);
   private next = 0;
-  /** How many were overwritten unanswered: that many blocks are forgiven unseen. */
+  /**
+   * Number of entries that were overwritten unanswered: that many blocks are accepted unchecked.
+   */
   private overwritten = 0;
 
   remember(piece: number, begin: number): void {
@@ -165,7 +177,7 @@ export class Forgiven {
     this.next = (this.next + 1) % FORGIVEN_CAPACITY;
   }
 
-  /** Whether this block was once asked for; each request forgives one block only. */
+  /** Whether this block was requested before; each request allows one block. */
   take(piece: number, begin: number): boolean {
     for (let at = 0; at < this.pieces.length; at++) {
       if (this.pieces[at] === piece && this.begins[at] === begin) {

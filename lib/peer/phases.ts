@@ -1,13 +1,16 @@
-// Whether a bitfield is still the peer's opening word. BEP 3 lets it come first or not at all, but
-// aria2 also sends one later, in place of many haves: then it is read as those haves.
+// Whether a bitfield still counts as the peer's first message. BEP 3 allows it only there, but
+// aria2 also sends one later in place of many haves: then it is treated as those haves.
 
 import type { WireMessage } from '../wire/messages';
 
-/** `opening`: nothing has come yet that makes a bitfield late. */
+/** `opening`: no message has arrived yet after which a bitfield is late. */
 export type Phase = 'opening' | 'open';
 
-/** Messages that say nothing about pieces: aria2 sends its extended handshake before its bitfield. */
-const SAYS_NOTHING: Readonly<Partial<Record<WireMessage['type'], true>>> = {
+/**
+ * Messages before which and after which a bitfield may come: aria2 sends its extended handshake
+ * first.
+ */
+const NEUTRAL: Readonly<Partial<Record<WireMessage['type'], true>>> = {
   'keep-alive': true,
   extended: true,
   port: true,
@@ -16,5 +19,5 @@ const SAYS_NOTHING: Readonly<Partial<Record<WireMessage['type'], true>>> = {
 
 /** The phase that follows a message. */
 export function phaseAfter(phase: Phase, type: WireMessage['type']): Phase {
-  return SAYS_NOTHING[type] ? phase : 'open';
+  return NEUTRAL[type] ? phase : 'open';
 }

@@ -1,10 +1,10 @@
-// Requests that wait, oldest first, as numbers in slots that links join. A cancel finds its request
-// through a hash table: it costs the same whether one request waits or two thousand. Most peers never
-// cancel, so the table is made for the first cancel and kept until the queue is empty.
+// Pending requests, oldest first, as numbers in linked slots. A cancel finds its request through a
+// hash table, at the same cost for one pending request or two thousand. Most peers never cancel, so
+// the table is built for the first cancel and kept until the queue is empty.
 
 import { MillraceError } from '../errors/millrace-error';
 
-/** Most peers never ask for more than this at once: 32 × 24 bytes. */
+/** Most peers never have more pending requests than this: 32 × 24 bytes. */
 const INITIAL_CAPACITY = 32;
 
 /** Links are 16-bit numbers. */
@@ -13,32 +13,35 @@ const MAX_CAPACITY = 2 ** 15;
 /** No slot. */
 const NONE = -1;
 
-/** A slot number is a handle on a request: valid until that request is removed. */
+/** A slot number is a handle on a request, valid until the request is removed. */
 export class RequestQueue {
   private readonly multipliers: readonly [number, number, number];
   private capacity = INITIAL_CAPACITY;
   private pieces = new Int32Array(INITIAL_CAPACITY);
   private begins = new Int32Array(INITIAL_CAPACITY);
   private lengths = new Int32Array(INITIAL_CAPACITY);
-  /** The neighbours of each request in order of age; `newer` of an unused slot: the next unused. */
+  /**
+   * The neighbours of each request in order of age; `newer` of an unused slot is the next unused
+   * one.
+   */
   private older = new Int16Array(INITIAL_CAPACITY);
   private newer = new Int16Array(INITIAL_CAPACITY);
   private indexed = false;
-  // The hash table holds, of all requests for the same bytes, the oldest one. The others hang on it
-  // in a row, so that many of them make no bucket long: a peer may repeat a request at will.
+  // The hash table contains the oldest of all requests for the same bytes; the others are linked to
+  // it in a row. So repeated requests do not make a bucket longer.
   private buckets = new Int16Array(INITIAL_CAPACITY);
   private nextInBucket = new Int16Array(INITIAL_CAPACITY);
   private nextSame = new Int16Array(INITIAL_CAPACITY);
-  /** The end of its row; valid for the oldest of it. */
+  /** The end of the row; valid for its oldest request. */
   private lastSame = new Int16Array(INITIAL_CAPACITY);
   private oldest = NONE;
   private newest = NONE;
-  /** Slots below it are in use or in the list of unused ones; those above never were. */
+  /** Slots below it are in use or in the list of unused ones; those above were never used. */
   private touched = 0;
   private unused = NONE;
   private count = 0;
 
-  /** `seed`: any 32 bits that the peer cannot know, or it could fill one bucket on purpose. */
+  /** `seed`: any 32 bits unknown to the peer, which could otherwise fill one bucket on purpose. */
   constructor(seed: number) {
     // Multiply-shift hashing: random odd factors, and the high bits of the sum.
     this.multipliers = [scramble(seed) | 1, scramble(seed + 1) | 1, scramble(seed + 2) | 1];
@@ -52,7 +55,7 @@ export class RequestQueue {
   get first(): number {
     return this.oldest;
   }
-  /** The next younger one, or -1. */
+  /** The next younger request, or -1. */
   next(slot: number): number {
     return this.newer[slot] ?? NONE;
   }
@@ -77,7 +80,7 @@ export class RequestQueue {
     if (this.indexed) this.index(slot);
   }
 
-  /** Takes back the oldest request for exactly these bytes; false if there is none. */
+  /** Removes the oldest request for exactly these bytes; false if there is none. */
   cancel(piece: number, begin: number, lengthBytes: number): boolean {
     if (this.count === 0) return false;
     if (!this.indexed) this.indexAll();
@@ -87,7 +90,7 @@ export class RequestQueue {
     return true;
   }
 
-  /** Forgets the oldest request. */
+  /** Removes the oldest request. */
   shift(): void {
     if (this.oldest !== NONE) this.remove(this.oldest);
   }
@@ -98,7 +101,7 @@ export class RequestQueue {
     this.indexed = false;
   }
 
-  /** Forgets every request for a piece. */
+  /** Removes every request for a piece. */
   dropPiece(piece: number): void {
     for (let slot = this.oldest; slot !== NONE;) {
       const next = this.next(slot);
@@ -138,7 +141,7 @@ export class RequestQueue {
     if (this.count === 0) this.indexed = false;
   }
 
-  /** Each request goes through this once at most: it pays for itself. */
+  /** Each request is indexed at most once, so the total cost is linear. */
   private indexAll(): void {
     this.buckets.fill(NONE);
     this.indexed = true;
@@ -162,7 +165,7 @@ export class RequestQueue {
     }
   }
 
-  /** Takes the oldest of its row out; the next of the row stands in for it. */
+  /** Removes the oldest request of its row; the next one of the row replaces it. */
   private unindex(slot: number): void {
     const bucket = this.bucketOf(this.pieceAt(slot), this.beginAt(slot), this.lengthBytesAt(slot));
     let before = NONE;

@@ -1,5 +1,5 @@
-// The half of a session that gives: which requests of the peer are answered, and how many may wait
-// for their bytes. Reading and writing them is the edge's business.
+// The uploading half of a session: decides which requests of the peer are answered, and how many
+// may wait. Reading and sending the data is done in `net`.
 
 import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -7,18 +7,19 @@ import { RequestQueue } from './request-queue';
 import type { Refusal, SessionContent } from './session-types';
 
 /**
- * Longest request answered: 128 KiB. BEP 3 speaks of 2^14 and of closing on more, but deployed
- * clients ask for up to 2^17, and an answer of that size costs nothing extra.
+ * Longest request answered: 128 KiB. BEP 3 specifies 2^14 and says that longer requests end the
+ * connection, but deployed clients request up to 2^17, and an answer of that size costs nothing
+ * extra.
  */
 export const MAX_REQUEST_LENGTH_BYTES = 8 * BLOCK_LENGTH_BYTES;
 
-/** What becomes of a request. */
+/** The decision on a request. */
 export type Verdict = 'serve' | Refusal;
 
 export class Serving {
   /** Requests in order of arrival, up to the announced `reqq` of them. */
   readonly queue: RequestQueue;
-  /** Undefined until the metainfo is known: then nothing is served. */
+  /** Undefined until the metainfo is known: nothing is served until then. */
   private content: SessionContent | undefined;
   private readonly maxRequests: number;
   private readonly refusal: Refusal;
@@ -45,15 +46,15 @@ export class Serving {
     return this.queue.length;
   }
 
-  /** Choking forgets everything asked for: the peer knows and will ask again. */
+  /** Choking drops all pending requests: the peer knows that, and will request again. */
   setChoked(choked: boolean): void {
     this.isChoked = choked;
     if (choked) this.queue.clear();
   }
 
   /**
-   * The peer asks for a block: it is queued (`serve`) or refused, where we choke the peer or do not
-   * have the piece. Throws `bad-piece-index`, `bad-request` or `request-flood`.
+   * Handles a request: queues it (`serve`), or refuses it if we choke the peer or lack the piece.
+   * Throws `bad-piece-index`, `bad-request` or `request-flood`.
    */
   request(piece: number, begin: number, lengthBytes: number): Verdict {
     if (this.content === undefined) return this.refusal;
@@ -85,7 +86,7 @@ export class Serving {
     return 'serve';
   }
 
-  /** What part of a whole block, 0 to 1, a request that is served asks for. */
+  /** The length of a request as a fraction of a whole block, 0 to 1. */
   partOfBlock(piece: number, lengthBytes: number): number {
     if (lengthBytes >= BLOCK_LENGTH_BYTES) return 1;
     const pieceBytes = this.content?.geometry.pieceLengthBytes(piece) ?? BLOCK_LENGTH_BYTES;

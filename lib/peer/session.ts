@@ -1,5 +1,6 @@
-// One conversation after the handshake: bytes, orders and the time go in, and it decides what to send.
-// Owns no socket and no clock; the driver flushes the writer and passes facts on after each turn.
+// One conversation after the handshake: bytes, orders and the time go in, and it decides what to
+// send. It owns no socket and no clock; the driver flushes the writer and forwards facts after each
+// turn.
 
 import { assertNever, recordOf } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
@@ -21,7 +22,7 @@ import { TheirPieces } from './their-pieces';
 
 export class PeerSession implements WireSink {
   readonly connection: number;
-  /** What the peer waits for; the driver answers it and calls `noteServed`. */
+  /** The pending requests of the peer; the driver answers them and calls `noteServed`. */
   readonly serving: Serving;
   readonly download: Download;
   uploadedBytes = 0;
@@ -60,7 +61,7 @@ export class PeerSession implements WireSink {
     return this.isClosed;
   }
 
-  /** When `tick` is wanted next, in the same milliseconds as `nowMs`. */
+  /** When `tick` is needed next, on the clock of `nowMs`. */
   get nextDeadlineMs(): number {
     if (this.isClosed) return Infinity;
     return Math.min(
@@ -73,12 +74,14 @@ export class PeerSession implements WireSink {
     );
   }
 
-  /** When the driver should read on: in the past unless the peer floods us (see `MessageBudget`). */
+  /**
+   * When the driver should read again: in the past unless the peer floods us (see `MessageBudget`).
+   */
   get readAgainMs(): number {
     return this.budget.readAgainMs;
   }
 
-  /** Says what is said first: our bitfield if we have anything, then the extended handshake. */
+  /** Sends the first messages: our bitfield if we have anything, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
     const { content, writer, extensionProtocol } = this.options;
@@ -87,9 +90,9 @@ export class PeerSession implements WireSink {
   }
 
   /**
-   * The metainfo is known now, of a session that began without: what the peer has said of its pieces
-   * is reported, or closes it. Our own pieces, if there are any already, are announced one by one,
-   * since a bitfield may only come first (BEP 3).
+   * Adds the metainfo to a session that began without it. The peer's announced pieces are reported,
+   * or close it if they are invalid. Our own pieces, if any, are announced one by one, because a
+   * bitfield may only come first (BEP 3).
    */
   open(content: SessionContent, nowMs: number): void {
     if (this.isClosed) return;
@@ -110,7 +113,7 @@ export class PeerSession implements WireSink {
     this.endTurn();
   }
 
-  /** Bytes `start` … `end` came after the handshake; nothing of them is kept by reference. */
+  /** Handles received bytes `start` to `end`; none of them is kept by reference. */
   receive(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     if (this.isClosed) return;
     this.nowMs = nowMs;
@@ -125,7 +128,7 @@ export class PeerSession implements WireSink {
     }
   }
 
-  /** A deadline passed (or may have: calling too often does no harm). */
+  /** Handles deadlines; may be called too often. */
   tick(nowMs: number): void {
     if (this.isClosed) return;
     this.nowMs = nowMs;
@@ -142,12 +145,12 @@ export class PeerSession implements WireSink {
     this.endTurn();
   }
 
-  /** The driver wrote what the writer held. */
+  /** The driver has sent the content of the writer. */
   noteSent(nowMs: number): void {
     this.silence.said(nowMs);
   }
 
-  /** The driver answered a request with that many bytes of payload. */
+  /** The driver has answered a request with `lengthBytes` of payload. */
   noteServed(lengthBytes: number, nowMs: number): void {
     this.uploadedBytes += lengthBytes;
     this.silence.said(nowMs);
@@ -167,7 +170,7 @@ export class PeerSession implements WireSink {
     this.download.cancelLease(piece, generation);
   }
 
-  /** We have verified these pieces. True if one of them is news that the peer may act on. */
+  /** We have verified these pieces. Returns true if the peer may act on one of them. */
   haveAnnounced(pieces: readonly number[]): boolean {
     if (this.isClosed) return false;
     let news = false;
@@ -205,8 +208,8 @@ export class PeerSession implements WireSink {
   }
 
   /**
-   * To be called once after orders: sends requests for what was leased, reports what changed.
-   * `receive` and `tick` do so themselves.
+   * Must be called once after orders: sends requests for leased blocks, reports changes. `receive`
+   * and `tick` do this themselves.
    */
   endTurn(): void {
     if (this.isClosed) return;
@@ -315,7 +318,7 @@ export class PeerSession implements WireSink {
       this.close(code as CloseReason, message);
       return;
     }
-    // No rule of the protocol: an error of ours. It ends this conversation and no other.
+    // Not a violation of the protocol but an error of ours. It ends only this conversation.
     this.options.output.fact({
       type: 'log',
       level: 'error',

@@ -1,4 +1,4 @@
-// PURE. How long both sides have said nothing: the peer is closed for it in the end, and we send a
+// PURE. How long both sides have been silent: eventually the peer is closed, or we send a
 // keep-alive.
 
 import type { SessionLimits } from './session-types';
@@ -14,18 +14,18 @@ export class Silence {
     this.saidMs = nowMs;
   }
 
-  /** When one of the two is due. */
+  /** When the earlier of the two is due. */
   get dueMs(): number {
     const { idleTimeoutMs, keepAliveMs } = this.limits;
     return Math.min(this.heardMs + idleTimeoutMs, this.saidMs + keepAliveMs);
   }
 
-  /** The peer sent a whole message. Bytes alone do not count: one a second is silence. */
+  /** The peer sent a complete message. Single bytes do not count: one a second is silence. */
   heard(nowMs: number): void {
     this.heardMs = nowMs;
   }
 
-  /** What the peer says is not read until then, so this silence does not count against it. */
+  /** The peer is not read until then, so silence until then does not count. */
   unreadUntil(untilMs: number, nowMs: number): void {
     if (this.heardMs === nowMs) this.heardMs = Math.max(nowMs, untilMs);
   }

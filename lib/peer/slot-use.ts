@@ -1,10 +1,13 @@
-// PURE. Whether a peer makes use of its upload slot. A peer that does not keeps the slot only while no
-// other peer wants it. The choker gets a fact each time this changes.
+// PURE. Whether a peer uses its upload slot. One that does not keeps the slot only while no other
+// peer wants it. The choker gets a fact whenever this changes.
 
-/** A peer is stalled if blocks wait for it and it has taken none of them for this long. */
+/** A peer is stalled if blocks wait for it and it has read none of them for this long. */
 const STALL_MS = 1_000;
 
-/** A peer is idle if it is unchoked and has sent no request for this long. A bad round trip takes 1 s. */
+/**
+ * A peer is idle if it is unchoked and has sent no request for this long. A slow round trip takes 1
+ * s.
+ */
 const IDLE_MS = 2_000;
 
 /** A peer counts as flooding for this long after a flood, so that this does not change with every tick. */
@@ -12,7 +15,7 @@ const FLOOD_MS = 1_000;
 
 /** The state of a peer at a tick. */
 export interface SlotLook {
-  /** How long it has taken nothing of what waits for it; 0 with nothing waiting. */
+  /** How long it has read nothing of the queued data; 0 if none is queued. */
   readonly stalledMs: number;
   /** We choke it: there is no slot to use. */
   readonly choked: boolean;
@@ -30,7 +33,7 @@ export class SlotUse {
   private lastFloodMs = -Infinity;
   private uploadedBytes = 0;
 
-  /** False while it takes what it gets, asks, and is read. */
+  /** False while it reads, requests blocks, and stays within its budget. */
   get isUnused(): boolean {
     return this.unused;
   }

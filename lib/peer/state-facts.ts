@@ -1,11 +1,12 @@
-// Whether the peer chokes us and is interested, as the coordinator knows it. Changes are reported once a
-// turn, however often the peer changed its mind, and ten times a second at most.
+// Whether the peer chokes us and is interested, as reported to the coordinator: changes are
+// reported once a turn, and at most ten times a second.
 
 import type { SessionOutput } from './session-types';
 
 /**
- * A choke and a loss of interest are reported at most this often; an unchoke or new interest after a
- * reported one, at once. So no honest peer waits for a slot or for work, and a flood is two facts each.
+ * Shortest interval between reports of a choke, and of a loss of interest. An unchoke or new
+ * interest after a reported one is reported at once. So no honest peer waits for a slot or for
+ * work, and a flood makes two facts each.
  */
 const INTERVAL_MS = 100;
 
@@ -29,7 +30,9 @@ export class StateFacts {
     return this.waitsUntilMs;
   }
 
-  /** The coordinator knows that the peer has choked us this many times, so it accepts our appetite. */
+  /**
+   * The coordinator knows that the peer has choked us this many times, so it accepts our appetite.
+   */
   knows(epoch: number): boolean {
     return epoch === this.reportedEpoch;
   }

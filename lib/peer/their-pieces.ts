@@ -1,5 +1,6 @@
-// PURE. The pieces that a peer says it has, and the facts that report them to the coordinator: haves
-// gather, and nothing is reported twice. Until the content is known they wait in `EarlyPieces`.
+// PURE. The pieces that a peer announced, and the facts that report them to the coordinator: haves
+// are collected, and nothing is reported twice. Until the content is known they wait in
+// `EarlyPieces`.
 
 import { Bitfield } from '../bytes/bitfield';
 import { EarlyPieces, checkBitfieldLength, noSuchPiece } from './early-pieces';
@@ -12,7 +13,7 @@ const HAVE_INTERVAL_MS = 100;
 /** Most new pieces of a late bitfield that are reported one by one. aria2 sends such a bitfield. */
 const MAX_LATE_HAVES = 1_000;
 
-/** With more of them the coordinator counts the peer anew: five times the cost of reading the bits. */
+/** Above this, the coordinator recounts the peer: five times the cost of reading the bits. */
 const LATE_NEWS_COSTS = 5;
 
 export class TheirPieces {
@@ -31,7 +32,7 @@ export class TheirPieces {
     this.budget = budget;
   }
 
-  /** The content is known. Throws where the peer has said what it does not allow. */
+  /** Adds the content. Throws if the peer announced invalid pieces. */
   open(pieceCount: number): void {
     this.have = new Bitfield(pieceCount);
     if (this.early === undefined) return;
@@ -70,13 +71,13 @@ export class TheirPieces {
       return this.early.addHave(piece) ? budget.welcome() : budget.charge();
     }
     if (piece >= have.length) throw noSuchPiece(piece);
-    if (have.get(piece)) return budget.charge(); // and no fact
+    if (have.get(piece)) return budget.charge(); // No fact is sent.
     budget.welcome();
     have.set(piece);
     this.newHaves.push(piece);
   }
 
-  /** `first`: it is the first message, or follows none but an extended handshake. */
+  /** `first`: it is the first message, or only an extended handshake precedes it. */
   onBitfield(bits: Uint8Array, first: boolean): void {
     const { have } = this;
     if (!first) this.budget.charge(bits.length);
@@ -86,7 +87,7 @@ export class TheirPieces {
     }
     checkBitfieldLength(bits.length, have.length);
     if (!first) return this.onLateBitfield(have, bits);
-    // Some clients set spare bits, and no other client refuses them for it.
+    // Some clients set spare bits, and no other client refuses that.
     const theirs = Bitfield.withoutSpareBits(bits, have.length);
     have.bytes.set(theirs);
     this.output.fact({
@@ -96,7 +97,10 @@ export class TheirPieces {
     });
   }
 
-  /** A late bitfield stands for haves: only new pieces make facts, or one bitfield where there are many. */
+  /**
+   * A late bitfield replaces haves: new pieces are reported one by one, or as a bitfield if there
+   * are many.
+   */
   private onLateBitfield(have: Bitfield, bits: Uint8Array): void {
     const { bytes, length } = have;
     const before = this.newHaves.length;
@@ -119,7 +123,7 @@ export class TheirPieces {
     const theirs = Bitfield.withoutSpareBits(bits, length);
     for (let at = 0; at < bytes.length; at++) theirs[at] = (theirs[at] ?? 0) | (bytes[at] ?? 0);
     bytes.set(theirs);
-    this.newHaves = []; // they are in it
+    this.newHaves = []; // The bitfield contains them.
     const { connection } = this;
     this.output.fact({ type: 'peer-bitfield', connection, bits: theirs });
   }

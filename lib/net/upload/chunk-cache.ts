@@ -1,13 +1,13 @@
-// Read-ahead memory for uploads: equal buffers, each with one stretch of one torrent, least recently
-// used first out. A buffer is pinned while a socket still reads from it, so memory is bounded with
-// what sockets have queued, and a buffer is never refilled under a write.
+// Read-ahead memory for uploads: buffers of equal length, each with one stretch of one torrent; the
+// least recently used is evicted first. A buffer is pinned while a socket reads from it, so the
+// memory bound includes queued writes, and a buffer is never refilled during a write.
 //
-// A chunk that gave as many bytes as it holds has done its work: its buffer, still in the core's
-// cache, is the next to be filled. If the chunk is wanted again it is read again, from the page cache,
-// but no more often than its length was sent.
+// A chunk that was sent as many bytes as it contains is spent: its buffer, which is still in the
+// core's cache, is refilled first. If its data is needed again, it is read again from the page
+// cache, but no more often than its length was sent.
 //
-// Blocks lie in their buffer as they travel, each behind its header: neighbours that are asked for in
-// a row leave as one write, and every peer can be sent the same bytes.
+// Blocks lie in their buffer in wire format, each after its header: consecutive blocks are sent in
+// one write, and all peers can be sent the same bytes.
 
 import { writePieceHeader } from '../../wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../wire/messages';
@@ -15,38 +15,38 @@ import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import type { OpenContent } from '../open-content';
 
 /**
- * 256 KiB: one read serves 16 blocks and runs at 3.5 GB/s and more from the page cache; single
- * blocks would run at a sixth of it.
+ * 256 KiB: one read serves 16 blocks and reaches 3.5 GB/s and more from the page cache; single
+ * blocks would reach a sixth of that.
  */
 export const CHUNK_LENGTH_BYTES = 262_144;
 
 const FRAME_LENGTH_BYTES = PIECE_HEADER_LENGTH_BYTES + BLOCK_LENGTH_BYTES;
 const BUFFER_LENGTH_BYTES = (CHUNK_LENGTH_BYTES / BLOCK_LENGTH_BYTES) * FRAME_LENGTH_BYTES;
 
-/** Fewer would let a block that straddles two chunks wait for itself. */
+/** With fewer chunks, a block that spans two chunks could wait for itself. */
 const MIN_CHUNKS = 4;
 
-/** Memory of one chunk; the views are made once, not for every read. */
+/** Memory of one chunk. Its views are created once, not for every read. */
 interface ChunkBuffer {
   readonly bytes: Buffer;
-  /** Where the blocks of a whole window lie, in order. */
+  /** The block areas of a whole window, in order. */
   readonly places: readonly Buffer[];
 }
 
 export class Chunk {
   readonly source: OpenContent;
   readonly window: number;
-  /** The bytes of the torrent that lie here: start … end. */
+  /** The bytes of the torrent in this chunk: start to end. */
   readonly start: number;
   readonly end: number;
   readonly buffer: ChunkBuffer;
   private readonly windowStart: number;
   ready = false;
-  /** Found by look-ups; false once evicted or replaced. */
+  /** True while look-ups find it; false once evicted or replaced. */
   cached = true;
-  /** Writes that still read from the buffer, and the read that fills it. */
+  /** Writes that read from the buffer, and the read that fills it. */
   pins = 0;
-  /** Payload that was sent from here so far. */
+  /** Payload sent from this chunk so far. */
   servedBytes = 0;
 
   constructor(
@@ -68,21 +68,21 @@ export class Chunk {
     return this.buffer.bytes;
   }
 
-  /** Where byte `at` of the torrent lies in `bytes`. */
+  /** Offset in `bytes` of byte `at` of the torrent. */
   offsetOf(at: number): number {
     const inWindow = at - this.windowStart;
     const frame = Math.floor(inWindow / BLOCK_LENGTH_BYTES);
     return inWindow + (frame + 1) * PIECE_HEADER_LENGTH_BYTES;
   }
 
-  /** The end of the bytes that lie in one run from `at` on, in bytes of the torrent. */
+  /** The end of the contiguous bytes from `at` on, as an offset in the torrent. */
   runEnd(at: number): number {
     const inWindow = at - this.windowStart;
     const frame = Math.floor(inWindow / BLOCK_LENGTH_BYTES);
     return Math.min(this.end, this.windowStart + (frame + 1) * BLOCK_LENGTH_BYTES);
   }
 
-  /** The places of its bytes, in order. */
+  /** The areas of its bytes, in order. */
   places(): readonly Buffer[] {
     if (this.end - this.start === CHUNK_LENGTH_BYTES) return this.buffer.places;
     const places: Buffer[] = [];
@@ -94,8 +94,9 @@ export class Chunk {
   }
 
   /**
-   * Writes the header in front of every block. Only where blocks begin with the frames, that is
-   * where the piece length is a multiple of 16 KiB: elsewhere no block is ever sent framed.
+   * Writes the header of every block. Only if the blocks of the torrent coincide with the frames,
+   * which needs a piece length that is a multiple of 16 KiB; otherwise blocks are never sent
+   * framed.
    */
   writeHeaders(): void {
     const { pieceLengthBytes, framed } = this.source;
@@ -108,14 +109,14 @@ export class Chunk {
     }
   }
 
-  /** Whether it holds the part of `at` … `end` that its window can hold. */
+  /** Whether it contains the part of `at` to `end` that lies in its window. */
   covers(at: number, end: number): boolean {
     return at >= this.start && Math.min(end, this.windowStart + CHUNK_LENGTH_BYTES) <= this.end;
   }
 
-  /** Where the header of the block lies that answers this request, or -1 if no such block does. */
+  /** Offset of the header of the block that answers this request, or -1 if there is none. */
   frameOf(at: number, lengthBytes: number): number {
-    const inWindow = at - this.windowStart; // small, unlike `at`
+    const inWindow = at - this.windowStart; // A small integer, unlike `at`.
     const whole = inWindow % BLOCK_LENGTH_BYTES === 0 && at + lengthBytes === this.runEnd(at);
     return whole && this.source.framed ? this.offsetOf(at) - PIECE_HEADER_LENGTH_BYTES : -1;
   }
@@ -128,14 +129,14 @@ export class ChunkCache {
   private filling = 0;
   private readonly free: ChunkBuffer[] = [];
   private readonly byContent = new Map<OpenContent, Map<number, Chunk>>();
-  /** Every cached chunk, longest unused first. */
+  /** All cached chunks, least recently used first. */
   private readonly order = new Set<Chunk>();
 
   constructor(budgetBytes: number) {
     this.maxChunks = Math.max(MIN_CHUNKS, Math.floor(budgetBytes / CHUNK_LENGTH_BYTES));
   }
 
-  /** Payload that the buffers that exist can hold, used or not; headers are 0.08 % on top. */
+  /** Payload capacity of the allocated buffers; headers add 0.08 %. */
   get allocatedBytes(): number {
     return this.allocated * CHUNK_LENGTH_BYTES;
   }
@@ -145,7 +146,7 @@ export class ChunkCache {
     return this.pinned;
   }
 
-  /** Those of them that a read fills. */
+  /** Chunks that a read fills. */
   get fillingChunks(): number {
     return this.filling;
   }
@@ -161,7 +162,7 @@ export class ChunkCache {
     this.order.add(chunk);
   }
 
-  /** A chunk to be filled, pinned once until `filled`; undefined while every buffer is in use. */
+  /** Returns a chunk to fill, pinned until `filled`; undefined while every buffer is in use. */
   reserve(source: OpenContent, window: number, start: number, end: number): Chunk | undefined {
     const old = this.find(source, window);
     if (old !== undefined) this.evict(old);
@@ -177,7 +178,7 @@ export class ChunkCache {
     return chunk;
   }
 
-  /** The read of a reserved chunk is over. One that failed is found no more. */
+  /** The read of a reserved chunk has ended. After a failure, look-ups no longer find the chunk. */
   filled(chunk: Chunk, worked: boolean): void {
     this.filling -= 1;
     chunk.ready = worked;
@@ -199,7 +200,7 @@ export class ChunkCache {
     else if (chunk.servedBytes >= chunk.end - chunk.start) this.evict(chunk); // spent
   }
 
-  /** No look-up finds it any more; its buffer is free once nobody reads from it. */
+  /** Look-ups no longer find it; its buffer is free when no write reads from it. */
   evict(chunk: Chunk): void {
     if (!chunk.cached) return;
     chunk.cached = false;
@@ -214,7 +215,7 @@ export class ChunkCache {
     for (const chunk of [...(this.byContent.get(source)?.values() ?? [])]) this.evict(chunk);
   }
 
-  /** Gives all memory back that no write needs: nobody has been served for a while. */
+  /** Frees all memory that no write needs: no peer has been served for a while. */
   trim(): void {
     for (const chunk of [...this.order]) if (chunk.pins === 0) this.evict(chunk);
     this.allocated -= this.free.length;
@@ -222,7 +223,7 @@ export class ChunkCache {
   }
 
   private takeBuffer(): ChunkBuffer | undefined {
-    const spare = this.free.pop(); // the last one used, which is the warmest
+    const spare = this.free.pop(); // The most recently used one, still in the core's cache.
     if (spare !== undefined) return spare;
     if (this.allocated < this.maxChunks) {
       this.allocated += 1;

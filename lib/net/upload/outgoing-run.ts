@@ -1,6 +1,6 @@
 // PURE
-// What one round of answers writes to a stream: parts of buffers, where neighbours become one write.
-// Sixteen blocks in one write cost a third of the CPU that sixteen headers and sixteen bodies do.
+// What one round of answers writes to a stream: parts of buffers, with adjacent ones joined.
+// Sixteen blocks in one write cost a third of the CPU of sixteen headers and sixteen bodies.
 
 export class OutgoingRun {
   private parts: Uint8Array[] = [];
@@ -8,7 +8,7 @@ export class OutgoingRun {
   private start = 0;
   private stop = 0;
 
-  /** Bytes `start` … `end` of a buffer come next. */
+  /** Appends bytes `start` to `end` of a buffer. */
   add(buffer: Buffer, start: number, end: number): void {
     if (buffer === this.buffer && start === this.stop) {
       this.stop = end;
@@ -20,7 +20,7 @@ export class OutgoingRun {
     this.stop = end;
   }
 
-  /** What was added, in order. The run begins anew. */
+  /** Returns the parts in order, and starts a new run. */
   take(): readonly Uint8Array[] {
     const { parts, buffer } = this;
     if (buffer !== undefined) parts.push(buffer.subarray(this.start, this.stop));

@@ -1,4 +1,4 @@
-// Reads what requests need into chunks, before it is needed, and wakes the uploads that wait for it.
+// Reads requested data into chunks ahead of time, and wakes the uploads that wait for it.
 
 import { recordOf } from '../../errors/millrace-error';
 import type { PeerFact } from '../../messages/peer-thread';
@@ -8,31 +8,31 @@ import { CHUNK_LENGTH_BYTES } from './chunk-cache';
 import type { Chunk } from './chunk-cache';
 import type { UploadMemory } from './upload-memory';
 
-/** libuv has four threads for the whole process: one peer thread takes half of them at most. */
+/** libuv has four threads for the whole process: one peer thread uses at most half of them. */
 const MAX_READS = 2;
 
 /**
- * Neighbouring chunks that are filled by one read, where a peer has asked for bytes of both: a read
- * is a way to another thread and back, whatever its length. Two took 0.8 x the CPU of one by one;
- * four take 0.92 x that, but only where the watermark and the look-ahead leave room for them.
+ * Adjacent chunks filled by one read, if a peer has requested bytes of all of them: a read is a
+ * round trip to another thread, whatever its length. Two chunks took 0.8 × the CPU of single ones;
+ * four take 0.92 × of that, but only if the watermark and the look-ahead have room for them.
  */
 const CHUNKS_PER_READ = 4;
 
-/** Requests looked at ahead of the one that waits, to read their chunks side by side: 2 MiB. */
+/** Number of requests after the current one whose chunks are read in parallel: 2 MiB. */
 const LOOK_AHEAD_REQUESTS = 128;
 
-/** A file that cannot be read is reported this often, however many ask for it. */
+/** Interval between reports of an unreadable file, however many peers request it. */
 const FAILURE_INTERVAL_MS = 1000;
 
-/** An upload, as far as reading for it goes. */
+/** An upload, as seen by the read-ahead. */
 export interface ReadingUpload {
   readonly source: OpenContent;
   readonly requests: RequestQueue;
   /** The peer is known to read. */
   readonly isTrusted: boolean;
-  /** What it waited for is there; called outside of its connection's own doings. */
+  /** The data that it waited for is here. Called outside of its connection's own code. */
   resume(): void;
-  /** Bytes of this chunk cannot be read: what waits for them first in line is not answered. */
+  /** Bytes of this chunk cannot be read: if its oldest request needs them, it is dropped. */
   dropUnreadable(chunk: Chunk): void;
 }
 
@@ -40,7 +40,7 @@ export class ReadAhead {
   private readonly memory: UploadMemory;
   private readonly send: (fact: PeerFact) => void;
   private readonly nowMs: () => number;
-  /** Uploads that wait for a read or for a buffer, in the order they came. */
+  /** Uploads that wait for a read or a buffer, in the order of their arrival. */
   private waiting = new Set<ReadingUpload>();
   private reads = 0;
 
@@ -50,7 +50,7 @@ export class ReadAhead {
     this.nowMs = nowMs;
   }
 
-  /** Nothing can be sent for it before something has been read. */
+  /** The upload cannot send anything before something is read. */
   wait(upload: ReadingUpload): void {
     this.waiting.add(upload);
   }
@@ -59,14 +59,14 @@ export class ReadAhead {
     this.waiting.delete(upload);
   }
 
-  /** A buffer may have come free. Where no read may begin, the end of one wakes them anyway. */
+  /** A buffer may be free. If no read may start, the end of a read wakes the uploads anyway. */
   onBufferFree(): void {
     if (this.waiting.size > 0 && this.reads < MAX_READS) this.wakeAll();
   }
 
   /**
-   * Begins to read what the requests of a peer need, the oldest first, while reads are to be had. Of a
-   * window of a chunk's length is read what consists of whole verified pieces.
+   * Reads what the requests of a peer need, oldest first, while reads are available. Of each
+   * chunk-sized window, only whole verified pieces are read.
    */
   readFor(upload: ReadingUpload): void {
     const { source, requests } = upload;
@@ -83,7 +83,7 @@ export class ReadAhead {
       for (; at < end; at = (window + 1) * CHUNK_LENGTH_BYTES) {
         if (Math.floor(at / CHUNK_LENGTH_BYTES) === window) continue;
         window = Math.floor(at / CHUNK_LENGTH_BYTES);
-        // More than it may have sent would only push the chunks of others out.
+        // Reading more than it may pin would only evict the chunks of others.
         if (windows > 1 && !this.memory.mayPinMoreThan(windows, upload.isTrusted))
           return this.read(joint);
         windows += 1;
@@ -97,7 +97,7 @@ export class ReadAhead {
           if (this.reads >= MAX_READS) return;
         }
         const chunk = this.memory.cache.reserve(source, window, stretch.start, stretch.end);
-        if (chunk === undefined) return this.read(joint); // a flushed write will call again
+        if (chunk === undefined) return this.read(joint); // The next flushed write calls again.
         joint.push(chunk);
       }
     }
@@ -118,7 +118,7 @@ export class ReadAhead {
   private onRead(chunks: readonly Chunk[], error: unknown): void {
     this.reads -= 1;
     if (error !== undefined && chunks.length > 1) {
-      for (const chunk of chunks) this.read([chunk]); // which of them cannot be read?
+      for (const chunk of chunks) this.read([chunk]); // To find out which of them is unreadable.
       return;
     }
     for (const chunk of chunks) {
@@ -130,7 +130,7 @@ export class ReadAhead {
 
   private onFailed(chunk: Chunk, error: unknown): void {
     const { source } = chunk;
-    // An upload that waits for these bytes first in line would wait for ever, and read them for ever.
+    // An upload whose oldest request needs these bytes would otherwise wait for ever.
     for (const upload of this.waiting) upload.dropUnreadable(chunk);
     const nowMs = this.nowMs();
     if (source.closed || nowMs - source.lastFailureMs < FAILURE_INTERVAL_MS) return;

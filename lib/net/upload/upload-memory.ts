@@ -1,26 +1,27 @@
 // PURE
-// The memory that uploads of a thread use, and how much of it each may hold: chunks pinned for writes,
-// and copies where nothing may be pinned.
+// The upload memory of a thread, and how much each peer may hold: chunks pinned for writes, and
+// copies where no chunk may be pinned.
 
 import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import { CHUNK_LENGTH_BYTES, ChunkCache } from './chunk-cache';
 
 /**
- * A peer may pin a quarter of the chunks that nothing pins and that are no reserve (a "dynamic
- * threshold", as switches share their buffers). A reader in sequence needs five to fill its watermark
- * of four chunks: with 64 chunks seven such readers at a time get them, and more go on with fewer.
+ * A peer may pin a quarter of the chunks that are neither pinned nor reserved (a "dynamic
+ * threshold", as used for shared buffers in switches). A sequential reader needs five to fill its
+ * watermark of four chunks: of 64 chunks seven such readers get that many at a time, and others
+ * fewer.
  */
 const UNPINNED_PER_OWN_PIN = 4;
 
-/** One chunk in eight is never pinned for a write: from these everybody can be sent copies. */
+/** One chunk in eight is never pinned for a write, so that all other peers can be sent copies. */
 const RESERVED_CHUNKS_SHARE = 1 / 8;
-/** A block may lie in two chunks. */
+/** A block may span two chunks. */
 const MIN_RESERVED_CHUNKS = 2;
 
 /**
- * Peers that are not known to read share three chunks in eight. Of 64 chunks, a newcomer alone fills
- * its watermark, and eight at a time get two or three each; more get copies until they are known. With
- * copies only, serving 1 GiB to eight newcomers took 1.09 x the CPU.
+ * Peers that are not known to read share three chunks in eight. Of 64 chunks, a single newcomer can fill
+ * its watermark, and eight at a time get two or three each; others get copies until they are known. With
+ * copies only, serving 1 GiB to eight newcomers took 1.09 × the CPU.
  */
 const RESERVED_FROM_NEWCOMERS_SHARE = 5 / 8;
 
@@ -29,7 +30,7 @@ export class UploadMemory {
   private readonly reservedChunks: number;
   private readonly reservedFromNewcomers: number;
   private readonly maxCopiedBytes: number;
-  /** Of all peers, in their queues. */
+  /** For all peers, in their queues. */
   private copiedBytes = 0;
 
   constructor(budgetBytes: number) {
@@ -45,25 +46,25 @@ export class UploadMemory {
     this.maxCopiedBytes = this.cache.maxChunks * CHUNK_LENGTH_BYTES;
   }
 
-  /** Memory that peers hold back which have not taken what was written for them. */
+  /** Memory held by peers that have not read the data written for them. */
   get heldBytes(): { readonly pinned: number; readonly copied: number } {
     const pinnedChunks = this.cache.pinnedChunks - this.cache.fillingChunks;
     return { pinned: pinnedChunks * CHUNK_LENGTH_BYTES, copied: this.copiedBytes };
   }
 
-  /** May a peer that has pinned `count` chunks pin another? `isTrusted`: it is known to read. */
+  /** Whether a peer that has pinned `count` chunks may pin another. `isTrusted`: it is known to read. */
   mayPinMoreThan(count: number, isTrusted: boolean): boolean {
     const { maxChunks, pinnedChunks, fillingChunks } = this.cache;
-    // Reads under way are soon over: they are not counted against anybody.
+    // Reads in progress end soon: they count against no peer.
     const unpinned = maxChunks - pinnedChunks + fillingChunks;
     const reserved = isTrusted ? this.reservedChunks : this.reservedFromNewcomers;
     return count * UNPINNED_PER_OWN_PIN < unpinned - reserved;
   }
 
   /**
-   * May a block be copied for a peer? `queuedBytes`: what its queue holds; `batchBytes`: those of them
-   * that are not counted yet. One block at a time is for everybody, or those that read nothing could
-   * keep others out.
+   * Whether a block may be copied for a peer. `queuedBytes`: the length of its queue; `batchBytes`:
+   * the part that is not counted yet. One block at a time is always allowed, so that peers that
+   * read nothing cannot block others.
    */
   mayCopy(lengthBytes: number, queuedBytes: number, batchBytes: number): boolean {
     if (queuedBytes === 0 && lengthBytes <= BLOCK_LENGTH_BYTES) return true;
@@ -74,7 +75,7 @@ export class UploadMemory {
     return this.copiedBytes < this.maxCopiedBytes;
   }
 
-  /** Copies were made, or (`lengthBytes` below 0) are no longer needed. */
+  /** Notes new copies or, with a negative `lengthBytes`, copies that are no longer needed. */
   noteCopied(lengthBytes: number): void {
     this.copiedBytes += lengthBytes;
   }

@@ -1,5 +1,5 @@
-// What one connection uploads: the requests that its peer waits for, the chunks that answer them, and
-// what its stream has been handed and has not taken. Many blocks leave in one write.
+// The upload of one connection: the pending requests of its peer, the chunks that answer them, and
+// the writes that its stream has not finished. Many blocks are sent in one write.
 
 import type { CloseReason } from '../../messages/close-reasons';
 import type { RequestQueue } from '../../peer/request-queue';
@@ -14,27 +14,27 @@ import type { Chunk } from './chunk-cache';
 import { SendQueue } from './send-queue';
 import type { SharingUpload, Uploader } from './uploader';
 
-/** What an upload needs of its connection. */
+/** What an upload needs from its connection. */
 export interface UploadLine {
   readonly stream: Pick<ByteStream, 'write' | 'cork' | 'uncork'>;
   readonly tap: WireTap | undefined;
-  /** An error in there is this connection's end and nobody else's. */
+  /** Runs `work`; an error in it ends only this connection. */
   readonly guard: (work: () => void) => void;
   readonly close: (reason: CloseReason, detail: string) => void;
 }
 
 export type UploadSession = Pick<PeerSession, 'serving' | 'closed' | 'noteServed'>;
 
-/** How bytes travel: in place, and their chunk stays pinned until they are sent, or in a copy. */
+/** How data is sent: from a chunk that stays pinned until the write ends, or from a copy. */
 type Way = 'pinned' | 'copied';
 
 type Gathered = 'all' | 'reads' | 'pins-too-many';
 
-/** A write that the stream has not taken. */
+/** A write that the stream has not finished. */
 interface Flight {
   readonly lengthBytes: number;
   readonly handedMs: number;
-  /** The chunks that it reads from; undefined where it is a copy. */
+  /** The chunks that it reads from; undefined for a copy. */
   readonly pinned: readonly Chunk[] | undefined;
 }
 
@@ -47,7 +47,7 @@ export class Upload implements SharingUpload {
   private readonly line: UploadLine;
   private readonly session: UploadSession;
   private readonly queue = new SendQueue();
-  /** The oldest first: streams take writes in order. */
+  /** Oldest first: streams finish writes in order. */
   private readonly flights: Flight[] = [];
 
   constructor(uploader: Uploader, line: UploadLine, source: OpenContent, session: UploadSession) {
@@ -59,7 +59,7 @@ export class Upload implements SharingUpload {
     uploader.add(this);
   }
 
-  /** Payload that the stream has not taken yet. */
+  /** Payload that the stream has not sent yet. */
   get queuedBytes(): number {
     return this.queue.bytes;
   }
@@ -76,7 +76,7 @@ export class Upload implements SharingUpload {
     return this.queue.pins.size > 0;
   }
 
-  /** Answers what can be answered now; what waits for the disk goes on by itself. */
+  /** Answers what can be answered now; requests that wait for the disk continue by themselves. */
   pump(): void {
     if (this.requests.length === 0 || this.session.closed) return;
     const { queue, uploader } = this;
@@ -86,7 +86,7 @@ export class Upload implements SharingUpload {
     if (isShort && queue.isTrusted && queue.bytes === 0) uploader.notePinsShort();
     const gathered = isShort ? this.answerAll('copied', nowMs) : pinned;
     if (gathered === 'reads') uploader.reads.wait(this);
-    // Reading further ahead than it may pin would only push the chunks of others out.
+    // Reading further ahead than it may pin would only evict the chunks of others.
     if (gathered === 'reads' || !isShort) uploader.reads.readFor(this);
   }
 
@@ -117,7 +117,7 @@ export class Upload implements SharingUpload {
     }
   }
 
-  /** Answers requests, as many as may be queued in this way. */
+  /** Answers as many requests as may be queued in this way. */
   private answerAll(way: Way, nowMs: number): Gathered {
     const { queue, requests, uploader } = this;
     const { pieceLengthBytes } = this.source;
@@ -131,11 +131,11 @@ export class Upload implements SharingUpload {
         const queuedBytes = queue.bytes + batchBytes;
         if (!queue.hasRoom(lengthBytes, queuedBytes, way)) break;
         if (way === 'copied' && !uploader.memory.mayCopy(lengthBytes, queuedBytes, batchBytes)) {
-          if (queuedBytes === 0) uploader.waitForRoom(this); // else its own flush will call again
+          if (queuedBytes === 0) uploader.waitForRoom(this); // Otherwise its own flush calls again.
           break;
         }
         const at = requests.pieceAt(slot) * pieceLengthBytes + requests.beginAt(slot);
-        let last = pinned.at(-1); // most requests lie where the one before them did
+        let last = pinned.at(-1); // Most requests need the same chunk as the previous one.
         if (last === undefined || at < last.start || at + lengthBytes > last.end) {
           gathered = this.pinAll(at, at + lengthBytes, pinned, way);
           if (gathered !== 'all') break;
@@ -146,7 +146,7 @@ export class Upload implements SharingUpload {
         batchBytes += lengthBytes;
       }
     } catch (error) {
-      // This connection ends of it. Others are answered by the same run, from the same memory.
+      // The error ends this connection. Other connections use the same run and the same memory.
       uploader.run.take();
       for (const chunk of pinned) this.unpin(chunk);
       throw error;
@@ -155,7 +155,7 @@ export class Upload implements SharingUpload {
     return gathered;
   }
 
-  /** Adds what answers a request, whose chunks are pinned; `last` is the last of them. */
+  /** Adds the answer to a request whose chunks are pinned; `last` is the last of them. */
   private answer(slot: number, at: number, lengthBytes: number, last: Chunk | undefined): void {
     const { run } = this.uploader;
     const frame = last !== undefined && at >= last.start ? last.frameOf(at, lengthBytes) : -1;
@@ -164,7 +164,10 @@ export class Upload implements SharingUpload {
     last.servedBytes += lengthBytes;
   }
 
-  /** The same for one that no framed block answers: a header of its own, then what lies in one run. */
+  /**
+   * The same for a request that no framed block answers: a separate header, then the contiguous
+   * parts.
+   */
   private answerInParts(slot: number, start: number, lengthBytes: number): void {
     const { requests, source } = this;
     const { run, memory } = this.uploader;
@@ -215,7 +218,7 @@ export class Upload implements SharingUpload {
 
   private readonly onFlushed = (): void => this.line.guard(this.takeBack);
 
-  /** The stream has taken the oldest write, or never will. */
+  /** The stream has finished the oldest write, or never will. */
   private readonly takeBack = (): void => {
     const { queue, uploader } = this;
     const flight = this.flights.shift();
@@ -228,7 +231,7 @@ export class Upload implements SharingUpload {
     uploader.onReleased();
   };
 
-  /** Pins the chunks of `start` … `end`, unless one is missing: `readFor` sees to that. */
+  /** Pins the chunks of `start` to `end`, unless one is missing, which `readFor` will read. */
   private pinAll(start: number, end: number, pinned: Chunk[], way: Way): Gathered {
     const { memory } = this.uploader;
     const { pins, isTrusted } = this.queue;
@@ -243,7 +246,7 @@ export class Upload implements SharingUpload {
         return tooMany ? 'pins-too-many' : 'reads';
       }
       at = chunk.end;
-      if (chunk === pinned.at(-1)) continue; // pinned by the request before this one
+      if (chunk === pinned.at(-1)) continue; // Pinned for the previous request.
       memory.cache.pin(chunk);
       pins.set(chunk, (pins.get(chunk) ?? 0) + 1);
       pinned.push(chunk);

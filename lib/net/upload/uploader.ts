@@ -1,5 +1,5 @@
-// The uploads of a thread together: the memory that they share, and which of them gives way when it is
-// short. A peer that does not read what it gets is not read for, and holds no memory that others need.
+// All uploads of a thread: their shared memory, and which of them is closed when it is short. For a
+// peer that does not read, nothing is read ahead, and no memory is held that others need.
 
 import type { PeerFact } from '../../messages/peer-thread';
 import type { OpenContent } from '../open-content';
@@ -8,16 +8,16 @@ import { ReadAhead } from './read-ahead';
 import type { ReadingUpload } from './read-ahead';
 import { UploadMemory } from './upload-memory';
 
-/** Read-ahead memory of a thread that served nobody for this long is given back. */
+/** Read-ahead memory is freed after the thread has served no peer for this long. */
 const TRIM_AFTER_MS = 10_000;
 
-/** Memory is short, and a peer took nothing of what it holds of it for this long: it is closed. */
+/** While memory is short, a peer that has read nothing of its queue for this long is closed. */
 const NOT_READING_MS = 5_000;
 
-/** An upload, as far as it shares memory with the others of its thread. */
+/** An upload, as seen by what shares memory among uploads. */
 export interface SharingUpload extends ReadingUpload {
   readonly hasPins: boolean;
-  /** How long the peer has taken nothing of its queue; 0 with nothing in it. */
+  /** How long the peer has read nothing of its queue; 0 if the queue is empty. */
   stalledMs(nowMs: number): number;
   closeStalled(stalledMs: number): void;
 }
@@ -25,13 +25,13 @@ export interface SharingUpload extends ReadingUpload {
 export class Uploader {
   readonly memory: UploadMemory;
   readonly reads: ReadAhead;
-  /** Rounds of answers come one after the other: one run does for all. */
+  /** Used for one round of answers at a time, so one run serves all uploads. */
   readonly run = new OutgoingRun();
   readonly nowMs: () => number;
   private readonly uploads = new Set<SharingUpload>();
-  /** Those that wait for room for a copy. */
+  /** Uploads that wait for room for a copy. */
   private crowded = new Set<SharingUpload>();
-  /** Since the last tick nothing could be pinned for somebody, because of what others have pinned. */
+  /** Since the last tick, an upload could not pin a chunk because of the pins of others. */
   private pinsAreShort = false;
   private lastUseMs = -Infinity;
 
@@ -47,30 +47,30 @@ export class Uploader {
     this.uploads.add(upload);
   }
 
-  /** Its connection is gone. Its writes release their memory by themselves. */
+  /** Its connection is gone. Its pending writes still free their memory. */
   forget(upload: SharingUpload): void {
     this.uploads.delete(upload);
     this.crowded.delete(upload);
     this.reads.forget(upload);
   }
 
-  /** Requests are answered now: the time. */
+  /** Notes that requests are answered now; returns the time. */
   noteUse(): number {
     this.lastUseMs = this.nowMs();
     return this.lastUseMs;
   }
 
-  /** Nothing is queued for it, and there is no room for a copy. */
+  /** The upload has nothing queued, and there is no room for a copy. */
   waitForRoom(upload: SharingUpload): void {
     this.crowded.add(upload);
   }
 
-  /** Nothing is queued for it, and nothing could be pinned. */
+  /** The upload has nothing queued, and could not pin a chunk. */
   notePinsShort(): void {
     this.pinsAreShort = true;
   }
 
-  /** What a write held is free. */
+  /** The memory of a write was released. */
   onReleased(): void {
     this.reads.onBufferFree();
     if (this.crowded.size === 0 || !this.memory.hasRoomForCopies) return;
@@ -85,7 +85,7 @@ export class Uploader {
     this.memory.cache.evictAllOf(source);
   }
 
-  /** It keeps no memory: no tick is needed to give any back. */
+  /** The thread holds no upload memory, so no tick is needed to free it. */
   get isEmpty(): boolean {
     return this.memory.cache.allocatedBytes === 0;
   }
@@ -96,7 +96,7 @@ export class Uploader {
     this.memory.cache.trim();
   }
 
-  /** Closes the peer that has held memory back for longest, if that is long. */
+  /** Closes the peer that has held memory for the longest time, if that exceeds the limit. */
   private makeRoom(nowMs: number): void {
     const { pinsAreShort } = this;
     this.pinsAreShort = false;

@@ -1,5 +1,5 @@
-// What an extension of the protocol (BEP 10) is to a session, and what it gets of it. Only types.
-// One extension is one file in this folder and one line in `list.ts`.
+// The interface between a session and an extension of the protocol (BEP 10). Only types. An
+// extension is one file in this folder and one line in `list.ts`.
 
 import type { BencodeDictionary } from '../../bencode/value';
 import type { Encodable } from '../../bencode/encode';
@@ -11,34 +11,39 @@ export interface Extension {
   readonly name: string;
   /** Longest payload that a peer may send; one that is longer closes it with `message-too-long`. */
   readonly maxMessageBytes: number;
-  /** What our extended handshake says of it beside its id. Its keys must be its own. */
+  /** Its part of our extended handshake, besides its id. Its keys must not be used by others. */
   readonly handshakePart?: Readonly<Record<string, Encodable>>;
-  /** When its `endTurn` is wanted although nothing has happened; Infinity, or no such key: never. */
+  /** When `endTurn` should be called even if nothing has happened; Infinity or absent: never. */
   readonly dueMs?: number;
   /**
-   * The peer's extended handshake came, for the first time or again; `peer.accepts` is up to date.
-   * The dictionary is a view of the read buffer: valid only until the call returns.
+   * The peer's extended handshake arrived, for the first time or again; `peer.accepts` is up to
+   * date. The dictionary is a view of the read buffer: it is valid only during the call.
    */
   onHandshake?(handshake: BencodeDictionary): void;
   /**
-   * A message of the peer, valid only until the call returns. True if it brought something new or
-   * asked for: it is then free, as a block is. Throws MillraceError with a close reason as its code.
-   * Must be bounded in time and memory whatever the payload says.
+   * A message from the peer, valid only during the call. Returns true if it contained something new
+   * or requested: it is then free of charge, like a block. Throws a MillraceError with a close
+   * reason as its code. Must be bounded in time and memory for any payload.
    */
   onMessage(payload: Uint8Array, nowMs: number): boolean;
-  /** The end of each turn of the session. Called after every read: must be cheap. */
+  /** Called at the end of each turn of the session, and so after every read: must be cheap. */
   endTurn?(nowMs: number): void;
 }
 
-/** The peer, as an extension sees it. */
+/** The peer, as seen by an extension. */
 export interface ExtensionPeer {
-  /** The number of the connection, as all facts name it. */
+  /** The number of the connection, as in facts. */
   readonly connection: number;
-  /** It takes messages of this extension now: its last word on it was an id other than 0. */
+  /**
+   * The peer currently accepts messages of this extension: the last id that it sent for it was not
+   * 0.
+   */
   readonly accepts: boolean;
-  /** Queues a message, which is copied. False, and nothing is sent, if the peer does not accept it. */
+  /**
+   * Queues a copy of a message. Returns false, and sends nothing, if the peer does not accept it.
+   */
   send(payload: Uint8Array): boolean;
-  /** Something for the coordinator. */
+  /** Sends a fact to the coordinator. */
   fact(fact: PeerFact): void;
 }
 

@@ -1,5 +1,5 @@
-// The extended handshake (BEP 10) as the extension with id 0: what we say of ourselves and of the
-// other extensions, and what the peer says of itself.
+// The extended handshake (BEP 10) as the extension with id 0: describes us and our extensions to
+// the peer, and decodes the peer's description.
 
 import type { Encodable } from '../../bencode/encode';
 import type { BencodeDictionary } from '../../bencode/value';
@@ -14,12 +14,12 @@ import type { Pipeline } from '../pipeline';
 import type { SessionOptions } from '../session-types';
 import type { Extension, ExtensionPeer } from './extension';
 
-/** What a peer says of its extensions: their ids, and the dictionary with what belongs to them. */
+/** The peer's extensions: their ids, and the dictionary with their parts. */
 export type OnIds = (ids: ExtendedHandshake['extensions'], dictionary: BencodeDictionary) => void;
 
 export class ExtendedHandshakeExtension implements Extension {
   readonly name = 'the extended handshake';
-  /** No limit of its own: the decoder's comes first. */
+  /** No separate limit: the decoder's applies first. */
   readonly maxMessageBytes = DEFAULT_MAX_EXTENDED_BYTES;
 
   private readonly peer: ExtensionPeer;
@@ -33,7 +33,7 @@ export class ExtendedHandshakeExtension implements Extension {
     this.onIds = onIds;
   }
 
-  /** Sends ours: the ids of the other extensions, and what each has to say. */
+  /** Sends our handshake: the ids and parts of the other extensions. */
   send(
     { clientName, listenPort, limits }: SessionOptions,
     extensions: ExtendedHandshake['extensions'],
@@ -49,7 +49,7 @@ export class ExtendedHandshakeExtension implements Extension {
     const { client, listenPort, requestQueue, extensions } = extendedHandshakeOf(dictionary);
     if (requestQueue !== undefined) this.pipeline.setPeerRequestQueue(requestQueue);
     this.onIds(extensions, dictionary);
-    // It may come again with other ids; the coordinator needs only the first.
+    // It may be sent again with other ids; the coordinator needs only the first.
     if (this.reported) return false;
     this.reported = true;
     this.peer.fact({

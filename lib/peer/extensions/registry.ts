@@ -1,5 +1,5 @@
-// The extensions (BEP 10) of one conversation: which of them gets a message, under which id the peer
-// takes ours, and what a message costs the peer.
+// The extensions (BEP 10) of one conversation: which one gets a message, under which id the peer
+// accepts ours, and what a message costs the peer.
 
 import type { BencodeDictionary } from '../../bencode/value';
 import { MillraceError } from '../../errors/millrace-error';
@@ -12,12 +12,12 @@ import type { SessionOptions } from '../session-types';
 import type { Extension, ExtensionPeer } from './extension';
 import { ExtendedHandshakeExtension } from './handshake';
 
-/** In the `m` of a peer: it does not take this extension, or not any more. */
+/** The id in a peer's `m` that disables an extension. */
 const DISABLED = 0;
 
-/** The other half of one extension, at the peer. */
+/** The peer's side of one extension. */
 class FarHalf implements ExtensionPeer {
-  /** Under which the peer takes messages of it; undefined: it takes none. */
+  /** The id under which the peer accepts its messages; undefined: it accepts none. */
   theirId: number | undefined;
   private readonly options: SessionOptions;
 
@@ -48,7 +48,7 @@ class FarHalf implements ExtensionPeer {
 interface Channel {
   readonly extension: Extension;
   readonly peer: FarHalf;
-  /** A message has come. */
+  /** A message has been handled. */
   heard: boolean;
 }
 
@@ -56,11 +56,11 @@ export class Extensions {
   private readonly options: SessionOptions;
   private readonly budget: MessageBudget;
   private readonly handshake: ExtendedHandshakeExtension;
-  /** By the id under which we take messages: 0 is the extended handshake. */
+  /** By the id under which we receive: 0 is the extended handshake. */
   private readonly channels: readonly Channel[];
-  /** All but the handshake. */
+  /** All except the handshake. */
   private readonly others: readonly Channel[];
-  /** Those that want the end of a turn, which comes with every read. */
+  /** Extensions with an end-of-turn handler, which is called after every read. */
   private readonly turning: readonly Extension[];
 
   constructor(options: SessionOptions, pipeline: Pipeline, budget: MessageBudget) {
@@ -78,7 +78,7 @@ export class Extensions {
     this.turning = this.others.flatMap(({ extension }) => (extension.endTurn ? [extension] : []));
   }
 
-  /** When the end of a turn is wanted although nothing has happened. */
+  /** When the end of a turn is due even if nothing has happened. */
   get dueMs(): number {
     let dueMs = Infinity;
     for (const extension of this.turning) dueMs = Math.min(dueMs, extension.dueMs ?? Infinity);
@@ -96,11 +96,11 @@ export class Extensions {
     this.handshake.send(this.options, ids, parts);
   }
 
-  /** An extended message. Throws `message-too-long` and what the extension throws. */
+  /** Handles an extended message. Throws `message-too-long`, and what the extension throws. */
   onMessage(id: number, payload: Uint8Array, nowMs: number): void {
     const { budget } = this;
     const channel = this.channels[id];
-    if (channel === undefined) return budget.charge(payload.length); // we never announced this id
+    if (channel === undefined) return budget.charge(payload.length); // We never announced this id.
     const { name, maxMessageBytes } = channel.extension;
     if (payload.length > maxMessageBytes) {
       throw new MillraceError(
@@ -109,7 +109,7 @@ export class Extensions {
         { extension: name, lengthBytes: payload.length, maxBytes: maxMessageBytes },
       );
     }
-    // A read buffer holds thousands of them. The first of each is taken whatever was read before it.
+    // A read buffer may contain thousands of them. The first of each extension is always handled.
     if (!budget.mayDecode && channel.heard) return budget.charge(payload.length);
     channel.heard = true;
     if (channel.extension.onMessage(payload, nowMs)) budget.welcome();
@@ -120,7 +120,7 @@ export class Extensions {
     for (const extension of this.turning) extension.endTurn?.(nowMs);
   }
 
-  /** Only what has changed need be in a handshake that is not the first (BEP 10). */
+  /** A later handshake needs to contain only what has changed (BEP 10). */
   private onHandshake(ids: ExtendedHandshake['extensions'], dictionary: BencodeDictionary): void {
     for (const { extension, peer } of this.others) {
       if (!Object.hasOwn(ids, extension.name)) continue;
