@@ -1,16 +1,19 @@
-// Places for incoming connections that have not shaken hands. Each costs memory and a descriptor before it
-// is known to be of use, so their number is bounded, and no address can keep others out.
+// Places for incoming connections before their handshake. Each costs memory and a descriptor before
+// it is known to be useful, so their number is bounded, and no address can exclude others.
 
 import type { Household } from '../address/household';
 import { whoGivesWay } from './places';
 import type { PlaceHolder } from './places';
 
-/** A handshake comes with the first round trip; a connection silent for 3 s makes room for others. */
+/**
+ * Age at which a connection without a handshake makes room for others: a handshake normally arrives
+ * with the first round trip.
+ */
 const PATIENCE_MS = 3_000;
 
 export interface Entry {
   readonly admitted: boolean;
-  /** A connection that makes room for the new one. */
+  /** A connection that must be closed to make room for the new one. */
   readonly instead?: number;
 }
 
@@ -27,7 +30,10 @@ export class HandshakePlaces {
     return this.waiting.size;
   }
 
-  /** A connection was accepted. It holds a place until `leave`; one that makes room for it loses its own. */
+  /**
+   * A connection was accepted. It holds a place until `leave`; one that makes room for it loses its
+   * own.
+   */
   enter(id: number, share: Household | undefined, nowMs: number): Entry {
     let instead: number | undefined;
     if (this.waiting.size >= this.places) {
@@ -39,7 +45,7 @@ export class HandshakePlaces {
     return instead === undefined ? { admitted: true } : { admitted: true, instead };
   }
 
-  /** It has shaken hands, or is gone. */
+  /** It has completed its handshake, or has ended. */
   leave(id: number): void {
     this.waiting.delete(id);
   }
@@ -52,7 +58,7 @@ export class HandshakePlaces {
       holders.push({ ...waiting, uselessSinceMs: isLate ? waiting.connectedAtMs : undefined });
       if (share !== undefined && waiting.share === share) own += 1;
     }
-    // No fixed share here: an address gets in as long as another one holds more places.
+    // No fixed share here: an address gets a place as long as another one holds more.
     return whoGivesWay(share, holders, own + 1);
   }
 }

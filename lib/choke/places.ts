@@ -1,24 +1,24 @@
-// Which connection gives way where places are scarce. Each address has a share, which counts only while
-// others wait. A connection that is of use and within its share never gives way.
+// Which connection gives way when places are scarce. Each address has a share, which matters only
+// while others wait. A useful connection within its address's share never gives way.
 
 import type { Household } from '../address/household';
 
 /** A connection that holds a place. */
 export interface PlaceHolder {
   readonly id: number;
-  /** From `shareOf`; undefined: exempt, and an address of its own. */
+  /** From `shareOf`; undefined: exempt, and counted as a separate address. */
   readonly share: Household | undefined;
-  /** Since when it has been of no use; undefined while it is, or may still become so. */
+  /** Since when it has been useless; undefined while it is useful, or may become so. */
   readonly uselessSinceMs: number | undefined;
   readonly connectedAtMs: number;
 }
 
 /**
- * All places are taken and a newcomer of `share` asks for one: the connection that gives way, or
- * undefined if the newcomer is refused. A newcomer whose address has `perAddress` places is always
- * refused. Otherwise the address with the most places gives one up, if it has more than `perAddress`
- * and at least two more than the newcomer's: a connection of no use, else its newest. If there is no
- * such address, the connection that has been of no use for longest gives way.
+ * All places are taken and a newcomer of `share` wants one: returns the connection that gives way,
+ * or undefined if the newcomer is refused. A newcomer whose address has `perAddress` places is
+ * always refused. Otherwise the address with the most places gives one up, if it has more than
+ * `perAddress` and at least two more than the newcomer's: a useless connection, else its newest. If
+ * there is no such address, the connection that has been useless for longest gives way.
  */
 export function whoGivesWay(
   share: Household | undefined,
@@ -39,11 +39,13 @@ export function whoGivesWay(
   return longestUseless(crowd) ?? newest(crowd) ?? longestUseless(holders);
 }
 
-/** How many places newcomers of other addresses could have: as `whoGivesWay`, one after the other. */
+/**
+ * How many places newcomers of other addresses could get, by repeated application of `whoGivesWay`.
+ */
 export function placesToGive(holders: readonly PlaceHolder[], perAddress: number): number {
   let places = 0;
   const seen = new Map<Household, number>();
-  // The useful first: they stay within the share.
+  // Useful ones first: they stay within the share.
   const order = [...holders].sort((a, b) => Number(isUseless(a)) - Number(isUseless(b)));
   for (const holder of order) {
     const { share } = holder;

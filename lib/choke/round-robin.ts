@@ -1,12 +1,12 @@
 // Which peers may download from us: each interested peer gets a turn of the same length, the one that has
 // waited longest first.
 
-/** What the choice needs to know of one peer. */
+/** What the choice needs to know about one peer. */
 export interface ChokeCandidate {
   readonly id: number;
-  /** It wants something that we have. */
+  /** It wants pieces that we have. */
   readonly interested: boolean;
-  /** It makes no use of a slot, or made none of its last: others come first. */
+  /** It does not use its slot, or did not use its last one: others come first. */
   readonly stalled: boolean;
   /** When its present turn began; undefined while it is choked. */
   readonly unchokedAtMs: number | undefined;
@@ -15,9 +15,9 @@ export interface ChokeCandidate {
 }
 
 /**
- * The ids of the peers to be unchoked now; everyone else is to be choked. An unchoked peer keeps
- * its slot for `turnMs`, and longer while no other peer waits; then the one unchoked longest yields to the
- * one waiting longest. One that is stalled yields at once to one that is not. Free slots are filled at
+ * The ids of the peers to unchoke now; all others are to be choked. An unchoked peer keeps its slot
+ * for `turnMs`, and longer while no other peer waits; then the one unchoked longest yields to the
+ * one waiting longest. A stalled peer yields at once to one that is not. Free slots are filled at
  * once, with stalled peers last. Peers that are not interested get no slot.
  */
 export function chooseUnchoked(
@@ -35,12 +35,12 @@ export function chooseUnchoked(
     if (peer.unchokedAtMs === undefined) waiting.push(peer);
     else holding.push({ id: peer.id, stalled: peer.stalled, sinceMs: peer.unchokedAtMs });
   }
-  // Longest first in both lines. Turns often begin on the same tick, so equals are common: those
-  // that hold go by id, those that wait in a ring of ids that begins after the newest holder, else
-  // the lowest id of each pair that shares a tick would come round more often than the other.
+  // Longest first in both lists. Turns often begin on the same tick, so ties are common. Holders
+  // are ordered by id; waiting peers in a ring of ids that starts after the newest holder, because
+  // otherwise the lowest id of a tie would always go first.
   holding.sort((a, b) => a.sinceMs - b.sinceMs || a.id - b.id);
   const ringStart = holding.at(-1)?.id ?? -1;
-  holding.sort((a, b) => Number(b.stalled) - Number(a.stalled)); // a stable sort: they yield first
+  holding.sort((a, b) => Number(b.stalled) - Number(a.stalled)); // The sort is stable: stalled peers yield first.
   waiting.sort(
     (a, b) =>
       Number(a.stalled) - Number(b.stalled) ||
@@ -49,7 +49,7 @@ export function chooseUnchoked(
       a.id - b.id,
   );
 
-  // After the slots were cut down the longest-unchoked go first.
+  // If the number of slots was reduced, the longest-unchoked peers lose theirs.
   const kept = holding.slice(Math.max(0, holding.length - slots));
   const eager = waiting.filter(({ stalled }) => !stalled).length;
   let waitingForSlot = eager - Math.max(0, slots - kept.length);
@@ -65,7 +65,7 @@ export function chooseUnchoked(
   return unchoked;
 }
 
-/** By value and not by difference: two peers that never had a turn are -Infinity apart from nothing. */
+/** Compares values, not differences: the difference of two infinities is not a number. */
 function compare(a: number, b: number): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -1,18 +1,18 @@
-// PURE. What may be spent over time: a steady rate, a reserve from quiet times, and debts that only
-// time pays back.
+// PURE. A budget over time: a steady rate, a reserve from quiet times, and debts that are paid back
+// only by time.
 
 export interface TokenRate {
-  /** Tokens that come in a second. */
+  /** Tokens added per second. */
   readonly perSec: number;
-  /** The most that are kept. */
+  /** Most tokens that are kept. */
   readonly burst: number;
 }
 
-/** Starts full. All times are milliseconds of one clock that never goes back. */
+/** Starts full. All times are milliseconds of one monotonic clock. */
 export class TokenBucket {
   private readonly tokensPerMs: number;
   private readonly fullAfterMs: number;
-  /** When the balance is, or was, zero: one number says both what is there and what is owed. */
+  /** When the balance is, or was, zero: this one number represents both credit and debt. */
   private zeroAtMs = -Infinity;
 
   constructor(rate: TokenRate) {
@@ -20,17 +20,17 @@ export class TokenBucket {
     this.fullAfterMs = rate.burst / this.tokensPerMs;
   }
 
-  /** From when on nothing is owed: in the past while there are tokens. */
+  /** When the debt is paid: in the past while there are tokens. */
   get paidAtMs(): number {
     return this.zeroAtMs;
   }
 
-  /** What is there; below zero what is owed. */
+  /** The number of tokens; negative for a debt. */
   balance(nowMs: number): number {
     return Math.min(nowMs - this.zeroAtMs, this.fullAfterMs) * this.tokensPerMs;
   }
 
-  /** Spends, whatever there is. */
+  /** Spends tokens, even if that makes a debt. */
   take(tokens: number, nowMs: number): void {
     const sinceMs = Math.max(this.zeroAtMs, nowMs - this.fullAfterMs);
     this.zeroAtMs = sinceMs + tokens / this.tokensPerMs;

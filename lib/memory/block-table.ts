@@ -1,6 +1,6 @@
 // The block table: a 32-bit word of shared memory for each slab unit, with the state of its block.
-// Peer threads claim and publish, the coordinator assigns and revokes; every move is one
-// compare-and-exchange against the word that the mover believes in, so a late writer fails.
+// Peer threads claim and publish, the coordinator assigns and revokes. Every change is a
+// compare-and-exchange against the expected word, so a late writer fails.
 
 import { MillraceError } from '../errors/millrace-error';
 
@@ -16,23 +16,23 @@ export const MAX_THREADS = THREAD_MASK + 1;
 /**
  * Generations are 1 … 2^25 − 1; 0 means that the unit belongs to no piece.
  *
- * They wrap. At 1 GiB/s of the smallest pieces (16 KiB, one generation each: 65,536 a second) that
- * takes 2^25 / 65,536 = 512 s, and a stale claim could succeed only if the very same number came
- * round for the very same unit while the order that names it still waits in a mailbox, which is
- * emptied many times a second.
+ * They wrap around. At 1 GiB/s of the smallest pieces (16 KiB, one generation each: 65,536 a
+ * second) that takes 2^25 / 65,536 = 512 s. A stale claim could succeed only if the same number
+ * came up again for the same unit while the order with that number still waits in a mailbox, which
+ * is emptied many times a second.
  */
 export const MAX_GENERATION = 2 ** 25 - 1;
 
-/** No byte of the block is here, and no thread is writing it. */
+/** The block is not here, and no thread is writing it. */
 export const MISSING = 0;
-/** A writer holds the unit, for the time of one synchronous copy. */
+/** A writer holds the unit during one synchronous copy. */
 export const ARRIVING = 1;
-/** The block is here, whole. */
+/** The complete block is here. */
 export const HERE = 2;
-/** The unit is not at that generation: it belongs to another piece, or to none. */
+/** The unit does not have that generation: it belongs to another piece, or to none. */
 export const STALE = 3;
 
-/** What `stateOf` answers: MISSING, ARRIVING, HERE or STALE. */
+/** The result of `stateOf`: MISSING, ARRIVING, HERE or STALE. */
 export type UnitState = typeof MISSING | typeof ARRIVING | typeof HERE | typeof STALE;
 
 /** The claim succeeded: copy, then publish, in the same synchronous step. */
@@ -40,7 +40,7 @@ export const CLAIMED = 0;
 /** Another connection is writing this block now. */
 export const BUSY = 1;
 
-/** What `claim` answers: CLAIMED, BUSY, HERE (another connection was faster) or STALE. */
+/** The result of `claim`: CLAIMED, BUSY, HERE (another connection was faster) or STALE. */
 export type ClaimResult = typeof CLAIMED | typeof BUSY | typeof HERE | typeof STALE;
 
 /** Consecutive units. */
@@ -53,11 +53,11 @@ export class BlockTable {
   readonly buffer: SharedArrayBuffer;
   readonly unitCount: number;
   private readonly words: Int32Array;
-  // The connection that filled each unit. Plain memory: written by the holder of the claim, and made
-  // visible by the exchange that publishes the word.
+  // The connection that filled each unit. Unshared semantics suffice: written by the holder of the
+  // claim, and made visible by the exchange that publishes the word.
   private readonly owners: Int32Array;
 
-  /** Bytes of shared memory for a table of that many units: a word and an owner each. */
+  /** Bytes of shared memory for a table of `units` units: a word and an owner each. */
   static byteLength(units: number): number {
     return units * 2 * Int32Array.BYTES_PER_ELEMENT;
   }
@@ -73,8 +73,9 @@ export class BlockTable {
   }
 
   /**
-   * Writer: takes a unit that is missing at exactly this generation. On CLAIMED the caller copies
-   * and publishes before it returns to its event loop; on anything else it must not touch the unit.
+   * For a writer: takes a unit that is missing at exactly this generation. After CLAIMED the caller
+   * must copy and publish before it returns to its event loop; after any other result it must not
+   * touch the unit.
    */
   claim(unit: number, generation: number, thread: number, connection: number): ClaimResult {
     // 0 is no generation: without this check a zero would match a unit that belongs to no piece.
@@ -94,7 +95,7 @@ export class BlockTable {
     return (seen & STATE_MASK) === HERE ? HERE : BUSY;
   }
 
-  /** Writer: the block lies whole in the unit that this thread claimed. */
+  /** For a writer: the complete block is in the unit that this thread claimed. */
   publish(unit: number, generation: number, thread: number): void {
     const held = (generation << GENERATION_SHIFT) | (thread << THREAD_SHIFT) | ARRIVING;
     if (Atomics.compareExchange(this.words, unit, held, held ^ ARRIVING ^ HERE) !== held) {
@@ -102,7 +103,7 @@ export class BlockTable {
     }
   }
 
-  /** Coordinator: hands a free unit to a piece. */
+  /** For the coordinator: assigns a free unit to a piece. */
   assign(unit: number, generation: number): void {
     if (!(Number.isInteger(generation) && generation > 0 && generation <= MAX_GENERATION)) {
       throw broken(`${generation} is not a generation`);
@@ -114,35 +115,37 @@ export class BlockTable {
   }
 
   /**
-   * Coordinator: takes a unit back from its piece, whatever it holds. False while a writer is in
-   * the middle of a copy: the unit must not be assigned again yet. Try again later.
+   * For the coordinator: takes a unit from its piece, in any state. Returns false while a writer is
+   * copying: the unit must not be assigned yet, and `revoke` must be called again later.
    */
   revoke(unit: number): boolean {
     let seen = Atomics.load(this.words, unit);
     for (;;) {
       if ((seen & STATE_MASK) === ARRIVING) return false;
-      // A writer may claim (and publish) in between; each round starts from a newer word.
+      // A writer may claim or publish in between; each round starts from the newer word.
       const now = Atomics.compareExchange(this.words, unit, seen, 0);
       if (now === seen) return true;
       seen = now;
     }
   }
 
-  /** Where the block stands, seen from a piece at `generation`. */
+  /** The state of the block, for a piece at `generation`. */
   stateOf(unit: number, generation: number): UnitState {
     const word = Atomics.load(this.words, unit);
     if (word >>> GENERATION_SHIFT !== generation) return STALE;
     return (word & STATE_MASK) as UnitState;
   }
 
-  /** The connection that filled a unit. Only for a unit seen HERE; else it may be of older times. */
+  /**
+   * The connection that filled a unit. Valid only for a unit seen as HERE; else it may be outdated.
+   */
   ownerOf(unit: number): number {
     return this.owners[unit] ?? 0;
   }
 
   /**
-   * Coordinator, only after that thread's exit event: what it was writing when it died is missing
-   * again, at the same generation. Returns how many units that were.
+   * For the coordinator, only after that thread's exit event: units that it was writing are missing
+   * again, at the same generation. Returns their number.
    */
   reclaimThread(thread: number, range: UnitRange = { first: 0, count: this.unitCount }): number {
     let reclaimed = 0;

@@ -1,12 +1,13 @@
-// The memory budget decides which torrent may start another piece. A piece commits its whole length when
-// it starts, so that every started piece can be finished and nothing deadlocks. Its units are attached later.
+// The memory budget decides which torrent may start another piece. A piece commits its whole length
+// when it starts, so that every started piece can be finished without deadlock. Units are attached
+// later.
 
 import { MillraceError } from '../errors/millrace-error';
 
 export interface MemoryBudgetOptions {
   /** The limit in the engine's options. */
   readonly limitBytes: number;
-  /** How far long pieces may grow it. */
+  /** Limit to which long pieces may raise it. */
   readonly maxBytes: number;
 }
 
@@ -14,7 +15,7 @@ interface Account {
   pieceLengthBytes: number;
   committedBytes: number;
   active: boolean;
-  /** Unregistered, with bytes still out: kept until they are released. */
+  /** Unregistered, with bytes still committed: kept until they are released. */
   leaving: boolean;
 }
 
@@ -22,15 +23,15 @@ interface Account {
  * Rules, with `share` = limit ÷ active torrents, but at least one piece of the torrent in question:
  *
  * 1. The commitments of all torrents together never exceed the limit.
- * 2. A torrent may commit up to its share whenever there is room.
- * 3. Beyond its share it may commit as long as a piece of room stays for every other active torrent
- *    that is not yet at its own share. So a lone busy torrent gets nearly everything, and an idle
- *    one that wakes up starts a piece at once.
- * 4. A torrent within its share that found no room is first in line: until it has been served, the
- *    others commit only what leaves room for it. One at a time, in the order they were refused;
- *    with room kept for all of them at once, no torrent could start a piece.
+ * 2. A torrent may commit up to its share if there is room.
+ * 3. Beyond its share it may commit if room for one piece remains for every other active torrent
+ * that is below its own share. So a single busy torrent gets nearly everything, and an idle one
+ * that wakes up can start a piece at once.
+ * 4. A torrent within its share that found no room is first in line: until it is served, others may
+ * commit only what leaves room for it. This applies to one torrent at a time, in the order of
+ * refusals; if room were kept for all of them at once, no torrent could start a piece.
  *
- * A torrent in line must come back or be set inactive, or its place stays reserved (one piece).
+ * A torrent in line must retry or be set inactive; otherwise room for one piece stays reserved.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
@@ -39,7 +40,7 @@ export class MemoryBudget {
   private committed = 0;
   private activeCount = 0;
   private readonly accounts = new Map<number, Account>();
-  /** Torrents that rule 4 protects, oldest first, with the bytes they asked for. */
+  /** Torrents protected by rule 4, oldest first, with the bytes they requested. */
   private readonly line = new Map<number, number>();
 
   constructor(options: MemoryBudgetOptions) {
@@ -48,7 +49,7 @@ export class MemoryBudget {
     this.maxBytes = Math.max(options.maxBytes, options.limitBytes);
   }
 
-  /** The budget as it stands: grown by long pieces, and never below what is committed. */
+  /** The current budget: raised by long pieces, and never below what is committed. */
   get limitBytes(): number {
     return Math.max(this.targetBytes, this.committed);
   }
@@ -62,10 +63,10 @@ export class MemoryBudget {
   }
 
   /**
-   * Makes a torrent known; it is inactive at first. The budget always holds two of the longest
-   * piece, one being filled while one is verified, and grows if it must.
+   * Adds a torrent, inactive at first. The budget always has room for two of the longest piece, one
+   * being filled while the other is verified, and is raised if necessary.
    *
-   * Throws `piece-too-large` when two pieces exceed `maxBytes`.
+   * Throws `piece-too-large` if two pieces exceed `maxBytes`.
    */
   register(
     torrent: number,
@@ -93,7 +94,7 @@ export class MemoryBudget {
     return { grown, limitBytes: this.limitBytes };
   }
 
-  /** The torrent is closed. What it has committed stays counted until it is released. */
+  /** The torrent is closed. Its commitments count until they are released. */
   unregister(torrent: number): void {
     const account = this.accounts.get(torrent);
     if (account === undefined) return;
@@ -102,7 +103,9 @@ export class MemoryBudget {
     this.forgetIfGone(torrent, account);
   }
 
-  /** A torrent that is paused, failing or has nothing to do is inactive: no share, no reserve. */
+  /**
+   * A torrent that is paused, failing or without work is inactive: it has no share and no reserve.
+   */
   setActive(torrent: number, active: boolean): void {
     const account = this.accounts.get(torrent);
     if (account === undefined || account.leaving || account.active === active) return;
@@ -111,7 +114,7 @@ export class MemoryBudget {
     if (!active) this.line.delete(torrent);
   }
 
-  /** Commits the length of a piece. False: there is no room now, ask again after a release. */
+  /** Commits the length of a piece. False: there is no room now; try again after a release. */
   tryCommit(torrent: number, bytes: number): boolean {
     const account = this.accounts.get(torrent);
     if (account === undefined || !account.active) return false;
@@ -137,7 +140,9 @@ export class MemoryBudget {
     return true;
   }
 
-  /** Gives committed bytes back, when their piece is done, failed or evicted and its units are free. */
+  /**
+   * Releases committed bytes, when their piece is done, failed or evicted and its units are free.
+   */
   release(torrent: number, bytes: number): void {
     const account = this.accounts.get(torrent);
     if (account === undefined || !(bytes >= 0 && bytes <= account.committedBytes)) {
@@ -175,7 +180,7 @@ export class MemoryBudget {
       if (account !== undefined && account.committedBytes + bytes <= this.share(account)) {
         return bytes;
       }
-      this.line.delete(first); // its share has shrunk since: no longer entitled
+      this.line.delete(first); // Its share has shrunk, so it is no longer entitled.
     }
     return 0;
   }
@@ -183,7 +188,7 @@ export class MemoryBudget {
   private forgetIfGone(torrent: number, account: Account): void {
     if (!account.leaving || account.committedBytes > 0) return;
     this.accounts.delete(torrent);
-    // Back to what the torrents that remain need; commitments above it run off by themselves.
+    // Back to what the remaining torrents need; higher commitments end by themselves.
     let longest = 0;
     for (const { pieceLengthBytes } of this.accounts.values()) {
       longest = Math.max(longest, pieceLengthBytes);

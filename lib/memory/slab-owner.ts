@@ -1,16 +1,17 @@
-// The coordinator's side of the slab. It keeps the list of free units and the block table in step: a unit
-// is free in the list exactly when it belongs to no piece in the table.
+// The coordinator's side of the slab. It keeps the list of free units consistent with the block
+// table: a unit is free in the list exactly when it belongs to no piece in the table.
 
 import type { BlockTable } from './block-table';
 import { UnitAllocator } from './unit-allocator';
 
-/** What it asks of the table. */
+/** The part of the table that it uses. */
 export type UnitTable = Pick<BlockTable, 'unitCount' | 'assign' | 'revoke'>;
 
 export class SlabOwner {
   private readonly table: UnitTable;
   private readonly allocator: UnitAllocator;
-  // Units taken back from their piece while a thread was copying into them: in use until it is done.
+  // Units taken from their piece while a thread was copying into them: unavailable until the copy
+  // ends.
   private quarantined: number[] = [];
 
   constructor(table: UnitTable) {
@@ -26,7 +27,9 @@ export class SlabOwner {
     return this.quarantined.length;
   }
 
-  /** Gives a piece `count` units, missing at `generation`, as pairs; undefined when too few are free. */
+  /**
+   * Gives a piece `count` units, missing at `generation`, as pairs; undefined if too few are free.
+   */
   attach(count: number, generation: number): number[] | undefined {
     const segments = this.allocator.allocate(count);
     if (segments === undefined) return undefined;
@@ -39,8 +42,8 @@ export class SlabOwner {
   }
 
   /**
-   * Takes a piece's units back. Units in the middle of a copy are quarantined until
-   * `retryQuarantined` finds them at rest. Returns how many that are.
+   * Takes a piece's units back. Units with a copy in progress are quarantined until
+   * `retryQuarantined` finds the copy ended. Returns the number of quarantined units.
    */
   detach(segments: readonly number[]): number {
     let quarantined = 0;
@@ -56,7 +59,10 @@ export class SlabOwner {
     return quarantined;
   }
 
-  /** Frees what has come to rest: call it once per tick, and after `reclaimThread`. Returns how many. */
+  /**
+   * Frees units whose copy has ended. Must be called once per tick, and after `reclaimThread`.
+   * Returns their number.
+   */
   retryQuarantined(): number {
     const before = this.quarantined.length;
     if (before === 0) return 0;

@@ -1,5 +1,5 @@
-// Which units of the slab are free. The coordinator's alone, in its own memory: other threads learn
-// of units only through leases and the block table.
+// The free units of the slab. Used only by the coordinator, in its own memory: other threads see
+// units only through leases and the block table.
 
 import { MillraceError } from '../errors/millrace-error';
 import { appendSegment } from './segments';
@@ -7,10 +7,11 @@ import { appendSegment } from './segments';
 const BITS = 32;
 const FULL = 0xffff_ffff;
 
-/** A bitmap of free units, handed out from the lowest address up. */
+/** A bitmap of free units, allocated from the lowest address up. */
 export class UnitAllocator {
   readonly unitCount: number;
-  // Bit set: taken. The bits past the last unit stay clear: no more units are handed out than there are.
+  // Bit set: taken. Bits past the last unit stay clear, because no more units are allocated than
+  // exist.
   private readonly taken: Uint32Array;
   private freeCount: number;
   // No word below this one has a free bit.
@@ -27,8 +28,9 @@ export class UnitAllocator {
   }
 
   /**
-   * Takes `count` units as pairs (first unit, count), or undefined when fewer are free. Always the
-   * lowest, so that as few pages of the slab as possible are ever touched; they need not adjoin.
+   * Takes `count` units as pairs (first unit, count), or undefined if fewer are free. Always the
+   * lowest ones, so that as few pages of the slab as possible are touched; they need not be
+   * adjacent.
    */
   allocate(count: number): number[] | undefined {
     if (count > this.freeCount) return undefined;
@@ -38,7 +40,7 @@ export class UnitAllocator {
     for (; wanted > 0; word++) {
       let taken = this.taken[word] ?? FULL;
       while (taken !== FULL && wanted > 0) {
-        const bit = 31 - Math.clz32(~taken & (taken + 1)); // the lowest clear bit
+        const bit = 31 - Math.clz32(~taken & (taken + 1)); // The lowest clear bit.
         taken = (taken | (1 << bit)) >>> 0;
         appendSegment(segments, word * BITS + bit, 1);
         wanted--;
@@ -51,7 +53,7 @@ export class UnitAllocator {
     return segments;
   }
 
-  /** Gives consecutive units back. Throws when one of them is not taken: memory is never freed twice. */
+  /** Frees consecutive units. Throws if one of them is not taken: memory is never freed twice. */
   free(first: number, count: number): void {
     for (let unit = first; unit < first + count; unit++) {
       const word = Math.floor(unit / BITS);

@@ -1,5 +1,5 @@
-// One piece being downloaded: which blocks are here, which are promised to how many connections,
-// and which run of blocks to promise next. It never compares pieces or peers.
+// One piece being downloaded: which blocks are here, how many connections hold each, and which run
+// of blocks to lease next. It never compares pieces or peers.
 
 /** Blocks `firstBlock` … `firstBlock + blockCount − 1` of a piece. */
 export interface BlockRun {
@@ -7,20 +7,20 @@ export interface BlockRun {
   readonly blockCount: number;
 }
 
-/** More peers than this never share a block. */
+/** Most holders of a block. */
 const MOST_HOLDERS = 255;
 
 const NO_BLOCKS: readonly number[] = [];
 
 /**
  * The blocks of one piece. A *holder* of a block is a connection that was given it and has not
- * given it back; a *free* block is neither here nor held.
+ * returned it; a *free* block is neither here nor held.
  */
 export class ActivePiece {
   readonly piece: number;
   readonly blockCount: number;
-  // Plain arrays: a typed one weighs 200 bytes before its first element, and most of the memory of a
-  // torrent with pieces of one block would be that.
+  // Plain arrays: a typed array takes 200 bytes before its first element, which would be most of
+  // the memory of a torrent with one block per piece.
   /** 1 for a block that is here. */
   private readonly here: number[];
   private readonly holders: number[];
@@ -30,7 +30,10 @@ export class ActivePiece {
   private freeHint = 0;
   private padding: readonly number[];
 
-  /** `padding`: blocks that are zeros by the torrent's layout, and so are here from the start. */
+  /**
+   * `padding`: blocks that are zeros according to the torrent's layout, and so are here from the
+   * start.
+   */
   constructor(piece: number, blockCount: number, padding: readonly number[] = NO_BLOCKS) {
     this.piece = piece;
     this.blockCount = blockCount;
@@ -42,17 +45,20 @@ export class ActivePiece {
     for (const block of padding) this.markHere(block);
   }
 
-  /** Blocks of padding: here from the start, all zeros, requested from no peer and held in no memory. */
+  /**
+   * Blocks of padding: here from the start, all zeros, not requested from peers, and without
+   * memory.
+   */
   get paddingBlocks(): readonly number[] {
     return this.padding;
   }
 
-  /** Blocks that are not here. */
+  /** Number of blocks that are not here. */
   get missingBlocks(): number {
     return this.missingCount;
   }
 
-  /** Blocks that are neither here nor held. */
+  /** Number of blocks that are neither here nor held. */
   get freeBlocks(): number {
     return this.freeCount;
   }
@@ -61,7 +67,7 @@ export class ActivePiece {
     return this.here[block] === 1;
   }
 
-  /** The first run of free blocks, at most `maxBlocks` long; its blocks get a holder. */
+  /** Takes the first run of free blocks, at most `maxBlocks` long; each gets a holder. */
   takeFree(maxBlocks: number): BlockRun | undefined {
     if (this.freeCount === 0 || maxBlocks < 1) return undefined;
     let firstBlock = this.freeHint;
@@ -77,9 +83,9 @@ export class ActivePiece {
   }
 
   /**
-   * End-game: the first run of missing blocks with the fewest holders, at most `maxBlocks` long;
-   * its blocks get a holder more, and none gets more than `maxHolders`. Blocks for which
-   * `isExcluded` says so (those the asking connection holds already) are passed over.
+   * For the end-game: takes the first run of missing blocks with the fewest holders, at most
+   * `maxBlocks` long. Each gets another holder, but at most `maxHolders`. Blocks for which
+   * `isExcluded` returns true (the connection already holds them) are skipped.
    */
   takeDuplicate(
     maxBlocks: number,
@@ -108,7 +114,7 @@ export class ActivePiece {
     return { firstBlock, blockCount: end - firstBlock };
   }
 
-  /** Each block of the run loses a holder; a block without one stays as it is. */
+  /** Each block of the run loses a holder, if it has one. */
   giveBack(firstBlock: number, blockCount: number): void {
     const end = Math.min(firstBlock + blockCount, this.blockCount);
     for (let block = Math.max(firstBlock, 0); block < end; block += 1) {
@@ -121,7 +127,7 @@ export class ActivePiece {
     }
   }
 
-  /** The block has arrived; false if it was here before, or is not of this piece. */
+  /** The block has arrived. Returns false if it was here before, or is not of this piece. */
   markHere(block: number): boolean {
     if (this.here[block] !== 0) return false;
     if (this.isFree(block)) this.freeCount -= 1;
@@ -131,8 +137,8 @@ export class ActivePiece {
   }
 
   /**
-   * The piece failed its hash check: every block is missing and free again. Padding, too: this torrent's may
-   * not be zeros.
+   * The piece failed its hash check: every block is missing and free again, including padding,
+   * which may not be zeros in this torrent.
    */
   reset(): void {
     this.padding = NO_BLOCKS;

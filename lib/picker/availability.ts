@@ -1,20 +1,22 @@
-// Counts the pieces of each peer into the picker in steps, so that a long bitfield does not hold up a
-// turn of the loop. A peer that leaves before it is counted costs nothing.
+// Counts the pieces of each peer into the picker in steps, so that a long bitfield does not block
+// the event loop. A peer that leaves before it is counted costs nothing.
 
 import type { Bitfield } from '../bytes/bitfield';
 import type { PiecePicker } from './picker';
 
-/** Looking over this many pieces that the peer lacks takes as long as counting one. */
+/** Skipping this many pieces that the peer lacks takes as long as counting one. */
 const PASSED_PIECES_PER_STEP = 256;
 
-/** What one peer has; pieces `from` … `to` of it are counted. Its bits may grow until it leaves. */
+/**
+ * The pieces of one peer; those from `from` to `to` are counted. Its bits may grow until it leaves.
+ */
 export interface PeerPieces {
   readonly bits: Bitfield;
   from: number;
   to: number;
 }
 
-/** The part of the picker that counts. */
+/** The counting methods of the picker. */
 type Counted = Pick<PiecePicker, 'addHave' | 'removeHave'>;
 
 export class Availability {
@@ -26,30 +28,30 @@ export class Availability {
     this.picker = picker;
   }
 
-  /** Some peer is not counted yet, or not subtracted yet. */
+  /** Some peer is not counted, or not subtracted, completely. */
   get pending(): boolean {
     return this.joining.size + this.leaving.size > 0;
   }
 
-  /** A peer has these pieces. `count` counts them step by step. */
+  /** Adds a peer with these pieces. `count` counts them step by step. */
   join(bits: Bitfield): PeerPieces {
     const peer = { bits, from: 0, to: 0 };
     this.joining.add(peer);
     return peer;
   }
 
-  /** The peer has a new piece, and its bit was set. */
+  /** The peer has a new piece, and its bit is set. */
   noteHave(peer: PeerPieces, piece: number): void {
     if (piece < peer.to) this.picker.addHave(piece);
   }
 
-  /** The peer is gone, or counted in another way. Its bits must not change any more. */
+  /** Removes a peer. Its bits must not change any more. */
   leave(peer: PeerPieces): void {
     this.joining.delete(peer);
     if (peer.to > 0) this.leaving.add(peer);
   }
 
-  /** Goes on counting, for about `maxSteps` steps; returns how many it took. */
+  /** Continues counting for about `maxSteps` steps; returns the number of steps taken. */
   count(maxSteps: number): number {
     let steps = 0;
     for (const peer of this.leaving) {
@@ -77,7 +79,7 @@ export class Availability {
   }
 }
 
-/** The first piece at or after `from`, or -1; and where to look on. None lies past `to`. */
+/** The first piece at or after `from`, or -1, and where to continue; both limited by `to`. */
 function nextOf(bits: Bitfield, from: number, to: number): [piece: number, next: number] {
   const piece = bits.nextSet(from);
   return piece === -1 ? [-1, to] : [piece, piece + 1];

@@ -1,6 +1,6 @@
-// Which piece to start next: the rarest that the peer has. Candidates (wanted, not had, not being
-// downloaded) stand in one array sorted by availability, with the boundaries of each availability
-// beside it, so that a `have` is two swaps and the rarest piece is the first.
+// Chooses the piece to start next: the rarest that the peer has. Candidates (wanted, missing, not
+// being downloaded) are kept in one array sorted by availability, with the boundaries of each
+// availability, so that a `have` costs two swaps and the rarest piece comes first.
 
 import type { Bitfield } from '../bytes/bitfield';
 import { MillraceError } from '../errors/millrace-error';
@@ -9,25 +9,31 @@ const WANTED = 1;
 const ACTIVE = 2;
 const HAVE = 4;
 
-// A peer that has a fair share of the pieces meets one of them within a few entries; past this many
-// it is cheaper to walk what it has than to walk the order: 100 000 pieces are 12 500 bytes.
+// Entries scanned before the other search. A peer with a fair share of the pieces has one of the
+// first few; after this many it is cheaper to walk the peer's bitfield than the order: 100 000
+// pieces are 12 500 bytes.
 const SCANNED_ENTRIES = 128;
 
 /** Rarest-first choice among the pieces of one torrent; ties are broken at random. */
 export class PiecePicker {
   private readonly pieceCount: number;
   private readonly random: () => number;
-  /** WANTED | ACTIVE | HAVE of each piece; a candidate is exactly WANTED. */
+  /** WANTED | ACTIVE | HAVE for each piece; a candidate has exactly WANTED. */
   private readonly flags: Uint8Array;
-  /** Peers, seeds not counted, that have each piece. */
+  /** Number of peers, without seeds, that have each piece. */
   private readonly holders: Int32Array;
-  /** The candidates, rarest first, in random order where equally rare; valid up to `candidateCount`. */
+  /**
+   * The candidates, rarest first, in random order among equally rare ones; valid up to
+   * `candidateCount`.
+   */
   private readonly order: Int32Array;
-  /** Where each candidate stands in `order`; meaningless for others. */
+  /** Position of each candidate in `order`; undefined for other pieces. */
   private readonly positions: Int32Array;
-  /** The candidates as bits in wire order, to be met with a peer's bitfield byte by byte. */
+  /** The candidates as bits in wire order, to be combined with a peer's bitfield byte by byte. */
   private readonly candidateBits: Uint8Array;
-  /** `bucketStarts[n]`: where candidates with n holders begin; an empty bucket begins where it ends. */
+  /**
+   * `bucketStarts[n]`: where candidates with n holders begin; an empty bucket begins where it ends.
+   */
   private bucketStarts = new Int32Array(16);
   /** Buckets in use, at least one; those above are empty. */
   private bucketCount = 1;
@@ -35,7 +41,7 @@ export class PiecePicker {
   private remainingCount: number;
   private seedCount = 0;
 
-  /** Every piece begins wanted, missing and idle. `random` gives numbers in [0, 1). */
+  /** Every piece begins wanted, missing and idle. `random` returns numbers in [0, 1). */
   constructor(options: { readonly pieceCount: number; readonly random: () => number }) {
     const { pieceCount } = options;
     this.pieceCount = pieceCount;
@@ -54,17 +60,17 @@ export class PiecePicker {
     }
   }
 
-  /** Pieces wanted and not had. */
+  /** Number of wanted pieces that are missing. */
   get remaining(): number {
     return this.remainingCount;
   }
 
-  /** Pieces wanted, not had and not active: what `pick` chooses from. */
+  /** Number of pieces that are wanted, missing and not active: `pick` chooses from these. */
   get idle(): number {
     return this.candidateCount;
   }
 
-  /** A peer has every piece. Costs nothing per piece: all become equally less rare. */
+  /** A new peer has every piece. Takes constant time: all pieces become equally less rare. */
   addSeed(): void {
     this.seedCount += 1;
   }
@@ -74,13 +80,14 @@ export class PiecePicker {
     this.seedCount -= 1;
   }
 
-  /** A peer that is no seed has the piece. Call it once per peer and piece. */
+  /** A peer that is not a seed has the piece. Must be called once per peer and piece. */
   addHave(piece: number): void {
     const holders = this.at(this.holders, piece);
     this.holders[piece] = holders + 1;
     if (this.flags[piece] !== WANTED) return;
     this.addBuckets(holders + 1);
-    // The last of its bucket becomes the first of the next one by moving the boundary below it.
+    // Swapped with the last of its bucket, it becomes the first of the next one when the boundary
+    // moves.
     const boundary = this.bucketEnd(holders) - 1;
     this.swap(this.positions[piece] as number, boundary);
     this.bucketStarts[holders + 1] = boundary;
@@ -100,7 +107,7 @@ export class PiecePicker {
     this.dropEmptyBuckets();
   }
 
-  /** Peers, seeds included, that have the piece. */
+  /** Number of peers, including seeds, that have the piece. */
   availability(piece: number): number {
     return this.at(this.holders, piece) + this.seedCount;
   }
@@ -113,12 +120,12 @@ export class PiecePicker {
     return (this.at(this.flags, piece) & WANTED) !== 0;
   }
 
-  /** The piece is being downloaded: `pick` passes it over. */
+  /** The piece is being downloaded: `pick` skips it. */
   markActive(piece: number): void {
     this.setFlags(piece, ACTIVE, 0);
   }
 
-  /** The piece is not being downloaded any more, and may be picked again if it is wanted. */
+  /** The piece is no longer being downloaded, and may be picked again if it is wanted. */
   markIdle(piece: number): void {
     this.setFlags(piece, 0, ACTIVE);
   }
@@ -128,14 +135,14 @@ export class PiecePicker {
     this.setFlags(piece, HAVE, ACTIVE);
   }
 
-  /** The piece was had, and is lost (a recheck found other bytes). */
+  /** The piece was lost (a recheck found other bytes). */
   markMissing(piece: number): void {
     this.setFlags(piece, 0, HAVE);
   }
 
   /**
-   * The rarest idle piece that the peer has, or -1; among equally rare ones a random one. The
-   * piece stays idle until `markActive`.
+   * The rarest idle piece that the peer has, or -1; a random one among equally rare ones. The piece
+   * stays idle until `markActive`.
    */
   pick(peerHas: Bitfield | 'all'): number {
     if (this.candidateCount === 0) return -1;
@@ -148,7 +155,7 @@ export class PiecePicker {
     return scanned === this.candidateCount ? -1 : this.pickFromBits(peerHas.bytes);
   }
 
-  /** The same answer as scanning on, found by walking the candidates that the peer has. */
+  /** The same result as a full scan, found by walking the candidates that the peer has. */
   private pickFromBits(peerBytes: Uint8Array): number {
     let bestPosition = this.candidateCount;
     for (let i = 0; i < this.candidateBits.length; i += 1) {
@@ -168,14 +175,17 @@ export class PiecePicker {
     const before = this.at(this.flags, piece);
     const after = (before & ~clear) | set;
     if (after === before) return;
-    // The piece leaves the order under its old flags and enters it under its new ones.
+    // The piece is removed from the order under its old flags and inserted under its new ones.
     if (before === WANTED) this.removeCandidate(piece);
     this.flags[piece] = after;
     this.remainingCount += isRemaining(after) - isRemaining(before);
     if (after === WANTED) this.insertCandidate(piece);
   }
 
-  /** Makes room at the end of its bucket: the first of every bucket above moves to that bucket's end. */
+  /**
+   * Makes room at the end of its bucket: the first entry of every higher bucket moves to that
+   * bucket's end.
+   */
   private insertCandidate(piece: number): void {
     const holders = this.holders[piece] as number;
     this.addBuckets(holders);
@@ -192,7 +202,10 @@ export class PiecePicker {
     this.shuffleIn(hole, this.bucketStarts[holders] as number, hole + 1);
   }
 
-  /** Closes the gap: the last of its bucket, and of every bucket above, moves one gap down. */
+  /**
+   * Closes the gap: the last entry of its bucket, and of every higher bucket, moves down by one
+   * gap.
+   */
   private removeCandidate(piece: number): void {
     let hole = this.positions[piece] as number;
     for (let bucket = this.holders[piece] as number; bucket < this.bucketCount; bucket += 1) {
@@ -227,7 +240,7 @@ export class PiecePicker {
     }
   }
 
-  /** Keeps the walks over buckets as short as the commonest candidate is common. */
+  /** Limits walks over buckets to the availability of the most common candidate. */
   private dropEmptyBuckets(): void {
     while (
       this.bucketCount > 1 &&
@@ -237,7 +250,10 @@ export class PiecePicker {
     }
   }
 
-  /** Moves what stands at `position` to a random place in `start` … `end`: a uniform order stays so. */
+  /**
+   * Moves the entry at `position` to a random place in `start` to `end`, which keeps the order
+   * uniform.
+   */
   private shuffleIn(position: number, start: number, end: number): void {
     this.swap(position, start + Math.floor(this.random() * (end - start)));
   }

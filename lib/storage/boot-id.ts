@@ -1,4 +1,5 @@
-// Which boot of the machine this is: process ids, start ticks and device numbers begin anew with each.
+// Identifies the boot of the machine: process ids, start ticks and device numbers are valid within
+// one boot.
 import { readFileSync } from 'node:fs';
 
 /** Random, one per boot; undefined where the system has none (only Linux does). */

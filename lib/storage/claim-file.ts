@@ -1,13 +1,16 @@
-// How a claim is written down: whose it is, as JSON, then the files, each part ended by a NUL. It is
-// read in parts: a torrent of 200,000 files neither holds up the thread nor fills its memory.
+// The format of a claim: its owner as JSON, then the files, each part ended by a NUL. It is read in
+// parts, so that a torrent of 200,000 files neither blocks the thread nor fills its memory.
 import * as fs from 'node:fs/promises';
 import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 
-/** The paths of a torrent take 24 MiB at most, and where some are links their places as much again. */
+/**
+ * Longest claim: the paths of a torrent take at most 24 MiB, and real paths behind links the same
+ * again.
+ */
 const MAX_CLAIM_BYTES = 64 * 1024 * 1024;
-/** Paths are bounded by the system (4 KiB on Linux), and what is said of the owner takes 300 bytes. */
+/** Longest part: the system limits paths (4 KiB on Linux), and the owner takes 300 bytes. */
 const MAX_PART_BYTES = 64 * 1024;
-/** Read at a time; what it holds is parsed in one go, in about a millisecond. */
+/** Length of a read; its content is parsed at once, in about a millisecond. */
 const READ_BYTES = 256 * 1024;
 
 export interface ClaimHead {
@@ -15,14 +18,14 @@ export interface ClaimHead {
   readonly owner: object;
   readonly infoHash: string;
   readonly writes: boolean;
-  /** Every file is followed by where it really is. */
+  /** Every file is followed by its real path. */
   readonly hasPlaces: boolean;
 }
 
 export interface ClaimedFile {
-  /** As stored. */
+  /** The stored path. */
   readonly path: string;
-  /** Real path, where the claim says it. */
+  /** The real path, if the claim has it. */
   readonly place: string | undefined;
 }
 
@@ -53,7 +56,10 @@ export class ClaimReader {
     this.parts = parts;
   }
 
-  /** Hands an open claim to `use`; resolves undefined for anything that is no claim, and cannot be read. */
+  /**
+   * Calls `use` with an open claim; resolves to undefined for a file that is not a claim or cannot
+   * be read.
+   */
   static async read<T>(
     file: string,
     use: (claim: ClaimReader) => Promise<T | undefined>,
@@ -75,7 +81,7 @@ export class ClaimReader {
     }
   }
 
-  /** The files, as many at a time as come with one read; once. */
+  /** The files, in groups of one read each. Can be called once. */
   async *files(): AsyncGenerator<ClaimedFile[]> {
     let rest = this.first;
     for (;;) {
@@ -88,7 +94,7 @@ export class ClaimReader {
   }
 }
 
-/** What lies between NULs, as many parts at a time as come with one read. What has no end is left out. */
+/** The parts between NULs, in groups of one read each. An unterminated part is left out. */
 async function* partsOf(handle: fs.FileHandle): AsyncGenerator<string[]> {
   const buffer = Buffer.alloc(MAX_PART_BYTES + READ_BYTES);
   let kept = 0;

@@ -1,7 +1,7 @@
-// Which torrent uses which files of an output folder, for other engines and processes to see: a claim is
-// a file beside the lock that lists them. Claims of one folder are read and made under its guard. Output
-// folders inside one another are looked at after the claim is made: of two engines that add at the same
-// time, at least one sees the other.
+// Which torrent uses which files of an output folder, visible to other engines and processes: a
+// claim is a file beside the lock that lists them. Claims of one folder are read and created under
+// its guard. Nested output folders are checked after the claim is created: of two engines that add
+// at the same time, at least one sees the other.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -13,11 +13,17 @@ import { acquireGuard, notMade } from './lock';
 import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { tempFile } from './state-folder';
 
-/** How the name of a claim ends: `<info hash>.<mark of its top name>.claim`. */
+/** The ending of a claim's name: `<info hash>.<mark of its top name>.claim`. */
 const CLAIM = '.claim';
-/** Tells the claims of this thread from others: its torrents are kept apart by the engine itself. */
+/**
+ * Distinguishes the claims of this thread from others: its own torrents are kept apart by the
+ * engine itself.
+ */
 const THREAD_TOKEN = randomBytes(16).toString('hex');
-/** In a claim's name for torrents with files behind links: these files may be of any torrent. */
+/**
+ * Used as the mark of torrents with files behind links, because these may conflict with any
+ * torrent.
+ */
 const ANYWHERE = 'anywhere';
 
 export interface ClaimRequest {
@@ -26,15 +32,15 @@ export interface ClaimRequest {
   /** In hexadecimal. */
   readonly infoHash: string;
   readonly writes: boolean;
-  /** Stored paths. */
+  /** By stored path. */
   readonly files: readonly string[];
-  /** Where the files really are, one for one. */
+  /** The real path of each file. */
   readonly places: readonly string[];
-  /** Some lie behind links below the root. */
+  /** Some files lie behind links below the root. */
   readonly hasLinks: boolean;
-  /** Existing folders of the torrent below the root, as stored. */
+  /** Existing folders of the torrent below the root, by stored path. */
   readonly folders: readonly string[];
-  /** Brings names that the file system takes for one to one spelling. */
+  /** Maps names that the file system treats as equal to one spelling. */
   readonly fold: (name: string) => string;
 }
 
@@ -52,7 +58,7 @@ export interface Claim {
   release(): void;
 }
 
-/** Makes the claim, or returns the conflict that prevents it. Needs the torrent's lock. */
+/** Creates the claim, or returns the conflict that prevents it. Requires the torrent's lock. */
 export async function claimFiles(request: ClaimRequest): Promise<Claim | ClaimConflict> {
   const guard = await acquireGuard(request.root);
   const places = new Places(request);
@@ -73,7 +79,7 @@ export async function claimFiles(request: ClaimRequest): Promise<Claim | ClaimCo
   return conflict;
 }
 
-/** The conflict, if there is one, where no claim can be made (data on a read-only medium). */
+/** Returns the conflict, if any, where no claim can be created (data on a read-only medium). */
 export async function findConflict(request: ClaimRequest): Promise<ClaimConflict | undefined> {
   const { root, files } = request;
   const places = new Places(request);
@@ -82,7 +88,7 @@ export async function findConflict(request: ClaimRequest): Promise<ClaimConflict
   );
 }
 
-/** Folders that may be outputs whose torrents have files in common with this one's, its own root first. */
+/** Folders that may be outputs of torrents with common files, starting with the root itself. */
 export function nearbyRoots(root: string, folders: readonly string[]): string[] {
   const roots = [root];
   for (let at = root; path.dirname(at) !== at; at = path.dirname(at)) roots.push(path.dirname(at));
@@ -104,7 +110,7 @@ async function conflictNearby(
   return undefined;
 }
 
-/** The files of a request, by where they really are; listed when a claim is there to compare with. */
+/** The files of a request by real path; listed only when there is a claim to compare with. */
 class Places {
   private readonly request: ClaimRequest;
   private keys: Set<string> | undefined;
@@ -113,7 +119,7 @@ class Places {
     this.request = request;
   }
 
-  /** `topName`: what all files have in common below that root; undefined where that is not known. */
+  /** `topName`: the first component of all files below that root; undefined if unknown. */
   async conflictIn(
     root: string,
     names: readonly string[],
@@ -178,7 +184,7 @@ async function makeClaim(request: ClaimRequest): Promise<Claim> {
   return { release: () => fs.rmSync(file, { force: true }) };
 }
 
-/** Claims of earlier runs, and what runs that were killed were just writing. */
+/** Removes claims of earlier runs, and temporary files of killed processes. */
 function removeLeftovers({ root, infoHash }: ClaimRequest, names: readonly string[]): void {
   for (const name of names) {
     if (!name.startsWith(`${infoHash}.`)) continue;
@@ -196,11 +202,11 @@ function namesIn(root: string): string[] {
   try {
     return fs.readdirSync(path.join(root, RECORDS_FOLDER));
   } catch {
-    return []; // not there, or not ours to read
+    return []; // It does not exist, or we may not read it.
   }
 }
 
-/** The name that all files of a torrent begin with, short enough for a file's name. */
+/** A mark for the name that all files of a torrent begin with, short enough for a file name. */
 function markOf(name: string): string {
   const spelling = name.normalize('NFC').toLowerCase();
   return createHash('sha1').update(spelling).digest('hex').slice(0, 16);

@@ -1,5 +1,5 @@
-// The content of a torrent as one long run of bytes over all its files: what uploads read from. It opens a
-// back end's reader at the first read.
+// The content of a torrent as one contiguous range of bytes over all its files, for uploads. It
+// opens the back end's reader at the first read.
 
 import { cutPlaces } from '../bytes/places';
 import { MillraceError, recordOf } from '../errors/millrace-error';
@@ -19,8 +19,8 @@ export class ContentReader {
   }
 
   /**
-   * Fills the places, one after the other, from `offsetBytes` of the torrent on. Throws `short-read`
-   * or the storage's error, with the stored path of the file in `details.path`.
+   * Fills the buffers, one after the other, from `offsetBytes` of the torrent on. Throws
+   * `short-read` or the storage's error, with the stored path of the file in `details.path`.
    */
   async read(offsetBytes: number, places: readonly Uint8Array[]): Promise<void> {
     const { storage } = this;
@@ -36,7 +36,7 @@ export class ContentReader {
     }
   }
 
-  /** Waits for the reads under way, then lets go of every handle. */
+  /** Waits for the reads in progress, then closes every handle. */
   async close(): Promise<void> {
     await this.reader?.close();
   }

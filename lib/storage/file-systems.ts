@@ -1,9 +1,9 @@
-// What the file system of an output can be relied on for.
+// What the file system of an output guarantees.
 import { statfs } from 'node:fs/promises';
 
 /**
- * Linux file systems whose clock is the machine's own (statfs(2)): a modification time read right
- * after a write stays. Servers (NFS, SMB) and FUSE set it again when the data reaches them.
+ * Linux file systems that use the machine's own clock (statfs(2)): a modification time read right
+ * after a write stays valid. Servers (NFS, SMB) and FUSE set it again when the data arrives.
  */
 const LOCAL_TYPES: ReadonlySet<number> = new Set([
   0xef53, // ext2, ext3, ext4
@@ -15,7 +15,7 @@ const LOCAL_TYPES: ReadonlySet<number> = new Set([
   0x794c7630, // overlayfs
 ]);
 
-/** Whether times read right after a write can be compared with later ones. False where unknown. */
+/** Whether times read right after a write can be compared with later ones. False if unknown. */
 export async function keepsExactTimes(folder: string): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   try {

@@ -1,5 +1,5 @@
 // Reads files for uploads without blocking a thread that serves sockets. Handles are read-only,
-// shared by concurrent reads, and bounded over all torrents of the thread.
+// shared by concurrent reads, and limited over all torrents of the thread.
 import * as fs from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
@@ -10,18 +10,18 @@ import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { resolveBelow } from './safe-path';
 import type { StorageReader } from './storage';
 
-/** Files that one peer thread keeps open for uploads, all torrents together. */
+/** Most files that one peer thread keeps open for uploads, over all torrents. */
 export const MAX_READ_HANDLES = 32;
 
 interface ReadHandle {
   readonly reader: FilesReader;
   readonly stored: string;
   readonly file: Promise<FileHandle>;
-  /** Reads under way; a handle in use is never closed. */
+  /** Reads in progress; a handle in use is never closed. */
   users: number;
 }
 
-/** Every open handle of this thread, longest unused first. */
+/** All open handles of this thread, least recently used first. */
 const openHandles = new Set<ReadHandle>();
 
 export class FilesReader implements StorageReader {
@@ -68,7 +68,7 @@ export class FilesReader implements StorageReader {
     await Promise.all([...this.handles.values()].map((handle) => this.drop(handle)));
   }
 
-  /** Forgets a handle and closes it; its file opens anew at the next read. */
+  /** Removes and closes a handle; the file is opened again at the next read. */
   async drop(handle: ReadHandle): Promise<void> {
     openHandles.delete(handle);
     if (this.handles.get(handle.stored) === handle) this.handles.delete(handle.stored);
@@ -85,11 +85,11 @@ export class FilesReader implements StorageReader {
       users: 0,
     };
     handle.users++;
-    openHandles.delete(handle); // put back at the end: the most recently used
+    openHandles.delete(handle); // Added again at the end: it is the most recently used.
     openHandles.add(handle);
     if (known === undefined) {
       this.handles.set(stored, handle);
-      // A file that is missing now may be there at the next request.
+      // A file that is missing now may exist at the next request.
       handle.file.catch(() => {
         openHandles.delete(handle);
         if (this.handles.get(stored) === handle) this.handles.delete(stored);
@@ -99,7 +99,7 @@ export class FilesReader implements StorageReader {
   }
 }
 
-/** Where the process has no descriptor left, idle handles are closed, the longest unused first. */
+/** If the process has no free descriptor, closes idle handles, least recently used first. */
 async function openWithRoom(file: string): Promise<FileHandle> {
   for (;;) {
     try {
@@ -136,7 +136,10 @@ function readOnce(fd: number, targets: readonly Uint8Array[], position: number):
   });
 }
 
-/** Closes the longest unused handles past the bound; those in use wait for their last read. */
+/**
+ * Closes the least recently used handles above the limit; those in use are closed after their last
+ * read.
+ */
 async function evict(): Promise<void> {
   if (openHandles.size <= MAX_READ_HANDLES) return;
   for (const handle of openHandles) {

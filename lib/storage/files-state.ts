@@ -1,5 +1,5 @@
-// What the built-in `files` remembers of a torrent between runs: a lock and a resume record in the output
-// folder, `.millrace/<info hash>.lock` and `.resume`.
+// The state of the built-in `files` between runs: a lock and a resume record in the output folder,
+// `.millrace/<info hash>.lock` and `.resume`.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { systemReason } from '../errors/system-error';
@@ -45,7 +45,7 @@ export class FilesState implements StorageState {
     return readBytes(this.recordPath, limitBytes);
   }
 
-  /** Raises what the system says but "not there". */
+  /** Throws every system error except "not found". */
   async stat(paths: readonly string[]): Promise<PresentFile[]> {
     const found = await statFiles(this.root, paths, { onError: unlessMissing });
     return found.map((file) => (file?.kind === 'file' ? file : undefined));
@@ -54,7 +54,7 @@ export class FilesState implements StorageState {
   async save(encode: (place: FilePlace) => Uint8Array): Promise<void> {
     const { recordPath } = this;
     makeStateFolder(this.root);
-    // A name of its own, made exclusively: no link or file that waits there is written to.
+    // A unique name, created exclusively, so that no existing link or file is written to.
     const temp = tempFile(recordPath);
     const handle = await fs.open(temp, 'wx');
     try {
@@ -77,7 +77,7 @@ export class FilesState implements StorageState {
   }
 }
 
-/** The record, undefined when there is none, or why it cannot be used. */
+/** The record, undefined if there is none, or a reason why it cannot be used. */
 export async function readRecord(
   file: string,
   limitBytes: number,
@@ -90,7 +90,7 @@ export async function readRecord(
   }
 }
 
-/** Undefined when there is no record; raises `bad-resume` for one that cannot be read. */
+/** Undefined if there is no record; throws `bad-resume` for an unreadable one. */
 async function readBytes(
   file: string,
   limitBytes: number,
@@ -111,7 +111,9 @@ async function readBytes(
   }
 }
 
-/** Makes the rename durable; where folders cannot be synced (Windows) it is left to the system. */
+/**
+ * Makes the rename durable; where folders cannot be synced (Windows), that is left to the system.
+ */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, 'r').catch(() => undefined);
   try {

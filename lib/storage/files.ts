@@ -1,6 +1,6 @@
 // The built-in back end: plain sparse files below the output folder. The writer is synchronous,
-// because verify workers own no socket and libuv's pool has only four threads for all of us; the
-// reader, which lives beside sockets, is not.
+// because verify workers have no sockets and libuv's pool has only four threads for the whole
+// process. The reader shares its thread with sockets and is asynchronous.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError, advised } from '../errors/millrace-error';
@@ -21,7 +21,7 @@ import {
 import { identityOf } from './stat-files';
 import type { StorageReader, StorageWriter } from './storage';
 
-/** Files that one verify worker keeps open, all torrents together. */
+/** Most files that one verify worker keeps open, over all torrents. */
 export const MAX_WRITE_HANDLES = 64;
 /** Chunks per writev call; POSIX systems allow 1024 (IOV_MAX). */
 const MAX_CHUNKS_PER_WRITE = 512;
@@ -40,13 +40,13 @@ export function openReader(ref: StorageRef): StorageReader {
 class FilesWriter implements StorageWriter {
   private readonly root: string;
   private readonly followLinks: boolean;
-  /** Tells this writer's handles from those of others in the thread's one cache. */
+  /** Distinguishes this writer's handles from others in the thread's shared cache. */
   private readonly prefix = `${++writers}:`;
   private realRoot: string | undefined;
   private readonly made: string | undefined;
-  /** What is known of the files of the present job, by path. */
+  /** The known files of the present job, by path. */
   private known: ReadonlyMap<string, KnownFile> = new Map();
-  /** Files whose folder entries this writer has made durable already. */
+  /** Files whose folder entries this writer has already synced. */
   private readonly syncedEntries = new Set<string>();
 
   constructor(ref: StorageRef) {
@@ -87,7 +87,7 @@ class FilesWriter implements StorageWriter {
   read(stored: string, offsetBytes: number, target: Uint8Array): number {
     let fd: number;
     try {
-      // Read-only, so that a recheck also works where nothing may be written.
+      // Read-only, so that a recheck also works without write permission.
       fd = handles.use(`${this.prefix}r:${stored}`, () =>
         openRegular(resolveBelow(this.root, stored), OPEN_TO_READ),
       );
@@ -109,7 +109,8 @@ class FilesWriter implements StorageWriter {
       );
       if (!synced || this.syncedEntries.has(stored)) continue;
       fresh.push(stored);
-      // Another worker may have made the file: only "this writer has synced it" can be known here.
+      // Another worker may have created the file: this writer can only know what it has synced
+      // itself.
       for (let folder = path.dirname(full); !folders.has(folder); folder = path.dirname(folder)) {
         folders.add(folder);
         if (folder === this.root) break;
@@ -129,7 +130,7 @@ class FilesWriter implements StorageWriter {
     this.syncedEntries.clear();
   }
 
-  /** For errors only: to join the path before every write would cost 0.4 to 3 µs. */
+  /** Only for errors: joining the path before every write would cost 0.4 to 3 µs. */
   private pathOf(stored: string): () => string {
     return () => path.join(this.root, stored);
   }
@@ -138,7 +139,7 @@ class FilesWriter implements StorageWriter {
     return handles.use(`${this.prefix}w:${stored}`, () => this.openToWrite(stored));
   }
 
-  /** Opens no file but the one that is known, and makes one where none is. */
+  /** Opens only the known file, and creates one where none is known. */
   private openToWrite(stored: string): number {
     const root = this.openRoot();
     if (this.made === undefined) return openInside(root, stored, this.followLinks);
@@ -158,7 +159,9 @@ class FilesWriter implements StorageWriter {
     throw changed(root, stored, 'replaced');
   }
 
-  /** Makes a file, or opens the one that another worker is just making; any other is a stranger's. */
+  /**
+   * Creates a file, or opens one that another worker is just creating; any other file is not ours.
+   */
   private openNew(made: string, root: string, stored: string): number {
     let fd: number;
     let exists = false;
@@ -172,7 +175,7 @@ class FilesWriter implements StorageWriter {
     try {
       const found = fs.fstatSync(fd, { bigint: true });
       const entry = entryOf(stored, { inode: found.ino, bornNs: found.birthtimeNs });
-      // An empty one was made a moment ago, or holds nothing that could be lost.
+      // An empty file was created a moment ago, or contains nothing that could be lost.
       if (!exists || found.size === 0n) noteMade(made, [entry]);
       else if (!isMade(made, entry)) throw notOurs(root, stored);
       return fd;
@@ -182,7 +185,7 @@ class FilesWriter implements StorageWriter {
     }
   }
 
-  /** False when there is no such file. */
+  /** Returns false if there is no such file. */
   private syncFile(stored: string, full: string): boolean {
     const open = handles.peek(`${this.prefix}w:${stored}`);
     if (open !== undefined) {
@@ -213,7 +216,7 @@ class FilesWriter implements StorageWriter {
   }
 }
 
-/** The coordinator says what to do about it. */
+/** The coordinator adds the advice. */
 function changed(root: string, stored: string, kind: 'missing' | 'replaced'): MillraceError {
   return new MillraceError(
     kind === 'missing' ? 'data-missing' : 'data-changed',
@@ -233,8 +236,8 @@ function notOurs(root: string, stored: string): MillraceError {
 }
 
 /**
- * Read-only where that is enough to sync, so that nothing is opened for writing through a link; Windows
- * syncs only what is writable.
+ * Read-only where that is enough to sync, so that nothing is opened for writing through a link.
+ * Windows syncs only writable handles.
  */
 function openToSync(full: string): number {
   if (process.platform !== 'win32') return openRegular(full, OPEN_TO_READ);
@@ -247,7 +250,7 @@ function openToSync(full: string): number {
   }
 }
 
-/** Reads up to the end of the file; returns how much there was. */
+/** Reads up to the end of the file; returns the number of bytes read. */
 function readInto(fd: number, target: Uint8Array, offsetBytes: number): number {
   let done = 0;
   while (done < target.length) {
@@ -258,7 +261,7 @@ function readInto(fd: number, target: Uint8Array, offsetBytes: number): number {
   return done;
 }
 
-/** Writes every byte, however short the single writes come back; returns their sum. */
+/** Writes all bytes, even if single writes are short; returns their number. */
 function writeAll(fd: number, chunks: readonly Uint8Array[], position: number): number {
   let rest = chunks;
   let done = 0;

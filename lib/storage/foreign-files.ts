@@ -1,4 +1,4 @@
-// Existing files that are not ours by record: what speaks for and against writing to them.
+// Existing files that no record of ours lists: decides whether they may be written to.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { toHex } from '../bytes/hex';
@@ -11,9 +11,9 @@ import { OPEN_TO_READ, openRegularAsync } from './open-regular';
 import { readRecord } from './files-state';
 import { inodesCount, isAsRecorded } from './resume-rules';
 
-/** Longer files are no records: 256 KiB of pieces, 40 MiB of other keys, and the files of a torrent. */
+/** Longest record: 256 KiB of pieces, 40 MiB of other keys, and the files of a torrent. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024;
-/** Read at a time when looking for a byte that is not zero. */
+/** Length of a read when searching for a byte that is not zero. */
 const BLANK_READ_BYTES = 1024 * 1024;
 
 export interface ForeignFile {
@@ -22,7 +22,7 @@ export interface ForeignFile {
   readonly identity: FileIdentity;
 }
 
-/** A torrent that is not running and whose record has the file. */
+/** A torrent that is not running and whose record lists the file. */
 export interface RecordedOwner {
   readonly path: string;
   readonly name: string;
@@ -30,11 +30,11 @@ export interface RecordedOwner {
   readonly record: string;
 }
 
-/** True when the file, or that part of it, holds nothing: it is empty, or all its bytes are zero. */
+/** Whether the file, or that part of it, contains only zeros or nothing. */
 export async function isBlank(file: string, offsetBytes = 0, endBytes?: number): Promise<boolean> {
   const handle = await openRegularAsync(file, OPEN_TO_READ);
   try {
-    // How many blocks it takes says too little: some file systems count them late.
+    // The number of allocated blocks is not enough: some file systems update it late.
     const { size } = await handle.stat();
     const end = Math.min(size, endBytes ?? size);
     const buffer = Buffer.alloc(Math.min(Math.max(end - offsetBytes, 0), BLANK_READ_BYTES));
@@ -51,8 +51,8 @@ export async function isBlank(file: string, offsetBytes = 0, endBytes?: number):
 }
 
 /**
- * The torrent in whose record one of these files stands, as it is now. A record whose file changed since
- * claims nothing. `ownRecord`: the path of the record of the torrent that asks.
+ * The torrent whose record lists one of these files in its present state. A record whose file has
+ * changed claims nothing. `ownRecord`: the path of the asking torrent's record.
  */
 export async function recordedOwner(
   files: readonly ForeignFile[],
@@ -69,7 +69,7 @@ export async function recordedOwner(
       const file = path.join(folder, name);
       if (!name.endsWith('.resume') || file === ownRecord) continue;
       const found = await readRecord(file, MAX_RECORD_BYTES);
-      if (typeof found !== 'object') continue; // none, or none that can be read: it claims nothing
+      if (typeof found !== 'object') continue; // Without a readable record there is no claim.
       const { record, place } = found;
       const inodes = inodesCount(record, { boot, place });
       for (const then of record.files) {
@@ -86,7 +86,7 @@ export async function recordedOwner(
   return undefined;
 }
 
-/** Identifies a file on disk by its inode, under any of its names. */
+/** Identifies a file on disk by its inode, independent of its name. */
 export function inodeKey({ device, inode }: Pick<FileIdentity, 'device' | 'inode'>): string {
   return `${device}:${inode}`;
 }

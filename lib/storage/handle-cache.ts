@@ -1,12 +1,12 @@
-// Open files of one thread, bounded: the one unused for longest is closed for the next. For
-// synchronous users: a handle is free again as soon as the call that got it returns.
+// A bounded set of open files for one thread: the least recently used one is closed for the next.
+// For synchronous users: a handle is free again as soon as the caller returns.
 import { closeSync } from 'node:fs';
 import { isOutOfDescriptors } from '../errors/system-error';
 
-/** Least-recently-used file descriptors by key. */
+/** File descriptors by key, with least-recently-used eviction. */
 export class HandleCache {
   readonly limit: number;
-  // A Map keeps the order of insertion; a used key is put back at the end.
+  // A Map keeps insertion order; a used key is moved to the end.
   private readonly handles = new Map<string, number>();
 
   constructor(limit: number) {
@@ -17,7 +17,7 @@ export class HandleCache {
     return this.handles.size;
   }
 
-  /** The descriptor kept under `key`, opened by `open` when there is none. */
+  /** The descriptor for `key`; opened by `open` if there is none. */
   use(key: string, open: () => number): number {
     let fd = this.handles.get(key);
     if (fd !== undefined) {
@@ -30,7 +30,7 @@ export class HandleCache {
     return fd;
   }
 
-  /** The descriptor under `key` if there is one; it does not count as a use. */
+  /** The descriptor for `key`, if there is one; does not count as a use. */
   peek(key: string): number | undefined {
     return this.handles.get(key);
   }
@@ -44,7 +44,7 @@ export class HandleCache {
     }
   }
 
-  /** Where the process has no descriptor left, those kept here are given back, the oldest first. */
+  /** If the process has no free descriptor, closes handles from here, oldest first. */
   private openWithRoom(open: () => number): number {
     for (;;) {
       try {

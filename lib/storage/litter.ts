@@ -1,4 +1,4 @@
-// Removes temporary files that killed processes have left in a state folder.
+// Removes temporary files of killed processes from a state folder.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { removeTakeOverGuards } from './lock';
@@ -6,8 +6,8 @@ import { isAlive } from './lock-owner';
 import { makerOf } from './state-folder';
 
 /**
- * Removes temporary files whose process is certainly gone, and guards that guard nothing. `names`: what
- * is in the folder. What cannot be removed stays, and does no harm.
+ * Removes temporary files whose process is certainly gone, and guards that protect nothing.
+ * `names`: the entries of the folder. Files that cannot be removed stay, and do no harm.
  */
 export function removeLitter(folder: string, names: readonly string[]): void {
   try {
@@ -18,6 +18,6 @@ export function removeLitter(folder: string, names: readonly string[]): void {
     }
     removeTakeOverGuards(folder, names);
   } catch {
-    // not ours to remove
+    // It belongs to another user.
   }
 }

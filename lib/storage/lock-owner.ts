@@ -1,17 +1,17 @@
-// Identifies the holder of a lock, and says whether it is still alive. A pid alone is not enough: pids are used
-// again, and an engine's thread may die while its process goes on.
+// Identifies the holder of a lock, and checks whether it is alive. A pid alone is not enough: pids
+// are reused, and an engine's thread may die while its process continues.
 import * as fs from 'node:fs';
 import { bootId } from './boot-id';
 
-/** What a lock file says, as JSON. */
+/** The content of a lock file, as JSON. */
 export interface LockOwner {
   readonly pid: number;
-  /** Random, so that an owner knows its own file. */
+  /** Random, so that an owner recognises its own file. */
   readonly token: string;
-  /** Linux: id of the thread that took the lock, and when it started, in ticks since boot. */
+  /** Linux: id of the thread that took the lock, and its start time in ticks since boot. */
   readonly thread?: number;
   readonly startTicks?: string;
-  /** Linux: which boot those ticks count from. */
+  /** Linux: the boot from which those ticks count. */
   readonly boot?: string;
 }
 
@@ -19,7 +19,7 @@ export interface LockOwner {
 export function thisThread(token: string): LockOwner {
   const base = { pid: process.pid, token };
   try {
-    // "<pid>/task/<thread>"; the call runs on the thread that asks.
+    // "<pid>/task/<thread>"; the call runs on the calling thread.
     const link = fs.readlinkSync('/proc/thread-self');
     const thread = Number(link.split('/')[2]);
     const stat = threadStat(process.pid, thread);
@@ -27,11 +27,11 @@ export function thisThread(token: string): LockOwner {
     if (stat === undefined || boot === undefined) return base;
     return { ...base, thread, startTicks: stat.startTicks, boot };
   } catch {
-    return base; // no /proc: the pid must do
+    return base; // Without /proc the pid must suffice.
   }
 }
 
-/** Reads a lock file's text; undefined when it says nothing that makes sense. */
+/** Parses the text of a lock file; undefined if it is invalid. */
 export function parseOwner(text: string): LockOwner | undefined {
   let value: unknown;
   try {
@@ -48,7 +48,7 @@ export function parseOwner(text: string): LockOwner | undefined {
     : { pid, token };
 }
 
-/** False only when the owner is certainly gone. */
+/** False only if the owner is certainly gone. */
 export function isAlive(owner: LockOwner): boolean {
   const boot = bootId();
   if (owner.boot !== undefined && boot !== undefined && owner.boot !== boot) return false;
@@ -57,12 +57,12 @@ export function isAlive(owner: LockOwner): boolean {
     process.kill(owner.pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    mayLook = false; // another user's process: /proc may be hidden from us
+    mayLook = false; // A process of another user: /proc may hide it from us.
   }
   if (owner.thread === undefined || boot === undefined) return true;
   const stat = threadStat(owner.pid, owner.thread);
   if (stat === undefined) return !mayLook;
-  // A zombie keeps its entry until its parent asks after it.
+  // A zombie keeps its entry until its parent waits for it.
   return stat.startTicks === owner.startTicks && stat.state !== 'Z' && stat.state !== 'X';
 }
 
@@ -76,8 +76,8 @@ function threadStat(
   } catch {
     return undefined;
   }
-  // Field 2 is the name in parentheses and may itself hold spaces and parentheses; field 3 is the
-  // state, field 22 the start time (proc(5)).
+  // Field 2 is the name in parentheses and may itself contain spaces and parentheses; field 3 is
+  // the state, field 22 the start time (proc(5)).
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const state = fields[0];
   const startTicks = fields[19];

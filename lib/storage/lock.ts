@@ -1,9 +1,9 @@
-// Keeps a second engine, in this process or another, off the same torrent in the same output.
+// Excludes a second engine, in this process or another, from the same torrent in the same output.
 //
-// A lock is a file that is linked into place whole, so that no reader sees half of one. A stale lock
-// is replaced under a second lock whose name is made of the stale one's content: only its holder may
-// replace the stale lock, if that still has the same content. So two that
-// find the same stale lock cannot both win, and neither can remove the other's fresh one.
+// A lock is a file that is linked into place complete, so that no reader sees a part of one. A
+// stale lock is replaced under a second lock whose name is derived from the stale one's content:
+// only its holder may replace the stale lock, if that still has the same content. So two processes
+// that find the same stale lock cannot both win, and neither can remove the other's fresh one.
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -15,11 +15,11 @@ import { isAlive, parseOwner, thisThread } from './lock-owner';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 import { makeStateFolder, stateFile, tempFile } from './state-folder';
 
-/** A lock file has some 150 bytes; a longer file is not a lock. */
+/** Longest lock file: one has some 150 bytes, and a longer file is not a lock. */
 const MAX_LOCK_BYTES = 4096;
-/** Nested take-overs: each level is an owner that died while it took over from a dead owner. */
+/** Deepest nesting of take-overs: each level is an owner that died while it took over a lock. */
 const MAX_DEPTH = 4;
-/** Attempts to take a lock that other processes keep taking and releasing. */
+/** Most attempts to take a lock that other processes keep taking and releasing. */
 const MAX_ROUNDS = 100;
 
 export interface OutputLock {
@@ -28,9 +28,9 @@ export interface OutputLock {
 }
 
 /**
- * Takes the lock of a torrent in an output folder, for the calling thread and its life.
- * Raises `output-locked` when its owner lives, `output-not-writable` when the file cannot be made.
- * Two machines that share the folder do not see each other's owners.
+ * Takes the lock of a torrent in an output folder for the calling thread, until it ends. Throws
+ * `output-locked` if the owner is alive, `output-not-writable` if the file cannot be created. Two
+ * machines that share the folder do not see each other's locks.
  */
 export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   const file = stateFile(root, infoHash, 'lock');
@@ -44,14 +44,14 @@ export function acquireLock(root: string, infoHash: Uint8Array): OutputLock {
   return { release: () => removeOwn(file, content) };
 }
 
-/** Time between attempts to take a held guard: it is held for a few milliseconds. */
+/** Interval between attempts to take a guard: it is held for a few milliseconds. */
 const GUARD_RETRY_MS = 5;
-/** A guard held for longer than this is not waited for. */
+/** How long to wait for a guard. */
 const GUARD_PATIENCE_MS = 10_000;
 
 /**
- * Takes the guard of an output folder, under which its claims are looked at and made. Waits for others,
- * so it must be held for no longer than some reads take. Raises what `acquireLock` raises.
+ * Takes the guard of an output folder, under which its claims are read and created. Waits for other
+ * holders, so it must be held only for a few reads. Throws what `acquireLock` throws.
  */
 export async function acquireGuard(root: string): Promise<OutputLock> {
   const file = path.join(root, RECORDS_FOLDER, 'claims.lock');
@@ -69,19 +69,19 @@ export async function acquireGuard(root: string): Promise<OutputLock> {
   }
 }
 
-/** Makes `file` ours, or raises `output-locked`. */
+/** Takes `file` for us, or throws `output-locked`. */
 function own(file: string, content: string, depth: number): void {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     if (linkInto(file, content)) return;
     const found = readLock(file);
-    if (found === undefined) continue; // released in between
+    if (found === undefined) continue; // It was released in between.
     const owner = parseOwner(found);
     if (owner !== undefined && isAlive(owner)) throw lockedBy(file, owner.pid);
     if (depth === MAX_DEPTH) break;
     const guard = takeOverGuard(file, found);
     own(guard, content, depth + 1);
     try {
-      if (readLock(file) !== found) continue; // another process took it over first
+      if (readLock(file) !== found) continue; // Another process took it over first.
       const temp = writeTemp(file, content);
       fs.renameSync(temp, file);
       return;
@@ -92,14 +92,14 @@ function own(file: string, content: string, depth: number): void {
   throw lockedBy(file, 0);
 }
 
-/** The second lock, under which a lock of that content may be replaced. */
+/** The second lock, under which a lock with that content may be replaced. */
 function takeOverGuard(file: string, content: string): string {
   return `${file}.${createHash('sha1').update(content).digest('hex').slice(0, 16)}`;
 }
 
 /**
- * Removes what is left of a take-over whose process was killed. A lock's content is random and never
- * comes back: the guard of any other content than the present one protects nothing.
+ * Removes remains of a take-over whose process was killed. A lock's content is random and never
+ * recurs, so the guard of any content but the present one protects nothing.
  */
 export function removeTakeOverGuards(folder: string, names: readonly string[]): void {
   for (const name of names) {
@@ -113,7 +113,7 @@ export function removeTakeOverGuards(folder: string, names: readonly string[]): 
   }
 }
 
-/** Puts a whole new lock file at `file`; false when there is one already. */
+/** Puts a complete new lock file at `file`; false if there is one already. */
 function linkInto(file: string, content: string): boolean {
   const temp = writeTemp(file, content);
   try {
@@ -129,7 +129,10 @@ function linkInto(file: string, content: string): boolean {
   }
 }
 
-/** For file systems without hard links (FAT): as exclusive, but its content comes a moment later. */
+/**
+ * For file systems without hard links (FAT): equally exclusive, but the content is written a moment
+ * later.
+ */
 function createInto(file: string, content: string): boolean {
   try {
     fs.writeFileSync(file, content, { flag: 'wx' });
@@ -163,7 +166,8 @@ function readLock(file: string): string | undefined {
 }
 
 function removeOwn(file: string, content: string): void {
-  // The lock of a living owner is never replaced, so a lock that is ours here stays ours until it is removed.
+  // The lock of a living owner is never replaced, so a lock that is ours stays ours until it is
+  // removed.
   if (readLock(file) === content) fs.rmSync(file, { force: true });
 }
 

@@ -1,22 +1,25 @@
-// Which files a run made or was allowed to write to: a list beside the record, appended to before the
-// first byte is written. So a run that was killed before it saved a record is known by its files, and two
-// workers that make a file at once tell each other's from that of a stranger.
+// The files that a run created or was allowed to write to: a list beside the record, appended to
+// before the first byte is written. With it, the files of a run that was killed before it saved a
+// record are recognised, and workers recognise files that another worker has just created.
 import * as fs from 'node:fs';
 import { OPEN_TO_APPEND, OPEN_TO_READ, openRegular, openRegularAsync } from './open-regular';
 
-/** The paths of a torrent take 24 MiB at most; a longer list, of many runs that were killed, is not read. */
+/**
+ * Longest list: the paths of a torrent take at most 24 MiB; a longer list, of many killed runs, is
+ * not read.
+ */
 const MAX_LIST_BYTES = 128 * 1024 * 1024;
-/** What other workers have made a moment ago stands at the end. */
+/** Files that other workers created a moment ago are within this distance of the end. */
 const TAIL_BYTES = 64 * 1024;
 
-/** An inode number may be given to another file; not at the same nanosecond. */
+/** Identifies a file: an inode number may be reused, but not with the same birth time. */
 export interface MadeFile {
   readonly inode: bigint;
-  /** 0 where the file system does not know. */
+  /** 0 if the file system does not know it. */
   readonly bornNs: bigint;
 }
 
-/** Appends, in one call of the system. Not synced: it need outlive the process, not the machine. */
+/** Appends in one system call. Not synced: the list must survive the process, not the machine. */
 export function noteMade(list: string, entries: readonly string[]): void {
   const fd = openRegular(list, OPEN_TO_APPEND, { followLink: false });
   try {
@@ -26,12 +29,12 @@ export function noteMade(list: string, entries: readonly string[]): void {
   }
 }
 
-/** The record knows all of them by now. */
+/** Deletes the list; the record now contains all of the files. */
 export function forgetMade(list: string): void {
   fs.rmSync(list, { force: true });
 }
 
-/** The entries; none where there is no list that can be read. */
+/** The entries; empty if there is no readable list. */
 export async function readMade(list: string): Promise<ReadonlySet<string>> {
   try {
     const handle = await openRegularAsync(list, OPEN_TO_READ, { followLink: false });
@@ -46,13 +49,15 @@ export async function readMade(list: string): Promise<ReadonlySet<string>> {
   }
 }
 
-/** Whether a file is in the list. For when it was made just now: the end is looked at first. */
+/**
+ * Whether a file is in the list. Meant for files that were just created: the end is searched first.
+ */
 export function isMade(list: string, entry: string): boolean {
   let fd: number;
   try {
     fd = openRegular(list, OPEN_TO_READ, { followLink: false });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // nothing was made yet
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false; // No file was created yet.
     throw error;
   }
   try {
@@ -67,7 +72,7 @@ export function isMade(list: string, entry: string): boolean {
   }
 }
 
-/** What the list says of a file. `path`: as stored. */
+/** The entry of a file. `path`: as stored. */
 export function entryOf(path: string, { inode, bornNs }: MadeFile): string {
   return `${inode} ${bornNs} ${path}`;
 }

@@ -1,5 +1,5 @@
-// A back end that keeps files in shared memory, for specs and benches. Threads share nothing else,
-// so the buffers come with the ref: `options: { buffers: { [path]: SharedArrayBuffer } }`.
+// A back end that keeps files in shared memory, for specs and benches. The buffers are part of the
+// ref, because threads share nothing else: `options: { buffers: { [path]: SharedArrayBuffer } }`.
 import { MillraceError } from '../errors/millrace-error';
 import type { StorageRef } from '../messages/storage';
 import type { StorageReader, StorageWriter } from './storage';

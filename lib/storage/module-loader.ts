@@ -1,4 +1,4 @@
-// From the name of a storage back end to its module, in whichever thread needs it.
+// Loads the module of a storage back end, in the thread that needs it.
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { MillraceError } from '../errors/millrace-error';
@@ -12,9 +12,9 @@ const BUILT_IN: Readonly<Record<string, StorageModule>> = { files, memory };
 const loaded = new Map<string, StorageModule>();
 
 /**
- * The module behind a `StorageRef.module`: `files`, `memory`, a path, or a package. Paths and
- * packages are looked up from the working folder, as the embedder would.
- * Raises `bad-storage` when it cannot be loaded or does not export what `StorageModule` says.
+ * The module of a `StorageRef.module`: `files`, `memory`, a path, or a package. Paths and packages
+ * are resolved relative to the working folder. Throws `bad-storage` if it cannot be loaded or lacks
+ * the exports of `StorageModule`.
  */
 export function loadStorageModule(name: string): StorageModule {
   const known = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : loaded.get(name);
@@ -23,13 +23,13 @@ export function loadStorageModule(name: string): StorageModule {
   try {
     const load = createRequire(path.join(process.cwd(), 'storage'));
     const file = load.resolve(name);
-    if (path.isAbsolute(file)) requireRegular(file); // built-in modules have no file
+    if (path.isAbsolute(file)) requireRegular(file); // Modules of Node have no file.
     exported = load(file);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new MillraceError('bad-storage', `storage module ${name} cannot be loaded: ${why}`);
   }
-  // An ES module may offer its functions as its default export.
+  // An ES module may export its functions through its default export.
   const module = asStorageModule(exported) ?? asStorageModule(defaultOf(exported));
   if (module === undefined) {
     throw new MillraceError(

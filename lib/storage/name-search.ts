@@ -1,5 +1,5 @@
-// Searches a folder for the names of a torrent's files. Clients repair odd names by different rules: the
-// files of any of them are found, and not fetched a second time.
+// Searches a folder for the files of a torrent with unusual names. Clients map such names by
+// different rules: files under any of these names are found, and not downloaded again.
 import { setImmediate } from 'node:timers/promises';
 import { NAME_MAPPINGS, namedBy, topNames } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
@@ -11,7 +11,7 @@ import { maxRecordBytes } from './resume-record';
 import { stateFile } from './state-folder';
 import { statFiles } from './stat-files';
 
-/** What cannot be looked at counts as not there. */
+/** What cannot be examined counts as missing. */
 const QUIET = { onError: () => undefined };
 
 /** `namesOnDisk` for a torrent with names on which clients differ. */
@@ -21,7 +21,7 @@ export async function searchNames(metainfo: Metainfo, folder: string): Promise<M
   const kept = recorded && namedBy(metainfo, recorded, platform);
   if (kept !== undefined) return kept;
   const forNew = namedBy(metainfo, 'libtorrent', platform) ?? metainfo;
-  // A new download: four times the names of 200,000 files would be 300 MiB for nothing.
+  // A new download: four mappings of 200,000 files would take 300 MiB for nothing.
   if (
     (await statFiles(folder, [...topNames(metainfo, platform)], QUIET)).every(
       (found) => found === undefined,
@@ -31,7 +31,8 @@ export async function searchNames(metainfo: Metainfo, folder: string): Promise<M
   let best = forNew;
   let mostGained = 0;
   for (const mapping of NAME_MAPPINGS) {
-    // Each takes up to a second for the most files with the worst names: others have their turn between.
+    // A mapping takes up to a second for the largest number of the worst names: let other work run
+    // in between.
     await setImmediate();
     const other = namedBy(metainfo, mapping, platform);
     if (other === undefined) continue;
@@ -50,7 +51,10 @@ async function recordedNames(metainfo: Metainfo, folder: string): Promise<NameMa
   return typeof found === 'object' ? found.record.names : undefined;
 }
 
-/** How many more files exist under the names of `other`; only those that it names otherwise are looked at. */
+/**
+ * How many more files exist under the names of `other`; only files with different names are
+ * examined.
+ */
 async function gainOf(other: Metainfo, than: Metainfo, folder: string): Promise<number> {
   const otherPaths: string[] = [];
   const paths: string[] = [];

@@ -1,28 +1,31 @@
-// Opens files for their bytes. A FIFO without a partner would block its opener for ever, and a device
-// may do anything: files are opened without blocking, looked at, and refused unless they are regular.
+// Opens files for their data. A FIFO without a partner would block for ever, and a device may do
+// anything: files are opened without blocking, examined, and refused unless they are regular.
 import * as fs from 'node:fs';
 import type { Stats } from 'node:fs';
 import { MillraceError } from '../errors/millrace-error';
 
 const { O_RDONLY, O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
-// Windows has none of these; there `|` with 0 leaves the others as they are.
+// Windows has none of these; there 0 leaves the other flags unchanged.
 const NO_BLOCK = fs.constants.O_NONBLOCK ?? 0;
 const NO_TERMINAL = fs.constants.O_NOCTTY ?? 0;
 const NO_FOLLOW = fs.constants.O_NOFOLLOW ?? 0;
 
 export const OPEN_TO_READ = O_RDONLY;
-/** Creates the file if it is missing. Nothing is cut: use `ftruncate` on what is known to be regular. */
+/**
+ * Creates the file if it is missing. Does not truncate: use `ftruncate` once the file is known to
+ * be regular.
+ */
 export const OPEN_TO_WRITE = O_WRONLY | O_CREAT;
 export const OPEN_TO_APPEND = OPEN_TO_WRITE | O_APPEND;
 
 export interface OpenOptions {
-  /** Open what a link at the end of the path points to. Default true. */
+  /** Open the target of a link at the end of the path. Default true. */
   readonly followLink?: boolean;
 }
 
 /**
- * Opens a regular file; never blocks on what is none. Raises the system's errors, and
- * `not-a-regular-file`, which names the path and what is there.
+ * Opens a regular file; never blocks on others. Throws system errors, and `not-a-regular-file`,
+ * which names the path and the kind of file.
  */
 export function openRegular(file: string, flags: number, options: OpenOptions = {}): number {
   let fd: number;
@@ -42,7 +45,7 @@ export function openRegular(file: string, flags: number, options: OpenOptions = 
   }
 }
 
-/** As `openRegular`, without blocking the thread. */
+/** Like `openRegular`, without blocking the thread. */
 export async function openRegularAsync(
   file: string,
   flags: number,
@@ -65,13 +68,13 @@ export async function openRegularAsync(
   }
 }
 
-/** Raises `not-a-regular-file` for a path that exists and is something else; links are followed. */
+/** Throws `not-a-regular-file` for a path that exists and is not regular; links are followed. */
 export function requireRegular(file: string): void {
   const found = fs.statSync(file, { throwIfNoEntry: false });
   if (found !== undefined) refuseOthers(file, found);
 }
 
-/** What is there, in words that fit after "is". */
+/** The kind of file, worded to follow "it is". */
 export function kindOf(found: Pick<Stats, keyof Stats & `is${string}`>): string {
   if (found.isFile()) return 'a regular file';
   if (found.isDirectory()) return 'a folder';
@@ -99,8 +102,8 @@ function notRegular(file: string, found: Stats): MillraceError {
 }
 
 /**
- * A socket, a FIFO that nobody reads (ENXIO) and a link that is not to be followed (ELOOP) cannot be
- * opened: what is there says more than the code.
+ * A socket, a FIFO without a reader (ENXIO) and a link that is not followed (ELOOP) cannot be
+ * opened: the kind of file is more helpful than the code.
  */
 function explain(file: string, error: unknown, look: () => Stats | undefined): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? '';

@@ -1,5 +1,5 @@
-// From the name of a storage back end to what it remembers of a torrent. Apart from the module loader, so
-// that only the coordinator's thread loads what records are made of.
+// Opens the state of a storage back end. Separate from the module loader, so that only the
+// coordinator's thread loads the code of records.
 import { fromHex } from '../bytes/hex';
 import type { StorageRef } from '../messages/storage';
 import { FilesState } from './files-state';
@@ -8,8 +8,8 @@ import { openGuarded } from './state-guard';
 import type { StorageModule, StorageState } from './storage';
 
 /**
- * Undefined where the back end remembers nothing; also where it cannot be loaded, which the workers report.
- * Raises what `GuardedState` makes of a back end that fails.
+ * Undefined if the back end keeps no state, and if it cannot be loaded, which the workers report.
+ * Throws what `GuardedState` throws for a failing back end.
  */
 export async function openState(
   ref: StorageRef,
@@ -23,6 +23,6 @@ export async function openState(
     return undefined;
   }
   if (module.openState === undefined) return undefined;
-  // As a method of its module, which may be an object with others.
+  // Called as a method of its module, which may be an object.
   return openGuarded(ref.module, () => module.openState?.(ref, infoHash));
 }

@@ -1,5 +1,5 @@
-// Looks at the output folder before a download starts, so that what cannot work is said at once and
-// by name, and nothing that is already there is harmed.
+// Checks the output folder before a download starts, so that problems are reported at once with the
+// name of the file, and existing data is not harmed.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { MillraceError, advised } from '../errors/millrace-error';
@@ -13,34 +13,37 @@ import { statFiles } from './stat-files';
 import type { FileStat } from './stat-files';
 
 export interface OutputCheckOptions {
-  /** Let files pass that are longer than the torrent says (`cutLonger`). Default false: they are refused. */
+  /**
+   * Accept files that are longer than the torrent says (`cutLonger`). Default false: they are
+   * refused.
+   */
   readonly force?: boolean;
-  /** Only look: the folder must be there and need not be writable (seeding). Default false. */
+  /** Only look: the folder must exist and need not be writable (seeding). Default false. */
   readonly readOnly?: boolean;
-  /** Write through symbolic links below the output folder, instead of refusing. Default false. */
+  /** Write through symbolic links below the output folder instead of refusing. Default false. */
   readonly followLinks?: boolean;
 }
 
-/** What is there before a torrent is added. */
+/** The state of the output before a torrent is added. */
 export interface OutputLook {
   /** Real path of the output folder. */
   readonly root: string;
-  /** One for each file, undefined for those that do not exist. */
+  /** One entry for each file; undefined for a file that does not exist. */
   readonly stats: readonly (FileStat | undefined)[];
-  /** Existing folders of the torrent below the root, as stored. */
+  /** Existing folders of the torrent below the root, by stored path. */
   readonly folders: readonly string[];
   /** The real path of each file. */
   readonly places: readonly string[];
-  /** Some of them lie behind links below the root. */
+  /** Some files lie behind links below the root. */
   readonly hasLinks: boolean;
-  /** Brings names that the file system takes for one to one spelling. */
+  /** Maps names that the file system treats as equal to one spelling. */
   readonly fold: (name: string) => string;
 }
 
 /**
- * Makes the output folder, proves that it can be written, and looks at every file. Changes nothing else.
- * Raises `output-not-writable`, `output-conflict` (a folder where a file is needed, or the reverse),
- * `link-in-path` or `file-too-large`.
+ * Creates the output folder, verifies that it can be written to, and examines every file. Changes
+ * nothing else. Throws `output-not-writable`, `output-conflict` (a folder where a file is needed,
+ * or the reverse), `link-in-path` or `file-too-large`.
  */
 export async function checkOutput(
   root: string,
@@ -92,8 +95,8 @@ export async function checkOutput(
 }
 
 /**
- * Cuts existing files that are longer than the torrent says, and returns which. `root`: the real path of
- * the output.
+ * Cuts existing files that are longer than the torrent says, and returns their paths. `root`: the
+ * real path of the output.
  */
 export async function cutLonger(
   root: string,
@@ -111,7 +114,7 @@ export async function cutLonger(
   return cut;
 }
 
-/** Through links; of what does not exist, the names as they are. */
+/** The real paths, with links resolved; a path that does not exist is returned unchanged. */
 async function realPaths(root: string, paths: readonly string[]): Promise<string[]> {
   const known = new Map<string, Promise<string>>([['.', Promise.resolve(root)]]);
   const realOf = (stored: string): Promise<string> => {
@@ -127,7 +130,7 @@ async function realPaths(root: string, paths: readonly string[]): Promise<string
   return Promise.all(paths.map(realOf));
 }
 
-/** Asked of the state folder, the one name below the root that is sure to be there. */
+/** Tested with the state folder, the only name below the root that certainly exists. */
 async function ignoresCase(root: string): Promise<boolean> {
   const look = (name: string) => fs.lstat(path.join(root, name)).catch(() => undefined);
   const other = await look(RECORDS_FOLDER.toUpperCase());
@@ -151,7 +154,7 @@ async function proveWritable(root: string): Promise<void> {
   }
 }
 
-/** Names the component that is a file although folders are to be below it. */
+/** The error for a path component that is a file where a folder is needed. */
 async function blockedFolder(root: string, stored: string): Promise<MillraceError> {
   let folder = root;
   for (const component of stored.split('/')) {

@@ -1,4 +1,4 @@
-// What a resume record says, as bytes and back. Pure. docs/STORAGE.md describes the format.
+// Encodes and decodes resume records. Pure. docs/STORAGE.md describes the format.
 import { createHash } from 'node:crypto';
 import { decode } from '../bencode/decode';
 import { encode } from '../bencode/encode';
@@ -13,22 +13,25 @@ import { NAME_MAPPINGS } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import type { FileIdentity, FilePlace, StoredFile } from '../messages/storage';
 
-/** Raised whenever the meaning of the record changes: an older engine then rechecks. */
+/** Incremented whenever the meaning of the record changes: an older engine then rechecks. */
 export const RESUME_VERSION = 2;
-/** The record ends with the SHA-256 of everything before. */
+/** Length of the SHA-256 at the end of the record. */
 const CHECKSUM_BYTES = 32;
 /** Keys, numbers, hashes and the boot id take some 400 bytes. */
 const FIXED_BYTES = 4096;
-/** Besides its path: one length, four integers of up to 20 digits and a mark, as bencode: below 128. */
+/**
+ * Bytes per file besides its path: one length, four integers of up to 20 digits and a mark, as
+ * bencode: below 128.
+ */
 const BYTES_PER_FILE = 128;
 /**
- * Room for keys that this version does not know: an info dictionary of up to 32 MiB, a second
- * bitfield (256 KiB for the most pieces there can be), and 7 MiB for anything else.
+ * Room for unknown keys: an info dictionary of up to 32 MiB, a second bitfield (256 KiB for the
+ * largest number of pieces), and 7 MiB for anything else.
  */
 const KEPT_BYTES = 40 * 1024 * 1024;
-/** Deepest nesting of the values of unknown keys. */
+/** Deepest nesting of values of unknown keys. */
 const MAX_DEPTH = 32;
-/** Most values in unknown keys: this bounds the cost of decoding them (see `decode`). */
+/** Most values in unknown keys, to bound the cost of decoding them (see `decode`). */
 const MAX_KEPT_ITEMS = 1_048_576;
 /** A file's list, its path, its four integers and a mark. */
 const ITEMS_PER_FILE = 7;
@@ -47,52 +50,62 @@ const KNOWN_KEYS: ReadonlySet<string> = new Set([
   'names',
 ]);
 
-/** What a record is bound to, besides the info hash: with another layout its pieces mean nothing. */
+/**
+ * What a record depends on besides the info hash: with another layout its pieces are meaningless.
+ */
 export interface RecordShape {
   readonly pieceCount: number;
   readonly pieceLengthBytes: number;
-  /** In torrent order, empty ones included, by their names on disk. */
+  /** In torrent order, including empty ones, by their names on disk. */
   readonly files: readonly StoredFile[];
 }
 
-/** A file as it was when its last write had been synced. */
+/** The state of a file after its last synced write. */
 export interface RecordedFile extends FileIdentity {
   readonly path: string;
-  /** Its good pieces are trusted, but it is not known to be ours: it gives no right to write to it. */
+  /**
+   * Its good pieces are trusted, but the file is not known to be ours, so this gives no right to
+   * write to it.
+   */
   readonly foreign?: boolean;
 }
 
 export interface ResumeRecord {
   readonly infoHash: Uint8Array;
-  /** `layoutDigest` of the torrent and its names on disk. */
+  /** The `layoutDigest` of the torrent and its names on disk. */
   readonly layout: Uint8Array;
   readonly pieceCount: number;
-  /** Pieces that are on disk for sure: written, and then synced. */
+  /** Durable pieces: written, and then synced. */
   readonly have: Bitfield;
-  /** True while an engine writes; still true when it crashed. */
+  /** True while an engine writes, and after a crash. */
   readonly open: boolean;
-  /** The files that existed, empty entries of the torrent left out. */
+  /** The files that existed, without empty ones. */
   readonly files: readonly RecordedFile[];
   /** Milliseconds since 1970. */
   readonly savedAtMs: number;
-  /** Where devices and inodes mean something: one boot. Undefined where the system names none. */
+  /** The boot for which devices and inodes are valid. Undefined where the system has no boot id. */
   readonly boot: string | undefined;
-  /** Where the record itself lay: a record that was copied knows nothing of its files' inodes. */
+  /** Where the record itself was: a copied record does not know the inodes of copied files. */
   readonly place: FilePlace | undefined;
-  /** Whose rules gave the files their names (`Metainfo.names`); undefined for a torrent without odd ones. */
+  /**
+   * The mapping that named the files (`Metainfo.names`); undefined for a torrent without unusual
+   * names.
+   */
   readonly names: NameMapping | undefined;
-  /** Keys of later versions, which live on when this one saves the record again. */
+  /** Keys of later versions, which are kept when this version saves the record. */
   readonly kept: ReadonlyMap<string, BencodeValue>;
 }
 
-/** SHA-256 over the piece length, their number, and path and length of every file in order. */
+/**
+ * SHA-256 over the piece length, the number of pieces, and path and length of every file in order.
+ */
 export function layoutDigest(shape: RecordShape): Uint8Array {
   const { pieceLengthBytes, pieceCount, files } = shape;
   const listed = files.map((file) => [file.path, file.lengthBytes]);
   return sha256(encode([pieceLengthBytes, pieceCount, listed]));
 }
 
-/** The longest record that this torrent can have: larger files are not read. */
+/** The longest record that this torrent can have: longer files are not read. */
 export function maxRecordBytes(
   pieceCount: number,
   files: readonly { readonly path: string }[],
@@ -130,7 +143,7 @@ export function encodeRecord(record: ResumeRecord): Uint8Array {
   return Buffer.concat([body, sha256(body)]);
 }
 
-/** Raises `bad-resume` for anything that `encodeRecord` does not write. */
+/** Throws `bad-resume` for anything that `encodeRecord` would not write. */
 export function decodeRecord(bytes: Uint8Array): ResumeRecord {
   const body = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
   if (!bytesEqual(sha256(body), bytes.subarray(body.length)))
@@ -169,7 +182,7 @@ export function decodeRecord(bytes: Uint8Array): ResumeRecord {
 }
 
 function dictionaryOf(body: Uint8Array): BencodeDictionary {
-  // The caller bounds the bytes by `maxRecordBytes`, and a file takes more bytes than items.
+  // The caller limits the bytes by `maxRecordBytes`, and a file takes more bytes than items.
   const maxItems = MAX_KEPT_ITEMS + Math.ceil((ITEMS_PER_FILE * body.length) / BYTES_PER_FILE);
   let value;
   try {

@@ -1,21 +1,21 @@
-// What a resume record is worth, given how the files look now. Pure: the record and the file
-// stats are parameters. The rule of the house: a piece is trusted only if the record says that it
-// was synced and nothing about its files speaks against it; everything else is read again.
+// Evaluates a resume record against the present state of the files. Pure: the record and the file
+// stats are parameters. The rule: a piece is trusted only if it was synced according to the record
+// and its files are unchanged; everything else is read again.
 import { Bitfield } from '../bytes/bitfield';
 import { bytesEqual } from '../bytes/compare';
 import type { FileIdentity, FilePlace } from '../messages/storage';
 import type { RecordShape, RecordedFile, ResumeRecord } from './resume-record';
 
-/** The torrent as the rules need it; files in torrent order, empty ones included. */
+/** The torrent, as the rules need it; files in torrent order, including empty ones. */
 export interface ResumeShape extends RecordShape {
   readonly infoHash: Uint8Array;
   /** `layoutDigest` of this shape. */
   readonly layout: Uint8Array;
 }
 
-/** What surrounds the record now. */
+/** The present circumstances of the record. */
 export interface ResumePlace {
-  /** The present boot, undefined where the system names none. */
+  /** The present boot; undefined where the system has no boot id. */
   readonly boot: string | undefined;
   /** Where the record lies now. */
   readonly place: FilePlace | undefined;
@@ -23,32 +23,38 @@ export interface ResumePlace {
 
 export interface ResumeState {
   /**
-   * `none`: no record. `clean`: closed in order, nothing touched since. `crashed`: it was being
-   * written, nothing else touched since. `changed`: files are not as they were left. `unusable`: a
-   * record that cannot be read, or of something else.
+   * `none`: no record. `clean`: closed cleanly, and nothing has changed since. `crashed`: an engine
+   * was writing, and nothing else has changed since. `changed`: files have changed. `unusable`: the
+   * record cannot be read, or belongs to something else.
    */
   readonly status: 'none' | 'clean' | 'crashed' | 'changed' | 'unusable';
-  /** Pieces to be trusted. */
+  /** Pieces to trust. */
   readonly have: Bitfield;
-  /** Pieces not trusted of which every byte exists, so that reading them may find them good. */
+  /** Untrusted pieces of which every byte exists, so that reading may find them good. */
   readonly recheck: Bitfield;
-  /** Existing files that the record says are ours, also where another program wrote into them. */
+  /**
+   * Existing files that are ours according to the record, even if another program wrote to them.
+   */
   readonly ours: ReadonlySet<string>;
   /** One sentence for the log. */
   readonly reason: string;
 }
 
-/** A file now; undefined when it does not exist. `bornNs`: when it was made, where that is known. */
+/**
+ * The present state of a file; undefined if it does not exist. `bornNs`: its birth time, if known.
+ */
 export type PresentFile = (FileIdentity & { readonly bornNs?: bigint }) | undefined;
 
-/** Copies to file systems or archives that keep whole seconds (tar), or even ones (FAT), cut a time. */
+/**
+ * Copies to file systems or archives with a resolution of one second (tar) or two (FAT) cut a time.
+ */
 const COARSEST_COPY_NS = 2_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
 const MILLISECOND_NS = 1_000_000n;
 
 /**
- * Judges a record. `record` is undefined when there is none, or a sentence saying why it could not
- * be read; `present` goes with `shape.files`, one for one.
+ * Evaluates a record. `record` is undefined if there is none, or a sentence that says why it could
+ * not be read. `present` has one entry for each of `shape.files`.
  */
 export function judgeResume(
   shape: ResumeShape,
@@ -81,7 +87,7 @@ function whyUnusable(shape: ResumeShape, record: ResumeRecord): string | undefin
   return undefined;
 }
 
-/** Device and inode say something within one boot, and only if the record itself was not copied. */
+/** Devices and inodes are valid within one boot, and only if the record itself was not copied. */
 export function inodesCount(record: ResumeRecord, here: ResumePlace): boolean {
   if (record.boot === undefined || record.boot !== here.boot) return false;
   return (
@@ -100,7 +106,7 @@ function judgeFiles(
 ): ResumeState {
   const recorded = new Map(record.files.map((file) => [file.path, file]));
   const have = record.have.clone();
-  // After a crash, pieces may lie on disk that the record does not know of.
+  // After a crash, pieces may be on disk that the record does not list.
   const recheck = record.open ? covered.clone() : new Bitfield(shape.pieceCount);
   const ours = new Set<string>();
   let doubt: string | undefined;
@@ -110,7 +116,7 @@ function judgeFiles(
       ours.add(file.path);
     const why = whyDoubtful(file.path, then, now, byInode);
     if (why === undefined) continue;
-    // A file that came from elsewhere, or went, and held nothing of ours, is no change of ours.
+    // A file that appeared or disappeared without any of our data is not a change.
     if (anySet(record.have, first, end)) doubt ??= why;
     for (let piece = first; piece < end; piece++) {
       have.clear(piece);
@@ -126,8 +132,8 @@ function judgeFiles(
 }
 
 /**
- * Whether this is still the file that the record speaks of. A record that is open may be older than the
- * last writes of its own engine: they make a file longer and its time later, and never another file of it.
+ * Whether the file is unchanged since the record. An open record may be older than the last writes
+ * of its own engine, which make a file longer and newer, but never replace it.
  */
 export function isAsRecorded(
   record: ResumeRecord,
@@ -141,8 +147,8 @@ export function isAsRecorded(
 }
 
 /**
- * Whether a file is the one that we made, even if its content has changed. An inode may be given to
- * another file once ours is removed: that one is younger than the record.
+ * Whether the file is the one that we created, even if its content has changed. An inode may be
+ * reused after our file was removed: the new file is then newer than the record.
  */
 function isOurs(
   record: ResumeRecord,
@@ -155,7 +161,7 @@ function isOurs(
   return now.bornNs === undefined || now.bornNs < BigInt(record.savedAtMs + 1) * MILLISECOND_NS;
 }
 
-/** Why a file's pieces must be read again; undefined when it is as it was left. */
+/** Why a file's pieces must be read again; undefined if the file is unchanged. */
 function whyDoubtful(
   path: string,
   then: RecordedFile | undefined,
@@ -185,7 +191,7 @@ function coveredPieces(shape: ResumeShape, present: readonly PresentFile[]): Bit
   return covered;
 }
 
-/** The files that are not empty, each with where it starts, in bytes, and its pieces, `end` excluded. */
+/** The non-empty files, each with its offset in bytes and its pieces, without `end`. */
 function* filesWithPieces(shape: ResumeShape, present: readonly PresentFile[]) {
   const { pieceLengthBytes } = shape;
   let start = 0;

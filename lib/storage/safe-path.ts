@@ -1,16 +1,17 @@
-// Keeps writes inside the output folder. Metainfo has checked every path component; what is left are
-// symbolic links below the output folder: nothing is written through one unless the user allowed it.
+// Keeps writes inside the output folder. Path components are checked with the metainfo; what
+// remains are symbolic links below the output folder: nothing is written through one unless the
+// user allows it.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MillraceError, advised } from '../errors/millrace-error';
 import { OPEN_TO_READ, openRegular } from './open-regular';
 
-/** True when `real` is `root` or lies below it; both must be real paths. */
+/** Whether `real` is `root` or lies below it; both must be real paths. */
 export function isInside(root: string, real: string): boolean {
   return real === root || real.startsWith(root.endsWith(path.sep) ? root : root + path.sep);
 }
 
-/** The path of a stored file below `root`; refuses what would climb out of it. */
+/** The path of a stored file below `root`; throws if it would leave it. */
 export function resolveBelow(root: string, stored: string): string {
   const full = path.join(root, stored);
   if (full === path.join(root) || !isInside(path.join(root), full)) {
@@ -20,8 +21,8 @@ export function resolveBelow(root: string, stored: string): string {
 }
 
 /**
- * Makes a folder and what is missing above it. Not `mkdir` with `recursive`: on a file system that
- * answers ENOENT although the parent is there (/proc), that one never returns (Node 20).
+ * Creates a folder and its missing parents. Not `mkdir` with `recursive`: on a file system that
+ * reports ENOENT although the parent exists (/proc), that never returns (Node 20).
  */
 export function makeFolders(folder: string): void {
   if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
@@ -36,26 +37,26 @@ export function makeFolders(folder: string): void {
 }
 
 /**
- * Opens a stored file for reading and writing, creating it (and its folders) when missing. `realRoot`
- * is the real path of the output folder. Raises `link-in-path` for a link below it, unless
- * `followLinks`, and `not-a-regular-file`.
+ * Opens a stored file for reading and writing, and creates it and its folders if missing.
+ * `realRoot` is the real path of the output folder. Throws `link-in-path` for a link below it,
+ * unless `followLinks`, and `not-a-regular-file`.
  */
 export function openInside(realRoot: string, stored: string, followLinks: boolean): number {
   return openBelow(realRoot, stored, fs.constants.O_RDWR | fs.constants.O_CREAT, followLinks);
 }
 
-/** As `openInside`, and never creates the file. */
+/** Like `openInside`, but never creates the file. */
 export function openExistingInside(realRoot: string, stored: string, followLinks: boolean): number {
   return openBelow(realRoot, stored, fs.constants.O_RDWR, followLinks);
 }
 
-/** As `openInside`, and raises EEXIST when something bears that name. */
+/** Like `openInside`, but throws EEXIST if the name is taken. */
 export function openNewInside(realRoot: string, stored: string, followLinks: boolean): number {
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   return openBelow(realRoot, stored, O_RDWR | O_CREAT | O_EXCL, followLinks);
 }
 
-/** Cuts a stored file that is longer than `lengthBytes`; reached as `openInside` would. */
+/** Cuts a stored file that is longer than `lengthBytes`, with the checks of `openInside`. */
 export function cutInside(
   realRoot: string,
   stored: string,
@@ -82,7 +83,7 @@ function openBelow(realRoot: string, stored: string, flags: number, followLinks:
   }
 }
 
-/** Makes a folder of the torrent, and what is missing above it. Returns its real path. */
+/** Creates a folder of the torrent and its missing parents. Returns its real path. */
 function ensureFolder(realRoot: string, stored: string, followLinks: boolean): string {
   const plain = path.join(realRoot, stored);
   let real: string;
@@ -95,18 +96,18 @@ function ensureFolder(realRoot: string, stored: string, followLinks: boolean): s
     try {
       fs.mkdirSync(made);
     } catch (cause) {
-      // Another worker may have been quicker. A link to nothing lands here too.
+      // Another worker may have been faster. A dangling link is also found here.
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       if (!followLinks) refuseLinks(realRoot, stored);
     }
     real = fs.realpathSync.native(made);
   }
-  // Some file systems give a folder back in other letters: only a link is refused.
+  // Some file systems return a folder with different case: only links are refused.
   if (real !== plain && !followLinks) refuseLinks(realRoot, stored);
   return real;
 }
 
-/** Raises `link-in-path` when a component of the path is a link. */
+/** Throws `link-in-path` if a component of the path is a link. */
 function refuseLinks(realRoot: string, stored: string): void {
   let full = realRoot;
   for (const component of path.normalize(stored).split(path.sep)) {
@@ -125,7 +126,7 @@ export function linkInPath(link: string): MillraceError {
   );
 }
 
-/** Forces a folder's entries to disk. Systems that cannot open or sync folders are passed over. */
+/** Syncs a folder's entries. Systems that cannot open or sync folders are skipped. */
 export function syncFolder(folder: string, fsync: (fd: number) => void): void {
   let fd: number;
   try {

@@ -1,5 +1,5 @@
 // Where the bytes of a piece lie: views of the slab on one side, stretches of files on the other.
-// Pure arithmetic; nothing here is opened or copied.
+// Pure arithmetic, without opening or copying.
 import { MillraceError } from '../errors/millrace-error';
 import type { StoredSpan } from '../messages/storage';
 import { ZERO_UNITS } from '../messages/verify';
@@ -8,19 +8,18 @@ import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 /** One slab unit holds one block. */
 const UNIT_BYTES = BLOCK_LENGTH_BYTES;
 
-/** A stretch of a file and the memory that belongs there, in order. */
+/** A stretch of a file, and the memory with its bytes, in order. */
 export interface SpanChunks {
   readonly span: StoredSpan;
   readonly chunks: readonly Uint8Array[];
 }
 
-/** What stands for every block of padding. */
+/** Used for every block of padding. */
 const ZEROS = new Uint8Array(UNIT_BYTES);
 
 /**
- * Views of the memory that holds a piece, in piece order. `segments` is pairs (first unit, units);
- * neighbours in the slab become one view, and `ZERO_UNITS` views of zeros. The last view is cut at
- * `lengthBytes`.
+ * Views of the memory of a piece, in piece order. `segments` is pairs (first unit, units); adjacent
+ * ones become one view, and `ZERO_UNITS` views of zeros. The last view is cut at `lengthBytes`.
  */
 export function pieceChunks(
   slab: Uint8Array,
@@ -60,7 +59,7 @@ export function pieceChunks(
   return chunks;
 }
 
-/** Cuts a piece's chunks at the borders of its file spans; empty spans are left out. */
+/** Divides a piece's chunks at the borders of its file spans; empty spans are left out. */
 export function spanChunks(
   chunks: readonly Uint8Array[],
   spans: readonly StoredSpan[],

@@ -5,19 +5,19 @@ import * as path from 'node:path';
 import { lanes } from '../async/lanes';
 import type { FileIdentity } from '../messages/storage';
 
-/** What is known of a file that exists. */
+/** The state of an existing file. */
 export interface FileStat extends FileIdentity {
   readonly kind: 'file' | 'folder' | 'other';
-  /** How many names it has: hard links. */
+  /** Number of names (hard links). */
   readonly names: number;
-  /** When it was made, nanoseconds since 1970; when it was last changed, where the system does not know. */
+  /** Birth time in nanoseconds since 1970; the change time if the system does not know it. */
   readonly bornNs: bigint;
 }
 
-/** More than libuv's four threads, so that none of them waits for us; far fewer than 10,000. */
+/** More than libuv's four threads, so that none is idle; far fewer than 10,000. */
 const MAX_STATS_IN_FLIGHT = 32;
 
-/** A stat in the words of storage. Inodes and nanoseconds need all 64 bits. */
+/** Converts a stat result. Inodes and nanoseconds need all 64 bits. */
 export function identityOf(stats: BigIntStats): FileIdentity {
   return {
     sizeBytes: Number(stats.size),
@@ -28,17 +28,17 @@ export function identityOf(stats: BigIntStats): FileIdentity {
 }
 
 export interface StatOutlets {
-  /** Any other error than that something is missing; the file then counts as missing. Default: rejects. */
+  /** Called with any error except "not found"; the file then counts as missing. Default: reject. */
   readonly onError?: (stored: string, error: unknown) => void;
-  /** Every link below the root among the files and their folders. */
+  /** Called with every link below the root among the files and their folders. */
   readonly onLink?: (link: string) => void;
-  /** Every folder of the files that is there, as stored. */
+  /** Called with every existing folder of the files, by stored path. */
   readonly onFolder?: (folder: string) => void;
 }
 
 /**
- * Stats every path below `root`, in order, through links; undefined for one that is not there. Where a
- * folder is missing, nothing below it is looked for.
+ * Stats every path below `root`, in order, following links; undefined for a missing one. If a
+ * folder is missing, the paths below it are not examined.
  */
 export async function statFiles(
   root: string,
@@ -47,7 +47,7 @@ export async function statFiles(
 ): Promise<(FileStat | undefined)[]> {
   const stats = new Array<FileStat | undefined>(paths.length).fill(undefined);
   const folders = new Map<string, Promise<boolean>>();
-  /** Whether a folder of the torrent may be there. */
+  /** Whether a folder of the torrent may exist. */
   const mayExist = (folder: string): Promise<boolean> => {
     if (folder === '.') return Promise.resolve(true);
     let known = folders.get(folder);
@@ -62,7 +62,7 @@ export async function statFiles(
       onFolder?.(folder);
       return true;
     } catch (error) {
-      // Anything but its absence is said of the files below it.
+      // Other errors are reported for the files below it.
       return (error as NodeJS.ErrnoException).code !== 'ENOENT';
     }
   };

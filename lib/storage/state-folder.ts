@@ -1,5 +1,5 @@
-// Where Millrace keeps what it must remember about an output: one folder beside the data, so that
-// no torrent's own folder holds anything that is not the torrent's.
+// Where Millrace stores its state of an output: one folder beside the data, so that a torrent's own
+// folder contains only the torrent.
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -18,20 +18,22 @@ export function stateFile(
   return path.join(root, RECORDS_FOLDER, `${toHex(infoHash)}.${kind}`);
 }
 
-/** A name for what is written beside `file` and then renamed: it says which process makes it. */
+/**
+ * A temporary name for a file that will be renamed to `file`; it contains the id of the process.
+ */
 export function tempFile(file: string): string {
   return `${file}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`;
 }
 
-/** The process that made a temporary file, by its name; undefined for any other file. */
+/** The process that created a temporary file, from its name; undefined for any other file. */
 export function makerOf(name: string): number | undefined {
   const [, pid] = /\.([1-9][0-9]{0,9})\.[0-9a-f]{16}\.tmp$/.exec(name) ?? [];
   return pid === undefined ? undefined : Number(pid);
 }
 
 /**
- * Makes the state folder, and the output folder around it. A link in its place is refused: records
- * and locks would lie where another output may have its own.
+ * Creates the state folder, and the output folder around it. A link in its place is refused,
+ * because another output may keep its records and locks there.
  */
 export function makeStateFolder(root: string): void {
   const folder = path.join(root, RECORDS_FOLDER);

@@ -1,21 +1,23 @@
-// Guards the coordinator's calls into an embedder's back end: an exception, a wrong answer or a call that takes
-// too long becomes one error of its torrent.
+// Guards the coordinator's calls into an embedder's back end: an exception, an invalid result or a
+// missing answer becomes one error of its torrent.
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type { StorageLock, StorageState, StoredRecord, StoredStat } from './storage';
 
 /**
- * A call that takes longer has failed. The last calls of an engine that closes are a save and the release of a
- * lock, and `close()` gives up after 15 s: after a call that hangs the next ones fail at once.
+ * Time limit of a call. An engine that closes makes two last calls, a save and the release of a
+ * lock, and `close()` gives up after 15 s: so after a call that hangs, the next ones fail at once.
  */
 export const STATE_PATIENCE_MS = 10_000;
 
-/** Files in one call of `stat`, so that a torrent of many has as many times that long. */
+/**
+ * Files per call of `stat`, so that a torrent with many files gets the time limit for each part.
+ */
 export const STATS_PER_CALL = 1_000;
 
-/** Errors by which a back end says more than "it failed": they are passed on in its words. */
+/** Codes of errors with a specific meaning: these are passed on with their own message. */
 const MEANT: ReadonlySet<string> = new Set(['output-locked', 'output-not-writable', 'bad-resume']);
 
-/** Opens the state of a back end, with a guard around it. */
+/** Opens the state of a back end, wrapped in a guard. */
 export async function openGuarded(
   module: string,
   open: () => StorageState | Promise<StorageState> | undefined,
@@ -41,7 +43,7 @@ class GuardedState implements StorageState {
   }
 
   async lock(): Promise<StorageLock> {
-    // A lock that comes too late is released: it must not keep the next engine out.
+    // A lock that arrives too late is released, so that it does not exclude the next engine.
     const discard = (late: StorageLock) => this.calls.letGo('release', () => late.release());
     const lock = await this.calls.run('lock', () => this.state.lock(), discard);
     if (typeof (lock as Partial<StorageLock> | undefined)?.release !== 'function')
@@ -87,19 +89,19 @@ interface Call {
   readonly name: string;
 }
 
-/** The calls of one torrent's state. */
+/** The calls into one torrent's state. */
 class GuardedCalls {
   private readonly module: string;
-  /** Calls that have not answered in time, and still have not. */
+  /** Calls that exceeded the time limit and have not ended. */
   private readonly hanging = new Set<Call>();
-  /** Calls that let go of something and were refused because of those: made when they have answered. */
+  /** Releasing calls that were refused because of hanging ones: made when those have ended. */
   private owed: (() => Promise<void>)[] = [];
 
   constructor(module: string) {
     this.module = module;
   }
 
-  /** `discard` gets an answer that came too late. */
+  /** `discard` is called with a result that arrives too late. */
   async run<T>(
     name: string,
     call: () => T | Promise<T>,
@@ -132,22 +134,22 @@ class GuardedCalls {
   }
 
   /**
-   * A call that lets go of something. While another hangs it fails as all calls do, and is made once that has
-   * answered: a lock that stayed would keep this very process out.
+   * Makes a releasing call. While another call hangs it fails like any other, but is made once that
+   * has ended: a remaining lock would exclude this very process.
    */
   letGo(name: string, call: () => void | Promise<void>): Promise<void> {
     if (this.hanging.size > 0) this.owed.push(() => this.letGo(name, call));
     return this.run(name, call);
   }
 
-  /** If it was late, what it brought is let go of, and then what could not be before. */
+  /** If the call was late, its result is discarded, and then the postponed releases are made. */
   private onAnswer(call: Call, discard?: () => Promise<void>): void {
     if (!this.hanging.delete(call)) return;
     if (discard) this.owed.unshift(discard);
     if (this.hanging.size === 0) void this.payOwed();
   }
 
-  /** One after the other, as the contract promises. Nobody waits for them. */
+  /** One after the other, as the contract requires. No caller waits for them. */
   private async payOwed(): Promise<void> {
     for (const letGo of this.owed.splice(0)) await letGo().catch(() => undefined);
   }
@@ -172,7 +174,7 @@ class GuardedCalls {
     );
   }
 
-  /** An answer that is not what the contract says. */
+  /** The error for a result that violates the contract. */
   wrong(name: string, what: string): MillraceError {
     const { module } = this;
     const sentence = `${name}() of the storage module ${module} must answer with ${what}`;

@@ -1,5 +1,5 @@
-// The resume record of one torrent: made, judged and looked after here, and kept wherever the torrent's back
-// end keeps its state.
+// The resume record of one torrent: creates, evaluates and updates it, and stores it through the
+// torrent's back end.
 import type { Bitfield, ReadonlyBitfield } from '../bytes/bitfield';
 import type { BencodeValue } from '../bencode/value';
 import { MillraceError, recordOf } from '../errors/millrace-error';
@@ -12,40 +12,40 @@ import type { PresentFile, ResumeShape, ResumeState } from './resume-rules';
 import type { StorageState } from './storage';
 
 export interface SaveOptions {
-  /** True while more will be written, false for the last save of an orderly close. */
+  /** True while more will be written, false for the last save of a clean close. */
   readonly open: boolean;
-  /** Now, in milliseconds since 1970. */
+  /** The present time in milliseconds since 1970. */
   readonly savedAtMs: number;
-  /** What is known of the files, as of the last sync of each. */
+  /** The state of the files after the last sync of each. */
   readonly files: readonly RecordedFile[];
 }
 
-/** What an earlier run left, and what is there now. */
+/** What an earlier run left, and what exists now. */
 export interface LoadedRecord extends ResumeState {
-  /** Goes with the torrent's files. */
+  /** One entry for each of the torrent's files. */
   readonly present: readonly PresentFile[];
   /** See `keepsExactTimes`. */
   readonly exactTimes: boolean;
 }
 
-/** What a record is of. */
+/** The torrent of a record. */
 export interface TorrentShape extends RecordShape {
   readonly infoHash: Uint8Array;
 }
 
 /**
- * In place of a boot, where a back end is no folder of a file system: nothing hands out other inodes there
- * after a restart, and no copying tool cuts the times that `stat` says.
+ * Used instead of a boot id for a back end that is not a folder: its numbers do not change with a
+ * restart, and no copying tool cuts its times.
  */
 const NO_BOOT = 'store';
 const NO_PLACE: FilePlace = { device: 0n, inode: 0n };
 
-/** Needs the lock of its torrent. */
+/** Requires the lock of its torrent. */
 export class TorrentRecord {
   private readonly state: StorageState;
   private readonly shape: ResumeShape;
   private readonly names: NameMapping | undefined;
-  /** What later versions wrote into the record that was loaded. */
+  /** Keys that later versions wrote into the loaded record. */
   private kept: ReadonlyMap<string, BencodeValue> = new Map();
   private lastSave: Promise<void> = Promise.resolve();
 
@@ -55,7 +55,7 @@ export class TorrentRecord {
     this.shape = { ...shape, layout: layoutDigest(shape) };
   }
 
-  /** What an earlier run left. Never raises because of what the record holds. */
+  /** Loads what an earlier run left. Never throws because of the content of the record. */
   async load(): Promise<LoadedRecord> {
     const { folder } = this.state;
     const { record, place } = await this.read();
@@ -66,12 +66,12 @@ export class TorrentRecord {
     return { ...state, present, exactTimes: (await folder?.keepsExactTimes()) ?? false };
   }
 
-  /** The torrent's files as they are now, in its order. */
+  /** The present state of all files of the torrent, in order. */
   look(): Promise<PresentFile[]> {
     return this.stat(this.shape.files.map((file) => file.path));
   }
 
-  /** Some of the torrent's files as they are now. Raises what the back end raises. */
+  /** The present state of some files. Throws what the back end throws. */
   async stat(paths: readonly string[]): Promise<PresentFile[]> {
     const found = await this.state.stat(paths);
     return paths.map((_, at) => {
@@ -81,17 +81,17 @@ export class TorrentRecord {
   }
 
   /**
-   * Replaces the record atomically. `have` must hold only pieces whose write returned before a file
-   * sync began that has finished; it is copied before this returns. Saves never overlap.
+   * Replaces the record atomically. `have` must contain only pieces whose write returned before the
+   * start of a finished file sync; it is copied before this returns. Saves never overlap.
    */
   save(have: ReadonlyBitfield, options: SaveOptions): Promise<void> {
     const copy = have.clone();
     const saved = this.lastSave.then(() => this.write(copy, options));
-    this.lastSave = saved.catch(() => undefined); // its caller gets the error
+    this.lastSave = saved.catch(() => undefined); // The caller gets the error.
     return saved;
   }
 
-  /** Forgets everything, once the saves under way are done. */
+  /** Deletes the record, after the saves in progress. */
   async remove(): Promise<void> {
     await this.lastSave;
     await this.state.remove();
@@ -102,7 +102,7 @@ export class TorrentRecord {
     return folder ? folder.boot : NO_BOOT;
   }
 
-  /** The record, undefined when there is none, or why it cannot be used. */
+  /** The record, undefined if there is none, or a reason why it cannot be used. */
   private async read(): Promise<{
     readonly record: ResumeRecord | string | undefined;
     readonly place?: FilePlace | undefined;

@@ -1,24 +1,28 @@
-// The gate before the verify workers, the only one: which jobs of filled pieces may go out. Jobs behind it
-// wait as pieces, which gather into larger jobs and are picked torrent by torrent. Pure.
+// The only gate before the verify workers: decides whether another job of filled pieces may go out.
+// While it is shut, pieces wait; they are collected into larger jobs, and torrents take turns.
+// Pure.
 //
-// Rechecks pass by it: each brings `maxJobs` jobs at a time. So do syncs, one at a time. In Piscina's
-// queue both stand behind the jobs of filled pieces.
+// Rechecks bypass it, with `maxJobs` jobs at a time, and so do syncs, one at a time. In Piscina's
+// queue both have lower priority than jobs of filled pieces.
 
-/** Jobs that a worker holds: one runs, the other is there when it ends. */
+/** Jobs per worker: one runs, and the next is ready when it ends. */
 export const JOBS_PER_WORKER = 2;
 
 /**
- * After jobs have waited for this long without a gap, another worker is used. At the speed of a home's
- * line no job ever waits, and a worker costs 100 ms of a core and 13 MiB; at 500 MiB/s the second worker
- * is up when the first has begun.
+ * Another worker is used after jobs have waited for this long without a gap. At the speed of a home
+ * connection no job ever waits, and a worker costs 100 ms of a core and 13 MiB. At 500 MiB/s the
+ * second worker is ready shortly after the first.
  */
 const GROW_AFTER_MS = 50;
 
-/** After this long without a job their number is the least again; by then the pool has ended them. */
+/** After this long without a job the number of workers is reset; the pool has ended them by then. */
 export const IDLE_AFTER_MS = 60_000;
 
 export class VerifyGate {
-  /** Workers that jobs go out for. The pool starts another for the first job that finds no place. */
+  /**
+   * Number of workers that jobs go out for. The pool starts another one for the first job without a
+   * place.
+   */
   #workers: number;
   readonly #minWorkers: number;
   readonly #maxWorkers: number;
@@ -32,7 +36,7 @@ export class VerifyGate {
     this.#maxWorkers = maxWorkers;
   }
 
-  /** Whether a job that waits may go out. */
+  /** Whether a waiting job may go out. */
   isOpen(nowMs: number): boolean {
     if (this.#hasRoom()) return true;
     this.#waitingSinceMs ??= nowMs;
@@ -43,12 +47,12 @@ export class VerifyGate {
     return this.#hasRoom();
   }
 
-  /** No job waits, now. */
+  /** No job waits now. */
   onNoneWaiting(): void {
     this.#waitingSinceMs = undefined;
   }
 
-  /** A job goes out; one that cannot wait may do so whether the gate is open or not. */
+  /** A job goes out; an urgent one may do so even if the gate is shut. */
   onOut(nowMs: number): void {
     if (this.#jobsOut === 0 && nowMs - this.#lastAnswerMs >= IDLE_AFTER_MS)
       this.#workers = this.#minWorkers;

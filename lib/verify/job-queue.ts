@@ -1,22 +1,22 @@
-// The order of waiting verify jobs, as Piscina's `taskQueue`: what peers wait for first, then syncs,
-// then rechecks and `create`. Plain state.
+// The order of waiting verify jobs, as Piscina's `taskQueue`: first jobs that peers wait for, then
+// syncs, then rechecks and `create`. Plain state.
 
 /**
- * `live`: pieces just downloaded. `sync`: makes them durable, one at a time, because two would only
- * wait for the same disk. `background`: rechecks and `create`.
+ * `live`: pieces just downloaded. `sync`: makes them durable, one at a time, because two would wait
+ * for the same disk. `background`: rechecks and `create`.
  */
 export type JobPriority = 'live' | 'sync' | 'background';
 
-/** What the queue has to know of a job. */
+/** What the queue needs to know of a job. */
 export interface QueuedJob {
   readonly priority: JobPriority;
-  /** A worker died under the job before: it waits in front of its kind. */
+  /** A worker died running it before: it goes to the front of its priority. */
   readonly again: boolean;
-  /** A worker has the job. Set here, when it enters the queue and when it leaves it. */
+  /** A worker has the job. Updated here when the job enters or leaves the queue. */
   begun: boolean;
 }
 
-/** `Task` is Piscina's; `jobOf` finds the job in it. */
+/** `Task` is Piscina's type; `jobOf` finds the job in it. */
 export class JobQueue<Task> {
   readonly #waiting: Readonly<Record<JobPriority, Task[]>> = { live: [], sync: [], background: [] };
   readonly #jobOf: (task: Task) => QueuedJob;
@@ -36,7 +36,7 @@ export class JobQueue<Task> {
     else this.#waiting[priority].push(task);
   }
 
-  /** Puts back a task that was taken out and found no worker. */
+  /** Returns a task that was taken out and found no worker. */
   unshift(task: Task): void {
     this.#waiting[this.#enter(task).priority].unshift(task);
   }
@@ -53,7 +53,7 @@ export class JobQueue<Task> {
     this.forget(this.#jobOf(task));
   }
 
-  /** Takes a job out, if it waits here. */
+  /** Removes a job, if it waits here. */
   forget(job: QueuedJob): void {
     const waiting = this.#waiting[job.priority];
     const at = waiting.findIndex((task) => this.#jobOf(task) === job);

@@ -1,6 +1,7 @@
-// The verify workers as the coordinator sees them. Piscina queues the jobs and runs the workers; what it leaves
-// open is decided here: when a worker may be started, that jobs outlive their worker, and when a job or a pool
-// that cannot work is given up.
+// The verify workers, as the coordinator uses them. Piscina queues the jobs and runs the workers. This
+// class decides when a worker may start, makes jobs survive their worker, and gives up a job or a pool
+// that cannot work.
+
 import type * as piscina from 'piscina';
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
@@ -12,68 +13,70 @@ import { IDLE_AFTER_MS, JOBS_PER_WORKER } from './gate';
 import { JobQueue } from './job-queue';
 import type { JobPriority, QueuedJob } from './job-queue';
 
-/** A job fails after this many workers have died on it: it is taken for the cause. */
+/** A job fails after this many workers have died running it: it is probably the cause. */
 export const MAX_DEATHS_PER_JOB = 3;
-/** After this many pools in a row without one finished job, workers are taken to be unable to start. */
+/**
+ * After this many pools in a row without a finished job, workers are considered unable to start.
+ */
 const MAX_FRUITLESS_POOLS = 2;
-/** After the system has refused a thread, those that run do the work for this long. */
+/** After the system has refused a thread, the running ones do the work for this long. */
 const REFUSED_FOR_MS = 10_000;
 
 export interface VerifyPoolOptions {
-  /** Worker threads at most: it begins with one, and each job that has to wait starts another. */
+  /** Most worker threads. The pool starts with one, and each job that has to wait starts another. */
   readonly threads: number;
   readonly start: VerifyStart;
-  /** Entry point of the workers; specs bring their own. */
+  /** Entry point of the workers; specs pass their own. */
   readonly workerPath?: string;
-  /** The workers of a pool that has been without a job for so long end. Default 60,000. */
+  /** After this long without a job the workers end, in milliseconds. Default 60,000. */
   readonly idleAfterMs?: number;
 }
 
-/** A job on its way to its answer. */
+/** A job without a result yet. */
 interface Ticket extends QueuedJob {
   readonly job: VerifyJob;
   readonly resolve: (result: VerifyResult) => void;
   readonly reject: (error: MillraceError) => void;
-  /** Workers that died under it, and what was said of the last one. */
+  /** Number of workers that died running it, and the error of the last one. */
   deaths: number;
   reason: string;
   again: boolean;
 }
 
-/** The workers, with the queue that Piscina keeps for us. */
+/** The workers, with the queue that Piscina uses. */
 interface Started {
   readonly workers: piscina.Piscina;
   readonly queue: JobQueue<piscina.PiscinaTask>;
-  /** Under this key a task carries its ticket to the queue; it does not cross to the worker. */
+  /** The key under which a task carries its ticket to the queue; it is not sent to the worker. */
   readonly ticketKey: typeof piscina.queueOptionsSymbol;
-  /** A worker has died in this turn of the event loop that was still starting: its jobs never ran. */
+  /** A worker has died in this turn of the event loop before it was ready: its jobs never ran. */
   stillborn: boolean;
-  /** Until then Node is asked for no other worker: it has refused one. */
+  /** No worker is started before this time, because Node has refused one. */
   refusedUntilMs: number;
 }
 
-/** What Piscina says of a worker. */
+/** Piscina's view of a worker. */
 interface Seen {
   readonly destroyed: boolean;
 }
 
 export class VerifyPool {
-  /** Told why a worker died. Its jobs are run again in any case. */
+  /** Called with the reason when a worker died. Its jobs are run again in any case. */
   onThreadDeath: ((reason: string) => void) | undefined;
-  /** Worker threads at most. */
+  /** Most worker threads. */
   readonly threads: number;
-  /** Jobs that keep all workers busy, also those that are not started yet. */
+  /** Number of jobs that keep all workers busy, including workers that are not started yet. */
   readonly maxJobs: number;
 
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
   private readonly idleAfterMs: number;
-  /** Jobs without an answer. */
+  /** Jobs without a result. */
   private readonly tickets = new Set<Ticket>();
-  /** Syncs without an answer; only the first is under way. */
+  /** Syncs without a result; only the first one is running. */
   private readonly syncs = new Set<Ticket>();
   private started: Started | undefined;
-  /** The end of a pool that lost workers for good, or was idle; no job is run before it. */
+  /** Settles when a pool that lost workers for good, or was idle, has ended; no job runs before that. */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
   private closing: Promise<void> | undefined;
@@ -93,20 +96,20 @@ export class VerifyPool {
     return this.started?.workers.threads.length ?? 0;
   }
 
-  /** Jobs handed to workers and not answered. */
+  /** Number of jobs handed to workers and not finished. */
   get inFlight(): number {
     return [...this.tickets].filter(({ begun }) => begun).length;
   }
 
-  /** Jobs that wait for a worker. */
+  /** Number of jobs that wait for a worker. */
   get queued(): number {
     return this.tickets.size - this.inFlight;
   }
 
   /**
-   * Runs a job, sooner or later; per-piece failures are in its result. Rejects with
-   * `verify-worker-died` when it took three workers with it (or none can start), and with
-   * `shutting-down` when the pool closes before its turn.
+   * Runs a job when its turn comes; failures of pieces are part of the result. Rejects with
+   * `verify-worker-died` if three workers died running it (or none can start), and with
+   * `shutting-down` if the pool closes before its turn.
    */
   submit(job: VerifyJob, priority: JobPriority): Promise<VerifyResult> {
     if (this.closing !== undefined) return Promise.reject(shuttingDown());
@@ -119,12 +122,12 @@ export class VerifyPool {
     });
   }
 
-  /** Makes every worker close its file handles within a second; they reopen what they need. */
+  /** Makes every worker close its file handles within a second; they are reopened when needed. */
   closeHandles(): void {
     Atomics.add(new Int32Array(this.startData.closeEpoch), 0, 1);
   }
 
-  /** Terminates one worker: for specs. False when none runs. */
+  /** Terminates one worker, for specs. Returns false if none runs. */
   killOneThread(index = 0): boolean {
     const thread = this.started?.workers.threads[index];
     if (thread === undefined) return false;
@@ -132,7 +135,7 @@ export class VerifyPool {
     return true;
   }
 
-  /** Refuses what waits, lets what runs finish, then ends the workers. May be called again. */
+  /** Rejects waiting jobs, waits for running ones, then ends the workers. May be called again. */
   close(): Promise<void> {
     this.closing ??= this.closeWhenIdle();
     return this.closing;
@@ -150,10 +153,10 @@ export class VerifyPool {
     await started?.workers.destroy();
   }
 
-  /** Hands the job to one worker after another, until one lives to answer it. */
+  /** Gives the job to one worker after another until one finishes it. */
   private async run(ticket: Ticket): Promise<void> {
     for (;;) {
-      // Not while a thread of the old pool may still be writing from the job's memory.
+      // A thread of the old pool may still be writing from the job's memory.
       if (this.rebuilding !== undefined) await this.rebuilding;
       if (!this.tickets.has(ticket)) return;
       if (this.closing !== undefined) return this.refuse(ticket, shuttingDown());
@@ -196,14 +199,17 @@ export class VerifyPool {
     }
   }
 
-  /** Workers return every failure as a result: a rejection means that the worker is gone, or none can start. */
+  /**
+   * Workers return every failure as a result: a rejection means that the worker is gone, or none
+   * can start.
+   */
   private onLost(ticket: Ticket, started: Started | undefined, reason: string): void {
     ticket.reason = reason;
     const neverRan = ticket.begun && started?.stillborn === true;
     if (ticket.begun) ticket.again ||= !neverRan;
     ticket.begun = false;
     if (started === undefined) ticket.deaths = MAX_DEATHS_PER_JOB;
-    // Jobs of a pool that is taken down are not to blame, nor those that never ran.
+    // Jobs of a pool that is being ended are not to blame, nor are those that never ran.
     else if (started === this.started && this.rebuilding === undefined && !neverRan)
       ticket.deaths++;
   }
@@ -241,7 +247,7 @@ export class VerifyPool {
 
   private ensurePool(): Started {
     if (this.started !== undefined) return this.started;
-    // Loaded here, because start-up is on the clock and dialling comes before verifying.
+    // Loaded here, because dialling comes before verifying and start-up time matters.
     const loaded = require('piscina') as typeof piscina;
     const ticketKey: Started['ticketKey'] = loaded.queueOptionsSymbol;
     const queue = new JobQueue((task: piscina.PiscinaTask) => task[ticketKey] as Ticket);
@@ -253,8 +259,8 @@ export class VerifyPool {
       idleTimeout: Infinity,
       concurrentTasksPerWorker: JOBS_PER_WORKER,
       taskQueue: queue,
-      stricterFIFO: true, // else a job that finds no worker goes to the end of the queue
-      // Blocking on atomics would stop the timer by which idle workers close their files.
+      stricterFIFO: true, // Otherwise a job without a worker would go to the end of the queue.
+      // Blocking on atomics would stop the timer with which idle workers close their files.
       atomics: 'disabled',
       recordTiming: false,
       workerData: this.startData,
@@ -295,8 +301,8 @@ export class VerifyPool {
   private async rebuild(started: Started, reason: string): Promise<void> {
     this.fruitlessPools++;
     const waiting = [...this.tickets].filter(({ begun }) => !begun);
-    const ended = started.workers.destroy(); // waits for its threads to end
-    started.stillborn = false; // as for its last worker, but jobs of others end, too
+    const ended = started.workers.destroy(); // Waits for its threads to end.
+    started.stillborn = false; // The last worker was stillborn, but jobs of others end, too.
     for (const ticket of waiting) ticket.begun = false; // as `destroy` took them out of the queue
     await ended;
     this.started = undefined;
@@ -310,12 +316,14 @@ export class VerifyPool {
   }
 }
 
-/** What Node needs to start a worker and load its modules: an event loop (5) and files being read. */
+/**
+ * Descriptors that Node needs to start a worker: an event loop (5), and the files of its modules.
+ */
 const DESCRIPTORS_PER_WORKER = 12;
 
 /**
- * The system's error when descriptors have run out. Node then says that a module cannot be found, or
- * only that a worker ended, so it is tried out.
+ * The system's error if descriptors have run out. Node then reports that a module was not found, or
+ * only that a worker ended, so this opens some to find out.
  */
 function outOfDescriptors(): NodeJS.ErrnoException | undefined {
   const open: number[] = [];

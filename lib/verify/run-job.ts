@@ -1,5 +1,5 @@
 // Executes one verify job inside a worker. A failure belongs to its piece: it becomes an outcome,
-// and the other pieces of the job go on. Nothing is ever thrown to Piscina.
+// and the other pieces of the job continue. Nothing is thrown to Piscina.
 import { createHash } from 'node:crypto';
 import { isZero } from '../bytes/compare';
 import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
@@ -20,14 +20,14 @@ import { blockDigests, checkPiece } from './check-piece';
 import { WriterCache } from './writers';
 
 /**
- * Pieces of up to 256 MiB pass through a buffer of this size, never whole. What was read is hashed
- * while it is in the core's cache: 1 MiB at a time costs 1.9 CPU s per GiB, 256 KiB 1.4.
+ * Length of the read buffer: pieces of up to 256 MiB pass through it in parts. Data is hashed while
+ * it is in the core's cache: reading 1 MiB at a time costs 1.9 CPU s per GiB, 256 KiB 1.4.
  */
 const READ_BUFFER_BYTES = 256 * 1024;
 
 const sha1 = () => createHash('sha1');
 
-/** Time spent so far in one job. */
+/** Time spent in one job so far. */
 interface Clock {
   hashMs: number;
   storageMs: number;
@@ -36,7 +36,9 @@ interface Clock {
 export class JobRunner {
   private readonly slab: Uint8Array;
   private readonly writers = new WriterCache();
-  /** Idle read buffers: a back end that answers with promises lets two jobs of a worker interleave. */
+  /**
+   * Idle read buffers: with a back end that returns promises, two jobs of a worker may interleave.
+   */
   private readonly buffers: Uint8Array[] = [];
 
   constructor(slab: SharedArrayBuffer) {
@@ -75,7 +77,7 @@ export class JobRunner {
     }
   }
 
-  /** Lets go of all file handles, once the jobs that use them are done. */
+  /** Closes all file handles, after the jobs that use them. */
   closeHandles(): Promise<void> {
     return this.writers.retireAll();
   }
@@ -196,7 +198,7 @@ export class JobRunner {
     );
   }
 
-  /** The digest of a piece in storage, in hexadecimal, or the file that ended too early. */
+  /** The digest of a stored piece, in hexadecimal, or the file that is too short. */
   private async readAndHash(
     writer: StorageWriter,
     piece: DigestPiece,
@@ -231,7 +233,10 @@ export class JobRunner {
   }
 }
 
-/** Notes a write that comes now. A file that was cut would be longer again after it, with a hole. */
+/**
+ * Notes a write that is about to start. After it, a file that was cut would be long again, with a
+ * hole.
+ */
 function nextWrite(
   path: string,
   earlier: WrittenFile | undefined,
@@ -244,7 +249,7 @@ function nextWrite(
   return { ...earlier, endBytes: end, ...(wasCut && { cut: true }) };
 }
 
-/** Notes how the files are left. One that cannot be looked at may be gone: nothing is said of it. */
+/** Notes the final state of the files. One that cannot be examined may be gone: it is left out. */
 async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile>): Promise<void> {
   for (const [path, file] of written) {
     try {
@@ -257,8 +262,9 @@ async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile
 }
 
 /**
- * Padding is stored nowhere and read back as zeros. A torrent whose hashes are over anything else could
- * be downloaded, never be found whole again, and would have its seeds serve what others must refuse.
+ * Padding is not stored, and is read back as zeros. If a torrent's hashes covered other padding, it
+ * could be downloaded, but never found complete again, and its seeds would serve data that others
+ * must refuse.
  */
 function checkPadding(chunks: readonly Uint8Array[], piece: number): void {
   if (chunks.every(isZero)) return;

@@ -1,5 +1,5 @@
 // The storage writers of one verify worker, opened once per torrent. When a torrent is closed all
-// are retired: those in use close after their last job, and the torrents still alive open new ones.
+// are retired: those in use close after their last job, and torrents that remain open new ones.
 import type { StorageRef } from '../messages/storage';
 import { loadStorageModule } from '../storage/module-loader';
 import type { StorageWriter } from '../storage/storage';
@@ -13,7 +13,7 @@ interface Entry {
 export class WriterCache {
   private readonly entries = new Map<string, Entry>();
 
-  /** Runs `job` with the writer of `ref`; raises what loading the module raises. */
+  /** Runs `job` with the writer of `ref`; throws what loading the module throws. */
   async use<T>(ref: StorageRef, job: (writer: StorageWriter) => Promise<T>): Promise<T> {
     let entry = this.entries.get(ref.key);
     if (entry === undefined) {
@@ -30,7 +30,7 @@ export class WriterCache {
     }
   }
 
-  /** Closes every writer that is idle now, and the others when they become so. */
+  /** Closes every idle writer now, and the others when they become idle. */
   async retireAll(): Promise<void> {
     const all = [...this.entries.values()];
     this.entries.clear();
@@ -41,11 +41,11 @@ export class WriterCache {
   }
 }
 
-/** What was written is synced by jobs of its own: a failing close loses nothing that was promised. */
+/** Writes are synced by separate jobs, so a failed close loses nothing. */
 async function closeQuietly(writer: StorageWriter): Promise<void> {
   try {
     await writer.close();
   } catch {
-    // nobody is left to tell
+    // There is no caller left to report to.
   }
 }
