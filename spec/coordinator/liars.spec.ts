@@ -26,6 +26,9 @@ describe('coordinator: who sent wrong bytes', () => {
       { type: 'close', connection: liar, reason: 'banned' },
     ]);
     expect(torrent.state.wastedBytes).to.equal(64 * KIB);
+    expect(engine.logs.map(({ message }) => message).join('\n'))
+      .to.include('peer banned: it sent data that failed its hash check')
+      .and.include(`"peer":"${host(1)}:6881"`);
     desk.close(liar, 'banned');
     desk.want(honest, 4);
     await desk.serveAll(honest);

@@ -90,6 +90,36 @@ describe('coordinator/parole', () => {
     expect(desk.leases(next)).to.have.length(1);
   });
 
+  it('keeps what its peer brought where it gives back the rest', async () => {
+    const { desk, engine, torrent } = await spoiled();
+    const sole = desk.connect(torrent, { creditBlocks: 4 });
+    const [lease] = desk.leases(sole);
+    if (lease === undefined) throw new Error('no lease');
+    desk.write(lease, { blocks: 2 });
+    desk.done(lease, 0, 2);
+    desk.giveBack(lease, 2, 2);
+    expect(desk.piece(torrent, 0)).to.include({ generation: lease.generation });
+    expect(desk.piece(torrent, 0).blocks.missingBlocks).to.equal(2);
+    expect(engine.ordersOf('cancel-lease')).to.deep.equal([]);
+  });
+
+  it('has no part in a piece that never failed, nor in one that is being verified', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES);
+    const peer = desk.connect(torrent, { have: [0], creditBlocks: 2 });
+    const [lease] = desk.leases(peer);
+    if (lease === undefined) throw new Error('no lease');
+    desk.giveBack(lease);
+    engine.pass(121_000);
+    expect(desk.piece(torrent, 0)).to.include({ generation: lease.generation, paroles: 0 });
+
+    const after = await spoiled();
+    const sole = after.desk.connect(after.torrent, { creditBlocks: 4 });
+    for (const last of after.desk.leases(sole)) after.desk.deliver(last);
+    after.engine.pass(121_000);
+    await after.desk.answerJobs();
+    expect(after.torrent.state.phase).to.equal('seeding');
+  });
+
   it('counts what its peer brought in vain', async () => {
     const { desk, torrent } = await spoiled();
     const sole = desk.connect(torrent, { creditBlocks: 4 });
