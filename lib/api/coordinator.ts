@@ -183,7 +183,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
-    const { signal, output = '.', ...request } = addOptions(options);
+    const { signal, output = '.', peers, ...wanted } = addOptions(options);
     signal?.throwIfAborted();
     const folder = resolve(output); // Resolved now, because the working directory may change.
     const metainfo = await this.#read(source, signal);
@@ -202,7 +202,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       undone = this.#undoAdd(id).then(stopWaiting);
     });
     try {
-      const added = this.#control.add(id, { ...request, metainfo, output: folder });
+      const { infoHash, name, trackers } = metainfo;
+      const request = { infoHash, name, trackers, metainfo, peers };
+      const added = this.#control.add(id, { ...request, options: { ...wanted, output: folder } });
       const names = await Promise.race([added, gaveUp]);
       await undone;
       signal?.throwIfAborted();

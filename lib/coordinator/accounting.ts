@@ -6,7 +6,8 @@ import type { TransferAccount } from '../messages/account';
 import type { ThreadLoad } from './account';
 import type { Engine } from './engine';
 import { limitAt, waitsForVerify } from './limit';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, TorrentState } from './state';
 
 /** The download begins, or resumes after a pause. */
 export function openAccount(engine: Engine, { account }: TorrentState): void {
@@ -34,7 +35,7 @@ export function accountLastSync(engine: Engine, torrent: TorrentState): void {
 export function keepAccount(engine: Engine, torrent: TorrentState): void {
   const { account } = torrent;
   if (account.chargedMs === undefined) return;
-  if (torrent.phase === 'downloading') look(engine, torrent);
+  if (torrent.phase === 'downloading' && isKnown(torrent)) look(engine, torrent);
   charge(engine, torrent);
 }
 
@@ -58,7 +59,7 @@ function charge(engine: Engine, { account }: TorrentState): void {
   }
 }
 
-function look(engine: Engine, torrent: TorrentState): void {
+function look(engine: Engine, torrent: KnownTorrent): void {
   const { state } = engine;
   const { account } = torrent;
   let sources = 0;
@@ -80,7 +81,7 @@ function look(engine: Engine, torrent: TorrentState): void {
     busy = Math.max(busy, busyShare(state.threadLoads[source.thread], engine.nowMs()));
   }
   const moment = {
-    missingPieces: torrent.possession.missingWantedPieces,
+    missingPieces: torrent.content.possession.missingWantedPieces,
     verifyingPieces: verifyQueueOf(torrent).pieces,
     sources,
     open,
@@ -116,15 +117,15 @@ function behindFullMemory({ state }: Engine): 'verify' | 'fill' {
   return 2 * bytes >= state.budget.committedBytes ? 'verify' : 'fill';
 }
 
-function verifyQueueOf(torrent: TorrentState): TransferAccount['verifyQueue'] {
+function verifyQueueOf({ content }: TorrentState): TransferAccount['verifyQueue'] {
   let pieces = 0;
   let bytes = 0;
-  for (const piece of torrent.active.values()) {
+  for (const piece of content?.active.values() ?? []) {
     if (!piece.verifying) continue;
     pieces++;
     bytes += piece.lengthBytes;
   }
-  return { pieces, bytes, jobs: torrent.jobsOut };
+  return { pieces, bytes, jobs: content?.jobsOut ?? 0 };
 }
 
 /** Notes a finished verify job of downloaded pieces. */

@@ -6,8 +6,8 @@ import type { FactOf } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import { feedSource } from './leasing';
 import { closeIfUseless, updateInterest } from './peer-orders';
-import { Peer } from './state';
-import type { Source, TorrentState } from './state';
+import { Peer, isKnown } from './state';
+import type { KnownTorrent, Source } from './state';
 
 /**
  * A step takes 50 ns in a torrent of 10,000 pieces, and 300 ns in one of 2,000,000, which exceeds
@@ -20,11 +20,12 @@ export function onBitfield(engine: Engine, fact: FactOf<'peer-bitfield'>): void 
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   const { torrent } = peer;
+  if (!isKnown(torrent)) return;
   uncountSource(engine, peer);
-  peer.bits = new Bitfield(torrent.metainfo.pieceCount, fact.bits);
+  peer.bits = new Bitfield(torrent.content.layout.pieceCount, fact.bits);
   peer.haveCount = peer.bits.count();
-  countSource(engine, peer);
-  peer.usefulPieces = torrent.possession.countLacking(peer.bits);
+  countSource(engine, torrent, peer);
+  peer.usefulPieces = torrent.content.possession.countLacking(peer.bits);
   afterNews(engine, peer);
 }
 
@@ -32,16 +33,18 @@ export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer || peer.isSeed) return;
   const { torrent } = peer;
+  if (!isKnown(torrent)) return;
+  const { availability, possession } = torrent.content;
   for (const piece of fact.pieces) {
     if (peer.bits.get(piece)) continue;
     peer.bits.set(piece);
     peer.haveCount++;
-    if (peer.pieces) torrent.availability.noteHave(peer.pieces, piece);
-    if (torrent.possession.lacks(piece)) peer.usefulPieces++;
+    if (peer.pieces) availability.noteHave(peer.pieces, piece);
+    if (possession.lacks(piece)) peer.usefulPieces++;
   }
   if (!peer.pieces || peer.haveCount === peer.bits.length) {
     uncountSource(engine, peer);
-    countSource(engine, peer);
+    countSource(engine, torrent, peer);
   }
   afterNews(engine, peer);
 }
@@ -53,7 +56,7 @@ function afterNews(engine: Engine, peer: Peer): void {
 }
 
 /** A piece was gained: it is no longer useful from the sources that have it. */
-export function noteGain(engine: Engine, torrent: TorrentState, piece: number): void {
+export function noteGain(engine: Engine, torrent: KnownTorrent, piece: number): void {
   for (const source of torrent.sources) {
     if (!source.has(piece)) continue;
     source.usefulPieces--;
@@ -62,12 +65,11 @@ export function noteGain(engine: Engine, torrent: TorrentState, piece: number): 
 }
 
 /** Counts a source by its `bits` and `haveCount`. It must not be counted yet. */
-function countSource(engine: Engine, source: Source): void {
-  const { torrent } = source;
+function countSource(engine: Engine, torrent: KnownTorrent, source: Source): void {
   source.isSeed = source.haveCount === source.bits.length;
   source.pieces = undefined;
-  if (source.isSeed) return torrent.possession.picker.addSeed();
-  source.pieces = torrent.availability.join(source.bits);
+  if (source.isSeed) return torrent.content.possession.picker.addSeed();
+  source.pieces = torrent.content.availability.join(source.bits);
   engine.state.counting.add(torrent);
   countOn(engine);
 }
@@ -75,9 +77,10 @@ function countSource(engine: Engine, source: Source): void {
 /** Removes a source from the count: it is gone, or its pieces are about to change. */
 export function uncountSource(engine: Engine, source: Source): void {
   const { torrent, pieces } = source;
-  if (source.isSeed) torrent.possession.picker.removeSeed();
+  if (!isKnown(torrent)) return;
+  if (source.isSeed) torrent.content.possession.picker.removeSeed();
   if (!pieces) return;
-  torrent.availability.leave(pieces);
+  torrent.content.availability.leave(pieces);
   engine.state.counting.add(torrent);
   countOn(engine);
 }
@@ -88,8 +91,8 @@ export function countOn(engine: Engine): void {
   if (counting.size === 0) return;
   const nowMs = engine.nowMs();
   for (const torrent of counting) {
-    countingSteps.take(torrent.availability.count(countingSteps.balance(nowMs)), nowMs);
-    if (torrent.availability.pending) return engine.tickBy(nowMs);
+    countingSteps.take(torrent.content.availability.count(countingSteps.balance(nowMs)), nowMs);
+    if (torrent.content.availability.pending) return engine.tickBy(nowMs);
     counting.delete(torrent);
   }
 }

@@ -7,28 +7,29 @@ import { batchPieces } from '../verify/batch';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
-import type { TorrentState } from './state';
+import type { KnownTorrent } from './state';
 import { failTorrent } from './stopping';
 import { pieceHash } from '../metainfo/layout';
 
 /** Starts to hash the pieces in `toCheck`. Returns true if there are none. */
-export function beginCheck(engine: Engine, torrent: TorrentState): boolean {
-  const { toCheck, epoch } = torrent;
-  torrent.piecesToCheck = toCheck.count();
-  torrent.checkedPieces = 0;
-  torrent.checksOut = 0;
+export function beginCheck(engine: Engine, torrent: KnownTorrent): boolean {
+  const { epoch, content } = torrent;
+  content.piecesToCheck = content.toCheck.count();
+  content.checkedPieces = 0;
+  content.checksOut = 0;
   const jobs = batchPieces(piecesToCheck(torrent, epoch))[Symbol.iterator]();
   for (let lane = 0; lane < engine.verify.maxJobs; lane++) checkNext(engine, torrent, jobs);
-  return torrent.checksOut === 0;
+  return content.checksOut === 0;
 }
 
 type Checked = Extract<Happening, { readonly type: 'checked' }>;
 
-function checkNext(engine: Engine, torrent: TorrentState, jobs: Checked['jobs']): void {
+function checkNext(engine: Engine, torrent: KnownTorrent, jobs: Checked['jobs']): void {
   const { value: pieces } = jobs.next();
   if (pieces === undefined) return;
-  const { storage, epoch } = torrent;
-  torrent.checksOut++;
+  const { epoch, content } = torrent;
+  const { storage } = content;
+  content.checksOut++;
   ask(
     engine,
     engine.verify.submit({ type: 'recheck', storage, pieces }, 'background'),
@@ -44,33 +45,33 @@ function checkNext(engine: Engine, torrent: TorrentState, jobs: Checked['jobs'])
 
 /** Notes hashed pieces and hands out the next. Returns true when those were the last. */
 export function checkOn(engine: Engine, { torrent, jobs, answer }: Checked): boolean {
-  torrent.checksOut--;
+  torrent.content.checksOut--;
   if (answer.error) return fail(engine, torrent, answer.error);
   for (const outcome of answer.value.outcomes) {
     if (outcome.type === 'storage-error') return fail(engine, torrent, outcome.error);
-    torrent.checkedPieces++;
-    torrent.toCheck.clear(outcome.piece);
-    if (outcome.type === 'good') torrent.possession.adopt(outcome.piece, engine.nowMs());
+    torrent.content.checkedPieces++;
+    torrent.content.toCheck.clear(outcome.piece);
+    if (outcome.type === 'good') torrent.content.possession.adopt(outcome.piece, engine.nowMs());
   }
   checkNext(engine, torrent, jobs);
-  return torrent.checksOut === 0;
+  return torrent.content.checksOut === 0;
 }
 
-function fail(engine: Engine, torrent: TorrentState, error: ErrorRecord): false {
+function fail(engine: Engine, torrent: KnownTorrent, error: ErrorRecord): false {
   if (!engine.state.closing) failTorrent(engine, torrent, error);
   return false;
 }
 
 /** Yields the pieces to check; stops when the run ends. */
-function* piecesToCheck(torrent: TorrentState, epoch: number): Generator<StoredPiece> {
-  const { toCheck } = torrent;
+function* piecesToCheck(torrent: KnownTorrent, epoch: number): Generator<StoredPiece> {
+  const { toCheck, layout, metainfo } = torrent.content;
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {
     if (torrent.epoch !== epoch) return;
     yield {
       piece,
-      lengthBytes: torrent.geometry.pieceLengthBytes(piece),
-      sha1: pieceHash(torrent.metainfo, piece),
-      spans: torrent.layout.spansOfPiece(piece),
+      lengthBytes: layout.geometry.pieceLengthBytes(piece),
+      sha1: pieceHash(metainfo, piece),
+      spans: layout.spansOfPiece(piece),
     };
   }
 }

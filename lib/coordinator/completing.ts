@@ -8,18 +8,18 @@ import { lookFor, needsLook } from './file-checks';
 import type { Happening } from './happenings';
 import type { Whole } from './life';
 import { noteFailedSave, saveRecord } from './saving';
-import type { TorrentState } from './state';
+import type { KnownTorrent } from './state';
 import { closePeers } from './stopping';
 
 /** Everything that was written is synced. */
-export function lookBeforeCompletion(engine: Engine, torrent: TorrentState, life: Whole): void {
+export function lookBeforeCompletion(engine: Engine, torrent: KnownTorrent, life: Whole): void {
   life.step = 'looking';
   if (needsLook(torrent)) lookFor(engine, torrent, 'completion');
   else saveCompletion(engine, torrent);
 }
 
 /** The files are as we left them. */
-export function saveCompletion(engine: Engine, torrent: TorrentState): void {
+export function saveCompletion(engine: Engine, torrent: KnownTorrent): void {
   const { life } = torrent;
   if (life.phase !== 'seeding' && life.phase !== 'complete') return;
   life.step = 'saving';
@@ -35,16 +35,16 @@ export function onRecordSaved(
 }
 
 /** The record is saved: emits `complete`. */
-function emitComplete(engine: Engine, torrent: TorrentState): void {
+function emitComplete(engine: Engine, torrent: KnownTorrent): void {
   const { life } = torrent;
   if (life.phase !== 'seeding' && life.phase !== 'complete') return;
   life.step = 'reported';
-  if (!torrent.seed) closePeers(engine, torrent, 'torrent-closed');
+  if (!torrent.options.seed) closePeers(engine, torrent, 'torrent-closed');
   closeAccount(engine, torrent);
   engine.turn.stats.add(torrent);
   // Once only: not again when a complete torrent was paused and resumed.
   if (!torrent.completeSent) engine.emit({ type: 'complete', torrent: torrent.id });
   torrent.completeSent = true;
-  torrent.recheckedRuns = 0;
-  if (!torrent.seed) finishAnnouncing(engine, torrent);
+  torrent.content.recheckedRuns = 0;
+  if (!torrent.options.seed) finishAnnouncing(engine, torrent);
 }

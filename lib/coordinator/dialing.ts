@@ -4,6 +4,7 @@
 import type { PeerAddress } from '../messages/control';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
+import { needsPeers } from './life';
 import { roomToDial } from './places';
 import { wake } from './rest';
 import type { TorrentState, WaitingDial } from './state';
@@ -34,8 +35,8 @@ export function addPeers(
  * A seed also dials: peers that announced before it came would learn of it half an hour later, and
  * a seed behind NAT cannot be dialled.
  */
-export function dialsNow({ phase }: TorrentState): boolean {
-  return phase === 'downloading' || phase === 'seeding';
+export function dialsNow({ life }: TorrentState): boolean {
+  return needsPeers(life) || life.phase === 'seeding';
 }
 
 /** How many more connections the torrent may have; negative if it has too many. */

@@ -4,7 +4,7 @@
 
 import type { Engine } from './engine';
 import { leaseRun, standsStill } from './pieces';
-import type { PieceState, Source, TorrentState } from './state';
+import type { PieceState, Source, KnownTorrent } from './state';
 
 /** A piece is late when no block of it arrived for half a second. */
 const LATE_PIECE_MS = 500;
@@ -14,13 +14,13 @@ const DUPLICATE_HOLDERS = 2;
 /** Longest duplicate lease: short, so that two slow sources are soon relieved. */
 const DUPLICATE_RUN_BLOCKS = 16;
 
-export function feedEndGame(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase !== 'downloading' || torrent.possession.picker.idle > 0) return;
+export function feedEndGame(engine: Engine, torrent: KnownTorrent): void {
+  if (torrent.phase !== 'downloading' || torrent.content.possession.picker.idle > 0) return;
   const idle = [...engine.state.hungry].filter(
     (source) => source.torrent === torrent && !source.choked && !source.closing,
   );
   if (idle.length === 0) return;
-  const late = [...torrent.active.values()].filter(
+  const late = [...torrent.content.active.values()].filter(
     (piece) => !piece.onParole && standsStill(engine, piece, LATE_PIECE_MS),
   );
   for (const source of idle) {

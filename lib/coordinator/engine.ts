@@ -12,7 +12,8 @@ import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { Clock } from './clock';
 import type { Disk } from './disk';
 import type { Answer, Happening } from './happenings';
-import type { EngineState, TorrentState } from './state';
+import type { EngineState } from './engine-state';
+import type { KnownTorrent, TorrentState } from './state';
 
 /** The verify pool, as the coordinator uses it. */
 export interface VerifyOutlet {
@@ -75,7 +76,7 @@ export interface Turn {
   /** Memory, blocks or peers became free: hungry sources may get leases. */
   feed: boolean;
   /** Torrents with newly filled or newly verified pieces. */
-  readonly touched: Set<TorrentState>;
+  readonly touched: Set<KnownTorrent>;
   /** Torrents whose figures are sent to the app now instead of with the next tick. */
   readonly stats: Set<TorrentState>;
   /** Torrents whose upload slots are reassigned at the end of the turn. */

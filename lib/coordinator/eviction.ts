@@ -3,7 +3,7 @@
 
 import type { Engine } from './engine';
 import { bytesHere, endPiece, standsStill } from './pieces';
-import type { PieceState, TorrentState } from './state';
+import type { PieceState, KnownTorrent } from './state';
 
 /** A partial piece that received nothing for 5 s may be evicted. */
 const STALE_PIECE_MS = 5_000;
@@ -15,14 +15,15 @@ export function evictPiece(engine: Engine, piece: PieceState): void {
   const { torrent, blocks } = piece;
   torrent.wastedBytes += bytesHere(piece);
   endPiece(engine, piece);
-  torrent.possession.picker.markIdle(blocks.piece);
+  torrent.content.possession.picker.markIdle(blocks.piece);
 }
 
 /** Frees the memory of a whole torrent; pieces that a verify job holds are left to finish. */
-export function evictAll(engine: Engine, torrent: TorrentState): void {
-  for (const piece of torrent.filled) piece.verifying = false;
-  torrent.filled = [];
-  for (const piece of [...torrent.active.values()]) if (!piece.verifying) evictPiece(engine, piece);
+export function evictAll(engine: Engine, torrent: KnownTorrent): void {
+  for (const piece of torrent.content.filled) piece.verifying = false;
+  torrent.content.filled = [];
+  for (const piece of [...torrent.content.active.values()])
+    if (!piece.verifying) evictPiece(engine, piece);
 }
 
 /** Evicts the most stalled pieces if memory was refused since the last tick. */
@@ -31,7 +32,7 @@ export function evictStale(engine: Engine): void {
   engine.state.memoryRefused = false;
   const stale: PieceState[] = [];
   for (const torrent of engine.state.torrents.values()) {
-    for (const piece of torrent.active.values())
+    for (const piece of torrent.content?.active.values() ?? [])
       if (standsStill(engine, piece, STALE_PIECE_MS)) stale.push(piece);
   }
   stale.sort((a, b) => a.lastProgressMs - b.lastProgressMs);

@@ -11,7 +11,7 @@ import type { Happening } from './happenings';
 import { FileWatch } from './file-watch';
 import type { FileChange } from './file-watch';
 import { failChanged, loseFiles, onChanges } from './lost-data';
-import type { TorrentState } from './state';
+import type { Content, KnownTorrent } from './state';
 import { failTorrent, recheckRun } from './stopping';
 
 /** How often a seed's files are looked at. */
@@ -29,7 +29,7 @@ const MAX_RECHECKED_RUNS = 3;
 
 /** Notes the state of the files at the start. */
 export function watchFiles(
-  { layout }: TorrentState,
+  { layout }: Content,
   { present, exactTimes }: LoadedRecord,
   nowMs: number,
 ): FileWatch {
@@ -44,16 +44,16 @@ export function watchFiles(
  * Whether the files must be compared before completion: they may have been touched since the last
  * look.
  */
-export function needsLook({ download, watch }: TorrentState): boolean {
+export function needsLook({ options: { download }, content: { watch } }: KnownTorrent): boolean {
   // Where we wrote nothing, reads and later looks find what is missing.
   return download && watch !== undefined && (watch.dirty || watch.doubtful.size > 0);
 }
 
 type Looked = Extract<Happening, { readonly type: 'looked' }>;
 
-export function lookFor(engine: Engine, torrent: TorrentState, occasion: Looked['occasion']): void {
+export function lookFor(engine: Engine, torrent: KnownTorrent, occasion: Looked['occasion']): void {
   const { epoch } = torrent;
-  ask(engine, torrent.record?.look() ?? Promise.resolve([]), (answer) => ({
+  ask(engine, torrent.content.record?.look() ?? Promise.resolve([]), (answer) => ({
     type: 'looked',
     torrent,
     epoch,
@@ -64,7 +64,7 @@ export function lookFor(engine: Engine, torrent: TorrentState, occasion: Looked[
 
 /** Handles the result of a look. Returns true if the torrent waited for it and may continue. */
 export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked): boolean {
-  const { watch } = torrent;
+  const { watch } = torrent.content;
   if (!watch) return false;
   if (occasion === 'seeding') {
     watch.lookedMs = engine.nowMs();
@@ -89,17 +89,17 @@ export function judgeLook(engine: Engine, { torrent, occasion, answer }: Looked)
 }
 
 /** Looks at the files of a seeding torrent when that is due. */
-export function watchSeed(engine: Engine, torrent: TorrentState): void {
-  const { watch } = torrent;
+export function watchSeed(engine: Engine, torrent: KnownTorrent): void {
+  const { watch } = torrent.content;
   if (torrent.phase !== 'seeding' || !torrent.completeSent) return;
   // Storage without an output folder is changed by nobody else.
-  if (torrent.outputFiles === undefined) return;
-  if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent, watch)) return;
+  if (torrent.content.outputFiles === undefined) return;
+  if (!watch || watch.looking || engine.nowMs() < nextLookMs(torrent.content, watch)) return;
   watch.looking = true;
   lookFor(engine, torrent, 'seeding');
 }
 
-function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
+function nextLookMs({ layout }: Content, watch: FileWatch): number {
   const intervalMs = LOOK_INTERVAL_MS_PER_FILE * layout.files.length;
   return watch.lookedMs + Math.max(LOOK_INTERVAL_MS, intervalMs);
 }
@@ -110,11 +110,11 @@ function nextLookMs({ layout }: TorrentState, watch: FileWatch): number {
  */
 function takeFilesAsTheyAre(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   watch: FileWatch,
   present: readonly PresentFile[],
 ): void {
-  for (const [path, now] of withPaths(torrent, present)) {
+  for (const [path, now] of withPaths(torrent.content, present)) {
     const change = watch.compare(path, now);
     if (!change && !watch.doubtful.has(path)) continue;
     watch.doubtful.add(path);
@@ -127,16 +127,16 @@ function takeFilesAsTheyAre(
 }
 
 function compareAll(
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   watch: FileWatch,
   present: readonly PresentFile[],
 ): FileChange[] {
   const changes: FileChange[] = [];
-  for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
+  for (const [path, now, lengthBytes] of withPaths(torrent.content, present)) {
     const change = watch.compare(path, now);
     const isLonger = now !== undefined && now.sizeBytes > lengthBytes;
     // Files that are only served may have been longer from the start.
-    if (isLonger && (change ? change.kind === 'touched' : torrent.download))
+    if (isLonger && (change ? change.kind === 'touched' : torrent.options.download))
       changes.push({ path, kind: lengthBytes === 0 ? 'filled' : 'grown' });
     else if (change) changes.push(change);
   }
@@ -145,7 +145,7 @@ function compareAll(
 
 /** The torrent's files. Empty ones are included only if they exist and are not empty. */
 function* withPaths(
-  { layout }: TorrentState,
+  { layout }: Content,
   present: readonly (FileIdentity | undefined)[],
 ): Generator<readonly [string, FileIdentity | undefined, number]> {
   for (const [at, file] of layout.files.entries()) {
@@ -158,7 +158,7 @@ function* withPaths(
 /** Acts on the changes found. Returns true if all files are as we left them. */
 function settle(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   watch: FileWatch,
   changes: readonly FileChange[],
 ): boolean {
@@ -170,11 +170,11 @@ function settle(
     watch.lookedMs = engine.nowMs();
     return true;
   }
-  if (torrent.recheckedRuns >= MAX_RECHECKED_RUNS) {
+  if (torrent.content.recheckedRuns >= MAX_RECHECKED_RUNS) {
     failChanged(engine, torrent, { path: doubtful, kind: 'touched' });
     return false;
   }
-  torrent.recheckedRuns++;
+  torrent.content.recheckedRuns++;
   recheckRun(engine, torrent);
   return false;
 }

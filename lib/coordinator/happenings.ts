@@ -5,12 +5,20 @@ import type { ErrorRecord } from '../errors/millrace-error';
 import type { PeerAddress } from '../messages/control';
 import type { PeerFact } from '../messages/peer-thread';
 import type { StoredPiece, SyncedFile, VerifyResult } from '../messages/verify';
+import type { Metainfo } from '../metainfo/metainfo';
 import type { PresentFile } from '../storage/resume-rules';
 import type { AnnounceReply } from '../tracker/announce';
 import type { AnnounceSchedule } from '../tracker/schedule';
 import type { SyncBatch } from './durability';
 import type { WriteTicket } from './file-watch';
-import type { AnnounceUnderWay, PieceState, TorrentState, WaitingDial } from './state';
+import type {
+  AnnounceUnderWay,
+  Content,
+  KnownTorrent,
+  PieceState,
+  TorrentState,
+  WaitingDial,
+} from './state';
 
 /** The outcome of asynchronous work. */
 export type Answer<Value> =
@@ -75,7 +83,7 @@ export type Happening =
   /** A job that hashes and writes pieces has ended; the answer has one outcome per piece. */
   | {
       readonly type: 'verified';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly pieces: readonly PieceState[];
       readonly ticket: WriteTicket | undefined;
       readonly answer: Answer<VerifyResult>;
@@ -83,7 +91,7 @@ export type Happening =
   /** Pieces on disk were read and hashed; `jobs` yields the pieces of further jobs. */
   | {
       readonly type: 'checked';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly epoch: number;
       readonly jobs: Iterator<readonly StoredPiece[]>;
       readonly answer: Answer<VerifyResult>;
@@ -91,23 +99,29 @@ export type Happening =
   /** Files were synced, or the sync failed. */
   | {
       readonly type: 'synced';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly batch: SyncBatch;
       readonly answer: Answer<SyncOutcome>;
     }
   /** The empty files, which no piece creates, were created, or that failed. */
   | {
       readonly type: 'empty-files-made';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly answer: Answer<VerifyResult>;
     }
   /** A verify worker died; another one runs its jobs again. */
   | { readonly type: 'verify-thread-died'; readonly reason: string }
   // From the disk
+  /** The output of a torrent whose metainfo was learnt is locked, and its record loaded. */
+  | {
+      readonly type: 'content-opened';
+      readonly torrent: TorrentState;
+      readonly answer: Answer<Content>;
+    }
   /** The files were compared with the disk: which exist, with sizes and times. */
   | {
       readonly type: 'looked';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly epoch: number;
       /** Before a run, before `complete` is emitted, or periodically while the torrent seeds. */
       readonly occasion: 'start' | 'completion' | 'seeding';
@@ -116,21 +130,21 @@ export type Happening =
   /** Existing files that no record of ours lists were checked: may we write to them? */
   | {
       readonly type: 'judged';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly epoch: number;
       readonly answer: Answer<void>;
     }
   /** Those files were noted as ours, or cut to length. */
   | {
       readonly type: 'admitted';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly step: 'noted' | 'cut';
       readonly answer: Answer<Seen>;
     }
   /** A resume record was saved during a run, or because the torrent is complete. */
   | {
       readonly type: 'record-saved';
-      readonly torrent: TorrentState;
+      readonly torrent: KnownTorrent;
       readonly epoch: number;
       readonly occasion: 'progress' | 'completion';
       readonly answer: Answer<void>;
@@ -183,6 +197,12 @@ export type Happening =
       readonly type: 'last-announces-over';
       readonly torrent: TorrentState;
       readonly lastAnnounces: Promise<void>;
+    }
+  /** The metainfo of a torrent was learnt. */
+  | {
+      readonly type: 'metainfo';
+      readonly torrent: TorrentState;
+      readonly metainfo: Metainfo;
     }
   // From a handler
   /**

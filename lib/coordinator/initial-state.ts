@@ -10,7 +10,7 @@ import { Account } from './account';
 import { COUNTING_RATE } from './availability';
 import type { TableOutlet } from './engine';
 import { PathRegistry } from './path-registry';
-import type { EngineState } from './state';
+import type { EngineState } from './engine-state';
 import { Departed } from './witness';
 
 export interface StateOptions {

@@ -5,7 +5,8 @@
 import type { Engine } from './engine';
 import { mayFill } from './parole';
 import { leaseRun, startPiece } from './pieces';
-import type { PieceState, Source } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, PieceState, Source } from './state';
 
 /** A source gets a piece of its own if it can fill it within 20 s; slower ones share pieces. */
 const WHOLE_PIECE_SEC = 20;
@@ -18,12 +19,12 @@ export function feedSource(engine: Engine, source: Source): void {
   const { hungry } = engine.state;
   const { torrent } = source;
   const idle = source.choked || source.usefulPieces === 0 || source.closing !== undefined;
-  if (torrent.phase !== 'downloading' || idle) {
+  if (torrent.phase !== 'downloading' || idle || !isKnown(torrent)) {
     hungry.delete(source);
     return;
   }
   while (source.leasedBlocks < source.creditBlocks) {
-    if (!leaseNext(engine, source, source.creditBlocks - source.leasedBlocks)) {
+    if (!leaseNext(engine, torrent, source, source.creditBlocks - source.leasedBlocks)) {
       hungry.add(source);
       return;
     }
@@ -36,17 +37,22 @@ export function feedHungry(engine: Engine): void {
   for (const source of [...engine.state.hungry]) feedSource(engine, source);
 }
 
-function leaseNext(engine: Engine, source: Source, maxBlocks: number): boolean {
-  const { torrent } = source;
+function leaseNext(
+  engine: Engine,
+  torrent: KnownTorrent,
+  source: Source,
+  maxBlocks: number,
+): boolean {
+  const { open, layout } = torrent.content;
   const current = source.leases.at(-1)?.piece;
   if (current && leaseFree(engine, source, current, maxBlocks)) return true;
-  if (leaseOpen(engine, source, maxBlocks, (piece) => piece.holders === 0)) return true;
+  if (leaseOpen(engine, open, source, maxBlocks, (piece) => piece.holders === 0)) return true;
   const ownPiece =
-    torrent.metainfo.pieceLengthBytes <=
+    layout.pieceLengthBytes <=
     Math.max(SMALL_PIECE_BYTES, source.rateBytesPerSec * WHOLE_PIECE_SEC);
-  if (ownPiece && leaseNew(engine, source, maxBlocks)) return true;
-  if (leaseOpen(engine, source, maxBlocks, () => true)) return true;
-  if (!ownPiece && leaseNew(engine, source, maxBlocks)) return true;
+  if (ownPiece && leaseNew(engine, torrent, source, maxBlocks)) return true;
+  if (leaseOpen(engine, open, source, maxBlocks, () => true)) return true;
+  if (!ownPiece && leaseNew(engine, torrent, source, maxBlocks)) return true;
   return false;
 }
 
@@ -64,20 +70,25 @@ function leaseFree(engine: Engine, source: Source, piece: PieceState, maxBlocks:
 
 function leaseOpen(
   engine: Engine,
+  open: Iterable<PieceState>,
   source: Source,
   maxBlocks: number,
   suits: (piece: PieceState) => boolean,
 ): boolean {
-  for (const piece of source.torrent.open) {
+  for (const piece of open) {
     if (!suits(piece) || !source.has(piece.blocks.piece)) continue;
     if (leaseFree(engine, source, piece, maxBlocks)) return true;
   }
   return false;
 }
 
-function leaseNew(engine: Engine, source: Source, maxBlocks: number): boolean {
-  const { torrent } = source;
-  const { picker } = torrent.possession;
+function leaseNew(
+  engine: Engine,
+  torrent: KnownTorrent,
+  source: Source,
+  maxBlocks: number,
+): boolean {
+  const { picker } = torrent.content.possession;
   if (picker.idle === 0) return false;
   const index = picker.pick(source.isSeed ? 'all' : source.bits);
   if (index === -1) return false;

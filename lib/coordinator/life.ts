@@ -5,6 +5,11 @@ import { MillraceError } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { TorrentPhase } from '../messages/stats';
 
+/** Its content is not known yet: peers are found and connected, and nothing is transferred. */
+export interface Resolving {
+  readonly phase: 'resolving';
+}
+
 /** Its files are compared with the record, and read where needed. */
 export interface Checking {
   readonly phase: 'checking';
@@ -16,6 +21,8 @@ export interface Checking {
   step: 'settling' | 'saving' | 'looking' | 'hashing' | 'admitting';
   /** A record must be saved before the files are looked at. */
   recordFirst: boolean;
+  /** This run began with `resolving`: it has peers, and its announces go on. */
+  readonly resolved: boolean;
 }
 
 /** Missing pieces are being fetched. */
@@ -60,12 +67,22 @@ export interface Closed {
 
 export type TorrentError = Pick<ErrorRecord, 'code' | 'message'>;
 
-export type Life = Checking | Downloading | Whole | Stopped | Closed;
+/** The life of a torrent whose content is known. */
+export type KnownLife = Checking | Downloading | Whole | Stopped | Closed;
+
+export type Life = Resolving | KnownLife;
+
+/** Users never see `resolving`: they cannot add a torrent whose content is not known. */
+export type Phase = TorrentPhase | 'resolving';
 
 /** For each phase, the phases that may follow it, and why they do. */
-export const TRANSITIONS: Readonly<
-  Record<TorrentPhase, Readonly<Partial<Record<TorrentPhase, string>>>>
-> = {
+export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<Phase, string>>>>> = {
+  resolving: {
+    checking: 'its content is known',
+    paused: 'pause()',
+    failed: 'an error',
+    closed: 'remove()',
+  },
   checking: {
     downloading: 'pieces are missing',
     seeding: 'whole, to be seeded',
@@ -93,14 +110,28 @@ export const TRANSITIONS: Readonly<
     failed: 'an error',
     closed: 'remove()',
   },
-  paused: { checking: 'resume()', closed: 'remove()' },
-  failed: { checking: 'resume()', paused: 'pause()', closed: 'remove()' },
+  paused: {
+    resolving: 'resume(), its content is not known',
+    checking: 'resume()',
+    closed: 'remove()',
+  },
+  failed: {
+    resolving: 'resume(), its content is not known',
+    checking: 'resume()',
+    paused: 'pause()',
+    closed: 'remove()',
+  },
   closed: {},
 };
 
 /** The life that a new torrent starts with. */
 export function newLife(): Life {
-  return { phase: 'checking', step: 'settling', recordFirst: false };
+  return { phase: 'resolving' };
+}
+
+/** A run of a torrent whose content is known begins. */
+export function newCheck({ recordFirst = false, resolved = false } = {}): Checking {
+  return { phase: 'checking', step: 'settling', recordFirst, resolved };
 }
 
 /** Enters the next phase. Throws on a transition that the table lacks: that is a bug of ours. */
@@ -116,7 +147,16 @@ export function enter(torrent: { life: Life }, next: Life): void {
 
 /** It has peers, or may get some. */
 export function transfers({ phase }: Life): boolean {
-  return phase === 'downloading' || phase === 'seeding' || phase === 'complete';
+  return phase === 'resolving' || phase === 'downloading' || isWhole(phase);
+}
+
+/** It wants something that only peers have: its pieces, or to know what it consists of. */
+export function needsPeers({ phase }: Life): boolean {
+  return phase === 'resolving' || phase === 'downloading';
+}
+
+function isWhole(phase: Phase): boolean {
+  return phase === 'seeding' || phase === 'complete';
 }
 
 /** Why it failed; undefined while it runs. */

@@ -10,6 +10,7 @@ import { onFact } from './facts';
 import type { Happening } from './happenings';
 import { onThreadDied, onThreadRestarted } from './on-thread';
 import { onVerified } from './on-piece';
+import { onContentOpened, onMetainfo } from './opening';
 import { onJudged } from './output-files';
 import {
   abandonRemoval,
@@ -125,6 +126,8 @@ function handle(engine: Engine, happening: Happening): void {
         error: happening.reason,
       });
     // From the disk
+    case 'content-opened':
+      return onContentOpened(engine, happening);
     case 'looked':
       return onLooked(engine, happening);
     case 'judged':
@@ -148,6 +151,8 @@ function handle(engine: Engine, happening: Happening): void {
       return stopAnnouncing(engine, happening.torrent);
     case 'last-announces-over':
       return onLastAnnouncesOver(engine, happening);
+    case 'metainfo':
+      return onMetainfo(engine, happening);
     // From a handler
     case 'go-on':
       return goOn(engine, happening.torrent);

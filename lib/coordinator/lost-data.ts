@@ -9,7 +9,8 @@ import type { PeerFact } from '../messages/peer-thread';
 import type { Engine } from './engine';
 import type { FileChange } from './file-watch';
 import { transfers } from './life';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { Content, KnownTorrent } from './state';
 import { failTorrent } from './stopping';
 
 type ReadFailed = Extract<PeerFact, { type: 'read-failed' }>;
@@ -35,7 +36,7 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
     path,
     error: message,
   });
-  if (torrent === undefined || PASSING_ERRORS.has(code)) return;
+  if (torrent === undefined || !isKnown(torrent) || PASSING_ERRORS.has(code)) return;
   // The fact may belong to a run that has ended: the next run will find the same.
   if (!transfers(torrent.life)) return;
   if (path !== undefined) loseFiles(torrent, new Set([path]));
@@ -45,7 +46,7 @@ export function onReadFailed(engine: Engine, fact: ReadFailed): void {
 /**
  * What the user can do about a file that other programs took or changed. Every alternative works.
  */
-function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
+function remedy({ options: { download } }: KnownTorrent, kind: FileChange['kind']): string {
   const again = download
     ? 'start the download again'
     : 'fetch it again by add() with the option download';
@@ -65,12 +66,12 @@ function remedy({ download }: TorrentState, kind: FileChange['kind']): string {
   }
 }
 
-function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed): ErrorRecord {
+function unreadable(torrent: KnownTorrent, { code, message, path }: ReadFailed): ErrorRecord {
   if (code === 'short-read') {
-    const sentence = `in ${torrent.output} ${message}: it was removed or cut while it was served`;
+    const sentence = `in ${torrent.options.output} ${message}: it was removed or cut while it was served`;
     return advised('data-missing', sentence, remedy(torrent, 'cut')).toRecord();
   }
-  const file = path === undefined ? 'the data' : join(torrent.output, path);
+  const file = path === undefined ? 'the data' : join(torrent.options.output, path);
   return advised(
     'data-unreadable',
     `${file} cannot be read any more (${meaningOf(code) ?? message})`,
@@ -84,7 +85,7 @@ function unreadable(torrent: TorrentState, { code, message, path }: ReadFailed):
  */
 export function onChanges(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   changes: readonly FileChange[],
 ): void {
   const [first] = changes;
@@ -92,20 +93,21 @@ export function onChanges(
   const fields = { torrent: torrent.infoHash, files: changes.length, ...first };
   engine.log('warn', 'another program touched files', fields);
   const paths = new Set(changes.map(({ path }) => path));
-  for (const path of paths) torrent.watch?.doubtful.add(path);
-  for (const piece of piecesOf(torrent, paths)) torrent.possession.doubt(piece);
+  for (const path of paths) torrent.content.watch?.doubtful.add(path);
+  for (const piece of piecesOf(torrent.content, paths)) torrent.content.possession.doubt(piece);
   const worst = changes.find(({ kind }) => kind !== 'touched');
   // A check reads the files anyway. (A sync of the previous run may still end during it.)
   if (torrent.phase === 'checking') return;
   // What we only serve was just read: the first look or read that finds it gone reports that.
-  if (worst && (torrent.download || torrent.completeSent)) failChanged(engine, torrent, worst);
+  if (worst && (torrent.options.download || torrent.completeSent))
+    failChanged(engine, torrent, worst);
 }
 
 /** Drops all pieces of the files in doubt, and stops the torrent. */
-export function failChanged(engine: Engine, torrent: TorrentState, change: FileChange): void {
-  loseFiles(torrent, torrent.watch?.doubtful ?? new Set());
+export function failChanged(engine: Engine, torrent: KnownTorrent, change: FileChange): void {
+  loseFiles(torrent, torrent.content.watch?.doubtful ?? new Set());
   const { kind, path } = change;
-  const sentence = `${join(torrent.output, path)} ${WHAT_HAPPENED[kind]} while it was in use`;
+  const sentence = `${join(torrent.options.output, path)} ${WHAT_HAPPENED[kind]} while it was in use`;
   const code = kind === 'missing' ? 'data-missing' : 'data-changed';
   failTorrent(engine, torrent, advised(code, sentence, remedy(torrent, kind)).toRecord());
 }
@@ -120,12 +122,12 @@ const WHAT_HAPPENED: Readonly<Record<FileChange['kind'], string>> = {
 };
 
 /** Drops the pieces of these files; the next run reads them again. */
-export function loseFiles(torrent: TorrentState, paths: ReadonlySet<string>): void {
-  for (const piece of piecesOf(torrent, paths))
-    if (torrent.possession.lose(piece)) torrent.toCheck.set(piece);
+export function loseFiles(torrent: KnownTorrent, paths: ReadonlySet<string>): void {
+  for (const piece of piecesOf(torrent.content, paths))
+    if (torrent.content.possession.lose(piece)) torrent.content.toCheck.set(piece);
 }
 
-function* piecesOf({ layout }: TorrentState, paths: ReadonlySet<string>): Generator<number> {
+function* piecesOf({ layout }: Content, paths: ReadonlySet<string>): Generator<number> {
   if (paths.size === 0) return;
   for (const [file, entry] of layout.files.entries()) {
     if (!paths.has(entry.path)) continue;

@@ -12,7 +12,7 @@ import type { FileChange } from './file-watch';
 import { onChanges } from './lost-data';
 import { endPiece, restartPiece, sentBytes } from './pieces';
 import { wake } from './rest';
-import type { PieceState, TorrentState } from './state';
+import type { PieceState, KnownTorrent } from './state';
 import { failTorrent } from './stopping';
 
 type Verified = Extract<Happening, { readonly type: 'verified' }>;
@@ -23,31 +23,31 @@ export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: 
     settleJob(engine, torrent, pieces, ticket, answer);
   } finally {
     // Last: if the outcome ends the run, its record must wait until the whole outcome is noted.
-    torrent.jobsOut--;
+    torrent.content.jobsOut--;
   }
   engine.happen({ type: 'go-on', torrent });
 }
 
 function settleJob(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   pieces: Verified['pieces'],
   ticket: Verified['ticket'],
   answer: Verified['answer'],
 ): void {
   if (answer.error) {
-    if (ticket) torrent.watch?.end(ticket, undefined, true);
+    if (ticket) torrent.content.watch?.end(ticket, undefined, true);
     return onJobLost(engine, torrent, pieces, answer.error);
   }
   const { written, again = false } = answer.value;
-  const changes = ticket && torrent.watch?.end(ticket, written, again);
+  const changes = ticket && torrent.content.watch?.end(ticket, written, again);
   onOutcomes(engine, torrent, pieces, answer.value);
   onChanges(engine, torrent, changes ?? []);
 }
 
 function onOutcomes(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   pieces: readonly PieceState[],
   result: VerifyResult,
 ): void {
@@ -71,7 +71,7 @@ function onOutcomes(
 
 function onOutcome(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   piece: PieceState,
   outcome: PieceOutcome,
 ): ErrorRecord | undefined {
@@ -103,7 +103,7 @@ function changeOf({ details }: ErrorRecord): FileChange | undefined {
  */
 function onJobLost(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   pieces: readonly PieceState[],
   error: ErrorRecord,
 ): void {
@@ -113,7 +113,7 @@ function onJobLost(
 
 function onGood(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   piece: PieceState,
   blockDigests: Uint8Array | undefined,
 ): void {
@@ -122,18 +122,17 @@ function onGood(
   if (blockDigests) convictLiars(engine, piece, blockDigests);
   endPiece(engine, piece);
   torrent.fetchedBytes += sentBytes(piece);
-  torrent.lastProgressMs = engine.nowMs();
-  if (torrent.possession.gain(index, engine.nowMs())) noteGain(engine, torrent, index);
+  if (torrent.content.possession.gain(index, engine.nowMs())) noteGain(engine, torrent, index);
 }
 
 function onBad(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   piece: PieceState,
   blockDigests: Uint8Array | undefined,
 ): void {
   const index = piece.blocks.piece;
-  torrent.piecesFailed++;
+  torrent.content.piecesFailed++;
   const { suspects, convicted: banned } = accuse(engine, piece, blockDigests);
   if (torrent.phase === 'downloading') {
     torrent.wastedBytes += sentBytes(piece);

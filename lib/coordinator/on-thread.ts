@@ -3,8 +3,8 @@
 
 import type { Engine } from './engine';
 import { forgetPeer, onDialFailed } from './connections';
+import { openOn } from './joining';
 import { transfers } from './life';
-import { openOn } from './transferring';
 
 export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;

@@ -4,7 +4,6 @@
 
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
 import type { ErrorRecord } from '../errors/millrace-error';
-import type { AddRequest } from '../messages/control';
 import type { Claim, ClaimConflict, ClaimRequest } from '../storage/claims';
 import { inodeKey } from '../storage/foreign-files';
 import type { ForeignFile } from '../storage/foreign-files';
@@ -17,7 +16,8 @@ import type { Disk } from './disk';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening, Seen } from './happenings';
-import type { OutputFiles, TorrentState } from './state';
+import type { PathUser } from './path-registry';
+import type { Content, KnownTorrent, OutputFiles, TorrentState } from './state';
 import { failTorrent } from './stopping';
 
 /**
@@ -27,13 +27,15 @@ import { failTorrent } from './stopping';
 export async function claimOutput(
   engine: Engine,
   torrent: TorrentState,
-  request: AddRequest,
+  content: Content,
   look: OutputLook,
   resume: ResumeState,
   canWrite: boolean,
 ): Promise<OutputFiles> {
-  const { id, metainfo, infoHash, download, storage } = torrent;
-  const { files } = torrent.layout;
+  const { id, infoHash } = torrent;
+  const { download, adopt } = torrent.options;
+  const { metainfo, storage } = content;
+  const { files } = content.layout;
   const paths = files.map(({ path }) => path);
   const { stats, places, fold } = look;
   const used = places.map((place, at) => {
@@ -45,8 +47,8 @@ export async function claimOutput(
   });
   const user = { id, name: metainfo.name, infoHash };
   const conflict = engine.state.paths.claim(user, used, download);
-  if (conflict?.user === user) throw twice(conflict.path, torrent);
-  if (conflict !== undefined) throw inUse(conflict.path, conflict.user, torrent, 'this engine');
+  if (conflict?.user === user) throw twice(conflict.path, user);
+  if (conflict !== undefined) throw inUse(conflict.path, conflict.user, user, 'this engine');
   const foreign = foreignFiles(
     paths,
     look,
@@ -61,9 +63,9 @@ export async function claimOutput(
     ? engine.disk.claimFiles(claimed)
     : engine.disk.findConflict(claimed));
   if (taken !== undefined && isConflict(taken))
-    throw inUse(taken.path, taken, torrent, `process ${taken.pid}`);
+    throw inUse(taken.path, taken, user, `process ${taken.pid}`);
   const toCut = files.some(({ lengthBytes }, at) => (stats[at]?.sizeBytes ?? 0) > lengthBytes);
-  return { look, adopt: request.adopt, foreign, toCut: toCut && download, claim: taken };
+  return { look, adopt, foreign, toCut: toCut && download, claim: taken };
 }
 
 function isConflict(taken: Claim | ClaimConflict): taken is ClaimConflict {
@@ -88,7 +90,10 @@ function foreignFiles(
 }
 
 /** Whether `admitFiles` has anything to do. */
-export function needsAdmission({ download, outputFiles }: TorrentState): boolean {
+export function needsAdmission({
+  options: { download },
+  content: { outputFiles },
+}: KnownTorrent): boolean {
   if (!download || outputFiles === undefined) return false;
   return outputFiles.foreign.size > 0 || outputFiles.toCut;
 }
@@ -98,8 +103,9 @@ export function needsAdmission({ download, outputFiles }: TorrentState): boolean
  * those that are too long are cut. If not, the torrent fails. Each step starts only if its run
  * still lasts.
  */
-export function admitFiles(engine: Engine, torrent: TorrentState): void {
-  const { outputFiles, epoch } = torrent;
+export function admitFiles(engine: Engine, torrent: KnownTorrent): void {
+  const { epoch } = torrent;
+  const { outputFiles } = torrent.content;
   if (!outputFiles) return;
   ask(engine, judgeForeign(engine, torrent, outputFiles), (answer) => ({
     type: 'judged',
@@ -112,13 +118,13 @@ export function admitFiles(engine: Engine, torrent: TorrentState): void {
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
 export function onJudged(engine: Engine, { torrent, answer }: Of<'judged'>): void {
-  const { outputFiles } = torrent;
+  const { outputFiles } = torrent.content;
   if (answer.error) refuse(engine, torrent, answer.error);
   else if (outputFiles)
     change(engine, torrent, 'noted', noteAdmitted(engine, torrent, outputFiles));
 }
 
-function refuse(engine: Engine, torrent: TorrentState, error: ErrorRecord): void {
+function refuse(engine: Engine, torrent: KnownTorrent, error: ErrorRecord): void {
   if (!engine.state.closing) failTorrent(engine, torrent, error);
 }
 
@@ -128,11 +134,11 @@ function refuse(engine: Engine, torrent: TorrentState, error: ErrorRecord): void
  */
 function change(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   step: Of<'admitted'>['step'],
   work: Promise<Seen>,
 ): void {
-  torrent.admitting = true;
+  torrent.content.admitting = true;
   ask(engine, work, (answer) => ({ type: 'admitted', torrent, step, answer }));
 }
 
@@ -141,9 +147,10 @@ function change(
  * after the last step.
  */
 export function admitOn(engine: Engine, { torrent, step, answer }: Of<'admitted'>): boolean {
-  const { outputFiles, watch, life } = torrent;
+  const { life } = torrent;
+  const { outputFiles, watch } = torrent.content;
   if (!outputFiles) return false;
-  torrent.admitting = false;
+  torrent.content.admitting = false;
   if (!answer.error) for (const [path, now] of answer.value) watch?.accept(path, now);
   // A later run waits for this step before it reaches `admitting`, so here it is still the same
   // run.
@@ -170,7 +177,7 @@ export function admitOn(engine: Engine, { torrent, step, answer }: Of<'admitted'
  */
 async function noteAdmitted(
   { disk }: Engine,
-  { storage }: TorrentState,
+  { content: { storage } }: KnownTorrent,
   { look, foreign }: OutputFiles,
 ): Promise<Seen> {
   if (storage.made === undefined || foreign.size === 0) return [];
@@ -186,17 +193,17 @@ async function noteAdmitted(
   return [];
 }
 
-async function cut({ disk }: Engine, torrent: TorrentState, { look }: OutputFiles): Promise<Seen> {
-  const { storage, record } = torrent;
-  const { files } = torrent.layout;
+async function cut({ disk }: Engine, torrent: KnownTorrent, { look }: OutputFiles): Promise<Seen> {
+  const { storage, record, layout } = torrent.content;
+  const { files } = layout;
   const shorter = new Set(await disk.cutLonger(look.root, files, storage.followLinks ?? false));
   const present = (await record?.look()) ?? [];
   return files.flatMap(({ path }, at) => (shorter.has(path) ? [[path, present[at]] as const] : []));
 }
 
 /** Another program has replaced a file: it is checked again before it is written to. */
-export function disown(torrent: TorrentState, path: string): void {
-  torrent.outputFiles?.foreign.add(path);
+export function disown(torrent: KnownTorrent, path: string): void {
+  torrent.content.outputFiles?.foreign.add(path);
 }
 
 /**
@@ -205,21 +212,21 @@ export function disown(torrent: TorrentState, path: string): void {
  */
 async function judgeForeign(
   { disk }: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   files: OutputFiles,
 ): Promise<void> {
   const written = await toBeWritten(disk, torrent, files);
   if (written.length === 0) return;
   const { root, folders } = files.look;
-  const own = stateFile(torrent.output, torrent.metainfo.infoHash, 'resume');
+  const own = stateFile(torrent.options.output, torrent.content.metainfo.infoHash, 'resume');
   const owner = await disk.recordedOwner(written, own, root, folders);
-  if (owner !== undefined) throw ownedBy(owner, torrent);
-  if (torrent.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
+  if (owner !== undefined) throw ownedBy(owner, userOf(torrent));
+  if (torrent.content.storage.followLinks !== true) refuseHardLinks(written, files.look, torrent);
   if (files.adopt) return;
   for (const file of written) {
     if (await holdsGoodBytes(disk, torrent, file)) continue;
     if (await disk.isBlank(file.path)) continue;
-    throw notOurs(file.path, torrent);
+    throw notOurs(file.path, userOf(torrent));
   }
 }
 
@@ -239,23 +246,23 @@ interface WrittenFile extends ForeignFile {
 function refuseHardLinks(
   written: readonly WrittenFile[],
   { stats }: OutputLook,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
 ): void {
   for (const { path, identity, names } of written) {
     if (names === 1) continue;
     const key = inodeKey(identity);
     const own = stats.filter((found) => found !== undefined && inodeKey(found) === key).length;
-    if (names > own) throw elsewhere(path, names - own, torrent);
+    if (names > own) throw elsewhere(path, names - own, userOf(torrent));
   }
 }
 
 /** Foreign files that still exist and would be changed, by a missing piece or by a cut. */
 async function toBeWritten(
   disk: Disk,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   { foreign, look }: OutputFiles,
 ): Promise<WrittenFile[]> {
-  const { layout, possession } = torrent;
+  const { layout, possession } = torrent.content;
   const { have } = possession;
   const files = layout.files
     .map((file, at) => ({ ...file, at }))
@@ -281,7 +288,7 @@ async function toBeWritten(
  */
 async function holdsGoodBytes(
   disk: Disk,
-  { layout, possession }: TorrentState,
+  { content: { layout, possession } }: KnownTorrent,
   { path, at }: WrittenFile,
 ): Promise<boolean> {
   const { have } = possession;
@@ -306,11 +313,11 @@ async function holdsGoodBytes(
  * be read again, but the mark gives no right to write to them. A file whose pieces are all durable
  * becomes ours.
  */
-export function recordedFiles(torrent: TorrentState): RecordedFile[] {
-  const files = torrent.watch?.recorded() ?? [];
-  const foreign = torrent.outputFiles?.foreign;
+export function recordedFiles(torrent: KnownTorrent): RecordedFile[] {
+  const files = torrent.content.watch?.recorded() ?? [];
+  const foreign = torrent.content.outputFiles?.foreign;
   if (foreign === undefined || foreign.size === 0) return files;
-  const { layout, possession } = torrent;
+  const { layout, possession } = torrent.content;
   const { durable } = possession.durability;
   for (const [at, { path }] of layout.files.entries()) {
     if (!foreign.has(path)) continue;
@@ -326,10 +333,14 @@ export function recordedFiles(torrent: TorrentState): RecordedFile[] {
  * Releases the files when the torrent is removed or could not be added. A claim that stays behind,
  * because the disk no longer accepts writes, is void once this process has ended.
  */
-export function releaseOutput(engine: Engine, torrent: TorrentState): void {
+export function releaseOutput(
+  engine: Engine,
+  torrent: TorrentState,
+  content = torrent.content,
+): void {
   engine.state.paths.release(torrent.id);
   try {
-    torrent.outputFiles?.claim?.release();
+    content?.outputFiles?.claim?.release();
   } catch (error) {
     engine.log('warn', 'a claim of files could not be released', {
       torrent: torrent.infoHash,
@@ -338,63 +349,57 @@ export function releaseOutput(engine: Engine, torrent: TorrentState): void {
   }
 }
 
-function named({ name, infoHash }: { readonly name: string; readonly infoHash: string }): string {
+type Named = Pick<PathUser, 'name' | 'infoHash'>;
+
+function userOf({ infoHash, content }: KnownTorrent): Named {
+  return { name: content.metainfo.name, infoHash };
+}
+
+function named({ name, infoHash }: Named): string {
   return `torrent "${name}" (${infoHash})`;
 }
 
-function asking({ metainfo, infoHash }: TorrentState): string {
-  return named({ name: metainfo.name, infoHash });
-}
-
-function inUse(
-  path: string,
-  owner: { readonly name: string; readonly infoHash: string },
-  torrent: TorrentState,
-  where: string,
-): MillraceError {
+function inUse(path: string, owner: Named, user: Named, where: string): MillraceError {
   return new MillraceError(
     'output-conflict',
-    `${path} is in use by ${named(owner)} in ${where}, and ${asking(torrent)} has a file of that name: ` +
+    `${path} is in use by ${named(owner)} in ${where}, and ${named(user)} has a file of that name: ` +
       'use another output folder for one of them, or stop the other',
     { path, infoHash: owner.infoHash },
   );
 }
 
-function ownedBy(
-  owner: { path: string; name: string; infoHash: string; record: string },
-  torrent: TorrentState,
-): MillraceError {
+function ownedBy(owner: Named & { path: string; record: string }, user: Named): MillraceError {
   const { path, infoHash, record } = owner;
   return new MillraceError(
     'output-conflict',
-    `${path} belongs to ${named(owner)} by its record, and ${asking(torrent)} would overwrite it: ` +
+    `${path} belongs to ${named(owner)} by its record, and ${named(user)} would overwrite it: ` +
       `use another output folder, or give the other up by removing its data and ${record}`,
     { path, infoHash, record },
   );
 }
 
-function notOurs(path: string, torrent: TorrentState): MillraceError {
+function notOurs(path: string, user: Named): MillraceError {
   return advised(
     'file-not-ours',
-    `${path} exists, and neither a record nor a good piece shows that it belongs to ${asking(torrent)}: it is not overwritten`,
+    `${path} exists, and neither a record nor a good piece shows that it belongs to ${named(user)}: it is not overwritten`,
     'move it away, use another output folder, or allow it by the option adopt',
     { path },
   );
 }
 
-function elsewhere(path: string, others: number, torrent: TorrentState): MillraceError {
+function elsewhere(path: string, others: number, user: Named): MillraceError {
   return advised(
     'link-in-path',
-    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), and ${asking(torrent)} would change the file under each of them`,
+    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), and ${named(user)} would change the file under each of them`,
     'put a copy in its place, use another output folder, or allow it by the option followLinks',
     { path },
   );
 }
 
-function twice(path: string, torrent: TorrentState): MillraceError {
+function twice(path: string, user: Named): MillraceError {
   return new MillraceError(
     'output-conflict',
-    `two files of ${asking(torrent)} are one file on this file system, ${path}: use an output folder on another`,
+    `two files of ${named(user)} are one file on this file system, ${path}: use an output folder on another`,
     { path },
   );
 }

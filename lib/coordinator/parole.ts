@@ -3,7 +3,7 @@
 
 import type { Engine } from './engine';
 import { bytesHere, lookUp, onFilled, restartPiece } from './pieces';
-import type { PieceState, Source, TorrentState } from './state';
+import type { PieceState, Source, KnownTorrent } from './state';
 
 /**
  * Whether the source may fill the piece. On parole, one source alone does; a suspect, or a source
@@ -44,14 +44,14 @@ export function giveUpParole(engine: Engine, piece: PieceState): void {
 
 /** Gives up the paroles of a source that is gone. */
 export function giveUpParolesOf(engine: Engine, source: Source): void {
-  for (const piece of [...source.torrent.open]) {
+  for (const piece of [...(source.torrent.content?.open ?? [])]) {
     if (piece.sole === source.id) giveUpParole(engine, piece);
   }
 }
 
 /** Gives up a parole if its source returned all leases and delivered no block. */
 export function giveUpIdleParole(engine: Engine, source: Source, index: number): void {
-  const piece = source.torrent.active.get(index);
+  const piece = source.torrent.content?.active.get(index);
   if (piece?.sole !== source.id || piece.verifying || piece.holders > 0) return;
   const { missingBlocks, blockCount } = piece.blocks;
   if (missingBlocks === blockCount) giveUpParole(engine, piece);
@@ -60,12 +60,13 @@ export function giveUpIdleParole(engine: Engine, source: Source, index: number):
 /** Longest parole: a source that has not filled the piece after two minutes is replaced. */
 const PAROLE_LIMIT_MS = 120_000;
 
-export function endLongParoles(engine: Engine, torrent: TorrentState): void {
+export function endLongParoles(engine: Engine, torrent: KnownTorrent): void {
   const limitMs = engine.nowMs() - PAROLE_LIMIT_MS;
-  for (const piece of torrent.active.values()) {
+  for (const piece of torrent.content.active.values()) {
     if (piece.sole === undefined || piece.verifying || piece.soleSinceMs >= limitMs) continue;
     // A slow source that still holds all missing blocks is kept while blocks arrive.
-    if (!torrent.open.has(piece) && lookUp(engine, piece)) onFilled(engine, piece);
-    else if (torrent.open.has(piece) || piece.lastProgressMs < limitMs) giveUpParole(engine, piece);
+    if (!torrent.content.open.has(piece) && lookUp(engine, piece)) onFilled(engine, piece);
+    else if (torrent.content.open.has(piece) || piece.lastProgressMs < limitMs)
+      giveUpParole(engine, piece);
   }
 }

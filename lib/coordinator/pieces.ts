@@ -9,7 +9,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { ZERO_UNITS } from '../messages/verify';
 import { ActivePiece } from '../picker/active-piece';
 import type { Engine } from './engine';
-import type { LeaseState, PieceState, Source, TorrentState } from './state';
+import type { LeaseState, PieceState, Source, KnownTorrent } from './state';
 
 /** Memory that a piece needs: whole units, because a unit holds one block. */
 export function committedBytesOf(lengthBytes: number): number {
@@ -19,15 +19,15 @@ export function committedBytesOf(lengthBytes: number): number {
 /** Starts a piece; undefined if the budget does not allow it. */
 export function startPiece(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   index: number,
 ): PieceState | undefined {
-  const lengthBytes = torrent.geometry.pieceLengthBytes(index);
+  const lengthBytes = torrent.content.layout.geometry.pieceLengthBytes(index);
   if (!engine.state.budget.tryCommit(torrent.id, committedBytesOf(lengthBytes))) return undefined;
-  const blockCount = torrent.geometry.blockCount(index);
+  const blockCount = torrent.content.layout.geometry.blockCount(index);
   const piece: PieceState = {
     torrent,
-    blocks: new ActivePiece(index, blockCount, torrent.layout.paddingBlocks(index)),
+    blocks: new ActivePiece(index, blockCount, torrent.content.layout.paddingBlocks(index)),
     lengthBytes,
     units: new Array<number>(blockCount).fill(-1),
     generation: engine.generations.next(),
@@ -42,10 +42,10 @@ export function startPiece(
     witness: undefined,
     accused: undefined,
   };
-  torrent.possession.picker.markActive(index);
-  torrent.active.set(index, piece);
+  torrent.content.possession.picker.markActive(index);
+  torrent.content.active.set(index, piece);
   if (piece.blocks.missingBlocks === 0) onFilled(engine, piece);
-  else torrent.open.add(piece);
+  else torrent.content.open.add(piece);
   return piece;
 }
 
@@ -54,8 +54,8 @@ export function onFilled(engine: Engine, piece: PieceState): void {
   if (piece.verifying) return;
   recallLeases(engine, piece);
   piece.verifying = true;
-  piece.torrent.open.delete(piece);
-  piece.torrent.filled.push(piece);
+  piece.torrent.content.open.delete(piece);
+  piece.torrent.content.filled.push(piece);
   engine.turn.touched.add(piece.torrent);
 }
 
@@ -71,7 +71,7 @@ export function leaseRun(
   source.leases.push({ piece, generation: piece.generation, firstBlock, blockCount });
   source.leasedBlocks += blockCount;
   piece.holders++;
-  if (piece.blocks.freeBlocks === 0) piece.torrent.open.delete(piece);
+  if (piece.blocks.freeBlocks === 0) piece.torrent.content.open.delete(piece);
   engine.order(source.thread, {
     type: 'lease',
     lease: {
@@ -158,7 +158,7 @@ export function settle(
   piece.blocks.giveBack(firstBlock, blockCount);
   if (piece.blocks.missingBlocks === 0) return true;
   if (piece.blocks.freeBlocks > 0) {
-    piece.torrent.open.add(piece);
+    piece.torrent.content.open.add(piece);
     engine.turn.feed = true;
   }
   return false;
@@ -255,7 +255,7 @@ export function restartPiece(engine: Engine, piece: PieceState): void {
   piece.verifying = false;
   piece.sole = undefined;
   piece.blocks.reset();
-  piece.torrent.open.add(piece);
+  piece.torrent.content.open.add(piece);
   engine.turn.feed = true;
 }
 
@@ -278,8 +278,8 @@ export function endPiece(engine: Engine, piece: PieceState): void {
   recallLeases(engine, piece);
   releaseUnits(engine, piece);
   engine.state.budget.release(piece.torrent.id, committedBytesOf(piece.lengthBytes));
-  piece.torrent.active.delete(piece.blocks.piece);
-  piece.torrent.open.delete(piece);
+  piece.torrent.content.active.delete(piece.blocks.piece);
+  piece.torrent.content.open.delete(piece);
   engine.turn.feed = true;
 }
 

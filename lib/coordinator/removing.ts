@@ -32,7 +32,7 @@ export function removed({ life, onRemoved }: TorrentState): Promise<void> {
 
 /** Its record is saved. */
 export function goOnRemoving(engine: Engine, torrent: TorrentState, life: Closed): void {
-  const { record } = torrent;
+  const record = torrent.content?.record;
   if (!life.forget || !record) return leave(engine, torrent, life);
   life.step = 'forgetting';
   ask(engine, record.remove(), (answer) => ({
@@ -53,7 +53,8 @@ export function onRecordRemoved(
 }
 
 function leave(engine: Engine, torrent: TorrentState, life: Closed): void {
-  if (torrent.storage.made !== undefined) engine.disk.forgetMade(torrent.storage.made);
+  const made = torrent.content?.storage.made;
+  if (made !== undefined) engine.disk.forgetMade(made);
   life.step = 'leaving';
   releaseAfterAnnounces(engine, torrent);
 }
@@ -85,7 +86,7 @@ function releaseAll(
   engine.verify.closeHandles();
   releaseOutput(engine, torrent);
   // A custom back end may take its time, or throw.
-  const released = Promise.resolve().then(() => torrent.lock.release());
+  const released = Promise.resolve().then(() => torrent.content?.lock.release());
   ask(engine, released, ({ error }) => ({ type: 'released', torrent, failure: failure ?? error }));
 }
 

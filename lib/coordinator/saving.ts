@@ -10,7 +10,8 @@ import type { Answer, Happening, SyncOutcome } from './happenings';
 import { transfers } from './life';
 import { onChanges } from './lost-data';
 import { wake } from './rest';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, TorrentState } from './state';
 import type { SyncedFile } from '../messages/verify';
 import { failTorrent } from './stopping';
 
@@ -19,16 +20,16 @@ type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Ty
 /**
  * Starts a sync after 2 s or 256 MiB of unsynced writes (`durability.ts`). Called on every tick.
  */
-export function syncIfDue(engine: Engine, torrent: TorrentState): void {
-  if (torrent.possession.durability.isDue(engine.nowMs())) startSync(engine, torrent);
+export function syncIfDue(engine: Engine, torrent: KnownTorrent): void {
+  if (torrent.content.possession.durability.isDue(engine.nowMs())) startSync(engine, torrent);
 }
 
 /**
  * Whether everything that was written is synced; if not, a sync is running now. After a failed sync
  * (`durability.broken`), unsynced pieces count as lost instead.
  */
-export function isSynced(engine: Engine, torrent: TorrentState): boolean {
-  const { durability } = torrent.possession;
+export function isSynced(engine: Engine, torrent: KnownTorrent): boolean {
+  const { durability } = torrent.content.possession;
   if (durability.unsynced > 0 && !durability.broken) startSync(engine, torrent);
   if (durability.syncing) return false;
   if (durability.broken) lose(torrent, durability.discard());
@@ -36,10 +37,10 @@ export function isSynced(engine: Engine, torrent: TorrentState): boolean {
 }
 
 /** Starts a sync of everything written so far, unless one is running. */
-function startSync(engine: Engine, torrent: TorrentState): void {
-  const batch = torrent.possession.durability.begin();
+function startSync(engine: Engine, torrent: KnownTorrent): void {
+  const batch = torrent.content.possession.durability.begin();
   if (!batch) return;
-  torrent.watch?.beginSync(batch.paths);
+  torrent.content.watch?.beginSync(batch.paths);
   ask(engine, syncFiles(engine, torrent, batch.paths), (answer) => ({
     type: 'synced',
     torrent,
@@ -50,7 +51,7 @@ function startSync(engine: Engine, torrent: TorrentState): void {
 
 async function syncFiles(
   engine: Engine,
-  { storage, record, outputFiles }: TorrentState,
+  { content: { storage, record, outputFiles } }: KnownTorrent,
   paths: readonly string[],
 ): Promise<SyncOutcome> {
   const { error, synced = [] } = await engine.verify.submit(
@@ -66,7 +67,7 @@ async function syncFiles(
 }
 
 export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'>): void {
-  const { durability } = torrent.possession;
+  const { durability } = torrent.content.possession;
   wake(engine, torrent); // More may have been written meanwhile.
   const outcome = answer.error ? { error: answer.error, synced: [] } : answer.value;
   if (outcome.error) {
@@ -75,7 +76,7 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
     lose(torrent, durability.discard());
   } else {
     durability.succeeded(batch);
-    onChanges(engine, torrent, torrent.watch?.synced(outcome.synced) ?? []);
+    onChanges(engine, torrent, torrent.content.watch?.synced(outcome.synced) ?? []);
   }
   const error = outcome.error ?? outcome.statError;
   if (error && !engine.state.closing) failTorrent(engine, torrent, error);
@@ -87,7 +88,7 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
  * More writes will follow, and no last record is being saved. A check that is killed continues from
  * these records.
  */
-function isAtWork({ life }: TorrentState): boolean {
+function isAtWork({ life }: KnownTorrent): boolean {
   switch (life.phase) {
     case 'checking':
       return life.step === 'hashing' || life.step === 'admitting';
@@ -104,13 +105,13 @@ function isAtWork({ life }: TorrentState): boolean {
 }
 
 /** Creates the empty files, which no piece creates. */
-export function makeEmptyFiles(engine: Engine, torrent: TorrentState): void {
-  const paths = torrent.layout.files
+export function makeEmptyFiles(engine: Engine, torrent: KnownTorrent): void {
+  const paths = torrent.content.layout.files
     .filter((file) => file.lengthBytes === 0)
     .map((file) => file.path);
   if (paths.length === 0) return;
-  torrent.makingEmptyFiles = true;
-  const job = { type: 'create-empty' as const, storage: torrent.storage, paths };
+  torrent.content.makingEmptyFiles = true;
+  const job = { type: 'create-empty' as const, storage: torrent.content.storage, paths };
   ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
     type: 'empty-files-made',
     torrent,
@@ -122,7 +123,7 @@ export function onEmptyFilesMade(
   engine: Engine,
   { torrent, answer }: Of<'empty-files-made'>,
 ): void {
-  torrent.makingEmptyFiles = false;
+  torrent.content.makingEmptyFiles = false;
   const error = answer.error ?? answer.value.error;
   // If the run has ended, the next one creates them again.
   if (error && transfers(torrent.life)) failTorrent(engine, torrent, error);
@@ -133,8 +134,8 @@ export function onEmptyFilesMade(
 /**
  * Saves a record when a download has begun: from now on, pieces are written that no record lists.
  */
-export function saveFirstRecord(engine: Engine, torrent: TorrentState): void {
-  if (torrent.phase === 'downloading' && !torrent.makingEmptyFiles)
+export function saveFirstRecord(engine: Engine, torrent: KnownTorrent): void {
+  if (torrent.phase === 'downloading' && !torrent.content.makingEmptyFiles)
     saveRecord(engine, torrent, 'progress');
 }
 
@@ -148,21 +149,22 @@ async function statSynced(record: RecordOutlet, paths: readonly string[]): Promi
  * Drops pieces that may not have reached the disk: the next run fetches them again or, if it does
  * not download, reads them again. Peers get no message, because the torrent stops and closes them.
  */
-function lose(torrent: TorrentState, pieces: readonly number[]): void {
+function lose(torrent: KnownTorrent, pieces: readonly number[]): void {
   for (const piece of pieces) {
-    if (torrent.possession.lose(piece) && !torrent.download) torrent.toCheck.set(piece);
+    if (torrent.content.possession.lose(piece) && !torrent.options.download)
+      torrent.content.toCheck.set(piece);
   }
 }
 
 /** Replaces the resume record during a run: it is marked `open`, because more may be written. */
 export function saveRecord(
   engine: Engine,
-  torrent: TorrentState,
+  torrent: KnownTorrent,
   occasion: Of<'record-saved'>['occasion'],
 ): void {
   const { epoch } = torrent;
   const happening = { type: 'record-saved', torrent, epoch, occasion } as const;
-  if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
+  if (!torrent.content.record) return engine.happen({ ...happening, answer: { value: undefined } });
   ask(engine, save(engine, torrent, true), (answer) => ({ ...happening, answer }));
 }
 
@@ -170,18 +172,19 @@ export function saveRecord(
 export function saveLastRecord(engine: Engine, torrent: TorrentState): void {
   torrent.lastRecordsOut++;
   const happening = { type: 'last-record-saved', torrent } as const;
-  if (!torrent.record) return engine.happen({ ...happening, answer: { value: undefined } });
+  if (!isKnown(torrent) || !torrent.content.record)
+    return engine.happen({ ...happening, answer: { value: undefined } });
   // An interrupted check, a touched file or a failed sync leaves good pieces that no record lists:
   // only a record marked `open` makes the next start look for them.
-  const { toCheck, watch } = torrent;
-  const { durability } = torrent.possession;
+  const { toCheck, watch, possession } = torrent.content;
+  const { durability } = possession;
   const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
   const open = inDoubt || durability.unsynced > 0 || durability.broken;
   ask(engine, save(engine, torrent, open), (answer) => ({ ...happening, answer }));
 }
 
-async function save(engine: Engine, torrent: TorrentState, open: boolean): Promise<void> {
-  await torrent.record?.save(torrent.possession.durability.durable, {
+async function save(engine: Engine, torrent: KnownTorrent, open: boolean): Promise<void> {
+  await torrent.content.record?.save(torrent.content.possession.durability.durable, {
     open,
     savedAtMs: engine.clock.wallMs(),
     files: recordedFiles(torrent),

@@ -8,9 +8,9 @@ import { engineAccount, torrentAccount } from './accounting';
 import type { Engine } from './engine';
 import { errorOf } from './life';
 import { receivedBytes } from './state';
-import type { TorrentState } from './state';
+import type { KnownTorrent } from './state';
 
-export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
+export function torrentStats(engine: Engine, torrent: KnownTorrent): TorrentStats {
   const nowMs = engine.nowMs();
   let seeds = 0;
   let unchoking = 0;
@@ -18,19 +18,19 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
     if (peer.isSeed) seeds++;
     if (!peer.choked) unchoking++;
   }
-  const totalBytes = contentBytes(torrent.metainfo);
+  const totalBytes = contentBytes(torrent.content.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
-  const { doneBytes, donePieces } = torrent.possession;
+  const { doneBytes, donePieces } = torrent.content.possession;
   const leftBytes = totalBytes - doneBytes;
   const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;
   return {
     phase: torrent.phase,
     totalBytes,
     doneBytes,
-    pieceCount: torrent.metainfo.pieceCount,
+    pieceCount: torrent.content.metainfo.pieceCount,
     piecesDone: donePieces,
-    piecesChecked: torrent.checkedPieces,
-    piecesToCheck: torrent.piecesToCheck,
+    piecesChecked: torrent.content.checkedPieces,
+    piecesToCheck: torrent.content.piecesToCheck,
     downloadedBytes: receivedBytes(torrent),
     uploadedBytes: torrent.uploadedBytes,
     wastedBytes: torrent.wastedBytes,
@@ -44,7 +44,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
       known: torrent.book.known,
       unchoking,
     },
-    piecesFailed: torrent.piecesFailed,
+    piecesFailed: torrent.content.piecesFailed,
     memoryBytes: engine.state.budget.committedOf(torrent.id),
     trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({
       url: tracker.url,

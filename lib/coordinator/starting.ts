@@ -5,12 +5,15 @@ import { beginCheck, checkOn } from './checking';
 import type { Engine } from './engine';
 import { lookFor } from './file-checks';
 import type { Happening } from './happenings';
-import { enter } from './life';
+import { joinSwarm } from './joining';
+import { enter, newCheck } from './life';
 import type { Checking } from './life';
 import { admitFiles, admitOn, needsAdmission } from './output-files';
 import { wake } from './rest';
 import { saveFirstRecord } from './saving';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, TorrentState } from './state';
+import { settleAll } from './stopping';
 import { tickTorrent } from './tick';
 import { startTransfer } from './transferring';
 
@@ -21,22 +24,36 @@ export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): 
   engine.state.torrents.set(torrent.id, torrent);
   for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
   wake(engine, torrent);
-  engine.happen({ type: 'go-on', torrent });
+  if (isKnown(torrent)) engine.happen({ type: 'go-on', torrent });
+  else resolve(engine, torrent);
+}
+
+/** Its content is not known: it joins its swarm, whose peers know it. */
+function resolve(engine: Engine, torrent: TorrentState): void {
+  settleAll(torrent.onStopped);
+  joinSwarm(engine, torrent, { whole: false });
+  tickTorrent(engine, torrent);
 }
 
 /** The user resumes a torrent after a pause or a failure. An interrupted check continues. */
 export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
   if (torrent.phase !== 'paused' && torrent.phase !== 'failed') return;
-  torrent.recheckedRuns = 0;
-  enter(torrent, { phase: 'checking', step: 'settling', recordFirst: false });
-  beginRun(engine, torrent);
+  if (isKnown(torrent)) {
+    torrent.content.recheckedRuns = 0;
+    enter(torrent, newCheck());
+    return beginRun(engine, torrent);
+  }
+  enter(torrent, { phase: 'resolving' });
+  torrent.epoch++;
+  wake(engine, torrent);
+  resolve(engine, torrent);
 }
 
 /**
  * Begins a run after the first one. Files may have been replaced since, so handles that are still
  * open are closed.
  */
-export function beginRun(engine: Engine, torrent: TorrentState): void {
+export function beginRun(engine: Engine, torrent: KnownTorrent): void {
   torrent.epoch++;
   engine.verify.closeHandles();
   wake(engine, torrent);
@@ -45,15 +62,15 @@ export function beginRun(engine: Engine, torrent: TorrentState): void {
 }
 
 /** The writes of the last run are settled: are the files as it left them? */
-export function lookAtFiles(engine: Engine, torrent: TorrentState, life: Checking): void {
-  torrent.possession.durability.mend();
+export function lookAtFiles(engine: Engine, torrent: KnownTorrent, life: Checking): void {
+  torrent.content.possession.durability.mend();
   life.step = 'looking';
-  if (torrent.epoch > 0 && torrent.watch) lookFor(engine, torrent, 'start');
+  if (torrent.epoch > 0 && torrent.content.watch) lookFor(engine, torrent, 'start');
   else check(engine, torrent);
 }
 
 /** The present state of the files is accepted. */
-export function check(engine: Engine, torrent: TorrentState): void {
+export function check(engine: Engine, torrent: KnownTorrent): void {
   const { life } = torrent;
   if (life.phase !== 'checking') return;
   life.step = 'hashing';
@@ -66,7 +83,7 @@ export function onChecked(engine: Engine, checked: Of<'checked'>): void {
 }
 
 /** Every piece to check was read. */
-function onCheckOver(engine: Engine, torrent: TorrentState): void {
+function onCheckOver(engine: Engine, torrent: KnownTorrent): void {
   const { life } = torrent;
   if (life.phase !== 'checking') return;
   life.step = 'admitting';
@@ -82,9 +99,9 @@ export function onAdmitted(engine: Engine, admitted: Of<'admitted'>): void {
  * The check is over. If there was nothing to check, peers are dialled before the worker pool is
  * even up.
  */
-function transfer(engine: Engine, torrent: TorrentState): void {
+function transfer(engine: Engine, torrent: KnownTorrent): void {
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);
   engine.turn.stats.add(torrent);
-  if (!torrent.makingEmptyFiles) saveFirstRecord(engine, torrent);
+  if (!torrent.content.makingEmptyFiles) saveFirstRecord(engine, torrent);
 }

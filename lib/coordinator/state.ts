@@ -1,20 +1,15 @@
-// Everything the coordinator remembers. The handlers in the other files of this folder change these
-// records; no code here acts on its own.
+// What the coordinator remembers of a torrent: the torrent, its content, its pieces and where they come from.
+// The handlers in the other files of this folder change these records; no code here acts on its own.
 
 import { shareOf } from '../address/household';
 import type { Household } from '../address/household';
 import { Bitfield } from '../bytes/bitfield';
 import type { TokenBucket } from '../choke/token-bucket';
-import type { VerifyGate } from '../verify/gate';
-import type { SlabOwner } from '../memory/slab-owner';
-import type { MemoryBudget } from '../memory/budget';
-import type { LogThrottle } from '../errors/log-throttle';
 import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
-import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
+import type { PeerAddress, TorrentOptions } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
 import type { TorrentPhase } from '../messages/stats';
-import type { Geometry } from '../metainfo/geometry';
 import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
@@ -23,69 +18,14 @@ import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
 import type { Claim } from '../storage/claims';
 import type { OutputLook } from '../storage/output-check';
 import type { StorageLock } from '../storage/storage';
-import type { Account, AccountState, ThreadLoad } from './account';
+import type { AccountState } from './account';
 import type { AddressBook } from './address-book';
 import type { RecordOutlet } from './disk';
 import type { FileWatch } from './file-watch';
-import type { Life } from './life';
-import type { PathRegistry } from './path-registry';
+import type { KnownLife, Life, Phase } from './life';
 import type { Possession } from './possession';
 import type { RateMeter } from './rate-meter';
-import type { BlockWitness, Departed, Identity } from './witness';
-
-export interface EngineState {
-  readonly settings: EngineSettings;
-  readonly peerId: Uint8Array;
-  readonly slab: SlabOwner;
-  readonly budget: MemoryBudget;
-  readonly torrents: Map<number, TorrentState>;
-  /** By connection. Every peer is also a source. */
-  readonly sources: Map<number, Source>;
-  readonly peers: Map<number, Peer>;
-  readonly dials: Map<number, DialState>;
-  /** Sources with credit that got no lease, because memory or free blocks ran out. */
-  readonly hungry: Set<Source>;
-  /** A piece could not be started since the last tick, because memory ran out. */
-  memoryRefused: boolean;
-  /** Torrents with sources whose pieces are not counted yet, and the budget for counting them. */
-  readonly counting: Set<TorrentState>;
-  readonly countingSteps: TokenBucket;
-  readonly departed: Departed;
-  /** Info hashes of torrents that are being added. */
-  readonly adding: Set<string>;
-  /** Which torrent owns which file on disk. */
-  readonly paths: PathRegistry;
-  /** Peer threads that died and are not restarted yet: an order sent to one would be lost. */
-  readonly downThreads: Set<number>;
-  listenPort: number | undefined;
-  nextDial: number;
-  /** No dial before this time: the last one failed for lack of a descriptor or of memory. */
-  noDialsUntilMs: number;
-  /** Limits how often that is logged. */
-  readonly shortageLog: LogThrottle;
-  threadRestarts: number;
-  readonly verifyGate: VerifyGate;
-  /** Closed connections and failed dials, by reason. */
-  readonly closed: Map<CloseReason, number>;
-  /** Incoming connections that ended before their handshake, by reason. */
-  readonly rejected: Map<CloseReason, number>;
-  /** What has limited all downloads so far. */
-  readonly account: Account;
-  /** The last event-loop report of each peer thread. */
-  readonly threadLoads: (ThreadLoad | undefined)[];
-  /** Utilisation of this thread's event loop since the last tick, 0 to 1. */
-  loopBusy: number;
-  /** Share of the CPU time of all cores that the process used since the last tick, 0 to 1. */
-  processBusy: number;
-  closing: boolean;
-}
-
-export interface DialState {
-  readonly torrent: number;
-  readonly thread: number;
-  readonly address: PeerAddress;
-  readonly done: () => void;
-}
+import type { BlockWitness, Identity } from './witness';
 
 /** A dial that waits for a slot. */
 export interface WaitingDial {
@@ -114,36 +54,25 @@ export interface OutputFiles {
   readonly claim: Claim | undefined;
 }
 
+/**
+ * A torrent: what identifies it, its swarm, and its run. It exists before its content is known, and code that
+ * needs the content takes a `KnownTorrent`.
+ */
 export interface TorrentState {
   readonly id: number;
-  readonly metainfo: Metainfo;
+  /** In hex. */
   readonly infoHash: string;
-  /** Where its pieces are stored, and the names of its files. */
-  readonly layout: Layout;
-  readonly geometry: Geometry;
-  readonly storage: StorageRef;
-  readonly output: string;
-  /**
-   * Download missing pieces. If false, the torrent only serves, and fails if a piece is missing.
-   */
-  readonly download: boolean;
-  readonly seed: boolean;
-  readonly announceToAll: AnnounceToAll;
+  readonly infoHashBytes: Uint8Array;
+  /** As the torrent or the magnet link lists them (BEP 12). */
+  readonly trackers: readonly (readonly string[])[];
+  readonly options: TorrentOptions;
+  /** Undefined until the metainfo is known and the output is opened. Set once. */
+  content: Content | undefined;
+  /** Its content is being opened: files are looked at, the lock is taken, the record is read. */
+  opening: boolean;
   /** The phase, and what belongs to it. Only `enter` (`life.ts`) replaces it. */
   readonly life: Life;
-  readonly phase: TorrentPhase;
-  /** Which pieces we have, want, and would keep after a power cut. */
-  readonly possession: Possession;
-  /** Counts the pieces of sources in the picker; a seed is counted there at once. */
-  readonly availability: Availability;
-  /** Pieces that occupy memory. */
-  readonly active: Map<number, PieceState>;
-  /** Active pieces with blocks that are leased to no source. */
-  readonly open: Set<PieceState>;
-  /** Full pieces that wait for a verify job. */
-  filled: PieceState[];
-  /** Verify jobs in flight for its pieces. */
-  jobsOut: number;
+  readonly phase: Phase;
   /** Where its pieces come from; its peers are among them. */
   readonly sources: Set<Source>;
   readonly peers: Set<Peer>;
@@ -162,10 +91,6 @@ export interface TorrentState {
   dialing: number;
   /** Dials that wait for a slot. */
   readonly waitingDials: Set<WaitingDial>;
-  /** The empty files, which no piece creates, are being created. */
-  makingEmptyFiles: boolean;
-  /** Files that no record of ours lists are being noted as ours, or cut to length. */
-  admitting: boolean;
   /**
    * Sent with every announce, so that a tracker recognises us after our address changed (BEP 7).
    */
@@ -175,51 +100,26 @@ export interface TorrentState {
   uploadedAtStart: number;
   /** Saves in progress of records that end a run. */
   lastRecordsOut: number;
-  /** How we left the files; undefined where the back end keeps no record. */
-  watch: FileWatch | undefined;
-  /**
-   * Runs started because a file looked touched, since the torrent was last complete or resumed by
-   * the user.
-   */
-  recheckedRuns: number;
-  /** The resume record; undefined where the back end keeps none. */
-  readonly record: RecordOutlet | undefined;
   /** Callbacks for the moment when the last stop has taken effect. */
   readonly onStopped: (() => void)[];
   /** Callbacks for the moment when it is removed, with the error if there was one. */
   readonly onRemoved: ((error: Error | undefined) => void)[];
-  /** The lock of its back end; released when the torrent is removed. */
-  readonly lock: StorageLock;
-  /** What it owns in its output folder; undefined where the storage has none. */
-  outputFiles: OutputFiles | undefined;
   /** Peer threads that were ordered to open this torrent, and not yet to close it. */
   readonly openOn: Set<number>;
-  /**
-   * Pieces that exist on disk and are not hashed yet. A pause or a failure may interrupt the check.
-   */
-  readonly toCheck: Bitfield;
-  checkedPieces: number;
-  /** Check jobs in flight. */
-  checksOut: number;
-  piecesToCheck: number;
   /** Bytes of verified pieces that peers sent since the torrent was added. */
   fetchedBytes: number;
   /** Payload, as reported by peer threads so far: see `receivedBytes`. */
   downloadedBytes: number;
   uploadedBytes: number;
   wastedBytes: number;
-  piecesFailed: number;
   readonly downloadRate: RateMeter;
   readonly uploadRate: RateMeter;
   /** What has limited the download. */
   readonly account: AccountState;
-  /** When fetched pieces were last announced to peers. */
-  lastNewsMs: number;
   /**
    * Budget for rechokes between ticks, so that peers that keep changing their interest cost little.
    */
   readonly rechokes: TokenBucket;
-  lastProgressMs: number;
   completeSent: boolean;
   /**
    * A resting torrent is skipped by ticks until this time; undefined: it is ticked. `wake` ends the
@@ -230,9 +130,68 @@ export interface TorrentState {
   epoch: number;
 }
 
+/** A torrent whose content is known. */
+export interface KnownTorrent extends TorrentState {
+  readonly content: Content;
+  readonly life: KnownLife;
+  readonly phase: TorrentPhase;
+}
+
+export function isKnown(torrent: TorrentState): torrent is KnownTorrent {
+  return torrent.content !== undefined;
+}
+
+/** What a torrent consists of, which of it is here, and how it is stored. */
+export interface Content {
+  readonly metainfo: Metainfo;
+  /** Where its pieces are stored, and the names of its files. */
+  readonly layout: Layout;
+  readonly storage: StorageRef;
+  /** Which pieces we have, want, and would keep after a power cut. */
+  readonly possession: Possession;
+  /** Counts the pieces of sources in the picker; a seed is counted there at once. */
+  readonly availability: Availability;
+  /** Pieces that occupy memory. */
+  readonly active: Map<number, PieceState>;
+  /** Active pieces with blocks that are leased to no source. */
+  readonly open: Set<PieceState>;
+  /** Full pieces that wait for a verify job. */
+  filled: PieceState[];
+  /** Verify jobs in flight for its pieces. */
+  jobsOut: number;
+  /** The empty files, which no piece creates, are being created. */
+  makingEmptyFiles: boolean;
+  /** Files that no record of ours lists are being noted as ours, or cut to length. */
+  admitting: boolean;
+  /** How we left the files; undefined where the back end keeps no record. */
+  watch: FileWatch | undefined;
+  /**
+   * Runs started because a file looked touched, since the torrent was last complete or resumed by
+   * the user.
+   */
+  recheckedRuns: number;
+  /** The resume record; undefined where the back end keeps none. */
+  readonly record: RecordOutlet | undefined;
+  /** The lock of its back end; released when the torrent is removed. */
+  readonly lock: StorageLock;
+  /** What it owns in its output folder; undefined where the storage has none. */
+  outputFiles: OutputFiles | undefined;
+  /**
+   * Pieces that exist on disk and are not hashed yet. A pause or a failure may interrupt the check.
+   */
+  readonly toCheck: Bitfield;
+  checkedPieces: number;
+  /** Check jobs in flight. */
+  checksOut: number;
+  piecesToCheck: number;
+  piecesFailed: number;
+  /** When fetched pieces were last announced to peers. */
+  lastNewsMs: number;
+}
+
 /** A piece in progress: its memory, which source holds which block, what failed attempts showed. */
 export interface PieceState {
-  readonly torrent: TorrentState;
+  readonly torrent: KnownTorrent;
   readonly blocks: ActivePiece;
   readonly lengthBytes: number;
   /**
@@ -317,7 +276,7 @@ export class Source {
     this.thread = thread;
     this.torrent = torrent;
     this.identity = identity;
-    this.bits = new Bitfield(torrent.metainfo.pieceCount);
+    this.bits = new Bitfield(torrent.content?.layout.pieceCount ?? 0);
   }
 
   has(piece: number): boolean {

@@ -6,11 +6,12 @@ import { lookBeforeCompletion, saveCompletion } from './completing';
 import type { Engine } from './engine';
 import { judgeLook } from './file-checks';
 import type { Happening } from './happenings';
-import type { Checking } from './life';
+import type { Checking, Whole } from './life';
 import { goOnRemoving } from './removing';
 import { isSynced, noteFailedSave, saveLastRecord } from './saving';
 import { beginRun, check, lookAtFiles } from './starting';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, TorrentState } from './state';
 import { settleAll } from './stopping';
 
 /**
@@ -18,18 +19,13 @@ import { settleAll } from './stopping';
  */
 export function goOn(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
-  if (life.phase === 'downloading' || life.step !== 'settling') return;
-  // Pieces that are being written must be in the record: written after it, they would put it in
-  // doubt.
-  if (torrent.jobsOut > 0 || torrent.makingEmptyFiles || torrent.admitting) return;
-  if (!isSynced(engine, torrent)) return;
+  if (life.phase === 'resolving' || life.phase === 'downloading') return;
+  if (life.step !== 'settling' || !isSettled(engine, torrent)) return;
   switch (life.phase) {
     case 'checking':
-      return goOnChecking(engine, torrent, life);
     case 'seeding':
     case 'complete':
-      // If a failed sync lost pieces, its error stops the torrent.
-      if (torrent.possession.hasAllWanted) lookBeforeCompletion(engine, torrent, life);
+      if (isKnown(torrent)) goOnWithContent(engine, torrent, life);
       return;
     case 'paused':
     case 'failed':
@@ -39,7 +35,20 @@ export function goOn(engine: Engine, torrent: TorrentState): void {
   }
 }
 
-function goOnChecking(engine: Engine, torrent: TorrentState, life: Checking): void {
+/** Nothing is in flight that must be in the record: written after it, it would put it in doubt. */
+function isSettled(engine: Engine, torrent: TorrentState): boolean {
+  if (!isKnown(torrent)) return !torrent.opening;
+  const { jobsOut, makingEmptyFiles, admitting } = torrent.content;
+  return jobsOut === 0 && !makingEmptyFiles && !admitting && isSynced(engine, torrent);
+}
+
+function goOnWithContent(engine: Engine, torrent: KnownTorrent, life: Checking | Whole): void {
+  if (life.phase === 'checking') return goOnChecking(engine, torrent, life);
+  // If a failed sync lost pieces, its error stops the torrent.
+  if (torrent.content.possession.hasAllWanted) lookBeforeCompletion(engine, torrent, life);
+}
+
+function goOnChecking(engine: Engine, torrent: KnownTorrent, life: Checking): void {
   if (life.recordFirst) {
     life.step = 'saving';
     return saveLastRecord(engine, torrent);
@@ -58,13 +67,15 @@ export function onLastRecordSaved(
   torrent.lastRecordsOut--;
   const { life } = torrent;
   if (torrent.lastRecordsOut > 0) return;
+  if (life.phase === 'resolving' || life.phase === 'downloading') return;
   if (life.phase === 'checking' && life.step === 'settling') return goOn(engine, torrent);
-  if (life.phase === 'downloading' || life.step !== 'saving') return;
+  if (life.step !== 'saving') return;
   switch (life.phase) {
     case 'checking':
       life.step = 'settling';
       life.recordFirst = false;
-      return beginRun(engine, torrent);
+      if (isKnown(torrent)) beginRun(engine, torrent);
+      return;
     case 'paused':
     case 'failed':
       life.step = 'rest';

@@ -7,13 +7,14 @@ import { closeAccount } from './accounting';
 import type { Engine } from './engine';
 import { giveUpDials } from './dialing';
 import { stopAnnouncing } from './last-announces';
-import { enter, errorOf } from './life';
+import { enter, errorOf, newCheck } from './life';
 import type { Checking, Closed, Stopped } from './life';
 import { closePeer } from './peer-orders';
 import { evictAll } from './eviction';
 import { withRemedy } from './remedies';
 import { wake } from './rest';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent, TorrentState } from './state';
 import { verifyAllFilled } from './verifying';
 
 /** Ends the run: stops all traffic at once, and starts to make verified data durable. */
@@ -28,11 +29,13 @@ export function endRun(
   closeAccount(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   closePeers(engine, torrent, next.phase === 'failed' ? 'torrent-failed' : 'torrent-closed');
-  if (next.phase !== 'failed') verifyAllFilled(engine, torrent);
-  evictAll(engine, torrent);
+  if (isKnown(torrent)) {
+    if (next.phase !== 'failed') verifyAllFilled(engine, torrent);
+    evictAll(engine, torrent);
+    if (torrent.content.watch) torrent.content.watch.looking = false;
+  }
   giveUpDials(torrent);
   stopAnnouncing(engine, torrent);
-  if (torrent.watch) torrent.watch.looking = false;
   engine.turn.stats.add(torrent);
   engine.happen({ type: 'go-on', torrent });
 }
@@ -60,8 +63,8 @@ export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorR
 }
 
 /** Another program touched files that may still be right: the run ends, and they are read again. */
-export function recheckRun(engine: Engine, torrent: TorrentState): void {
-  endRun(engine, torrent, { phase: 'checking', step: 'settling', recordFirst: true });
+export function recheckRun(engine: Engine, torrent: KnownTorrent): void {
+  endRun(engine, torrent, newCheck({ recordFirst: true }));
 }
 
 /** Closes the connections of the torrent on all threads, and its files there. */

@@ -9,10 +9,11 @@ import { watchSeed } from './file-checks';
 import { feedEndGame } from './end-game';
 import { evictStale } from './eviction';
 import type { Happening } from './happenings';
-import { transfers } from './life';
+import { needsPeers, transfers } from './life';
 import { endLongParoles } from './parole';
 import { syncIfDue } from './saving';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { Content, KnownTorrent, TorrentState } from './state';
 
 /** Tick interval: four times a second, as often as figures are worth updating. */
 export const TICK_MS = 250;
@@ -41,19 +42,23 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
   announceIfDue(engine, torrent);
   dialMore(engine, torrent);
-  syncIfDue(engine, torrent);
-  watchSeed(engine, torrent);
   engine.turn.rechoke.delete(torrent);
   rechoke(engine, torrent);
-  engine.state.budget.setActive(torrent.id, hasSource(torrent));
-  endLongParoles(engine, torrent);
-  feedEndGame(engine, torrent);
+  if (isKnown(torrent)) tickContent(engine, torrent);
   keepAccount(engine, torrent);
   const rested = torrent.restUntilMs !== undefined;
   torrent.restUntilMs = restAfterLook(engine, torrent);
   // Figures are sent a last time when the torrent comes to rest; after that the app asks for them.
   if (!rested || torrent.restUntilMs === undefined) engine.turn.stats.add(torrent);
   engine.tickBy(torrent.restUntilMs ?? engine.nowMs());
+}
+
+function tickContent(engine: Engine, torrent: KnownTorrent): void {
+  syncIfDue(engine, torrent);
+  watchSeed(engine, torrent);
+  engine.state.budget.setActive(torrent.id, hasSource(torrent));
+  endLongParoles(engine, torrent);
+  feedEndGame(engine, torrent);
 }
 
 /** With this many peers, a torrent waits for the next regular announce. */
@@ -66,7 +71,7 @@ const ENOUGH_PEERS = 20;
  */
 function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
   const peers = torrent.peers.size + torrent.dialing;
-  if (torrent.phase !== 'downloading' || peers >= ENOUGH_PEERS) return false;
+  if (!needsPeers(torrent.life) || peers >= ENOUGH_PEERS) return false;
   if (peers > 0 && !torrent.trackersHadNews) return false;
   if (freeSlots(engine, torrent) <= 0) return false;
   return torrent.book.nextDueMs > engine.nowMs();
@@ -99,17 +104,21 @@ function restAfterLook(engine: Engine, torrent: TorrentState): number | undefine
 
 function isBusy(torrent: TorrentState, nowMs: number): boolean {
   if (torrent.phase === 'checking' || torrent.sources.size + torrent.dialing > 0) return true;
-  // Pieces that are not announced yet leave with a later tick.
-  if (torrent.jobsOut + torrent.filled.length > 0 || torrent.possession.hasNews) return true;
+  if (torrent.content !== undefined && isContentBusy(torrent.content)) return true;
   // Ticks continue until the rates shown by the app have fallen to 0, within two seconds.
   return torrent.downloadRate.bytesPerSec(nowMs) + torrent.uploadRate.bytesPerSec(nowMs) > 0;
 }
 
+function isContentBusy({ jobsOut, filled, possession }: Content): boolean {
+  // Pieces that are not announced yet leave with a later tick.
+  return jobsOut + filled.length > 0 || possession.hasNews;
+}
+
 function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number {
   const { book } = torrent;
-  const { durability } = torrent.possession;
-  if (!transfers(torrent.life)) return durability.dueMs;
-  const dueMs = Math.min(durability.dueMs, nextAnnounceMs(torrent, nowMs));
+  const syncDueMs = torrent.content?.possession.durability.dueMs ?? Infinity;
+  if (!transfers(torrent.life)) return syncDueMs;
+  const dueMs = Math.min(syncDueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
   // Without a free slot it neither dials nor asks for peers, and no event wakes it when a slot
   // becomes free.

@@ -1,6 +1,7 @@
 // Announcing: the schedule decides when and where; this file makes the announces in parallel and
 // handles the replies.
 
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../tracker/announce';
 import type { DueAnnounce } from '../tracker/schedule';
@@ -27,6 +28,12 @@ const MAX_SEED_NUM_WANT = 50;
  * listens on 1.
  */
 const NO_PORT = 1;
+
+/**
+ * Reported as left while the content is not known, as libtorrent does: one block. Anything but 0, which would
+ * make us a seed.
+ */
+const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;
 
 /** After an announce has been in flight for this long, the next tracker no longer waits for it. */
 export const PATIENCE_MS = 10_000;
@@ -120,9 +127,8 @@ export function requestOf(
   torrent: TorrentState,
   due: DueAnnounce,
 ): AnnounceRequest {
-  const { metainfo } = torrent;
   return {
-    infoHash: metainfo.infoHash,
+    infoHash: torrent.infoHashBytes,
     peerId: engine.state.peerId,
     port: engine.state.listenPort ?? NO_PORT,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
@@ -138,13 +144,15 @@ export function requestOf(
 /**
  * All bytes of the missing pieces, with their padding, as libtorrent reports it. 0 only for a seed.
  */
-function leftBytes({ metainfo, geometry, possession }: TorrentState): number {
+function leftBytes({ content }: TorrentState): number {
+  if (content === undefined) return UNKNOWN_LEFT_BYTES;
+  const { layout, possession } = content;
   if (possession.hasAll) return 0;
-  const { pieceLengthBytes, pieceCount } = metainfo;
+  const { pieceLengthBytes, pieceCount } = layout;
   const last = pieceCount - 1;
   const shortBytes = possession.have.get(last)
     ? 0
-    : pieceLengthBytes - geometry.pieceLengthBytes(last);
+    : pieceLengthBytes - layout.geometry.pieceLengthBytes(last);
   return possession.missingPieces * pieceLengthBytes - shortBytes;
 }
 

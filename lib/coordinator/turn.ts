@@ -6,7 +6,8 @@ import { rechokeIfPaid } from './choking';
 import type { Engine, Turn } from './engine';
 import { feedHungry } from './leasing';
 import { torrentStats } from './snapshot';
-import type { TorrentState } from './state';
+import { isKnown } from './state';
+import type { KnownTorrent } from './state';
 import { finishIfWhole } from './transferring';
 import { pumpVerify } from './verifying';
 
@@ -28,8 +29,11 @@ export function endTurn(engine: Engine): void {
     turn.feed = false;
     feedHungry(engine);
   }
-  for (const torrent of turn.stats)
+  for (const torrent of turn.stats) {
+    // Its figures are those of its content.
+    if (!isKnown(torrent)) continue;
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
+  }
   turn.stats.clear();
   // Quarantined memory becomes free without any message, so a tick has to look for it.
   if (engine.state.slab.quarantinedUnits > 0) engine.tickBy(engine.nowMs());
@@ -45,12 +49,13 @@ const NEWS_INTERVAL_MS = 50;
  * Sends one `have` order per thread for all newly verified pieces. Returns false if they wait for a
  * later turn.
  */
-function announcePieces(engine: Engine, torrent: TorrentState): boolean {
-  const { possession } = torrent;
+function announcePieces(engine: Engine, torrent: KnownTorrent): boolean {
+  const { content } = torrent;
+  const { possession } = content;
   if (!possession.hasNews) return true;
   const nowMs = engine.nowMs();
-  if (!possession.hasAllWanted && nowMs - torrent.lastNewsMs < NEWS_INTERVAL_MS) return false;
-  torrent.lastNewsMs = nowMs;
+  if (!possession.hasAllWanted && nowMs - content.lastNewsMs < NEWS_INTERVAL_MS) return false;
+  content.lastNewsMs = nowMs;
   const pieces = possession.takeNews();
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'have', torrent: torrent.id, pieces });

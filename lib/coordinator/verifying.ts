@@ -7,7 +7,8 @@ import { batchPieces, isFullJob, jobTargetBytes } from '../verify/batch';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import { filledSegments } from './pieces';
-import type { PieceState, TorrentState } from './state';
+import { isKnown } from './state';
+import type { PieceState, KnownTorrent } from './state';
 
 /**
  * Hands filled pieces to the workers while the gate is open. The torrent with the fewest jobs in
@@ -25,27 +26,27 @@ export function pumpVerify(engine: Engine): void {
 }
 
 /** The torrent is about to stop: its full pieces are still verified and written. */
-export function verifyAllFilled(engine: Engine, torrent: TorrentState): void {
-  while (torrent.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
+export function verifyAllFilled(engine: Engine, torrent: KnownTorrent): void {
+  while (torrent.content.filled.length > 0) submit(engine, torrent, takeBatch(engine, torrent));
 }
 
-function nextToVerify(engine: Engine): TorrentState | undefined {
+function nextToVerify(engine: Engine): KnownTorrent | undefined {
   const targetBytes = targetBytesOf(engine);
-  let next: TorrentState | undefined;
+  let next: KnownTorrent | undefined;
   for (const torrent of engine.state.torrents.values()) {
-    if (torrent.filled.length === 0) continue;
+    if (!isKnown(torrent) || torrent.content.filled.length === 0) continue;
     // While one of its jobs is in flight, pieces accumulate for a full job: that halves the number
     // of messages.
-    if (torrent.jobsOut > 0 && !isFullJob(torrent.filled, targetBytes)) continue;
-    if (!next || torrent.jobsOut < next.jobsOut) next = torrent;
+    if (torrent.content.jobsOut > 0 && !isFullJob(torrent.content.filled, targetBytes)) continue;
+    if (!next || torrent.content.jobsOut < next.content.jobsOut) next = torrent;
   }
   return next;
 }
 
 /** Takes the pieces of one job, fewer if fewer wait: a good piece should be announced soon. */
-function takeBatch(engine: Engine, torrent: TorrentState): PieceState[] {
-  const [batch = []] = batchPieces(torrent.filled, targetBytesOf(engine));
-  torrent.filled.splice(0, batch.length);
+function takeBatch(engine: Engine, torrent: KnownTorrent): PieceState[] {
+  const [batch = []] = batchPieces(torrent.content.filled, targetBytesOf(engine));
+  torrent.content.filled.splice(0, batch.length);
   return batch;
 }
 
@@ -53,17 +54,17 @@ function targetBytesOf({ state, verify }: Engine): number {
   return jobTargetBytes(state.budget.limitBytes, verify.maxJobs);
 }
 
-function submit(engine: Engine, torrent: TorrentState, pieces: readonly PieceState[]): void {
+function submit(engine: Engine, torrent: KnownTorrent, pieces: readonly PieceState[]): void {
   const filled = pieces.map((piece) => filledPiece(torrent, piece));
   const paths = pathsOf(filled);
   const job = {
     type: 'pieces' as const,
-    storage: torrent.storage,
+    storage: torrent.content.storage,
     pieces: filled,
-    known: torrent.watch?.known(paths),
+    known: torrent.content.watch?.known(paths),
   };
-  const ticket = torrent.watch?.begin(paths);
-  torrent.jobsOut++;
+  const ticket = torrent.content.watch?.begin(paths);
+  torrent.content.jobsOut++;
   engine.state.verifyGate.onOut(engine.nowMs());
   ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
     type: 'verified',
@@ -78,14 +79,14 @@ function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
   return new Set(pieces.flatMap(({ spans }) => spans.flatMap(({ path }) => path ?? [])));
 }
 
-function filledPiece(torrent: TorrentState, piece: PieceState): FilledPiece {
+function filledPiece(torrent: KnownTorrent, piece: PieceState): FilledPiece {
   const index = piece.blocks.piece;
   return {
     piece: index,
     lengthBytes: piece.lengthBytes,
-    sha1: pieceHash(torrent.metainfo, index),
+    sha1: pieceHash(torrent.content.metainfo, index),
     segments: filledSegments(piece),
-    spans: torrent.layout.spansOfPiece(index),
+    spans: torrent.content.layout.spansOfPiece(index),
     wantBlockDigests: piece.witness !== undefined,
   };
 }

@@ -60,11 +60,10 @@ export interface PeerAddress {
 /** Which trackers a torrent announces to: one at a time (BEP 12), one of each tier, or all of them. */
 export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
 
-export interface AddRequest {
-  readonly metainfo: Metainfo;
+/** What the user wants of a torrent. */
+export interface TorrentOptions {
   /** Absolute output folder. */
   readonly output: string;
-  readonly peers: readonly PeerAddress[];
   /** Cut existing files that are longer than the torrent says. */
   readonly force: boolean;
   /** Write to existing files that have the torrent's names, whatever they contain. */
@@ -80,6 +79,19 @@ export interface AddRequest {
   readonly announceToAll: AnnounceToAll;
   /** A storage module other than the built-in files. */
   readonly storage: { readonly module: string; readonly options?: unknown } | undefined;
+}
+
+export interface AddRequest {
+  /** The 20 raw bytes by which peers and trackers know the torrent. */
+  readonly infoHash: Uint8Array;
+  /** For messages to people. */
+  readonly name: string;
+  /** Tracker URLs by tier (BEP 12). */
+  readonly trackers: readonly (readonly string[])[];
+  /** Undefined: not known yet. */
+  readonly metainfo: Metainfo | undefined;
+  readonly peers: readonly PeerAddress[];
+  readonly options: TorrentOptions;
 }
 
 /** Calls of the app thread. Each may reject with an error made from an `ErrorRecord`. */

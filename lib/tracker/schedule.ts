@@ -121,7 +121,7 @@ export class AnnounceSchedule {
   readonly #tiers: Tracker[][];
   readonly #lanes: readonly Lane[];
   readonly #random: () => number;
-  readonly #startedComplete: boolean;
+  #startedComplete: boolean;
   readonly #patienceMs: number;
   #state: 'running' | 'stopped' = 'running';
   #completed = false;
@@ -229,6 +229,11 @@ export class AnnounceSchedule {
   /** More peers are wanted: announce as soon as the min interval allows. */
   wantPeers(nowMs: number): void {
     for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
+  }
+
+  /** It turned out that the torrent was whole when this run began: `completed` is never sent. */
+  foundComplete(): void {
+    this.#startedComplete = true;
   }
 
   /** The last byte of the download arrived. Only the first call counts, and none if it started whole. */

@@ -41,15 +41,15 @@ describe('coordinator/availability', () => {
       const rest = Array.from({ length: 15 }, (_, piece) => piece + 1);
       engine.facts({ type: 'peer-have', connection: peer, pieces: [...rest, 3] });
       expect(desk.peer(peer).isSeed).to.equal(true);
-      expect(torrent.state.possession.picker.availability(7)).to.equal(1);
+      expect(torrent.state.content.possession.picker.availability(7)).to.equal(1);
       desk.close(peer);
-      expect(torrent.state.possession.picker.availability(7)).to.equal(0);
+      expect(torrent.state.content.possession.picker.availability(7)).to.equal(0);
     });
 
     it('is counted a part at a time where long bitfields come and go, and right in the end', async () => {
       const LONG = { totalLengthBytes: 4 * 100_000, pieceLengthBytes: 4 };
       const { desk, engine, torrent } = await SimDesk.with(LONG);
-      const { picker } = torrent.state.possession;
+      const { picker } = torrent.state.content.possession;
       const have = Array.from({ length: 90_000 }, (_, piece) => piece);
       const stays = desk.connect(torrent, { have, unchoke: false });
       for (let time = 0; time < 20; time++) desk.close(desk.connect(torrent, { have }));
@@ -70,11 +70,11 @@ describe('coordinator/availability', () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peer = desk.connect(torrent, { have: [0, 1] });
       engine.facts({ type: 'peer-bitfield', connection: peer, bits: Buffer.from([0x80, 1]) });
-      expect(torrent.state.possession.picker.availability(1)).to.equal(0);
-      expect(torrent.state.possession.picker.availability(15)).to.equal(1);
+      expect(torrent.state.content.possession.picker.availability(1)).to.equal(0);
+      expect(torrent.state.content.possession.picker.availability(15)).to.equal(1);
       desk.close(peer);
       for (let piece = 0; piece < 16; piece++)
-        expect(torrent.state.possession.picker.availability(piece)).to.equal(0);
+        expect(torrent.state.content.possession.picker.availability(piece)).to.equal(0);
     });
   });
 });

@@ -74,8 +74,8 @@ describe('coordinator/end-game', () => {
     desk.want(stranger, 8);
     const before = desk.leases(stranger).length;
     closePeer(engine, desk.peer(closing), 'banned');
-    for (const piece of torrent.state.active.values()) piece.lastProgressMs = 0;
-    for (const piece of other.state.active.values()) piece.lastProgressMs = Infinity;
+    for (const piece of torrent.state.content.active.values()) piece.lastProgressMs = 0;
+    for (const piece of other.state.content.active.values()) piece.lastProgressMs = Infinity;
     engine.pass(1_000);
     expect(desk.leases(closing)).to.have.length(0);
     expect(desk.leases(stranger)).to.have.length(before);

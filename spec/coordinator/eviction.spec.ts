@@ -20,7 +20,7 @@ describe('coordinator/eviction', () => {
     engine.pass(5_100);
     expect(engine.jobs.map(({ job }) => job.type)).to.deep.equal(['pieces']);
     await desk.answerJobs();
-    expect(torrent.state.possession.have.get(0)).to.equal(true);
+    expect(torrent.state.content.possession.have.get(0)).to.equal(true);
     expect(torrent.state.wastedBytes).to.equal(0);
   });
 
@@ -43,11 +43,12 @@ describe('coordinator/eviction', () => {
     const waiting = desk.connect(torrent, { have: [9], creditBlocks: 64 });
     expect(desk.leases(waiting)).to.have.length(0);
     engine.pass(5_100);
-    expect([...torrent.state.active.keys()].sort()).to.deep.equal([0, 1, 9]);
+    expect([...torrent.state.content.active.keys()].sort()).to.deep.equal([0, 1, 9]);
     expect(torrent.state.wastedBytes).to.equal(4 * 16 * 1024);
     engine.pass(5_100);
-    expect([...torrent.state.active.keys()].sort(), 'memory is no longer short').to.deep.equal([
-      0, 1, 9,
-    ]);
+    expect(
+      [...torrent.state.content.active.keys()].sort(),
+      'memory is no longer short',
+    ).to.deep.equal([0, 1, 9]);
   });
 });

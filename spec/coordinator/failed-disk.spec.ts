@@ -90,7 +90,7 @@ describe('coordinator: a disk that fails', () => {
       await verify(desk);
       await closed;
       expect(engine.eventsOf('error')).to.deep.equal([]);
-      expect(torrent.state.possession.durability.durable.isEmpty()).to.equal(true);
+      expect(torrent.state.content.possession.durability.durable.isEmpty()).to.equal(true);
       expect(disk.records).to.include('open').and.not.include('closed');
     });
   });

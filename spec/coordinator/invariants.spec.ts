@@ -7,6 +7,7 @@ import { committedBytesOf } from '../../lib/coordinator/pieces';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { settled } from '../support/sim-engine';
 import type { SimEngine } from '../support/sim-engine';
+import { isKnown } from '../../lib/coordinator/state';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { KIB, seededRandom } from '../support/sim-torrent';
@@ -17,7 +18,9 @@ function expectBalance(engine: SimEngine): void {
   let attached = 0;
   for (const torrent of state.torrents.values()) {
     let committed = 0;
-    for (const piece of torrent.active.values()) {
+    if (!isKnown(torrent)) continue;
+    const { active, open } = torrent.content;
+    for (const piece of active.values()) {
       committed += committedBytesOf(piece.lengthBytes);
       attached += piece.units.filter((unit) => unit !== -1).length;
       let leases = 0;
@@ -27,17 +30,19 @@ function expectBalance(engine: SimEngine): void {
       if (piece.verifying) expect(leases, 'nobody writes while it is verified').to.equal(0);
       else expect(piece.blocks.missingBlocks, 'a full piece is verified').to.be.above(0);
       if (!piece.verifying && piece.blocks.freeBlocks > 0)
-        expect(torrent.open.has(piece), 'free blocks can be found').to.equal(true);
+        expect(open.has(piece), 'free blocks can be found').to.equal(true);
     }
     expect(state.budget.committedOf(torrent.id)).to.equal(committed);
-    for (const piece of torrent.open) expect(torrent.active.has(piece.blocks.piece)).to.equal(true);
+    for (const piece of open) expect(active.has(piece.blocks.piece)).to.equal(true);
   }
   const { slab } = state;
   expect(slab.freeUnits + slab.quarantinedUnits + attached).to.equal(engine.table.unitCount);
   for (const peer of state.peers.values()) {
     if (peer.leases.length > 0) expect(peer.choked, 'leases of a choking peer').to.equal(false);
     for (const lease of peer.leases) {
-      expect(lease.piece.torrent.active.get(lease.piece.blocks.piece)).to.equal(lease.piece);
+      expect(lease.piece.torrent.content.active.get(lease.piece.blocks.piece)).to.equal(
+        lease.piece,
+      );
       expect(lease.generation).to.equal(lease.piece.generation);
     }
     expect(peer.leasedBlocks).to.be.at.most(peer.creditBlocks);

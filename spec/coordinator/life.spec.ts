@@ -3,16 +3,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { TRANSITIONS, enter, newLife, transfers } from '../../lib/coordinator/life';
-import type { Life } from '../../lib/coordinator/life';
-import type { TorrentPhase } from '../../lib/messages/stats';
+import { TRANSITIONS, enter, newCheck, newLife, transfers } from '../../lib/coordinator/life';
+import type { Life, Phase } from '../../lib/coordinator/life';
 
 const ROOT = path.join(__dirname, '..', '..');
 const ROOM = path.join(ROOT, 'lib', 'coordinator');
-const PHASES = Object.keys(TRANSITIONS) as TorrentPhase[];
+const PHASES = Object.keys(TRANSITIONS) as Phase[];
 
-const LIVES: Readonly<Record<TorrentPhase, Life>> = {
-  checking: newLife(),
+const LIVES: Readonly<Record<Phase, Life>> = {
+  resolving: newLife(),
+  checking: newCheck(),
   downloading: { phase: 'downloading' },
   seeding: { phase: 'seeding', step: 'settling' },
   complete: { phase: 'complete', step: 'settling' },
@@ -49,12 +49,12 @@ describe('coordinator/life', () => {
     const table = PHASES.flatMap((from) =>
       Object.entries(TRANSITIONS[from]).map(([to, why]) => `${from} --> ${to}: ${why}`),
     );
-    expect(drawn).to.deep.equal(['[*] --> checking: add()', ...table, 'closed --> [*]']);
+    expect(drawn).to.deep.equal(['[*] --> resolving: add()', ...table, 'closed --> [*]']);
   });
 
-  it('has peers, or may get some, from the end of the check to a pause', () => {
+  it('has peers, or may get some, before its content is known and from the end of the check on', () => {
     const transferring = PHASES.filter((phase) => transfers(LIVES[phase]));
-    expect(transferring).to.deep.equal(['downloading', 'seeding', 'complete']);
+    expect(transferring).to.deep.equal(['resolving', 'downloading', 'seeding', 'complete']);
   });
 
   it('nothing but `enter` changes the phase, and only the loop ends turns', () => {

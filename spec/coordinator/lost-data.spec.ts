@@ -23,10 +23,10 @@ describe('coordinator: data that is lost', () => {
     const peer = desk.connect(torrent, { have: [] });
     engine.facts({ ...failed('short-read'), torrent: torrent.state.id });
     expect(torrent.state.phase).to.equal('failed');
-    expect(torrent.state.possession.have.isEmpty()).to.equal(true);
-    expect(torrent.state.possession.durability.durable.isEmpty()).to.equal(true);
-    expect(torrent.state.toCheck.isFull()).to.equal(true);
-    expect(torrent.state.possession.doneBytes).to.equal(0);
+    expect(torrent.state.content.possession.have.isEmpty()).to.equal(true);
+    expect(torrent.state.content.possession.durability.durable.isEmpty()).to.equal(true);
+    expect(torrent.state.content.toCheck.isFull()).to.equal(true);
+    expect(torrent.state.content.possession.doneBytes).to.equal(0);
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-failed');
     await torrent.state.lastAnnounces;
     expect(engine.announces.map(({ request }) => request.event)).to.deep.equal([
@@ -49,7 +49,7 @@ describe('coordinator: data that is lost', () => {
     for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
       engine.facts({ ...failed(code), torrent: torrent.state.id });
     expect(torrent.state.phase).to.equal('seeding');
-    expect(torrent.state.possession.have.isFull()).to.equal(true);
+    expect(torrent.state.content.possession.have.isFull()).to.equal(true);
     expect(engine.eventsOf('error')).to.deep.equal([]);
   });
 
@@ -111,7 +111,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
       disk.file = now;
       await pass(30_000);
       expect(state.phase).to.equal('failed');
-      expect(state.possession.have.isEmpty()).to.equal(true);
+      expect(state.content.possession.have.isEmpty()).to.equal(true);
       const [error] = engine.eventsOf('error');
       expect(error?.error.code).to.equal(code);
       expect(error?.error.message).to.include(NAME);
@@ -122,9 +122,9 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     const { engine, state, disk, pass } = await seed();
     disk.file = { ...FOUND, mtimeNs: 200n };
     await pass(30_000);
-    expect(state.piecesToCheck).to.equal(16);
+    expect(state.content.piecesToCheck).to.equal(16);
     expect(state.phase).to.equal('seeding');
-    expect(state.possession.have.isFull()).to.equal(true);
+    expect(state.content.possession.have.isFull()).to.equal(true);
     expect(engine.eventsOf('error')).to.deep.equal([]);
     expect(engine.eventsOf('complete'), 'told once').to.have.length(1);
     await pass(30_000);
@@ -140,14 +140,14 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     await pass(30_000);
     expect(state.phase).to.equal('failed');
     expect(engine.eventsOf('error')[0]?.error.code).to.equal('data-changed');
-    expect(state.possession.missingWantedPieces).to.equal(1);
+    expect(state.content.possession.missingWantedPieces).to.equal(1);
   });
 
   it('gives up on a file that something keeps writing to', async () => {
     const { engine, state, disk, pass } = await seed();
     for (let time = 1; time <= 10 && state.phase !== 'failed'; time++) {
       // Touched between the check and the next look.
-      state.recheckedRuns = Math.max(state.recheckedRuns, time - 1);
+      state.content.recheckedRuns = Math.max(state.content.recheckedRuns, time - 1);
       disk.file = { ...FOUND, mtimeNs: BigInt(200 + time) };
       await pass(30_000);
     }

@@ -90,8 +90,8 @@ describe('coordinator/on-piece', () => {
       await settled();
       it.engine.logs.length = 0;
       expect(it.engine.eventsOf('error')).to.have.length(closing ? 0 : 1);
-      expect(it.torrent.state.active.size).to.equal(0);
-      expect(it.torrent.state.possession.picker.idle).to.equal(4);
+      expect(it.torrent.state.content.active.size).to.equal(0);
+      expect(it.torrent.state.content.possession.picker.idle).to.equal(4);
     }
   });
 

@@ -19,7 +19,7 @@ describe('coordinator/padding', () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { creditBlocks: 100, rateBytesPerSec: 1e8 });
     expect(
-      torrent.state.possession.have.get(1),
+      torrent.state.content.possession.have.get(1),
       'a piece of nothing else, after the check',
     ).to.equal(true);
     const [lease, ...others] = desk.leases(peer);

@@ -53,7 +53,7 @@ describe('coordinator: the life of a torrent', () => {
   it('goes from checking to downloading to seeding, and says so once', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
     expect(torrent.state.phase).to.equal('downloading');
-    expect(torrent.state.possession.doneBytes).to.equal(192 * KIB);
+    expect(torrent.state.content.possession.doneBytes).to.equal(192 * KIB);
     const peer = desk.connect(torrent, { creditBlocks: 64 });
     await desk.serveAll(peer);
     expect(torrent.state.phase).to.equal('seeding');
@@ -80,7 +80,7 @@ describe('coordinator: the life of a torrent', () => {
     it('are there before it is complete', async () => {
       const { desk, engine, torrent, made } = await making();
       await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
-      expect(torrent.state.possession.doneBytes).to.equal(MIB);
+      expect(torrent.state.content.possession.doneBytes).to.equal(MIB);
       expect(engine.eventsOf('complete')).to.have.length(0);
       made();
       await desk.answerJobs();
@@ -116,7 +116,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.eventsOf('complete')).to.have.length(0);
     await desk.answerJobs();
     expect(engine.eventsOf('complete')).to.have.length(1);
-    expect(torrent.state.possession.durability.durable.isFull()).to.equal(true);
+    expect(torrent.state.content.possession.durability.durable.isFull()).to.equal(true);
   });
 
   it('stops instead when that sync fails', async () => {
@@ -126,7 +126,7 @@ describe('coordinator: the life of a torrent', () => {
     await answerOnBadDisk(engine);
     expect(engine.eventsOf('complete')).to.have.length(0);
     expect(desk.stats(torrent).error?.code).to.equal('EIO');
-    expect(torrent.state.possession.durability.durable.isFull()).to.equal(false);
+    expect(torrent.state.content.possession.durability.durable.isFull()).to.equal(false);
   });
 
   it('loses what a failed sync covered: it is not synced again, but fetched again', async () => {
@@ -152,10 +152,10 @@ describe('coordinator: the life of a torrent', () => {
     }
     expect(syncs).to.equal(1);
     expect(state.phase).to.equal('failed');
-    expect(state.possession.durability.durable.isEmpty()).to.equal(true);
-    expect(state.possession.have.isEmpty()).to.equal(true);
-    expect(state.possession.doneBytes).to.equal(0);
-    expect(state.possession.missingWantedPieces).to.equal(16);
+    expect(state.content.possession.durability.durable.isEmpty()).to.equal(true);
+    expect(state.content.possession.have.isEmpty()).to.equal(true);
+    expect(torrent.state.content.possession.doneBytes).to.equal(0);
+    expect(state.content.possession.missingWantedPieces).to.equal(16);
     expect(records, 'the record stays open').to.deep.equal(['open']);
     desk.close(peer, 'torrent-closed');
     engine.happen({ type: 'resume', torrent: state });
@@ -163,8 +163,8 @@ describe('coordinator: the life of a torrent', () => {
     expect(state.phase).to.equal('downloading');
     await desk.serveAll(desk.connect(torrent, { creditBlocks: 64 }));
     expect(state.phase).to.equal('seeding');
-    expect(state.possession.doneBytes).to.equal(MIB);
-    expect(state.possession.durability.durable.isFull()).to.equal(true);
+    expect(torrent.state.content.possession.doneBytes).to.equal(MIB);
+    expect(state.content.possession.durability.durable.isFull()).to.equal(true);
     await desk.control.pause(state.id);
     expect(records.at(-1), 'all is well again').to.equal('closed');
   });
@@ -178,7 +178,7 @@ describe('coordinator: the life of a torrent', () => {
     await answerOnBadDisk(engine);
     await paused;
     expect(records).to.deep.equal(['open']);
-    expect(torrent.state.possession.doneBytes).to.equal(0);
+    expect(torrent.state.content.possession.doneBytes).to.equal(0);
   });
 
   it('tells an error at once, not after the last sync', async () => {
@@ -200,7 +200,7 @@ describe('coordinator: the life of a torrent', () => {
       message: 'cannot write /out/a.bin: the disk is full',
       details: { path: '/out/a.bin' },
     });
-    const missingBytes = torrent.state.metainfo.totalLengthBytes;
+    const missingBytes = torrent.state.content.metainfo.totalLengthBytes;
     expect(engine.eventsOf('error').map(({ error }) => error)).to.deep.equal([
       {
         code: 'ENOSPC',
@@ -250,7 +250,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.ordersOf('close', peer)[0]?.reason).to.equal('torrent-closed');
     expect(engine.ordersOf('close-torrent')).to.have.length(1);
     expect(engine.memoryIsBack).to.equal(true);
-    expect(torrent.state.possession.doneBytes).to.equal(128 * KIB);
+    expect(torrent.state.content.possession.doneBytes).to.equal(128 * KIB);
     desk.close(peer, 'torrent-closed');
     engine.orders = [];
     engine.happen({ type: 'resume', torrent: torrent.state });
@@ -278,13 +278,10 @@ describe('coordinator: the life of a torrent', () => {
     engine.happen({ type: 'resume', torrent: state });
     await desk.answerJobs();
     expect(state.phase).to.equal('downloading');
-    expect([0, 1, 6, 7].map((piece) => torrent.state.possession.have.get(piece))).to.deep.equal([
-      true,
-      false,
-      true,
-      true,
-    ]);
-    expect(state.possession.doneBytes).to.equal(12 * MIB);
+    expect(
+      [0, 1, 6, 7].map((piece) => torrent.state.content.possession.have.get(piece)),
+    ).to.deep.equal([true, false, true, true]);
+    expect(torrent.state.content.possession.doneBytes).to.equal(12 * MIB);
   });
 
   it('saves what a check has found so far, for one that is killed', async () => {

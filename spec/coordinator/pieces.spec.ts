@@ -31,7 +31,7 @@ describe('coordinator: pieces on their way', () => {
     const sizes = engine.jobs.map(({ job }) => (job.type === 'pieces' ? job.pieces.length : 0));
     expect(sizes).to.deep.equal([1, 4, 4, 4]);
     await desk.answerJobs();
-    expect(torrent.state.filled).to.have.length(0);
+    expect(torrent.state.content.filled).to.have.length(0);
   });
 
   describe('the end of a lease', () => {
@@ -112,7 +112,7 @@ describe('coordinator: pieces on their way', () => {
         { type: 'have', torrent: torrent.state.id, pieces: [lease.piece] },
       ]);
       expect(engine.eventsOf('pieces').map(({ pieces }) => pieces)).to.deep.equal([[lease.piece]]);
-      expect(torrent.state.possession.doneBytes).to.equal(64 * KIB);
+      expect(torrent.state.content.possession.doneBytes).to.equal(64 * KIB);
     });
   });
 
@@ -270,15 +270,15 @@ describe('coordinator: pieces on their way', () => {
       const waiting = desk.connect(torrent, { have: [9], creditBlocks: 64 });
       expect(desk.leases(waiting)).to.have.length(0);
       engine.pass(4_000);
-      expect(torrent.state.active.size).to.equal(4);
+      expect(torrent.state.content.active.size).to.equal(4);
       engine.pass(1_100);
       expect(desk.leases(waiting).map(({ piece }) => piece)).to.deep.equal([9]);
       for (const peer of stuck)
         for (const lease of desk.leases(peer))
-          if (lease.piece !== 9 && !torrent.state.active.has(lease.piece))
+          if (lease.piece !== 9 && !torrent.state.content.active.has(lease.piece))
             expect(desk.write(lease)).to.equal(0);
       await desk.serveAll(waiting);
-      expect(torrent.state.possession.have.get(9)).to.equal(true);
+      expect(torrent.state.content.possession.have.get(9)).to.equal(true);
     });
 
     it('is not taken from a piece that slowly fills', async () => {
@@ -291,7 +291,7 @@ describe('coordinator: pieces on their way', () => {
         // A block now and then; the lease of 64 is not reported done for long.
         for (const peer of slow) desk.write(only(desk.leases(peer)), { blocks: round });
         engine.pass(4_000);
-        expect(torrent.state.active.size).to.equal(4);
+        expect(torrent.state.content.active.size).to.equal(4);
       }
       expect(torrent.state.wastedBytes).to.equal(0);
     });
@@ -302,7 +302,7 @@ describe('coordinator: pieces on their way', () => {
       const hungry = desk.connect(torrent, { have: [0], creditBlocks: 64 });
       expect(engine.state.hungry.has(desk.peer(hungry))).to.equal(true);
       engine.pass(60_000);
-      expect(torrent.state.active.size).to.equal(1);
+      expect(torrent.state.content.active.size).to.equal(1);
     });
 
     it('of an evicted piece counts as waste, and the piece may be picked again', async () => {
@@ -369,7 +369,7 @@ describe('coordinator: pieces on their way', () => {
         await paused;
         expect(engine.memoryIsBack).to.equal(true);
         expect(torrent.state.phase).to.equal('paused');
-        expect(torrent.state.active.size).to.equal(0);
+        expect(torrent.state.content.active.size).to.equal(0);
       });
     }
 
@@ -495,6 +495,6 @@ describe('coordinator: pieces on their way', () => {
     expect(engine.jobs).to.have.length(4);
     engine.jobs.shift()?.resolve({ outcomes: [], hashMs: 0, storageMs: 0 });
     await settled();
-    expect(engine.jobs.at(-1)?.job.storage.key).to.equal(two.state.storage.key);
+    expect(engine.jobs.at(-1)?.job.storage.key).to.equal(two.state.content.storage.key);
   });
 });

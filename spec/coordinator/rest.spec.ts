@@ -80,7 +80,7 @@ describe('coordinator/rest', () => {
         const { id } = torrent.state;
         engine.facts(
           { type: 'connected', connection, torrent: id, dial, host, port: 6881, peerId },
-          { type: 'peer-bitfield', connection, bits: torrent.state.possession.have.bytes },
+          { type: 'peer-bitfield', connection, bits: torrent.state.content.possession.have.bytes },
         );
         const closed = { downloadedBytes: 0, uploadedBytes: 0, detail: '' };
         engine.facts({ type: 'closed', connection, reason: 'not-useful', ...closed });
@@ -284,10 +284,10 @@ describe('coordinator/rest', () => {
     for (const lease of desk.leases(connection)) desk.deliver(lease);
     desk.close(connection);
     await desk.answerJobs();
-    expect(torrent.state.possession.durability.unsynced).to.equal(1);
+    expect(torrent.state.content.possession.durability.unsynced).to.equal(1);
     await passTicking(engine, 2500);
     await desk.answerJobs();
-    expect(torrent.state.possession.durability.durable.count()).to.equal(1);
+    expect(torrent.state.content.possession.durability.durable.count()).to.equal(1);
     await passTicking(engine, 5000);
     expect(engine.tickAtMs).to.equal(Infinity);
     expect(engine.eventsOf('pieces').flatMap(({ pieces }) => pieces)).to.deep.equal([0]);

@@ -10,7 +10,7 @@ describe('coordinator: a source that is no peer', () => {
     const source = desk.addSource(torrent, 1_000);
     await desk.serveAll(source);
     engine.pass(250);
-    expect(torrent.state.possession.hasAll).to.equal(true);
+    expect(torrent.state.content.possession.hasAll).to.equal(true);
     expect(engine.eventsOf('complete')).to.have.length(1);
     expect(desk.stats(torrent).peers).to.include({ connected: 0, seeds: 0 });
     expect(desk.source(source)).to.include({ usefulPieces: 0 });
@@ -36,7 +36,7 @@ describe('coordinator: a source that is no peer', () => {
     for (const lease of desk.leases(source).slice(1)) desk.deliver(lease);
     await desk.answerJobs();
     expect(engine.ordersOf('cancel-lease').map(({ connection }) => connection)).to.include(peer);
-    expect(torrent.state.possession.hasAll).to.equal(true);
+    expect(torrent.state.content.possession.hasAll).to.equal(true);
   });
 
   it('keeps its torrent from resting, and is what the account finds', async () => {
@@ -68,7 +68,7 @@ describe('coordinator: a source that is no peer', () => {
 describe('coordinator: a download of some pieces', () => {
   const begin = async () => {
     const it = await SimDesk.with({ ...SHORT, trackers: [['http://t.example/']] });
-    it.torrent.state.possession.setWanted(15, false);
+    it.torrent.state.content.possession.setWanted(15, false);
     return it;
   };
 

@@ -4,13 +4,12 @@ import { expect } from 'chai';
 import { torrentStats } from '../../lib/coordinator/snapshot';
 import { MAX_ANNOUNCES_UNDER_WAY, PATIENCE_MS } from '../../lib/coordinator/trackers';
 import { MillraceError } from '../../lib/errors/millrace-error';
-import type { AddRequest } from '../../lib/messages/control';
 import type { AnnounceReply, PeerAddress } from '../../lib/tracker/announce';
 import { MAX_TRACKERS } from '../../lib/tracker/schedule';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';
 import { settled } from '../support/sim-engine';
-import type { SimEngine } from '../support/sim-engine';
+import type { SimEngine, SimRequest } from '../support/sim-engine';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -30,7 +29,7 @@ interface Scene {
 /** A torrent with one tracker in each tier; those without an answer say that nobody is there. */
 async function scene(
   answers: Readonly<Record<string, Answer>>,
-  request: Partial<AddRequest> = {},
+  request: Partial<SimRequest> = {},
   good: readonly number[] = [],
 ): Promise<Scene> {
   const desk = new SimDesk();

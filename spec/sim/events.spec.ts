@@ -56,7 +56,7 @@ describe('sim: the order of events', () => {
       const all = leechers.map(record);
       swarm.introduceAll();
       await swarm.run(
-        () => leechers.some(({ torrent }) => torrent.possession.doneBytes > MIB / 2),
+        () => leechers.some(({ torrent }) => torrent.content.possession.doneBytes > MIB / 2),
         30,
       );
       await parting.leave();

@@ -24,7 +24,10 @@ async function recorded(seed: number): Promise<Journal[]> {
   for (let n = 0; n < 3; n++)
     leechers.push(await swarm.add({ writeBytesPerMs: 2_000, record: n === 0 }));
   swarm.introduceAll();
-  await swarm.run(() => leechers.some(({ torrent }) => torrent.possession.doneBytes > MIB / 3), 30);
+  await swarm.run(
+    () => leechers.some(({ torrent }) => torrent.content.possession.doneBytes > MIB / 3),
+    30,
+  );
   await parting.leave();
   leechers[0]?.loseThread();
   await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 30);
@@ -61,6 +64,18 @@ describe('sim: replay', () => {
         expect(texts.filter((text) => text.startsWith('["order"'))).to.have.length.above(10);
       }
     });
+
+  it('of a peer that knows its content later', async () => {
+    const swarm = new SimSwarm({ totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB });
+    await swarm.add({ have: 'all' });
+    const late = await swarm.add({ resolvesAfterMs: 3_000, record: true });
+    swarm.introduceAll();
+    await swarm.runUntilComplete(30);
+    const journal = journalOf(late);
+    const texts = await replay(journal);
+    expect(texts).to.deep.equal(journal.steps.flatMap(({ out }) => out));
+    expect(texts.filter((text) => text.includes('"torrent-content"'))).to.have.length(1);
+  });
 
   it('of a swarm with a tracker, in which a peer completes and goes', async () => {
     const swarm = new SimSwarm({
@@ -122,7 +137,8 @@ describe('sim: replay', () => {
     });
 
     it('where the dice fall otherwise, or are not thrown', async () => {
-      const [at = -1] = stepsWith(({ reads }) => 'dice' in reads);
+      const thrown = journal.steps.map(({ reads }) => reads['dice']?.length ?? 0);
+      const at = thrown.indexOf(Math.max(...thrown)); // the order of the pieces
       const { reads = {} } = journal.steps[at] ?? {};
       const { dice = [], ...others } = reads;
       expect(

@@ -89,7 +89,7 @@ describe('sim: swarms in virtual time', () => {
     const vanishing = await swarm.add({ have: 'all', uplinkBytesPerSec: 200 * KIB });
     await swarm.add({ have: 'all', uplinkBytesPerSec: 200 * KIB });
     swarm.introduceAll();
-    await swarm.run(() => leecher.torrent.possession.doneBytes >= 512 * KIB, 20);
+    await swarm.run(() => leecher.torrent.content.possession.doneBytes >= 512 * KIB, 20);
     vanishing.vanish();
     await swarm.run(() => leecher.completedMs !== undefined, 60);
     expectWhole(swarm, [leecher]);
@@ -107,7 +107,7 @@ describe('sim: swarms in virtual time', () => {
       for (let n = 0; n < 4; n++) leechers.push(await swarm.add({ writeBytesPerMs: 2_000 }));
       swarm.introduceAll();
       await swarm.run(
-        () => leechers.some(({ torrent }) => torrent.possession.doneBytes > MIB / 2),
+        () => leechers.some(({ torrent }) => torrent.content.possession.doneBytes > MIB / 2),
         30,
       );
       vanishing.vanish();
@@ -124,7 +124,8 @@ describe('sim: swarms in virtual time', () => {
     const [seed, ...leechers] = swarm.nodes;
     const held = (): boolean => {
       for (let piece = 0; piece < swarm.torrent.metainfo.pieceCount; piece++)
-        if (!leechers.some(({ torrent }) => torrent.possession.have.get(piece))) return false;
+        if (!leechers.some(({ torrent }) => torrent.content.possession.have.get(piece)))
+          return false;
       return true;
     };
     await swarm.run(held, 30);
@@ -231,7 +232,7 @@ describe('sim: swarms in virtual time', () => {
       const seed = await swarm.add({ have: 'all', uplinkBytesPerSec: 200 * KIB, dialable: false });
       const first = await swarm.add();
       seed.meet(first);
-      await swarm.run(() => first.torrent.possession.doneBytes > 0, 10);
+      await swarm.run(() => first.torrent.content.possession.doneBytes > 0, 10);
       // From here on nobody can dial one of the two.
       first.dialable = false;
       const late = await swarm.add();

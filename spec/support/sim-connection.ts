@@ -3,7 +3,6 @@
 
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { SessionOutput } from '../../lib/peer/session-types';
-import { Bitfield } from '../../lib/bytes/bitfield';
 import { PeerSession } from '../../lib/peer/session';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
@@ -31,12 +30,11 @@ export class SimConnection implements SessionOutput {
   constructor(id: number, node: SimNode) {
     this.id = id;
     this.node = node;
-    const { have } = node.torrent.possession;
     this.session = new PeerSession(
       {
         connection: id,
         thread: 0,
-        content: { geometry: node.geometry, have: new Bitfield(have.length, have.bytes) },
+        content: node.content,
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,

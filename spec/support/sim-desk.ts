@@ -3,17 +3,17 @@
 
 import { removed } from '../../lib/coordinator/removing';
 import { wake } from '../../lib/coordinator/rest';
-import { Source } from '../../lib/coordinator/state';
-import type { Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
+import { Source, isKnown } from '../../lib/coordinator/state';
+import type { KnownTorrent, Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
-import type { AddRequest, EngineControl } from '../../lib/messages/control';
+import type { EngineControl } from '../../lib/messages/control';
 import type { TorrentStats } from '../../lib/messages/stats';
 import type { Lease } from '../../lib/messages/peer-thread';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { unitsOf } from './segments';
 import { SimEngine, settled } from './sim-engine';
-import type { SimEngineOptions } from './sim-engine';
+import type { SimEngineOptions, SimRequest } from './sim-engine';
 import { KIB, simTorrent } from './sim-torrent';
 import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
@@ -35,6 +35,12 @@ export interface DeskPeerOptions {
 
 /** One torrent at a desk: its engine record, its content, what is stored of it. */
 export interface DeskTorrent extends SimTorrent {
+  readonly state: KnownTorrent;
+  readonly stored: Uint8Array;
+}
+
+/** The same before its content is known. */
+export interface UnknownTorrent extends SimTorrent {
   readonly state: TorrentState;
   readonly stored: Uint8Array;
 }
@@ -60,7 +66,7 @@ export class SimDesk {
     torrent: SimTorrentOptions,
     options: SimEngineOptions & {
       readonly good?: readonly number[];
-      readonly request?: Partial<AddRequest>;
+      readonly request?: Partial<SimRequest>;
     } = {},
   ): Promise<{
     readonly desk: SimDesk;
@@ -75,7 +81,7 @@ export class SimDesk {
   async add(
     options: SimTorrentOptions,
     good: readonly number[] = [],
-    request: Partial<AddRequest> = {},
+    request: Partial<SimRequest> = {},
   ): Promise<DeskTorrent> {
     const torrent = await this.begin(options, good, request);
     await this.answerJobs();
@@ -86,18 +92,40 @@ export class SimDesk {
   async begin(
     options: SimTorrentOptions,
     good: readonly number[] = [],
-    request: Partial<AddRequest> = {},
+    request: Partial<SimRequest> = {},
   ): Promise<DeskTorrent> {
-    const { metainfo, content } = simTorrent(options);
-    const stored = new Uint8Array(content.length);
-    for (const piece of good) {
-      const start = piece * metainfo.pieceLengthBytes;
-      stored.set(content.subarray(start, start + metainfo.pieceLengthBytes), start);
-    }
-    const state = await this.engine.add(metainfo, request);
-    const torrent = { metainfo, content, state, stored };
+    const stored = storedTorrent(options, good);
+    const state = await this.engine.add(stored.metainfo, request);
+    const torrent = { ...stored, state };
     this.torrents.set(state.id, torrent);
     await settled();
+    return torrent;
+  }
+
+  /** Adds a torrent whose content the engine does not know: `learn` tells it. */
+  async addUnknown(
+    options: SimTorrentOptions,
+    good: readonly number[] = [],
+    request: Partial<SimRequest> = {},
+  ): Promise<UnknownTorrent> {
+    const stored = storedTorrent(options, good);
+    const state = await this.engine.addUnknown(stored.metainfo, request);
+    await settled();
+    return { ...stored, state };
+  }
+
+  /**
+   * The metainfo of the torrent is learnt, which has these connections by then. Its check waits in
+   * `engine.jobs`.
+   */
+  async learn(unknown: UnknownTorrent, connections: readonly number[] = []): Promise<DeskTorrent> {
+    const { state, metainfo } = unknown;
+    this.engine.happen({ type: 'metainfo', torrent: state, metainfo });
+    await settled();
+    if (!isKnown(state)) throw new Error('its content is still not known');
+    const torrent = { ...unknown, state };
+    this.torrents.set(state.id, torrent);
+    for (const connection of connections) this.#torrentOf.set(connection, torrent);
     return torrent;
   }
 
@@ -109,7 +137,7 @@ export class SimDesk {
       this.engine.jobs = [];
       for (const { job, resolve } of jobs) {
         const torrent = [...this.torrents.values()].find(
-          ({ state }) => state.storage.key === job.storage.key,
+          ({ state }) => state.content.storage.key === job.storage.key,
         );
         resolve(runVerifyJob(job, this.engine.slab.bytes, torrent?.stored ?? new Uint8Array(0)));
       }
@@ -126,7 +154,7 @@ export class SimDesk {
   }
 
   /** Resolves when it is gone, whether its peers are or not. */
-  remove({ state }: Pick<DeskTorrent, 'state'>): Promise<void> {
+  remove({ state }: { readonly state: TorrentState }): Promise<void> {
     const gone = removed(state);
     this.engine.happen({ type: 'remove', torrent: state, forget: false });
     return gone;
@@ -176,8 +204,8 @@ export class SimDesk {
     this.#torrentOf.set(id, { state, ...torrent });
     source.isSeed = true;
     source.choked = false;
-    source.usefulPieces = state.possession.missingWantedPieces;
-    state.possession.picker.addSeed();
+    source.usefulPieces = state.content.possession.missingWantedPieces;
+    state.content.possession.picker.addSeed();
     this.engine.state.budget.setActive(state.id, state.phase === 'downloading');
     this.engine.state.sources.set(id, source);
     state.sources.add(source);
@@ -216,7 +244,7 @@ export class SimDesk {
   }
 
   piece(torrent: DeskTorrent, index: number): PieceState {
-    const piece = torrent.state.active.get(index);
+    const piece = torrent.state.content.active.get(index);
     if (piece === undefined) throw new Error(`piece ${index} is not active`);
     return piece;
   }
@@ -293,4 +321,18 @@ export class SimDesk {
   ): void {
     this.engine.facts({ type, connection, epoch, piece, generation, firstBlock, blockCount });
   }
+}
+
+/** A torrent made of nothing, some pieces of which are stored. */
+function storedTorrent(
+  options: SimTorrentOptions,
+  good: readonly number[],
+): SimTorrent & { readonly stored: Uint8Array } {
+  const { metainfo, content } = simTorrent(options);
+  const stored = new Uint8Array(content.length);
+  for (const piece of good) {
+    const start = piece * metainfo.pieceLengthBytes;
+    stored.set(content.subarray(start, start + metainfo.pieceLengthBytes), start);
+  }
+  return { metainfo, content, stored };
 }

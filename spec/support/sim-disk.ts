@@ -4,7 +4,7 @@
 import { Bitfield } from '../../lib/bytes/bitfield';
 import type { ReadonlyBitfield } from '../../lib/bytes/bitfield';
 import type { Disk, RecordOutlet } from '../../lib/coordinator/disk';
-import type { AddRequest } from '../../lib/messages/control';
+import type { TorrentOptions } from '../../lib/messages/control';
 import type { FileIdentity, StorageRef, StoredFile } from '../../lib/messages/storage';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { OutputLook } from '../../lib/storage/output-check';
@@ -12,7 +12,7 @@ import type { StorageState } from '../../lib/storage/storage';
 import type { LoadedRecord, TorrentShape } from '../../lib/storage/torrent-record';
 
 /** Adds a torrent that is stored on the engine's disk, not in memory. */
-export const ON_DISK: Partial<AddRequest> = { storage: undefined };
+export const ON_DISK: Partial<TorrentOptions> = { storage: undefined };
 
 /** Something that the disk was asked and has not answered. */
 export interface Held<Answer> {

@@ -7,7 +7,9 @@ import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import type { Happening } from '../../lib/coordinator/happenings';
 import { initialState } from '../../lib/coordinator/initial-state';
 import { Loop } from '../../lib/coordinator/loop';
-import type { EngineState, TorrentState } from '../../lib/coordinator/state';
+import { isKnown } from '../../lib/coordinator/state';
+import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
+import type { EngineState } from '../../lib/coordinator/engine-state';
 import { newTurn } from '../../lib/coordinator/turn';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { BlockTable, GenerationCounter } from '../../lib/memory/block-table';
@@ -17,6 +19,7 @@ import type {
   EngineControl,
   EngineEvent,
   EngineSettings,
+  TorrentOptions,
 } from '../../lib/messages/control';
 import type { LogLevel } from '../../lib/text/log-levels';
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
@@ -91,6 +94,9 @@ export interface SimEngineOptions {
   /** Runs timers; default: they go off as time passes by `pass`. */
   readonly onTimer?: Clock['after'];
 }
+
+/** What a spec may say of a torrent that it adds. */
+export type SimRequest = TorrentOptions & Pick<AddRequest, 'peers'>;
 
 interface Timer {
   readonly atMs: number;
@@ -297,9 +303,21 @@ export class SimEngine implements Engine {
   }
 
   /** Adds a torrent that is stored in memory; its recheck waits in `jobs`. */
-  async add(metainfo: Metainfo, request: Partial<AddRequest> = {}): Promise<TorrentState> {
+  async add(metainfo: Metainfo, request: Partial<SimRequest> = {}): Promise<KnownTorrent> {
     const id = this.#nextTorrent++;
-    await this.control.add(id, addRequest(metainfo, request));
+    const torrent = await this.#addById(id, addRequest(metainfo, request));
+    if (!isKnown(torrent)) throw new Error('the torrent has no content');
+    return torrent;
+  }
+
+  /** Adds a torrent of which only the info hash and the trackers are known. */
+  addUnknown(metainfo: Metainfo, request: Partial<SimRequest> = {}): Promise<TorrentState> {
+    const known = addRequest(metainfo, request);
+    return this.#addById(this.#nextTorrent++, { ...known, metainfo: undefined });
+  }
+
+  async #addById(id: number, request: AddRequest): Promise<TorrentState> {
+    await this.control.add(id, request);
     const torrent = this.state.torrents.get(id);
     if (torrent === undefined) throw new Error('the torrent was not added');
     return torrent;
@@ -335,21 +353,22 @@ export class SimEngine implements Engine {
 }
 
 /** What the app asks for: a download that is stored in memory, unless `request` says something else. */
-export function addRequest(metainfo: Metainfo, request: Partial<AddRequest> = {}): AddRequest {
-  return {
-    metainfo,
+export function addRequest(metainfo: Metainfo, request: Partial<SimRequest> = {}): AddRequest {
+  const { infoHash, name, trackers } = metainfo;
+  const { peers = [], ...wanted } = request;
+  const options = {
     output: '/nowhere',
-    peers: [],
     force: false,
     adopt: false,
     followLinks: false,
     download: true,
     recheck: false,
     seed: true,
-    announceToAll: 'none',
+    announceToAll: 'none' as const,
     storage: { module: 'memory' },
-    ...request,
+    ...wanted,
   };
+  return { infoHash, name, trackers, metainfo, peers, options };
 }
 
 function connectionOf(order: PeerOrder): number | undefined {

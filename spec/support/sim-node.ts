@@ -3,12 +3,15 @@
 // that late ones happen as they do between threads.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
-import type { TorrentState } from '../../lib/coordinator/state';
+import { isKnown } from '../../lib/coordinator/state';
+import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
 import { removed } from '../../lib/coordinator/removing';
 import type { CloseReason } from '../../lib/messages/close-reasons';
-import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
+import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
+import type { SessionContent } from '../../lib/peer/session-types';
 import { writePieceHeader } from '../../lib/wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import type { SimClock } from './sim-clock';
@@ -39,6 +42,8 @@ export interface SimNodeOptions {
   readonly have?: 'all' | readonly number[];
   /** Stays after completion. Default true. */
   readonly seed?: boolean;
+  /** Knows its torrent by its info hash alone for that long; default 0. */
+  readonly resolvesAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
   /** False: it is behind NAT. Default true. */
@@ -59,7 +64,6 @@ export class SimNode {
   readonly host: string;
   readonly options: SimNodeOptions;
   readonly engine: SimEngine;
-  readonly geometry: Geometry;
   readonly stored: Uint8Array;
   readonly connections = new Map<number, SimConnection>();
   /** It is off the net without a word. */
@@ -70,6 +74,8 @@ export class SimNode {
   dials = 0;
   /** When its torrent was complete; undefined until then. */
   completedMs: number | undefined;
+  /** What its peer thread knows of the content. */
+  content: SessionContent | undefined;
   #torrent: TorrentState | undefined;
   #counter = 0;
   #facts: PeerFact[] = [];
@@ -90,7 +96,6 @@ export class SimNode {
     this.options = options;
     this.dialable = options.dialable ?? true;
     const { metainfo, content } = swarm.torrent;
-    this.geometry = new Geometry(metainfo);
     this.stored = new Uint8Array(content.length);
     const have = new Bitfield(metainfo.pieceCount);
     if (options.have === 'all') have.setAll();
@@ -115,20 +120,37 @@ export class SimNode {
     this.#syncClock();
   }
 
-  get torrent(): TorrentState {
+  get torrent(): KnownTorrent {
+    const { state } = this;
+    if (!isKnown(state)) throw new Error('its content is not known');
+    return state;
+  }
+
+  get state(): TorrentState {
     if (this.#torrent === undefined) throw new Error('the node has not started');
     return this.#torrent;
   }
 
   async start(): Promise<void> {
     this.#syncClock();
-    const adding = this.engine.add(this.swarm.torrent.metainfo, {
-      seed: this.options.seed ?? true,
-    });
-    this.#torrent = await adding;
+    const { metainfo } = this.swarm.torrent;
+    const { seed = true, resolvesAfterMs = 0 } = this.options;
+    if (resolvesAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed });
+    else {
+      this.#torrent = await this.engine.addUnknown(metainfo, { seed });
+      this.clock.after(resolvesAfterMs, () => this.#learn(metainfo));
+    }
     const jitter = seededRandom(this.swarm.seed + this.engine.random());
     this.clock.after(TICK_MS * jitter(), () => this.#tick());
     this.clock.after(PEER_TICK_MS * jitter(), () => this.#peerTick());
+    await settled();
+  }
+
+  /** It gets to know its content, from wherever. */
+  async #learn(metainfo: Metainfo): Promise<void> {
+    if (this.gone) return;
+    this.#syncClock();
+    this.engine.happen({ type: 'metainfo', torrent: this.state, metainfo });
     await settled();
   }
 
@@ -137,15 +159,15 @@ export class SimNode {
     this.swarm.record(this, 'meet', other.host);
     this.#syncClock();
     const peers = [{ host: other.host, port: SIM_PORT }];
-    this.engine.happen({ type: 'add-peers', torrent: this.torrent, peers });
+    this.engine.happen({ type: 'add-peers', torrent: this.state, peers });
   }
 
   /** Leaves in good order: it is gone once its connections are closed. */
   async leave(): Promise<void> {
     this.swarm.record(this, 'leave');
     this.#syncClock();
-    void removed(this.torrent).then(() => this.#goOnceAlone());
-    this.engine.happen({ type: 'remove', torrent: this.torrent, forget: false });
+    void removed(this.state).then(() => this.#goOnceAlone());
+    this.engine.happen({ type: 'remove', torrent: this.state, forget: false });
     await settled();
   }
 
@@ -170,6 +192,7 @@ export class SimNode {
     this.#threads++;
     this.#facts = [];
     this.#orders = [];
+    this.content = undefined;
     for (const connection of [...this.connections.values()]) connection.drop();
     this.connections.clear();
     const { engine } = this;
@@ -221,9 +244,20 @@ export class SimNode {
     switch (order.type) {
       case 'open-torrent':
         this.#opened = true;
+        this.content = order.torrent.content && contentOf(order.torrent.content);
         return;
+      case 'torrent-content': {
+        const content = contentOf(order.content);
+        this.content = content;
+        for (const connection of this.connections.values()) {
+          touched.add(connection);
+          connection.carryOut((session) => session.open(content, nowMs));
+        }
+        return;
+      }
       case 'close-torrent':
         this.#opened = false;
+        this.content = undefined;
         for (const connection of [...this.connections.values()])
           connection.close(order.reason, 'the torrent was closed');
         this.tell({ type: 'torrent-closed', torrent: order.torrent });
@@ -250,7 +284,6 @@ export class SimNode {
         return on(order.connection)?.carryOut((session) => session.setChoked(order.choked));
       case 'close':
         return this.connections.get(order.connection)?.close(order.reason, 'by order');
-      case 'torrent-content':
       case 'listen':
       case 'listen-port':
       case 'stop':
@@ -294,7 +327,7 @@ export class SimNode {
     this.tell({
       type: 'connected',
       connection: connection.id,
-      torrent: this.torrent.id,
+      torrent: this.state.id,
       ...(dial === undefined ? {} : { dial }),
       host: peer.host,
       port: dial === undefined ? 50_000 + connection.id : SIM_PORT,
@@ -417,4 +450,10 @@ export class SimNode {
       this.completedMs = this.clock.nowMs;
     this.engine.events = events.filter(({ type }) => type !== 'stats');
   }
+}
+
+function contentOf(content: PeerContent): SessionContent {
+  const { pieceCount } = content;
+  const bytes = new Uint8Array(content.have, 0, Bitfield.byteLength(pieceCount));
+  return { geometry: new Geometry(content), have: new Bitfield(pieceCount, bytes) };
 }

@@ -189,9 +189,10 @@ export class SimSwarm {
 
   toString(): string {
     return this.nodes
-      .map(({ host, gone, torrent }) => {
-        const left = gone ? 'gone' : torrent.phase;
-        return `${host} ${left} ${torrent.possession.missingWantedPieces} left, ${torrent.peers.size} peers`;
+      .map(({ host, gone, state }) => {
+        const phase = gone ? 'gone' : state.phase;
+        const left = state.content?.possession.missingWantedPieces ?? 'unknown';
+        return `${host} ${phase} ${left} left, ${state.peers.size} peers`;
       })
       .join('; ');
   }

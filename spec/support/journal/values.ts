@@ -112,5 +112,5 @@ function bytesOf(hex: string): Uint8Array {
 }
 
 function isTorrent(value: object): value is TorrentState {
-  return 'possession' in value && 'epoch' in value && 'infoHash' in value;
+  return 'book' in value && 'epoch' in value && 'infoHash' in value;
 }

@@ -1,0 +1,58 @@
+// Swarms in which some know their torrent by its info hash alone at first.
+
+import { expect } from 'chai';
+import { SimSwarm, tellRecipes } from '../support/sim-swarm';
+import type { SimNode } from '../support/sim-node';
+import { KIB, MIB, seededRandom } from '../support/sim-torrent';
+
+const SMALL = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+
+function expectWhole(swarm: SimSwarm): void {
+  for (const node of swarm.nodes) {
+    const same = Buffer.from(node.stored.buffer).equals(swarm.torrent.content);
+    expect(same, `${node.host}: the bytes`).to.equal(true);
+    expect(node.engine.memoryIsBack, `${node.host}: memory`).to.equal(true);
+    expect(node.engine.logs, node.host).to.deep.equal([]);
+  }
+}
+
+describe('sim: torrents whose content is known later', () => {
+  tellRecipes();
+
+  it('keep the peers that they found meanwhile, and download from them', async () => {
+    const swarm = new SimSwarm(SMALL);
+    await swarm.add({ have: 'all' });
+    const late = await swarm.add({ resolvesAfterMs: 5_000 });
+    await swarm.add();
+    swarm.introduceAll();
+    await swarm.runFor(4);
+    expect(late.state.phase).to.equal('resolving');
+    const before = [...late.state.peers].map(({ id }) => id);
+    expect(before).to.have.length(2);
+    await swarm.runUntilComplete(30);
+    expectWhole(swarm);
+    expect(late.completedMs).to.be.above(5_000);
+    expect(late.dials, 'nobody is dialled twice').to.be.at.most(2);
+    const { departed, sources } = late.engine.state;
+    const present = before.filter((id) => sources.has(id) || departed.find(id));
+    expect(present, 'they are its peers to the end').to.deep.equal(before);
+  });
+
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`complete all the same where threads die, peers leave and others wait for their content, too (seed ${seed})`, async () => {
+      const swarm = new SimSwarm({ ...SMALL, seed });
+      const dice = seededRandom(seed);
+      await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
+      const late: SimNode[] = [];
+      for (let n = 0; n < 5; n++)
+        late.push(await swarm.add({ resolvesAfterMs: 1 + 8_000 * dice(), latencyMs: 50 * dice() }));
+      swarm.introduceAll();
+      for (const node of late) {
+        await swarm.runFor(2 * dice());
+        if (dice() < 0.5) node.loseThread();
+      }
+      await swarm.runUntilComplete(120);
+      expectWhole(swarm);
+    });
+  }
+});
