@@ -2,8 +2,8 @@
 // conversation. It keeps the order of these steps, and reports exactly one end.
 
 import { recordOf } from '../errors/millrace-error';
-import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
+import { failureOf } from '../peer/failure';
 import type { PeerSession } from '../peer/session';
 import type { WireTap } from '../trace/tap';
 import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from '../transport/stream';
@@ -232,17 +232,8 @@ export class Connection implements StreamHandler, ThreadConnection {
   }
 
   private fail(error: unknown): void {
-    const { code, message } = recordOf(error);
-    if (Object.hasOwn(CLOSE_REASONS, code)) {
-      this.close(code as CloseReason, message);
-      return;
-    }
-    this.context.send({
-      type: 'log',
-      level: 'error',
-      message: `a connection was closed by an internal error: ${message}`,
-      fields: { connection: this.id, code },
-    });
-    this.close('connection-error', message);
+    const { reason, detail, record } = failureOf(this.id, error);
+    if (record) this.context.send(record);
+    this.close(reason, detail);
   }
 }

@@ -2,8 +2,7 @@
 // send. It owns no socket and no clock; the driver flushes the writer and forwards facts after each
 // turn.
 
-import { assertNever, recordOf } from '../errors/millrace-error';
-import { CLOSE_REASONS } from '../messages/close-reasons';
+import { assertNever } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { MAX_PIECE_COUNT } from '../metainfo/limits';
@@ -11,6 +10,7 @@ import { WireDecoder } from '../wire/decoder';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
 import { Extensions } from './extensions/registry';
+import { failureOf } from './failure';
 import { MessageBudget } from './message-budget';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
@@ -313,18 +313,8 @@ export class PeerSession implements WireSink {
   }
 
   private fail(error: unknown): void {
-    const { code, message } = recordOf(error);
-    if (Object.hasOwn(CLOSE_REASONS, code)) {
-      this.close(code as CloseReason, message);
-      return;
-    }
-    // Not a violation of the protocol but an error of ours. It ends only this conversation.
-    this.options.output.fact({
-      type: 'log',
-      level: 'error',
-      message: `a connection was closed by an internal error: ${message}`,
-      fields: { connection: this.connection, code },
-    });
-    this.close('connection-error', message);
+    const { reason, detail, record } = failureOf(this.connection, error);
+    if (record) this.options.output.fact(record);
+    this.close(reason, detail);
   }
 }

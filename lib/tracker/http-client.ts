@@ -4,9 +4,10 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
+import type { ClientOptions } from './client-options';
 import { withDeadline } from '../http/deadline';
 import { resolveHost } from '../http/resolve';
-import type { Family, Resolve } from '../http/resolve';
+import type { Family } from '../http/resolve';
 import { announceToFamilies } from './families';
 import { buildAnnounceUrl, parseAnnounceReply, readFailure } from './http-codec';
 import { httpGet } from '../http/get';
@@ -15,12 +16,11 @@ import type { HttpReply } from '../http/get';
 import { proxyFor, proxyFromEnvironment } from '../http/proxy';
 import type { ProxySettings } from '../http/proxy';
 import { MAX_HASHES_PER_REQUEST, buildScrapeUrl, parseScrapeReply } from './http-scrape';
-import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from '../http/request-error';
 
-export interface HttpTrackerOptions {
+export interface HttpTrackerOptions extends ClientOptions {
   /** Sent in `User-Agent: Millrace/<version>`. */
   readonly version: string;
   /** For the whole announce, redirects included. Default 15,000. */
@@ -29,25 +29,10 @@ export interface HttpTrackerOptions {
   readonly maxReplyBytes?: number;
   /** Default 5. */
   readonly maxRedirects?: number;
-  /** Announce over one address family only. */
-  readonly family?: Family;
-  /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
-  readonly bothFamilies?: boolean;
   /** Keep connections for 30 s after a request, at most 4 idle ones for each tracker. Default false. */
   readonly keepAlive?: boolean;
   /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
   readonly proxy?: ProxySettings;
-  /** The user gave the URLs: they may lead anywhere (reach.ts). Default false. */
-  readonly trusted?: boolean;
-  /**
-   * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
-   * machine's interfaces.
-   */
-  readonly ownIps?: readonly string[];
-  /** Name look-up. Default: the system's. */
-  readonly resolve?: Resolve;
-  /** Told what goes over the wire. Default: nobody. */
-  readonly overhear?: Overhear;
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;

@@ -7,10 +7,11 @@ import * as dgram from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
+import type { ClientOptions } from './client-options';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
 import { withDeadline } from '../http/deadline';
 import { resolveHost } from '../http/resolve';
-import type { Family, Resolve, ResolvedAddress } from '../http/resolve';
+import type { Family, ResolvedAddress } from '../http/resolve';
 import { announceToFamilies } from './families';
 import { boundedInterval } from './limits';
 import type { Overhear } from './overhear';
@@ -24,7 +25,7 @@ import type { ConnectionId } from './udp-codec';
 import { ConnectionIds, UdpExchange } from './udp-exchange';
 import type { Received, WantedReply } from './udp-exchange';
 
-export interface UdpTrackerOptions {
+export interface UdpTrackerOptions extends ClientOptions {
   /**
    * For the whole request. Default 105,000: packets after 0, 15 and 45 s (BEP 15), and the third
    * one's wait. The full schedule takes 7,665 s; a schedule that asks again is better.
@@ -32,21 +33,6 @@ export interface UdpTrackerOptions {
   readonly timeoutMs?: number;
   /** Until the first retransmission; doubles with each. Default 15,000 (BEP 15). */
   readonly firstWaitMs?: number;
-  /** Use one address family only. */
-  readonly family?: Family;
-  /** Announce over every family that the tracker's name resolves to, side by side (BEP 7). Default false. */
-  readonly bothFamilies?: boolean;
-  /** The user gave the URLs: they may lead anywhere (reach.ts). Default false. */
-  readonly trusted?: boolean;
-  /**
-   * Addresses of ours, as text: never taken for peers on the announced port. Default: those of this
-   * machine's interfaces.
-   */
-  readonly ownIps?: readonly string[];
-  /** Name look-up. Default: the system's. */
-  readonly resolve?: Resolve;
-  /** Told what goes over the wire. Default: nobody. */
-  readonly overhear?: Overhear;
 }
 
 const DEFAULT_TIMEOUT_MS = 105_000;
