@@ -91,11 +91,27 @@ const TYPED_REQUIRE = {
   message: "a late load says what it loads: require('./x') as typeof x",
 };
 
-// The rooms that are private in one dialect by now, the one that most of lib speaks.
-const PRIVATE_BY_KEYWORD = ['choke', 'memory', 'peer', 'picker', 'wire'];
+// Each room is private in one dialect (CONTRIBUTING.md, "Style"): these by #, all others by the keyword.
+const PRIVATE_BY_HASH = [
+  'api',
+  'cli',
+  'coordinator',
+  'doctor',
+  'errors',
+  'inspect',
+  'threads',
+  'tracker',
+  'tracker-server',
+];
 const NO_HASH_NAMES = {
   selector: 'PrivateIdentifier',
   message: 'members of this room are private by the keyword, not by #',
+};
+const NO_PRIVATE_KEYWORD = {
+  // A constructor has no other way.
+  selector:
+    ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"])[accessibility="private"]',
+  message: 'members of this room are private by #, not by the keyword',
 };
 
 // Rooms that get everything as parameters: no socket, file, timer, clock, random source or logger.
@@ -324,8 +340,12 @@ export default tseslint.config(
   },
   ...Object.keys(MAY_IMPORT).flatMap(roomRules),
   {
-    files: PRIVATE_BY_KEYWORD.map((room) => `lib/${room}/**/*.ts`),
+    files: ['lib/**/*.ts'],
     rules: { 'no-restricted-syntax': ['error', TYPED_REQUIRE, NO_HASH_NAMES] },
+  },
+  {
+    files: PRIVATE_BY_HASH.map((room) => `lib/${room}/**/*.ts`),
+    rules: { 'no-restricted-syntax': ['error', TYPED_REQUIRE, NO_PRIVATE_KEYWORD] },
   },
   ONLY_OUTLETS,
   {

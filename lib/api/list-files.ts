@@ -99,14 +99,14 @@ class Walk {
   readonly followed: FollowedLink[] = [];
   readonly skipped: SkippedEntry[] = [];
   readonly realSource: string;
-  private readonly source: string;
-  private readonly links: LinkRule;
-  private entries = 0;
+  readonly #source: string;
+  readonly #links: LinkRule;
+  #entries = 0;
 
   constructor(source: string, realSource: string, links: LinkRule) {
-    this.source = source;
+    this.#source = source;
     this.realSource = realSource;
-    this.links = links;
+    this.#links = links;
   }
 
   /** Adds everything below a folder. `path` is the path of the folder in the torrent. */
@@ -116,43 +116,43 @@ class Walk {
     // none.
     entries.sort((a, b) => Buffer.compare(a.name, b.name));
     for (const entry of entries) {
-      if (++this.entries > MAX_ENTRIES) {
-        throw unreadable(this.source, `it has more than ${MAX_ENTRIES} files, folders and links`);
+      if (++this.#entries > MAX_ENTRIES) {
+        throw unreadable(this.#source, `it has more than ${MAX_ENTRIES} files, folders and links`);
       }
-      if (!isUtf8(entry.name)) throw notUtf8(this.source, path, entry.name);
+      if (!isUtf8(entry.name)) throw notUtf8(this.#source, path, entry.name);
       const name = entry.name.toString('utf8');
       const inner = [...path, name];
-      if (isRecordsName(name)) this.skip(inner, 'the records of Millrace');
-      else if (isPaddingName(name)) this.skip(inner, PADDING);
-      else if (entry.isSymbolicLink()) await this.link(join(full, name), inner, way);
-      else await this.take(join(full, name), inner, join(way.realPaths[0] ?? '', name), way);
+      if (isRecordsName(name)) this.#skip(inner, 'the records of Millrace');
+      else if (isPaddingName(name)) this.#skip(inner, PADDING);
+      else if (entry.isSymbolicLink()) await this.#link(join(full, name), inner, way);
+      else await this.#take(join(full, name), inner, join(way.realPaths[0] ?? '', name), way);
     }
   }
 
-  private async link(full: string, path: readonly string[], way: Way): Promise<void> {
-    if (this.links === 'skip') return this.skip(path, 'a link');
+  async #link(full: string, path: readonly string[], way: Way): Promise<void> {
+    if (this.#links === 'skip') return this.#skip(path, 'a link');
     const real = await realpath(full).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ELOOP' || error.code === 'ENOTDIR') return;
       throw error;
     });
-    if (real === undefined) return this.skip(path, 'a link that leads to nothing');
+    if (real === undefined) return this.#skip(path, 'a link that leads to nothing');
     const inside = isInside(this.realSource, real);
-    if (!inside && this.links === 'inside') {
-      return this.skip(path, `a link that leads out of the folder, to ${real}`);
+    if (!inside && this.#links === 'inside') {
+      return this.#skip(path, `a link that leads out of the folder, to ${real}`);
     }
     if (way.links === MAX_LINKS_ON_PATH) {
-      return this.skip(path, `a link behind ${MAX_LINKS_ON_PATH} others`);
+      return this.#skip(path, `a link behind ${MAX_LINKS_ON_PATH} others`);
     }
     const below = relative(this.realSource, real).split(sep);
     const target = inside ? [path[0], ...below].filter(Boolean).join('/') : real;
-    const taken = await this.take(full, path, real, { ...way, links: way.links + 1 });
+    const taken = await this.#take(full, path, real, { ...way, links: way.links + 1 });
     if (taken) this.followed.push({ path: path.join('/'), target });
   }
 
   /**
    * Adds a file or folder. Returns false if it is neither, or if the folder contains this entry.
    */
-  private async take(
+  async #take(
     full: string,
     path: readonly string[],
     real: string,
@@ -161,24 +161,24 @@ class Walk {
     const found = await stat(full, { bigint: true });
     if (found.isFile()) {
       if (this.files.length === MAX_FILES) {
-        throw unreadable(this.source, `it holds more than ${MAX_FILES} files`);
+        throw unreadable(this.#source, `it holds more than ${MAX_FILES} files`);
       }
       this.files.push(listed(path, found));
       return true;
     }
     if (!found.isDirectory()) {
-      this.skip(path, kindOf(found));
+      this.#skip(path, kindOf(found));
       return false;
     }
     if (realPaths.includes(real)) {
-      this.skip(path, 'a folder that holds it, reached by a link');
+      this.#skip(path, 'a folder that holds it, reached by a link');
       return false;
     }
     await this.folder(full, path, { realPaths: [real, ...realPaths], links });
     return true;
   }
 
-  private skip(path: readonly string[], reason: string): void {
+  #skip(path: readonly string[], reason: string): void {
     this.skipped.push({ path: path.join('/'), reason });
   }
 }

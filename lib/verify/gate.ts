@@ -23,48 +23,48 @@ export class VerifyGate {
    * Number of workers that jobs go out for. The pool starts another one for the first job without a
    * place.
    */
-  #workers: number;
-  readonly #minWorkers: number;
-  readonly #maxWorkers: number;
-  #jobsOut = 0;
-  #lastAnswerMs = -Infinity;
-  #waitingSinceMs: number | undefined;
+  private workers: number;
+  private readonly minWorkers: number;
+  private readonly maxWorkers: number;
+  private jobsOut = 0;
+  private lastAnswerMs = -Infinity;
+  private waitingSinceMs: number | undefined;
 
   constructor(minWorkers: number, maxWorkers: number) {
-    this.#workers = minWorkers;
-    this.#minWorkers = minWorkers;
-    this.#maxWorkers = maxWorkers;
+    this.workers = minWorkers;
+    this.minWorkers = minWorkers;
+    this.maxWorkers = maxWorkers;
   }
 
   /** Whether a waiting job may go out. */
   isOpen(nowMs: number): boolean {
-    if (this.#hasRoom()) return true;
-    this.#waitingSinceMs ??= nowMs;
-    if (this.#workers === this.#maxWorkers) return false;
-    if (nowMs - this.#waitingSinceMs < GROW_AFTER_MS) return false;
-    this.#workers = Math.min(this.#workers * 2, this.#maxWorkers);
-    this.#waitingSinceMs = nowMs;
-    return this.#hasRoom();
+    if (this.hasRoom()) return true;
+    this.waitingSinceMs ??= nowMs;
+    if (this.workers === this.maxWorkers) return false;
+    if (nowMs - this.waitingSinceMs < GROW_AFTER_MS) return false;
+    this.workers = Math.min(this.workers * 2, this.maxWorkers);
+    this.waitingSinceMs = nowMs;
+    return this.hasRoom();
   }
 
   /** No job waits now. */
   onNoneWaiting(): void {
-    this.#waitingSinceMs = undefined;
+    this.waitingSinceMs = undefined;
   }
 
   /** A job goes out; an urgent one may do so even if the gate is shut. */
   onOut(nowMs: number): void {
-    if (this.#jobsOut === 0 && nowMs - this.#lastAnswerMs >= IDLE_AFTER_MS)
-      this.#workers = this.#minWorkers;
-    this.#jobsOut++;
+    if (this.jobsOut === 0 && nowMs - this.lastAnswerMs >= IDLE_AFTER_MS)
+      this.workers = this.minWorkers;
+    this.jobsOut++;
   }
 
   onAnswer(nowMs: number): void {
-    this.#lastAnswerMs = nowMs;
-    this.#jobsOut--;
+    this.lastAnswerMs = nowMs;
+    this.jobsOut--;
   }
 
-  #hasRoom(): boolean {
-    return this.#jobsOut < this.#workers * JOBS_PER_WORKER;
+  private hasRoom(): boolean {
+    return this.jobsOut < this.workers * JOBS_PER_WORKER;
   }
 }

@@ -18,54 +18,58 @@ export interface QueuedJob {
 
 /** `Task` is Piscina's type; `jobOf` finds the job in it. */
 export class JobQueue<Task> {
-  readonly #waiting: Readonly<Record<JobPriority, Task[]>> = { live: [], sync: [], background: [] };
-  readonly #jobOf: (task: Task) => QueuedJob;
+  private readonly waiting: Readonly<Record<JobPriority, Task[]>> = {
+    live: [],
+    sync: [],
+    background: [],
+  };
+  private readonly jobOf: (task: Task) => QueuedJob;
 
   constructor(jobOf: (task: Task) => QueuedJob) {
-    this.#jobOf = jobOf;
+    this.jobOf = jobOf;
   }
 
   get size(): number {
-    const { live, sync, background } = this.#waiting;
+    const { live, sync, background } = this.waiting;
     return live.length + sync.length + background.length;
   }
 
   push(task: Task): void {
-    const { priority, again } = this.#enter(task);
-    if (again) this.#waiting[priority].unshift(task);
-    else this.#waiting[priority].push(task);
+    const { priority, again } = this.enter(task);
+    if (again) this.waiting[priority].unshift(task);
+    else this.waiting[priority].push(task);
   }
 
   /** Returns a task that was taken out and found no worker. */
   unshift(task: Task): void {
-    this.#waiting[this.#enter(task).priority].unshift(task);
+    this.waiting[this.enter(task).priority].unshift(task);
   }
 
   shift(): Task | null {
-    const { live, sync, background } = this.#waiting;
+    const { live, sync, background } = this.waiting;
     const task = live.shift() ?? sync.shift() ?? background.shift();
     if (task === undefined) return null;
-    this.#jobOf(task).begun = true;
+    this.jobOf(task).begun = true;
     return task;
   }
 
   remove(task: Task): void {
-    this.forget(this.#jobOf(task));
+    this.forget(this.jobOf(task));
   }
 
   /** Removes a job, if it waits here. */
   forget(job: QueuedJob): void {
-    const waiting = this.#waiting[job.priority];
-    const at = waiting.findIndex((task) => this.#jobOf(task) === job);
+    const waiting = this.waiting[job.priority];
+    const at = waiting.findIndex((task) => this.jobOf(task) === job);
     if (at !== -1) waiting.splice(at, 1);
   }
 
   clear(): void {
-    for (const waiting of Object.values(this.#waiting)) waiting.length = 0;
+    for (const waiting of Object.values(this.waiting)) waiting.length = 0;
   }
 
-  #enter(task: Task): QueuedJob {
-    const job = this.#jobOf(task);
+  private enter(task: Task): QueuedJob {
+    const job = this.jobOf(task);
     job.begun = false;
     return job;
   }
