@@ -96,12 +96,15 @@ export function descriptorsLacking(error: unknown): string | undefined {
   return /\b(?:EMFILE|ENFILE)\b/.exec(error instanceof Error ? error.message : '')?.[0];
 }
 
-/** What Node says if the system starts no thread for it: the code is in the message alone. */
-const NO_THREAD = /\bWorker initialization failure: (?:EAGAIN|ENOMEM)\b/;
+/** What Node throws if the system starts no thread for it has a code of Node's; the system's is the message. */
+function isOutOfThreads(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ERR_WORKER_INIT_FAILED' && /\b(?:EAGAIN|ENOMEM)\b/.test(message);
+}
 
 /** Why a thread or a part of Node failed, with advice if it lacked descriptors or threads. */
 export function failureReason(error: unknown): string {
-  if (error instanceof Error && NO_THREAD.test(error.message))
+  if (error instanceof Error && isOutOfThreads(error))
     return 'the system lets this process start no more threads; close other programs, raise that limit (`ulimit -u`), or use fewer threads';
   const code = descriptorsLacking(error);
   return code === undefined ? systemReason(error) : `${MEANINGS[code]}${systemAdvice(code)}`;

@@ -6,6 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { Coordinator, EngineThreads } from '../../lib/index';
 import { codeOf } from '../support/code-of';
+import { noThread } from '../support/no-thread';
 
 describe('api: threads booted early', () => {
   for (const [booted, wanted] of [
@@ -48,14 +49,16 @@ describe('api: threads booted early', () => {
     const { Worker: Real } = workerThreads;
     class Refused extends Real {
       constructor(...args: ConstructorParameters<typeof Real>) {
-        if (started.length === 2) throw new Error('Worker initialization failure: EAGAIN');
+        if (started.length === 2) throw noThread();
         super(...args);
         started.push(this);
       }
     }
     Object.assign(workerThreads, { Worker: Refused });
     try {
-      expect(await codeOf(Coordinator.start({ peerThreads: 3 }))).to.equal('thread-start-failed');
+      const error = await Coordinator.start({ peerThreads: 3 }).catch((reason: unknown) => reason);
+      expect(error).to.have.property('code', 'thread-start-failed');
+      expect(error).to.have.property('message').that.contains('no more threads');
     } finally {
       Object.assign(workerThreads, { Worker: Real });
     }

@@ -13,6 +13,7 @@ import type {
   SupervisorClock,
 } from '../../lib/threads/supervisor';
 import type { TestWorkerStart } from './test-worker';
+import { noThread } from '../support/no-thread';
 
 class FakeClock implements SupervisorClock {
   now = 0;
@@ -82,7 +83,7 @@ function refusable(start: TestWorkerStart): TestWorkerStart & { refuse: boolean 
   return Object.defineProperty({ ...start, refuse: false, more: 0 }, 'more', {
     enumerable: true,
     get(this: { refuse: boolean }): number {
-      if (this.refuse) throw new Error('Worker initialization failure: EAGAIN');
+      if (this.refuse) throw noThread();
       return 0;
     },
   });

@@ -10,6 +10,7 @@ import type { VerifyPoolOptions } from '../../lib/verify/pool';
 import { useTempFolder } from '../storage/temp';
 import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/storages/gated';
 import { until as untilDeadline } from '../support/until';
+import { noThread } from '../support/no-thread';
 
 const UNIT = 16_384;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
@@ -165,7 +166,7 @@ describe('verify pool', function () {
         enumerable: true,
         get(this: { refuse: boolean; asked: number }): number {
           this.asked++;
-          if (this.refuse) throw new Error('Worker initialization failure: EAGAIN');
+          if (this.refuse) throw noThread();
           return 0;
         },
       },
