@@ -93,10 +93,10 @@ export class PeerThreads {
     this.#slots[thread]?.port?.send(order);
   }
 
-  /** Ends a thread as a crash would. */
+  /** Ends a thread as a crash would, also one that is still starting. */
   kill(thread: number): boolean {
     const state = this.#slots[thread]?.thread?.state;
-    if (state?.type !== 'ready') return false;
+    if (state?.type !== 'ready' && state?.type !== 'starting') return false;
     void state.worker.terminate();
     return true;
   }

@@ -42,7 +42,7 @@ export interface SuperviseOptions<Start> {
    */
   readonly start: Start;
   /**
-   * A thread that is not ready by then is terminated, and counts as failed before ready. Default
+   * A thread that is not ready by then is terminated: the first one fails, a later one died. Default
    * 60,000: a tenth of a second is enough, but not for a machine that is busy or has just been asleep.
    */
   readonly readyTimeoutMs?: number;
@@ -64,11 +64,11 @@ export interface SuperviseCallbacks {
   readonly onReady?: (worker: Thread) => void;
   /**
    * The thread has exited unexpectedly. Its code no longer runs, so its state in shared memory may be
-   * cleaned up. `restartInMs` is undefined if it is given up. Called again if Node refuses to start
-   * its successor.
+   * cleaned up. `restartInMs` is undefined if it is given up. Called again if its successor cannot be
+   * started, or ends before it is ready.
    */
   readonly onDied?: (error: MillraceError, restartInMs: number | undefined) => void;
-  /** There is no thread any more: it failed before it was ready, or was given up. */
+  /** There is no thread any more: it failed before it was ever ready, or was given up. */
   readonly onFailed: (error: MillraceError) => void;
 }
 
@@ -112,6 +112,7 @@ class Supervisor<Start> implements SupervisedThread {
   #resolveGone: () => void = () => undefined;
   #state: ThreadState;
   #failures = 0;
+  #wasReady = false;
 
   constructor(options: SuperviseOptions<Start>, callbacks: SuperviseCallbacks) {
     this.#options = options;
@@ -129,6 +130,7 @@ class Supervisor<Start> implements SupervisedThread {
     if (this.#state.type !== 'starting') return;
     const { worker, cancelTimeout } = this.#state;
     cancelTimeout();
+    this.#wasReady = true;
     this.#state = { type: 'ready', worker, sinceMs: this.#clock.nowMs() };
     this.#callbacks.onReady?.(worker);
   }
@@ -248,6 +250,11 @@ class Supervisor<Start> implements SupervisedThread {
       case 'starting': {
         state.cancelTimeout();
         const error = this.#startFailed(cause);
+        if (this.#wasReady) {
+          // It has worked before: what ended it now may be over the next time.
+          this.#failures++;
+          return this.#restartLater(error);
+        }
         this.#end({ type: 'failed', error });
         this.#callbacks.onFailed(error);
         return;

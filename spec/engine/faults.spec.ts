@@ -112,6 +112,17 @@ describe('engine faults', function () {
       await finish(set);
     });
 
+    it('and its successor while that starts', async () => {
+      const set = await scene(20);
+      await kill('peer');
+      const { threadRestarts } = await engine.stats();
+      await untilEngine(engine, 'the second death', (stats) => {
+        void engine.killThread('peer'); // hits it as soon as it is there
+        return stats.threadRestarts > threadRestarts;
+      });
+      await finish(set);
+    });
+
     it('while a piece is being written', async () => {
       const set = await scene(20, 'shut');
       await within(
@@ -161,22 +172,24 @@ describe('engine faults', function () {
     it('in the middle of a write', async () => {
       const set = await scene(40, 'shut');
       await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
-      await kill('verify', 0);
-      await kill('verify', 1);
+      await kill('verify');
+      const before = set.disk.atGate;
+      await untilEngine(engine, 'the write by another', () => set.disk.atGate > before);
+      await kill('verify');
       await finish(set);
     });
 
     it('again and again, with writes under way', async () => {
       const set = await scene(20, 'shut');
       await untilEngine(engine, 'a write', () => set.disk.atGate > 0);
-      await kill('verify', 0);
+      await kill('verify');
       set.disk.openGate();
       await untilStats(set.torrent, 'a piece', ({ piecesDone }) => piecesDone > 0);
       const before = set.disk.atGate;
       set.disk.shutGate();
       set.seed.open();
       await untilEngine(engine, 'another write', () => set.disk.atGate > before);
-      await kill('verify', 1);
+      await kill('verify');
       await finish(set);
     });
 

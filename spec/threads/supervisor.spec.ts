@@ -170,6 +170,24 @@ describe('supervisor', () => {
     await thread.terminate();
   });
 
+  it('restarts a thread again that died while it was restarted', async () => {
+    const { thread, clock, next } = watched({ mode: 'ready' });
+    const { worker } = await next('started');
+    await next('ready');
+    await worker.terminate();
+    await next('died');
+    clock.fire();
+    await (await next('started')).worker.terminate();
+    const died = await next('died');
+    expect(died.error.code).to.equal('thread-start-failed');
+    expect(died.error.message).to.match(/^the thread test-thread failed before it was ready: /);
+    expect(died.restartInMs).to.equal(nextBackoffMs(2));
+    expect(thread.state.type).to.equal('waiting');
+    clock.fire();
+    await next('started');
+    await next('ready');
+  });
+
   it('counts from one again after a long life', async () => {
     const { clock, next } = watched({ mode: 'ready' }, { stableAfterMs: 1000 });
     for (const [livedMs, expected] of [
