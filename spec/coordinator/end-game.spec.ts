@@ -43,6 +43,17 @@ describe('coordinator/end-game', () => {
     ]);
   });
 
+  it('asks a source for the blocks of a piece whatever it owes us of others', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES);
+    desk.connect(torrent, { have: [0], creditBlocks: 4 });
+    const helper = desk.connect(torrent, { creditBlocks: 8 });
+    engine.pass(1_000);
+    expect(runs(desk.leases(helper))).to.deep.equal([
+      [1, 0, 4],
+      [0, 0, 4],
+    ]);
+  });
+
   it('asks a source only for pieces that it has', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES);
     desk.connect(torrent, { creditBlocks: 8 });

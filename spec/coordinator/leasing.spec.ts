@@ -166,9 +166,10 @@ describe('coordinator/leasing', () => {
   });
 
   it('duplicates nothing while pieces are left to start', async () => {
-    const { desk, torrent } = await SimDesk.with(SHORT);
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
     desk.connect(torrent, { have: [3], creditBlocks: 4 });
     const second = desk.connect(torrent, { have: [3], creditBlocks: 4 });
+    engine.pass(10_000);
     expect(desk.leases(second)).to.have.length(0);
   });
 
