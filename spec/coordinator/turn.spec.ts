@@ -47,6 +47,8 @@ describe('coordinator/turn', () => {
     const [unit = 0] = lease?.segments ?? [];
     engine.table.claim(unit, lease?.generation ?? 0, 0, peer);
     engine.tickAtMs = Infinity;
+    engine.happen({ type: 'stats-wanted', torrent: 99 });
+    expect(engine.tickAtMs, 'nothing is given back').to.equal(Infinity);
     engine.happen({ type: 'pause', torrent: torrent.state });
     expect(engine.state.slab.quarantinedUnits).to.equal(1);
     expect(engine.tickAtMs).to.be.at.most(engine.clockMs);
