@@ -21,6 +21,8 @@ export const MAX_DEATHS_PER_JOB = 3;
 const MAX_FRUITLESS_POOLS = 2;
 /** After the system has refused a thread, the running ones do the work for this long. */
 const REFUSED_FOR_MS = 10_000;
+/** Idle workers look every second whether they are to close their handles. */
+const CLOSE_HANDLES_MS = 2_000;
 
 export interface VerifyPoolOptions {
   /** Most worker threads. The pool starts with one, and each job that has to wait starts another. */
@@ -230,18 +232,21 @@ export class VerifyPool {
     if (next) void this.run(next);
   }
 
-  /** Workers are cheap to start again, and each holds 13 MiB. */
+  /** Workers are cheap to start again, and each holds 13 MiB. First they close what they have open. */
   private endLater(): void {
     if (this.closing !== undefined) return;
-    if (this.idleTimer) this.idleTimer.refresh();
-    else this.idleTimer = setTimeout(() => this.endIdle(), this.idleAfterMs).unref();
+    clearTimeout(this.idleTimer);
+    this.idleTimer = setTimeout(() => {
+      if (this.tickets.size > 0) return;
+      this.closeHandles();
+      this.idleTimer = setTimeout(() => this.endIdle(), CLOSE_HANDLES_MS).unref();
+    }, this.idleAfterMs).unref();
   }
 
   private endIdle(): void {
-    this.idleTimer = undefined;
     const { started } = this;
     if (started === undefined || this.tickets.size > 0 || this.rebuilding !== undefined) return;
-    this.started = undefined; // What becomes of these workers is no death.
+    this.started = undefined; // The end of these workers is no death.
     this.rebuilding = started.workers.destroy().finally(() => (this.rebuilding = undefined));
   }
 

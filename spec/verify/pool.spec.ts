@@ -216,11 +216,12 @@ describe('verify pool', function () {
     const pool = open(1, { start, idleAfterMs: 1 });
     const deaths: string[] = [];
     pool.onThreadDeath = (reason) => deaths.push(reason);
-    for (let unit = 1; unit <= 2; unit++) {
-      const { outcomes } = await pool.submit(pieceJob(files(), unit), 'live');
-      expect(outcomes).to.deep.equal([{ type: 'good', piece: unit }]);
-      await until(() => pool.running === 0, 'the end of the worker');
-    }
+    openGate();
+    await pool.submit(pieceJob(gated(), 1), 'live');
+    await until(() => pool.running === 0, 'the end of the worker');
+    expect(Atomics.load(gate, CLOSED_WRITERS), 'it closed its writer').to.equal(1);
+    const { outcomes } = await pool.submit(pieceJob(files(), 2), 'live');
+    expect(outcomes).to.deep.equal([{ type: 'good', piece: 2 }]);
     expect(start.asked).to.equal(2);
     expect(deaths).to.deep.equal([]);
   });
