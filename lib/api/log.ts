@@ -1,16 +1,16 @@
-// The embedder's logger as the engine uses it: what says whose a record is becomes a child logger, where the
-// logger can have one, as pino can.
+// The embedder's logger, as the engine uses it: fields that identify the source of a record become a
+// child logger, if the logger supports them as pino does.
 
 import type { LogBindings, LogFields } from '../messages/control';
 import type { LogLevel } from '../text/log-levels';
 import type { Logger } from './options';
 
-/** Children are cheap to make again, and an engine may see many torrents. */
+/** Most child loggers kept: they are cheap to create, and an engine may see many torrents. */
 const MAX_CHILDREN = 1_000;
 
 export class EngineLog {
   readonly #logger: Logger | undefined;
-  /** By what each adds to the records. */
+  /** By the fields that each adds to records. */
   readonly #children = new Map<string, Logger>();
 
   constructor(logger: Logger | undefined) {
@@ -26,7 +26,7 @@ export class EngineLog {
 
   #childOf(bindings: LogBindings): Logger | undefined {
     if (this.#logger?.child === undefined) return undefined;
-    // Without what is undefined.
+    // Without undefined fields.
     const key = JSON.stringify(bindings);
     let child = this.#children.get(key);
     if (child === undefined) {

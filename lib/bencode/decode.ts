@@ -1,5 +1,5 @@
-// Bytes to values (BEP 3), for input that nobody vouches for: depth and count are capped, and time is
-// linear in the input. Large input of which little is wanted is better scanned (scan.ts).
+// Decodes untrusted bytes to values (BEP 3): depth and count are limited, and time is linear in the
+// input. Use scan.ts for large input of which little is needed.
 import { bad, Reader } from './reader';
 import type { DecodeLimits } from './reader';
 import type { BencodeValue } from './value';

@@ -1,5 +1,5 @@
-// A cursor over bencoded input that nobody vouches for: it reads a value into objects, or passes over it.
-// Every length is checked against what is left before it is believed, and both ways obey one grammar.
+// A cursor over untrusted bencoded input: it reads a value into objects, or skips it. Every length
+// is checked against the rest of the input first, and both ways use one grammar.
 import { MillraceError } from '../errors/millrace-error';
 import { keyOf } from './text';
 import { BencodeDictionary, INDEXED_FROM } from './value';
@@ -10,8 +10,8 @@ export interface DecodeLimits {
   /** Lists and dictionaries inside each other. Default 64 (a torrent needs 5), never above 512. */
   readonly maxDepth?: number;
   /**
-   * Values and keys that become objects. Default 1,048,576: two bytes of input can cost a hundred of
-   * memory, so this, not the input's size, is what bounds it (to some 100 MiB).
+   * Most values and keys that become objects. Default 1,048,576: two bytes of input can take a
+   * hundred of memory, so this limit, not the input's size, bounds the memory (to some 100 MiB).
    */
   readonly maxItems?: number;
 }
@@ -69,7 +69,7 @@ export class Reader {
     }
   }
 
-  /** Passes over a value without making anything of it: what it holds costs time, not memory. */
+  /** Skips a value: its content costs time, but no memory. */
   skip(depth: number): void {
     switch (this.bytes[this.at]) {
       case CHAR_I:
@@ -164,7 +164,7 @@ export class Reader {
     return this.bytes.subarray(this.passString(NO_VALUE), this.at);
   }
 
-  /** Passes over a key; returns where its bytes start. They end at `at`. */
+  /** Skips a key; returns where its bytes start. They end at `at`. */
   passKey(): number {
     const start = this.at;
     const from = this.passString('a dictionary key must be a byte string');
@@ -174,7 +174,9 @@ export class Reader {
     return from;
   }
 
-  /** Passes over a string; returns where its bytes start. `otherwise`: the rule broken if there is none. */
+  /**
+   * Skips a string; returns where its bytes start. `otherwise`: the broken rule if there is none.
+   */
   passString(otherwise: string): number {
     const start = this.at;
     let at = start;
@@ -202,13 +204,13 @@ export class Reader {
     return from;
   }
 
-  /** Steps into a list or dictionary, which is the `depth`th around what follows. */
+  /** Enters a list or dictionary at nesting level `depth`. */
   open(depth: number): void {
     if (depth > this.maxDepth) throw bad(this.at, `nested deeper than ${this.maxDepth} levels`);
     this.at++;
   }
 
-  /** Whether the list or dictionary ends here; if so, steps out of it. */
+  /** Whether the list or dictionary ends here; if so, leaves it. */
   closed(what: string): boolean {
     const next = this.bytes[this.at];
     if (next === undefined) throw bad(this.at, `the input ends inside a ${what}`);

@@ -1,5 +1,5 @@
-// Reads from bencoded input only what is asked for. Everything else is checked and passed over, so that
-// memory follows from what the caller keeps and not from what a hostile file holds.
+// Reads only the requested parts of bencoded input. Everything else is checked and skipped, so that
+// memory depends on what the caller keeps and not on what a hostile file contains.
 import { bad, CHAR_0, CHAR_9, CHAR_D, CHAR_I, CHAR_L, Reader } from './reader';
 
 /** Where a value lies in its input: the bytes from `start` to before `end`. */
@@ -8,10 +8,13 @@ export interface Span {
   readonly end: number;
 }
 
-/** The values found under the keys that were asked for. */
+/** The values found under the requested keys. */
 export type Spans<Key extends string> = { readonly [key in Key]?: Span };
 
-/** Looks into one input. What it passes for the first time is checked: it throws `bad-bencode`. */
+/**
+ * Looks into one input. Bytes that are passed for the first time are checked: it throws
+ * `bad-bencode`.
+ */
 export class Scanner {
   readonly bytes: Uint8Array;
   private readonly reader: Reader;
@@ -29,8 +32,8 @@ export class Scanner {
   }
 
   /**
-   * Where the values of `keys` (ASCII) lie in the dictionary at `start`. All of the dictionary is
-   * checked, but a key that comes twice is found out only if it is asked for.
+   * Where the values of `keys` (ASCII) lie in the dictionary at `start`. The whole dictionary is
+   * checked, but a duplicate key is noticed only if it was requested.
    */
   dictionary<Key extends string>(start: number, keys: readonly Key[]): Spans<Key> {
     const { reader } = this;
@@ -60,7 +63,7 @@ export class Scanner {
       reader.skip(1);
       const item = { start, end: reader.at };
       yield item;
-      reader.at = item.end; // it was used for other things meanwhile
+      reader.at = item.end; // The reader may have been used in between.
     }
   }
 

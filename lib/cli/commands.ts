@@ -1,21 +1,21 @@
-// Every command: its name, its summary, and its file, which is loaded when the command runs.
+// All commands: name, summary, and the file that is loaded when the command runs.
 
 import type { Command } from 'commander';
 import type { Runner } from './context';
 
-/** A command's file: declares its arguments, options and help, and what it does. */
+/** The file of a command: declares its arguments, options and help, and runs it. */
 export interface CommandModule {
   define(command: Command, run: Runner): void;
 }
 
 export interface CommandEntry {
   readonly summary: string;
-  /** It begins with an engine, whose threads may as well boot before the command is loaded. */
+  /** It starts an engine, whose threads can boot before the command is loaded. */
   readonly engine?: true;
   load(): CommandModule;
 }
 
-/** Every command with its one-line summary. */
+/** All commands with their one-line summaries. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   download: {
     summary: 'download a torrent',

@@ -1,19 +1,24 @@
-// What a command is given: the streams it may write to, the public API, and the wish to stop.
+// The context of a command: its output streams, the public API, and the signal to stop.
 
 import type * as Millrace from '../index';
 
-/** The public API; commands get it handed so that it loads only when one runs, and specs can fake it. */
+/**
+ * The public API. It is passed to commands so that it loads only when one runs, and specs can
+ * replace it.
+ */
 export type Api = typeof Millrace;
 
-/** Where a command writes. Data goes to `stdout`; progress, notices, logs and errors to `stderr`. */
+/** Output of a command. Data goes to `stdout`; progress, notices, logs and errors to `stderr`. */
 export interface Io {
   stdout(text: string): void;
   stderr(text: string): void;
-  /** Whether `stderr` is a terminal, where a line can be drawn over. */
+  /** Whether `stderr` is a terminal, where a line can be overwritten. */
   readonly terminal: boolean;
-  /** Draws the live line over the one before; only on a terminal. Any other text wipes it first. */
+  /**
+   * Draws the live line over the previous one; only on a terminal. Other output erases it first.
+   */
   draw(line: string): void;
-  /** Wipes the live line, if one is drawn. */
+  /** Erases the live line, if one is drawn. */
   wipe(): void;
 }
 
@@ -24,20 +29,20 @@ export interface Context {
   readonly signal: AbortSignal;
   /** `performance.now()` when the command began. */
   readonly startedMs: number;
-  /** For the command's engine, if they were booted already. */
+  /** Threads for the command's engine, if they were started already. */
   readonly threads?: Millrace.EngineThreads | undefined;
 }
 
-/** What `main` needs to know of a command's options to report its failure. */
+/** The options that `main` needs to report a failure. */
 export interface RunFlags {
   readonly json?: boolean | undefined;
   readonly quiet?: boolean | undefined;
 }
 
-/** A command's work; its value is the exit code. */
+/** A command's work; it resolves to the exit code. */
 export type Job = (context: Context) => Promise<number>;
 
-/** Hands a command's work to `main`, once its options are known to be right. */
+/** Passes a command's work to `main`, after its options were checked. */
 export type Runner = (flags: RunFlags, job: Job) => Promise<void>;
 
 /** Exit codes, as documented in docs/CLI.md. */

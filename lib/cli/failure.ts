@@ -1,4 +1,4 @@
-// Any thrown value → one line and one exit code. Expected failures never show a stack trace.
+// Converts any thrown value to one line and an exit code. Expected failures show no stack trace.
 
 import { systemAdvice, systemMessage } from '../errors/system-error';
 import type { MillraceError } from '../index';
@@ -6,13 +6,13 @@ import { messageOf } from './output/advice';
 import { EXIT } from './context';
 import { jsonLine, printable } from './output/text';
 
-/** What to do where the library leaves that to those who know what the path was for. */
+/** Advice that the library leaves to its callers, which know the purpose of a path. */
 const OUR_ADVICE: Readonly<Record<string, string>> = {
   ENOENT: '; check the path',
   ENOTDIR: '; check the path',
 };
 
-/** Failures of the options' values that only the library can find: as wrong as a misspelt option. */
+/** Invalid option values that only the library can detect: they are wrong usage. */
 const USAGE_CODES = new Set(['bad-option', 'bad-peer-address']);
 
 export interface Failure {

@@ -1,16 +1,16 @@
-// SIGINT, SIGTERM and SIGHUP: the first asks the command to stop in good order, a second ends the process,
-// and so does a command that does not stop.
+// SIGINT, SIGTERM and SIGHUP: the first asks the command to stop cleanly, a second ends the
+// process, and so does a command that does not stop in time.
 
 import { EXIT } from './context';
 
 export interface Interrupt {
   /** Aborted at the first signal. */
   readonly signal: AbortSignal;
-  /** 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP) once a signal came. */
+  /** 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP) after a signal; undefined before. */
   exitCode(): number | undefined;
-  /** Ends the process at once, by the signal that came, else by SIGKILL. */
+  /** Ends the process at once, with the signal that arrived, else with SIGKILL. */
   kill(): void;
-  /** Gives the signals back to Node. */
+  /** Restores Node's default handling of signals. */
   dispose(): void;
 }
 
@@ -22,10 +22,13 @@ const EXIT_CODES: Readonly<Record<Signal, number>> = {
   SIGHUP: EXIT.sighup,
 };
 
-/** What a command may need to stop: an engine takes 20 s at most, and some have more than one thing to end. */
+/**
+ * How long a command may take to stop: an engine takes at most 20 s, and some commands end more
+ * than one thing.
+ */
 const STOP_DEADLINE_MS = 30_000;
 
-/** The part of `process` that is needed. */
+/** The part of `process` that is used. */
 export interface SignalSource {
   readonly pid: number;
   on(signal: Signal, listener: () => void): unknown;
@@ -47,7 +50,7 @@ export function watchSignals(
   const controller = new AbortController();
   let first: Signal | undefined;
   let deadline: NodeJS.Timeout | undefined;
-  // By the system's own hand: `process.exit` would wait for a thread that hangs in a file system.
+  // By a signal, because `process.exit` would wait for a thread that hangs in a file system.
   const kill = (signal: Signal | 'SIGKILL' = first ?? 'SIGKILL'): void => {
     dispose();
     source.kill(source.pid, signal);

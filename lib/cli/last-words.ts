@@ -1,5 +1,5 @@
-// Loaded before everything else: a process that may open too few files to load the rest of the command
-// says so in one line, where Node would print a stack.
+// Loaded before everything else: if the process may open too few files to load the command, this
+// prints one line where Node would print a stack.
 
 const WORDS: Readonly<Record<string, string>> = {
   EMFILE:
@@ -10,7 +10,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
   const words = WORDS[error.code ?? ''];
-  // Anything else is a bug, and its stack is wanted.
+  // Anything else is a bug, so its stack is printed.
   process.stderr.write(words === undefined ? `${error.stack ?? error}\n` : `millrace: ${words}\n`);
   process.exit(1);
 });

@@ -1,5 +1,6 @@
-// Modules that are loaded when first needed: start-up counts. `require`, because a dynamic import
-// of a relative path would need a file extension that differs between source and compiled code.
+// Modules that are loaded when first needed, because start-up time matters. `require`, because a
+// dynamic import of a relative path would need a file extension that differs between source and
+// compiled code.
 
 import type * as Pino from 'pino';
 import type * as threadsFirst from '../threads-first';

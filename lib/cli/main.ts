@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `millrace` command's entry: connects the process to the program, and decides nothing.
+// The entry point of the `millrace` command: connects the process to the program.
 
 import './last-words';
 import { COMMANDS } from './commands';
@@ -9,11 +9,11 @@ import { notText } from './not-text';
 import type * as program from './program';
 import { terminalIo } from './output/terminal';
 
-/** How long something left over may keep the process alive after all work has ended. */
+/** How long remaining handles may keep the process alive after all work has ended. */
 const EXIT_GRACE_MS = 5000;
 
 const argv = process.argv.slice(2);
-// First of all: they boot while the program is loaded. Help needs none.
+// First, so that threads boot while the program is loaded. Help needs none.
 const threads =
   COMMANDS[argv[0] ?? '']?.engine &&
   argv.length > 1 &&
@@ -21,7 +21,7 @@ const threads =
     ? new (loadThreadsFirst().EngineThreads)()
     : undefined;
 
-// A reader that goes away (`| head`) ends neither the command nor the download it watches.
+// The end of a reader (`| head`) ends neither the command nor its download.
 const gone = new Set<NodeJS.WriteStream>();
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -45,11 +45,11 @@ void runProgram(argv, {
   threads,
   watchSignals: (events) => watchSignals(process, events),
   notText,
-  // 0 is when the process was started, so that figures include the start-up.
+  // 0 is the start of the process, so that figures include the start-up.
   startedMs: 0,
 }).then((exitCode) => {
-  void threads?.terminate(); // Those that got no engine.
+  void threads?.terminate(); // Threads that got no engine.
   process.exitCode = exitCode;
-  // Unreferenced: a process with nothing left to do does not wait for it.
+  // Unreferenced: a process without remaining work does not wait for it.
   setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
 });

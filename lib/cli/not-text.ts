@@ -1,15 +1,15 @@
-// Paths that are no UTF-8. Node hands them to a program with U+FFFD for the bytes that it cannot read: such a
-// path names another file, or a new one.
+// Detects paths that are not UTF-8. Node replaces bytes that it cannot decode by U+FFFD: such a
+// path would denote another file, or a new one.
 
 import { isUtf8 } from 'node:buffer';
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** What stands for bytes that are no text. Few real names have it in them. */
+/** Replaces bytes that are not text. Few real names contain it. */
 const REPLACEMENT = '\ufffd';
 
 /**
- * What of a command line cannot be read as text, as a sentence; undefined where all of it can. Where the
- * system does not show the bytes (outside Linux) nothing is found: names are text there.
+ * A sentence about the parts of the command line that are not text; undefined if all are. Where the
+ * system does not show the bytes (outside Linux) nothing is reported: names are text there.
  */
 export function notText(argv: readonly string[]): string | undefined {
   if (argv.some((word) => word.includes(REPLACEMENT))) {
@@ -33,7 +33,7 @@ function bytesOf(read: () => Buffer): Buffer {
   }
 }
 
-/** The words of a command line as the system keeps them, each ended by a NUL. */
+/** The words of a command line as stored by the system, each ended by a NUL. */
 function split(line: Buffer): Buffer[] {
   const words: Buffer[] = [];
   for (let at = 0; at < line.length;) {
@@ -45,7 +45,7 @@ function split(line: Buffer): Buffer[] {
   return words;
 }
 
-/** With its bytes outside ASCII written out, as a shell takes them in `$'…'`. */
+/** With bytes outside ASCII escaped, as a shell accepts them in `$'…'`. */
 function shown(bytes: Buffer): string {
   return bytes
     .toString('latin1')

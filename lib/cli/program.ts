@@ -1,5 +1,5 @@
-// The command line as a whole: which commands there are, how usage errors are said, and how a
-// command's end becomes an exit code. Only the command that was named is loaded.
+// The command line as a whole: its commands, its usage errors, and the exit code of a command. Only
+// the requested command is loaded.
 
 import { Command, CommanderError } from 'commander';
 import type { Api, Io, Job, RunFlags } from './context';
@@ -12,12 +12,12 @@ import { COMMANDS } from './commands';
 export interface Surroundings {
   readonly io: Io;
   loadApi(): Api;
-  /** Booted for a command that begins with an engine. */
+  /** Threads for a command that starts an engine. */
   readonly threads?: EngineThreads | undefined;
   watchSignals(events: SignalEvents): Interrupt;
-  /** What of the command line is no text, as a sentence. */
+  /** Returns a sentence about the parts of the command line that are not text. */
   readonly notText?: ((argv: readonly string[]) => string | undefined) | undefined;
-  /** When the program began, on the scale of `performance.now()`. */
+  /** Start of the program on the clock of `performance.now()`. */
   readonly startedMs: number;
 }
 
@@ -53,7 +53,7 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
       },
     })
     .option('-V, --version', 'print the version');
-  // The version lives in the library: loaded only for whom asks.
+  // The version is part of the library, which is loaded only on request.
   program.on('option:version', () => {
     around.io.stdout(`${around.loadApi().VERSION}\n`);
     throw new CommanderError(EXIT.done, 'commander.version', 'version');
@@ -85,8 +85,8 @@ export async function runProgram(argv: readonly string[], around: Surroundings):
 }
 
 /**
- * `help download` as `download --help`. What is no command stands alone: commander would answer
- * `foo --help` with the help of all, as if nothing were wrong.
+ * Turns `help download` into `download --help`. An unknown command is kept alone: commander would
+ * answer `foo --help` with the general help, as if there were no mistake.
  */
 function withoutHelp(argv: readonly string[]): readonly string[] {
   const help = argv[0] === 'help';
@@ -97,7 +97,7 @@ function withoutHelp(argv: readonly string[]): readonly string[] {
   return help ? [name, '--help'] : argv;
 }
 
-/** Commander quotes what it refuses, and that may be a tracker's URL with a passkey, or nearly one. */
+/** Commander quotes what it refuses, which may be a tracker's URL with a passkey, or nearly one. */
 function withoutSecrets(text: string, redact: (quoted: string) => string): string {
   return text.replace(
     /( (?:argument|value) '|unknown option ')(.*)('(?: is invalid|$))/ms,
@@ -129,7 +129,8 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
   } catch (error) {
     const stopped = interrupt.exitCode();
     const failure = failureOf(error);
-    // Work that a signal cut short is no failure; a record that could not be saved is one.
+    // Work that was interrupted by a signal is not a failure; a record that could not be saved is
+    // one.
     if (stopped === undefined || !isCutShort(error)) {
       io.stderr(failureLine(failure));
       if (flags.json) io.stdout(failureJson(failure));
@@ -141,7 +142,7 @@ async function runJob(flags: RunFlags, job: Job, around: Surroundings): Promise<
   }
 }
 
-/** Instead of a command's work: what its options name cannot be found. */
+/** Used instead of a command's work if its options are invalid. */
 function refuse(message: string): Job {
   return ({ api }) => Promise.reject(new api.MillraceError('bad-option', message));
 }

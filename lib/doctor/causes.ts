@@ -1,6 +1,6 @@
-// PURE. The system's error codes as a diagnosis words them.
+// PURE. System error codes in the words of a diagnosis.
 
-/** A tracker's `cause` when it was the look-up of its name that failed. */
+/** Values of a tracker's `cause` if the look-up of its name failed. */
 export const NAME_CAUSES: readonly string[] = [
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -9,7 +9,7 @@ export const NAME_CAUSES: readonly string[] = [
   'ESERVFAIL',
 ];
 
-/** System errors that users meet, in words; the code itself for others. */
+/** Text for common system errors; other codes are shown unchanged. */
 const CAUSES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'not permitted',

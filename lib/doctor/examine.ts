@@ -1,5 +1,6 @@
-// EDGE. All checks of a diagnosis, side by side, each under its own deadline; findings are emitted as
-// they come. Disk and port depend on nothing else; peers are dialled as soon as a tracker names them.
+// EDGE. All checks of a diagnosis, in parallel, each with its own time limit; findings are reported
+// when they are made. Disk and port checks depend on nothing else; peers are dialled as soon as a
+// tracker returns them.
 
 import { randomBytes, randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -49,16 +50,16 @@ export interface ExamineOptions {
   readonly resolve?: Resolve;
 }
 
-/** A torrent may name thousands of trackers; where fifty do not help, more will not. */
+/** Most trackers asked: a torrent may have thousands, but if fifty do not help, more will not. */
 const MAX_TRACKERS = 50;
-/** Hosts: all at once, but for torrents with a whole directory of trackers. */
+/** Hosts asked concurrently: all, except for torrents with a whole directory of trackers. */
 const CONCURRENT_HOSTS = 25;
-/** Twice the sample, as not all of them are there. */
+/** Twice the sample, because some peers will be gone. */
 const NUM_WANT = 50;
 
 /**
- * Resolves when everything that was begun has ended, `signal` or not. Rejects only with what a
- * listener threw, which ends the rest.
+ * Resolves when everything that was started has ended, even after the signal. Rejects only with an
+ * error thrown by a listener, which ends the rest.
  */
 export async function examine(metainfo: Metainfo, options: ExamineOptions): Promise<void> {
   const port = await openPort(options.port);
@@ -155,7 +156,7 @@ class Examiner {
       port: await announcedPort(open),
       uploadedBytes: 0,
       downloadedBytes: 0,
-      // As a peer without pieces: trackers name no seeds to a seed.
+      // As a peer without pieces: trackers return no seeds to a seed.
       leftBytes: this.#metainfo.totalLengthBytes,
       numWant: NUM_WANT,
       key: randomInt(2 ** 32),
@@ -207,7 +208,7 @@ class Examiner {
     });
   }
 
-  /** What trackers said of this machine. */
+  /** Compares what trackers reported about this machine. */
   #compare(): void {
     const [seenAs] = this.#probes.flatMap(({ answers }) => answers.reply?.externalIp ?? []);
     if (seenAs !== undefined) this.#tell(addressFinding(seenAs, localIps()));
@@ -215,7 +216,7 @@ class Examiner {
   }
 }
 
-/** Every URL once, where it first stands. */
+/** Every URL once, in its first tier. */
 function trackersOf({ trackers }: Metainfo): NamedTracker[] {
   const tierOf = new Map<string, number>();
   for (const [tier, urls] of trackers.entries()) {
@@ -224,7 +225,7 @@ function trackersOf({ trackers }: Metainfo): NamedTracker[] {
   return [...tierOf].map(([url, tier]) => ({ url, tier }));
 }
 
-/** Names that must be looked up for these trackers. */
+/** The names that must be looked up for these trackers. */
 function hostsOf(trackers: readonly NamedTracker[]): string[] {
   const spoken = trackers.filter(({ url }) => /^(https?|udp):/i.test(url));
   const hosts = spoken.map(({ url }) => hostOf(url));
@@ -247,8 +248,8 @@ function hostOf(url: string): string {
 }
 
 /**
- * A port of which no other program takes peers: some trackers know peers by address and port alone,
- * and our `stopped` would take that program out of the swarm.
+ * A port on which no other program accepts peers: some trackers identify peers by address and port,
+ * and our `stopped` would remove that program from the swarm.
  */
 async function announcedPort(open: OpenPort): Promise<number> {
   if (open.cause === undefined) return open.port;
@@ -257,7 +258,7 @@ async function announcedPort(open: OpenPort): Promise<number> {
   return spare.port;
 }
 
-/** The finding without the passkeys of `url`, which some trackers repeat in what they say. */
+/** The finding without the passkeys of `url`, which some trackers repeat in their replies. */
 function withoutSecretsOf(found: TrackerFinding, url: string): TrackerFinding {
   const { message, reason } = found;
   const hide = (text: string): string => withoutSecrets(text, url);

@@ -1,38 +1,41 @@
-// PURE. What a diagnosis may find: one record for each check. Only types live here.
+// PURE. The possible findings of a diagnosis: one record for each check. Only types.
 
-/** `ok`; `warn`: may be a reason; `fail`: is one; `skip`: could not be checked. */
+/** `ok`; `warn`: a possible cause; `fail`: a cause; `skip`: could not be checked. */
 export type FindingLevel = 'ok' | 'warn' | 'fail' | 'skip';
 
 interface Checked {
   readonly level: FindingLevel;
-  /** One plain sentence, without a full stop. Words of strangers in it are printable. */
+  /** One plain sentence without a full stop. Foreign text in it is printable. */
   readonly message: string;
 }
 
-/** What one peer did when it was dialled. */
+/** The result of dialling one peer. */
 export type PeerOutcome =
-  /** It shook hands over this torrent. */
+  /** It completed the handshake for this torrent. */
   | 'talks'
-  /** Nobody listens there. */
+  /** No program listens there. */
   | 'refused'
-  /** The system knows no way to it. */
+  /** The system has no route to it. */
   | 'unreachable'
-  /** It did not take the connection in time. */
+  /** It did not accept the connection in time. */
   | 'no-connection'
-  /** It took the connection and said nothing in time. */
+  /** It accepted the connection and sent nothing in time. */
   | 'silent'
-  /** It took the connection and ended it before it had shaken hands. */
+  /** It accepted the connection and closed it before its handshake. */
   | 'closed'
-  /** It ends plain connections, and answers an encrypted one. */
+  /** It closes plain connections, and answers an encrypted one. */
   | 'encrypted'
-  /** It shook hands over another torrent. */
+  /** It completed a handshake for another torrent. */
   | 'other-torrent'
-  /** Its first bytes are not a plain handshake: another protocol, or encryption, which is not supported. */
+  /**
+   * Its first bytes are not a plain handshake: another protocol, or encryption, which is not
+   * supported.
+   */
   | 'not-plain'
-  /** It shook hands, then broke a rule of the protocol. */
+  /** It completed the handshake, then broke a rule of the protocol. */
   | 'breaks-rules';
 
-/** A run of piece indexes, both ends included. */
+/** A range of piece indexes, including both ends. */
 export interface PieceRange {
   readonly first: number;
   readonly last: number;
@@ -46,24 +49,24 @@ export interface TorrentFinding extends Checked {
   readonly name: string;
   readonly totalBytes: number;
   readonly pieceCount: number;
-  /** Different tracker URLs that it names. */
+  /** Number of different tracker URLs. */
   readonly trackers: number;
   /** Trackers beyond the 50 that are asked. */
   readonly trackersLeftOut: number;
 }
 
-/** Room for what is missing. */
+/** Disk space for the missing data. */
 export interface SpaceFinding extends Checked {
   readonly check: 'space';
-  /** The output folder, or the nearest folder above it that exists. */
+  /** The output folder, or its nearest existing parent. */
   readonly folder: string;
-  /** For this user. Absent where the system does not say. */
+  /** Bytes available to this user. Absent if the system does not report it. */
   readonly freeBytes?: number;
-  /** The torrent's bytes less what its files take on disk already, unverified. */
+  /** The torrent's bytes minus the disk space that its files occupy, unverified. */
   readonly missingBytes: number;
 }
 
-/** Whether files can be made in the output folder. */
+/** Whether files can be created in the output folder. */
 export interface WriteFinding extends Checked {
   readonly check: 'write';
   readonly folder: string;
@@ -71,22 +74,25 @@ export interface WriteFinding extends Checked {
   readonly cause?: string;
 }
 
-/** Whether our port takes connections, from this machine itself: what a router does, only others see. */
+/**
+ * Whether our port accepts connections from this machine; the effect of a router can only be seen
+ * from outside.
+ */
 export interface PortFinding extends Checked {
   readonly check: 'port';
   readonly port: number;
   /** Addresses of this machine at which a second socket reached the port. */
   readonly reachedAt: readonly string[];
   readonly notReachedAt: readonly string[];
-  /** Why the port cannot be listened on: the system's error code. */
+  /** Why listening failed: the system's error code. */
   readonly cause?: string;
 }
 
-/** The address that trackers see us at (BEP 24). */
+/** The address from which trackers see us (BEP 24). */
 export interface AddressFinding extends Checked {
   readonly check: 'address';
   readonly externalIp: string;
-  /** No interface of this machine has it: a router or a proxy stands between. */
+  /** No interface of this machine has it: there is a router or a proxy in between. */
   readonly translated: boolean;
 }
 
@@ -99,37 +105,43 @@ export interface DnsFinding extends Checked {
   readonly cause?: string;
 }
 
-/** What one tracker said. */
+/** The result of one tracker. */
 export interface TrackerFinding extends Checked {
   readonly check: 'tracker';
   /** Redacted, unless `showSecrets`. */
   readonly url: string;
-  /** From 0 (BEP 12). */
+  /** Counted from 0 (BEP 12). */
   readonly tier: number;
-  /** `answers`; `refuses`: said no in words; `fails`: no usable answer; `unsupported`: not asked. */
+  /**
+   * `answers`; `refuses`: with a failure reason; `fails`: no usable reply; `unsupported`: not
+   * asked.
+   */
   readonly state: 'answers' | 'refuses' | 'fails' | 'unsupported';
-  /** It knows the torrent. Undefined where it did not say. */
+  /** Whether it knows the torrent; undefined if unclear. */
   readonly known?: boolean;
   readonly seeds?: number;
-  /** Without us, who ask. */
+  /** Without us. */
   readonly leechers?: number;
-  /** How often a download was completed, by its scrape. */
+  /** Number of completed downloads, from its scrape. */
   readonly completed?: number;
-  /** Peers that it named and that somebody else can be behind. */
+  /** Returned peers that can be dialled and are not ourselves. */
   readonly peers: number;
-  /** Its `failure reason`, word for word. */
+  /** Its `failure reason`, verbatim. */
   readonly reason?: string;
   /** A `TrackerErrorCode`. */
   readonly code?: string;
-  /** The system's error code behind it. */
+  /** The underlying system error code. */
   readonly cause?: string;
   readonly elapsedMs: number;
 }
 
-/** This machine's clock beside those of HTTP trackers. */
+/** This machine's clock compared with those of HTTP trackers. */
 export interface ClockFinding extends Checked {
   readonly check: 'clock';
-  /** How far ours is ahead of the nearest of theirs; negative when behind. Absent where no answer had a time. */
+  /**
+   * How far our clock is ahead of the nearest one; negative if behind. Absent if no reply had a
+   * time.
+   */
   readonly aheadSec?: number;
 }
 
@@ -139,32 +151,32 @@ export interface PeerFinding extends Checked {
   readonly host: string;
   readonly port: number;
   readonly outcome: PeerOutcome;
-  /** Pieces it said it has; of one that talks. */
+  /** Number of announced pieces, if it completed the handshake. */
   readonly pieces?: number;
-  /** As it calls itself. */
+  /** Its own name for itself. */
   readonly client?: string;
   readonly elapsedMs: number;
 }
 
-/** The sample as a whole: the last of these findings. */
+/** The whole sample: the last finding of the peers. */
 export interface PiecesFinding extends Checked {
   readonly check: 'pieces';
   readonly pieceCount: number;
-  /** Different peers that trackers and the caller named. */
+  /** Number of different peers from trackers and the caller. */
   readonly knownPeers: number;
-  /** Of these, dialled. */
+  /** Number of those that were dialled. */
   readonly triedPeers: number;
-  /** Of these, that shook hands over this torrent. */
+  /** Number of those that completed the handshake for this torrent. */
   readonly talkingPeers: number;
-  /** Of these, with every piece. */
+  /** Number of those with every piece. */
   readonly wholePeers: number;
-  /** Pieces that none of them has. */
+  /** Number of pieces that none of them has. */
   readonly missingPieces: number;
-  /** Which; the first 1,000 ranges. */
+  /** The missing pieces; the first 1,000 ranges. */
   readonly missing: readonly PieceRange[];
 }
 
-/** Everything that can be found; told apart by `check`. */
+/** All possible findings, distinguished by `check`. */
 export type Finding =
   | TorrentFinding
   | SpaceFinding
@@ -177,5 +189,5 @@ export type Finding =
   | PeerFinding
   | PiecesFinding;
 
-/** `alive`: every piece is within reach; `dead`: it is not; `unknown`: what was seen proves neither. */
+/** `alive`: every piece is available; `dead`: not; `unknown`: the findings prove neither. */
 export type Verdict = 'alive' | 'dead' | 'unknown';

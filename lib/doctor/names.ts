@@ -1,4 +1,4 @@
-// EDGE. Name look-ups, each done once, for the trackers and for the report alike.
+// EDGE. Name look-ups, each done once, for both the trackers and the report.
 
 import { unlessStopped } from '../async/on-abort';
 import { resolveHost } from '../http/resolve';
@@ -14,12 +14,12 @@ export class Names {
     this.#resolve = resolve;
   }
 
-  /** As `resolveHost`; rejects with `ETIMEOUT` when there is no answer in time. */
+  /** Like `resolveHost`; rejects with `ETIMEOUT` after the time limit. */
   readonly resolve: Resolve = (host, stop) => {
     let lookup = this.#lookups.get(host);
     if (lookup === undefined) {
       lookup = this.#lookUp(host);
-      lookup.catch(() => undefined); // its failure reaches those who wait for it
+      lookup.catch(() => undefined); // The callers that wait for it get the error.
       this.#lookups.set(host, lookup);
     }
     return unlessStopped(lookup, stop);

@@ -1,4 +1,4 @@
-// PURE. One peer's behaviour in words, and the pieces of the whole sample added up.
+// PURE. Describes one peer's behaviour, and sums up the pieces of the whole sample.
 
 import { hostPort } from '../address/text';
 import { Bitfield } from '../bytes/bitfield';
@@ -6,15 +6,15 @@ import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding 
 import { countOrNo, formatRanges } from '../text/counts';
 import { formatElapsed } from '../text/quantities';
 
-/** What came of dialling one peer. */
+/** The result of dialling one peer. */
 export interface PeerAnswers {
   readonly host: string;
   readonly port: number;
   readonly outcome: PeerOutcome;
-  /** The pieces of one that talks. */
+  /** The pieces of a peer that completed the handshake. */
   readonly pieces?: Bitfield;
   readonly client?: string;
-  /** More words on the outcome. */
+  /** Details of the outcome. */
   readonly detail?: string;
   readonly elapsedMs: number;
 }
@@ -48,10 +48,10 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   return { check: 'peer', level, host, port, outcome, pieces: count, client, elapsedMs, message };
 }
 
-/** 1,000 ranges are 40 KB of JSON: a line, still. */
+/** 1,000 ranges are 40 KB of JSON: still acceptable as a line. */
 const MAX_RANGES = 1000;
 
-/** What the sample has together. Only bits are kept, not the peers. */
+/** The pieces of the whole sample. Only bits are kept, not the peers. */
 export class Sample {
   readonly #union: Bitfield;
   #tried = 0;

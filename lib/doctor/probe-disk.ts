@@ -1,5 +1,5 @@
-// EDGE. Whether the output folder can be written, and whether what is missing has room there.
-// Leaves nothing behind: no folder is made, and the one file is removed.
+// EDGE. Whether the output folder can be written to, and whether it has room for the missing data.
+// Leaves nothing behind: no folder is created, and the test file is removed.
 
 import { randomBytes } from 'node:crypto';
 import { rm, stat, statfs, writeFile } from 'node:fs/promises';
@@ -9,18 +9,18 @@ import type { Metainfo } from '../metainfo/metainfo';
 import { storedFiles } from '../metainfo/layout';
 
 export interface DiskProbe {
-  /** The folder looked at: `output`, or the nearest one above it that exists. */
+  /** The examined folder: `output`, or its nearest existing parent. */
   readonly folder: string;
   readonly freeBytes?: number;
-  /** Bytes of the torrent that its files do not take on disk yet. */
+  /** Bytes of the torrent that do not occupy disk space yet. */
   readonly missingBytes: number;
-  /** The system's error code, when no file can be made. */
+  /** The system's error code, if no file can be created. */
   readonly cause?: string;
 }
 
-/** More than libuv's four threads, so that none of them waits for us. */
+/** More than libuv's four threads, so that none is idle. */
 const STATS_IN_FLIGHT = 32;
-/** `blocks` of a stat are of 512 bytes, whatever the file system's own are (POSIX). */
+/** The `blocks` of a stat have 512 bytes, whatever the file system uses (POSIX). */
 const STAT_BLOCK_BYTES = 512;
 const SMALL_FILE_BYTES = 4096;
 
@@ -50,7 +50,7 @@ async function nearestFolder(output: string): Promise<{ folder: string; cause?: 
 
 async function tryToWrite(folder: string): Promise<void> {
   const file = join(folder, `.millrace-${randomBytes(8).toString('hex')}.tmp`);
-  // A full disk takes an empty file: one block shows.
+  // A full disk accepts an empty file: one block shows the problem.
   await writeFile(file, Buffer.alloc(4096), { flag: 'wx' }).finally(() =>
     rm(file, { force: true }),
   );
@@ -72,14 +72,14 @@ async function freeIn(folder: string): Promise<number | undefined> {
   }
 }
 
-/** Files are sparse, so their length says nothing: what they take on disk does. */
+/** Files may be sparse, so the space that they occupy is compared, not their length. */
 async function missingIn(output: string, metainfo: Metainfo): Promise<number> {
   const queue = new PQueue({ concurrency: STATS_IN_FLIGHT });
   const missing = storedFiles(metainfo).map(({ path, lengthBytes }) =>
     queue.add(async () => {
       const found = await stat(join(output, path)).catch(() => undefined);
       if (!found?.isFile()) return lengthBytes;
-      // Windows counts no blocks, and some file systems keep small files beside the name.
+      // Windows counts no blocks, and some file systems store small files beside the name.
       const inBlocks = found.blocks !== undefined && found.size > SMALL_FILE_BYTES;
       const takenBytes = inBlocks ? found.blocks * STAT_BLOCK_BYTES : found.size;
       return Math.max(0, lengthBytes - Math.min(found.size, takenBytes));

@@ -1,5 +1,6 @@
-// EDGE. Whether a peer that refused a plain handshake answers an encrypted one: it is sent a public key
-// (message stream encryption: 96 bytes), and who answers with one of its own speaks encryption.
+// EDGE. Whether a peer that refused a plain handshake answers an encrypted one: it is sent a public
+// key (message stream encryption: 96 bytes), and if it replies with its own key, it supports
+// encryption.
 
 import { randomFillSync } from 'node:crypto';
 import * as net from 'node:net';
@@ -8,18 +9,21 @@ import { HANDSHAKE_FIRST_BYTE } from '../wire/handshake';
 
 /** A key of 768 bits. Both sides send theirs first, without a length or a type. */
 const KEY_LENGTH_BYTES = 96;
-/** The prime begins with 64 ones: a key whose first byte is 0 is below it. It is no plain handshake, too. */
+/**
+ * The prime begins with 64 one bits: a key whose first byte is 0 is smaller. It also differs from a
+ * plain handshake.
+ */
 const FIRST_BYTE = 0;
 
 export interface EncryptedProbeOptions {
   readonly host: string;
   readonly port: number;
-  /** For connecting and answering together. */
+  /** Time limit of connecting and the reply together. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
-/** Never rejects. True: the peer answered a key with as many bytes that are no plain handshake. */
+/** Never rejects. True: the peer replied with as many bytes, and no plain handshake. */
 export function answersEncrypted(options: EncryptedProbeOptions): Promise<boolean> {
   const { host, port, timeoutMs, signal } = options;
   return new Promise((resolve) => {

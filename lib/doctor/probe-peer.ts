@@ -1,4 +1,4 @@
-// EDGE. Dials one peer, shakes hands and learns which pieces it has. Time, bytes and what is kept are
+// EDGE. Dials one peer, exchanges handshakes and collects its pieces. Time, bytes and memory are
 // bounded; the socket is closed before the promise settles.
 
 import * as net from 'node:net';
@@ -20,27 +20,31 @@ export interface PeerProbeOptions {
   readonly host: string;
   readonly port: number;
   readonly infoHash: Uint8Array;
-  /** Ours: 20 raw bytes. */
+  /** Our peer id: 20 raw bytes. */
   readonly peerId: Uint8Array;
   readonly pieceCount: number;
-  /** Time for each of three steps: connecting, the handshake, and what follows. */
+  /** Time limit of each of three steps: connecting, the handshake, and what follows. */
   readonly timeoutMs: number;
   /**
-   * A peer that has announced pieces and is silent for this long has announced all of them; one that has
-   * announced none gets four times as long. Default 500: `have` messages follow a bitfield at once.
+   * A peer that has announced pieces and is silent for this long has announced all of them; one
+   * that has announced none gets four times as long. Default 500: `have` messages follow a bitfield
+   * at once.
    */
   readonly quietMs?: number;
   readonly signal: AbortSignal;
 }
 
 const DEFAULT_QUIET_MS = 500;
-/** The longest bitfield is 256 KiB, and 2 million `have` messages are 18 MiB: who says more is at play. */
+/**
+ * Most bytes read: the longest bitfield is 256 KiB, and 2 million `have` messages are 18 MiB. More
+ * is abuse.
+ */
 const MAX_HEARD_BYTES = 32 * 1024 * 1024;
 const NONE = new Uint8Array(0);
 
 /**
- * Never rejects: how a peer fails is what we want to know. One that closes at a plain handshake is
- * dialled once more, to see whether it answers an encrypted one.
+ * Never rejects: the failure of a peer is the result. A peer that closes after a plain handshake is
+ * dialled again, to test whether it answers an encrypted one.
  */
 export async function probePeer(options: PeerProbeOptions): Promise<PeerAnswers> {
   const answers = await new Promise<PeerAnswers>((resolve) => new Probe(options, resolve).start());
@@ -91,13 +95,13 @@ class Probe {
     socket.on('close', () => this.#end(this.#unfinished('closed')));
   }
 
-  /** Starts the time of a new stage. */
+  /** Starts the time limit of a new stage. */
   #limit(): void {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.#end(this.#unfinished()), this.#options.timeoutMs);
   }
 
-  /** The outcome when it is over at this stage. */
+  /** The outcome if it ends at this stage. */
   #unfinished(greeting: PeerOutcome = 'silent'): PeerOutcome {
     if (this.#stage === 'telling') return 'talks';
     return this.#stage === 'greeting' ? greeting : 'no-connection';
@@ -134,7 +138,7 @@ class Probe {
     const { handshake } = this.#handshake;
     if (handshake === undefined) return used;
     if (!bytesEqual(handshake.infoHash, this.#options.infoHash)) this.#end('other-torrent');
-    // Nobody else has our id: this is an echo.
+    // Only we have our id: this is an echo.
     else if (bytesEqual(handshake.peerId, this.#options.peerId)) this.#end('not-plain');
     else {
       this.#stage = 'telling';
@@ -180,7 +184,7 @@ class Probe {
         this.#pieces.set(message.piece);
         break;
       case 'unknown':
-        // Some peers say `have all` (BEP 6) though nobody announced that they may.
+        // Some peers send `have all` (BEP 6) although it was not negotiated.
         if (message.id !== MESSAGE_ID.haveAll || message.lengthBytes !== 0) return;
         this.#pieces.setAll();
         this.#mayBeWhole = true;

@@ -1,5 +1,6 @@
-// EDGE. Whether peers can reach our port, as far as this machine can tell: it listens, and a second
-// socket connects to every address that the machine has. What a router does is seen only from outside.
+// EDGE. Whether peers can reach our port, as seen from this machine: it listens, and a second
+// socket connects to every address of the machine. The effect of a router can only be seen from
+// outside.
 
 import { once } from 'node:events';
 import * as net from 'node:net';
@@ -9,7 +10,7 @@ import { onAbort } from '../async/on-abort';
 
 export interface OpenPort {
   readonly port: number;
-  /** The system's error code, when the port cannot be had. */
+  /** The system's error code, if the port cannot be opened. */
   readonly cause?: string;
   /** Connects to it at every address of this machine. Never rejects. */
   reach(signal: AbortSignal): Promise<Reach>;
@@ -21,11 +22,11 @@ export interface Reach {
   readonly notReachedAt: readonly string[];
 }
 
-/** Within one machine a connection takes less than a millisecond, or a firewall swallows it. */
+/** Within one machine a connection takes less than a millisecond, unless a firewall drops it. */
 const CONNECT_TIMEOUT_MS = 2000;
 const CONNECTS_IN_FLIGHT = 16;
 
-/** Listens on every address; `port` 0 picks a free one. Never rejects. */
+/** Listens on all addresses; `port` 0 picks a free one. Never rejects. */
 export async function openPort(port: number): Promise<OpenPort> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);
@@ -60,7 +61,10 @@ async function reachAll({ port, family }: net.AddressInfo, signal: AbortSignal):
   };
 }
 
-/** Those that others can use; loopback where there are none. Link-local ones need a zone: left out. */
+/**
+ * Addresses that others can use; loopback if there are none. Link-local ones need a zone and are
+ * left out.
+ */
 function ownAddresses(boundFamily: string): string[] {
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
   const usable = all.filter(({ family }) => family === 'IPv4' || boundFamily === 'IPv6');

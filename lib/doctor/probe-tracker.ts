@@ -1,5 +1,5 @@
-// EDGE. Asks trackers everything: counts first, while we are no part of the swarm, then peers, then
-// takes us out again, so that nobody is sent to a peer that is not there.
+// EDGE. Probes trackers: first the counts, while we are not in the swarm, then an announce for
+// peers, then `stopped`, so that no peer is sent to us.
 
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import type {
@@ -11,7 +11,7 @@ import type {
 import { NAME_CAUSES } from './causes';
 import type { TrackerAnswers } from './tracker-finding';
 
-/** A `stopped` announce is given up after this. */
+/** Time limit of a `stopped` announce. */
 const STOPPED_TIMEOUT_MS = 2000;
 
 /** Errors after which no tracker counts us. */
@@ -20,34 +20,38 @@ const NOT_TAKEN_IN: readonly string[] = [
   'tracker-unsupported',
   'tracker-forbidden',
 ];
-/** Causes by which nothing of ours got there. */
+/** Causes that mean that nothing reached the tracker. */
 const NOT_REACHED: readonly string[] = ['ECONNREFUSED', ...NAME_CAUSES];
 
 export interface TrackerProbeOptions {
   readonly client: TrackerClient;
   readonly url: string;
-  /** As it may be shown. */
+  /** In the form that may be shown. */
   readonly shownUrl: string;
   readonly tier: number;
-  /** Without an event. */
+  /** Has no event. */
   readonly request: AnnounceRequest;
-  /** The client's own, for the announce; the scrape, which many trackers never answer, gets half. */
+  /**
+   * The client's own limit, for the announce; the scrape, which many trackers never answer, gets
+   * half of it.
+   */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 export interface TrackerProbe {
   readonly answers: TrackerAnswers;
-  /** How far our clock is ahead of the tracker's, where its answer has a time. */
+  /** How far our clock is ahead of the tracker's, if its reply has a time. */
   readonly aheadSec?: number;
-  /** Settles when the tracker knows that we are gone, or 2 s later; never rejects. */
+  /** Settles when the tracker knows that we are gone, or after 2 s; never rejects. */
   readonly left: Promise<void>;
 }
 
 /**
- * Asks trackers of one host, which are often one tracker behind several URLs. All are scraped before the
- * first announce, and we leave one before we announce to the next, so that none counts us or names us to
- * ourselves. After `timeoutMs` the rest are asked side by side. Never rejects: a failure is a finding.
+ * Probes the trackers of one host, which are often one tracker with several URLs. All are scraped
+ * before the first announce, and we leave one before we announce to the next, so that none counts
+ * us or returns us to ourselves. After `timeoutMs` the rest are probed in parallel. Never rejects:
+ * a failure is a finding.
  */
 export async function probeTrackers(
   trackers: readonly TrackerProbeOptions[],
@@ -66,7 +70,7 @@ export async function probeTrackers(
       continue;
     }
     const { answers, left } = await asked;
-    // One that did not answer is not waited for.
+    // A tracker that did not reply is not waited for.
     if (answers.reply !== undefined && trackers.length > 1) await left;
   }
   await Promise.all(rest);
@@ -97,7 +101,7 @@ function aheadOf(reply: { readonly dateMs?: number } | undefined): number | unde
 }
 
 interface Answered {
-  /** False when the signal came before it went out. */
+  /** False if the signal fired before it was sent. */
   readonly sent: boolean;
   readonly reply?: AnnounceReply;
   readonly error?: MillraceError;
@@ -109,7 +113,7 @@ interface Scrape {
   readonly elapsedMs: number;
 }
 
-/** Many trackers have no scrape, and what else is wrong the announce shows. */
+/** Many trackers have no scrape, and other problems show in the announce. */
 async function scrapeOf(
   options: TrackerProbeOptions,
 ): Promise<{ readonly options: TrackerProbeOptions; readonly scrape: Scrape }> {
@@ -133,7 +137,10 @@ async function announce({ client, url, request, signal }: TrackerProbeOptions): 
   }
 }
 
-/** Sends `stopped`, also after a failed announce: the tracker may list us, unless it refused or was never reached. */
+/**
+ * Sends `stopped`, even after a failed announce: the tracker may list us, unless it refused or was
+ * never reached.
+ */
 async function leave(
   { client, url, request }: TrackerProbeOptions,
   { sent, reply, error }: Answered,

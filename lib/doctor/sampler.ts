@@ -1,4 +1,4 @@
-// EDGE. Dials a sample of the peers that are named, a few at a time, as soon as they are named.
+// EDGE. Dials a sample of the known peers, a few at a time, as soon as they are known.
 
 import { randomInt } from 'node:crypto';
 import PQueue from 'p-queue';
@@ -10,7 +10,7 @@ import type { PeerProbeOptions } from './probe-peer';
 
 export type SamplerOptions = Omit<PeerProbeOptions, 'host' | 'port'>;
 
-/** Dials under way at one time: polite to the network, and 20 peers take at most three rounds. */
+/** Most concurrent dials: considerate of the network, and 20 peers take at most three rounds. */
 const CONCURRENT_PEERS = 8;
 
 export class Sampler {
@@ -22,7 +22,7 @@ export class Sampler {
   readonly #probes: Promise<void>[] = [];
   #placesLeft: number;
 
-  /** `size`: at most this many peers are dialled. */
+  /** `size`: most peers to dial. */
   constructor(size: number, options: SamplerOptions, onPeer: (finding: PeerFinding) => void) {
     this.#placesLeft = size;
     this.#options = options;
@@ -30,7 +30,7 @@ export class Sampler {
     this.#sample = new Sample(options.pieceCount);
   }
 
-  /** Adds the peers that one source names, without those already known; dials some of them while there are places. */
+  /** Adds new peers of one source; dials some of them while there are places. */
   offer(peers: readonly PeerAddress[]): void {
     const fresh = peers.filter(({ host, port }) => {
       const key = `${host} ${port}`;
@@ -39,7 +39,7 @@ export class Sampler {
       return true;
     });
     while (this.#placesLeft > 0 && fresh.length > 0) {
-      // Not the first ones: a tracker may put whom it likes there.
+      // Not the first ones: a tracker may put chosen peers there.
       const [peer] = fresh.splice(randomInt(fresh.length), 1);
       if (peer === undefined) break;
       this.#placesLeft -= 1;
@@ -47,7 +47,7 @@ export class Sampler {
     }
   }
 
-  /** Once all that were begun have ended. */
+  /** The result, after all dials have ended. */
   async finding(): Promise<PiecesFinding> {
     await Promise.all(this.#probes);
     return this.#sample.finding(this.#known.size);
@@ -55,7 +55,7 @@ export class Sampler {
 
   async #probe({ host, port }: PeerAddress): Promise<void> {
     const answers = await probePeer({ ...this.#options, host, port });
-    // Cut short, it says nothing of the peer.
+    // An aborted dial shows nothing about the peer.
     if (this.#options.signal.aborted) return;
     this.#sample.add(answers);
     this.#onPeer(peerFinding(answers));

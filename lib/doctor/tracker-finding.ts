@@ -1,4 +1,4 @@
-// PURE. What a tracker's answers, or its failure to answer, say of the torrent.
+// PURE. What a tracker's replies, or its failure to reply, show about the torrent.
 
 import type { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, ScrapeCounts } from '../tracker/announce';
@@ -6,26 +6,26 @@ import type { FindingLevel, TrackerFinding } from './findings';
 import { countOrNo } from '../text/counts';
 import { formatElapsed } from '../text/quantities';
 
-/** What came of asking one tracker. */
+/** The result of probing one tracker. */
 export interface TrackerAnswers {
-  /** As it may be shown. */
+  /** In the form that may be shown. */
   readonly url: string;
   readonly tier: number;
   readonly elapsedMs: number;
-  /** Whether a scrape came back, and what it counts of this torrent. */
+  /** Whether a scrape was answered; `counts` has this torrent's counts. */
   readonly scraped: boolean;
   readonly counts?: ScrapeCounts;
-  /** One of these two. */
+  /** Either `reply` or `error` is set. */
   readonly reply?: AnnounceReply;
   readonly error?: MillraceError;
 }
 
-/** Failure reasons that are about who asks: of the torrent they say nothing. */
+/** Failure reasons about the client, which say nothing about the torrent. */
 const ABOUT_US = /client|pass.?key|torrent.?pass|user|account|peer.?id|\bip\b|address/i;
 
 /**
- * Failure reasons by which trackers say that they do not serve this torrent. The word for it must be
- * there, and in its place: "not authorized to download this torrent" is about who asks.
+ * Failure reasons of trackers that do not serve this torrent. The words must be in the right order:
+ * "not authorized to download this torrent" is about the client.
  */
 const NOT_SERVED = [
   /\b(unregistered|unknown|deleted|no such) (torrent|info.?hash|hash)\b/i,
@@ -62,7 +62,10 @@ function stateOf(
   return error.code === 'tracker-unsupported' ? 'unsupported' : 'fails';
 }
 
-/** The scrape came first, when we were not in the swarm; an announce counts us as a leecher. */
+/**
+ * Counts of the scrape come first, because we were not in the swarm then; an announce counts us as
+ * a leecher.
+ */
 function countsOf({ counts, reply }: TrackerAnswers): { seeds?: number; leechers?: number } {
   if (counts !== undefined) return { seeds: counts.seeds, leechers: counts.leechers };
   const leechers = reply?.leechers;
@@ -78,9 +81,9 @@ function isKnown(answers: TrackerAnswers, reason: string | undefined): boolean |
   const { seeds, leechers } = countsOf(answers);
   const completed = counts?.completed ?? 0;
   if ((reply?.peers.length ?? 0) > 0 || (seeds ?? 0) + (leechers ?? 0) + completed > 0) return true;
-  // A tracker that refuses us may deny every torrent.
+  // A tracker that refuses us may refuse every torrent.
   if (reason !== undefined) return undefined;
-  // Over UDP an unknown torrent is three zeros, over HTTP it is left out.
+  // Over UDP an unknown torrent has three zeros, over HTTP it is left out.
   return scraped || seeds !== undefined || leechers !== undefined ? false : undefined;
 }
 
@@ -118,7 +121,7 @@ function wordsOf(
   return `${knows}${counts.join(', ')} (${formatElapsed(elapsedMs)})${warned}`;
 }
 
-/** The line begins with the URL already. */
+/** The line already begins with the URL. */
 function withoutSubject({ message, details }: MillraceError): string {
   const subject = `tracker ${String(details.url)} `;
   return message.startsWith(subject) ? message.slice(subject.length) : message;

@@ -1,5 +1,5 @@
-// PURE. From findings to a verdict, and to one sentence that says what to do. The order of the
-// questions is the order of the functions: did anybody talk, did anybody listen, is anybody known.
+// PURE. Derives from findings a verdict and one sentence with advice. The functions are in the
+// order of the questions: did peers connect, did peers respond, are peers known.
 
 import { hostPort } from '../address/text';
 import type {
@@ -21,7 +21,7 @@ import { NAME_CAUSES, causeText } from './causes';
 
 export interface Judgement {
   readonly verdict: Verdict;
-  /** One sentence for a person: what is the matter, and what to do. */
+  /** One sentence for the user: the problem, and what to do. */
   readonly advice: string;
 }
 
@@ -34,9 +34,9 @@ interface Facts {
   readonly write: WriteFinding | undefined;
   readonly port: PortFinding | undefined;
   readonly clock: ClockFinding | undefined;
-  /** Trackers that answered with counts or peers. */
+  /** Trackers that returned counts or peers. */
   readonly answering: readonly TrackerFinding[];
-  /** The most that one tracker counts; undefined where none counts. */
+  /** The highest count of one tracker; undefined if none counts. */
   readonly seeds: number | undefined;
 }
 
@@ -69,7 +69,7 @@ function factsOf(findings: readonly Finding[]): Facts {
   };
 }
 
-/** Every piece is with peers that we talked to: what may still be in the way is on this machine. */
+/** Connected peers have every piece: remaining problems are on this machine. */
 function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
   const say = (advice: string): Judgement => ({ verdict: 'alive', advice });
   if (write?.level === 'fail') {
@@ -105,7 +105,7 @@ function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFi
   return say(`The torrent is alive (${who}); start the download${how}.`);
 }
 
-/** Peers talk, and together they lack pieces. */
+/** Peers connected, and together they lack pieces. */
 function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   const { trackers, answering, seeds } = facts;
   const { missingPieces, pieceCount, missing, knownPeers, triedPeers, talkingPeers } = pieces;
@@ -148,10 +148,12 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   );
 }
 
-/** Most that are named in a sentence; the findings have all of them. */
+/** Most peers listed in a sentence; the findings have all of them. */
 const MAX_NAMED = 5;
 
-/** `3 of 5 peers speak only encrypted connections, …: A, B, C`; undefined where none does. */
+/**
+ * Formats `3 of 5 peers speak only encrypted connections, …: A, B, C`; undefined if there is none.
+ */
 function encryptedOnly(tried: readonly PeerFinding[]): string | undefined {
   const only = tried.filter(({ outcome }) => outcome === 'encrypted');
   if (only.length === 0) return undefined;
@@ -161,7 +163,7 @@ function encryptedOnly(tried: readonly PeerFinding[]): string | undefined {
   return `${only.length} of ${countOrNo(tried.length, 'peer')} ${verb} only encrypted connections, which Millrace does not do yet: ${names.join(', ')}${rest}`;
 }
 
-/** Peers are known, and none shook hands over this torrent. */
+/** Peers are known, and none completed a handshake for this torrent. */
 function nobodyTalks({ peers: tried, seeds }: Facts): Judgement {
   const count = (...outcomes: PeerOutcome[]): number =>
     tried.filter(({ outcome }) => outcomes.includes(outcome)).length;
@@ -199,7 +201,7 @@ function nobodyTalks({ peers: tried, seeds }: Facts): Judgement {
   return unknown(`Cannot tell: ${what} a connection${hope}; ${rest}.`);
 }
 
-/** Nobody named a peer: the trackers are all there is to go by. */
+/** No peer is known: only the trackers give evidence. */
 function nobodyKnown(facts: Facts): Judgement {
   const { trackers, answering, seeds } = facts;
   if (trackers.length === 0) {
@@ -216,7 +218,7 @@ function nobodyKnown(facts: Facts): Judgement {
   const doubt = doubtOf(trackers);
   if (doubt !== undefined) return unknown(`Cannot tell: ${doubt}.`);
   if (answering.length > 0) {
-    // A tracker that names no peer says the same as one that does not know the torrent.
+    // A tracker that returns no peer looks the same as one that does not know the torrent.
     const strange = answering.every(({ known }) => known === false);
     const which = strange ? 'do not know it' : 'name no peer and count no seed';
     const some =
@@ -234,7 +236,7 @@ function nobodyKnown(facts: Facts): Judgement {
   return noTracker(facts);
 }
 
-/** No tracker helped: is it the network, the names, the clock, or the trackers? */
+/** No tracker helped: is it the network, the name look-up, the clock, or the trackers? */
 function noTracker({ trackers, dns, clock }: Facts): Judgement {
   if (trackers.every(({ state }) => state === 'unsupported')) {
     return unknown(
@@ -273,12 +275,12 @@ function noTracker({ trackers, dns, clock }: Facts): Judgement {
   return unknown(`Cannot tell: ${which}: try again later or from another network, or name a peer.`);
 }
 
-/** The most that one tracker counts. */
+/** The highest count of one tracker. */
 function leechersOf(trackers: readonly TrackerFinding[]): number {
   return Math.max(0, ...trackers.map(({ leechers = 0 }) => leechers));
 }
 
-/** One that refuses us may well serve the torrent to others. */
+/** A tracker that refuses us may still serve the torrent to others. */
 function doubtOf(trackers: readonly TrackerFinding[]): string | undefined {
   return refusalOf(trackers.filter(({ known }) => known === undefined));
 }

@@ -1,4 +1,4 @@
-// PURE. What was measured on this machine and of names, as findings.
+// PURE. Measurements of this machine and of name look-ups, as findings.
 
 import { toHex } from '../bytes/hex';
 import type { Metainfo } from '../metainfo/metainfo';
@@ -113,10 +113,13 @@ export function dnsFinding(host: string, addresses: readonly string[], cause?: s
   };
 }
 
-/** Certificates are often dated a few minutes back; beyond that new ones begin to fail. */
+/** Certificates are often dated a few minutes back; beyond that, new ones begin to fail. */
 export const MAX_CLOCK_SEC = 300;
 
-/** `aheadSec`: one figure for each tracker whose answer had a time; the nearest counts, so a wrong one does no harm. */
+/**
+ * `aheadSec`: one value for each tracker reply with a time; the smallest counts, so a wrong one
+ * does no harm.
+ */
 export function clockFinding(aheadSec: readonly number[]): ClockFinding {
   const [first, ...others] = aheadSec;
   if (first === undefined) {

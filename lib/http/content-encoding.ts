@@ -1,4 +1,4 @@
-// EDGE. Bodies as the server meant them: what it compressed is inflated, within a bound.
+// EDGE. Decompresses reply bodies, with a size limit.
 
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
@@ -13,19 +13,20 @@ const gunzip = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip);
 const inflate = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflate);
 const inflateRaw = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
 
-/** The body itself where nothing was compressed. Rejects with `<subject>-bad-reply`. */
+/** Decompresses a body, or returns it if it is not compressed. Rejects with `<subject>-bad-reply`. */
 export async function decompress(
   { encoding, body }: { readonly encoding: string; readonly body: Buffer },
   url: URL,
   { subject, maxBodyBytes }: { readonly subject: Subject; readonly maxBodyBytes: number },
 ): Promise<Buffer> {
-  // What names no compression ("none", "utf-8") is a slip of the server's: the body is as it is.
+  // An unknown value ("none", "utf-8") is a mistake of the server: the body is not compressed.
   if (!COMPRESSIONS.has(encoding) || body.length === 0) return body;
-  // A few bytes can inflate to gigabytes: the output has the same cap as the body.
+  // A few bytes can inflate to gigabytes: the output has the same limit as the body.
   const limits = { maxOutputLength: maxBodyBytes };
   try {
     if (encoding === 'gzip' || encoding === 'x-gzip') return await gunzip(body, limits);
-    // "deflate" means zlib in the standard and raw deflate at many servers: method 8 tells a zlib header.
+    // "deflate" means zlib in the standard and raw deflate on many servers: method 8 identifies a
+    // zlib header.
     if (encoding === 'deflate') {
       const zlibHeader = ((body[0] ?? 0) & 0x0f) === 8;
       return await (zlibHeader ? inflate : inflateRaw)(body, limits);

@@ -1,5 +1,5 @@
-// EDGE. One request under one deadline and one signal: either ends the work at once, and the caller gets
-// an error that says which.
+// EDGE. Runs a request with a deadline and a signal: either ends it at once, and the error shows
+// which.
 
 import { onAbort } from '../async/on-abort';
 import { MillraceError } from '../errors/millrace-error';
@@ -9,13 +9,17 @@ import type { Subject } from './request-error';
 export interface DeadlineOptions {
   readonly subject: Subject;
   readonly url: string;
-  /** For everything the work does. */
+  /** Time limit of the work. */
   readonly timeoutMs: number;
-  /** Of the caller. A reason named `TimeoutError` (`AbortSignal.timeout`) counts as a time-out. */
+  /**
+   * The caller's signal. A reason named `TimeoutError` (`AbortSignal.timeout`) counts as a timeout.
+   */
   readonly signal?: AbortSignal;
 }
 
-/** Runs `work`, whose signal fires with the error to reject with: `<subject>-timeout` or `aborted`. */
+/**
+ * Runs `work`, whose signal fires with the error to reject with: `<subject>-timeout` or `aborted`.
+ */
 export async function withDeadline<T>(
   { subject, url, timeoutMs, signal }: DeadlineOptions,
   work: (stop: AbortSignal) => Promise<T>,

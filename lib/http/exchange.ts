@@ -1,5 +1,5 @@
-// EDGE. One request and its answer over http or https. Everything is bounded, and when the promise
-// settles the socket is gone, or waits in an agent for the next request.
+// EDGE. One request and its reply over http or https. Everything is bounded. When the promise
+// settles, the socket is closed, or waits in an agent for the next request.
 
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -18,13 +18,13 @@ import { absoluteForm } from './tunnel';
 export interface ExchangeOptions {
   readonly subject: Subject;
   readonly userAgent: string;
-  /** Cap for the body, before and after decompression. */
+  /** Longest body, before and after decompression. */
   readonly maxBodyBytes: number;
-  /** 4 or 6 to use only that family; both where absent. */
+  /** Use only this address family; absent: both. */
   readonly family?: Family;
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
-  /** Told what goes over the wire. Default: nobody. */
+  /** Called with everything that is sent and received. Default: none. */
   readonly overhear?: OverhearHttp;
 }
 
@@ -33,17 +33,17 @@ export interface HttpAgents {
   readonly https: https.Agent;
 }
 
-/** Why an address that the URL leads to must not be asked; undefined where it may. */
+/** Returns why an address must not be contacted; undefined if it may. */
 export type Judge = (address: string) => MillraceError | undefined;
 
-/** How the request gets to the host. */
+/** How the request reaches the host. */
 export interface Route {
-  /** Asked in absolute form. */
+  /** The proxy that gets the request in absolute form. */
   readonly proxy?: URL;
-  /** A tunnel that leads to the host. */
+  /** A tunnel to the host. */
   readonly socket?: Socket;
   readonly agents?: HttpAgents;
-  /** Asked of every address before it is connected to. */
+  /** Called with every address before it is connected to. */
   readonly judge?: Judge;
 }
 
@@ -61,13 +61,16 @@ export interface RawReply {
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
-/** Longest head of an answer: Node's default, whatever this process was started with. */
+/** Longest head of a reply: Node's default, independent of this process's flags. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
-/** A kept connection may have been closed by the server a moment ago: then once more on a new one. */
+/**
+ * The server may have just closed a kept connection: the request is then repeated once on a new
+ * one.
+ */
 export class StaleConnection extends Error {}
 
-/** GETs the URL. Rejects with `StaleConnection`, the reason of `stop`, or an error of the subject's. */
+/** GETs the URL. Rejects with `StaleConnection`, the reason of `stop`, or an error of the subject. */
 export function exchange(
   url: URL,
   options: ExchangeOptions,
@@ -83,33 +86,34 @@ export function exchange(
       request = requestOf(url, options, stop, route);
     } catch (error) {
       socket?.destroy();
-      // A malformed escape in the credentials, or a byte that no request line may hold.
+      // A malformed escape in the credentials, or a byte that is not allowed in a request line.
       return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
     }
     const onStop = (): void => fail(stop.reason as Error);
     const leave = (): void => {
       stop.removeEventListener('abort', onStop);
-      // Closes the socket too: nothing of this request keeps the process alive.
+      // Also closes the socket: nothing of this request keeps the process alive.
       request.destroy();
     };
-    // Settling twice is harmless: the first word counts, and errors of a destroyed socket land here.
+    // Settling twice is harmless: the first call counts, and errors of a destroyed socket are
+    // ignored here.
     const fail = (error: Error): void => {
       reject(error);
       leave();
     };
     stop.addEventListener('abort', onStop, { once: true });
-    // A kept connection was judged for another request: another path may be forbidden there.
+    // A kept connection was checked for another request: another path may be forbidden there.
     request.on('socket', ({ connecting, remoteAddress }) => {
       const refused =
         connecting || remoteAddress === undefined ? undefined : judge?.(remoteAddress);
       if (refused !== undefined) fail(refused);
     });
-    // Once there is a response, its own `end` or `error` tells how it went; the request's `close`
-    // may come before them, and an error that is about bytes behind it.
+    // Once there is a response, its own `end` or `error` is decisive: the request's `close` may
+    // come before, and its error may concern bytes after the response.
     let answer: http.IncomingMessage | undefined;
     request.on('error', (error: Error & { rawPacket?: unknown }) => {
       if (answer?.complete === true) return;
-      const { rawPacket } = error; // Node's HTTP parser keeps what it could not read.
+      const { rawPacket } = error; // The bytes that Node's HTTP parser could not parse.
       if (rawPacket instanceof Uint8Array) overhear?.({ type: 'not-http', bytes: rawPacket });
       if (error instanceof MillraceError) return fail(error);
       fail(request.reusedSocket ? new StaleConnection() : connectionError(subject, url, error));
@@ -127,7 +131,7 @@ export function exchange(
         const { status, body } = reply;
         overhear?.({ type: 'http-answer', status, head: headOf(response), body, ...ends });
         resolve({ ...reply, ...ends });
-        // A body that nobody reads keeps its connection busy.
+        // An unread body would keep its connection busy.
         if (agents === undefined || reply.location !== undefined) leave();
         else stop.removeEventListener('abort', onStop);
       });
@@ -137,7 +141,7 @@ export function exchange(
   });
 }
 
-/** The request, ready to be sent. Throws where the URL cannot be asked for. */
+/** Builds the request. Throws if the URL cannot be requested. */
 function requestOf(
   url: URL,
   { family, resolve = resolveHost, userAgent }: ExchangeOptions,
@@ -148,15 +152,15 @@ function requestOf(
   const form = proxy === undefined ? {} : absoluteForm(url, proxy);
   const settings: https.RequestOptions = {
     ...form,
-    // A tunnel is used by leaving the agent out (Node's rule for `createConnection`).
+    // For a tunnel, the agent is left out (Node's rule for `createConnection`).
     ...(socket === undefined
       ? { agent: (secure ? agents?.https : agents?.http) ?? false }
       : { createConnection: () => tlsOver(socket, url) }),
     family: proxy === undefined ? family : undefined,
     lookup: lookupBy(resolve, stop, judge),
     maxHeaderSize: MAX_HEAD_BYTES,
-    // Scripts end lines with LF alone, or say more than `Content-Length`; other clients read that.
-    // Not behind a proxy: there one connection brings the answers of many trackers.
+    // Some scripts end lines with LF alone, or send more than `Content-Length`; other clients
+    // accept that. Not behind a proxy, where one connection may carry replies of many trackers.
     insecureHTTPParser: proxy === undefined,
     headers: {
       ...form.headers,
@@ -170,7 +174,7 @@ function requestOf(
   return (secure ? https : http).request(url, settings);
 }
 
-/** Reads an answer to the end of its body, but for a redirect, whose body says nothing. */
+/** Reads a reply to the end of its body, except for a redirect, whose body is useless. */
 function readAnswer(
   response: http.IncomingMessage,
   url: URL,
@@ -226,7 +230,10 @@ function headOf({
   return `${head}\r\n`;
 }
 
-/** A resolver in the form that sockets ask: what it gives is what they connect to, if `judge` lets it pass. */
+/**
+ * A resolver in the form that sockets use; the socket connects only to addresses that `judge`
+ * accepts.
+ */
 function lookupBy(resolve: Resolve, stop: AbortSignal, judge?: Judge): LookupFunction {
   return (host, { family, all }, done) => {
     resolve(host, stop).then(

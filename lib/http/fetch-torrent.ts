@@ -1,4 +1,4 @@
-// EDGE. Gets a .torrent from an http or https URL. What it says is for lib/metainfo to judge.
+// EDGE. Fetches a .torrent from an http or https URL. lib/metainfo parses it.
 
 import { httpGet } from './get';
 import { proxyFromEnvironment } from './proxy';
@@ -6,22 +6,22 @@ import type { ProxySettings } from './proxy';
 import { requestError } from './request-error';
 
 export interface FetchTorrentOptions {
-  /** Sent in `User-Agent: Millrace/<version>`. */
+  /** Sent as `User-Agent: Millrace/<version>`. */
   readonly version: string;
-  /** For everything, redirects included. Default 30,000. */
+  /** Time limit of everything, including redirects. Default 30,000. */
   readonly timeoutMs?: number;
-  /** Default 64 MiB: the digests of 3.3 million pieces, 13 TB at 4 MiB a piece. */
+  /** Longest body. Default 64 MiB: the digests of 3.3 million pieces, 13 TB at 4 MiB per piece. */
   readonly maxBytes?: number;
-  /** Default: what the environment says (`http_proxy` …). */
+  /** Default: from the environment (`http_proxy` …). */
   readonly proxy?: ProxySettings;
   readonly signal?: AbortSignal;
 }
 
 export interface FetchedTorrent {
   readonly bytes: Uint8Array;
-  /** What the server says it is (`Content-Type`), as it came. */
+  /** The `Content-Type` header, unchanged. */
   readonly contentType?: string;
-  /** The URL that answered, after redirects. */
+  /** The URL that replied, after redirects. */
   readonly finalUrl: string;
 }
 
@@ -29,7 +29,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 const MAX_REDIRECTS = 5;
 
-/** What to do about the statuses that users meet. */
+/** Advice for common statuses. */
 const STATUS_ADVICE: Readonly<Record<number, string>> = {
   401: 'log in there with a browser and save the .torrent file',
   403: 'log in there with a browser and save the .torrent file',
@@ -40,10 +40,10 @@ const STATUS_ADVICE: Readonly<Record<number, string>> = {
 };
 
 /**
- * The bytes behind a URL. Rejects with a `MillraceError`: `torrent-unreachable`, `torrent-timeout`,
- * `torrent-bad-reply` (too long, redirect loop, broken compression), `torrent-http-status` (with
- * `details.status`), `torrent-unsupported` (scheme), `torrent-forbidden` (a redirect
- * into a local network), or `aborted`.
+ * Fetches the bytes of a URL. Rejects with a `MillraceError`: `torrent-unreachable`,
+ * `torrent-timeout`, `torrent-bad-reply` (too long, redirect loop, broken compression),
+ * `torrent-http-status` (with `details.status`), `torrent-unsupported` (scheme),
+ * `torrent-forbidden` (a redirect into a local network), or `aborted`.
  */
 export async function fetchTorrent(
   url: string,
@@ -56,7 +56,7 @@ export async function fetchTorrent(
     maxBodyBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     maxRedirects: MAX_REDIRECTS,
     proxy: options.proxy ?? proxyFromEnvironment(process.env),
-    // The user names it.
+    // The URL was given by the user.
     reach: { trusted: true, onLoopback: 'nothing' },
     signal: options.signal,
   });

@@ -1,5 +1,5 @@
-// EDGE. One GET over http or https, made for servers that may be hostile: where it may lead, through
-// which proxy, and how often it may be sent on. Trackers and .torrent downloads share it.
+// EDGE. One GET over http or https for servers that may be hostile: which addresses it may contact,
+// through which proxy, and how many redirects it follows. Used for trackers and .torrent downloads.
 // Not `fetch`: it refuses some ports and cannot choose the address family.
 
 import { isIP } from 'node:net';
@@ -17,13 +17,16 @@ import { forbidden, requestError } from './request-error';
 import { openTunnel } from './tunnel';
 
 export interface HttpGetOptions extends ExchangeOptions {
-  /** For everything: name look-up, redirects, the last byte of the body. */
+  /** Time limit of everything: name look-up, redirects, the last byte of the body. */
   readonly timeoutMs: number;
   readonly maxRedirects: number;
   readonly proxy: ProxySettings;
-  /** Which addresses the URL and its redirects may lead to. Behind a proxy only those written in URLs are known. */
+  /**
+   * Which addresses the URL and its redirects may lead to. Behind a proxy only those written in
+   * URLs are known.
+   */
   readonly reach: ReachRule;
-  /** Keeps connections for the next request; absent: one connection for each request. */
+  /** Keeps connections for the next request; absent: a new connection for each request. */
   readonly agents?: HttpAgents;
   readonly signal?: AbortSignal;
 }
@@ -31,20 +34,21 @@ export interface HttpGetOptions extends ExchangeOptions {
 export interface HttpReply {
   readonly status: number;
   readonly body: Uint8Array;
-  /** Both ends of the connection the answer came over; absent through a proxy. */
+  /** The two ends of the connection of the reply; absent through a proxy. */
   readonly remoteIp?: string;
   readonly localIp?: string;
-  /** What the server's clock said (its `Date` header), in milliseconds since 1970. */
+  /** Time of the server's clock (its `Date` header), in milliseconds since 1970. */
   readonly dateMs?: number;
-  /** The `Content-Type` header, as it came. */
+  /** The `Content-Type` header, unchanged. */
   readonly contentType?: string;
-  /** The URL that gave this answer, after redirects. */
+  /** The URL that replied, after redirects. */
   readonly finalUrl: string;
 }
 
 /**
- * GETs `url`, follows redirects, decompresses. Resolves with any status but a redirect; rejects
- * with `<subject>-unreachable`, `-timeout`, `-bad-reply`, `-unsupported`, `-forbidden`, or `aborted`.
+ * GETs `url`, follows redirects, decompresses. Resolves with any status except a redirect; rejects
+ * with `<subject>-unreachable`, `-timeout`, `-bad-reply`, `-unsupported`, `-forbidden`, or
+ * `aborted`.
  */
 export async function httpGet(url: string, options: HttpGetOptions): Promise<HttpReply> {
   const { subject, signal, timeoutMs } = options;
@@ -131,7 +135,7 @@ async function requestOnce(
     const socket = await openTunnel(url, proxy, { subject, stop });
     return exchange(url, options, stop, { socket });
   }
-  // The proxy looks names up, not we: there are no addresses to judge.
+  // The proxy looks names up, so there are no addresses to check.
   const route: Route = proxy === undefined ? { judge } : { proxy };
   if (options.agents === undefined) return exchange(url, options, stop, route);
   try {

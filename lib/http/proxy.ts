@@ -1,5 +1,5 @@
-// PURE. Which HTTP proxy a request goes through, by the environment's customs: `http_proxy`,
-// `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
+// PURE. Which HTTP proxy a request uses, according to the usual environment variables:
+// `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case.
 
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { unbracketed } from '../address/text';
@@ -9,20 +9,23 @@ export interface ProxySettings {
   /** Proxy URL for targets of each scheme, as the user wrote it; a missing scheme means http. */
   readonly http?: string;
   readonly https?: string;
-  /** Hosts, domains (with all below them), addresses, networks (`10.0.0.0/8`), each `:port` or not; `*` for all. */
+  /**
+   * Hosts, domains (with all subdomains), addresses, networks (`10.0.0.0/8`), each with or without
+   * `:port`; `*` for all.
+   */
   readonly noProxy: readonly string[];
 }
 
 export const NO_PROXY: ProxySettings = { noProxy: [] };
 
-/** The settings in these environment variables. */
+/** Reads the settings from these environment variables. */
 export function proxyFromEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): ProxySettings {
   const read = (name: string): string | undefined =>
     nonEmpty(env[name]) ?? nonEmpty(env[name.toUpperCase()]);
   const all = read('all_proxy');
-  // In a CGI program HTTP_PROXY is a stranger's `Proxy:` header ("httpoxy").
+  // In a CGI program HTTP_PROXY is the client's `Proxy:` header ("httpoxy").
   const inCgi = env['REQUEST_METHOD'] !== undefined;
   return {
     http: (inCgi ? nonEmpty(env['http_proxy']) : read('http_proxy')) ?? all,
@@ -40,9 +43,9 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 /**
- * The proxy for this URL: its URL, undefined to go directly, or `unsupported` for a proxy that does
- * not speak HTTP (going directly would show the address that the user wants to hide).
- * This machine itself is never reached through a proxy.
+ * The proxy for this URL: its URL, undefined for a direct connection, or `unsupported` for a proxy
+ * that does not use HTTP (a direct connection would reveal the address that the user wants to
+ * hide). This machine itself is never contacted through a proxy.
  */
 export function proxyFor(url: URL, settings: ProxySettings): URL | 'unsupported' | undefined {
   const chosen = url.protocol === 'https:' ? settings.https : settings.http;

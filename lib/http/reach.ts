@@ -1,34 +1,38 @@
-// PURE. Which addresses a URL that somebody else wrote may make us talk to (server-side request
-// forgery): a torrent's tracker, a redirect. Judged by the address that is connected to, not by its name.
+// PURE. Which addresses an untrusted URL may make us contact (server-side request forgery): a
+// torrent's tracker, a redirect. The address of the connection is checked, not the name.
 
 import { scopeOfText } from '../address/scope';
 import type { AddressScope } from '../address/scope';
 
 export interface ReachRule {
-  /** The user gave the URL: it may lead anywhere, and its redirects to the same kind of place. */
+  /**
+   * The user gave the URL: it may lead anywhere, and its redirects to addresses of the same kind.
+   */
   readonly trusted: boolean;
-  /** What may be asked for on this machine itself by a URL that is not trusted. */
+  /** What an untrusted URL may request on this machine itself. */
   readonly onLoopback: 'announce' | 'scrape' | 'nothing';
 }
 
-/** One request on the way: the first, or one that a redirect asks for. */
+/** One request: the first, or one caused by a redirect. */
 export interface Hop {
   readonly path: string;
-  /** Where the redirect came from; `unknown` behind a proxy. Absent for the first request. */
+  /**
+   * The scope of the redirecting server; `unknown` behind a proxy. Absent for the first request.
+   */
   readonly redirectedFrom?: AddressScope | 'unknown';
 }
 
-/** What local paths begin with: a service that is no tracker does not listen there. */
+/** Prefixes of acceptable local paths: services that are not trackers do not use them. */
 const LOOPBACK_PATHS: Readonly<Record<ReachRule['onLoopback'], readonly string[]>> = {
   announce: ['/announce'],
   scrape: ['/announce', '/scrape'],
   nothing: [],
 };
 
-/** Ways to leave a path that one server or another follows: dots, and slashes written as escapes. */
+/** Ways to leave a path that some server accepts: dots, and escaped slashes. */
 const LEAVES_PATH = /\.\.|\\|%2e|%2f|%5c/i;
 
-/** Small numbers are near; a redirect must not lead nearer. */
+/** Smaller numbers are closer; a redirect must not lead closer. */
 const DISTANCE: Readonly<Record<AddressScope | 'unknown', number>> = {
   loopback: 0,
   'link-local': 1,
@@ -49,8 +53,8 @@ const PLACES: Readonly<Record<AddressScope, string>> = {
 };
 
 /**
- * Why this address (as text) must not be asked, as the end of a sentence that begins with the URL;
- * undefined where it may. What is no IP address must not.
+ * Why this address (as text) must not be contacted, worded to follow the URL; undefined if it may.
+ * Text that is not an IP address is refused.
  */
 export function whyNotReach(address: string, hop: Hop, rule: ReachRule): string | undefined {
   const scope = scopeOfText(address) ?? 'nowhere';

@@ -1,5 +1,5 @@
-// PURE. The errors of requests to trackers and web servers: a stable code, one sentence, and the URL
-// only as logs may show it.
+// PURE. The errors of requests to trackers and web servers: a stable code, one sentence, and the
+// URL in redacted form.
 
 import { MillraceError } from '../errors/millrace-error';
 import { isOutOfDescriptors, systemReason } from '../errors/system-error';
@@ -15,7 +15,7 @@ export type Failure =
   | 'bad-reply'
   | 'http-status'
   | 'unsupported'
-  /** Its address is one that this URL must not make us ask (reach.ts). */
+  /** Its address is one that this URL must not make us contact (reach.ts). */
   | 'forbidden';
 
 /** An error of this subject: `tracker` and `timeout` make the code `tracker-timeout`. */
@@ -26,7 +26,7 @@ export function requestError(
   what: string,
   details: Readonly<Record<string, string | number>> = {},
 ): MillraceError {
-  // Without the query: an announce's is ten fields that only get in the reader's way.
+  // Without the query: the ten fields of an announce would distract the reader.
   const [address = ''] = String(url).split('?', 1);
   const shown = redactUrl(address);
   return new MillraceError(`${subject}-${failure}`, `${subject} ${shown} ${what}`, {
@@ -35,7 +35,7 @@ export function requestError(
   });
 }
 
-/** Nothing was sent, because of where `url` leads; `why` is reach.ts's. */
+/** Nothing was sent, because of where `url` leads; `why` comes from reach.ts. */
 export function forbidden(
   subject: Subject,
   url: string | URL,
@@ -45,7 +45,7 @@ export function forbidden(
   return requestError(subject, 'forbidden', url, why, { address });
 }
 
-/** Plain words for the common cases, where Node's message is a code or (with two addresses) empty. */
+/** Text for common cases in which Node's message is a code or (with two addresses) empty. */
 const PLAIN_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections',
   ECONNRESET: 'broke the connection',
@@ -58,14 +58,14 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'did not take the connection',
 };
 
-/** What a system error says about reaching `url`; `details.cause` is its code. */
+/** The error for a failed connection to `url`; `details.cause` is the system's code. */
 export function connectionError(
   subject: Subject,
   url: string | URL,
   error: NodeJS.ErrnoException,
 ): MillraceError {
   const cause = error.code ?? 'unknown';
-  // HPE_*: Node's HTTP parser met something that is not HTTP.
+  // HPE_*: Node's HTTP parser found something that is not HTTP.
   if (cause.startsWith('HPE_')) {
     return requestError(subject, 'bad-reply', url, `does not speak HTTP: ${describe(error)}`, {
       cause,

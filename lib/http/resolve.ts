@@ -1,4 +1,4 @@
-// EDGE. The addresses of a host: what it is, or what the system says its name is.
+// EDGE. The addresses of a host: its own, or those that the system finds for its name.
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -15,7 +15,10 @@ export interface ResolvedAddress {
 /** Finds the addresses of a host; rejects with a system error. */
 export type Resolve = (host: string, stop: AbortSignal) => Promise<readonly ResolvedAddress[]>;
 
-/** All addresses of a host (name, address, or address in brackets), in the system's order. Rejects as `dns.lookup`. */
+/**
+ * All addresses of a host (name, address, or address in brackets), in the system's order. Rejects
+ * like `dns.lookup`.
+ */
 export async function resolveHost(host: string, stop: AbortSignal): Promise<ResolvedAddress[]> {
   const name = unbracketed(host);
   const literal = isIP(name);

@@ -1,14 +1,16 @@
-// EDGE. Name look-ups of all announces together. The system looks two names up at a time, so a
-// tracker whose name server is slow must not be asked for by every torrent and family.
+// EDGE. Name look-ups shared by all announces. The system looks up only two names at a time, so a
+// tracker with a slow name server must not be looked up by every torrent and family.
 
 import { unlessStopped } from '../async/on-abort';
 import { resolveHost } from './resolve';
 import type { Resolve, ResolvedAddress } from './resolve';
 
-/** How long an answer is used: an announce, its two families and its redirects look a name up once. */
+/**
+ * How long a result is used: an announce, its two families and its redirects look a name up once.
+ */
 export const ANSWER_LIFE_MS = 60_000;
 
-/** Names remembered; each is some 200 bytes. */
+/** Most names remembered; each takes some 200 bytes. */
 const MAX_NAMES = 256;
 
 interface LookUp {
@@ -16,13 +18,16 @@ interface LookUp {
   untilMs: number;
 }
 
-/** Looks each name up once, for all who ask meanwhile and for a minute after; failures are not kept. */
+/**
+ * Looks each name up once for all callers in the meantime and for a minute after; failures are not
+ * kept.
+ */
 export function sharedResolve(
   resolve: Resolve = resolveHost,
   nowMs: () => number = () => performance.now(),
 ): Resolve {
   const lookUps = new Map<string, LookUp>();
-  // Who gives up waiting does not end the look-up for the others.
+  // A caller that stops waiting must not end the look-up for others.
   const never = new AbortController().signal;
 
   const begin = (host: string): LookUp => {

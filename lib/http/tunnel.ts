@@ -8,7 +8,7 @@ import { connectionError, requestError } from './request-error';
 import type { Subject } from './request-error';
 import { redactUrl } from '../text/redact';
 
-/** What to give to `http.request` to ask `proxy` for `url`. */
+/** The options for `http.request` to request `url` from `proxy`. */
 export function absoluteForm(url: URL, proxy: URL): http.RequestOptions {
   const target = new URL(url.href);
   target.username = '';
@@ -21,7 +21,7 @@ export function absoluteForm(url: URL, proxy: URL): http.RequestOptions {
   };
 }
 
-/** A connection to the host of `url` through `proxy`; the caller puts TLS around it. */
+/** A connection to the host of `url` through `proxy`; the caller adds TLS. */
 export function openTunnel(
   url: URL,
   proxy: URL,

@@ -1,5 +1,5 @@
-// From what was overheard in one conversation with a tracker to the report on it: bytes dissected,
-// secrets masked, hints added. Does nothing but arithmetic on what it is given.
+// Builds the report on one conversation with a tracker from its overheard data: bytes are
+// dissected, secrets masked, hints added. Pure computation.
 
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
@@ -16,11 +16,11 @@ import type { ReportField, ReportPacket, TrackerReport } from './report';
 
 export interface Heard {
   readonly what: Overheard;
-  /** Since the conversation began. */
+  /** Milliseconds since the conversation began. */
   readonly atMs: number;
 }
 
-/** One request and what became of it: one of `announced`, `scraped` and `failure` is set. */
+/** One request and its result: one of `announced`, `scraped` and `failure` is set. */
 export interface Conversation {
   readonly kind: 'announce' | 'scrape';
   readonly url: string;
@@ -34,7 +34,9 @@ export interface Conversation {
   readonly stoppedAfter?: boolean;
 }
 
-/** What we add to a tracker's URL ourselves: no secrets, even in the URL of a redirect. */
+/**
+ * Parameters that we add to a tracker's URL: they are not secrets, even in the URL of a redirect.
+ */
 const OWN_KEYS =
   'info_hash peer_id port uploaded downloaded left compact no_peer_id numwant key event trackerid'.split(
     ' ',
@@ -109,7 +111,7 @@ export function buildReport(talk: Conversation, showSecrets: boolean): TrackerRe
 }
 
 const CONNECT_REQUEST = 'connect request';
-/** Received, and not what was asked for in the end. */
+/** Received packets that are not the final reply. */
 const NO_ANSWERS: readonly string[] = [
   'connect reply',
   'HTTP answer, head',
@@ -152,7 +154,7 @@ function packetsOf(
           { ...received, what: 'HTTP answer, body', ...dissected(body, dissectBencode(body)) },
         ];
       }
-      // Whole bodies come once in a conversation: what was decompressed is this one.
+      // A conversation has only one complete body, so the decompressed one belongs to it.
       const compressed = compressedBody(body, lastOf(heard, 'http-body')?.body, secrets);
       return [head, { ...received, what: 'HTTP answer, compressed body', ...compressed }];
     }
@@ -184,7 +186,7 @@ function packetsOf(
       const shown = dissected(packet, ranges);
       const options =
         direction === 'sent' ? ranges.filter(({ label }) => label === 'URL data') : [];
-      // A secret that two options share is found in neither.
+      // A secret that is split over two options would be found in neither.
       const split = options.length > 1 && secrets.length > 0;
       return [
         {
@@ -203,7 +205,10 @@ function isCompressed(head: string): boolean {
   return [...encodings].some(([, value = '']) => !/^(identity|chunked)?$/i.test(value));
 }
 
-/** Single secrets cannot be masked in compressed bytes, and a reader of the dump can decompress it: all or nothing. */
+/**
+ * Secrets cannot be masked inside compressed bytes, which a reader could decompress: all or nothing
+ * is masked.
+ */
 function compressedBody(
   body: Uint8Array,
   decompressed: Uint8Array | undefined,
@@ -237,7 +242,7 @@ function withoutRanges(
   };
 }
 
-/** Values only: frames hold them together. What is bad is shown, too. */
+/** Only values: frames contain them. Invalid parts are shown, too. */
 function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
   const ranges = packet?.ranges ?? [];
   return ranges.flatMap(({ kind, label, value }) =>
@@ -245,16 +250,16 @@ function fieldsOf(packet: ReportPacket | undefined): ReportField[] {
   );
 }
 
-/** What follows a whole reply is a range of its own; absent where nothing does. */
+/** Bytes after a complete reply are a separate range; absent if there are none. */
 function bytesAfterReply(packet: ReportPacket | undefined): number | undefined {
   const range = packet?.ranges.find(({ kind, label }) => kind === 'bad' && label === AFTER_THE_END);
   return range && range.endByte - range.startByte;
 }
 
-/** A hostile URL may have thousands; each is searched for in every packet. */
+/** Most secrets: a hostile URL may have thousands, and each is searched in every packet. */
 const MAX_SECRETS = 100;
 
-/** Those of the tracker's URL, also as it is written in URL data, and of wherever it sent us. */
+/** The secrets of the tracker's URL, also as encoded in URL data, and of redirects. */
 function secretsIn({ url, heard }: Conversation): string[] {
   const others = heard.flatMap(({ what }) => {
     if (what.type === 'http-request') return [what.url];
@@ -270,7 +275,7 @@ function secretsIn({ url, heard }: Conversation): string[] {
   return [...new Set(found)].sort((a, b) => b.length - a.length).slice(0, MAX_SECRETS);
 }
 
-/** Basic authentication carries the name and password in another form. */
+/** Basic authentication contains the name and password in another form. */
 function withoutCredentials(head: string): string {
   return head.replace(
     /^((?:proxy-)?authorization: )(.*)$/gim,

@@ -1,5 +1,5 @@
-// A tracker's bencoded reply, byte range by byte range. Unlike the decoder it goes on to the
-// first byte that is wrong and says what is wrong there, because it is for replies that puzzle people.
+// Divides a tracker's bencoded reply into labelled byte ranges. Unlike the decoder it continues to
+// the first wrong byte and explains the error, because it is meant for puzzling replies.
 
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
@@ -8,26 +8,26 @@ import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers
 import { bytesInWords, keyInWords, peerInWords } from './dissect-values';
 
 export interface DissectOptions {
-  /** Peers of one packed list that get a range of their own; the others share one. Default 200. */
+  /** Most peers of one packed list with a range of their own; the others share one. Default 200. */
   readonly maxPeers?: number;
-  /** Ranges in all, or one more; what is left is the last. Default 5,000. */
+  /** Most ranges, plus one for the rest. Default 5,000. */
   readonly maxRanges?: number;
 }
 
 export const DEFAULT_MAX_PEERS = 200;
 const DEFAULT_MAX_RANGES = 5_000;
-/** Lists and dictionaries inside each other; a reply needs 3. */
+/** Deepest nesting of lists and dictionaries; a reply needs 3. */
 const MAX_DEPTH = 64;
 /** `-` and the 20 digits of 2^64. */
 const MAX_INTEGER_CHARS = 21;
 const MAX_LENGTH_DIGITS = 10;
-/** Longest label: what nests deeper is cut at the front. */
+/** Longest label: that of a deeper value is cut at the front. */
 const MAX_LABEL_CHARS = 120;
 
-/** Label of what follows a whole reply, blanks aside: one range, which nobody reads. */
+/** Label of bytes after a complete reply, except blanks: a single range, which clients ignore. */
 export const AFTER_THE_END = 'after the end';
 
-/** Ranges that cover every byte once, in order, whatever the bytes are. */
+/** Ranges that cover every byte once, in order, for any bytes. */
 export function dissectBencode(bytes: Uint8Array, options: DissectOptions = {}): ByteRange[] {
   return new Walker(bytes, options).walk();
 }
@@ -37,9 +37,9 @@ interface Open {
   readonly kind: 'list' | 'dictionary';
   /** Its own label; empty at the top. */
   readonly label: string;
-  /** Values so far. */
+  /** Number of values so far. */
   count: number;
-  /** In a dictionary: the key that waits for its value. */
+  /** In a dictionary: the key whose value comes next. */
   key: string | undefined;
 }
 
@@ -83,7 +83,7 @@ class Walker {
     const key = this.#stringSpan();
     if (typeof key === 'string') return this.#bad(key);
     const bytes = this.#bytes.subarray(key.from, key.end);
-    // The keys of a scrape's `files` are info hashes, even those that happen to be text (BEP 48).
+    // The keys of a scrape's `files` are info hashes, even if they look like text (BEP 48).
     top.key = top.label === 'files' ? toHex(bytes.subarray(0, 64)) : keyInWords(bytes);
     this.#put(key.end, 'frame', 'key', `"${top.key}"`);
   }
@@ -143,7 +143,7 @@ class Walker {
     if (listed < count) this.#put(end, 'field', label, `and ${count - listed} more`);
   }
 
-  /** Where the content of the string that starts here lies, or why there is none. */
+  /** Where the content of the string that starts here lies, or the error. */
   #stringSpan(): { readonly from: number; readonly end: number } | string {
     const head = this.#latin1(this.#at, this.#at + MAX_LENGTH_DIGITS + 1);
     const match = /^(\d+):/.exec(head);
@@ -164,7 +164,7 @@ class Walker {
     else this.#put(this.#bytes.length, 'bad', AFTER_THE_END, bytesInWords(rest));
   }
 
-  /** Everything from here on: nobody can tell where the next value would start. */
+  /** Everything from here on: the start of the next value is unknown. */
   #bad(rule: string): void {
     this.#put(this.#bytes.length, 'bad', 'not bencode', rule);
   }
@@ -187,7 +187,10 @@ class Walker {
   }
 }
 
-/** `interval`, `files.<hash>.complete`, `peers[3].ip`; `reply` for what stands alone at the top. */
+/**
+ * Labels such as `interval`, `files.<hash>.complete`, `peers[3].ip`; `reply` for a single value at
+ * the top.
+ */
 function labelIn(top: Open | undefined): string {
   if (top === undefined) return '';
   const { kind, label, count, key = '' } = top;

@@ -1,5 +1,5 @@
-// Heads of HTTP requests and answers, byte range by byte range: the request line with each
-// parameter of the query, then each header line. Ranges cover every byte once, in order.
+// Divides the heads of HTTP requests and replies into labelled byte ranges: the request line with
+// each parameter of the query, then each header line. Ranges cover every byte once, in order.
 
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
@@ -11,7 +11,7 @@ const MAX_VALUE_CHARS = 500;
 /** Parameters that are bytes, not text. */
 const BINARY_PARAMETERS: readonly string[] = ['info_hash', 'peer_id', 'trackerid'];
 
-/** `head` is text of one byte for each character (Latin-1). */
+/** `head` is Latin-1 text: one character per byte. */
 export function dissectHttpHead(head: string): ByteRange[] {
   const ranges: ByteRange[] = [];
   let at = 0;
@@ -44,7 +44,7 @@ export function dissectHttpHead(head: string): ByteRange[] {
   return ranges;
 }
 
-/** One `name=value` of a query; bytes of an info hash or peer id in hexadecimal. */
+/** One `name=value` of a query; an info hash or peer id is shown in hexadecimal. */
 function parameter(pair: string): { readonly name: string; readonly value: string } {
   const equals = pair.indexOf('=');
   if (equals < 0) return { name: shown(pair), value: '' };
@@ -55,7 +55,7 @@ function parameter(pair: string): { readonly name: string; readonly value: strin
   return { name, value: `${toHex(bytes)} (${bytes.length} bytes)` };
 }
 
-/** The bytes that percent-encoded text stands for; a broken escape stands for itself. */
+/** Decodes percent-encoded text to bytes; a broken escape is kept. */
 export function unescapePercent(text: string): Uint8Array {
   const latin1 = text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),

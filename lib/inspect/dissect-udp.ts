@@ -1,5 +1,5 @@
-// The packets of UDP trackers (BEP 15, BEP 41), byte range by byte range, both ways. Ranges
-// cover every byte once, in order, whatever the bytes are.
+// Divides the packets of UDP trackers (BEP 15, BEP 41) into labelled byte ranges, in both
+// directions. Ranges cover every byte once, in order, for any bytes.
 
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
@@ -12,7 +12,7 @@ import { bytesInWords, peerInWords } from './dissect-values';
 import { ACTION, isConnect } from '../tracker/udp-codec';
 
 type Words = (bytes: Uint8Array) => string;
-/** Label, length in bytes, and how to say it. */
+/** Label, length in bytes, and formatter. */
 type Field = readonly [label: string, lengthBytes: number, words: Words];
 
 const ACTION_NAMES = Object.fromEntries(
@@ -66,7 +66,7 @@ const ANNOUNCE_REPLY: readonly Field[] = [
 ];
 const SCRAPE_ENTRY = ['seeds', 'completed', 'leechers'];
 
-/** A packet that a client sends. */
+/** A packet from a client. */
 export function dissectUdpRequest(packet: Uint8Array): ByteRange[] {
   const cursor = new Cursor(packet);
   if (isConnect(Buffer.from(packet.buffer, packet.byteOffset, packet.length))) {
@@ -86,7 +86,7 @@ export function dissectUdpRequest(packet: Uint8Array): ByteRange[] {
   return cursor.end();
 }
 
-/** A packet that a tracker sends; `family` is that of its source. */
+/** A packet from a tracker; `family` is that of its source. */
 export function dissectUdpReply(
   packet: Uint8Array,
   family: 4 | 6,
@@ -115,7 +115,7 @@ export function dissectUdpReply(
   return cursor.end();
 }
 
-/** What a packet is, in two words: `announce request`. */
+/** The kind of a packet in two words: `announce request`. */
 export function udpPacketName(packet: Uint8Array, direction: 'sent' | 'received'): string {
   const actionAt = direction === 'sent' ? 8 : 0;
   const code = packet.length < actionAt + 4 ? '' : String(view(packet).getUint32(actionAt));
@@ -123,7 +123,7 @@ export function udpPacketName(packet: Uint8Array, direction: 'sent' | 'received'
   return `${name} ${direction === 'sent' ? 'request' : 'reply'}`;
 }
 
-/** BEP 41: 0 ends the options, 1 is filler, 2 carries a part of the URL's path and query. */
+/** BEP 41: 0 ends the options, 1 is filler, 2 contains a part of the URL's path and query. */
 function urlDataOption(cursor: Cursor): void {
   const [type = 0, lengthBytes = 0] = cursor.peek(2);
   if (type === 0) return cursor.field(['options end', 1, () => ''], 'frame');
@@ -159,7 +159,7 @@ class Cursor {
     for (const field of fields) this.field(field);
   }
 
-  /** One field, or what is there of it; nothing at the end of the packet. */
+  /** One field, or the available part of it; nothing at the end of the packet. */
   field([label, lengthBytes, words]: Field, kind: ByteRange['kind'] = 'field'): void {
     if (this.left === 0) return;
     const bytes = this.peek(lengthBytes);
@@ -172,7 +172,7 @@ class Cursor {
     );
   }
 
-  /** What nothing in the format accounts for is the last range. */
+  /** Bytes that the format does not explain become the last range. */
   end(): ByteRange[] {
     if (this.left > 0) this.#put(this.left, 'bad', 'left over', bytesInWords(this.peek(this.left)));
     return this.#ranges;

@@ -1,13 +1,13 @@
-// Raw bytes of trackers' packets and replies in words that are safe to print.
+// Formats raw bytes of tracker packets and replies as text that is safe to print.
 
 import { isUtf8 } from 'node:buffer';
 import { toHex } from '../bytes/hex';
 import { formatAddress, hostPort } from '../address/text';
 import { printableBytes } from '../text/printable';
 
-/** Longest text of a tracker that is shown. */
+/** Longest text from a tracker that is shown. */
 const MAX_TEXT_CHARS = 500;
-/** How many bytes are shown of a value that is no text. */
+/** Number of bytes shown of a value that is not text. */
 const MAX_HEX_BYTES = 32;
 
 /** Text in quotes, or the number of bytes and their hexadecimal digits. */
@@ -19,7 +19,7 @@ export function bytesInWords(bytes: Uint8Array): string {
   return `${bytes.length} ${unit}: ${shown}${bytes.length > MAX_HEX_BYTES ? '…' : ''}`;
 }
 
-/** A key as a label: text as it is, anything else (a scrape's info hashes) in hexadecimal. */
+/** A key as a label: text unchanged, anything else (a scrape's info hashes) in hexadecimal. */
 export function keyInWords(bytes: Uint8Array): string {
   return isText(bytes) ? printableBytes(bytes, 60) : toHex(bytes.subarray(0, MAX_HEX_BYTES));
 }
@@ -32,7 +32,7 @@ export function peerInWords(entry: Uint8Array): string {
   return hostPort(host, port);
 }
 
-/** UTF-8 without control characters but tab and line breaks. */
+/** UTF-8 without control characters, except tab and line breaks. */
 function isText(bytes: Uint8Array): boolean {
   return (
     isUtf8(bytes) && bytes.every((byte) => (byte >= 0x20 ? byte !== 0x7f : byte >= 9 && byte <= 13))

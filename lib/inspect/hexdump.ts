@@ -1,20 +1,20 @@
-// Bytes as people read them: the layout of `hexdump -C`, with a word on what each range of bytes is.
+// Formats bytes like `hexdump -C`, with a label for each range of bytes.
 
-/** A stretch of bytes and what it means. */
+/** A range of bytes and its meaning. */
 export interface ByteRange {
   readonly startByte: number;
   /** One past the last byte. */
   readonly endByte: number;
-  /** `frame` holds values together; a `field` is a value; `bad` breaks the format. */
+  /** `frame`: contains values; `field`: a value; `bad`: invalid. */
   readonly kind: 'frame' | 'field' | 'bad';
-  /** What it is: `info_hash`, `peers[0]`. */
+  /** Its name: `info_hash`, `peers[0]`. */
   readonly label: string;
-  /** What it says, in words; empty where there is nothing to add. Printable. */
+  /** Its value as printable text; empty if there is none. */
   readonly value: string;
 }
 
 export interface HexDumpOptions {
-  /** Of a longer range only this many bytes are dumped, and the rest is counted. Default 256. */
+  /** Most bytes dumped of one range; the rest is counted. Default 256. */
   readonly maxRangeBytes?: number;
 }
 
@@ -26,9 +26,9 @@ const ASCII_WIDTH = 18;
 const DEFAULT_MAX_RANGE_BYTES = 256;
 
 /**
- * The dump, one line for each row of at most 16 bytes, ended by the total as `hexdump -C` does. Each
- * range (ascending, not overlapping) begins a row of its own, which carries its label; bytes that no
- * range covers are dumped without one.
+ * A hex dump: one line per row of at most 16 bytes, and the total at the end, like `hexdump -C`.
+ * Each range (ascending, not overlapping) starts a new row with its label; bytes outside all ranges
+ * are dumped without a label.
  */
 export function hexDump(
   bytes: Uint8Array,
@@ -64,7 +64,7 @@ function row(bytes: Uint8Array, start: number, end: number, note: string): strin
     const byte = bytes[at] ?? 0;
     if (at - start === ROW_BYTES / 2) hex += ' ';
     hex += `${byte.toString(16).padStart(2, '0')} `;
-    // What C's `isprint` says of ASCII.
+    // C's `isprint` for ASCII.
     ascii += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
   }
   return `${offset(start)}  ${hex.padEnd(HEX_WIDTH)} ${`|${ascii}|`.padEnd(ASCII_WIDTH)}  ${note}`;

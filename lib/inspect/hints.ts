@@ -1,35 +1,35 @@
-// What a puzzling conversation with a tracker probably means, and what to do next: sentences
-// for people, made from what was sent and what came back.
+// What a puzzling conversation with a tracker probably means, and what to do: sentences for users,
+// derived from what was sent and received.
 
 import { isSha1Hex, toHex } from '../bytes/hex';
 import { percentEncode } from '../bytes/percent';
 import type { AnnounceEvent } from '../tracker/announce';
 
-/** Everything that a hint may look at. */
+/** The facts that hints are derived from. */
 export interface ConversationFacts {
   readonly kind: 'announce' | 'scrape';
-  /** The announce URL, whole. */
+  /** The full announce URL. */
   readonly url: string;
   readonly infoHash: Uint8Array;
   readonly event?: AnnounceEvent;
-  /** Code of the error that the request ended with (announce.ts); absent when the reply was read. */
+  /** Code of the request's error (announce.ts); absent if there was a reply. */
   readonly failureCode?: string;
-  /** The tracker's own words for its refusal. */
+  /** The tracker's text of its refusal. */
   readonly failureReason?: string;
-  /** The system's code for why there was no connection, `ECONNREFUSED`. */
+  /** The system's code if there was no connection, such as `ECONNREFUSED`. */
   readonly cause?: string;
-  /** HTTP status of the last answer. */
+  /** HTTP status of the last reply. */
   readonly status?: number;
-  /** Body of the last HTTP answer, decompressed; bytes that are not HTTP where those came instead. */
+  /** Decompressed body of the last HTTP reply, or the received bytes if they are not HTTP. */
   readonly body?: Uint8Array;
-  /** Bytes that follow a whole reply over HTTP, blanks aside. */
+  /** Number of bytes after a complete HTTP reply, except blanks. */
   readonly bytesAfterReply?: number;
-  /** Where redirects led to; absent without any. */
+  /** The target of redirects; absent if there were none. */
   readonly redirectedTo?: string;
-  /** Names of the UDP packets that came, `connect reply`. */
+  /** Names of the received UDP packets, such as `connect reply`. */
   readonly packetsReceived?: readonly string[];
   readonly packetsSent?: number;
-  /** Peers we could dial, and those left out of the reply because nobody can. */
+  /** Number of peers that can be dialled, and of those left out of the reply. */
   readonly peers?: number;
   readonly droppedPeers?: number;
   readonly seeds?: number;
@@ -38,7 +38,7 @@ export interface ConversationFacts {
 
 type Hint = (facts: ConversationFacts) => string | undefined;
 
-/** The sentences that fit, the most telling first. */
+/** The matching sentences, the most informative first. */
 export function hintsFor(facts: ConversationFacts): string[] {
   return HINTS.flatMap((hint) => hint(facts) ?? []);
 }
@@ -71,7 +71,7 @@ function isHttp(url: string): boolean {
   return /^https?:/i.test(url);
 }
 
-/** The value that the announce URL itself has for a key, as it stands there. */
+/** The value of a key in the announce URL itself, unchanged. */
 function ownParameter(url: string, key: string): string | undefined {
   const pairs = (parsed(url)?.search ?? '').slice(1).split('&');
   return pairs.find((pair) => pair.startsWith(`${key}=`))?.slice(key.length + 1);
@@ -96,7 +96,7 @@ function brokenEscape({ url }: ConversationFacts): string | undefined {
   return 'the announce URL has a "%" that no two hex digits follow: write "%25" for the character itself';
 }
 
-/** What a failure reason that matches means. The first that matches is said. */
+/** Meanings of failure reasons. The first match is used. */
 const REASONS: readonly (readonly [RegExp, (facts: ConversationFacts) => string])[] = [
   [
     /peer.?id|user.?agent|client.*(ban|allow|support|whitelist|old|accept)|(ban|allow).*client/i,
@@ -206,7 +206,7 @@ function badStatus({ status, failureReason, url }: ConversationFacts): string | 
   return undefined;
 }
 
-/** A path component or a value of the query that looks like a passkey. */
+/** Whether a path component or a query value looks like a passkey. */
 function hasKey(url: string): boolean {
   const { pathname = '', search = '' } = parsed(url) ?? {};
   return /(^|[/=?&])[0-9a-z]{16,}($|[/=&.])/i.test(`${pathname}${search}`);
@@ -271,7 +271,7 @@ function unsupported({ failureCode, kind, url }: ConversationFacts): string | un
   return 'such a tracker has no scrape: announce() gets its counts';
 }
 
-/** Nobody but us: we may be counted and listed ourselves. */
+/** There is no other peer: we may be counted and listed ourselves. */
 function isAlone({ peers, droppedPeers = 0, seeds = 0, leechers = 0 }: ConversationFacts): boolean {
   return peers === 0 && droppedPeers <= 1 && seeds + leechers <= 1;
 }
@@ -301,7 +301,9 @@ function zeroCounts(facts: ConversationFacts): string | undefined {
   return 'all counts are 0: many trackers answer so for a torrent that they do not know';
 }
 
-/** Some trackers take the hash for text on the way out: the npm package bittorrent-tracker 10 does. */
+/**
+ * Some trackers convert the hash to text when replying: the npm package bittorrent-tracker 10 does.
+ */
 function otherSpelling({
   infoHash,
   body = new Uint8Array(0),

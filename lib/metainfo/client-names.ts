@@ -1,41 +1,46 @@
-// What other clients make of the names in a torrent: libtorrent 2.0 (and with it qBittorrent and Deluge)
-// and three generations of Transmission. What the torrent says in, names out; see docs/STORAGE.md for the rules in words.
+// How other clients map the names in a torrent: libtorrent 2.0 (and so qBittorrent and Deluge) and
+// three generations of Transmission. docs/STORAGE.md describes the rules.
 import { Buffer, isUtf8 } from 'node:buffer';
 import { bytesOfKey } from '../bencode/text';
 
 const DOT = 0x2e;
 const UNDERSCORE = 0x5f;
 
-/** libtorrent drops marks that change the direction of writing: they make an .exe look like a .jpg. */
+/**
+ * libtorrent drops marks that change the writing direction: they can make an .exe look like a .jpg.
+ */
 function isDropped(point: number): boolean {
   if (point < 0x200e) return point === 0x2f || point === 0x5c || point === 0;
   return point <= 0x200f || (point >= 0x202a && point <= 0x202e);
 }
 
-/** From this length on libtorrent keeps nothing but the extension: bytes, on Windows characters. */
+/** From this length on libtorrent keeps only the extension: in bytes, on Windows in characters. */
 const LIBTORRENT_CUT = 240;
-/** It looks for the extension after the last dot among the last bytes of the name: one less than this. */
+/**
+ * The extension is searched after the last dot within the last bytes of the name: one less than
+ * this.
+ */
 const EXTENSION_BYTES = 10;
 
-/** By number of bytes: the first character that needs that many; five are never right. */
+/** For each number of bytes, the first character that needs that many; five are never valid. */
 const LEAST_POINT = [0, 0, 0x80, 0x800, 0x10000];
 
-/** A byte of a name, or the character that begins there. A `point` of −1 is no UTF-8. */
+/** A byte of a name, or the character that begins there. A `point` of −1 is not UTF-8. */
 interface Point {
   readonly point: number;
   readonly length: number;
 }
 
-/** Any character of ASCII; which one, the byte itself says. */
+/** Any ASCII character; the byte itself identifies it. */
 const ONE_BYTE: Point = { point: 0, length: 1 };
 
 /**
- * A name as libtorrent writes it; undefined where it leaves the name out of the path (`.`, `..`, and
- * what has nothing left). May still be too long: libtorrent's own count skips what it replaced.
+ * A name as libtorrent writes it; undefined if it is left out of the path (`.`, `..`, and names
+ * with nothing left). It may still be too long: libtorrent's own count skips replaced characters.
  */
 export function libtorrentName(raw: Uint8Array, windows: boolean): string | undefined {
   if (raw.length === 0) return '_';
-  // As bytes, and made a string at once: one that is built up by `+=` takes 30 bytes a character.
+  // Built as bytes and converted once: a string that is built by `+=` takes 30 bytes per character.
   const kept = Buffer.allocUnsafe(raw.length);
   let end = 0;
   let size = 0;
@@ -43,7 +48,7 @@ export function libtorrentName(raw: Uint8Array, windows: boolean): string | unde
   for (let at = 0; at < raw.length;) {
     const start = at;
     const first = raw[at] ?? 0;
-    // Most characters take one byte: no record is made of these.
+    // Most characters take one byte: no object is created for them.
     const { point, length } = first < 0x80 ? ONE_BYTE : pointAt(raw, at);
     const code = first < 0x80 ? first : point;
     at += length;
@@ -66,10 +71,13 @@ export function libtorrentName(raw: Uint8Array, windows: boolean): string | unde
   return name === '' || name === '.' || name === '..' ? undefined : name;
 }
 
-/** The character at `at`. A sequence that is no UTF-8 is skipped by the length that its first byte claims. */
+/**
+ * The character at `at`. An invalid sequence is skipped by the length that its first byte
+ * indicates.
+ */
 function pointAt(raw: Uint8Array, at: number): Point {
   const first = raw[at] ?? 0;
-  const claimed = Math.clz32(~(first << 24)); // its leading ones
+  const claimed = Math.clz32(~(first << 24)); // The number of its leading ones.
   if (claimed < 2 || claimed > 5) return { point: -1, length: 1 };
   const length = Math.min(claimed, raw.length - at);
   const least = LEAST_POINT[claimed] ?? Infinity;
@@ -88,16 +96,19 @@ function isWindowsCharacter(point: number): boolean {
   return point < 0x80 && '<>:"|?*'.includes(String.fromCharCode(point));
 }
 
-/** Bare device names, and such as have them before a dot. */
+/** Device names, alone or before a dot. */
 const DEVICE = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(?=$|\.)/i;
 
-/** What a torrent calls a file below its folder, as keys (`keyOf`), to its path; undefined where it has none. */
+/**
+ * Maps the torrent's name for a file below its folder, as keys (`keyOf`), to its path; undefined if
+ * there is none.
+ */
 export type PathOf = (below: readonly string[]) => string[] | undefined;
 
 /**
- * Paths as Transmission 4.1 writes them, their first name being the torrent's; undefined where that one comes
- * to nothing. What is no UTF-8 is U+FFFD, `/` makes folders, control characters are `_`; on Windows it does
- * as 4.0.
+ * Paths as written by Transmission 4.1, beginning with the torrent's name; undefined if that is
+ * empty. Invalid UTF-8 becomes U+FFFD, `/` creates folders, control characters become `_`. On
+ * Windows it behaves like 4.0.
  */
 export function transmission41(name: string, windows: boolean): PathOf {
   if (windows) return transmission40(name);
@@ -107,7 +118,7 @@ export function transmission41(name: string, windows: boolean): PathOf {
   });
 }
 
-/** As `transmission41` for 4.0, which makes names fit for Windows on every system. */
+/** Like `transmission41`, for 4.0, which makes names valid for Windows on every system. */
 export function transmission40(name: string): PathOf {
   return joined(name, (part) => {
     const trimmed = withoutEnd(withoutEnd(withoutStart(part, isSpace), isSpace), isDot);
@@ -116,7 +127,7 @@ export function transmission40(name: string): PathOf {
   });
 }
 
-/** Each name as text, cut at a NUL, made folders of at every `/`, and made safe; empty ones left out. */
+/** Each name as text, cut at a NUL, split at every `/`, and made safe; empty ones are left out. */
 function joined(name: string, safe: (part: string) => string): PathOf {
   const partsOf = (key: string): string[] => {
     const text = textOf(key);
@@ -130,11 +141,12 @@ function joined(name: string, safe: (part: string) => string): PathOf {
 }
 
 /**
- * As `transmission41` for 3.00: `_` for what Windows refuses and for `/`, device names marked behind,
- * no blanks at the ends. A path with any part that is no UTF-8 is read as ISO 8859-15, all of it.
+ * Like `transmission41`, for 3.00: `_` for `/` and for what Windows refuses, device names marked at
+ * the end, no blanks at the ends. A path with any component that is not UTF-8 is read entirely as
+ * ISO 8859-15.
  */
 export function transmission3(name: string): PathOf {
-  // The torrent's name ends at a NUL, and was made UTF-8 before anything else.
+  // The torrent's name ends at a NUL, and is converted to UTF-8 first.
   const bytes = bytesOfKey(name);
   const end = bytes.indexOf(0);
   const whole = end === -1 ? bytes : bytes.subarray(0, end);
@@ -149,7 +161,7 @@ export function transmission3(name: string): PathOf {
   };
 }
 
-/** Of text, or of bytes as Latin-1: what is changed is ASCII. */
+/** For text, or for bytes as Latin-1: only ASCII characters are changed. */
 function transmission3Name(name: string): string {
   const safe = name.replace(/[\u0000-\u001f<>:"/\\|?*]/g, '_').replace(DEVICE, '$1_');
   return withoutEnd(withoutStart(safe, isBlank), isDotOrBlank);
@@ -162,7 +174,10 @@ const isBlank = (unit: number): boolean => unit === 0x20;
 const isDotOrBlank = (unit: number): boolean => unit === DOT || unit === 0x20;
 const isSpace = (unit: number): boolean => unit === 0x20 || (unit >= 0x09 && unit <= 0x0d);
 
-/** By hand: a regular expression tries every run of blanks in the middle, at the square of its length. */
+/**
+ * Hand-written: a regular expression would try every run of blanks in the middle, in quadratic
+ * time.
+ */
 function withoutEnd(text: string, isCut: (unit: number) => boolean): string {
   let end = text.length;
   while (end > 0 && isCut(text.charCodeAt(end - 1))) end--;
@@ -175,7 +190,7 @@ function withoutStart(text: string, isCut: (unit: number) => boolean): string {
   return start === 0 ? text : text.slice(start);
 }
 
-/** Whether a key is text: one that is no UTF-8 has lone surrogates. */
+/** Whether a key is text: one that is not UTF-8 contains lone surrogates. */
 function isText(key: string): boolean {
   return !LONE_SURROGATE.test(key);
 }
@@ -194,7 +209,7 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
-/** ISO 8859-15 differs from Latin-1 in eight places. */
+/** ISO 8859-15 differs from Latin-1 in eight characters. */
 const LATIN_9: Readonly<Record<string, string>> = {
   '¤': '€',
   '¦': 'Š',

@@ -1,4 +1,4 @@
-// The pure half of making a torrent: which piece length, and the canonical bytes of the .torrent.
+// The pure part of creating a torrent: the piece length, and the canonical bytes of the .torrent.
 import { encode } from '../bencode/encode';
 import type { Encodable } from '../bencode/encode';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -6,8 +6,8 @@ import { badMetainfo, checkedPieceCount, checkedTotal, MAX_METAINFO_BYTES } from
 import { addPath, checkPath, isPaddingName, PathTree } from './paths';
 import { isTrackerUrl } from './trackers';
 
-const MIN_CHOSEN_BYTES = BLOCK_LENGTH_BYTES; // one block: shorter pieces only add hashes
-const MAX_CHOSEN_BYTES = 16 * 1024 * 1024; // longer ones are lost whole to one bad block, and some clients refuse them
+const MIN_CHOSEN_BYTES = BLOCK_LENGTH_BYTES; // One block: shorter pieces only add hashes.
+const MAX_CHOSEN_BYTES = 16 * 1024 * 1024; // One bad block wastes a whole piece, and some clients refuse longer ones.
 const MOST_PIECES = 2_048;
 
 /**
@@ -22,18 +22,21 @@ export function choosePieceLength(totalBytes: number): number {
   return length;
 }
 
-/** What a torrent is made of. A `Metainfo` fits, unless it has padding or symlinks: none are written. */
+/**
+ * The content of a torrent. A `Metainfo` fits, unless it has padding or symlinks, which are not
+ * written.
+ */
 export interface TorrentContent {
   readonly name: string;
   readonly multiFile: boolean;
-  /** As in `FileEntry`: the path is `[name]` for a single file, else starts with `name`. */
+  /** As in `FileEntry`: the path is `[name]` for a single file; otherwise it begins with `name`. */
   readonly files: readonly { readonly path: readonly string[]; readonly lengthBytes: number }[];
   readonly pieceLengthBytes: number;
-  /** SHA-1 digests of all pieces, back to back. */
+  /** SHA-1 digests of all pieces, concatenated. */
   readonly pieceHashes: Uint8Array;
   /** URLs by tier (BEP 12). */
   readonly trackers?: readonly (readonly string[])[] | undefined;
-  /** Peers only from the trackers (BEP 27); changes the info hash. Default false. */
+  /** Peers may come only from the trackers (BEP 27); changes the info hash. Default false. */
   readonly private?: boolean | undefined;
   readonly comment?: string | undefined;
   readonly createdBy?: string | undefined;
@@ -41,8 +44,8 @@ export interface TorrentContent {
 }
 
 /**
- * The canonical .torrent. Names, lengths and trackers are held to the rules of `parseMetainfo`, which
- * reads the result back to the same content. Throws `bad-metainfo`.
+ * Encodes the canonical .torrent. Names, lengths and trackers must obey the rules of
+ * `parseMetainfo`, which reads the result back to the same content. Throws `bad-metainfo`.
  */
 export function buildMetainfo(content: TorrentContent): Uint8Array {
   const trackers = checkedTrackers(content.trackers ?? []);

@@ -1,4 +1,5 @@
-// The files of a torrent: from its info dictionary to checked paths, lengths and places (BEP 3, BEP 47).
+// The files of a torrent: parses its info dictionary into checked paths, lengths and offsets (BEP
+// 3, BEP 47).
 import type { Scanner, Span, Spans } from '../bencode/scan';
 import { asText, isEscaped, keyOf } from '../bencode/text';
 import { badMetainfo, checkedTotal, checkedWhole } from './limits';
@@ -30,8 +31,8 @@ type Content = Pick<
 >;
 
 /**
- * Reads what a torrent holds. A list of files wins over a length beside it, as it does for libtorrent
- * and Transmission. `nameBytes` is the torrent's name.
+ * Reads the files of a torrent. If there is a list of files, a length beside it is ignored, as in
+ * libtorrent and Transmission. `nameBytes` is the torrent's name.
  */
 export function contentOf(
   scanner: Scanner,
@@ -88,7 +89,7 @@ function manyFiles(
     const attr = attributes(scanner, file);
     const path = reader.list(file['path.utf-8'], what) ?? reader.list(file.path, what);
     if (attr.includes('l')) {
-      // Its length, where it has one, stands for nothing: a symlink takes no bytes of the torrent.
+      // Its length, if any, is meaningless: a symlink takes no bytes of the torrent.
       const target = reader.list(file['symlink path'], what) ?? [];
       const stored = names.pathOfLink(requirePath(path, what), what);
       entries.push({ path: stored, target: target.map(textOf) });
@@ -126,7 +127,10 @@ function manyFiles(
   };
 }
 
-/** A file before its marks. There may be hundreds of thousands: literals, as they take the least memory. */
+/**
+ * A file without its marks. Object literals, because they take the least memory for hundreds of
+ * thousands.
+ */
 function fileOf(
   path: readonly string[],
   rawPath: readonly string[],
@@ -164,7 +168,7 @@ function attributes(scanner: Scanner, file: Spans<'attr'>): string {
   return bytes === undefined ? '' : asText(bytes.subarray(0, MAX_ATTRIBUTES));
 }
 
-/** BEP 47 has four; unknown ones are passed over. */
+/** BEP 47 defines four; unknown ones are ignored. */
 const MAX_ATTRIBUTES = 16;
 
 function marks(attr: string): Pick<FileEntry, 'executable' | 'hidden'> {
@@ -178,20 +182,20 @@ function isPadding(attr: string, path: readonly string[] | undefined): boolean {
   return attr.includes('p') || (path?.some(isPaddingName) ?? false);
 }
 
-/** What the torrent calls a file or link below its folder. */
+/** The torrent's name for a file or link below its folder. */
 function requirePath(path: readonly string[] | undefined, what: string): readonly string[] {
   if (path === undefined) throw badMetainfo(`${what} has no "path" made of byte strings`);
   if (path.length === 0) throw badMetainfo(`the path of ${what} is empty`);
   return path;
 }
 
-/** Reads lists of names, and keeps count of what they take in memory. */
+/** Reads lists of names, and counts the memory that they take. */
 class PathReader {
   private readonly scanner: Scanner;
   private readonly nameBytes: number;
   private components = 0;
   private totalBytes = 0;
-  /** The names of the path before: most share its folders, and so their strings. */
+  /** The names of the previous path: most paths share its folders, and so its strings. */
   private previous: readonly string[] = [];
 
   constructor(scanner: Scanner, nameBytes: number) {
@@ -199,10 +203,10 @@ class PathReader {
     this.nameBytes = nameBytes;
   }
 
-  /** The names in a list; undefined if it is no list of byte strings. */
+  /** The names in a list; undefined if it is not a list of byte strings. */
   list(span: Span | undefined, what: string): readonly string[] | undefined {
     if (!this.scanner.isList(span)) return undefined;
-    // The torrent's name counts for each file, because each file's joined path begins with it.
+    // The torrent's name counts for each file, because each joined path begins with it.
     this.count(this.nameBytes + span.end - span.start);
     const names: string[] = [];
     for (const item of this.scanner.list(span.start)) {
@@ -216,7 +220,7 @@ class PathReader {
       const before = this.previous[names.length];
       names.push(name === before ? before : name);
     }
-    // Without the room that an array leaves for more.
+    // A copy without the spare capacity of a growing array.
     return (this.previous = names.slice());
   }
 
@@ -230,7 +234,7 @@ class PathReader {
   }
 }
 
-/** A name as `RawNames` has it. */
+/** A name in the form of `RawNames`. */
 function rawNameOf(bytes: Uint8Array, what: string): string {
   if (bytes.length > MAX_NAME_BYTES) {
     throw badMetainfo(

@@ -1,5 +1,5 @@
-// How a torrent is cut into pieces, and a piece into blocks. Only arithmetic; where the bytes are stored
-// is said by layout.ts.
+// How a torrent is divided into pieces, and a piece into blocks. Only arithmetic; layout.ts maps
+// bytes to files.
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 
@@ -30,7 +30,7 @@ export class Geometry {
     this.lastPieceBytes = totalLengthBytes - (pieceCount - 1) * pieceLengthBytes;
   }
 
-  /** Length of a piece; the last one may be short. */
+  /** Length of a piece; the last one may be shorter. */
   pieceLengthBytes(piece: number): number {
     if (!(piece >= 0 && piece < this.pieceCount)) throw outside('piece', piece, this.pieceCount);
     return piece === this.pieceCount - 1 ? this.lastPieceBytes : this.fullPieceBytes;
@@ -41,7 +41,7 @@ export class Geometry {
     return Math.ceil(this.pieceLengthBytes(piece) / BLOCK_LENGTH_BYTES);
   }
 
-  /** Length of a block; the last one of a piece may be short. It begins at `block × 16,384`. */
+  /** Length of a block; the last one of a piece may be shorter. It begins at `block × 16,384`. */
   blockLengthBytes(piece: number, block: number): number {
     const rest = this.pieceLengthBytes(piece) - block * BLOCK_LENGTH_BYTES;
     if (!(block >= 0 && rest > 0)) throw outside('block', block, this.blockCount(piece));

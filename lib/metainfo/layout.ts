@@ -1,5 +1,5 @@
-// Where the bytes of a torrent are stored. Writing, reading, checking and uploading all ask here, so this
-// is the one place that knows how pieces lie in files, and what lies in none.
+// Where the bytes of a torrent are stored. Writing, reading, checking and uploading all use this
+// file, the only one that knows how pieces map to files and padding.
 
 import { toHex } from '../bytes/hex';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -10,33 +10,34 @@ import type { Metainfo } from './metainfo';
 import type { NameMapping } from './names';
 import { pathOf } from './paths';
 
-/** One file of a torrent as storage sees it. */
+/** One file of a torrent, as storage sees it. */
 export interface StoredFile {
   /** Path below the root, components joined by `/`. */
   readonly path: string;
   readonly lengthBytes: number;
-  /** Zeros of the torrent before this file, which no file holds (BEP 47); absent where there are none. */
+  /** Zeros of the torrent before this file that are not stored (BEP 47); absent if none. */
   readonly paddingBytes?: number;
 }
 
-/** A stretch of one stored file, or of zeros that no file holds: these have no path. */
+/** A stretch of one stored file, or of zeros that are not stored: these have no path. */
 export interface StoredSpan {
   readonly path: string | undefined;
   readonly offsetBytes: number;
   readonly lengthBytes: number;
 }
 
-/** A layout as plain data: it crosses threads, and the same layout is made of it there. */
+/** A layout as plain data, which can be sent to another thread and turned into a layout there. */
 export interface LayoutShape extends PieceShape {
-  /** In the order of the torrent, empty ones included, by the names that they have in the store. */
+  /** In the order of the torrent, including empty ones, by their names in the store. */
   readonly files: readonly StoredFile[];
-  /** The mapping that gave the files these names, as `Metainfo.names`. */
+  /** The mapping that named the files, as in `Metainfo.names`. */
   readonly names?: NameMapping | undefined;
 }
 
 /**
- * Maps the torrent's one long run of bytes to spans of stored files. Spans name a place in the store, not a
- * file of the torrent: a later layout may put some bytes elsewhere, and no caller changes.
+ * Maps the contiguous bytes of the torrent to spans of stored files. Spans name a place in the
+ * store, not a file of the torrent: a later layout may store some bytes elsewhere without changes
+ * to callers.
  */
 export class Layout implements LayoutShape {
   readonly geometry: Geometry;
@@ -70,7 +71,10 @@ export class Layout implements LayoutShape {
     this.isPadded = contentBytes < totalLengthBytes;
   }
 
-  /** Where `lengthBytes` of the torrent from `offsetBytes` on are stored, in order; no span is empty. */
+  /**
+   * Where `lengthBytes` of the torrent from `offsetBytes` on are stored, in order; no span is
+   * empty.
+   */
   spans(offsetBytes: number, lengthBytes: number): StoredSpan[] {
     const end = offsetBytes + lengthBytes;
     if (!(offsetBytes >= 0 && end <= this.totalLengthBytes)) {
@@ -89,7 +93,7 @@ export class Layout implements LayoutShape {
         spans.push({ path: undefined, offsetBytes: 0, lengthBytes: before + spanEnd - at });
         at = spanEnd;
       }
-      if (fileEnd <= at || at === end) continue; // an empty file, or none that the run reaches
+      if (fileEnd <= at || at === end) continue; // The file is empty, or outside of the range.
       const spanEnd = Math.min(end, fileEnd);
       const path = this.files[file]?.path;
       spans.push({ path, offsetBytes: at - fileStart, lengthBytes: spanEnd - at });
@@ -104,12 +108,12 @@ export class Layout implements LayoutShape {
     return this.spans(piece * this.pieceLengthBytes, lengthBytes);
   }
 
-  /** The files that hold bytes of a piece. */
+  /** The files with bytes of a piece. */
   pathsOfPiece(piece: number): string[] {
     return this.spansOfPiece(piece).flatMap(({ path }) => path ?? []);
   }
 
-  /** Bytes of a piece that are stored: its length without padding. */
+  /** Stored bytes of a piece: its length without padding. */
   contentBytes(piece: number): number {
     if (!this.isPadded) return this.geometry.pieceLengthBytes(piece);
     let bytes = 0;
@@ -119,8 +123,8 @@ export class Layout implements LayoutShape {
   }
 
   /**
-   * The blocks of a piece that hold nothing but padding, in order. They are zeros, so no peer is asked for
-   * them. A block that holds a byte of a file is not among them.
+   * The blocks of a piece that contain only padding, in order. They are zeros, so they are not
+   * requested from peers. A block with a byte of a file is not included.
    */
   paddingBlocks(piece: number): readonly number[] {
     if (!this.isPadded) return NO_BLOCKS;
@@ -129,7 +133,7 @@ export class Layout implements LayoutShape {
     let at = 0;
     for (const { path, lengthBytes } of this.spansOfPiece(piece)) {
       const end = at + lengthBytes;
-      // The last block of a piece may be short; others end with their 16 KiB.
+      // The last block of a piece may be shorter; others end at a multiple of 16 KiB.
       const endBlock = end === pieceBytes ? this.geometry.blockCount(piece) : blockOf(end);
       const firstBlock = Math.ceil(at / BLOCK_LENGTH_BYTES);
       if (path === undefined)
@@ -139,7 +143,7 @@ export class Layout implements LayoutShape {
     return blocks;
   }
 
-  /** The pieces that hold bytes of a file: first … end − 1. None (`first === end`) if it is empty. */
+  /** The pieces with bytes of a file: first … end − 1. None (`first === end`) if it is empty. */
   piecesOfFile(file: number): { first: number; end: number } {
     const start = this.fileStarts[file];
     const fileEnd = this.fileEnds[file];
@@ -166,7 +170,7 @@ export class Layout implements LayoutShape {
 
 const NO_BLOCKS: readonly number[] = [];
 
-/** The block that holds this byte of its piece. */
+/** The block that contains this byte of its piece. */
 function blockOf(offsetBytes: number): number {
   return Math.floor(offsetBytes / BLOCK_LENGTH_BYTES);
 }
@@ -190,14 +194,14 @@ export function storedFiles(metainfo: Pick<Metainfo, 'files'>): StoredFile[] {
   });
 }
 
-/** How long the files are together: the torrent without its padding. */
+/** The length of all files together: the torrent without its padding. */
 export function contentBytes(
   metainfo: Pick<Metainfo, 'totalLengthBytes' | 'paddingBytes'>,
 ): number {
   return metainfo.totalLengthBytes - (metainfo.paddingBytes ?? 0);
 }
 
-/** What the piece must hash to, in hexadecimal: as verify jobs carry it. */
+/** The expected hash of a piece, in hexadecimal, as in verify jobs. */
 export function pieceHash({ pieceHashes }: Pick<Metainfo, 'pieceHashes'>, piece: number): string {
   return toHex(pieceHashes.subarray(piece * 20, piece * 20 + 20));
 }

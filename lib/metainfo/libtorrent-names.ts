@@ -1,5 +1,5 @@
-// The names that libtorrent 2.0 gives the files of a torrent, which are those of new files, and the names that
-// no client changes.
+// The names that libtorrent 2.0 gives the files of a torrent, which are used for new files; and
+// which names no client changes.
 import { Buffer } from 'node:buffer';
 import { bytesOfKey } from '../bencode/text';
 import { libtorrentName } from './client-names';
@@ -9,17 +9,19 @@ import { brokenPathRule, MAX_COMPONENT_BYTES, PathTree, WINDOWS_DEVICE } from '.
 export interface NamesOptions {
   /** As `process.platform`. */
   readonly platform: string;
-  /** The name of a torrent whose own has nothing in it that can be written: its info hash in hexadecimal. */
+  /**
+   * The name used if the torrent's own name has no usable character: its info hash in hexadecimal.
+   */
   readonly fallback: string;
 }
 
-/** Something that one of the mappings changes: a character, or a blank, a dot or nothing at an end. */
+/** Something that a mapping changes: a character, or a blank, a dot or nothing at an end. */
 const ODD = /[\u0000-\u001f<>:"/\\|?*\u200e\u200f\u202a-\u202e]|\p{Surrogate}|^$|^ |[. ]$/u;
 const DEVICE_BEFORE_DOT = /^(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)/i;
-/** libtorrent cuts what is longer. */
+/** libtorrent cuts longer names. */
 const UNCUT_BYTES = 240;
 
-/** Whether every client gives this name to a file, on every kind of system. */
+/** Whether every client uses this name unchanged, on every system. */
 export function isOrdinary(name: string): boolean {
   if (ODD.test(name) || DEVICE_BEFORE_DOT.test(name) || WINDOWS_DEVICE.test(name)) return false;
   return 3 * name.length <= UNCUT_BYTES || Buffer.byteLength(name) <= UNCUT_BYTES;
@@ -27,14 +29,14 @@ export function isOrdinary(name: string): boolean {
 
 /** Names the files of one torrent by libtorrent's rules, one after the other. */
 export class LibtorrentNames {
-  /** Of the torrent's folder, or of its only file. */
+  /** The name of the torrent's folder, or of its only file. */
   readonly name: string;
   private allOrdinary: boolean;
   private allApart = true;
   private readonly platform: string;
   private readonly fold: (name: string) => string;
   private tree: PathTree;
-  /** The paths of padding, and how many files and links came before the first of each. */
+  /** The paths of padding, with the number of files and links before the first of each. */
   private readonly padding = new Map<string, number>();
 
   constructor(rawName: string, { platform, fallback }: NamesOptions) {
@@ -45,7 +47,7 @@ export class LibtorrentNames {
     this.tree = new PathTree(this.fold);
   }
 
-  /** Every client gives the files these very names. */
+  /** Every client gives the files exactly these names. */
   get ordinary(): boolean {
     return this.allOrdinary && this.allApart;
   }
@@ -61,14 +63,14 @@ export class LibtorrentNames {
     return this.taken(ordinary ? below : libtorrentParts(below, this.platform), what);
   }
 
-  /** The path of a link: no client looks for one, so its name may be any. */
+  /** The path of a link: links are not created, so any name is acceptable. */
   pathOfLink(below: readonly string[], what: string): string[] {
     return this.taken(libtorrentParts(below, this.platform), what);
   }
 
   /**
-   * Padding is not stored, but no file gets the name of one of its folders, and a later file of its path
-   * gets a number. `before`: how many files and links came before it.
+   * Padding is not stored, but no file gets the name of one of its folders, and a later file with
+   * its path gets a number. `before`: the number of files and links before it.
    */
   passPadding(below: readonly string[], before: number): void {
     if (below.length === 0) return;
@@ -80,14 +82,14 @@ export class LibtorrentNames {
   }
 
   private taken(below: readonly string[], what: string): string[] {
-    // Not by spreading, which leaves room for 16 names more in every array.
+    // Not by spreading, which reserves room for 16 more names in every array.
     const path = this.checked([this.name].concat(below), what);
-    // After the first that is not there is no need to know the others.
+    // After the first conflict the others need not be known.
     if (this.allApart) this.allApart = this.tree.add(path) === 'added' && !this.isPadding(path);
     return path;
   }
 
-  /** Whether padding that came before the `at`th file or link has this path. */
+  /** Whether padding before file or link number `at` has this path. */
   private isPadding(path: readonly string[], at = Infinity): boolean {
     return this.padding.size > 0 && (this.padding.get(this.keyOf(path)) ?? Infinity) <= at;
   }
@@ -97,8 +99,9 @@ export class LibtorrentNames {
   }
 
   /**
-   * Calls `rename` for every file or link whose path, as `pathOf` gave it, would hide one or another: it gets a
-   * number, in the order of the torrent. Folders keep their names. Call it once, with all of them.
+   * Calls `rename` for every file or link whose path, as returned by `pathOf`, conflicts with
+   * another: it gets a number, in the order of the torrent. Folders keep their names. Must be
+   * called once, with all of them.
    */
   separate(
     files: readonly { readonly path: readonly string[] }[],
@@ -108,7 +111,7 @@ export class LibtorrentNames {
     this.tree = new PathTree(this.fold);
     for (const { path } of files) this.tree.addFolders(path);
     for (const path of this.padding.keys()) this.tree.addFolders(path.split('/'));
-    // What was found taken stays so: every number is tried once, however many files share a name.
+    // Taken numbers are remembered, so each is tried once, however many files share a name.
     const nextNumber = new Map<string, number>();
     for (const [at, { path }] of files.entries()) {
       if (this.isPadding(path, at) || this.tree.add(path) !== 'added') {
@@ -140,7 +143,7 @@ export class LibtorrentNames {
   }
 }
 
-/** The path of a file or link below the torrent's folder, without regard to other files. */
+/** The path of a file or link below the torrent's folder, ignoring other files. */
 function libtorrentParts(below: readonly string[], platform: string): string[] {
   const parts = below.flatMap((part) => libtorrentPart(part, platform) ?? []);
   return parts.length === 0 ? ['_'] : parts;
@@ -156,7 +159,7 @@ export function libtorrentPart(raw: string, platform: string): string | undefine
   return windows && WINDOWS_DEVICE.test(fitting) ? `_${fitting}` : fitting;
 }
 
-/** `base` and `suffix`, with `base` cut where the name would be too long. */
+/** `base` and `suffix`, with `base` cut if the name would be too long. */
 function fit(base: string, suffix: string, platform: string): string {
   const sizeOf = (text: string): number =>
     platform === 'win32' ? text.length : Buffer.byteLength(text);
@@ -175,12 +178,12 @@ export function isCaseless(platform: string): boolean {
   return platform === 'win32' || platform === 'darwin';
 }
 
-/** As libtorrent compares names: without the case of A to Z. */
+/** Folds a name as libtorrent compares names: ignoring the case of A to Z. */
 function foldAscii(name: string): string {
   return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (some) => some.toLowerCase()) : name;
 }
 
-/** As file systems that ignore case compare names. */
+/** Folds a name as file systems that ignore case compare names. */
 export function foldAll(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }

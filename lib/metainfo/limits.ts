@@ -1,39 +1,44 @@
-// What a torrent may be at most, each bound with its reason, and the error for what breaks a rule.
+// Limits of a torrent, each with its reason, and the error for a broken rule.
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 
 /**
- * Longest .torrent file: 64 MiB. It is held in memory whole, and the 2,097,152 digests of the
- * largest torrent take 40 MiB of it; the rest holds the names of 200,000 files. Reading one takes its
- * length, a copy of its digests, and what the limits below allow: some 200 MiB at most, 250 for the longest ones.
+ * Longest .torrent file: 64 MiB. It is held in memory as a whole. The 2,097,152 digests of the
+ * largest torrent take 40 MiB of it; the rest is room for the names of 200,000 files. Reading takes
+ * the length of the file, a copy of its digests, and what the limits below allow: at most some 200
+ * MiB, 250 for the longest files.
  */
 export const MAX_METAINFO_BYTES = 64 * 1024 * 1024;
 
 /**
- * Most files: the largest torrents in use have 100,000. Each costs some 200 bytes with its path, 300 more
- * where it is stored under another name, and 100 while it is read.
+ * Most files: the largest torrents in use have 100,000. Each takes some 200 bytes with its path,
+ * 300 more if it is stored under another name, and 100 while it is read.
  */
 export const MAX_FILES = 200_000;
 
-/** Most names in all paths together: 3 a file for the most files. Each costs some 150 bytes. */
+/**
+ * Most names in all paths together: 3 per file for the largest number of files. Each takes some 150
+ * bytes.
+ */
 export const MAX_PATH_COMPONENTS = 3 * MAX_FILES;
 
 /**
- * All paths together, as bytes of the .torrent, the torrent's name counted with each, and names that are
- * no UTF-8 (`ODD_NAME_FACTOR`) several times: 24 MiB, 125 bytes a file for the most files.
+ * Longest sum of all paths, as bytes of the .torrent: 24 MiB, 125 bytes per file for the largest
+ * number of files. The torrent's name counts for each file, and names that are not UTF-8 count
+ * several times (`ODD_NAME_FACTOR`).
  */
 export const MAX_PATHS_BYTES = 24 * 1024 * 1024;
 
-/** A name that is no UTF-8 is kept as it is, at two bytes for each of its own, and as it is stored. */
+/** Factor for a name that is not UTF-8: it is kept at two bytes per byte, and again as stored. */
 export const ODD_NAME_FACTOR = 3;
 
-/** Longest single name, as bytes of the .torrent: file systems store 255, some makers write more. */
+/** Longest name, as bytes of the .torrent: file systems store 255, some programs write more. */
 export const MAX_NAME_BYTES = 65_536;
 
-/** So much is read of a comment: a screenful is 2 KiB. */
+/** Longest part of a comment that is read: a screenful is 2 KiB. */
 export const MAX_REMARK_BYTES = 64 * 1024;
 
-/** Most trackers that are used: the longest lists in use have some 150, most of these dead. */
+/** Most trackers that are used: the longest lists in use have some 150, most of them dead. */
 export const MAX_TRACKERS = 200;
 
 /**
@@ -45,7 +50,7 @@ export const MAX_PIECE_LENGTH_BYTES = 256 * 1024 * 1024;
 /** Most pieces: a bitfield of 256 KiB, which is also the longest bitfield message; 32 GiB of 16 KiB pieces. */
 export const MAX_PIECE_COUNT = 2_097_152;
 
-/** The error of everything that is well-formed bencode but no torrent that we accept. */
+/** The error for well-formed bencode that is not an acceptable torrent. */
 export function badMetainfo(
   rule: string,
   details: Readonly<Record<string, string | number>> = {},
@@ -53,7 +58,7 @@ export function badMetainfo(
   return new MillraceError('bad-metainfo', `bad torrent: ${rule}`, { rule, ...details });
 }
 
-/** An integer of at least `least` and at most 2^53 − 1. `value` is undefined where there is none. */
+/** Checks for an integer between `least` and 2^53 − 1. `value` is undefined if absent. */
 export function checkedWhole(
   value: number | bigint | undefined,
   what: string,
@@ -65,7 +70,7 @@ export function checkedWhole(
   throw badMetainfo(`${what} ${kind}, but must be an integer of at least ${least}`);
 }
 
-/** Checks the lengths of a torrent against each other and returns how many pieces it has. */
+/** Checks the lengths of a torrent against each other; returns its number of pieces. */
 export function checkedPieceCount(
   pieceLengthBytes: number,
   totalLengthBytes: number,
@@ -97,7 +102,7 @@ export function checkedPieceCount(
   return pieceCount;
 }
 
-/** Adds a file's length to the sum of those before it. */
+/** Adds a file's length to the sum of the previous ones. */
 export function checkedTotal(sumBytes: number, lengthBytes: number, what: string): number {
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 0) {
     throw badMetainfo(`the length of ${what} must be a whole number from 0 to 2^53 − 1`);

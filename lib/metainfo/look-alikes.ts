@@ -1,23 +1,26 @@
-// PURE. What bytes that are no .torrent look like: a login page, an archive, a magnet link. Asked only
-// after parsing failed, and never sure; the parser alone decides what is a torrent.
+// PURE. Recognises bytes that are not a .torrent: a login page, an archive, a magnet link. Used
+// only after parsing failed, and never certain; only the parser decides what a torrent is.
 
 import { toHex } from '../bytes/hex';
 
 export interface Look {
   /** Stable: `details.looksLike` of the error. */
   readonly kind: string;
-  /** What follows `it `. */
+  /** Worded to follow "it ". */
   readonly words: string;
   /** What to do about it. */
   readonly advice: string;
-  /** Words of the content itself, as they came: a title, a refusal, the first line. */
+  /** Text from the content: a title, a refusal, the first line. */
   readonly quote?: string;
 }
 
-/** So much is looked at: the marks of all formats and the titles of nearly all pages lie in it. */
+/**
+ * Number of bytes that are examined: they include the signatures of all formats and nearly all page
+ * titles.
+ */
 const HEAD_BYTES = 4096;
 
-/** Longest part of the content that is quoted, in characters. */
+/** Longest quote from the content, in characters. */
 const QUOTE_CHARS = 120;
 
 const CHOOSE = 'name the .torrent file itself';
@@ -49,8 +52,9 @@ const FORMATS: readonly Format[] = [
 ];
 
 /**
- * What `bytes` look like, or undefined for what begins as bencode does and is not known to be another
- * kind of file: then the rule that it breaks says more. Never throws; costs the same for any length.
+ * What `bytes` look like. Undefined for content that begins like bencode and is not known as
+ * another kind of file: the broken rule is then more helpful. Never throws; takes the same time for
+ * any length.
  */
 export function lookOf(bytes: Uint8Array): Look | undefined {
   if (bytes.length === 0) {
@@ -69,7 +73,7 @@ export function lookOf(bytes: Uint8Array): Look | undefined {
 
 const BENCODED = /^(?:d(?:e$|\d{1,6}:)|l(?:e$|[dl]|i-?\d|\d{1,6}:)|i-?\d+e|\d{1,9}:)/;
 
-/** Dictionaries of others, by keys that no .torrent has at its beginning. */
+/** Dictionaries of other programs, recognised by keys that no .torrent begins with. */
 function dictionary(text: string): Look | undefined {
   const refusal = /14:failure reason(\d{1,4}):/.exec(text);
   if (refusal !== null) {
@@ -138,14 +142,14 @@ function writing(text: string): Look {
   if (/^ZD[A-Za-z0-9+/\s]{20,}/.test(text)) {
     return { kind: 'base64', words: 'is text in Base64', advice: 'decode it first' };
   }
-  // Control characters, and what UTF-8 could not read.
+  // Control characters, and bytes that are not UTF-8.
   if (/[^\P{Cc}\s]|\ufffd/u.test(text.slice(0, 256))) {
     return { kind: 'binary', words: 'is a file of another kind', advice: CHOOSE };
   }
   return { kind: 'text', words: 'is plain text', advice: CHOOSE, ...quote };
 }
 
-/** The beginning, in one line. */
+/** The beginning of the content, on one line. */
 function quoted(text: string): string {
   const line = text
     .slice(0, 4 * QUOTE_CHARS)

@@ -1,8 +1,8 @@
-// What a .torrent says, after every check: the plain record that all other rooms work from.
+// The content of a .torrent after every check: the plain record that all other rooms use.
 
 /**
- * Whose rules gave the files of a torrent their names. `libtorrent`: those of new files; `raw`: what the
- * torrent says; the others: Transmission 4.1, 4.0 and 3.00.
+ * The rules by which the files of a torrent were named. `libtorrent`: those of new files; `raw`:
+ * the names in the torrent; the others: Transmission 4.1, 4.0 and 3.00.
  */
 export const NAME_MAPPINGS = [
   'libtorrent',
@@ -15,73 +15,76 @@ export type NameMapping = (typeof NAME_MAPPINGS)[number];
 
 /** One file of a torrent. */
 export interface FileEntry {
-  /** Path below the output folder, as safe components; in a multi-file torrent the first is its folder. */
+  /**
+   * Path below the output folder, as safe components; in a multi-file torrent the first is the
+   * torrent's folder.
+   */
   readonly path: readonly string[];
   /**
-   * The torrent's own `path` below its folder, where `path` says something else. A byte that is no UTF-8
-   * stands as the lone surrogate U+DC00 + byte.
+   * The torrent's own `path` below its folder, if `path` differs from it. A byte that is not UTF-8
+   * is represented as the lone surrogate U+DC00 + byte.
    */
   readonly rawPath?: readonly string[];
   readonly lengthBytes: number;
-  /** Where the file starts in the torrent's one long run of bytes. */
+  /** Offset of the file in the contiguous bytes of the torrent. */
   readonly offsetBytes: number;
-  /** The maker's wish that it may be run (BEP 47, attribute `x`); not acted on yet. */
+  /** The file should be executable (BEP 47, attribute `x`); not acted on yet. */
   readonly executable?: true;
-  /** The maker's wish that it be hidden (BEP 47, attribute `h`); not acted on yet. */
+  /** The file should be hidden (BEP 47, attribute `h`); not acted on yet. */
   readonly hidden?: true;
 }
 
-/** A symbolic link of a torrent (BEP 47, attribute `l`). None is made yet. */
+/** A symbolic link of a torrent (BEP 47, attribute `l`). Links are not created yet. */
 export interface SymlinkEntry {
   /** As in `FileEntry`. */
   readonly path: readonly string[];
-  /** What it points to, from the torrent's folder on. Unchecked: it may point anywhere. */
+  /** Its target, relative to the torrent's folder. Unchecked: it may point anywhere. */
   readonly target: readonly string[];
 }
 
-/** A checked torrent (BEP 3). Plain data: it may cross threads. */
+/** A checked torrent (BEP 3). Plain data: it can be sent to other threads. */
 export interface Metainfo {
-  /** SHA-1 of the info dictionary's bytes as they stood in the file: 20 raw bytes. */
+  /** SHA-1 of the original bytes of the info dictionary: 20 raw bytes. */
   readonly infoHash: Uint8Array;
-  /** Of the folder below the output folder, or of the only file. */
+  /** Name of the folder below the output folder, or of the only file. */
   readonly name: string;
-  /** The torrent's own `name` where `name` says something else; bytes as in `FileEntry.rawPath`. */
+  /** The torrent's own `name`, if `name` differs from it; bytes as in `FileEntry.rawPath`. */
   readonly rawName?: string;
   /**
-   * Whose rules gave the files their names. Undefined where every client gives the same ones, as for most
-   * torrents.
+   * The rules by which the files were named. Undefined if every client gives the same names, as for
+   * most torrents.
    */
   readonly names?: NameMapping;
   readonly multiFile: boolean;
   readonly pieceLengthBytes: number;
   readonly pieceCount: number;
-  /** Of all pieces together: the files and the padding between them. */
+  /** Length of all pieces together: the files and the padding between them. */
   readonly totalLengthBytes: number;
-  /** Zeros between files that only fill pieces up (BEP 47): no file holds them. Absent where there are none. */
+  /** Zeros between files that only fill up pieces (BEP 47) and are not stored. Absent if none. */
   readonly paddingBytes?: number;
-  /** The SHA-1 digests of all pieces, 20 bytes each, back to back. */
+  /** The SHA-1 digests of all pieces, 20 bytes each, concatenated. */
   readonly pieceHashes: Uint8Array;
-  /** What is stored, in the order of the torrent; padding is not among it, and lies where no file does. */
+  /** The stored files, in the order of the torrent. Padding is any range without a file. */
   readonly files: readonly FileEntry[];
-  /** Symbolic links, which hold no bytes; absent where there are none. */
+  /** Symbolic links, which take no bytes; absent if none. */
   readonly symlinks?: readonly SymlinkEntry[];
-  /** Tracker URLs by tier (BEP 12); a lone `announce` is one tier of one. */
+  /** Tracker URLs by tier (BEP 12); a lone `announce` is one tier with one URL. */
   readonly trackers: readonly (readonly string[])[];
-  /** Tracker URLs that are not used, the first 20 of them; absent where all are used. */
+  /** Ignored tracker URLs, the first 20 of them; absent if none. */
   readonly ignoredTrackers?: readonly IgnoredTracker[];
-  /** How many are not used in all; absent where all are. */
+  /** Number of ignored tracker URLs; absent if none. */
   readonly ignoredTrackerCount?: number;
   readonly private: boolean;
   readonly comment?: string;
   readonly createdBy?: string;
-  /** Seconds since 1970, as the torrent's maker wrote it. */
+  /** Seconds since 1970, as set by the creator of the torrent. */
   readonly creationDateSec?: number;
 }
 
 /** A tracker URL of the torrent that is not used. */
 export interface IgnoredTracker {
-  /** As the torrent has it, up to 200 characters of it. Hostile text that may hold a passkey. */
+  /** The URL, up to 200 characters. Untrusted text that may contain a passkey. */
   readonly url: string;
-  /** Why, as half a sentence about the URL. */
+  /** Why, worded to follow the URL. */
   readonly reason: string;
 }

@@ -1,5 +1,6 @@
-// From the names in a torrent, which are any bytes, to the paths of its files. Clients repair names by
-// different rules (`NameMapping`); each maps all files of a torrent, no two of them to one path.
+// Maps the names in a torrent, which are arbitrary bytes, to the paths of its files. Clients map
+// names by different rules (`NameMapping`); each mapping covers all files of a torrent and gives no
+// two the same path.
 import { Buffer } from 'node:buffer';
 import { bytesOfKey } from '../bencode/text';
 import { transmission3, transmission40, transmission41, type PathOf } from './client-names';
@@ -20,21 +21,27 @@ import { brokenPathRule, PathTree } from './paths';
 export { NAME_MAPPINGS };
 export type { NameMapping } from './metainfo';
 
-/** What a torrent calls its files. Bytes that are no UTF-8 stand as in `keyOf`: U+DC80 … U+DCFF. */
+/**
+ * The file names in a torrent. Bytes that are not UTF-8 are represented as in `keyOf`: U+DC80 …
+ * U+DCFF.
+ */
 export interface RawNames {
   /** The torrent's `name`: of its folder, or of its only file. */
   readonly name: string;
-  /** The `path` of every file below that folder; undefined where `name` is the only file. */
+  /** The `path` of every file below that folder; undefined if `name` is the only file. */
   readonly paths: Iterable<readonly string[]> | undefined;
 }
 
-/** Names in all paths of a mapping together: what a torrent may have, and its own name before each file. */
+/**
+ * Most names in all paths of a mapping: the limit of a torrent, plus its own name for each file.
+ */
 const MAX_MAPPED_PARTS = MAX_PATH_COMPONENTS + MAX_FILES;
 
 /**
- * The paths of all files, each with the torrent's name first; undefined where `mapping` gives this torrent
- * a path that may not be written on this platform, or two files one path. `libtorrent` never does: it
- * raises `bad-metainfo` for a path that is too long or leads to our records.
+ * The paths of all files, each beginning with the torrent's name. Undefined if `mapping` would give
+ * this torrent a path that is not allowed on this platform, or two files the same path.
+ * `libtorrent` never does; it throws `bad-metainfo` for a path that is too long or leads to our
+ * records.
  */
 export function storedPaths(
   raw: RawNames,
@@ -49,7 +56,8 @@ export function storedPaths(
   let parts = 0;
   for (const below of raw.paths ?? [[]]) {
     const path = pathOfFile(below);
-    // A client that makes folders of every `/` would make millions of them: no such folder exists in practice.
+    // A client that turns every `/` into a folder would create millions of them: no such folder
+    // exists in practice.
     parts += path?.length ?? 0;
     if (parts > MAX_MAPPED_PARTS) return undefined;
     if (path === undefined || (path.length === 1 && raw.paths !== undefined)) return undefined;
@@ -69,7 +77,10 @@ function libtorrentPaths(raw: RawNames, options: NamesOptions): string[][] {
   return files.map(({ path }) => path);
 }
 
-/** From what a file is called below the torrent's folder to its path; undefined where it gets none. */
+/**
+ * Returns the function from a file's name below the torrent's folder to its path; that is undefined
+ * if there is none.
+ */
 function pathBy(
   mapping: Exclude<NameMapping, 'libtorrent'>,
   rawName: string,
@@ -77,7 +88,7 @@ function pathBy(
 ): PathOf {
   const oddPathOf = oddPathBy(mapping, rawName, platform);
   const top = oddPathOf([]);
-  // Most files of most torrents have ordinary names: no mapping changes these.
+  // Most files of most torrents have ordinary names, which no mapping changes.
   return (below) =>
     top !== undefined && below.every(isOrdinary) ? top.concat(below) : oddPathOf(below);
 }
@@ -101,14 +112,14 @@ function oddPathBy(
   }
 }
 
-/** What a torrent calls something, as text: Latin-1 where it is no UTF-8. */
+/** A name in a torrent as text: Latin-1 if it is not UTF-8. */
 export function textOf(raw: string): string {
   return /\p{Surrogate}/u.test(raw) ? Buffer.from(bytesOfKey(raw)).toString('latin1') : raw;
 }
 
 /**
- * The torrent with its files named by `mapping`; undefined where that is not possible (`storedPaths`). One
- * to which every client gives the same names (`names` is undefined) stays as it is.
+ * The torrent with its files named by `mapping`; undefined if that is impossible (`storedPaths`). A
+ * torrent to which all clients give the same names (`names` is undefined) stays unchanged.
  */
 export function namedBy(
   metainfo: Metainfo,
@@ -135,10 +146,16 @@ export function namedBy(
   };
 }
 
-/** A byte that is no UTF-8: 3.00 reads the torrent's name in another way where a file's has one. */
+/**
+ * A byte that is not UTF-8: Transmission 3.00 reads the torrent's name differently if a file's name
+ * has one.
+ */
 const NO_TEXT = '\udcff';
 
-/** Every name that some mapping gives the torrent's folder, or its only file; without mapping its files. */
+/**
+ * Every name that some mapping gives the torrent's folder or its only file, without mapping its
+ * files.
+ */
 export function topNames(
   { name, rawName, infoHash }: Pick<Metainfo, 'name' | 'rawName' | 'infoHash'>,
   platform: string,
@@ -156,7 +173,7 @@ export function topNames(
   return names;
 }
 
-/** The file under another path; the very same object where that is the one it has. */
+/** The file under another path; the same object if the path is unchanged. */
 function renamed(file: FileEntry, path: readonly string[], multiFile: boolean): FileEntry {
   if (path.length === file.path.length && path.every((part, at) => part === file.path[at]))
     return file;
@@ -168,22 +185,22 @@ function rawNamesOf({ name, rawName, multiFile, files }: Metainfo): RawNames {
   return { name: rawName ?? name, paths: multiFile ? rawPathsOf(files) : undefined };
 }
 
-/** One after the other: each is made when it is looked at. */
+/** Lazily, one after the other. */
 function* rawPathsOf(files: readonly FileEntry[]): Generator<readonly string[], void, void> {
   for (const file of files) yield rawPathOf(file);
 }
 
-/** What the torrent calls a file below its folder. */
+/** The torrent's own name for a file below its folder. */
 export function rawPathOf({ path, rawPath }: FileEntry): readonly string[] {
   return rawPath ?? path.slice(1);
 }
 
-/** The fields of a `Metainfo` for its name: the torrent's own only where it differs. */
+/** The name fields of a `Metainfo`: the torrent's own name only if it differs. */
 export function nameFields(name: string, rawName: string): Pick<Metainfo, 'name' | 'rawName'> {
   return name === rawName ? { name } : { name, rawName };
 }
 
-/** The fields of a `FileEntry` for its path: the torrent's own only where it differs. */
+/** The path fields of a `FileEntry`: the torrent's own path only if it differs. */
 function pathFields(
   path: readonly string[],
   rawPath: readonly string[] | undefined,
@@ -191,7 +208,7 @@ function pathFields(
   return rawPath === undefined || isNamed(path, rawPath) ? { path } : { path, rawPath };
 }
 
-/** Whether a path says what the torrent says. */
+/** Whether a path equals the torrent's own. */
 export function isNamed(path: readonly string[], rawPath: readonly string[]): boolean {
   return path.length === rawPath.length + 1 && rawPath.every((part, at) => part === path[at + 1]);
 }

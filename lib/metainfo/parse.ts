@@ -1,5 +1,5 @@
-// From the bytes of a .torrent to a checked `Metainfo` (BEP 3). The file is hostile until every rule
-// here held; what is refused is refused with one sentence that names the rule.
+// Parses the bytes of a .torrent into a checked `Metainfo` (BEP 3). The file is hostile until every
+// rule here holds; each refusal names the broken rule.
 import { Scanner } from '../bencode/scan';
 import type { Span, Spans } from '../bencode/scan';
 import { asText } from '../bencode/text';
@@ -36,13 +36,14 @@ const INFO_KEYS = [
 /**
  * Reads a v1 torrent, single- or multi-file.
  *
- * `sha1` is taken over the bytes of the info dictionary as they came: unsorted keys, unknown keys and
- * odd names included. Bytes after the torrent's dictionary are passed over, as others do: no hash
- * covers them. Where `files` is a list it wins over a `length` beside it. Names that are not UTF-8 are
- * read as Latin-1. A torrent of 0 bytes is accepted when its `pieces` is empty. The result shares no
- * memory with `bytes`.
+ * `sha1` is computed over the original bytes of the info dictionary, including unsorted keys,
+ * unknown keys and unusual names. Bytes after the torrent's dictionary are ignored, as in other
+ * clients: no hash covers them. If `files` is a list, a `length` beside it is ignored. Names that
+ * are not UTF-8 are read as Latin-1. A torrent of 0 bytes is accepted if its `pieces` is empty. The
+ * result shares no memory with `bytes`.
  *
- * Throws `bad-bencode` when the file is no bencode, `bad-metainfo` when it is no torrent that we accept.
+ * Throws `bad-bencode` if the file is not bencode, `bad-metainfo` if it is not an acceptable
+ * torrent.
  */
 export function parseMetainfo(
   bytes: Uint8Array,
@@ -90,7 +91,10 @@ export function parseMetainfo(
   };
 }
 
-/** BEP 27 says 1; other clients take any number but 0 for it, and a secret is better kept too often. */
+/**
+ * BEP 27 specifies 1; other clients accept any number except 0, and it is safer to treat a torrent
+ * as private.
+ */
 function isPrivate(scanner: Scanner, span: Span | undefined): boolean {
   const value = scanner.integer(span);
   return value !== undefined && value !== 0;
@@ -102,7 +106,7 @@ function noPieces(scanner: Scanner, info: Spans<'meta version'>): Error {
     : badMetainfo('it has no "pieces" made of bytes');
 }
 
-/** What the maker noted; notes of the wrong type are ignored: nothing depends on them. */
+/** The creator's remarks; those of the wrong type are ignored, because nothing depends on them. */
 function remarks(
   scanner: Scanner,
   torrent: Spans<(typeof TORRENT_KEYS)[number]>,
@@ -121,7 +125,7 @@ function remarks(
   };
 }
 
-/** A note, cut between two characters where it is too long to be one. */
+/** A remark, cut between two characters if it is too long. */
 function remarkText(bytes: Uint8Array): string {
   let end = Math.min(bytes.length, MAX_REMARK_BYTES);
   if (end < bytes.length) while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;

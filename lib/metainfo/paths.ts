@@ -1,27 +1,29 @@
-// Which paths may be written below an output folder, on this kind of system. What a torrent calls its
-// files is brought to this form in names.ts; nothing else reaches a disk.
+// Which paths may be written below an output folder on this system. names.ts maps the names of a
+// torrent to this form; no other names reach a disk.
 import { Buffer } from 'node:buffer';
 import { badMetainfo } from './limits';
 
 /** Folder beside the data that holds resume records; no torrent may write there. */
 export const RECORDS_FOLDER = '.millrace';
 
-/** Longest name that the usual file systems store (ext4, xfs, btrfs, APFS): 255 bytes of UTF-8. */
+/** Longest name on common file systems (ext4, xfs, btrfs, APFS): 255 bytes of UTF-8. */
 export const MAX_COMPONENT_BYTES = 255;
 
 /** Longest name on NTFS: 255 units of UTF-16. */
 const MAX_COMPONENT_UNITS = 255;
 
-/** Longest path below the output folder: Linux stops at 4,096 bytes (PATH_MAX), that folder included. */
+/**
+ * Longest path below the output folder: Linux allows 4,096 bytes (PATH_MAX), including that folder.
+ */
 export const MAX_PATH_BYTES = 4_096;
 
 /**
- * Names that are devices on Windows in every folder. Only the bare names: `aux.c` is a common
- * source file, and Windows 11 takes it.
+ * Device names on Windows, in every folder. Only without an extension: `aux.c` is a common source
+ * file, and Windows 11 accepts it.
  */
 export const WINDOWS_DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])$/i;
 
-/** What NTFS and the Win32 calls give a meaning of their own, or refuse. */
+/** Characters that NTFS and the Win32 API interpret or refuse. */
 const WINDOWS_CHARACTERS = /[\u0000-\u001f<>:"/\\|?*]/;
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -29,32 +31,35 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Characters that some file systems (HFS+) skip when they compare names. */
 const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
-/** How BitComet names its padding, which has no attribute; libtorrent goes by it as well, wherever it stands. */
+/**
+ * Name of BitComet's padding, which has no attribute; libtorrent also recognises it, anywhere in a
+ * path.
+ */
 const BITCOMET_PADDING = '_____padding_file_';
 
-/** Whether a file or folder of this name holds padding, for libtorrent and us. */
+/** Whether a file or folder with this name is padding, for libtorrent and for us. */
 export function isPaddingName(component: string): boolean {
   return component.includes(BITCOMET_PADDING);
 }
 
-/** The path of a file as text, for people and for APIs that want one string. */
+/** The path of a file as one string. */
 export function pathOf(file: { readonly path: readonly string[] }): string {
   return file.path.join('/');
 }
 
-/** Whether some file system may take this name for the folder of our records. */
+/** Whether some file system may treat this name as the folder of our records. */
 export function isRecordsName(component: string): boolean {
-  // All but a handful of names end here.
+  // All but very few names end here.
   if (!/^[^a-z]{0,9}\.?[^a-z]{0,9}m/i.test(component)) return false;
   const bare = component
     .replace(IGNORABLE, '')
     .toLowerCase()
     .replace(/:.*$|[. ]+$/gs, '');
-  // NTFS may give the folder this second name.
+  // NTFS may give the folder this short name.
   return bare === RECORDS_FOLDER || /^millra~\d+$/.test(bare);
 }
 
-/** The rule that a single name breaks on `platform` (as `process.platform`), or undefined. */
+/** The rule that a name breaks on `platform` (as in `process.platform`), or undefined. */
 export function brokenNameRule(component: string, platform: string): string | undefined {
   if (component === '') return 'is empty';
   if (component === '.' || component === '..') return `is "${component}"`;
@@ -87,8 +92,8 @@ export function brokenPathRule(path: readonly string[], platform: string): strin
 }
 
 /**
- * Throws `bad-metainfo` unless a torrent that we make may have a file of this path: Windows, which takes
- * less than the others, gives it another name there. `what` names the file.
+ * Throws `bad-metainfo` unless a torrent that we create may have a file with this path. On Windows,
+ * which allows fewer names, it would get another name. `what` names the file.
  */
 export function checkPath(path: readonly string[], what: string): void {
   if (path.length === 0) throw badMetainfo(`the path of ${what} is empty`);
@@ -96,15 +101,14 @@ export function checkPath(path: readonly string[], what: string): void {
   if (broken !== undefined) throw badMetainfo(`a part of the path of ${what} ${broken}`);
 }
 
-/** What stands at a path of the tree: a file, or a folder by its number. */
+/** An entry of the tree: a file, or a folder by its number. */
 const FILE = -1;
 const ROOT = 0;
 
 /**
- * All paths of one torrent, kept as one map from (folder, name) to what is there: the work is linear
- * in their text, and a folder costs no more than a file. `fold` brings names that count as one to one
- * form; by default they are compared exactly: `A` and `a` may live side by side, as they do in the
- * sources of Linux.
+ * All paths of one torrent, as one map from (folder, name) to entries: the cost is linear in their
+ * length, and a folder costs no more than a file. `fold` maps equivalent names to one form. By
+ * default names are compared exactly: `A` and `a` may coexist, as in the sources of Linux.
  */
 export class PathTree {
   private readonly entries = new Map<string, number>();
@@ -115,12 +119,12 @@ export class PathTree {
     this.fold = fold;
   }
 
-  /** Takes in the folders of a path; false where a file is in the way. */
+  /** Adds the folders of a path; false if a file conflicts. */
   addFolders(path: readonly string[]): boolean {
     return this.folderOf(path) !== undefined;
   }
 
-  /** Takes a path in, or says what stands in its way. Names must hold no `/`. */
+  /** Adds a path, or returns what conflicts with it. Names must not contain `/`. */
   add(path: readonly string[]): 'added' | 'taken' | 'is-folder' | 'below-file' {
     const folder = this.folderOf(path);
     if (folder === undefined) return 'below-file';
@@ -131,7 +135,7 @@ export class PathTree {
     return 'added';
   }
 
-  /** The folder of the path's last name, made where it is missing; undefined where a file is in the way. */
+  /** The folder of the path's last name, created if missing; undefined if a file conflicts. */
   private folderOf(path: readonly string[]): number | undefined {
     let folder = ROOT;
     for (let at = 0; at < path.length - 1; at++) {
@@ -145,7 +149,7 @@ export class PathTree {
   }
 }
 
-/** Takes a file's path into the tree, or throws `bad-metainfo` when two files get in each other's way. */
+/** Adds a file's path to the tree, or throws `bad-metainfo` if two files conflict. */
 export function addPath(tree: PathTree, path: readonly string[], what: string): void {
   switch (tree.add(path)) {
     case 'added':

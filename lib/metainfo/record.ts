@@ -1,5 +1,6 @@
-// PURE. Whether a record is what parsing gives: callers may hand back one that has been through JSON, a
-// data base or their own hands. What other code relies on is looked at here, so that it fails by name.
+// PURE. Checks that a record equals a result of parsing: callers may pass one that was stored as
+// JSON or in a database, or modified. Everything that other code relies on is checked, so that
+// errors name the field.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
@@ -8,12 +9,12 @@ import type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metain
 import { NAME_MAPPINGS } from './names';
 import { brokenPathRule } from './paths';
 
-/** Any value in the place of each field. */
+/** The same fields with values of any type. */
 type Loose<T> = { readonly [Name in keyof T]?: unknown };
 
 /**
- * Which field is not as `parseMetainfo` makes it, as the end of a sentence that begins with the record;
- * undefined if the record may be used. `platform` is as in `process.platform`.
+ * Which field is invalid, worded to follow the record; undefined if the record may be used.
+ * `platform` is as in `process.platform`.
  */
 export function whyNotMetainfo(record: Loose<Metainfo>, platform: string): string | undefined {
   const { infoHash, pieceHashes, files, trackers } = record;

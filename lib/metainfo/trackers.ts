@@ -1,4 +1,5 @@
-// Which trackers a torrent names (BEP 3, BEP 12). Only the form of a URL is looked at: no network here.
+// Which trackers a torrent has (BEP 3, BEP 12). Only the form of URLs is checked; no network
+// access.
 import type { Scanner, Span } from '../bencode/scan';
 import { asText } from '../bencode/text';
 import { MAX_TRACKERS } from './limits';
@@ -6,12 +7,12 @@ import type { IgnoredTracker } from './metainfo';
 
 /** Longest tracker URL: what the common HTTP servers still accept as a request line. */
 const MAX_URL_LENGTH = 8_192;
-/** As many ignored URLs are kept for people to look at; the others are counted. */
+/** Number of ignored URLs that are kept to be shown; others are counted. */
 const MAX_IGNORED_KEPT = 20;
-/** So much of an ignored URL is kept: enough to find it in the file. */
+/** Number of characters of an ignored URL that are kept: enough to find it in the file. */
 const MAX_IGNORED_CHARS = 200;
 
-/** The rule that a text breaks which is to be a tracker's URL, or undefined if it can be one. */
+/** The rule that a tracker URL breaks, or undefined if it is acceptable. */
 function brokenUrlRule(text: string): string | undefined {
   if (text.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`;
   if (!/^(https?|udp|wss?):\/\//i.test(text)) {
@@ -22,23 +23,27 @@ function brokenUrlRule(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether a text can be a tracker's URL: http, https, udp, ws or wss, a host, at most 8,192 characters. */
+/**
+ * Whether a text can be a tracker's URL: http, https, udp, ws or wss, with a host, at most 8,192
+ * characters.
+ */
 export function isTrackerUrl(text: string): boolean {
   return brokenUrlRule(text) === undefined;
 }
 
-/** The trackers of a torrent: those that are used, and those that are not. */
+/** The trackers of a torrent, used and ignored. */
 export interface Trackers {
   readonly trackers: readonly (readonly string[])[];
-  /** The first of those that are not. */
+  /** The first ignored ones. */
   readonly ignored: readonly IgnoredTracker[];
   readonly ignoredCount: number;
 }
 
 /**
  * Tracker URLs by tier. With an `announce-list` the `announce` is ignored (BEP 12), unless the list
- * has nothing usable in it. Invisible characters around a URL (blanks, control characters) are cut off. What is no tracker
- * URL even so is ignored and noted, but for empty texts; a tier left empty is left out.
+ * has nothing usable. Invisible characters around a URL (blanks, control characters) are removed.
+ * Other values that are not tracker URLs are noted as ignored, except empty ones; empty tiers are
+ * left out.
  */
 export function trackersOf(
   scanner: Scanner,
@@ -70,7 +75,7 @@ class TrackerList implements Trackers {
     this.tier = [];
   }
 
-  /** Takes a URL. What is no byte string (undefined) or empty is no URL, so none is lost. */
+  /** Adds a URL. A value that is not a byte string (undefined) or empty is skipped. */
   add(value: Uint8Array | undefined): void {
     const url = textOf(value);
     if (url === '') return;
@@ -82,7 +87,7 @@ class TrackerList implements Trackers {
     this.used++;
   }
 
-  /** A URL that stands where a tier belongs: no client reads it. */
+  /** Notes a URL in the place of a tier: no client reads it. */
   addOutside(value: Uint8Array | undefined): void {
     const url = textOf(value);
     if (url !== '') this.ignore(url, 'it stands outside the lists that are tiers');
@@ -96,13 +101,13 @@ class TrackerList implements Trackers {
   }
 }
 
-/** An invisible character: a blank of any script, a control character, a mark without width. */
+/** An invisible character: a blank of any script, a control character, a zero-width mark. */
 const UNSEEN = /[\s\p{Cc}\p{Cf}]/u;
 
-/** The text of a URL without what stands unseen at its ends, as when it was copied from a web page. */
+/** The text of a URL without invisible characters at its ends, as after copying from a web page. */
 function textOf(value: Uint8Array | undefined): string {
   const bytes = trimmed(value);
-  // A character takes up to 4 bytes, so a text cut here is too long all the same.
+  // A character takes at most 4 bytes, so a text that is cut here is too long anyway.
   const most = 4 * MAX_URL_LENGTH + 4;
   const text = asText(bytes.subarray(0, most));
   if (bytes.length > most) return text;
@@ -113,7 +118,7 @@ function textOf(value: Uint8Array | undefined): string {
   return text.slice(start, end);
 }
 
-/** Without the ASCII blanks and control characters at both ends. */
+/** Removes ASCII blanks and control characters at both ends. */
 function trimmed(bytes: Uint8Array = new Uint8Array()): Uint8Array {
   let start = 0;
   let end = bytes.length;

@@ -11,10 +11,10 @@ export const LOG_LEVELS = {
 
 export type LogLevel = keyof typeof LOG_LEVELS;
 
-/** From the least important to the most. */
+/** From the least to the most important. */
 export const LOG_LEVEL_NAMES = Object.keys(LOG_LEVELS) as readonly LogLevel[];
 
-/** Whether a logger that is set to `least` writes records of this level. */
+/** Whether a logger with the level `least` writes records of this level. */
 export function isLogged(level: LogLevel, least: LogLevel | 'silent'): boolean {
   return least !== 'silent' && LOG_LEVELS[level] >= LOG_LEVELS[least];
 }

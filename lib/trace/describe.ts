@@ -1,5 +1,5 @@
-// What was said and decided, as words for people: a name, then `key=value`. Foreign text is quoted,
-// and nothing in it can move a cursor or fake a line.
+// Messages and decisions as text: a name, then `key=value`. Foreign text is quoted, and cannot move
+// a cursor or fake a line.
 
 import { MillraceError } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
@@ -18,10 +18,10 @@ import {
 import { readUint32 } from '../wire/uint32';
 import type { Segment } from './splitter';
 
-/** Everything but plain ASCII. */
+/** Everything except printable ASCII. */
 const UNPRINTABLE = /[^\x20-\x7e]/g;
 
-/** What a segment says; undefined for one that only goes on with what an earlier one began. */
+/** The text of a segment; undefined for one that continues an earlier one. */
 export function describeSegment(segment: Segment): string | undefined {
   if (segment.kind === 'rest') return undefined;
   const bytes = segment.bytes.subarray(0, segment.keptBytes);
@@ -43,7 +43,7 @@ function describeHandshake(bytes: Uint8Array): string {
   return `handshake info_hash=${toHex(infoHash)} peer_id=${shownId} reserved=${toHex(reserved)}${extensions}`;
 }
 
-/** `lengthBytes`: what the message's length field says, 1 or more. */
+/** `lengthBytes`: the message's length field, 1 or more. */
 function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
   const id = bytes[LENGTH_FIELD_BYTES];
   const fields = bytes.length - HEADER_LENGTH_BYTES;
@@ -112,7 +112,7 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
   }
 }
 
-/** What our session tells the coordinator, where it is a decision or its ground; else undefined. */
+/** The text of a fact that is a decision of our session or its reason; else undefined. */
 export function describeFact(fact: PeerFact): string | undefined {
   switch (fact.type) {
     case 'appetite': {
@@ -138,7 +138,7 @@ function describeRun(run: {
   return `piece=${run.piece} blocks=${run.firstBlock}-${run.firstBlock + run.blockCount - 1}`;
 }
 
-/** The end: its code, the rule behind it, and the particulars. */
+/** The end of a connection: its code, the rule, and details. */
 export function describeEnd(reason: CloseReason, detail: string): string {
   return `closed reason=${reason} rule=${quoted(CLOSE_REASONS[reason])} detail=${quoted(detail)}`;
 }

@@ -1,6 +1,6 @@
-// One direction of a connection cut where its messages begin, whatever the reads were: a segment per
-// message, so that a reader of the trace needs no reassembly to name it. It believes nothing: a message
-// may be cut short or claim any length, and what is held stays below one segment.
+// Splits one direction of a connection at its message boundaries, independently of reads: one
+// segment per message, so that a reader of the trace needs no reassembly. Nothing is trusted: a
+// message may be cut short or claim any length, and less than one segment is buffered.
 
 import { HANDSHAKE_LENGTH_BYTES } from '../wire/handshake';
 import {
@@ -14,12 +14,12 @@ import { MAX_SEGMENT_BYTES } from './tcp-flow';
 
 const INITIAL_CAPACITY_BYTES = 128;
 
-/** A message, or as much of a long or unfinished one as fits a segment. */
+/** A message, or as much of a long or incomplete one as fits a segment. */
 export interface Segment {
-  /** Its first `keptBytes` are the segment's; valid until the call returns. */
+  /** Its first `keptBytes` belong to the segment; valid until the call returns. */
   readonly bytes: Uint8Array;
   readonly keptBytes: number;
-  /** So many more came and were not kept. */
+  /** Number of further bytes that were not kept. */
   readonly cutBytes: number;
   readonly kind: 'handshake' | 'message' | 'rest';
 }
@@ -31,20 +31,22 @@ export class MessageSplitter {
   private heldBytes = 0;
   private cutBytes = 0;
   private kind: Segment['kind'] = 'handshake';
-  /** Bytes of the message that have come, and the number at which more of it is known or it ends. */
+  /**
+   * Bytes of the message seen so far, and the number at which more is known about it or it ends.
+   */
   private seenBytes = 0;
   private targetBytes = HANDSHAKE_LENGTH_BYTES;
   private messageBytes = HANDSHAKE_LENGTH_BYTES;
-  /** Bytes at the message's beginning that are kept. */
+  /** Number of bytes at the message's beginning that are kept. */
   private keepBytes = HANDSHAKE_LENGTH_BYTES;
 
-  /** `payload`: whether blocks are kept whole, not only the 13 bytes that head them. */
+  /** `payload`: whether blocks are kept in full, or only their 13-byte headers. */
   constructor(payload: boolean, tell: (segment: Segment) => void) {
     this.payload = payload;
     this.tell = tell;
   }
 
-  /** Nothing of `bytes` is kept by reference. */
+  /** No part of `bytes` is kept by reference. */
   feed(bytes: Uint8Array, start: number, end: number): void {
     let position = start;
     while (position < end) {
@@ -63,7 +65,7 @@ export class MessageSplitter {
     }
   }
 
-  /** Tells what is held, though its message is not whole: nothing more will come. */
+  /** Emits the buffered part of an incomplete message: nothing more will come. */
   flush(): void {
     const { held, heldBytes, cutBytes, kind } = this;
     if (heldBytes + cutBytes === 0) return;
@@ -73,7 +75,7 @@ export class MessageSplitter {
     this.tell({ bytes: held, keptBytes: heldBytes, cutBytes, kind });
   }
 
-  /** The next thing about the message is known: its length, its id, its end. */
+  /** The next fact about the message is known: its length, its id, its end. */
   private advance(): void {
     if (this.seenBytes < this.messageBytes) {
       this.targetBytes = this.messageBytes;

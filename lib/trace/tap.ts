@@ -1,5 +1,5 @@
-// The tap of one connection: it gets the bytes in both directions, and writes what they mean as packets
-// of a capture file, as lines of text, or as both. Times and outlets are parameters.
+// The tap of one connection: it gets the bytes of both directions, and writes them as packets of a
+// capture file, as lines of text, or as both. Time and outlets are parameters.
 
 import { hostPort, parseAddress } from '../address/text';
 import type { CloseReason } from '../messages/close-reasons';
@@ -12,17 +12,17 @@ import type { Segment } from './splitter';
 import { TcpFlow } from './tcp-flow';
 import type { Endpoint } from './tcp-flow';
 
-/** What a tap may write to, shared by those of a thread. */
+/** Outputs of a tap, shared by the taps of a thread. */
 export interface TraceOutlets {
   /** Undefined once no more packets are wanted. */
   readonly packets: PacketBuffer | undefined;
-  /** Undefined where nobody reads lines. */
+  /** Undefined if no lines are wanted. */
   readonly line: ((text: string) => void) | undefined;
   /** Milliseconds since 1970, with fractions. */
   readonly wallMs: () => number;
-  /** What lines count from. */
+  /** Zero of the times in lines. */
   readonly startedMs: number;
-  /** Whether the file gets blocks whole. */
+  /** Whether the file gets blocks in full. */
   readonly payload: boolean;
 }
 
@@ -35,16 +35,21 @@ export interface TappedConnection {
   readonly dialled: boolean;
 }
 
-/** An end of a socket, as Node names it. */
+/** One end of a socket, with Node's names. */
 export interface SocketEnd {
   readonly host: string | undefined;
   readonly port: number | undefined;
 }
 
-/** Spreads the first sequence numbers: connections between the same ports must not look like one. */
+/**
+ * Spreads the initial sequence numbers: connections between the same ports must not look like one.
+ */
 const SEQUENCE_STRIDE = 0x9e3779b1;
 
-/** A peer may offer 64 extensions with names of 64 characters to be escaped: 24 KiB that nobody reads. */
+/**
+ * Longest line: a peer may list 64 extensions with names of 64 characters to escape, 24 KiB of
+ * useless text.
+ */
 const MAX_LINE_CHARACTERS = 1024;
 
 const ARROW = { sent: '→', received: '←', decided: '·' } as const;
@@ -68,7 +73,7 @@ export class WireTap {
     );
   }
 
-  /** The connection is there. */
+  /** The connection is open. */
   opened(local: SocketEnd, remote: SocketEnd): void {
     const { packets, wallMs } = this.outlets;
     const { connection, dialled } = this.about;
@@ -101,7 +106,7 @@ export class WireTap {
     if (text !== undefined) this.line(ARROW.decided, text);
   }
 
-  /** The end, also of a dial that reached nobody. */
+  /** The connection ended, or a dial failed. */
   closed(reason: CloseReason, detail: string): void {
     this.nowMs = this.outlets.wallMs();
     this.toPeer.flush();
@@ -139,7 +144,7 @@ export class WireTap {
   }
 }
 
-/** Whether a connection's peer was chosen; nobody chosen is everybody. */
+/** Whether a connection's peer is traced; an empty list means all. */
 export function isChosen(
   chosen: readonly TracedPeer[],
   { host, port }: { readonly host: string; readonly port: number },
@@ -151,7 +156,7 @@ export function isChosen(
   );
 }
 
-/** Two ways to write an address are one host. */
+/** Maps different spellings of an address to one key. */
 function hostKey(host: string): string {
   return pack(host)?.join('.') ?? host.toLowerCase();
 }
@@ -160,7 +165,7 @@ function pack(host: string | undefined): Uint8Array | undefined {
   return host === undefined ? undefined : parseAddress(host.replace(/%.*$/, ''));
 }
 
-/** Both sides in one address family; a side that the system did not name is all zero. */
+/** Both ends in one address family; an unknown end is all zeros. */
 function endpoints(local: SocketEnd, remote: SocketEnd, port: number): [Endpoint, Endpoint] {
   const theirs = pack(remote.host);
   const ours = pack(local.host);

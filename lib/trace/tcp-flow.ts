@@ -1,9 +1,9 @@
-// One connection as the TCP segments that could have carried it: addresses, ports, sequence and
-// acknowledgement numbers, checksums. What the network really did is lost below the socket.
+// One connection as TCP segments that could have carried it: addresses, ports, sequence and
+// acknowledgement numbers, checksums. The real segments are not visible above the socket.
 
 import type { PacketBuffer } from './pcapng';
 
-/** A side of the connection; `address` has 4 or 16 bytes, both sides alike. */
+/** One side of the connection; `address` has 4 or 16 bytes, equal for both sides. */
 export interface Endpoint {
   readonly address: Uint8Array;
   readonly port: number;
@@ -18,7 +18,7 @@ const PROTOCOL_TCP = 6;
 const TTL = 64;
 const DONT_FRAGMENT = 0x40;
 
-/** 65,535 × 2^14, the largest there is: nobody may take our segments for a full window. */
+/** 65,535 × 2^14, the largest window: no reader may report a full window. */
 const WINDOW = 0xffff;
 /** Fits an IPv4 packet (65,535 bytes) with all headers, and holds a `piece` message of 16 KiB. */
 export const MAX_SEGMENT_BYTES = 32_768;
@@ -38,7 +38,7 @@ export class TcpFlow {
   private ourNext: number;
   private theirNext: number;
 
-  /** `initial`: where both sides begin to count; another one for each connection. */
+  /** `initial`: the initial sequence number of both sides, different for each connection. */
   constructor(out: PacketBuffer, ours: Endpoint, theirs: Endpoint, initial: number) {
     this.out = out;
     this.ours = ours;
@@ -49,7 +49,7 @@ export class TcpFlow {
     this.theirNext = initial >>> 0;
   }
 
-  /** SYN, SYN-ACK, ACK: `weDialled` says whose SYN is the first. */
+  /** SYN, SYN-ACK, ACK; `weDialled`: we send the first SYN. */
   open(weDialled: boolean, timeUs: number): void {
     this.write(weDialled, FLAG.syn, timeUs);
     this.write(!weDialled, FLAG.syn | FLAG.ack, timeUs);
@@ -67,7 +67,7 @@ export class TcpFlow {
     this.write(isOurs, FLAG.push | FLAG.ack, timeUs, bytes, keptBytes, cutBytes);
   }
 
-  /** FIN of both sides, with the last acknowledgement; the first carries the comment. */
+  /** FIN of both sides, with the last acknowledgement; the first FIN has the comment. */
   close(isOurs: boolean, comment: string, timeUs: number): void {
     this.write(isOurs, FLAG.fin | FLAG.ack, timeUs, NOTHING, 0, 0, comment);
     this.write(!isOurs, FLAG.fin | FLAG.ack, timeUs);
@@ -98,9 +98,9 @@ export class TcpFlow {
     header[ipBytes + 12] = (tcpBytes / 4) << 4;
     header[ipBytes + 13] = flags;
     put16(header, ipBytes + 14, WINDOW);
-    put32(header, ipBytes + 16, 0); // checksum, and no urgent pointer
+    put32(header, ipBytes + 16, 0); // Checksum, and no urgent pointer.
     header.set(options, ipBytes + TCP_HEADER_BYTES);
-    // Over a payload that is not all there nobody can check it: it stays 0.
+    // Without the complete payload the checksum cannot be verified: it stays 0.
     if (cutBytes === 0) {
       const pseudo =
         sumOf(from.address, 0, from.address.length) + sumOf(to.address, 0, to.address.length);
@@ -136,7 +136,7 @@ export class TcpFlow {
   }
 }
 
-/** 16-bit words added up; an odd last byte is the high half of one (RFC 1071). */
+/** Sum of 16-bit words; an odd last byte is the high half of one (RFC 1071). */
 function sumOf(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;
   let at = start;
@@ -144,7 +144,7 @@ function sumOf(bytes: Uint8Array, start: number, end: number): number {
   return at < end ? sum + ((bytes[at] as number) << 8) : sum;
 }
 
-/** At most 2^14 words and a few more were added: far below 2^31. */
+/** The sum has few more than 2^14 words: far below 2^31. */
 function complementOf(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);

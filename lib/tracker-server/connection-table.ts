@@ -1,34 +1,34 @@
-// PURE. The connections that a tracker's HTTP server holds: how many in all and of one address, and
-// which of them makes room when somebody new comes and all places are taken.
+// PURE. The connections of a tracker's HTTP server: limits in total and per address, and which one
+// makes room for a new one when all places are taken.
 
 import { householdOfHost } from '../address/household';
 
 export interface ConnectionTableOptions {
   readonly max: number;
-  /** Connections of one customer: an IPv4 address or a /64 of IPv6. */
+  /** Most connections of one customer: an IPv4 address or a /64 of IPv6. */
   readonly maxPerIp: number;
-  /** A connection that has not taken its answer for this long may have to make room, too. */
+  /** After this long without reading its reply, a connection may have to make room. */
   readonly patienceMs: number;
-  /** A connection that has sent no request for this long makes room before one that has. */
+  /** After this long without a request, a connection makes room before others. */
   readonly graceMs: number;
 }
 
-/** What becomes of a new connection. */
+/** The decision on a new connection. */
 export type Admission<C> =
   | { readonly admitted: false }
-  /** `evicted` has lost its place to it: the owner ends that connection. */
+  /** `evicted` has lost its place: the caller must end that connection. */
   | { readonly admitted: true; readonly evicted?: C };
 
 /**
- * `silent`: has never sent a whole request. `idle`: has its answer, and may ask again. `busy`: its
- * answer is on its way.
+ * `silent`: has never sent a complete request. `idle`: has its reply, and may send another request.
+ * `busy`: its reply is being sent.
  */
 type State = 'silent' | 'idle' | 'busy';
 
 interface Customer<C> {
   readonly key: number | string;
   count: number;
-  /** Those in each of these states, the longest-standing first. */
+  /** Connections in each of these states, oldest first. */
   readonly silent: Set<C>;
   readonly idle: Set<C>;
 }
@@ -38,12 +38,12 @@ interface Held<C> {
   state: State;
 }
 
-/** Everything costs O(1), also when full: sets and maps keep the order in which they were filled. */
+/** Every operation is O(1), even when full: sets and maps keep insertion order. */
 export class ConnectionTable<C> {
   readonly #options: ConnectionTableOptions;
   readonly #customers = new Map<number | string, Customer<C>>();
   readonly #held = new Map<C, Held<C>>();
-  /** When each entered its state, the longest-standing first. */
+  /** When each entered its state, oldest first. */
   readonly #since: Readonly<Record<State, Map<C, number>>> = {
     silent: new Map(),
     idle: new Map(),
@@ -59,12 +59,12 @@ export class ConnectionTable<C> {
     return this.#held.size;
   }
 
-  /** Customers that hold any. */
+  /** Number of customers with connections. */
   get customers(): number {
     return this.#customers.size;
   }
 
-  /** A place for a new connection, if need be that of another. */
+  /** Finds a place for a new connection, if necessary that of another one. */
   admit(connection: C, address: string, nowMs: number): Admission<C> {
     const { max, maxPerIp } = this.#options;
     const key = householdOfHost(address);
@@ -88,17 +88,17 @@ export class ConnectionTable<C> {
     return evicted === undefined ? { admitted: true } : { admitted: true, evicted };
   }
 
-  /** A whole request came; its answer is not out yet. */
+  /** A complete request arrived; its reply is not sent yet. */
   asked(connection: C, nowMs: number): void {
     this.#move(connection, 'busy', nowMs);
   }
 
-  /** Its answers are out. */
+  /** Its replies are sent. */
   answered(connection: C, nowMs: number): void {
     this.#move(connection, 'idle', nowMs);
   }
 
-  /** The connection is gone; one that lost its place before may say so again. */
+  /** The connection has ended; may be called for one that lost its place before. */
   ended(connection: C): void {
     const held = this.#held.get(connection);
     if (held === undefined) return;
@@ -109,7 +109,7 @@ export class ConnectionTable<C> {
     if (customer.count === 0) this.#customers.delete(customer.key);
   }
 
-  /** A connection that asks again while it is busy keeps its age. */
+  /** A connection that sends another request while it is busy keeps its age. */
   #move(connection: C, state: State, nowMs: number): void {
     const held = this.#held.get(connection);
     if (held === undefined || (held.state === 'busy' && state === 'busy')) return;
@@ -129,9 +129,10 @@ export class ConnectionTable<C> {
   }
 
   /**
-   * The connection that makes room: one of the newcomer's own, if its address holds its share or more
-   * (an address that keeps coming back displaces itself). Else, in this order: the longest silent beyond
-   * `graceMs`, the longest idle, the longest silent, the one that left its answer for `patienceMs`.
+   * The connection that makes room: one of the newcomer's own, if its address has its share or more
+   * (an address that keeps reconnecting replaces itself). Else, in this order: the longest silent
+   * beyond `graceMs`, the longest idle, the longest silent, one that has not read its reply for
+   * `patienceMs`.
    */
   #dispensable(newcomer: Customer<C> | undefined, nowMs: number): C | undefined {
     const { max, graceMs, patienceMs } = this.#options;
@@ -149,7 +150,7 @@ export class ConnectionTable<C> {
   }
 }
 
-/** The first, if it has been there since `untilMs` or longer. */
+/** The first one, if it has been there since `untilMs` or longer. */
 function oldest<C>(since: ReadonlyMap<C, number>, untilMs: number): C | undefined {
   const [first] = since;
   return first !== undefined && first[1] <= untilMs ? first[0] : undefined;

@@ -1,5 +1,5 @@
-// PURE. The tracker's side of announces and scrapes over HTTP: the query string in, the bencoded
-// answer out.
+// PURE. The tracker's side of announces and scrapes over HTTP: decodes the query string, encodes
+// the bencoded reply.
 
 import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { encode } from '../bencode/encode';
@@ -9,7 +9,7 @@ import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers
 import type { AnnounceEvent, ScrapeCounts } from '../tracker/announce';
 import type { SwarmAnswer } from './swarm-registry';
 
-/** An announce as its query string tells it. */
+/** An announce as given by its query string. */
 export interface AnnounceQuery {
   /** 20 raw bytes. */
   readonly infoHash: Uint8Array;
@@ -21,15 +21,15 @@ export interface AnnounceQuery {
   /** `event=paused` (BEP 21). */
   readonly partialSeed: boolean;
   readonly numWant?: number;
-  /** Compact lists unless `compact=0` (BEP 23 suggests that default). */
+  /** Compact lists unless `compact=0` (BEP 23 suggests this default). */
   readonly compact: boolean;
   readonly noPeerId: boolean;
 }
 
-/** More info hashes in one scrape would make a small request an expensive one. */
+/** Most info hashes in one scrape: more would make a small request expensive. */
 const MAX_SCRAPE_HASHES = 100;
 
-/** The query, or the failure reason it deserves. `query` is the raw text behind the `?`. */
+/** Parses the query, or returns a failure reason. `query` is the raw text after the `?`. */
 export function parseAnnounceQuery(query: string): AnnounceQuery | string {
   let infoHash: Uint8Array | undefined;
   let peerId: Uint8Array | undefined;
@@ -59,7 +59,7 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
         numWant = count(value);
         break;
       case 'event':
-        event = value === 'empty' || value === 'none' ? '' : value; // clients write BEP 3's word, too
+        event = value === 'empty' || value === 'none' ? '' : value; // Some clients send BEP 3's word.
         break;
       case 'compact':
         compact = value !== '0';
@@ -83,7 +83,7 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
     infoHash,
     peerId,
     port,
-    // Without `left` it counts as a downloader, which is of use to every peer.
+    // Without `left` it counts as a downloader, which is useful to every peer.
     leftBytes: leftBytes ?? 1,
     event: event === '' || partialSeed ? undefined : (event as AnnounceEvent),
     partialSeed,
@@ -93,7 +93,7 @@ export function parseAnnounceQuery(query: string): AnnounceQuery | string {
   };
 }
 
-/** The info hashes of a scrape (BEP 48), or the failure reason it deserves. */
+/** Parses the info hashes of a scrape (BEP 48), or returns a failure reason. */
 export function parseScrapeQuery(query: string): Uint8Array[] | string {
   const hashes: Uint8Array[] = [];
   for (const pair of query.split('&')) {
@@ -112,12 +112,14 @@ function isEvent(text: string): text is AnnounceEvent | '' {
   return text === '' || text === 'started' || text === 'completed' || text === 'stopped';
 }
 
-/** 15 digits stay below 2^53. */
+/** 15 digits are below 2^53. */
 function count(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The raw bytes behind `%XX` and plain ASCII; undefined for a broken escape. `+` is itself. */
+/**
+ * Decodes `%XX` and plain ASCII to raw bytes; undefined for a broken escape. `+` stands for itself.
+ */
 export function percentDecode(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length);
   let length = 0;
@@ -135,14 +137,14 @@ export function percentDecode(text: string): Uint8Array | undefined {
   return bytes.subarray(0, length);
 }
 
-/** Value of a digit's character code; negative for anything else, the end of the text included. */
+/** Value of a digit's character code; negative for anything else, including the end of the text. */
 function hexDigit(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;
   const upper = code & ~0x20;
   return upper >= 0x41 && upper <= 0x46 ? upper - 0x37 : -256;
 }
 
-/** `retryInMin`: when to come back (BEP 31). */
+/** `retryInMin`: when to return, in minutes (BEP 31). */
 export function encodeFailure(reason: string, retryInMin?: number): Uint8Array {
   return encode({ 'failure reason': Buffer.from(reason), 'retry in': retryInMin });
 }
@@ -153,7 +155,9 @@ export interface AnnounceIntervals {
   readonly minIntervalSec: number;
 }
 
-/** The answer in the form that was asked for. `asker` is the address of the client, 4 or 16 bytes (BEP 24). */
+/**
+ * The reply in the requested form. `asker` is the address of the client, 4 or 16 bytes (BEP 24).
+ */
 export function encodeAnswer(
   answer: SwarmAnswer,
   query: Pick<AnnounceQuery, 'compact' | 'noPeerId'>,
@@ -182,7 +186,7 @@ export function encodeAnswer(
   });
 }
 
-/** The common answer, written in one go: keys are in their sorted order already. */
+/** The usual reply, written in one pass: its keys are already sorted. */
 function encodeCompact(
   { seeds, leechers, peers, peers6 }: SwarmAnswer,
   { intervalSec, minIntervalSec }: AnnounceIntervals,
@@ -228,7 +232,7 @@ export function encodeScrapeAnswer(
   infoHashes.forEach((hash, index) => {
     const found = counts[index];
     const key = Buffer.from(hash).toString('latin1');
-    // The same hash twice would be the same key twice, which bencode does not allow.
+    // A duplicate hash would be a duplicate key, which bencode does not allow.
     if (found === undefined || seen.has(key)) return;
     seen.add(key);
     files.set(hash, {

@@ -32,29 +32,32 @@ export interface HttpServerOptions {
   readonly stallMs?: number;
 }
 
-/** An announce has about 400 bytes; a scrape of 50 torrents 3,600. */
+/** Longest request header: an announce has about 400 bytes, a scrape of 50 torrents 3,600. */
 const MAX_HEADER_BYTES = 8 * 1024;
 
 /**
- * With the header cap and time-outs, what strangers can make us hold: 1,000 × 8 KiB = 8 MiB. When all
- * are taken, a newcomer gets the place of the connection that needs it least.
+ * Most connections. With the header limit and timeouts, clients can make us hold 1,000 × 8 KiB = 8
+ * MiB. When all places are taken, a newcomer replaces the connection that needs its place least.
  */
 const MAX_CONNECTIONS = 1000;
 const MAX_CONNECTIONS_PER_IP = 100;
 const REQUEST_TIMEOUT_MS = 10_000;
 const CHECK_EVERY_MS = 2_000;
-/** A request is sent as soon as the connection is up: one silent for longer makes room first. */
+/**
+ * A request is normally sent as soon as the connection is open: one that is silent for longer makes
+ * room first.
+ */
 const GRACE_MS = 1_000;
-/** A client that has something more to say (a scrape, its next torrent) says it soon. */
+/** A client that has another request (a scrape, its next torrent) sends it soon. */
 const KEEP_ALIVE_MS = 5_000;
 
 /**
- * A client that reads nothing of what waits for it for this long is disconnected: a torrent is longer than
- * the system's buffers, and so are the answers to many announces in one go.
+ * A client that does not read its reply for this long is disconnected: a torrent is longer than the
+ * system's buffers, and so are the replies to many pipelined announces.
  */
 const STALL_MS = 30_000;
 
-/** `retry in` of the answer to a client that asks too often, in minutes (BEP 31). */
+/** `retry in` of the reply to a client above its rate limit, in minutes (BEP 31). */
 const TOO_FAST_RETRY_MIN = 1;
 
 /** The headers that announce a body. */
@@ -64,9 +67,12 @@ const TRANSFER_ENCODING = 'transfer-encoding';
 interface Answer {
   readonly status: number;
   readonly type: string;
-  /** Text is Latin-1, a character a byte: Node joins it with the header, which bytes it does not. */
+  /**
+   * Text is Latin-1, one character per byte: Node joins it with the header, which it does not do
+   * with bytes.
+   */
   readonly body: Uint8Array | string;
-  /** End the connection after it. */
+  /** End the connection after this reply. */
   readonly last?: boolean;
 }
 
@@ -78,21 +84,22 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
     patienceMs: REQUEST_TIMEOUT_MS,
     graceMs: GRACE_MS,
   });
-  /** Connections that have got their last answer: what else was sent over them is not looked at. */
+  /** Connections whose last reply was sent: further requests on them are ignored. */
   const leaving = new WeakSet<Socket>();
   const server = http.createServer(
     {
-      // Lines that end with LF alone, and HTTP/1.1 without Host, as other trackers take them. That parser
-      // is open to request smuggling, which needs a body: a request with one ends its connection.
+      // Lines that end with LF alone, and HTTP/1.1 without Host, are accepted, as by other
+      // trackers. The lenient parser is open to request smuggling, which needs a body: so a request
+      // with a body ends its connection.
       insecureHTTPParser: true,
       requireHostHeader: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: REQUEST_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // An answer is one write, which nothing holds back: the system call would be for nothing.
+      // A reply is one write, which nothing delays, so the system call would be useless.
       noDelay: false,
-      // At this interval a silent client is disconnected after at most 12 s.
+      // With this interval a silent client is disconnected after at most 12 s.
       connectionsCheckingInterval: CHECK_EVERY_MS,
     },
     (request, response) => {
@@ -101,7 +108,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       table.asked(socket, now());
       response.on('finish', () => table.answered(socket, now()));
       const { status, type, body, last } = answer(request, options);
-      // No `Date`: making it costs more than the rest of the header, and no tracker client reads it.
+      // No `Date`: creating it costs more than the rest of the header, and no tracker client reads
+      // it.
       response.sendDate = false;
       if (last === true) {
         response.shouldKeepAlive = false;
@@ -111,7 +119,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
       response.end(body, 'latin1');
     },
   );
-  // Of any connection: Node destroys it, and asks whether bytes still went out before it does.
+  // Applies to every connection: Node destroys it unless bytes were sent meanwhile.
   server.timeout = options.stallMs ?? STALL_MS;
   server.on('connection', (socket: Socket) => {
     const admission = table.admit(socket, socket.remoteAddress ?? '', now());
@@ -138,7 +146,7 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
   const query = queryAt < 0 ? '' : target.slice(queryAt + 1);
   if (request.method !== 'GET') return { ...text(405, 'only GET\n'), last: true };
   if (hasBody(request)) return { ...text(400, 'a request has no body\n'), last: true };
-  // Never what the query says: it could name a victim (BEP 7).
+  // Never the address in the query, which could be that of a victim (BEP 7).
   const asker = parseAddress(request.socket.remoteAddress ?? '');
   if (asker === undefined) return failure('your address is unknown');
   switch (path) {
@@ -156,13 +164,16 @@ function answer(request: http.IncomingMessage, options: HttpServerOptions): Answ
   return publishedTorrent(path, asker, options) ?? text(404, 'announce at /announce\n');
 }
 
-/** A request target without the scheme and host that clients write for proxies (RFC 9112, 3.2.2). */
+/** A request target without the scheme and host that clients send to proxies (RFC 9112, 3.2.2). */
 function originForm(target: string): string {
   const match = target.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(target);
   return match === null ? target : target.slice(match[0].length);
 }
 
-/** Whether it says that a body follows. By hand: `headers` would read every line of each announce. */
+/**
+ * Whether the request has a body. Hand-written, because `headers` would parse every line of each
+ * announce.
+ */
 function hasBody({ rawHeaders }: http.IncomingMessage): boolean {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
@@ -263,7 +274,7 @@ function listen(server: http.Server, port: number, host: string): Promise<Addres
     server.once('error', onError);
     server.listen(port, host, () => {
       server.off('error', onError);
-      // Later errors (no file handle left for a connection) concern one client, not the tracker.
+      // Later errors (no descriptor for a connection) concern one client, not the tracker.
       server.on('error', () => undefined);
       resolve(server.address() as AddressInfo);
     });

@@ -1,4 +1,4 @@
-// PURE. The one error of a tracker that cannot start.
+// PURE. The error of a tracker that cannot start.
 
 import { MillraceError } from '../errors/millrace-error';
 import { listenReason } from '../errors/system-error';

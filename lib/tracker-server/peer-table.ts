@@ -1,5 +1,5 @@
-// PURE. The peers of one torrent and one address family as a tracker remembers them: packed side by
-// side, seeds in front, so that an answer is a copy of bytes and a peer costs few of them.
+// PURE. The peers of one torrent and one address family in a tracker: packed contiguously, seeds
+// first, so that a reply is a copy of bytes and a peer takes few bytes.
 
 import { PEER_ID_LENGTH_BYTES } from '../bytes/lengths';
 import { COMPACT_IPV4_BYTES } from '../tracker/compact-peers';
@@ -7,11 +7,11 @@ import { COMPACT_IPV4_BYTES } from '../tracker/compact-peers';
 const FIRST_CAPACITY = 2;
 
 export class PeerTable {
-  /** Bytes of an address and a port: 6 or 18. */
+  /** Length of an address and a port in bytes: 6 or 18. */
   readonly #stride: number;
   /** Slot of a peer by its address and port. */
   readonly #slots = new Map<number | string, number>();
-  /** Slots 0 … seeds − 1 hold seeds, those up to `count` − 1 everybody else. */
+  /** Slots 0 … seeds − 1 hold seeds, those up to `count` − 1 all others. */
   #seeds = 0;
   #paused = 0;
   #capacity = FIRST_CAPACITY;
@@ -47,7 +47,7 @@ export class PeerTable {
     return slot < this.#seeds;
   }
 
-  /** Adds a peer that is not here. */
+  /** Adds a peer that is not in the table. */
   add(peer: Uint8Array, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
     const slot = this.#slots.size;
     if (slot === this.#capacity) this.#grow();
@@ -57,7 +57,7 @@ export class PeerTable {
     this.update(slot, peerId, seed, paused, nowMs);
   }
 
-  /** Heard of the peer in `slot`, which may move. */
+  /** Updates the peer in `slot`, which may move. */
   update(slot: number, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
     this.#ids.set(peerId, slot * PEER_ID_LENGTH_BYTES);
     this.#seenMs[slot] = nowMs;
@@ -85,23 +85,23 @@ export class PeerTable {
     const last = this.#slots.size - 1;
     this.#swap(hole, last);
     this.#slots.delete(this.#keyOf(this.#compact, last * this.#stride));
-    // A swarm that was large once must not stay so in memory.
+    // A swarm that has shrunk must free its memory.
     if (this.#capacity > 4 * FIRST_CAPACITY && last < this.#capacity / 4)
       this.#resize(this.#capacity / 2);
   }
 
-  /** The packed address and port in a slot: a view, good until the next change. */
+  /** The packed address and port in a slot: a view, valid until the next change. */
   peerAt(slot: number): Uint8Array {
     return this.#compact.subarray(slot * this.#stride, (slot + 1) * this.#stride);
   }
 
   /**
-   * Removes each peer whose last announce was at `deadMs` or before, and calls `onRemove` first. Returns the
-   * oldest last announce among the others; `Infinity` when there is none. Linear.
+   * Removes each peer whose last announce was at `deadMs` or before, and calls `onRemove` first.
+   * Returns the oldest last announce among the others; `Infinity` if there is none. Linear time.
    */
   expire(deadMs: number, onRemove: (peer: Uint8Array) => void): number {
     let oldestMs = Infinity;
-    // From the back: what a removal moves into a slot has been looked at, or is looked at later.
+    // From the end: a peer that a removal moves into a slot was already visited, or will be.
     for (let slot = this.#slots.size - 1; slot >= 0; slot -= 1) {
       const seenMs = this.#seenMs[slot] ?? 0;
       if (seenMs > deadMs) {
@@ -115,9 +115,9 @@ export class PeerTable {
   }
 
   /**
-   * Writes up to `wanted` peers, packed, from random places on into `target`; never the one in `skip`
-   * (−1: nobody). With seeds, these are half of the answer where there are enough of both kinds.
-   * `ids`, where given, takes the peer ids in the same order. Returns how many bytes it wrote.
+   * Writes up to `wanted` packed peers into `target`, starting at random places; never the one in
+   * `skip` (−1: none). With seeds, these are half of the result if there are enough of both kinds.
+   * `ids`, if given, receives the peer ids in the same order. Returns the number of bytes written.
    */
   choose(
     target: Uint8Array,
@@ -137,7 +137,7 @@ export class PeerTable {
     return (fromSeeds + fromOthers) * this.#stride;
   }
 
-  /** Copies `amount` peers of the slots `from` … `to` − 1, round the end. */
+  /** Copies `amount` peers of the slots `from` … `to` − 1, wrapping around. */
   #copy(
     chosen: Uint8Array,
     at: number,
@@ -167,7 +167,7 @@ export class PeerTable {
     }
   }
 
-  /** Six bytes fit into a number exactly; eighteen are a string. */
+  /** Six bytes fit into a number exactly; eighteen become a string. */
   #keyOf(bytes: Uint8Array, at: number): number | string {
     if (this.#stride === COMPACT_IPV4_BYTES) {
       const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
@@ -195,7 +195,7 @@ export class PeerTable {
   }
 
   #grow(): void {
-    // Half as much again once it is large: doubling 10,000 peers would waste half a megabyte.
+    // Grows by half once it is large: doubling 10,000 peers would waste half a megabyte.
     this.#resize(this.#capacity < 64 ? this.#capacity * 2 : Math.ceil(this.#capacity * 1.5));
   }
 

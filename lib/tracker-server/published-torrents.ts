@@ -1,12 +1,12 @@
-// PURE. The few .torrent files that our tracker hands out itself, by name, so that one URL is enough
-// to join a torrent. They are in memory: no path of a request ever reaches a file system.
+// PURE. The .torrent files that our tracker publishes by name, so that one URL is enough to join a
+// torrent. They are kept in memory: no path of a request ever reaches a file system.
 
 import { MillraceError } from '../errors/millrace-error';
 
-/** A share has one, a small cluster a few; for more there are web servers. */
+/** Most published torrents: a share has one, a small cluster a few; a web server can serve more. */
 const MAX_TORRENTS = 100;
 
-/** Of all together: the largest single .torrent that our own client fetches. */
+/** Longest sum of all: the largest single .torrent that our own client fetches. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
 const SUFFIX = '.torrent';
@@ -15,7 +15,7 @@ export class PublishedTorrents {
   readonly #torrents = new Map<string, Uint8Array>();
   #bytes = 0;
 
-  /** Puts a torrent up; one of the same name is replaced. Throws `bad-option`. */
+  /** Publishes a torrent; one with the same name is replaced. Throws `bad-option`. */
   put(name: string, torrent: Uint8Array): void {
     const named = typeof name === 'string' && /^[^/]+\.torrent$/s.test(name);
     if (!named || !(torrent instanceof Uint8Array)) {
@@ -37,7 +37,7 @@ export class PublishedTorrents {
     this.#torrents.set(name, torrent);
   }
 
-  /** The torrent behind the path of a request, as it came: `/NAME.torrent`, percent-encoded. */
+  /** The torrent for the raw path of a request: `/NAME.torrent`, percent-encoded. */
   find(path: string): Uint8Array | undefined {
     if (this.#torrents.size === 0 || !path.endsWith(SUFFIX)) return undefined;
     try {

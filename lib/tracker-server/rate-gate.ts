@@ -1,16 +1,21 @@
-// PURE. How often one address may ask, in memory that does not grow with the number of addresses: a
-// sketch of two rows of cells. An address is refused only when its cell in both rows is spent, so a
-// flood hurts another address only where they share both (1 in 65,536² for each flooding address).
+// PURE. Limits the requests per address, in memory that does not depend on the number of addresses:
+// a sketch of two rows of cells. An address is refused only if its cells in both rows are
+// exhausted, so a flood affects another address only if they share both (1 in 65,536² for each
+// flooding address).
 
 /** 2 rows × 65,536 cells × 8 bytes = 1 MiB. */
 const CELLS = 65_536;
 
 export interface RateGateOptions {
-  /** Sustained requests per second of one IPv4 address or one /64 of IPv6; `Infinity` for no limit. */
+  /**
+   * Sustained requests per second of one IPv4 address or one /64 of IPv6; `Infinity` for no limit.
+   */
   readonly perSec: number;
-  /** Requests at once after a rest. */
+  /** Most requests in a burst. */
   readonly burst: number;
-  /** Two random 32-bit numbers: nobody can choose addresses that share a cell with somebody's. */
+  /**
+   * Two random 32-bit numbers, so that nobody can choose addresses that share cells with a victim.
+   */
   readonly seeds: readonly [number, number];
 }
 
@@ -19,7 +24,7 @@ export class RateGate {
   readonly #spacingMs: number;
   readonly #toleranceMs: number;
   readonly #seeds: readonly [number, number];
-  /** When the cell's allowance is whole again (the "theoretical arrival time" of GCRA). */
+  /** When the cell's allowance is full again (the "theoretical arrival time" of GCRA). */
   readonly #rows: readonly [Float64Array, Float64Array];
 
   constructor({ perSec, burst, seeds }: RateGateOptions) {
@@ -31,7 +36,7 @@ export class RateGate {
     this.#rows = [new Float64Array(cells).fill(-Infinity), new Float64Array(cells).fill(-Infinity)];
   }
 
-  /** Whether this request may be served; one that may not costs nothing. */
+  /** Whether this request may be served; a refused one uses no allowance. */
   allow(address: Uint8Array, nowMs: number): boolean {
     if (this.#perSec === Infinity) return true;
     const [first, second] = this.#rows;
@@ -39,7 +44,7 @@ export class RateGate {
     const b = cellOf(address, this.#seeds[1]);
     const wholeA = Math.max(first[a] ?? nowMs, nowMs);
     const wholeB = Math.max(second[b] ?? nowMs, nowMs);
-    // A thousandth of a spacing absorbs the rounding of sums.
+    // A thousandth of a spacing absorbs rounding errors.
     if (Math.min(wholeA, wholeB) - nowMs > this.#toleranceMs + this.#spacingMs / 1000) return false;
     first[a] = wholeA + this.#spacingMs;
     second[b] = wholeB + this.#spacingMs;
@@ -47,7 +52,7 @@ export class RateGate {
   }
 }
 
-/** FNV-1a over the address (the first 8 bytes of IPv6), seeded, with a last stir. */
+/** Seeded FNV-1a over the address (the first 8 bytes of IPv6), with a final mix. */
 function cellOf(address: Uint8Array, seed: number): number {
   const length = Math.min(address.length, 8);
   let hash = seed;

@@ -1,5 +1,5 @@
-// EDGE. A small tracker over HTTP and UDP: for private clusters, the demo and tests. State is in
-// memory only; what is decided, is decided in tracker.ts.
+// EDGE. A small tracker over HTTP and UDP, for private clusters, the demo and tests. Its state is
+// only in memory; tracker.ts makes the decisions.
 
 import { randomBytes } from 'node:crypto';
 import { MillraceError } from '../errors/millrace-error';
@@ -16,42 +16,45 @@ import type { TrackerLimits, TrackerServerStats } from './tracker';
 export type { TrackerLimits, TrackerServerStats } from './tracker';
 
 export interface TrackerServerOptions {
-  /** Default 127.0.0.1; `::` is every address of both families, of IPv4 alone where there is no IPv6. */
+  /**
+   * Address to listen on. Default 127.0.0.1; `::`: all addresses of both families, or of IPv4 if
+   * there is no IPv6.
+   */
   readonly host?: string;
-  /** Of HTTP, 0–65535. Default 0: any free port; `false` for no HTTP. */
+  /** HTTP port, 0–65535. Default 0: any free port; `false`: no HTTP. */
   readonly port?: number | false;
-  /** Of UDP, 0–65535; 0 is any free port. Default `false`: no UDP. */
+  /** UDP port, 0–65535; 0: any free port. Default `false`: no UDP. */
   readonly udpPort?: number | false;
-  /** What peers are told to wait between announces, 1–86,400. Default 1,800. */
+  /** Announce interval in seconds, 1–86,400. Default 1,800. */
   readonly intervalSec?: number;
-  /** Info hashes served: 40 hexadecimal digits or 20 raw bytes each. Default: all. */
+  /** Info hashes to serve: 40 hexadecimal digits or 20 raw bytes each. Default: all. */
   readonly whitelist?: readonly (string | Uint8Array)[];
   /** See `TrackerLimits` and `SwarmLimits` for the defaults. */
   readonly limits?: TrackerLimits;
   /** Serve the counters at `/stats` (HTML) and `/stats.json`. Default true. */
   readonly statsPage?: boolean;
-  /** Milliseconds on any clock that only goes forward. Default: the process's. */
+  /** Milliseconds of a monotonic clock. Default: the process's. */
   readonly now?: () => number;
-  /** Default `Math.random`. */
+  /** Random numbers in [0, 1). Default `Math.random`. */
   readonly random?: () => number;
 }
 
 export interface TrackerServer {
-  /** The announce URL: of HTTP, or of UDP where there is no HTTP. */
+  /** The announce URL: over HTTP, or over UDP if there is no HTTP. */
   readonly url: string;
   readonly udpUrl: string | undefined;
-  /** Of HTTP; 0 where there is none. */
+  /** HTTP port; 0 if there is no HTTP. */
   readonly port: number;
   readonly udpPort: number | undefined;
   stats(): TrackerServerStats;
-  /** Serves this torrent from now on, where there is a whitelist; 20 raw bytes or 40 hex digits. */
+  /** Adds this torrent to the whitelist, if there is one; 20 raw bytes or 40 hex digits. */
   allow(infoHash: string | Uint8Array): void;
   /**
-   * Hands out a .torrent over HTTP at `/NAME`, from memory. `name` ends in `.torrent`; at most 100
+   * Publishes a .torrent over HTTP at `/NAME`, from memory. `name` ends in `.torrent`; at most 100
    * torrents, 64 MiB together. Throws `bad-option`.
    */
   publish(name: string, torrent: Uint8Array): void;
-  /** Stops at once, open connections included. May be called again. */
+  /** Stops at once, and ends open connections. May be called again. */
   close(): Promise<void>;
 }
 
@@ -59,8 +62,8 @@ const DEFAULT_INTERVAL_SEC = 1800;
 const SECRET_BYTES = 16;
 
 /**
- * Starts the tracker; resolves once it listens. Rejects with `tracker-listen-failed` where an
- * address cannot be had, and `bad-option` for options that make no sense.
+ * Starts the tracker; resolves when it listens. Rejects with `tracker-listen-failed` if an address
+ * is not available, and with `bad-option` for invalid options.
  */
 export async function startTracker(options: TrackerServerOptions = {}): Promise<TrackerServer> {
   const { host = '127.0.0.1' } = options;

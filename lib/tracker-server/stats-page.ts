@@ -1,8 +1,8 @@
-// PURE. The tracker's counters for people: one small HTML page without scripts.
+// PURE. The tracker's counters as one small HTML page without scripts.
 
 import type { TrackerServerStats } from './tracker';
 
-/** The page; every value is escaped, whatever it holds. */
+/** The page; every value is escaped. */
 export function statsPage(stats: TrackerServerStats): string {
   const rows: readonly (readonly [string, string | number])[] = [
     ['Up', `${stats.uptimeSec} s`],

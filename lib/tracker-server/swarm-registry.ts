@@ -1,5 +1,5 @@
-// PURE. Which peers take part in which torrent, as a tracker remembers it, in bounded memory. Time and
-// random numbers are parameters.
+// PURE. Which peers participate in which torrent, in bounded memory. Time and random numbers are
+// parameters.
 
 import { householdOf } from '../address/household';
 import type { Household } from '../address/household';
@@ -7,59 +7,64 @@ import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
 import { PeerTable } from './peer-table';
 
-/** Looking for silent peers costs a walk over a swarm: 64 times in the time after which one is forgotten. */
+/** Scans of a swarm for silent peers, per expiry time. */
 const LOOKS_PER_EXPIRY = 64;
-/** The same for a walk over all swarms. */
+/** Scans of all swarms, per expiry time. */
 const SWEEPS_PER_EXPIRY = 8;
 
-/** Peers in one answer where `numwant` is absent, and at most (both as other trackers do). */
+/** Peers in one reply: without `numwant`, and at most (both as in other trackers). */
 export const DEFAULT_NUM_WANT = 50;
 export const MAX_NUM_WANT = 200;
 
-/** A peer costs about 150 bytes, a torrent 1.2 KB (docs/PERFORMANCE.md): 30 MB and 60 MB when full. */
+/**
+ * A peer takes about 150 bytes, a torrent 1.2 KB (docs/PERFORMANCE.md): 30 MB and 60 MB when full.
+ */
 const MAX_TORRENTS = 50_000;
 const MAX_PEERS = 200_000;
 const MAX_PEERS_PER_TORRENT = 50_000;
-/** A twentieth of all: one machine with 10,000 torrents fits, one machine alone cannot fill the tracker. */
+/**
+ * A twentieth of all: enough for one machine with 10,000 torrents, but one machine cannot fill the
+ * tracker.
+ */
 const MAX_PEERS_PER_IP = 10_000;
 
 export interface SwarmLimits {
   readonly maxTorrents?: number;
   readonly maxPeers?: number;
   readonly maxPeersPerTorrent?: number;
-  /** Peers announced from one IPv4 address, or one /64 of IPv6. */
+  /** Most peers from one IPv4 address, or one /64 of IPv6. */
   readonly maxPeersPerIp?: number;
 }
 
 export interface SwarmRegistryOptions {
-  /** Silence after which a peer is forgotten. */
+  /** Silence after which a peer is removed. */
   readonly forgetAfterMs: number;
-  /** 0 ≤ x < 1; picks which peers an answer holds. */
+  /** A number 0 ≤ x < 1; selects the peers of a reply. */
   readonly random: () => number;
   /** Defaults: 50,000 torrents, 200,000 peers, 50,000 peers in one torrent, 10,000 behind one address. */
   readonly limits?: SwarmLimits;
 }
 
 export interface SwarmAnswer {
-  /** With the client that asks, where it is listed. */
+  /** Includes the requesting client, if it is listed. */
   readonly seeds: number;
   readonly leechers: number;
   /** Packed, 6 bytes each. A view that the next announce overwrites. */
   readonly peers: Uint8Array;
   /** Packed, 18 bytes each. A view that the next announce overwrites. */
   readonly peers6: Uint8Array;
-  /** Of `peers`, then of `peers6`; empty unless asked for. */
+  /** Ids of `peers`, then of `peers6`; empty unless requested. */
   readonly peerIds: readonly Uint8Array[];
-  /** There was no room for the asker: it gets peers, but is not given to others. */
+  /** There was no room for the client: it gets peers, but is not returned to others. */
   readonly full: boolean;
 }
 
 interface Swarm {
   readonly v4: PeerTable;
-  /** Made when the first IPv6 peer comes. */
+  /** Created for the first IPv6 peer. */
   v6?: PeerTable;
   completed: number;
-  /** When somebody may have been silent for too long. */
+  /** The earliest time at which a peer may expire. */
   nextLookMs: number;
 }
 
@@ -71,9 +76,9 @@ export class SwarmRegistry {
   readonly #limits: Required<SwarmLimits>;
   /** Keys are the 20 bytes as Latin-1. */
   readonly #swarms = new Map<string, Swarm>();
-  /** Peers of each address; kept only where there is a limit. */
+  /** Number of peers per address; kept only if there is a limit. */
   readonly #perIp = new Map<Household, number>();
-  /** Where answers are put together: their bytes are copied into a packet at once. */
+  /** Buffers in which replies are built: their bytes are copied into a packet at once. */
   readonly #scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
   readonly #scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
   #peerCount = 0;
@@ -104,12 +109,12 @@ export class SwarmRegistry {
     return this.#seedCount;
   }
 
-  /** Of all torrents since the start, forgotten ones included. */
+  /** For all torrents since the start, including removed ones. */
   get completedCount(): number {
     return this.#completedCount;
   }
 
-  /** Takes an announce in and answers it. */
+  /** Handles an announce, and returns the reply. */
   announce(announce: ReceivedAnnounce, nowMs: number): SwarmAnswer {
     if (nowMs >= this.#nextSweepMs) this.expire(nowMs);
     const id = latin1(announce.infoHash);
@@ -135,7 +140,7 @@ export class SwarmRegistry {
     return answerOf(swarm, peers, peers6, ids, full);
   }
 
-  /** The counts of a torrent; zeros for one that nobody announced. */
+  /** The counts of a torrent; zeros if unknown. */
   scrape(infoHash: Uint8Array, nowMs: number): Required<ScrapeCounts> {
     const swarm = this.#swarms.get(latin1(infoHash));
     if (swarm === undefined) return { seeds: 0, leechers: 0, completed: 0, downloaders: 0 };
@@ -146,7 +151,7 @@ export class SwarmRegistry {
     return { seeds, leechers, completed: swarm.completed, downloaders: leechers - paused };
   }
 
-  /** Forgets who was silent for too long. */
+  /** Removes peers that were silent for too long. */
   expire(nowMs: number): void {
     this.#nextSweepMs = nowMs + this.#expiryMs / SWEEPS_PER_EXPIRY;
     for (const [id, swarm] of this.#swarms) {
@@ -195,7 +200,7 @@ export class SwarmRegistry {
     );
   }
 
-  /** Returns the slot the peer is in afterwards. */
+  /** Returns the slot of the peer afterwards. */
   #store(
     swarm: Swarm,
     slot: number,
@@ -243,7 +248,9 @@ export class SwarmRegistry {
     else this.#perIp.set(key, left);
   }
 
-  /** Peers of both families by their share, or of the asker's own. A seed has no use for seeds. */
+  /**
+   * Chooses peers of both families in proportion, or only of the client's own. Seeds get no seeds.
+   */
   #choose(
     { v4, v6 }: Swarm,
     { address, numWant = DEFAULT_NUM_WANT, leftBytes, families = 'all', withIds }: ReceivedAnnounce,

@@ -1,71 +1,74 @@
-// PURE. What our tracker decides, whatever the protocol: who is served, who is too fast, which
-// torrents are known, and the counters of it all.
+// PURE. The decisions of our tracker for all protocols: which torrents are served, rate limits, and
+// counters.
 
 import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
 import { RateGate } from './rate-gate';
 import { SwarmRegistry } from './swarm-registry';
 import type { SwarmAnswer, SwarmLimits } from './swarm-registry';
 
-/** Each from 1 to 2^31, or `Infinity` for no limit. */
+/** Each is a number from 1 to 2^31, or `Infinity` for no limit. */
 export interface TrackerLimits extends SwarmLimits {
-  /** Announces and scrapes per second from one IPv4 address or one /64 of IPv6. Default 100. */
+  /**
+   * Most announces and scrapes per second from one IPv4 address or one /64 of IPv6. Default 100.
+   */
   readonly requestsPerSecPerIp?: number;
-  /** How many of them at once after a rest. Default twice as many as per second. */
+  /** Most of them in a burst. Default twice the number per second. */
   readonly requestBurstPerIp?: number;
-  /** HTTP connections open at a time, in all and from one address. Defaults 1,000 and 100. */
+  /** Most open HTTP connections. Default 1,000. */
   readonly maxConnections?: number;
   readonly maxConnectionsPerIp?: number;
 }
 
-/** A cluster behind one address that starts 200 torrents at once is served without a refusal. */
+/** A cluster behind one address that starts 200 torrents at once is served without refusals. */
 const REQUESTS_PER_SEC_PER_IP = 100;
 
-/** One announce may get lost, not two. */
+/** One announce may be lost, but not two. */
 const FORGET_AFTER_INTERVALS = 2;
 
 /**
- * Clients do not announce as often as a tracker with a short interval asks: libtorrent waits for 300 s
- * at the least, rtorrent for 600 s, and some keep the customary 1,800 s whatever it says. This is
- * one and a half times that: a late announce still counts. A peer that says `stopped` goes at once.
+ * Shortest silence after which a peer is removed. Clients announce less often than a tracker with a
+ * short interval requests: libtorrent at most every 300 s, rtorrent every 600 s, and some always
+ * use the usual 1,800 s. This is one and a half times that, so a late announce still counts. A peer
+ * that announces `stopped` is removed at once.
  */
 const LEAST_FORGET_AFTER_SEC = 2_700;
 
-/** Reading the counters looks for silent peers in all torrents, at most once in this time. */
+/** Shortest interval between scans for silent peers when counters are read. */
 const SWEEP_EVERY_MS = 1_000;
 
-/** How early a client that needs peers may come back. */
+/** How early a client that needs peers may announce again. */
 const MIN_INTERVAL_SEC = 60;
 
 export interface TrackerOptions {
   readonly intervalSec: number;
-  /** Info hashes served (20 raw bytes each); absent: all. */
+  /** Info hashes that are served (20 raw bytes each); absent: all. */
   readonly whitelist?: readonly Uint8Array[];
   readonly limits?: TrackerLimits;
-  /** 0 ≤ x < 1. */
+  /** A number 0 ≤ x < 1. */
   readonly random: () => number;
   readonly nowMs: number;
 }
 
-/** What a tracker did since its start, and holds now. */
+/** What a tracker has done since its start, and its present state. */
 export interface TrackerServerStats {
   readonly uptimeSec: number;
   readonly torrents: number;
   readonly peers: number;
   readonly seeds: number;
-  /** Peers that said `completed`: downloads finished since the start. */
+  /** Number of `completed` events: downloads finished since the start. */
   readonly completed: number;
   readonly announces: { readonly http: number; readonly udp: number };
   readonly scrapes: { readonly http: number; readonly udp: number };
-  /** UDP connection ids given out. */
+  /** UDP connection ids issued. */
   readonly connects: number;
   readonly refused: {
-    /** Requests of addresses that asked too often. */
+    /** Requests from addresses above their rate limit. */
     readonly tooFast: number;
-    /** Announces and scrapes of torrents that are not on the list. */
+    /** Announces and scrapes of torrents that are not on the whitelist. */
     readonly notListed: number;
-    /** Announces answered whose peer was not taken in: no room. */
+    /** Announces that got a reply, but whose peer was not added for lack of room. */
     readonly full: number;
-    /** Requests that could not be understood. */
+    /** Invalid requests. */
     readonly malformed: number;
     /** UDP requests without a connection id of ours. */
     readonly badConnectionId: number;
@@ -77,7 +80,7 @@ export type Protocol = 'http' | 'udp';
 /** The failure reason for `not-listed`. */
 export const NOT_LISTED = 'this torrent is not on the list of this tracker';
 
-/** Why there is no answer. */
+/** Why a request is refused. */
 export type Refusal = 'too-fast' | 'not-listed';
 
 export class Tracker {
@@ -109,7 +112,7 @@ export class Tracker {
     this.#startedMs = nowMs;
   }
 
-  /** Whether this address has not asked too often; counts the request. */
+  /** Whether this address is within its rate limit; counts the request. */
   mayAsk(address: Uint8Array, nowMs: number): boolean {
     const allowed = this.#gate.allow(address, nowMs);
     if (!allowed) this.#refused.tooFast += 1;
@@ -137,7 +140,7 @@ export class Tracker {
     return infoHashes.map((hash) => this.#registry.scrape(hash, nowMs));
   }
 
-  /** Adds a torrent to the list; without a list all are served anyway. */
+  /** Adds a torrent to the whitelist, if there is one. */
   allow(infoHash: Uint8Array): void {
     this.#whitelist?.add(keyOf(infoHash));
   }
@@ -154,7 +157,7 @@ export class Tracker {
     this.#refused.badConnectionId += 1;
   }
 
-  /** Costs O(1) but for the first call of a second, which looks for the silent of all torrents. */
+  /** O(1), except for the first call in a second, which scans all torrents for silent peers. */
   stats(nowMs: number): TrackerServerStats {
     if (nowMs >= this.#nextSweepMs) {
       this.#nextSweepMs = nowMs + SWEEP_EVERY_MS;

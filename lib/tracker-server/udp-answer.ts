@@ -1,4 +1,5 @@
-// PURE. The UDP side of our tracker (BEP 15): a packet and its source in, the packet to send back out.
+// PURE. The UDP side of our tracker (BEP 15): from a received packet and its source to the packet
+// to send back.
 
 import { addressOfHost } from '../address/text';
 import { NOT_LISTED } from './tracker';
@@ -18,8 +19,8 @@ import {
 import type { UdpCookies } from './udp-cookie';
 
 /**
- * The reply, or undefined where silence is better: an answer to what is broken, or to a flood,
- * would only make us part of one. No reply to an unproven source is longer than its packet.
+ * The reply, or undefined where silence is better: replies to invalid packets, or to a flood, would
+ * make us part of one. No reply to an unverified source is longer than its packet.
  */
 export function answerPacket(
   packet: Buffer,
@@ -34,7 +35,7 @@ export function answerPacket(
     readonly nowMs: number;
   },
 ): Buffer | undefined {
-  // Source port aside, the address is all that matters; IPv4 inside IPv6 is IPv4.
+  // The source port does not matter; IPv4 inside IPv6 counts as IPv4.
   const address = addressOfHost(source);
   if (address === undefined || packet.length < REQUEST_HEADER_BYTES) {
     tracker.malformed();
@@ -47,7 +48,8 @@ export function answerPacket(
   }
   if (!cookies.check(packet, address, nowMs)) {
     tracker.badConnectionId();
-    // Told, because a client whose id went stale would otherwise wait; a shorter packet is no request.
+    // An error, because a client with a stale id would otherwise wait. A shorter packet is not a
+    // request.
     if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
     return encodeError(transactionId, 'connection id mismatch');
   }

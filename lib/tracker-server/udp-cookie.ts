@@ -1,10 +1,10 @@
-// Connection ids of our UDP tracker: nothing is stored for them. An id is the number of a minute and a
-// keyed hash over that minute and the client's address, so that only a client that receives packets at
-// that address can use it (BEP 15: "a syn cookie like approach").
+// Connection ids of our UDP tracker, which needs no memory for them: an id is the number of a
+// minute and a keyed hash over that minute and the client's address. So only a client that receives
+// packets at that address can use it (BEP 15: "a syn cookie like approach").
 
 import { hash } from 'node:crypto';
 
-/** An id is good for this window and the two after it: 2 to 3 minutes (BEP 15 wants two). */
+/** An id is valid in its minute and the next two: 2 to 3 minutes (BEP 15 requires two). */
 const WINDOW_MS = 60_000;
 const WINDOWS_AFTER = 2;
 
@@ -16,17 +16,17 @@ export class UdpCookies {
   /** The secret, the window, the address. */
   readonly #message = Buffer.alloc(SECRET_BYTES + 8 + LONGEST_ADDRESS_BYTES);
 
-  /** `secret`: 16 random bytes, made anew at every start. */
+  /** `secret`: 16 random bytes, new at every start. */
   constructor(secret: Uint8Array) {
     this.#message.set(secret.subarray(0, SECRET_BYTES));
   }
 
-  /** The 8 bytes to give to this address. */
+  /** The 8 bytes for this address. */
   issue(address: Uint8Array, nowMs: number): Uint8Array {
     return this.#idOf(address, Math.floor(nowMs / WINDOW_MS));
   }
 
-  /** Whether the first 8 bytes of a packet are an id that we gave to this address lately. */
+  /** Whether the first 8 bytes of a packet are a valid id of this address. */
   check(packet: Uint8Array, address: Uint8Array, nowMs: number): boolean {
     const current = Math.floor(nowMs / WINDOW_MS);
     const age = (current - (packet[0] ?? 0)) & 0xff;
@@ -38,8 +38,8 @@ export class UdpCookies {
   }
 
   /**
-   * A secret in front is enough: an id shows 64 of 160 bits, so nothing can be appended to what was
-   * hashed. SHA-1 in one call takes 1.1 µs, an HMAC 2.5.
+   * A secret prefix is enough: an id reveals 64 of 160 bits, so a length extension is impossible.
+   * SHA-1 in one call takes 1.1 µs, an HMAC 2.5.
    */
   #idOf(address: Uint8Array, window: number): Uint8Array {
     this.#message.writeDoubleLE(window, SECRET_BYTES);

@@ -1,4 +1,4 @@
-// EDGE. The UDP socket of our tracker: a packet in, at most one out.
+// EDGE. The UDP socket of our tracker: for each received packet, at most one is sent.
 
 import * as dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -12,7 +12,7 @@ export interface UdpServerOptions {
   readonly port: number;
   readonly tracker: Tracker;
   readonly now: () => number;
-  /** Random: makes connection ids that nobody can guess. */
+  /** Random bytes, from which unpredictable connection ids are derived. */
   readonly secret: Uint8Array;
 }
 
@@ -21,10 +21,15 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
-/** A burst of 10,000 announces waits here while one turn of the loop is busy (the system may cap it). */
+/**
+ * Holds a burst of 10,000 announces during a busy turn of the event loop (the system may limit it).
+ */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Replies that the system has not taken yet; at 1.2 KB each 10 MB. More are dropped, as UDP may. */
+/**
+ * Most replies that the system has not sent yet; 1.2 KB each make 10 MB. More are dropped, as UDP
+ * allows.
+ */
 const MAX_REPLIES_WAITING = 8192;
 
 export function startUdpServer({
@@ -41,7 +46,7 @@ export function startUdpServer({
   });
   let waiting = 0;
   const sent = (): void => {
-    // With or without an error: a client that cannot be reached is no concern of the tracker.
+    // With or without an error: an unreachable client does not concern the tracker.
     waiting -= 1;
   };
   socket.on('message', (packet, from) => {
@@ -51,7 +56,7 @@ export function startUdpServer({
     try {
       socket.send(reply, 0, reply.length, from.port, from.address, sent);
     } catch {
-      sent(); // Source port 0, which only a forger has.
+      sent(); // Source port 0, which only forged packets have.
     }
   });
   return new Promise((resolve, reject) => {
@@ -62,7 +67,7 @@ export function startUdpServer({
     socket.once('error', onError);
     socket.bind(port, host, () => {
       socket.off('error', onError);
-      // What `send` or an ICMP message brings back concerns one client.
+      // Errors from `send` or ICMP messages concern a single client.
       socket.on('error', () => undefined);
       resolve({
         port: socket.address().port,

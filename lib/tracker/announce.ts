@@ -1,7 +1,6 @@
-// What is said to a tracker and what it answers, whatever the transport: HTTP, HTTPS or UDP.
-// Only types live here.
+// Requests to and replies from a tracker, for all transports: HTTP, HTTPS or UDP. Only types.
 
-/** The events of BEP 3; none means one of the announces done at regular intervals. */
+/** The events of BEP 3; none means a regular announce. */
 export type AnnounceEvent = 'started' | 'completed' | 'stopped';
 
 /** One announce (BEP 3, "trackers"). */
@@ -10,25 +9,28 @@ export interface AnnounceRequest {
   readonly infoHash: Uint8Array;
   /** 20 raw bytes. */
   readonly peerId: Uint8Array;
-  /** The port we accept peers on. */
+  /** The port on which we accept peers. */
   readonly port: number;
   /** Payload bytes sent since `started`. */
   readonly uploadedBytes: number;
   /** Payload bytes received since `started`. */
   readonly downloadedBytes: number;
-  /** Bytes still to fetch before the torrent is whole; 0 for a seed. */
+  /** Bytes missing from the torrent; 0 for a seed. */
   readonly leftBytes: number;
   readonly event?: AnnounceEvent;
   /**
-   * Incomplete, and wants nothing more: over HTTP every announce but `stopped` then says
-   * `event=paused` (BEP 21); BEP 15 has no code for it. Default false.
+   * The torrent is incomplete and wants nothing more: over HTTP every announce except `stopped`
+   * then has `event=paused` (BEP 21); BEP 15 has no code for it. Default false.
    */
   readonly partialSeed?: boolean;
-  /** How many peers we ask for; the tracker may name fewer or more. */
+  /** Number of peers requested; the tracker may return fewer or more. */
   readonly numWant: number;
-  /** 32 random bits, the same for one torrent and run: tells a tracker that a new address is still us (BEP 7). */
+  /**
+   * 32 random bits, the same for one torrent and run: by them a tracker recognises us under a new
+   * address (BEP 7).
+   */
   readonly key: number;
-  /** What this tracker gave us as `tracker id`, sent back unchanged. */
+  /** The `tracker id` from this tracker, sent back unchanged. */
   readonly trackerId?: Uint8Array;
 }
 
@@ -38,17 +40,17 @@ export interface ReceivedAnnounce {
   readonly infoHash: Uint8Array;
   /** 20 raw bytes. */
   readonly peerId: Uint8Array;
-  /** 4 or 16 bytes, network order: the address the request came from. */
+  /** 4 or 16 bytes in network order: the source address of the request. */
   readonly address: Uint8Array;
   readonly port: number;
   readonly leftBytes: number;
   readonly event?: AnnounceEvent;
-  /** It said `paused`: incomplete, and wants nothing more (BEP 21). */
+  /** The event was `paused`: incomplete, and wants nothing more (BEP 21). */
   readonly partialSeed?: boolean;
   readonly numWant?: number;
-  /** Peers of which families; default `all`. UDP has room for the asker's own only. */
+  /** Families of the returned peers; default `all`. UDP has room only for the client's own. */
   readonly families?: 'all' | 'own';
-  /** The answer is to hold peer ids. */
+  /** The reply should contain peer ids. */
   readonly withIds?: boolean;
 }
 
@@ -57,15 +59,15 @@ export interface PeerAddress {
   readonly host: string;
   /** 1 … 65535. */
   readonly port: number;
-  /** 20 raw bytes; only the dictionary form of a reply carries it. */
+  /** 20 raw bytes; only in the dictionary form of a reply. */
   readonly peerId?: Uint8Array;
 }
 
-/** A tracker's answer, after every check: plain data that may cross threads. */
+/** A tracker's reply after every check: plain data that can be sent to other threads. */
 export interface AnnounceReply {
   /** Seconds until the next regular announce. */
   readonly intervalSec: number;
-  /** Seconds before which no further announce is welcome. */
+  /** Seconds before which no further announce should be sent. */
   readonly minIntervalSec?: number;
   readonly trackerId?: Uint8Array;
   readonly peers: readonly PeerAddress[];
@@ -75,15 +77,15 @@ export interface AnnounceReply {
   readonly leechers?: number;
   /** `warning message`, for the user. */
   readonly warning?: string;
-  /** The address the tracker sees us at (BEP 24). */
+  /** The address from which the tracker sees us (BEP 24). */
   readonly externalIp?: string;
-  /** Both, where we announced over IPv4 and IPv6 and the tracker named each. */
+  /** Both addresses, if we announced over IPv4 and IPv6 and the tracker returned both. */
   readonly externalIps?: readonly string[];
-  /** The address that answered; absent behind a proxy. */
+  /** The address that replied; absent behind a proxy. */
   readonly trackerIp?: string;
-  /** Peers left out because nobody, or only we ourselves, can be behind them (peer-filter.ts). */
+  /** Number of peers left out because they cannot be dialled or are ourselves (peer-filter.ts). */
   readonly droppedPeers?: number;
-  /** What the tracker's clock said (HTTP only), in milliseconds since 1970. */
+  /** Time of the tracker's clock (HTTP only), in milliseconds since 1970. */
   readonly dateMs?: number;
 }
 
@@ -91,41 +93,44 @@ export interface AnnounceReply {
 export interface ScrapeCounts {
   /** `complete`: peers with the whole torrent. */
   readonly seeds: number;
-  /** `incomplete`: all others, partial seeds included. */
+  /** `incomplete`: all others, including partial seeds. */
   readonly leechers: number;
-  /** `downloaded`: how often a download was completed. */
+  /** `downloaded`: number of completed downloads. */
   readonly completed: number;
-  /** `downloaders`: leechers without the partial seeds (BEP 21, HTTP only). */
+  /** `downloaders`: leechers without partial seeds (BEP 21, HTTP only). */
   readonly downloaders?: number;
 }
 
 export interface ScrapeReply {
-  /** One for each info hash asked for, in that order; undefined where the tracker says nothing of it. */
+  /** One for each requested info hash, in that order; undefined if the tracker returned none. */
   readonly counts: readonly (ScrapeCounts | undefined)[];
-  /** The address that answered; absent behind a proxy. */
+  /** The address that replied; absent behind a proxy. */
   readonly trackerIp?: string;
-  /** What the tracker's clock said (HTTP only), in milliseconds since 1970. */
+  /** Time of the tracker's clock (HTTP only), in milliseconds since 1970. */
   readonly dateMs?: number;
 }
 
-/** Codes of the errors that an announce may end with; `aborted` when its signal was fired. */
+/** Codes of announce errors; `aborted` if the signal fired. */
 export type TrackerErrorCode =
   /**
-   * The tracker said no: its `failure reason` is in the message and in `details.reason`; where it
-   * said when to come back (BEP 31), `details.retryInSec` or `details.retryNever` is set.
+   * The tracker refused: its `failure reason` is in the message and in `details.reason`. If it said
+   * when to retry (BEP 31), `details.retryInSec` or `details.retryNever` is set.
    */
   | 'tracker-failure'
-  /** No connection, or it broke. */
+  /** No connection, or it was lost. */
   | 'tracker-unreachable'
-  /** No whole answer in time. */
+  /** No complete reply in time. */
   | 'tracker-timeout'
-  /** An answer that breaks the rules: not bencode, too long, a redirect loop. */
+  /** An invalid reply: not bencode, too long, a redirect loop. */
   | 'tracker-bad-reply'
-  /** An HTTP status that is not success, without a failure reason; `details.status`. */
+  /** An HTTP status other than success, without a failure reason; `details.status`. */
   | 'tracker-http-status'
-  /** It, or where it redirects, is at an address that a torrent must not make us ask; `details.address`. */
+  /**
+   * The URL or a redirect leads to an address that a torrent must not make us contact;
+   * `details.address`.
+   */
   | 'tracker-forbidden'
-  /** The URL's scheme (or its proxy's) is none that we speak, or it has no scrape (BEP 48). */
+  /** The scheme of the URL (or of its proxy) is not supported, or it has no scrape (BEP 48). */
   | 'tracker-unsupported'
   | 'aborted';
 
@@ -137,14 +142,14 @@ export interface TrackerClient {
    */
   announce(url: string, request: AnnounceRequest, signal?: AbortSignal): Promise<AnnounceReply>;
   /**
-   * Asks for the counts of torrents (20 raw bytes each) at the tracker of this *announce* URL; as
-   * many requests as their number takes. Rejects as `announce` does.
+   * Requests the counts of torrents (20 raw bytes each) from the tracker of this *announce* URL, in
+   * as many requests as needed. Rejects like `announce`.
    */
   scrape(
     url: string,
     infoHashes: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<ScrapeReply>;
-  /** Closes idle sockets; requests under way go on to their own end. May be called again. */
+  /** Closes idle sockets; requests in flight continue to their own end. May be called again. */
   close(): void;
 }

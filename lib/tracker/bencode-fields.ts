@@ -1,5 +1,5 @@
-// PURE. Fields of a bencoded dictionary that a tracker sent: a field of the wrong kind is as good as
-// absent, because one odd field must not cost the user the peers beside it.
+// PURE. Fields of a bencoded dictionary from a tracker. A field of the wrong type is treated as
+// absent, because one bad field must not cost the user the peers beside it.
 
 import type { BencodeDictionary } from '../bencode/value';
 import { printableBytes } from '../text/printable';
@@ -10,7 +10,7 @@ export function countField(dictionary: BencodeDictionary, key: string): number |
   return count !== undefined && count >= 0 ? count : undefined;
 }
 
-/** Printable text; absent when there is nothing to print. */
+/** Printable text; absent if there is none. */
 export function textField(
   dictionary: BencodeDictionary,
   key: string,

@@ -1,4 +1,4 @@
-// The client of every scheme we speak, behind the one interface.
+// The clients for all supported schemes, behind one interface.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
@@ -10,7 +10,7 @@ import { printable } from '../text/printable';
 import { UdpTrackerClient } from './udp-client';
 import type { UdpTrackerOptions } from './udp-client';
 
-/** Options of all transports; `timeoutMs`, where given, is for each of them. */
+/** Options of all transports; `timeoutMs`, if given, applies to each of them. */
 export interface TrackerClientsOptions extends HttpTrackerOptions, UdpTrackerOptions {}
 
 export class TrackerClients implements TrackerClient {
@@ -61,7 +61,10 @@ export class TrackerClients implements TrackerClient {
   }
 }
 
-/** Errors of these clients show URLs redacted already; here the tracker's own words are, too. */
+/**
+ * Errors of these clients contain redacted URLs; this also removes secrets from the tracker's own
+ * text.
+ */
 async function withoutPasskey<T>(url: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -9,7 +9,7 @@ import { MAX_PEERS_PER_LIST } from './limits';
 export const COMPACT_IPV4_BYTES = 6;
 export const COMPACT_IPV6_BYTES = 18;
 
-/** The dialable peers of a packed list, of at most its first 1,000; `entryBytes` is 6 or 18. */
+/** The dialable peers among the first 1,000 of a packed list; `entryBytes` is 6 or 18. */
 export function readCompactPeers(list: Uint8Array, entryBytes: number): PeerAddress[] {
   const peers: PeerAddress[] = [];
   const end = Math.min(list.length, MAX_PEERS_PER_LIST * entryBytes);

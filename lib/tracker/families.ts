@@ -1,19 +1,23 @@
-// Announcing over IPv4 and IPv6 side by side, so that the tracker knows both addresses of ours
-// (BEP 7), and making one reply of two.
+// Announces over IPv4 and IPv6 in parallel, so that the tracker knows both of our addresses (BEP
+// 7), and merges the two replies.
 
 import type { Family } from '../http/resolve';
 import type { AnnounceReply, PeerAddress } from './announce';
 
-/** Once one family has its answer, the other gets so much longer: a broken IPv6 must not cost the peers. */
+/**
+ * After one family has a reply, the other gets this much more time: a broken IPv6 must not delay
+ * the peers.
+ */
 export const FAMILY_GRACE_MS = 2_000;
 
-/** What errors say, the most telling first: an answer of any kind says more than none. */
+/** Error codes, the most informative first: any reply is more informative than none. */
 const TELLING: readonly unknown[] = ['tracker-failure', 'tracker-http-status', 'tracker-bad-reply'];
 
 /**
- * Runs `announce` for each family at once. Resolves with what succeeded, as one reply; rejects with
- * the most telling error, or else the first family's, when none did. The signal given to `announce`
- * fires when the other's answer, be it a refusal, is there and the grace is over.
+ * Runs `announce` for each family at once. Resolves with the merged replies of those that
+ * succeeded; if none did, rejects with the most informative error, else the first family's. The
+ * signal given to `announce` fires when the other family has a reply, even a refusal, and the grace
+ * time is over.
  */
 export async function announceToFamilies(
   families: readonly Family[],
@@ -50,7 +54,7 @@ function tellingOf(error: unknown): number {
   return at < 0 ? TELLING.length : at;
 }
 
-/** One reply of several of the same tracker: all peers once, the longer waits, the larger counts. */
+/** Merges replies of the same tracker: all peers once, the longer waits, the larger counts. */
 export function mergeReplies(replies: readonly AnnounceReply[]): AnnounceReply {
   const [first] = replies;
   if (first === undefined || replies.length === 1) return first ?? { intervalSec: 0, peers: [] };

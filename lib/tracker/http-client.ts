@@ -1,4 +1,4 @@
-// EDGE. Announces and scrapes over HTTP and HTTPS: the codecs around bounded GETs.
+// EDGE. Announces and scrapes over HTTP and HTTPS: combines the codecs with bounded GETs.
 
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -21,17 +21,17 @@ import { filterPeers } from './peer-filter';
 import { connectionError, requestError } from '../http/request-error';
 
 export interface HttpTrackerOptions extends ClientOptions {
-  /** Sent in `User-Agent: Millrace/<version>`. */
+  /** Sent as `User-Agent: Millrace/<version>`. */
   readonly version: string;
-  /** For the whole announce, redirects included. Default 15,000. */
+  /** Time limit of the whole announce, including redirects. Default 15,000. */
   readonly timeoutMs?: number;
-  /** Cap for the reply. Default 2 MiB: 1,000 peers in the longest form are under 0.3 MiB. */
+  /** Longest reply. Default 2 MiB: 1,000 peers in the longest form take less than 0.3 MiB. */
   readonly maxReplyBytes?: number;
   /** Default 5. */
   readonly maxRedirects?: number;
   /** Keep connections for 30 s after a request, at most 4 idle ones for each tracker. Default false. */
   readonly keepAlive?: boolean;
-  /** Default: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
+  /** Default: from the environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). */
   readonly proxy?: ProxySettings;
 }
 
@@ -68,9 +68,9 @@ export class HttpTrackerClient implements TrackerClient {
       const families = await this.#familiesOf(url, stop);
       const announce = (over: Family, end: AbortSignal): Promise<AnnounceReply> =>
         this.#announceOnce(url, request, over, end);
-      // Ends with this deadline's own error, not with those of the announces inside it.
+      // Rejects with this deadline's own error, not with those of the announces inside it.
       const reply = await unlessStopped(announceToFamilies(families, announce, stop), stop);
-      // Over one family the tracker names us by our address of the other.
+      // Over one family the tracker may return our address of the other one.
       return this.#withoutUs(reply, request, reply.externalIps ?? []);
     });
   }
@@ -157,7 +157,8 @@ export class HttpTrackerClient implements TrackerClient {
     });
     const { status } = reply;
     if (status >= 200 && status < 300) return reply;
-    // Some trackers put their failure reason into a 4xx answer: it says more than the number.
+    // Some trackers send their failure reason with a 4xx status: it is more helpful than the
+    // number.
     const failure = readFailure(reply.body);
     if (failure !== undefined) throw failure;
     throw requestError('tracker', 'http-status', url, `answered with HTTP status ${status}`, {

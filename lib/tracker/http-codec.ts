@@ -1,5 +1,5 @@
-// PURE. Announces over HTTP as text and bytes: the request's URL out, the bencoded reply in
-// (BEP 3 "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
+// PURE. Announces over HTTP: encodes the request's URL, decodes the bencoded reply (BEP 3
+// "trackers", BEP 7, BEP 21, BEP 23, BEP 24, BEP 31). Every byte of a reply is hostile.
 
 import { isReachablePort } from '../address/host-port';
 import { isDialable } from '../address/scope';
@@ -16,21 +16,24 @@ import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './comp
 import { MAX_INTERVAL_SEC, MAX_PEERS_PER_LIST, MAX_RETRY_SEC, boundedInterval } from './limits';
 import { printableBytes } from '../text/printable';
 
-/** A longer `tracker id` is dropped: it has to fit into every later URL, percent-encoded. */
+/** A longer `tracker id` is dropped: it must fit into every later URL, percent-encoded. */
 const MAX_TRACKER_ID_BYTES = 256;
 
-/** Longest text of a tracker that is shown. */
+/** Longest text from a tracker that is shown. */
 const MAX_TEXT_CHARS = 500;
 
-/** Bencoded values in one reply: 14,000 peers of 7 each. Bounds the memory of decoding to some 10 MiB. */
+/**
+ * Most bencoded values in one reply: 14,000 peers of 7 each. Limits the memory of decoding to some
+ * 10 MiB.
+ */
 const MAX_REPLY_ITEMS = 100_000;
 
-/** How much of an answer that is not bencode is quoted. */
+/** Longest quote from a reply that is not bencode. */
 const MAX_QUOTE_CHARS = 60;
 
 /**
  * The URL to GET. Binary values are percent-encoded byte by byte (never as hex or UTF-8 text), and
- * the tracker's own query (a passkey) stays as it came.
+ * the tracker's own query (a passkey) stays unchanged.
  */
 export function buildAnnounceUrl(trackerUrl: string, request: AnnounceRequest): string {
   const [base = ''] = trackerUrl.split('#', 1);
@@ -54,7 +57,10 @@ export function buildAnnounceUrl(trackerUrl: string, request: AnnounceRequest): 
   return `${base}${joint(base)}${parameters.join('&')}`;
 }
 
-/** A partial seed says so each time (BEP 21), except when it leaves: it would go on being counted. */
+/**
+ * A partial seed sends `paused` each time (BEP 21), except when it leaves, because it would still
+ * be counted.
+ */
 function eventText({ event, partialSeed }: AnnounceRequest): string | undefined {
   return partialSeed === true && event !== 'stopped' ? 'paused' : event;
 }
@@ -65,9 +71,9 @@ export function joint(base: string): string {
 }
 
 /**
- * Reads a reply. Throws `tracker-failure` for a `failure reason` and `tracker-bad-reply` for bytes
- * that are no bencoded dictionary or a compact list of an impossible length. Peers that nobody can
- * dial (port 0, host names, multicast …) are left out.
+ * Decodes a reply. Throws `tracker-failure` for a `failure reason`, and `tracker-bad-reply` if the
+ * bytes are not a bencoded dictionary or a compact list has an impossible length. Peers that cannot
+ * be dialled (port 0, host names, multicast …) are left out.
  */
 export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
   const dictionary = decodeReply(bytes);
@@ -81,7 +87,7 @@ export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
     intervalSec: boundedInterval(intervalSec),
     minIntervalSec:
       minIntervalSec === undefined ? undefined : Math.min(minIntervalSec, MAX_INTERVAL_SEC),
-    // Copied: a view would keep the whole reply alive.
+    // Copied: a view would keep the whole reply in memory.
     trackerId:
       trackerId !== undefined && trackerId.length > 0 && trackerId.length <= MAX_TRACKER_ID_BYTES
         ? Uint8Array.from(trackerId)
@@ -94,7 +100,7 @@ export function parseAnnounceReply(bytes: Uint8Array): AnnounceReply {
   };
 }
 
-/** The failure in an answer of any kind; undefined where there is none. */
+/** The failure in a reply of any kind; undefined if there is none. */
 export function readFailure(bytes: Uint8Array): MillraceError | undefined {
   try {
     return failureIn(decodeReply(bytes));
@@ -103,7 +109,7 @@ export function readFailure(bytes: Uint8Array): MillraceError | undefined {
   }
 }
 
-/** The tracker's own words, unchanged but for control characters, and when it wants to see us again. */
+/** The tracker's own text without control characters, and when it wants another request. */
 export function failureIn(dictionary: BencodeDictionary): MillraceError | undefined {
   const reason = textField(dictionary, 'failure reason', MAX_TEXT_CHARS);
   if (reason === undefined) return undefined;
@@ -120,14 +126,14 @@ function readRetry(
   const text = dictionary.text('retry in')?.trim() ?? '';
   if (text.toLowerCase() === 'never') return { retryNever: true };
   const minutes = /^\d{1,15}$/.test(text) ? Number(text) : countField(dictionary, 'retry in');
-  // 0 minutes is no wait that anybody means: our own back-off is better then.
+  // A wait of 0 minutes is surely not meant: our own back-off is better.
   if (minutes === undefined || minutes === 0) return undefined;
   return { retryInSec: Math.min(minutes * 60, MAX_RETRY_SEC) };
 }
 
 /**
- * The dictionary that every reply is; throws `tracker-bad-reply` for anything else. Whatever follows
- * it is ignored: scripts append line breaks, and there were trackers that appended a second list.
+ * Decodes the dictionary of a reply; throws `tracker-bad-reply` for anything else. Bytes after it
+ * are ignored: scripts append line breaks, and some trackers appended a second list.
  */
 export function decodeReply(bytes: Uint8Array): BencodeDictionary {
   if (bytes.length === 0) throw badReply('the tracker sent an empty answer');
@@ -135,7 +141,7 @@ export function decodeReply(bytes: Uint8Array): BencodeDictionary {
   try {
     ({ value } = decodePrefix(bytes, 0, { maxItems: MAX_REPLY_ITEMS }));
   } catch (error) {
-    // 100 = 'd': it meant to be a dictionary, so the decoder knows best what is wrong.
+    // 100 = 'd': it was meant to be a dictionary, so the decoder's error is helpful.
     const why = error instanceof Error && bytes[0] === 100 ? ` (${error.message})` : '';
     throw badReply(`the tracker did not answer in bencode${why}: ${quote(bytes)}`);
   }
@@ -165,7 +171,7 @@ function readPeers(dictionary: BencodeDictionary): Pick<AnnounceReply, 'peers' |
   return { peers: [...found.values()], droppedPeers: dropped };
 }
 
-/** Both readers return how many entries they left out. */
+/** Both readers return the number of entries that they left out. */
 function readCompact(
   list: Uint8Array,
   entryBytes: number,
@@ -186,7 +192,7 @@ function readDictionaries(list: readonly BencodeValue[], found: Map<string, Peer
   let kept = 0;
   for (const entry of list.slice(0, MAX_PEERS_PER_LIST)) {
     if (!(entry instanceof BencodeDictionary)) continue;
-    // Host names are allowed by BEP 3 and dropped here: a tracker must not make us look up names.
+    // BEP 3 allows host names; they are dropped, because a tracker must not make us look up names.
     const ip = entry.bytes('ip');
     const address = ip === undefined ? undefined : parseAddress(Buffer.from(ip).toString('latin1'));
     const port = countField(entry, 'port') ?? 0;

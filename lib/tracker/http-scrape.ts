@@ -1,4 +1,4 @@
-// PURE. Scrapes over HTTP (BEP 48): the URL that belongs to an announce URL, and the reply.
+// PURE. Scrapes over HTTP (BEP 48): derives the URL from an announce URL, and decodes the reply.
 
 import { percentEncode } from '../bytes/percent';
 import { keyOf } from '../bencode/text';
@@ -7,12 +7,15 @@ import { countField } from './bencode-fields';
 import { decodeReply, failureIn, joint } from './http-codec';
 import { requestError } from '../http/request-error';
 
-/** Hashes in one request: 60 characters each at the worst, so 3 KB of URL, which any server takes. */
+/**
+ * Most hashes in one request: at most 60 characters each, so 3 KB of URL, which every server
+ * accepts.
+ */
 export const MAX_HASHES_PER_REQUEST = 50;
 
 /**
  * The scrape URL of an announce URL: the last `announce` in its path becomes `scrape`, the query (a
- * passkey) stays. Throws `tracker-unsupported` where the path has none: such a tracker has no scrape.
+ * passkey) stays. Throws `tracker-unsupported` if the path has none: such a tracker has no scrape.
  */
 export function scrapeUrlOf(announceUrl: string): string {
   const [address = ''] = announceUrl.split('#', 1);
@@ -38,7 +41,7 @@ export function buildScrapeUrl(announceUrl: string, infoHashes: readonly Uint8Ar
   return `${base}${joint(base)}${query}`;
 }
 
-/** The counts of each hash, in the order asked. Throws as `parseAnnounceReply` does. */
+/** The counts of each hash, in the order of the request. Throws like `parseAnnounceReply`. */
 export function parseScrapeReply(
   bytes: Uint8Array,
   infoHashes: readonly Uint8Array[],
@@ -48,7 +51,8 @@ export function parseScrapeReply(
   if (failure !== undefined) throw failure;
   const files = dictionary.dict('files');
   return infoHashes.map((hash) => {
-    // bittorrent-tracker 10 writes each byte of a hash as a character in UTF-8: no other hash looks so.
+    // bittorrent-tracker 10 writes each byte of a hash as a UTF-8 character: no other hash has this
+    // form.
     const entry = files?.dict(keyOf(hash)) ?? files?.dict(Buffer.from(hash).toString('latin1'));
     if (entry === undefined) return undefined;
     return {

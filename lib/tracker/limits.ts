@@ -1,20 +1,26 @@
-// PURE. The most that is taken from a tracker's answer, over any transport.
+// PURE. Limits on what is used from a tracker's reply, for all transports.
 
-/** Used when a reply names no interval: half an hour, what most trackers ask for. */
+/** Used if a reply has no interval: half an hour, the most common value. */
 export const DEFAULT_INTERVAL_SEC = 1800;
 
-/** A tracker that says 0 or 1 would have us flood it, or the machine that its name leads to. */
+/**
+ * Shortest interval that is obeyed: with 0 or 1 we would flood the tracker, or another host that
+ * its name resolves to.
+ */
 export const MIN_INTERVAL_SEC = 30;
 
-/** A tracker that says a year would lose us for good; no honest one says more than a day. */
+/**
+ * Longest interval that is obeyed: with a year we would never return; no honest tracker sends more
+ * than a day.
+ */
 export const MAX_INTERVAL_SEC = 86_400;
 
-/** Longest `retry in` (BEP 31) that is obeyed, a week: who means longer says "never". */
+/** Longest `retry in` (BEP 31) that is obeyed: a week. A tracker that wants more sends "never". */
 export const MAX_RETRY_SEC = 7 * 86_400;
 
 /**
- * Peers kept of each list of a reply. We ask for 200 at most, trackers give 50 to 200; 1,000 lets
- * a generous one be generous and keeps a hostile one from filling the address book.
+ * Peers used of each list of a reply. We request at most 200, and trackers return 50 to 200; 1,000
+ * allows generous trackers, and prevents a hostile one from filling the address book.
  */
 export const MAX_PEERS_PER_LIST = 1000;
 

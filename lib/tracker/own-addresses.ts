@@ -3,8 +3,9 @@
 import { networkInterfaces } from 'node:os';
 
 /**
- * As text, of all interfaces, loopback included; asked anew each time because they change. None where
- * the system cannot say (no file descriptor is left): then peers that are ourselves are dialled once.
+ * Addresses of all interfaces as text, including loopback; read each time, because they may change.
+ * Empty if the system cannot list them (no file descriptor is left): we may then dial ourselves
+ * once.
  */
 export function localIps(): string[] {
   try {

@@ -1,5 +1,5 @@
-// PURE. Which peers of a tracker's answer are worth a dial. A tracker may lie: it must not make us
-// call ourselves, our own machine's services, the neighbours on the link, or everybody at once.
+// PURE. Which peers of a tracker's reply are worth dialling. A tracker may lie: it must not make us
+// dial ourselves, services of our own machine, or hosts on our link.
 
 import { isReachablePort } from '../address/host-port';
 import { isDialable, scopeOf } from '../address/scope';
@@ -7,18 +7,21 @@ import { addressOfHost } from '../address/text';
 import type { PeerAddress } from './announce';
 
 export interface PeerFilterOptions {
-  /** Address that answered, as text; absent where it is not known (behind a proxy). */
+  /** The address that replied, as text; absent if unknown (behind a proxy). */
   readonly trackerIp?: string;
-  /** Addresses of ours, as text: where we listen, what trackers say, the local end of a socket. */
+  /**
+   * Our own addresses as text: those we listen on, those reported by trackers, the local end of a
+   * socket.
+   */
   readonly ownIps: readonly string[];
-  /** Where we accept peers; 0 when we do not. */
+  /** Our port for peers; 0 if we do not listen. */
   readonly ownPort: number;
 }
 
 /**
- * The peers that somebody else can be behind: not port 0, not unspecified, multicast, broadcast or
- * reserved addresses, not ourselves, each once; loopback and link-local ones only from a tracker that is itself
- * there, or that runs on this machine.
+ * Returns peers that can be dialled, each once: without port 0, unspecified, multicast, broadcast
+ * and reserved addresses, and ourselves; loopback and link-local ones only from a tracker that
+ * itself has such an address, or runs on this machine.
  */
 export function filterPeers(
   peers: readonly PeerAddress[],

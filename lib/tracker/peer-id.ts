@@ -1,9 +1,9 @@
-// PURE. The name we give ourselves to trackers and peers (BEP 20).
+// PURE. Our peer id for trackers and peers (BEP 20).
 
 /**
- * Azureus style: `-MR`, one digit (0–9, A–Z) for each part of the version, `0-`; 12 random
- * bytes follow. BEP 20 lists `MR` as Miro, a player that is no longer made: where both are told apart,
- * it is by the client name of the extended handshake (`Millrace 0.1.0`, BEP 10).
+ * Azureus style: `-MR`, one digit (0–9, A–Z) for each part of the version, `0-`; 12 random bytes
+ * follow. BEP 20 lists `MR` as Miro, a discontinued player; the client name in the extended
+ * handshake (`Millrace 0.1.0`, BEP 10) distinguishes the two.
  */
 export function peerIdPrefix(version: string): string {
   const [major = '0', minor = '0', patch = '0'] = version.split('.');

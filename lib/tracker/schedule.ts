@@ -1,6 +1,6 @@
-// PURE. When one torrent announces, where and with which event: tiers of trackers (BEP 12), events
-// kept until delivered (BEP 3), intervals and `retry in` (BEP 31) respected, back-off after failures.
-// Time and random numbers are parameters; its owner makes the announces.
+// PURE. When, where and with which event one torrent announces: tiers of trackers (BEP 12), events
+// kept until delivered (BEP 3), intervals and `retry in` (BEP 31), back-off after failures. Time
+// and random numbers are parameters; its owner makes the announces.
 
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { AnnounceEvent, AnnounceReply } from './announce';
@@ -8,40 +8,40 @@ import type { AnnounceEvent, AnnounceReply } from './announce';
 /** First wait after a failure; doubles with each further one. */
 export const BACKOFF_FIRST_MS = 15_000;
 
-/** First wait after a `failure reason`: the tracker is up and said no, so there is less to hurry for. */
+/** First wait after a `failure reason`: the tracker is up and refused, so there is less hurry. */
 export const BACKOFF_REFUSED_MS = 60_000;
 
 /** Longest wait, before jitter: the usual interval, so a dead tracker costs no more than a live one. */
 export const BACKOFF_MAX_MS = 1_800_000;
 
-/** Up to a quarter on top of each wait, so that a swarm does not come back as one. */
+/** Added to each wait, up to a quarter of it, so that a swarm does not return all at once. */
 export const BACKOFF_JITTER = 0.25;
 
-/** Early announces wait this long where a tracker names no `min interval` … */
+/** Wait before an early announce if the tracker has no `min interval`. */
 export const DEFAULT_MIN_INTERVAL_MS = 60_000;
 
-/** … and at least this long where it names a tiny one. */
+/** Shortest wait before an early announce if its `min interval` is tiny. */
 export const LEAST_MIN_INTERVAL_MS = 15_000;
 
-/** Trackers of a torrent that are used, in its order: no honest torrent has half as many. */
+/** Most trackers of a torrent that are used, in its order: no honest torrent has half as many. */
 export const MAX_TRACKERS = 200;
 
 export interface AnnounceScheduleOptions {
-  /** As the metainfo has them, in order (BEP 12). */
+  /** As in the metainfo, in order (BEP 12). */
   readonly tiers: readonly (readonly string[])[];
-  /** 0 ≤ x < 1, as `Math.random`. Shuffles tiers and jitters back-off. */
+  /** A number 0 ≤ x < 1. Shuffles tiers and adds jitter to the back-off. */
   readonly random: () => number;
   readonly nowMs: number;
-  /** The torrent was whole when this run began: `completed` is then never sent (BEP 3). */
+  /** The torrent was complete when this run began: `completed` is then never sent (BEP 3). */
   readonly startedComplete?: boolean;
   /**
-   * Which trackers we announce to: `none`, one at a time (BEP 12); `tiers`, one of each tier; `trackers`,
-   * all of them. Default `none`.
+   * Which trackers are announced to. `none`: one at a time (BEP 12); `tiers`: one of each tier;
+   * `trackers`: all. Default `none`.
    */
   readonly announceToAll?: AnnounceToAll;
   /**
-   * After an announce has been out for this long, the next tracker is asked as if it had failed; its answer
-   * still counts. Default `Infinity`.
+   * After an announce has been in flight for this long, the next tracker is asked as if it had
+   * failed; its reply still counts. Default `Infinity`.
    */
   readonly patienceMs?: number;
 }
@@ -58,15 +58,15 @@ export interface DueAnnounce {
 export type TrackerStatus =
   /** Not asked yet. */
   | 'idle'
-  /** An announce is on its way. */
+  /** An announce is in flight. */
   | 'announcing'
-  /** The last announce was answered. */
+  /** The last announce got a reply. */
   | 'working'
-  /** The last announce failed; it will be tried again. */
+  /** The last announce failed; it will be retried. */
   | 'failing'
-  /** We do not speak its protocol; never tried again. */
+  /** Its protocol is not supported; it is never asked again. */
   | 'unsupported'
-  /** It said never to come back (BEP 31), and we do not, in this run. */
+  /** It replied `never` (BEP 31), and is not asked again in this run. */
   | 'gone';
 
 export interface TrackerSnapshot {
@@ -76,13 +76,13 @@ export interface TrackerSnapshot {
   readonly lastError?: ErrorRecord;
   /** When it is asked next if nothing changes; absent for a backup that is not needed now. */
   readonly nextAnnounceMs?: number;
-  /** Of its last answer. */
+  /** From its last reply. */
   readonly seeds?: number;
   readonly leechers?: number;
-  /** Number of peers in its last answer. */
+  /** Number of peers in its last reply. */
   readonly peers?: number;
   readonly warning?: string;
-  /** The address it saw us at, when it said so last (BEP 24). */
+  /** The address from which it sees us, as last reported (BEP 24). */
   readonly externalIp?: string;
 }
 
@@ -91,31 +91,31 @@ interface Tracker {
   readonly tier: number;
   readonly lane: Lane;
   status: Exclude<TrackerStatus, 'announcing'>;
-  /** The announce that is out. */
+  /** The announce in flight. */
   flight?: { readonly event?: AnnounceEvent; readonly sinceMs: number };
   failures: number;
   /** End of its back-off. */
   retryMs: number;
-  /** Last answer + min interval: no announce before this, except one that carries an event. */
+  /** Last reply + min interval: no announce before this, except with an event. */
   minNextMs: number;
-  heardStarted: boolean;
-  heardCompleted: boolean;
+  gotStarted: boolean;
+  gotCompleted: boolean;
   trackerId?: Uint8Array;
   lastError?: ErrorRecord;
   reply?: AnnounceReply;
   externalIp?: string;
 }
 
-/** Trackers that stand in for one another: all of them, those of a tier, or a single one. */
+/** Trackers that can replace each other: all of them, those of a tier, or a single one. */
 interface Lane {
-  /** When this lane wants to announce, at whichever of its trackers. */
+  /** When this lane wants to announce, at any of its trackers. */
   dueMs: number;
 }
 
 /**
- * One torrent's announces, from its start to its stop; after a pause make a new one. The owner
- * sleeps until `nextDueMs`, asks `next` until it has no more, makes those announces side by side,
- * and tells `succeeded` or `failed` for each.
+ * The announces of one torrent from its start to its stop; a new schedule is needed after a pause.
+ * The owner sleeps until `nextDueMs`, calls `next` until it returns nothing, makes these announces
+ * in parallel, and calls `succeeded` or `failed` for each.
  */
 export class AnnounceSchedule {
   readonly #tiers: Tracker[][];
@@ -142,7 +142,7 @@ export class AnnounceSchedule {
     this.#tiers = tiers.map((urls, tier) => {
       const ofTier = announceToAll === 'tiers' ? openLane() : undefined;
       return shuffled(urls, random).flatMap((url) => {
-        // Twice the same URL would be twice the announces.
+        // A duplicate URL would double the announces.
         if (seen.has(url) || seen.size === MAX_TRACKERS) return [];
         seen.add(url);
         return [newTracker(url, tier, common ?? ofTier ?? openLane())];
@@ -151,7 +151,9 @@ export class AnnounceSchedule {
     this.#lanes = lanes;
   }
 
-  /** When `next` will have something; `Infinity` while nothing but answers is waited for, or after `stop`. */
+  /**
+   * When `next` will return something; `Infinity` while only replies are awaited, or after `stop`.
+   */
   get nextDueMs(): number {
     let earliestMs = Infinity;
     for (const { readyMs } of this.#candidates()) earliestMs = Math.min(earliestMs, readyMs);
@@ -159,8 +161,9 @@ export class AnnounceSchedule {
   }
 
   /**
-   * An announce to make now, which is then out until `succeeded` or `failed`; undefined when there
-   * is none (more). `completed` comes first: a download that is not seeded has seconds to say it.
+   * Returns an announce to make now, which is in flight until `succeeded` or `failed`; undefined if
+   * there is none. `completed` comes first: a download that does not seed has only seconds to send
+   * it.
    */
   next(nowMs: number, only?: AnnounceEvent): DueAnnounce | undefined {
     const ready = this.#candidates().filter(({ readyMs }) => readyMs <= nowMs);
@@ -173,19 +176,19 @@ export class AnnounceSchedule {
     return { url: tracker.url, event, trackerId: tracker.trackerId };
   }
 
-  /** An announce that is out was answered. */
+  /** An announce in flight got a reply. */
   succeeded(url: string, reply: AnnounceReply, nowMs: number): void {
     const landed = this.#land(url);
     if (landed === undefined) return;
     const { tracker, event } = landed;
-    if (event === 'started') tracker.heardStarted = true;
-    if (event === 'completed') tracker.heardCompleted = true;
+    if (event === 'started') tracker.gotStarted = true;
+    if (event === 'completed') tracker.gotCompleted = true;
     const minIntervalMs = minIntervalOf(reply);
     tracker.status = 'working';
     tracker.failures = 0;
     tracker.lastError = undefined;
     tracker.reply = reply;
-    // A tracker gives its id once and expects it ever after.
+    // A tracker sends its id once and expects it from then on.
     tracker.trackerId = reply.trackerId ?? tracker.trackerId;
     tracker.externalIp = reply.externalIp ?? tracker.externalIp;
     tracker.minNextMs = nowMs + minIntervalMs;
@@ -196,7 +199,10 @@ export class AnnounceSchedule {
         : nowMs;
   }
 
-  /** An announce that is out failed: its event is kept, and the next tracker of its lane is due at once. */
+  /**
+   * An announce in flight failed: its event is kept, and the next tracker of its lane is due at
+   * once.
+   */
   failed(url: string, error: ErrorRecord, nowMs: number): void {
     const tracker = this.#land(url)?.tracker;
     if (tracker === undefined) return;
@@ -215,7 +221,7 @@ export class AnnounceSchedule {
     tracker.retryMs = nowMs + this.#waitMs(tracker.failures, error);
   }
 
-  /** What the tracker asked for (BEP 31), else our own back-off; both with jitter on top. */
+  /** The wait that the tracker requested (BEP 31), else our own back-off; both with jitter. */
   #waitMs(failures: number, { code, details }: ErrorRecord): number {
     const retryInSec = details?.['retryInSec'];
     const firstMs = code === 'tracker-failure' ? BACKOFF_REFUSED_MS : BACKOFF_FIRST_MS;
@@ -231,12 +237,14 @@ export class AnnounceSchedule {
     for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
-  /** It turned out that the torrent was whole when this run began: `completed` is never sent. */
+  /** The torrent was found complete when this run began, so `completed` is never sent. */
   foundComplete(): void {
     this.#startedComplete = true;
   }
 
-  /** The last byte of the download arrived. Only the first call counts, and none if it started whole. */
+  /**
+   * The download is complete. Only the first call counts, and none if the torrent started complete.
+   */
   completed(nowMs: number): void {
     if (this.#startedComplete || this.#completed) return;
     this.#completed = true;
@@ -244,8 +252,8 @@ export class AnnounceSchedule {
   }
 
   /**
-   * Ends the schedule. Returns the last announces to trackers that got `started` and did not answer `never`:
-   * `completed` where it is owed and not on its way, then `stopped`.
+   * Ends the schedule. Returns the last announces to trackers that got `started` and did not reply
+   * `never`: `completed` if it is due and not in flight, then `stopped`.
    */
   stop(): DueAnnounce[] {
     if (this.#state === 'stopped') return [];
@@ -253,14 +261,14 @@ export class AnnounceSchedule {
     return this.#tiers.flat().flatMap((tracker) => {
       const { url, trackerId, flight } = tracker;
       tracker.flight = undefined;
-      if (!tracker.heardStarted || tracker.status === 'gone') return [];
+      if (!tracker.gotStarted || tracker.status === 'gone') return [];
       const stopped: DueAnnounce = { url, event: 'stopped', trackerId };
       const owed = this.#eventFor(tracker) === 'completed' && flight?.event !== 'completed';
       return owed ? [{ url, event: 'completed', trackerId }, stopped] : [stopped];
     });
   }
 
-  /** Every tracker in the order it is tried. */
+  /** Every tracker, in the order in which they are tried. */
   snapshot(): TrackerSnapshot[] {
     const readyMs = new Map(this.#candidates().map((found) => [found.tracker, found.readyMs]));
     return this.#tiers.flat().map((tracker) => ({
@@ -287,8 +295,8 @@ export class AnnounceSchedule {
   }
 
   /**
-   * Those that fail, in order, up to and with the first that does not. What comes after it is a
-   * backup, and is asked only once all before it fail (BEP 12), or are out for too long.
+   * The failing trackers, in order, up to and including the first that does not fail. Later ones
+   * are backups, which are asked only when all before them fail (BEP 12) or do not reply in time.
    */
   #candidatesOf(trackers: readonly Tracker[]): { tracker: Tracker; readyMs: number }[] {
     const found: { tracker: Tracker; readyMs: number }[] = [];
@@ -313,10 +321,12 @@ export class AnnounceSchedule {
     return Math.max(tracker.lane.dueMs, backoffMs, minNextMs);
   }
 
-  /** The event that this tracker has not got yet: each gets its own `started` and `completed`. */
+  /**
+   * The event that this tracker has not received yet: each gets its own `started` and `completed`.
+   */
   #eventFor(tracker: Tracker): AnnounceEvent | undefined {
-    if (!tracker.heardStarted) return 'started';
-    return this.#completed && !tracker.heardCompleted ? 'completed' : undefined;
+    if (!tracker.gotStarted) return 'started';
+    return this.#completed && !tracker.gotCompleted ? 'completed' : undefined;
   }
 
   #land(url: string): { readonly tracker: Tracker; readonly event?: AnnounceEvent } | undefined {
@@ -343,8 +353,8 @@ function newTracker(url: string, tier: number, lane: Lane): Tracker {
     failures: 0,
     retryMs: -Infinity,
     minNextMs: -Infinity,
-    heardStarted: false,
-    heardCompleted: false,
+    gotStarted: false,
+    gotCompleted: false,
   };
 }
 

@@ -1,6 +1,6 @@
-// EDGE. Announces and scrapes over UDP (BEP 15, BEP 41). The exchanges decide what to send and when;
-// here are the sockets (one for each address family, shared by all requests), the name look-up, the
-// timers and the clock.
+// EDGE. Announces and scrapes over UDP (BEP 15, BEP 41). The exchanges decide what to send and
+// when; this file has the sockets (one for each address family, shared by all requests), the name
+// look-up, the timers and the clock.
 
 import { randomInt } from 'node:crypto';
 import * as dgram from 'node:dgram';
@@ -27,17 +27,17 @@ import type { Received, WantedReply } from './udp-exchange';
 
 export interface UdpTrackerOptions extends ClientOptions {
   /**
-   * For the whole request. Default 105,000: packets after 0, 15 and 45 s (BEP 15), and the third
-   * one's wait. The full schedule takes 7,665 s; a schedule that asks again is better.
+   * Time limit of the whole request. Default 105,000: packets after 0, 15 and 45 s (BEP 15), and
+   * the wait after the third. The full sequence would take 7,665 s; a new announce is better.
    */
   readonly timeoutMs?: number;
-  /** Until the first retransmission; doubles with each. Default 15,000 (BEP 15). */
+  /** Time until the first retransmission; doubles with each. Default 15,000 (BEP 15). */
   readonly firstWaitMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 105_000;
 
-/** Errors of `send` after which another address of the same tracker may still do. */
+/** Errors of `send` after which another address of the same tracker may work. */
 const NO_WAY = ['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 interface Target extends ResolvedAddress {
@@ -141,7 +141,8 @@ export class UdpTrackerClient implements TrackerClient {
     if (usable.length === 0) {
       throw requestError('tracker', 'unreachable', url, `has no IPv${family ?? 4} address`);
     }
-    // Packets go to the addresses that are judged here, whatever the name means a moment later.
+    // Packets go to the addresses that are checked here, even if the name resolves differently
+    // later.
     const rule: ReachRule = { trusted, onLoopback: 'announce' };
     const judged = usable.map((found) => ({
       ...found,
@@ -160,7 +161,7 @@ export class UdpTrackerClient implements TrackerClient {
     }));
   }
 
-  /** Asks the first target that packets can be sent to. */
+  /** Uses the first target to which packets can be sent. */
   async #exchange(
     targets: readonly Target[],
     wanted: 'announce' | 'scrape',
@@ -204,7 +205,7 @@ export class UdpTrackerClient implements TrackerClient {
     { reply, target }: { readonly reply: WantedReply; readonly target: Target },
     { port }: AnnounceRequest,
   ): AnnounceReply {
-    // The exchange accepts nothing else; this tells the compiler.
+    // The exchange accepts nothing else; this is for the compiler.
     if (reply.action !== 'announce') throw new TypeError('not an announce reply');
     const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
     const { ownIps = localIps() } = this.#options;
@@ -221,7 +222,7 @@ export class UdpTrackerClient implements TrackerClient {
   }
 }
 
-/** Path and query, which BEP 41 lets the tracker see; nothing where the URL has none. */
+/** Path and query of the URL, for BEP 41; empty if it has none. */
 function urlDataOf(url: string): string {
   if (!URL.canParse(url)) return '';
   const { pathname, search } = new URL(url);
@@ -237,7 +238,7 @@ function urlDataOf(url: string): string {
   return data;
 }
 
-/** Drives one exchange to its end: sends when it is due, hands over what comes from the tracker. */
+/** Runs one exchange to its end: sends when due, and passes on what the tracker sends. */
 function run(
   socket: SharedSocket,
   target: Target,
@@ -273,7 +274,7 @@ function run(
           if (error !== null) fail(error);
         });
       }
-      // A timer may fire a fraction of a millisecond early: never ask again before the next one.
+      // A timer may fire a fraction of a millisecond early: never poll before the next one.
       timer = setTimeout(pump, Math.max(1, exchange.nextDueMs - nowMs));
     };
     if (stop.aborted) return reject(stop.reason as Error);
@@ -300,16 +301,16 @@ function run(
 interface Listener {
   receive(received: Received): void;
   fail(error: Error): void;
-  /** Told every packet of the tracker, also those that are then ignored. */
+  /** Called with every packet of the tracker, including ignored ones. */
   readonly overhear?: (packet: Uint8Array) => void;
 }
 
-/** One socket for all exchanges of a family. It keeps the process alive only while one is under way. */
+/** One socket for all exchanges of a family. It keeps the process alive only during an exchange. */
 class SharedSocket {
   readonly #socket: dgram.Socket;
   readonly #exchanges = new Map<UdpExchange, Target & { readonly listener: Listener }>();
   #closing = false;
-  /** Its error went to every exchange; a new one is needed. */
+  /** Its error was passed to every exchange; a new socket is needed. */
   broken = false;
 
   constructor(family: Family) {
@@ -345,7 +346,7 @@ class SharedSocket {
     if (this.#exchanges.size === 0 && !this.broken) this.#socket.close();
   }
 
-  /** Packets of strangers are many tries at guessing an id: the source must be right as well. */
+  /** Forged packets could try many ids, so the source must also match. */
   #receive(packet: Buffer, from: dgram.RemoteInfo): void {
     for (const [exchange, { address, port, listener }] of this.#exchanges) {
       if (from.port !== port || !isSameAddress(from.address, address)) continue;
@@ -362,7 +363,10 @@ class SharedSocket {
   }
 }
 
-/** As text, but for the zone that the system adds to link-local addresses (`fe80::1%eth0`). */
+/**
+ * Compares addresses as text, without the zone that the system adds to link-local ones
+ * (`fe80::1%eth0`).
+ */
 function isSameAddress(a: string, b: string): boolean {
   return a === b || a.split('%', 1)[0] === b.split('%', 1)[0];
 }

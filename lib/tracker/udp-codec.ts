@@ -9,7 +9,7 @@ import type { AnnounceEvent, AnnounceRequest, ReceivedAnnounce, ScrapeCounts } f
 /** `action` of a packet (BEP 15). */
 export const ACTION = { connect: 0, announce: 1, scrape: 2, error: 3 } as const;
 
-/** Codes of `event`; not in the order HTTP lists them. */
+/** Codes of `event`, in an order that differs from HTTP's. */
 const EVENT_CODES: Readonly<Record<AnnounceEvent, number>> = {
   completed: 1,
   started: 2,
@@ -57,7 +57,7 @@ const MAX_OPTION_BYTES = 255;
 /** URL data we send or read: with 98 bytes before it, still one packet of 1,280 bytes (IPv6's least MTU). */
 export const MAX_URL_DATA_BYTES = 1024;
 
-/** 8 bytes that the tracker gave us; opaque. */
+/** 8 bytes from the tracker; opaque. */
 export type ConnectionId = Uint8Array;
 
 // ---- requests, as a client writes them ----
@@ -71,7 +71,9 @@ export function encodeConnect(transactionId: number): Uint8Array {
   return packet;
 }
 
-/** `urlData` is path and query of the tracker's URL, sent as BEP 41 options; none where it is empty. */
+/**
+ * `urlData` is path and query of the tracker's URL, sent as BEP 41 options; none if it is empty.
+ */
 export function encodeAnnounce(
   connectionId: ConnectionId,
   transactionId: number,
@@ -152,15 +154,17 @@ export type UdpReply =
       readonly intervalSec: number;
       readonly leechers: number;
       readonly seeds: number;
-      /** Packed peers, 6 or 18 bytes each by the address family of the packet; whole ones only. */
+      /**
+       * Packed peers, 6 or 18 bytes each by the address family of the packet; only complete ones.
+       */
       readonly peers: Uint8Array;
     }
   | { readonly action: 'scrape'; readonly counts: readonly ScrapeCounts[] }
   | { readonly action: 'error'; readonly message: Uint8Array };
 
 /**
- * Reads a reply; undefined for one that is too short or of an unknown action. `family` is that of
- * the packet's source, which alone decides the stride (BEP 15). Copies what it returns.
+ * Decodes a reply; undefined if it is too short or has an unknown action. `family` is that of the
+ * packet's source, which determines the stride (BEP 15). The result is a copy.
  */
 export function decodeReply(packet: Uint8Array, family: 4 | 6): UdpReply | undefined {
   if (packet.length < REPLY_HEADER_BYTES) return undefined;
@@ -205,7 +209,7 @@ function viewOf(packet: Uint8Array): DataView {
 
 // ---- requests, as a tracker reads them ----
 
-/** Whether this asks for a connection id: 16 bytes or more, the magic constant, action 0. */
+/** Whether the packet requests a connection id: 16 bytes or more, the magic constant, action 0. */
 export function isConnect(packet: Buffer): boolean {
   return (
     packet.length >= CONNECT_REQUEST_BYTES &&
@@ -216,9 +220,8 @@ export function isConnect(packet: Buffer): boolean {
 }
 
 /**
- * An announce request of at least 98 bytes, as the registry takes it: ids are views of the packet,
- * `numWant` is undefined where it is −1 (as many as the tracker likes), and an event that BEP 15
- * does not name is none.
+ * Decodes an announce request of at least 98 bytes for the registry: ids are views of the packet,
+ * `numWant` is undefined for −1 (any number), and unknown events are ignored.
  */
 export function decodeAnnounce(packet: Buffer, address: Uint8Array): ReceivedAnnounce | undefined {
   if (packet.length < ANNOUNCE_REQUEST_BYTES) return undefined;
@@ -235,7 +238,10 @@ export function decodeAnnounce(packet: Buffer, address: Uint8Array): ReceivedAnn
   };
 }
 
-/** Path and query that the client says it was given (BEP 41); what is broken ends the options. */
+/**
+ * Path and query of the tracker URL that the client used (BEP 41); an invalid option ends the
+ * options.
+ */
 export function decodeUrlData(packet: Uint8Array): string {
   const parts: Uint8Array[] = [];
   let at = ANNOUNCE_REQUEST_BYTES;
@@ -256,7 +262,7 @@ export function decodeUrlData(packet: Uint8Array): string {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** The info hashes of a scrape request, as views; whole ones only, and at most 74. */
+/** The info hashes of a scrape request, as views; only complete ones, and at most 74. */
 export function decodeScrape(packet: Buffer): Uint8Array[] {
   const hashes: Uint8Array[] = [];
   for (
@@ -280,7 +286,7 @@ export function encodeConnectReply(transactionId: number, connectionId: Connecti
   return packet;
 }
 
-/** `peers` is packed already, in the form of the asker's address family. */
+/** `peers` is already packed, in the form of the client's address family. */
 export function encodeAnnounceReply(
   transactionId: number,
   intervalSec: number,

@@ -1,35 +1,35 @@
-// PURE. One request to a UDP tracker from the first connect packet to the answer (BEP 15): connection
-// ids and their minute of life, transaction ids, retransmission. Packets, time and random numbers go in;
-// the packet to send and the time to ask again come out.
+// PURE. One request to a UDP tracker from the first connect packet to the reply (BEP 15):
+// connection ids and their lifetime, transaction ids, retransmission. Packets, time and random
+// numbers go in; the packet to send and the time of the next poll come out.
 
 import { MillraceError } from '../errors/millrace-error';
 import { printableBytes } from '../text/printable';
 import { ACTION, decodeReply, encodeConnect, transactionOf } from './udp-codec';
 import type { ConnectionId, UdpReply } from './udp-codec';
 
-/** Wait after the first packet; doubles with each retransmission (BEP 15: 15 × 2^n s …). */
+/** Wait after the first packet; doubles with each retransmission (BEP 15: 15 × 2^n s). */
 export const FIRST_WAIT_MS = 15_000;
-/** … n up to 8: nine packets, the last one waited for 3,840 s, 7,665 s in all. */
+/** Largest n: nine packets, with a wait of 3,840 s after the last, 7,665 s in total. */
 export const MAX_DOUBLINGS = 8;
 /**
- * First wait of a request that is made once and given up after seconds: a lost datagram must not
- * look like a dead tracker. Longer than nearly every round trip.
+ * First wait of a single request with a short time limit: a lost datagram must not look like a dead
+ * tracker. Longer than nearly every round trip.
  */
 export const PROBE_FIRST_WAIT_MS = 1_000;
 /** A client may use a connection id until one minute after it received it. */
 export const CONNECTION_ID_LIFE_MS = 60_000;
 
-/** Trackers whose connection ids are kept; each is some 100 bytes. */
+/** Trackers whose connection ids are kept; each takes some 100 bytes. */
 const MAX_ENDPOINTS = 256;
 
-/** Longest text of a tracker that is shown. */
+/** Longest text from a tracker that is shown. */
 const MAX_TEXT_CHARS = 500;
 
 /** Connection ids by endpoint (`address port`), shared by all requests to it. */
 export class ConnectionIds {
   readonly #ids = new Map<string, { readonly id: ConnectionId; readonly receivedMs: number }>();
 
-  /** The id to use now, if there is one that still lives. */
+  /** The present id, if there is a valid one. */
   get(endpoint: string, nowMs: number): ConnectionId | undefined {
     const entry = this.#ids.get(endpoint);
     if (entry === undefined) return undefined;
@@ -59,35 +59,35 @@ export interface UdpExchangeOptions {
   readonly endpoint: string;
   readonly family: 4 | 6;
   readonly wanted: Wanted;
-  /** The request itself, once there is a connection id for it. */
+  /** Encodes the request itself, once there is a connection id. */
   readonly encode: (connectionId: ConnectionId, transactionId: number) => Uint8Array;
   readonly connectionIds: ConnectionIds;
-  /** 32 random bits, not to be guessed: they are what tells the tracker's answer from a stranger's. */
+  /** 32 unpredictable random bits: they distinguish the tracker's reply from a forged one. */
   readonly random32: () => number;
   readonly nowMs: number;
-  /** After the first packet; it doubles. Default 15,000 (BEP 15). */
+  /** Wait after the first packet; it doubles. Default 15,000 (BEP 15). */
   readonly firstWaitMs?: number;
 }
 
-/** What a received packet meant. */
+/** The meaning of a received packet. */
 export type Received =
-  /** Not for this request, or nothing new; go on as before. */
+  /** Not for this request, or nothing new. */
   | 'ignored'
-  /** The connect was answered: ask `poll` at once. */
+  /** The connect got a reply: call `poll` at once. */
   | 'connected'
-  /** Over. */
+  /** The exchange is over. */
   | WantedReply
   | MillraceError;
 
 export class UdpExchange {
   readonly #options: UdpExchangeOptions;
-  /** What our last packet asked for. */
+  /** What our last packet requested. */
   #asked: 'nothing' | 'connect' | Wanted = 'nothing';
   #transactionId = 0;
-  /** Retransmissions since something was last answered. */
+  /** Retransmissions since the last reply. */
   #doublings = 0;
   #dueMs: number;
-  /** We connected in this very exchange, so a refused id is not one that went stale. */
+  /** We connected in this exchange, so a refused id is not a stale one. */
   #connected = false;
 
   constructor(options: UdpExchangeOptions) {
@@ -100,12 +100,12 @@ export class UdpExchange {
     return this.#dueMs;
   }
 
-  /** Of the packet sent last: replies carry it. */
+  /** Of the last packet sent: replies contain it. */
   get transactionId(): number {
     return this.#transactionId;
   }
 
-  /** The packet to send now; undefined before its time; `expired` after the last wait. */
+  /** Returns the packet to send now; undefined before its time; `expired` after the last wait. */
   poll(nowMs: number): Uint8Array | 'expired' | undefined {
     if (nowMs < this.#dueMs) return undefined;
     if (this.#asked !== 'nothing') {
@@ -122,7 +122,7 @@ export class UdpExchange {
     const { endpoint, connectionIds, wanted, encode, firstWaitMs = FIRST_WAIT_MS } = this.#options;
     const connectionId = connectionIds.get(endpoint, nowMs);
     const ask = connectionId === undefined ? 'connect' : wanted;
-    // A retransmission keeps its id, so that the answer to either copy counts.
+    // A retransmission keeps its id, so that the reply to either copy counts.
     if (ask !== this.#asked) this.#transactionId = this.#options.random32() >>> 0;
     this.#asked = ask;
     this.#dueMs = nowMs + firstWaitMs * 2 ** this.#doublings;
@@ -131,7 +131,7 @@ export class UdpExchange {
       : encode(connectionId, this.#transactionId);
   }
 
-  /** Takes a packet that came from the endpoint. */
+  /** Handles a packet from the endpoint. */
   receive(packet: Uint8Array, nowMs: number): Received {
     if (this.#asked === 'nothing' || transactionOf(packet) !== this.#transactionId)
       return 'ignored';
@@ -159,7 +159,10 @@ export class UdpExchange {
     return reply;
   }
 
-  /** An id that lasted a minute here may be refused there (a restart): one new connect is worth it. */
+  /**
+   * An id that is valid for us may be refused (after a restart of the tracker): try one new
+   * connect.
+   */
   #refused(message: Uint8Array, nowMs: number): Received {
     const { endpoint, connectionIds } = this.#options;
     const reason = printableBytes(message, MAX_TEXT_CHARS);
@@ -183,7 +186,7 @@ export class UdpExchange {
   }
 }
 
-/** How opentracker answers an announce of a torrent that it does not serve: 8 bytes, nothing else. */
+/** How opentracker answers an announce of a torrent that it does not serve: just 8 bytes. */
 function isBareHeader(packet: Uint8Array): boolean {
   return packet.length === 8 && packet[3] === ACTION.announce;
 }

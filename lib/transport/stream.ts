@@ -1,85 +1,89 @@
-// What a peer connection is to its transport: a stream of bytes, the reports that come of it, and the
-// ways in which streams begin. Only types, so that a stream can wrap another and a transport stand in
-// for TCP.
+// The interface between a peer connection and its transport: a stream of bytes, its reports, and
+// how streams are opened. Only types, so that a stream can wrap another one, and another transport
+// can replace TCP.
 
 /** One end of a stream. */
 export interface EndPoint {
-  /** An IP address, or a name to be looked up. IPv4 is written as IPv4 where IPv6 sockets take both. */
+  /** An IP address, or a name to look up. IPv4 from a dual-stack socket is written as IPv4. */
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Bytes in both directions. A stream that wraps another (encryption) hands its calls on and keeps these
- * promises: it changes what was read in place, in the buffer that `onBytes` brings, and what is to be
- * written in memory of its own.
+ * Bytes in both directions. A stream that wraps another one (encryption) forwards its calls and
+ * keeps the same contract: it changes received data in place, in the buffer of `onBytes`, and
+ * writes data from its own memory.
  */
 export interface ByteStream {
-  /** Bytes that were written here and that the system below has not taken yet. */
+  /** Bytes that were written and not sent by the system yet. */
   readonly queuedBytes: number;
   /** Our end; undefined until the stream is open. */
   readonly local: EndPoint | undefined;
   /** The peer's end; undefined until the stream is open. */
   readonly remote: EndPoint | undefined;
   /**
-   * Sends bytes, which may lie in memory that other streams send from at the same time: they are not
-   * changed, and not copied but by a stream that must change them. They stay as they are until
-   * `onFlushed`, which is called once and later, when they are no longer read or never will be. Such calls come in
-   * the order of the writes, until `destroy`. It must not throw.
+   * Sends bytes. Other streams may send from the same memory at the same time: the bytes must not
+   * be changed, and are copied only by a stream that must change them. The caller keeps them
+   * unchanged until `onFlushed`, which is called once, asynchronously, when they are no longer
+   * needed. These calls come in the order of the writes, until `destroy`. Must not throw.
    */
   write(bytes: Uint8Array, onFlushed?: () => void): void;
-  /** Between these two, writes gather and leave together. */
+  /** Between `cork` and `uncork`, writes are collected and sent together. */
   cork(): void;
   uncork(): void;
-  /** Stops reading: what the peer sends waits in its own system. */
+  /** Stops reading: the peer's data waits in its own system. */
   pause(): void;
-  /** Reads on. */
+  /** Continues reading. */
   resume(): void;
-  /** Ends both directions at once; what is queued is lost. */
+  /** Ends both directions at once; queued data is lost. */
   destroy(): void;
 }
 
-/** Where the reports of a stream go. None comes before the call that made the stream has returned. */
+/**
+ * Receives the reports of a stream. None comes before the call that created the stream has
+ * returned.
+ */
 export interface StreamHandler {
-  /** The far side answered our dial. Never called for a stream that it began. */
+  /** The peer accepted our dial. Never called for an incoming stream. */
   onOpen(): void;
   /**
-   * Bytes `start` … `end` were read. Until it returns they are the handler's, which may change them in
-   * place; then the buffer is used for the next read. Must not throw.
+   * Bytes `start` … `end` were read. During the call the handler may change them in place;
+   * afterwards the buffer is used for the next read. Must not throw.
    */
   onBytes(bytes: Uint8Array, start: number, end: number): void;
-  /** It failed; `onClose` follows. */
+  /** The stream failed; `onClose` follows. */
   onError(error: Error): void;
-  /** The peer sends nothing more. */
+  /** The peer will send nothing more. */
   onEnd(): void;
-  /** It is over, whatever the reason. */
+  /** The stream has ended, for whatever reason. */
   onClose(): void;
 }
 
-/** A stream that the far side began. Nothing of it has been read yet. */
+/** A stream that the peer opened. Nothing has been read from it yet. */
 export interface IncomingStream {
   readonly from: EndPoint;
-  /** Takes it. */
+  /** Accepts it. */
   open(handler: StreamHandler): ByteStream;
-  /** Does not take it. */
+  /** Refuses it. */
   refuse(): void;
 }
 
 export interface ListenAt {
   /** 0: the system picks one. */
   readonly port: number;
-  /** Undefined: both address families, or IPv4 where there is no IPv6. */
+  /** Undefined: both address families, or IPv4 if there is no IPv6. */
   readonly host: string | undefined;
   /**
-   * `alone` keeps every other listener off the port. `first` fails where somebody else has it, then other
-   * threads may join by `beside`. Only where `canSharePorts` says so, and for the holder of `claimPort`.
+   * `alone` excludes all other listeners from the port. `first` fails if another process has the
+   * port; other threads may then join with `beside`. Allowed only if `canSharePorts` returns true,
+   * and for the holder of `claimPort`.
    */
   readonly share: 'alone' | 'first' | 'beside';
 }
 
 export interface ListenEvents {
   onListening(port: number): void;
-  /** Nothing listens: the code of the system's error, and a sentence. */
+  /** Listening failed: the code of the system's error, and a sentence. */
   onFailed(code: string, message: string): void;
   onIncoming(stream: IncomingStream): void;
   /** An error that did not end the listening, such as too many open files. */
@@ -87,17 +91,17 @@ export interface ListenEvents {
 }
 
 export interface Listener {
-  /** Accepts no more; streams that were taken go on. */
+  /** Stops accepting; accepted streams continue. */
   close(): void;
 }
 
-/** How streams begin. Each peer thread has one. */
+/** Opens streams. Each peer thread has one. */
 export interface Transport {
   /**
-   * Begins a stream to a peer. Throws for a target that no system could dial (`ERR_SOCKET_BAD_PORT`);
-   * every other failure is reported.
+   * Opens a stream to a peer. Throws for an impossible target (`ERR_SOCKET_BAD_PORT`); all other
+   * failures are reported.
    */
   dial(target: EndPoint, handler: StreamHandler): ByteStream;
-  /** Takes incoming streams. */
+  /** Accepts incoming streams. */
   listen(at: ListenAt, events: ListenEvents): Listener;
 }

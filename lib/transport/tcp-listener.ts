@@ -1,4 +1,4 @@
-// Accepts incoming TCP connections and hands them on, still unread.
+// Accepts incoming TCP connections, and passes them on before anything is read.
 
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
@@ -7,10 +7,10 @@ import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from './stre
 import type { ListenAt, ListenEvents, Listener } from './stream';
 import { TcpStream, plainHost } from './tcp-stream';
 
-/** Connections that the system completes before we look: a swarm's worth at once. */
+/** Connections that the system completes in advance: enough for a whole swarm at once. */
 const BACKLOG = 128;
 
-/** `reusePort` is younger than the oldest Node that we run on, and so are its types. */
+/** `reusePort` and its types are newer than the oldest supported Node. */
 type ListenOptions = net.ListenOptions & { readonly reusePort: boolean };
 
 export class TcpListener implements Listener {
@@ -19,13 +19,13 @@ export class TcpListener implements Listener {
   private readonly events: ListenEvents;
   private server: Server | undefined;
 
-  /** `buffer`: what the streams read into. */
+  /** `buffer`: the read buffer of the streams. */
   constructor(at: ListenAt, buffer: Buffer, events: ListenEvents) {
     this.at = at;
     this.buffer = buffer;
     this.events = events;
-    // `reusePort` would share a port with a stranger in silence. One that the system picks for it, it
-    // never picks twice; any other is tried alone first.
+    // `reusePort` would silently share a port with another process. The system never picks the same
+    // port twice for it; any other port is first tried alone.
     const probe = at.share === 'first' && at.port !== 0;
     this.open(at.host ?? '::', probe);
   }
@@ -37,7 +37,7 @@ export class TcpListener implements Listener {
 
   private open(host: string, probe: boolean): void {
     const { port, share } = this.at;
-    // Paused: not a byte may be read before the socket has its reader.
+    // Paused: nothing may be read before the socket has its reader.
     const server = net.createServer({ pauseOnConnect: true });
     this.server = server;
     let listening = false;
@@ -50,10 +50,10 @@ export class TcpListener implements Listener {
       else this.events.onFailed(code, listenReason(error));
     });
     server.on('listening', () => {
-      if (this.server !== server) return server.close(); // closed meanwhile
+      if (this.server !== server) return server.close(); // It was closed meanwhile.
       listening = true;
       if (probe) {
-        server.close(); // the port is free at once
+        server.close(); // The port is free at once.
         this.open(host, false);
         return;
       }
@@ -63,7 +63,7 @@ export class TcpListener implements Listener {
     server.on('connection', (socket) => {
       const { remoteAddress, remotePort } = socket;
       if (probe || remoteAddress === undefined || remotePort === undefined) {
-        socket.destroy(); // gone already, or come within the moment in which we try the port
+        socket.destroy(); // It is gone already, or arrived while the port was tried alone.
         return;
       }
       const from = { host: plainHost(remoteAddress), port: remotePort };

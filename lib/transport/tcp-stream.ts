@@ -1,5 +1,6 @@
-// TCP sockets as streams, which read into one buffer of their thread. Outgoing ones take it as an option of
-// Node; accepted ones do not, so their handle is wrapped anew where Node's internals allow it.
+// TCP sockets as streams that read into one buffer of their thread. Outgoing sockets accept the
+// buffer as a Node option; accepted ones do not, so their handle is moved to a new socket where
+// Node's internals allow it.
 
 import net from 'node:net';
 import type { OnReadOpts, Socket, SocketConstructorOpts } from 'node:net';
@@ -25,7 +26,7 @@ export class TcpStream implements ByteStream {
     socket.on('close', () => handler.onClose());
   }
 
-  /** Connects; throws `ERR_SOCKET_BAD_PORT` and the like, everything else is reported. */
+  /** Connects. Throws `ERR_SOCKET_BAD_PORT` and the like; all other errors are reported. */
   static dial(target: EndPoint, buffer: Buffer, handler: StreamHandler): TcpStream {
     const { host, port } = target;
     const socket = net.connect({ host, port, noDelay: true, onread: onread(buffer, handler) });
@@ -33,7 +34,7 @@ export class TcpStream implements ByteStream {
     return new TcpStream(socket, handler);
   }
 
-  /** Takes over an accepted, paused socket. */
+  /** Adopts an accepted, paused socket. */
   static accept(accepted: Socket, buffer: Buffer, handler: StreamHandler): TcpStream {
     const socket = adopt(accepted, buffer, handler);
     socket.setNoDelay(true);
@@ -76,8 +77,8 @@ interface Internals {
 }
 
 /**
- * The private `_handle` moves to a new socket with the shared buffer (254 KB a read on loopback against
- * 65 KB); where it is missing, plain `data` events do.
+ * Moves the private `_handle` to a new socket with the shared buffer (254 KB per read on loopback
+ * instead of 65 KB); without a `_handle`, plain `data` events are used.
  */
 function adopt(accepted: Socket, buffer: Buffer, handler: StreamHandler): Socket {
   const inner = accepted as unknown as Internals;
@@ -101,7 +102,7 @@ function endPoint(address: string | undefined, port: number | undefined): EndPoi
   return { host: plainHost(address), port };
 }
 
-/** An address as peers write it: IPv4 that came through a dual-stack socket is IPv4. */
+/** An address as peers write it: IPv4 from a dual-stack socket becomes IPv4. */
 export function plainHost(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

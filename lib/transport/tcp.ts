@@ -6,8 +6,8 @@ import { TcpListener } from './tcp-listener';
 import { TcpStream } from './tcp-stream';
 
 /**
- * One read buffer serves every socket of a thread, because a read is consumed before the next one
- * begins. 256 KiB is sixteen blocks a read and stays in the core's cache between read and copy.
+ * One read buffer serves all sockets of a thread, because a read is consumed before the next one
+ * begins. 256 KiB is sixteen blocks per read, and stays in the core's cache between read and copy.
  */
 const READ_BUFFER_LENGTH_BYTES = 262_144;
 

@@ -1,6 +1,6 @@
-// Bytes of a peer connection as messages. Works in place on the caller's reused read buffer; only
-// a message that straddles two reads is gathered, in a buffer of the connection's own, and no
-// length is believed before it meets its cap. Phases and piece indexes are the session's business.
+// Splits the bytes of a peer connection into messages. Works in place on the caller's reused read
+// buffer; only a message that spans two reads is collected in a buffer of the connection. Every
+// length is checked against its limit first. Phases and piece indexes are checked by the session.
 
 import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -28,7 +28,7 @@ export const DEFAULT_MAX_EXTENDED_BYTES = 65_536;
 const MAX_UNKNOWN_BYTES = 32_768;
 
 const NO_BYTES = new Uint8Array(0);
-// Most messages that straddle are small or blocks: two sizes of carry buffer serve nearly all.
+// Most messages that span reads are small or blocks: two sizes of carry buffer serve nearly all.
 const SMALL_CARRY_BYTES = 128;
 
 const KEEP_ALIVE: WireMessage = Object.freeze({ type: 'keep-alive' });
@@ -37,11 +37,11 @@ const UNCHOKE: WireMessage = Object.freeze({ type: 'unchoke' });
 const INTERESTED: WireMessage = Object.freeze({ type: 'interested' });
 const NOT_INTERESTED: WireMessage = Object.freeze({ type: 'not-interested' });
 
-/** What the decoder must know to cap lengths. */
+/** What the decoder needs to limit lengths. */
 export interface WireLimits {
-  /** Pieces of the torrent, or the most that it may have while that is not known. */
+  /** Number of pieces of the torrent, or the largest possible number while unknown. */
   readonly pieceCount: number;
-  /** Longest block accepted, in bytes; default 16384, since no more is ever asked for. */
+  /** Longest block accepted, in bytes; default 16384, because no more is ever requested. */
   readonly maxBlockLengthBytes?: number;
   /** Longest extended message (BEP 10) with its ids, in bytes; default 64 KiB. */
   readonly maxExtendedBytes?: number;

@@ -1,4 +1,4 @@
-// Messages of ours as bytes. The small messages of one tick gather in a `WireWriter` and leave in
+// Encodes our messages. The small messages of one turn are collected in a `WireWriter` and sent in
 // one socket write; piece headers are written in front of block data that the caller holds.
 
 import {
@@ -26,7 +26,8 @@ export function writePieceHeader(
 
 // 64 requests of 17 bytes fit without growing.
 const INITIAL_CAPACITY_BYTES = 2048;
-// A buffer grown past this (by a large bitfield) is let go once taken: most connections never need it again.
+// A buffer that grew beyond this (for a large bitfield) is released after use: most connections
+// never need it again.
 const KEPT_CAPACITY_BYTES = 16_384;
 
 /** A growable buffer of outgoing messages, every kind but `piece`. */
@@ -92,7 +93,10 @@ export class WireWriter {
     this.buffer.set(payload, at + 1);
   }
 
-  /** What was collected, in an array of its own (a socket reads it after `write` returns); resets. */
+  /**
+   * Returns the collected messages in a new array (a socket reads it after `write` returns), and
+   * resets.
+   */
   take(): Uint8Array | undefined {
     if (this.usedBytes === 0) return undefined;
     const taken = this.buffer.slice(0, this.usedBytes);

@@ -22,7 +22,7 @@ const MAX_EXTENSION_NAME_CHARACTERS = 64;
 /** A message id is one byte. */
 const MAX_EXTENSION_ID = 255;
 const MAX_REQUEST_QUEUE = 2 ** 31;
-// A handshake has some thirty values; a thousand is a peer at play.
+// A handshake has some thirty values; a thousand is abuse.
 const DECODE_LIMITS = { maxDepth: 16, maxItems: 1024 };
 
 /**
@@ -44,10 +44,10 @@ export function encodeExtendedHandshake(
 }
 
 /**
- * What the peer said, in memory of its own. Fields that are missing, of another type or out of
- * range are left out; the client name is shortened to 64 characters and stripped of unprintable
- * ones; bytes after the dictionary are ignored. Throws MillraceError `bad-extended-message` where
- * the payload is not a bencoded dictionary.
+ * Decodes the peer's handshake into new memory. Fields that are missing, of another type or out of
+ * range are left out; the client name is shortened to 64 characters without unprintable ones; bytes
+ * after the dictionary are ignored. Throws MillraceError `bad-extended-message` if the payload is
+ * not a bencoded dictionary.
  */
 export function decodeExtendedHandshake(payload: Uint8Array): ExtendedHandshake {
   return extendedHandshakeOf(parseExtendedHandshake(payload));
@@ -68,7 +68,7 @@ export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHand
   };
 }
 
-/** All that the peer said, as views of the payload. Throws `bad-extended-message`. */
+/** The whole dictionary, as views of the payload. Throws `bad-extended-message`. */
 export function parseExtendedHandshake(payload: Uint8Array): BencodeDictionary {
   let value: BencodeValue | undefined;
   let reason = 'it is another value';

@@ -1,5 +1,5 @@
-// The 68 bytes that open a peer connection (BEP 3): written whole, read over any split of the
-// stream, and refused at the first byte that cannot belong to them.
+// The 68 bytes that open a peer connection (BEP 3): encoded as a whole, decoded from any split of
+// the stream, and refused at the first impossible byte.
 
 import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
@@ -21,7 +21,7 @@ export const HANDSHAKE_FIRST_BYTE = PROTOCOL.length;
 const EXTENSIONS_BYTE = 5;
 const EXTENSIONS_BIT = 0x10;
 
-/** Whether the sender of these reserved bytes speaks the extension protocol (BEP 10). */
+/** Whether the sender of these reserved bytes supports the extension protocol (BEP 10). */
 export function supportsExtensions(reserved: Uint8Array): boolean {
   return ((reserved[EXTENSIONS_BYTE] ?? 0) & EXTENSIONS_BIT) !== 0;
 }
@@ -68,22 +68,22 @@ export class HandshakeDecoder {
   private gatheredBytes = 0;
   private complete: Handshake | undefined;
 
-  /** Not a byte has come yet. */
+  /** No byte has arrived yet. */
   get isEmpty(): boolean {
     return this.gatheredBytes === 0;
   }
 
-  /** Set once all 68 bytes have come; its arrays are copies and may be kept. */
+  /** Set once all 68 bytes have arrived; its arrays are copies and may be kept. */
   get handshake(): Handshake | undefined {
     return this.complete;
   }
 
   /**
-   * Takes bytes `start` … `end` of the caller's buffer and returns how many it used: less than
+   * Reads bytes `start` … `end` of the caller's buffer and returns the number used: fewer than
    * given only when the handshake is complete.
    *
-   * Throws MillraceError `encrypted-handshake` on a first byte other than 19 (the peer then often
-   * comes back in plain text, if closed at once) and `bad-handshake` on another protocol name.
+   * Throws MillraceError `encrypted-handshake` for a first byte other than 19 (the peer then often
+   * reconnects in plain text, if closed at once) and `bad-handshake` for another protocol name.
    */
   feed(bytes: Uint8Array, start: number, end: number): number {
     const usedBytes = Math.min(end - start, HANDSHAKE_LENGTH_BYTES - this.gatheredBytes);

@@ -27,26 +27,26 @@ export const MESSAGE_ID = {
 export type WireMessage =
   /** Length 0, no id: the connection is alive. */
   | { readonly type: 'keep-alive' }
-  /** The sender will not answer requests from now on. */
+  /** The sender will not answer requests until it unchokes. */
   | { readonly type: 'choke' }
   /** The sender will answer requests. */
   | { readonly type: 'unchoke' }
-  /** The sender wants something that the receiver has. */
+  /** The sender wants pieces that the receiver has. */
   | { readonly type: 'interested' }
-  /** The sender wants nothing that the receiver has. */
+  /** The sender wants no piece that the receiver has. */
   | { readonly type: 'not-interested' }
   /** The sender has verified this piece. */
   | { readonly type: 'have'; readonly piece: number }
   /** All pieces of the sender, high bit of byte 0 first. Valid only until the callback returns. */
   | { readonly type: 'bitfield'; readonly bits: Uint8Array }
-  /** Ask for a block. `begin` is a byte offset within the piece, `lengthBytes` a byte count. */
+  /** Requests a block. `begin` is a byte offset within the piece, `lengthBytes` a byte count. */
   | {
       readonly type: 'request';
       readonly piece: number;
       readonly begin: number;
       readonly lengthBytes: number;
     }
-  /** Take a request back. */
+  /** Withdraws a request. */
   | {
       readonly type: 'cancel';
       readonly piece: number;
@@ -73,9 +73,9 @@ export const BLOCK_FIELDS_LENGTH_BYTES = PLACE_LENGTH_BYTES + 4;
 
 /** What the decoder calls. */
 export interface WireSink {
-  /** One whole message. Views inside it die when the callback returns. */
+  /** One complete message. Its views are valid only during the call. */
   onMessage(message: WireMessage): void;
-  /** One whole block: `bytes.subarray(start, end)` is its payload until the callback returns. */
+  /** One complete block: `bytes.subarray(start, end)` is its payload during the call. */
   onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void;
 }
 

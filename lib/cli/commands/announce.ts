@@ -1,4 +1,4 @@
-// `millrace announce`: one announce at each tracker, and everything that was said.
+// `millrace announce`: one announce to each tracker, with requests and replies.
 
 import { Option } from 'commander';
 import type { Command } from 'commander';

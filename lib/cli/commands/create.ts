@@ -1,4 +1,4 @@
-// `millrace create`: hash a file or folder on all cores and write its .torrent.
+// `millrace create`: hashes a file or folder on all cores and writes its .torrent.
 
 import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -96,7 +96,7 @@ export async function create(path: string, flags: CreateFlags, context: Context)
     io.stdout(jsonLine({ ...head, ...recordOf(metainfo), ...sourceRecord(made) }));
     return EXIT.done;
   }
-  // Also with --quiet: a torrent without some of its files must not surprise anybody.
+  // Also with --quiet: users should know that some of their files are left out.
   for (const note of sourceNotes(made)) io.stderr(`millrace: ${note}\n`);
   if (!flags.quiet) {
     io.stdout([...factLines(metainfo)].join(''));
@@ -106,7 +106,7 @@ export async function create(path: string, flags: CreateFlags, context: Context)
   return EXIT.done;
 }
 
-/** The name of what it describes, in the working folder. */
+/** The default file name, in the working folder. */
 function defaultOutput(path: string, api: Api): string {
   const name = basename(resolve(path));
   if (name !== '') return `${name}.torrent`;
@@ -120,14 +120,14 @@ function existsError(output: string, api: Api): Error {
   );
 }
 
-/** Says what is wrong with the output before hours of hashing, not after. */
+/** Checks the output before hours of hashing, not after. */
 async function checkOutput(
   path: string,
   output: string,
   { force }: CreateFlags,
   api: Api,
 ): Promise<void> {
-  // Each throws when there is no such thing.
+  // Each throws if it does not exist.
   await stat(path);
   await stat(dirname(resolve(output)));
   const exists = await lstat(output).then(
@@ -151,7 +151,7 @@ async function checkOutput(
   }
 }
 
-/** Whole or not at all: a failed write leaves neither half a file nor a lost old one. */
+/** Atomic: a failed write leaves neither a partial file nor a lost old one. */
 async function writeOutput(
   output: string,
   bytes: Uint8Array,

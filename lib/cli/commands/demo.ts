@@ -21,9 +21,11 @@ import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
 import { untilComplete, untilTrue } from '../transfer/wait';
 
-/** Long enough to watch, short enough to wait for, and twice that fits into any temporary folder. */
+/**
+ * Long enough to watch, short enough to wait for; twice the size fits into any temporary folder.
+ */
 const DEFAULT_SIZE = 256 * MIB;
-/** Loopback either works at once or not at all. */
+/** Loopback works at once or not at all. */
 const STALL_TIMEOUT_SEC = 30;
 const HOST = '127.0.0.1';
 const NAME = 'millrace-demo';
@@ -54,7 +56,7 @@ export function define(command: Command, run: Runner): void {
     .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
 }
 
-/** What the demo serves: one file with nearly everything, small ones of odd sizes, an empty one. */
+/** The files of the demo: one large, small ones of odd sizes, an empty one. */
 export function demoFiles(totalBytes: number): readonly { path: string; lengthBytes: number }[] {
   const small = [
     { path: 'notes/one-byte', lengthBytes: 1 },
@@ -158,7 +160,10 @@ async function writeRandomFiles(
   }
 }
 
-/** Resolves when the seed has checked its data and the tracker knows it, so that the download finds it. */
+/**
+ * Resolves when the seed has checked its data and the tracker knows it, so that the download finds
+ * it.
+ */
 async function untilAnnounced(seed: Torrent, signal: AbortSignal): Promise<void> {
   let announced = false;
   seed.on('tracker', ({ ok }) => (announced ||= ok));

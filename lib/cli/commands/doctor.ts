@@ -1,5 +1,5 @@
-// `millrace doctor`: is this torrent alive, and if nothing comes, why? A line for each check as it
-// ends, and a sentence that says what to do.
+// `millrace doctor`: is this torrent alive, and why does it not download? Prints a line for each
+// check when it ends, and a sentence with advice.
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -37,7 +37,7 @@ const EXIT_OF: Readonly<Record<Verdict, number>> = {
   unknown: EXIT.unknown,
 };
 
-/** Words, so that nothing is lost without colours. */
+/** Words, so that no information depends on colours. */
 const LEVEL_WORDS: Readonly<Record<FindingLevel, string>> = {
   ok: 'ok',
   warn: 'warn',
@@ -102,7 +102,8 @@ export async function doctor(
     diagnosis = await diagnosing;
   } catch (error) {
     const failure = failureOf(error);
-    // A .torrent that cannot be read is no proof of its death: exit 1 means dead and nothing else.
+    // An unreadable .torrent does not prove that the torrent is dead, which is the only meaning of
+    // exit code 1.
     if (signal.aborted || failure.exitCode !== EXIT.failed) throw error;
     io.stderr(failureLine(failure));
     if (flags.json) io.stdout(failureJson(failure));

@@ -1,4 +1,4 @@
-// `millrace download`: fetch a torrent, verified and on disk, and serve it on if asked to.
+// `millrace download`: downloads a torrent, verified and on disk, and seeds it if requested.
 
 import { Option } from 'commander';
 import type { Command } from 'commander';

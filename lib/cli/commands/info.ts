@@ -1,4 +1,4 @@
-// `millrace info`: what a .torrent says. Starts no engine.
+// `millrace info`: shows the content of a .torrent. Starts no engine.
 
 import { toHex } from '../../bytes/hex';
 import type { Command } from 'commander';
@@ -12,7 +12,7 @@ import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
 import { jsonLine, printable } from '../output/text';
 
-/** Stands in the place of a size. */
+/** Shown instead of a size. */
 const LINK = 'link';
 
 const HELP = `
@@ -45,7 +45,7 @@ export async function info(
   return EXIT.done;
 }
 
-/** The same torrent with the URLs of its trackers as they are to be printed. */
+/** The same torrent with its tracker URLs in printable form. */
 export function withTrackers(metainfo: Metainfo, showUrl: (url: string) => string): Metainfo {
   const { trackers, ignoredTrackers } = metainfo;
   return {
@@ -66,7 +66,7 @@ export function recordOf(metainfo: Metainfo): object {
   };
 }
 
-/** The line of `--json`, a part at a time. */
+/** The JSON line, in parts. */
 export function* jsonParts(metainfo: Metainfo): Generator<string, void, void> {
   const head = jsonLine({ type: 'info', ...headOf(metainfo) });
   yield `${head.slice(0, -'}\n'.length)},"files":[`;
@@ -87,7 +87,7 @@ function* listParts<Entry>(
   }
 }
 
-/** All but the lists, which may be long. */
+/** Everything except the lists, which may be long. */
 function headOf(metainfo: Metainfo): object {
   return {
     infoHash: toHex(metainfo.infoHash),
@@ -124,10 +124,10 @@ function symlinkRecord({ path, target }: NonNullable<Metainfo['symlinks']>[numbe
   return { path: path.join('/'), target: target.join('/') };
 }
 
-/** So many lines are put together before they are printed: a torrent may have 200,000 files. */
+/** Lines that are joined before they are printed: a torrent may have 200,000 files. */
 const LINES_AT_ONCE = 500;
 
-/** The same in words, some lines at a time: one fact per line, then the files. */
+/** The same as text, some lines at a time: one fact per line, then the files. */
 export function* describe(metainfo: Metainfo): Generator<string, void, void> {
   let lines: string[] = [];
   yield [...factLines(metainfo)].join('');
@@ -139,7 +139,7 @@ export function* describe(metainfo: Metainfo): Generator<string, void, void> {
   yield lines.join('');
 }
 
-/** What holds for the whole torrent, a line for each fact. */
+/** Facts about the whole torrent, one per line. */
 export function* factLines(metainfo: Metainfo): Generator<string, void, void> {
   const { pieceCount, pieceLengthBytes, creationDateSec, paddingBytes = 0 } = metainfo;
   const facts: [string, string | undefined][] = [
@@ -177,12 +177,12 @@ function* fileLines(metainfo: Metainfo): Generator<string, void, void> {
   }
 }
 
-/** How long the files are together. */
+/** Total length of the files. */
 function contentBytesOf({ totalLengthBytes, paddingBytes = 0 }: Metainfo): number {
   return totalLengthBytes - paddingBytes;
 }
 
-/** Tracker URLs of the torrent that are not used, and why. */
+/** Tracker URLs of the torrent that are not used, with reasons. */
 function ignoredFacts({
   ignoredTrackers = [],
   ignoredTrackerCount = 0,
@@ -196,7 +196,7 @@ function ignoredFacts({
   return facts;
 }
 
-/** How many files have other names on disk than the torrent gives them. */
+/** Number of files with another name on disk than in the torrent. */
 function renamedRemark({ files }: Metainfo): string {
   const renamed = files.filter(({ rawPath }) => rawPath !== undefined).length;
   return renamed === 0 ? '' : `, ${renamed} of them renamed so that they can be stored`;
@@ -213,7 +213,9 @@ function sizeOf(bytes: number): string {
   return bytes < 1024 ? `${bytes} bytes` : `${bytes} bytes (${formatBytes(bytes)})`;
 }
 
-/** A maker may write any number; dates that JavaScript cannot hold are shown as they came. */
+/**
+ * The creation date may be any number; dates that JavaScript cannot represent are shown as numbers.
+ */
 function dateOf(seconds: number): string {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime()) ? `${seconds} s after 1970` : date.toISOString();

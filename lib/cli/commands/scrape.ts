@@ -1,4 +1,4 @@
-// `millrace scrape`: what each tracker counts for a torrent, and everything that was said.
+// `millrace scrape`: shows each tracker's counts for a torrent, with requests and replies.
 
 import type { Command } from 'commander';
 import type { Runner } from '../context';

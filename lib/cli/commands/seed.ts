@@ -1,5 +1,5 @@
-// `millrace seed`: serve data that is there already. Data that is not whole is not served: `seed`
-// never writes, and a wrong folder must not turn into a download.
+// `millrace seed`: serves existing data. Incomplete data is not served: `seed` never writes, and a
+// wrong folder must not start a download.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -63,7 +63,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
   return EXIT.done;
 }
 
-/** Every file must be there in its full length: tells a wrong folder before anything is hashed. */
+/** Every file must exist in full length: this detects a wrong folder before hashing. */
 async function requireFiles(metainfo: Metainfo, data: string, api: Api): Promise<void> {
   await requireDataFolder(data, metainfo, api);
   for (const file of (await api.namesOnDisk(metainfo, data)).files) {

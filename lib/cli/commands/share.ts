@@ -1,4 +1,4 @@
-// `millrace share`: serve a file or folder to other machines, and say the one line to run there.
+// `millrace share`: serves a file or folder to other machines, and prints the command to run there.
 
 import { once } from 'node:events';
 import { Option } from 'commander';
@@ -99,7 +99,7 @@ export async function shareCommand(
     else {
       for (const note of sourceNotes(share)) io.stderr(`millrace: ${note}\n`);
       if (!flags.quiet) io.stderr(`${preface(share.torrent, others)}\n`);
-      // Alone on stdout, so that a script can take it.
+      // The only line on stdout, so that a script can use it.
       io.stdout(`${command}\n`);
     }
     await showUntilStopped(share, flags, { io, signal });
@@ -129,14 +129,14 @@ async function showUntilStopped(
   }
 }
 
-/** Resolves at the signal; rejects when the seed fails. */
+/** Resolves at the signal; rejects if the seed fails. */
 async function untilStopped(torrent: Torrent, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const over = new AbortController();
   const failed = once(torrent, 'error', { signal: over.signal }).then(([error]) => {
     throw error as Error;
   });
-  failed.catch(() => undefined); // Also when it is cut short.
+  failed.catch(() => undefined); // The rejection may stay unhandled after the signal.
   const closed = once(torrent, 'closed', { signal: over.signal }).then(() => {
     if (!signal.aborted) throw new Error('the engine ended unexpectedly');
   });
@@ -148,16 +148,19 @@ async function untilStopped(torrent: Torrent, signal: AbortSignal): Promise<void
   }
 }
 
-/** How a share stands. */
+/** The present figures of a share. */
 export interface ShareFigures {
-  /** Who downloads now, as the tracker knows. */
+  /** Peers that are downloading, according to the tracker. */
   readonly leechers: number;
-  /** Who has everything and stayed, us included. */
+  /** Peers with all data, including us. */
   readonly seeds: number;
   readonly finished: number;
   readonly uploadedBytes: number;
   readonly uploadBytesPerSec: number;
-  /** Uploaded bytes divided by the size: above `finished` the others gave nothing to each other. */
+  /**
+   * Uploaded bytes divided by the size: above `finished`, the other machines have exchanged
+   * nothing.
+   */
   readonly copies: number;
 }
 

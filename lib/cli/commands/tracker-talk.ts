@@ -1,4 +1,4 @@
-// What `announce` and `scrape` share: their options, and reports as text and as JSON.
+// Shared by `announce` and `scrape`: their options, and reports as text and as JSON.
 
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -39,14 +39,16 @@ export function askOptions(): readonly Option[] {
   ];
 }
 
-/** An info hash names no tracker: without one that is wrong usage. Exits through commander. */
+/**
+ * With an info hash a tracker must be given; otherwise it is wrong usage. Exits through commander.
+ */
 export function hasInfoHash(command: Command, source: string, { tracker }: AskFlags): void {
   if (tracker === undefined && isSha1Hex(source)) {
     command.error('error: an info hash names no tracker: add --tracker <URL>');
   }
 }
 
-/** Prints each report as it comes. Done when a tracker gave what was asked for. */
+/** Prints each report when it arrives. Succeeds if a tracker returned what was requested. */
 export async function showReports(
   flags: AskFlags,
   { api, io, signal }: Context,
@@ -70,7 +72,7 @@ export async function showReports(
   return reports.some(({ ok }) => ok) ? EXIT.done : EXIT.failed;
 }
 
-/** The object of `--json`; bytes only with `--hex`. */
+/** The JSON object; bytes only with `--hex`. */
 export function recordOf(report: TrackerReport, hex: boolean): object {
   const { kind, failure, packets, ...rest } = report;
   return {
@@ -107,11 +109,11 @@ export function recordOf(report: TrackerReport, hex: boolean): object {
   };
 }
 
-/** Fields shown of one message; a reply may have thousands. `--hex` and `--json` show more. */
+/** Most fields shown of one message; a reply may have thousands. `--hex` and `--json` show more. */
 const MAX_FIELDS = 40;
 const LABEL_WIDTH = 12;
 
-/** The report in words: one fact a line, then the dumps. */
+/** The report as text: one fact per line, then the dumps. */
 export function inWords(report: TrackerReport, hex: boolean, api: Pick<Api, 'hexDump'>): string {
   const { kind, url, failure, packets } = report;
   const lines = [`${kind} ${printable(url)}`];

@@ -1,4 +1,4 @@
-// `millrace tracker`: a small tracker for a private cluster, until it is interrupted.
+// `millrace tracker`: runs a small tracker for a private cluster until it is interrupted.
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
@@ -145,7 +145,10 @@ export async function tracker(flags: TrackerFlags, context: Context): Promise<nu
   return EXIT.done;
 }
 
-/** The list of a file (one info hash a line, `#` begins a comment) or of a folder's .torrent files. */
+/**
+ * The info hashes of a file (one per line, with comments after `#`) or of a folder's .torrent
+ * files.
+ */
 async function hashesOf(path: string, api: Api): Promise<string[]> {
   const found = await stat(path);
   if (found.isDirectory()) {
@@ -176,13 +179,13 @@ interface TrackerUrls {
   readonly stats: string | null;
 }
 
-/** At every address where it can be reached, because `[::]` is none that can be given to a peer. */
+/** The URLs for all addresses of this machine, because `[::]` is useless to a peer. */
 function urlsOf(
   { port: http, udpPort }: TrackerServer,
   flags: TrackerFlags,
   api: Api,
 ): TrackerUrls {
-  // `::` is both families, 0.0.0.0 is IPv4 alone.
+  // `::` means both families, 0.0.0.0 only IPv4.
   const local = api.localAddresses().filter((host) => flags.host === '::' || isIPv4(host));
   const everywhere = flags.host === '::' || flags.host === '0.0.0.0';
   const hosts = everywhere ? (local.length > 0 ? local : ['127.0.0.1']) : [flags.host];

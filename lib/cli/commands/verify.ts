@@ -1,4 +1,4 @@
-// `millrace verify`: compare data with a .torrent, and list what is missing or wrong.
+// `millrace verify`: compares data with a .torrent, and lists what is missing or wrong.
 
 import type { Command } from 'commander';
 import type { Metainfo } from '../../index';
@@ -68,10 +68,10 @@ export async function verify(
   return result.whole ? EXIT.done : EXIT.failed;
 }
 
-/** Ranges of bad pieces that are listed: two lines of a terminal. */
+/** Most ranges of bad pieces that are listed: two lines of a terminal. */
 const MAX_RANGES = 20;
 
-/** The result in words: the verdict, then the bad pieces, then the files that they touch. */
+/** The result as text: the verdict, the bad pieces, and the files that contain them. */
 export function verdict(metainfo: Metainfo, result: Result, data: string): string {
   const { name, pieceCount } = metainfo;
   const { whole, badPieces, files } = result;
@@ -91,7 +91,7 @@ export function verdict(metainfo: Metainfo, result: Result, data: string): strin
   return `${lines.join('\n')}\n`;
 }
 
-/** What is wrong with a file, undefined where nothing is. */
+/** What is wrong with a file; undefined if nothing. */
 function faultOf(file: Result['files'][number]): string | undefined {
   if (file.missing) return 'missing';
   const faults: string[] = [];

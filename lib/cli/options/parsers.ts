@@ -1,5 +1,5 @@
-// Parsers of option values, each with a message that says what is allowed. A value that fails here is
-// wrong usage: exit 2, before anything starts.
+// Parsers of option values, each with a message that says what is allowed. An invalid value is
+// wrong usage: exit code 2, before anything starts.
 
 import { InvalidArgumentError } from 'commander';
 import { MAX_PORT, parseHostPort } from '../../address/host-port';
@@ -22,7 +22,7 @@ export function wholeNumber(low: number, high: number, remark = ''): Parser<numb
 /** A port of ours; 0 has the system pick one. */
 export const ownPort = (): Parser<number> => wholeNumber(0, MAX_PORT, ' (0 picks a free port)');
 
-/** Decimal numbers from `low` to `high`, `low` itself only where `inclusive`. */
+/** Decimal numbers from `low` to `high`; `low` itself only if `inclusive`. */
 export function decimal(
   low: number,
   high: number,
@@ -70,7 +70,7 @@ export function trackerList(text: string, before: readonly string[] = []): reado
   return [...before, text];
 }
 
-/** A .torrent's path or http(s) URL. */
+/** The path or http(s) URL of a .torrent. */
 export function torrentSource(text: string): string {
   if (/^magnet:/i.test(text)) {
     throw new InvalidArgumentError(
@@ -85,7 +85,7 @@ export function nonEmpty(text: string): string {
   return text;
 }
 
-/** A .torrent's path or http(s) URL, or an info hash in hexadecimal. */
+/** The path or http(s) URL of a .torrent, or an info hash in hexadecimal. */
 export function torrentOrHash(text: string): string {
   if (/^[0-9a-f]+$/i.test(text) && text.length !== SHA1_HEX_DIGITS && text.length >= 32) {
     throw new InvalidArgumentError(

@@ -1,5 +1,5 @@
-// Sizes and times as people write them: a number with a unit. One grammar for the options of every
-// command; a value that it does not allow is wrong usage, and the message shows one that it does.
+// Sizes and times as users write them: a number with a unit. One grammar for the options of all
+// commands; a value that it does not allow is wrong usage, and the message gives an example.
 
 import { InvalidArgumentError } from 'commander';
 import { formatBytes } from '../../text/quantities';
@@ -7,12 +7,12 @@ import { formatBytes } from '../../text/quantities';
 const NUMBER = /^(\d{1,15}(?:\.\d{1,6})?) ?([a-z]*)$/i;
 
 interface Unit {
-  /** How it is written, in lower case; the first is how it is named to people. */
+  /** Spellings in lower case; the first is used in messages. */
   readonly names: readonly string[];
   readonly factor: number;
 }
 
-/** As GNU's tools have it: K and KiB are 1,024 bytes, KB is 1,000. In bytes. */
+/** As in GNU tools: K and KiB are 1,024 bytes, KB is 1,000. In bytes. */
 const SIZE_UNITS: readonly Unit[] = [
   { names: ['b'], factor: 1 },
   ...['k', 'm', 'g', 't'].flatMap((letter, index) => [
@@ -34,7 +34,10 @@ function factorOf(units: readonly Unit[], name: string): number | undefined {
   return units.find(({ names }) => names.includes(name.toLowerCase()))?.factor;
 }
 
-/** The number in the smallest unit, undefined where the text is none; `plain` is the unit of a bare number. */
+/**
+ * The number in the smallest unit; undefined for an invalid text. `plain` is the unit of a bare
+ * number.
+ */
 function parse(text: string, units: readonly Unit[], plain: string): number | undefined {
   const [, digits, unit] = NUMBER.exec(text) ?? [];
   const factor = factorOf(units, unit === undefined || unit === '' ? plain : unit);
@@ -44,9 +47,9 @@ function parse(text: string, units: readonly Unit[], plain: string): number | un
 export interface SizeRule {
   readonly lowBytes: number;
   readonly highBytes: number;
-  /** What a number without a unit counts. */
+  /** The unit of a bare number. */
   readonly plain: 'B' | 'MiB';
-  /** A value of this option that is allowed. */
+  /** An allowed value of this option, for messages. */
   readonly example: string;
   /** Only powers of two. */
   readonly powerOfTwo?: true;
@@ -68,7 +71,7 @@ export function size(rule: SizeRule): (text: string) => number {
   };
 }
 
-/** `16 KiB`, where `formatBytes` has 16.0 KiB. */
+/** Formats `16 KiB`, where `formatBytes` has 16.0 KiB. */
 function sizeText(bytes: number): string {
   return formatBytes(bytes).replace(/\.0+ /, ' ');
 }
@@ -76,7 +79,7 @@ function sizeText(bytes: number): string {
 export interface TimeRule {
   readonly lowSec: number;
   readonly highSec: number;
-  /** What a number without a unit counts. */
+  /** The unit of a bare number. */
   readonly plain: 's' | 'min';
   readonly example: string;
   /** `lowSec` itself is not allowed. */
@@ -89,7 +92,7 @@ export interface TimeRule {
 export function time(rule: TimeRule): (text: string) => number {
   const { lowSec, highSec, plain, example, aboveLow, whole } = rule;
   return (text) => {
-    // To the millisecond: 2.3 × 60 is a hair below 138.
+    // Rounded to milliseconds: 2.3 × 60 is slightly below 138.
     const seconds = Math.round((parse(text, TIME_UNITS, plain) ?? NaN) * 1000) / 1000;
     const tooLow = aboveLow ? seconds <= lowSec : seconds < lowSec;
     const broken = whole === true && !Number.isInteger(seconds);
@@ -103,7 +106,7 @@ export function time(rule: TimeRule): (text: string) => number {
   };
 }
 
-/** In the largest unit that divides it: `600 s` is `10 min`. */
+/** Formats in the largest unit that divides the value: `600 s` is `10 min`. */
 function timeText(seconds: number): string {
   const units = TIME_UNITS.filter(({ factor }) => factor >= 1).reverse();
   const unit = units.find(({ factor }) => seconds >= factor && seconds % factor === 0);

@@ -1,4 +1,4 @@
-// The options that several commands share.
+// Options shared by several commands.
 
 import { Option } from 'commander';
 import { GIB, KIB, MIB } from '../../bytes/lengths';
@@ -9,7 +9,7 @@ import { decimal, nonEmpty, ownPort, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
-/** What the engine accepts: 16 KiB to 256 MiB. */
+/** The range that the engine accepts: 16 KiB to 256 MiB. */
 export const pieceLengthOption = (): Option =>
   new Option(
     '--piece-length <SIZE>',
@@ -78,7 +78,7 @@ export const timeOption = (): Option =>
     .argParser(time({ lowSec: 0, highSec: TEN_YEARS_SEC, plain: 'min', example: '90 or 36h' }))
     .conflicts(['seedRatio']);
 
-/** Of one request or one step, in seconds. */
+/** Time limit of one request or one step, in seconds. */
 export const timeoutOption = (what: string): Option =>
   new Option('--timeout <TIME>', what).argParser(
     time({ lowSec: 0.1, highSec: 600, plain: 's', example: '20 or 1.5s' }),
@@ -89,7 +89,7 @@ const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
 export const secretsOption = (): Option =>
   new Option('--show-secrets', 'print the URLs of trackers whole, with passkeys and passwords');
 
-/** The options of `download` and `seed` alike. */
+/** The common options of `download` and `seed`. */
 export function engineOptions(): readonly Option[] {
   return [
     new Option('--port <N>', 'TCP port for incoming peers, 0-65535; 0 picks a free one')
@@ -125,7 +125,7 @@ export function engineOptions(): readonly Option[] {
   ];
 }
 
-/** What `create` and `share` do with links in a folder. */
+/** How `create` and `share` treat links in a folder. */
 export function linksOption(): Option {
   return new Option(
     '--links <RULE>',

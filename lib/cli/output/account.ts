@@ -1,8 +1,8 @@
-// What limited a transfer, in one line of words and in JSON.
+// Formats what limited a transfer, as one line of text and as JSON.
 
 import type { LimitBehind, TransferAccount, TransferLimit } from '../../index';
 
-/** What is to blame … */
+/** The name of each limit. */
 const NAMES: Readonly<Record<TransferLimit, string>> = {
   network: 'the network',
   unchoke: 'choking',
@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<TransferLimit, string>> = {
   cpu: 'the processor',
 };
 
-/** … and how it showed, after "71 % of the time". */
+/** Its explanation, worded to follow "71 % of the time". */
 const SIGNS: Readonly<Record<TransferLimit, string>> = {
   network: 'the peers or the way to them set the pace',
   unchoke: 'no peer that had what was missing let us download',
@@ -28,7 +28,7 @@ const BEHIND: Readonly<Record<LimitBehind, { readonly name: string; readonly sig
   fill: { name: 'memory', sign: 'unfinished pieces filled it (--memory gives more)' },
 };
 
-/** The closing line; undefined for a transfer too short to say (under a second). */
+/** The closing line; undefined for a transfer of less than a second. */
 export function limitLine({ limit }: TransferAccount): string | undefined {
   if (limit === undefined) return undefined;
   const { name, sign } =
@@ -40,7 +40,7 @@ export function limitLine({ limit }: TransferAccount): string | undefined {
   return `limited ${most} by ${name}: ${share} % of the time ${sign}`;
 }
 
-/** Seconds to the millisecond, and `null` for what is not known. */
+/** Seconds to the millisecond, and `null` for unknown values. */
 export function accountJson(account: TransferAccount): object {
   const { seconds, memoryBehind, limit, bytesInFlight, verifyQueue, work } = account;
   return {

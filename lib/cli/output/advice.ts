@@ -1,9 +1,9 @@
-// What the library advises, in words of the command line: its options are flags here, its functions
-// commands. Only advice and hints are put into these words: they quote nothing from outside.
+// Replaces the library's advice by that of the command line: its options become flags, its
+// functions commands. Only advice and hints are replaced, because they contain no foreign text.
 
 import type { MillraceError } from '../../index';
 
-/** The library's words and ours. */
+/** The library's wording and ours. */
 export const IN_OUR_WORDS: Readonly<Record<string, string>> = {
   'add() with the option download': '`millrace download`',
   'announce()': '`millrace announce`',
@@ -27,12 +27,12 @@ const THEIRS = new RegExp(
   'g',
 );
 
-/** A hint or an advice of the library, as a user of the command line can follow it. */
+/** A hint or advice of the library, worded for users of the command line. */
 export function inOurWords(advice: string): string {
   return advice.replace(THEIRS, (words) => IN_OUR_WORDS[words] ?? words);
 }
 
-/** The message of an error, its advice in our words. */
+/** The message of an error, with its advice reworded. */
 export function messageOf({ code, message, details }: MillraceError): string {
   const { advice, option } = details ?? {};
   if (typeof advice === 'string' && message.endsWith(advice))

@@ -1,4 +1,4 @@
-// What is said about a transfer in words, one line each. Pure: figures in, text out.
+// Formats the lines about a transfer. Pure.
 
 import type {
   CloseCounts,
@@ -27,7 +27,7 @@ export function beginLine(torrent: Torrent, { folder, port }: Place): string {
   );
 }
 
-/** That the torrent has tracker URLs which nobody asks; undefined where all are used. */
+/** Reports tracker URLs that are not used; undefined if all are used. */
 export function ignoredTrackersLine(
   { ignoredTrackers, ignoredTrackerCount = 0 }: Metainfo,
   showUrl: (url: string) => string,
@@ -39,7 +39,7 @@ export function ignoredTrackersLine(
   return printable(`tracker URL not used: ${showUrl(first.url)} (${first.reason})${more}`);
 }
 
-/** How far a phase is, from 0 to 1. */
+/** Progress of a phase, from 0 to 1. */
 export function shareOf(stats: TorrentStats): number {
   const [part, whole] =
     stats.phase === 'checking'
@@ -49,7 +49,7 @@ export function shareOf(stats: TorrentStats): number {
   return stats.phase === 'checking' ? 0 : 1;
 }
 
-/** `staysOn`: whether the command goes on to serve what is complete. */
+/** `staysOn`: whether the command continues to serve after completion. */
 export function progressLine(stats: TorrentStats, staysOn: boolean): string {
   const peers = plural(stats.peers.connected, 'peer');
   switch (stats.phase) {
@@ -75,17 +75,18 @@ export function progressLine(stats: TorrentStats, staysOn: boolean): string {
   }
 }
 
-/** True when a reply explains why nothing happens: nobody to download from, nobody connected. */
+/** True if a reply explains why nothing happens: there are no sources, and no peer is connected. */
 export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): boolean {
-  // Trackers list the asker too, so a peer count above 0 with 0 seeds can still mean nobody.
+  // Trackers may list us, so a positive peer count with 0 seeds can still mean that there is no
+  // source.
   const nobody = peers === 0 || seeds === 0;
   const wanting = stats.phase === 'downloading' || stats.phase === 'checking';
   return ok && nobody && wanting && stats.peers.connected === 0;
 }
 
 /**
- * The tracker's own words come word for word, save for control characters. Of its URL only the host
- * is shown: the rest may hold a passkey, and such lines are pasted into reports.
+ * The tracker's text is shown verbatim, without control characters. Of its URL only the host is
+ * shown: the rest may contain a passkey, and users paste such lines into reports.
  */
 export function trackerLine(event: Tracker, showSecrets = false): string {
   const { ok, message, peers, seeds, nextAnnounceSec } = event;
@@ -94,14 +95,14 @@ export function trackerLine(event: Tracker, showSecrets = false): string {
     nextAnnounceSec === undefined ? '' : `; next announce in ${formatDuration(nextAnnounceSec)}`;
   if (!ok) return printable(`tracker failed: ${message ?? 'no reason given'}${next} (${host})`);
   const warning = message === undefined ? '' : `; warning: ${message}`;
-  // A reply without a count of seeds: none is known.
+  // A reply without a count of seeds counts as none.
   const counts = `${plural(peers, 'peer')}, ${plural(seeds ?? 0, 'seed')}`;
   return printable(`tracker answered, ${counts}${next}${warning} (${host})`);
 }
 
 function hostOf(url: string): string {
   if (URL.canParse(url)) return new URL(url).host;
-  // No URL after all (its port is too high, …): still only what stands where a host would.
+  // An invalid URL (its port is too high, …): still show only the part where a host would be.
   return /^(?:[a-z]+:\/\/)?(?:[^/?#]*@)?([^/?#]*)/i.exec(url)?.[1] ?? '';
 }
 
@@ -113,7 +114,10 @@ export function peerClosedLine(
   return printable(`peer ${hostPort(host, port)}: ${reasons[reason]}${what}`);
 }
 
-/** `peers closed: 12 (remote-closed 9, bad-bitfield 3); refused: 1 (…)`; undefined if there is nothing to say. */
+/**
+ * Formats `peers closed: 12 (remote-closed 9, bad-bitfield 3); refused: 1 (…)`; undefined if there
+ * were none.
+ */
 export function peerEndsLine({ closed, rejected }: PeerEnds): string | undefined {
   const parts: string[] = [];
   if (totalOf(closed) > 0) parts.push(`peers closed: ${countsText(closed)}`);
@@ -121,10 +125,13 @@ export function peerEndsLine({ closed, rejected }: PeerEnds): string | undefined
   return parts.length === 0 ? undefined : parts.join('; ');
 }
 
-/** Most that are named in a line; `--json` names all. */
+/** Most peers listed in a line; `--json` lists all. */
 const MAX_NAMED = 5;
 
-/** `3 of 5 peers seem to speak only encrypted connections, …: A, B, C`; undefined where none does. */
+/**
+ * Formats `3 of 5 peers seem to speak only encrypted connections, …: A, B, C`; undefined if there
+ * is none.
+ */
 export function encryptedOnlyLine({ peers, reached }: EncryptedOnly): string | undefined {
   if (peers.length === 0) return undefined;
   const rest = peers.length > MAX_NAMED ? ` and ${peers.length - MAX_NAMED} more` : '';

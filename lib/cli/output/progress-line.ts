@@ -1,5 +1,5 @@
-// The line that says how far something is: on a terminal it is drawn over, elsewhere it is printed again
-// when it has changed. Whatever else is to be shown beside it is said through it.
+// The progress line: on a terminal it is overwritten, elsewhere it is printed again when it has
+// changed. Other output goes through it.
 
 import type { Io, RunFlags } from '../context';
 import { formatBytes, formatPercent } from '../../text/quantities';
@@ -7,17 +7,17 @@ import { formatBytes, formatPercent } from '../../text/quantities';
 export class ProgressLine {
   readonly #io: Io;
   readonly #drawnOver: boolean;
-  /** What was shown last is drawn, and stands in no line of its own. */
+  /** The last content is drawn, and not printed as a line of its own. */
   #isDrawn = false;
   #last = '';
 
-  /** `drawnOver`: instead of printed. Default: on a terminal. */
+  /** `drawnOver`: overwrite instead of printing. Default: on a terminal. */
   constructor(io: Io, drawnOver = io.terminal) {
     this.#io = io;
     this.#drawnOver = drawnOver;
   }
 
-  /** `bar` stands before the line where it is drawn over, and is no part of what stays. */
+  /** `bar` precedes the line where it is overwritten, and is not part of the line that stays. */
   show(line: string, bar = ''): void {
     if (this.#drawnOver) this.#io.draw(`${bar}${line}`);
     else if (line !== this.#last) this.say(line);
@@ -25,26 +25,26 @@ export class ProgressLine {
     this.#last = line;
   }
 
-  /** A line of its own, which stays; the next progress is drawn below it. */
+  /** Prints a separate line; the next progress is drawn below it. */
   say(line: string): void {
     this.#isDrawn = false;
     this.#io.stderr(`${line}\n`);
   }
 
-  /** The progress stays, in a line of its own: as it was shown last, or `line`. */
+  /** Keeps the progress as a line: the last one shown, or `line`. */
   settle(line = this.#last): void {
     if (this.#isDrawn || line !== this.#last) this.say(line);
     this.#last = line;
   }
 
-  /** The progress is of no interest any more. */
+  /** Erases the progress line. */
   wipe(): void {
     this.#isDrawn = false;
     this.#io.wipe();
   }
 }
 
-/** JSON is for programs, which have no use for the words of a line. */
+/** Programs that read JSON do not need progress lines. */
 function isUnwanted({ quiet, json }: RunFlags): boolean {
   return quiet === true || json === true;
 }
@@ -56,7 +56,7 @@ export interface LiveLine {
   end(): void;
 }
 
-/** How things stand, again and again; `lineEveryMs`: where there is no terminal. */
+/** Shows the present figures repeatedly; `lineEveryMs`: interval without a terminal. */
 export function liveLine(
   io: Io,
   flags: RunFlags,

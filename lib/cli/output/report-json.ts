@@ -1,4 +1,4 @@
-// A transfer as JSON lines on stdout. Every field and unit is documented in docs/CLI.md.
+// Reports a transfer as JSON lines on stdout. docs/CLI.md documents every field and unit.
 
 import type { Torrent, TorrentStats } from '../../index';
 import { accountJson } from './account';
@@ -9,7 +9,7 @@ import { jsonLine, printable } from './text';
 
 const PROGRESS_EVERY_MS = 1000;
 
-/** `quiet` leaves out the `progress` objects; `showUrl` says how the URL of a tracker is printed. */
+/** `quiet` omits the `progress` objects; `showUrl` formats the URL of a tracker. */
 export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => string): Reporter {
   const print = (value: object): void => io.stdout(jsonLine(value));
   let last: TorrentStats | undefined;
@@ -76,7 +76,7 @@ function metadataOf(torrent: Torrent): object {
   return { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files };
 }
 
-/** Named one by one: what the documentation promises does not change when the engine tells more. */
+/** Listed one by one: the documented fields stay the same when the engine reports more. */
 function progressOf(stats: TorrentStats): object {
   return {
     type: 'progress',

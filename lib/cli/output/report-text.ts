@@ -1,5 +1,5 @@
-// A transfer in words: a progress bar on a terminal, plain lines elsewhere, on stderr; the summary
-// on stdout. With `quiet` only what went wrong.
+// Reports a transfer as text: on stderr a progress bar on a terminal and plain lines elsewhere, on
+// stdout the summary. With `quiet` only errors are shown.
 
 import type { CloseReason, TorrentEvents } from '../../index';
 import { limitLine } from './account';
@@ -27,13 +27,13 @@ const BAR_WIDTH = 24;
 
 export interface TextOptions {
   readonly quiet: boolean;
-  /** Whether progress is a bar that is drawn over, not a line now and then. */
+  /** Whether progress is a bar that is overwritten, or occasional lines. */
   readonly bar: boolean;
-  /** Whether the command goes on to serve what is complete. */
+  /** Whether the command continues to serve after completion. */
   readonly staysOn: boolean;
-  /** The peers given by hand: why they failed is worth a line. */
+  /** Peers given by the user: their failures are reported. */
   readonly peers: readonly string[];
-  /** Name trackers by their whole URL instead of their host. */
+  /** Show the full URL of trackers instead of their host. */
   readonly showSecrets: boolean;
   readonly reasons: Readonly<Record<CloseReason, string>>;
 }
@@ -52,7 +52,7 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
   const line = new ProgressLine(io, options.bar);
   const say = (text: string): void => line.say(text);
   let ended = false;
-  /** The last thing said on a subject; it is not said again until it changes. */
+  /** The last line on each subject; it is not repeated until it changes. */
   const said = new Map<string, string>();
 
   const sayOnce = (subject: string, text: string): void => {
@@ -74,12 +74,13 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
     },
     peerConnected() {},
     peerClosed(event) {
-      // Nobody else would say so: no peer is at fault.
+      // No other line would report this, because no peer is at fault.
       if (event.reason === 'local-limit')
         return sayOnce('local-limit', `no peer can be dialled: ${printable(event.detail)}`);
       if (quiet || ORDINARY_ENDS.has(event.reason)) return;
       const given = givenAs(event, options.peers);
-      // One word on each is enough: others may have the port of a peer that was given by name.
+      // One line for each peer is enough: others may have the port of a peer that was given by
+      // name.
       if (given === undefined || said.has(given)) return;
       sayOnce(given, peerClosedLine(event, options.reasons));
     },
@@ -87,7 +88,7 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
       say(`millrace: ${printable(message)}`); // Also when quiet: nothing else would explain the wait.
     },
     tracker(event, stats) {
-      // Failures, warnings and dead ends are errors to the user: shown even when quiet.
+      // Failures, warnings and dead ends matter to the user: shown even when quiet.
       const wrong = !event.ok || event.message !== undefined || isDeadEnd(event, stats);
       if (wrong || !quiet) sayOnce(event.url, trackerLine(event, showSecrets));
     },
@@ -112,7 +113,7 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
   };
 }
 
-/** The peer as it was given by hand, if it was; one given by name is known by its port. */
+/** The peer as given by the user, if it was; one given by name is recognised by its port. */
 function givenAs(
   { host, port }: TorrentEvents['peerClosed'][0],
   given: readonly string[],

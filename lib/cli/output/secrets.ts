@@ -1,9 +1,9 @@
-// URLs of trackers as they are printed: a passkey in one downloads in its owner's name, and output is
-// pasted into reports.
+// URLs of trackers as printed: with a passkey, others could download in its owner's name, and users
+// paste output into reports.
 
 import type { Api } from '../context';
 
-/** How the URL of a tracker is printed: without its secrets, unless they are asked for. */
+/** Formats the URL of a tracker: without secrets, unless requested. */
 export function shownUrl(
   { showSecrets }: { readonly showSecrets?: boolean | undefined },
   { redactUrl }: Pick<Api, 'redactUrl'>,

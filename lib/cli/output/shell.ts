@@ -1,9 +1,9 @@
-// Words as a POSIX shell wants them. Pure.
+// Quotes words for a POSIX shell. Pure.
 
-/** No shell gives these a meaning inside a word. */
+/** Characters without a special meaning in any shell. */
 const PLAIN = /^[A-Za-z0-9_./:@%+=,-]+$/;
 
-/** The word as it has to be typed to arrive as it is. */
+/** The word, quoted if necessary. */
 export function shellWord(word: string): string {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,4 @@
-// What `create` and `share` say about links and special files in the folder. Pure: what was found in,
-// text out.
+// Notices of `create` and `share` about links and special files in the folder. Pure.
 
 import type { CreatedTorrent, LinkRule } from '../../index';
 import { plural } from '../../text/counts';
@@ -7,12 +6,12 @@ import { printable } from './text';
 
 export const LINK_RULES: readonly LinkRule[] = ['inside', 'skip', 'follow'];
 
-/** As many are named; `--json` has all. */
+/** Most entries that are listed; `--json` has all. */
 const MOST_NAMED = 10;
 
 type Found = Pick<CreatedTorrent, 'followed' | 'skipped'>;
 
-/** Lines for stderr; none where there is nothing to say. */
+/** Lines for stderr; empty if there is nothing to report. */
 export function sourceNotes({ followed, skipped }: Found): string[] {
   const notes: string[] = [];
   if (followed.length > 0) notes.push(`followed ${plural(followed.length, 'link')}`);

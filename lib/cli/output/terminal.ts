@@ -1,19 +1,19 @@
-// The terminal's live line: the one line that is drawn over. Whatever else is written wipes it first,
-// so that no line is torn; who drew it draws it again below.
+// The live line of a terminal, which is overwritten. Other output erases it first, so that no line
+// is torn; its owner draws it again below.
 
 import type { Io } from '../context';
 
-/** Where text goes in the end. */
+/** The destination of text. */
 export interface Streams {
   stdout(text: string): void;
   stderr(text: string): void;
   /** Whether `stderr` is a terminal. */
   readonly terminal: boolean;
-  /** How wide the terminal is now; undefined or 0 where that is not known. */
+  /** The present width of the terminal; undefined or 0 if unknown. */
   columns(): number | undefined;
 }
 
-/** Back to the line's begin, and clear to its end. */
+/** Back to the beginning of the line, and clear to its end. */
 const WIPE = '\r\u001b[K';
 
 /** The only writer of these streams. */
@@ -34,7 +34,7 @@ export function terminalIo(streams: Streams): Io {
       streams.stderr(text);
     },
     draw(line) {
-      // A line that wraps could not be wiped.
+      // A line that wraps could not be erased.
       const most = (streams.columns() || Infinity) - 1;
       streams.stderr(`${WIPE}${line.slice(0, most)}`);
       drawn = true;

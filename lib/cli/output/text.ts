@@ -1,14 +1,14 @@
-// Words of others on a terminal. Whatever came from a torrent, a peer or a tracker passes through
-// `printable` before it is written there.
+// Foreign text on a terminal. All text from a torrent, a peer or a tracker passes through
+// `printable` before it is written.
 
 import { escapeUnprintable } from '../../text/printable';
 
-/** Stands for a byte that is no UTF-8 in what a torrent calls its files: U+DC00 + byte. */
+/** Represents a byte that is not UTF-8 in a file name of a torrent: U+DC00 + byte. */
 const RAW_BYTE = /\p{Surrogate}/gu;
 
 /**
- * The text on one line, with every control character shown as `\uXXXX` instead of obeyed, and every raw
- * byte as `\xXX`.
+ * The text on one line, with every control character written as `\uXXXX` and every raw byte as
+ * `\xXX`.
  */
 export function printable(text: string): string {
   return escapeUnprintable(text).replace(
@@ -19,6 +19,7 @@ export function printable(text: string): string {
 
 /** One line of JSON that is also safe to show on a terminal. */
 export function jsonLine(value: object): string {
-  // JSON.stringify escapes C0 only; what is left stands inside strings, where \uXXXX means the same.
+  // JSON.stringify escapes only C0 characters; others are inside strings, where \uXXXX is
+  // equivalent.
   return `${escapeUnprintable(JSON.stringify(value))}\n`;
 }

@@ -1,4 +1,4 @@
-// The folder that `--data` names: it must be there before anything is hashed or served.
+// The folder of `--data`, which must exist before anything is hashed or served.
 
 import { stat } from 'node:fs/promises';
 import type { Metainfo } from '../../index';
@@ -9,7 +9,7 @@ export function dataRule({ name, multiFile }: Metainfo): string {
   return `--data must name the folder that holds the ${multiFile ? 'folder' : 'file'} "${name}"`;
 }
 
-/** Throws `data-missing` where `data` is no folder. */
+/** Throws `data-missing` if `data` is not a folder. */
 export async function requireDataFolder(data: string, metainfo: Metainfo, api: Api): Promise<void> {
   const fail = (what: string): never => {
     throw new api.MillraceError('data-missing', `${data} ${what}: ${dataRule(metainfo)}`);

@@ -1,28 +1,28 @@
-// Which peers of a transfer seem to speak only encrypted connections: they refused our plain handshake,
-// or opened with an encrypted one, and never talked in plain.
+// Finds the peers of a transfer that seem to speak only encrypted connections: they refused our
+// plain handshake, or sent an encrypted one, and never used plain text.
 
 import type { Coordinator, Torrent, TorrentEvents } from '../../index';
 import { hostPort } from '../../address/text';
 
-/** As many as an engine knows of one torrent: a flood must not fill our memory. */
+/** Most peers remembered, as in an engine's address book: a flood must not fill our memory. */
 const MAX_PEERS = 5_000;
 
 export interface EncryptedOnly {
-  /** `host:port` of those that were dialled, the host alone of those that dialled us. */
+  /** `host:port` of dialled peers; only the host of those that dialled us. */
   readonly peers: readonly string[];
-  /** All peers that took a connection, or made one. */
+  /** Number of peers that accepted a connection, or made one. */
   readonly reached: number;
 }
 
 type PeerClosed = TorrentEvents['peerClosed'][0];
 type PeerConnected = TorrentEvents['peerConnected'][0];
 
-/** Watches a transfer; `found` says what was seen till now, `stop` ends the watching. */
+/** Watches a transfer; `found` returns the result so far, `stop` ends the watching. */
 export function watchEncryption(
   torrent: Pick<Torrent, 'on' | 'off'>,
   coordinator: Pick<Coordinator, 'on' | 'off'>,
 ): { readonly found: () => EncryptedOnly; readonly stop: () => void } {
-  /** Of each peer: whether it talks in plain. */
+  /** For each peer: whether it uses plain text. */
   const dialled = new Map<string, boolean>();
   const incoming = new Map<string, boolean>();
   /** Hosts in `dialled`, which are not counted again when they dial us. */
@@ -50,7 +50,7 @@ export function watchEncryption(
   coordinator.on('peerRejected', onRejected);
   return {
     found: () => {
-      // A host that came in plain, from whichever port, speaks plain; on one host there may be several.
+      // A host that used plain text from any port speaks plain; several peers may share a host.
       const others = [...incoming].filter(([host]) => !hosts.has(host));
       const all = [...dialled, ...others];
       const silent = all.filter(([, talks]) => !talks).map(([peer]) => peer);

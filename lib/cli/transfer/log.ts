@@ -1,4 +1,4 @@
-// The engine's log records on stderr, as pino writes them, only when somebody asks for them.
+// Writes the engine's log records to stderr in pino's format, if requested.
 
 import type { Logger } from '../../index';
 import { SECRET_KEYS, URL_KEYS, redactValue } from '../../text/redact';
@@ -14,7 +14,7 @@ const SECRET_PATHS = [...SECRET_KEYS, ...URL_KEYS].flatMap((key) =>
   DEPTHS.map((depth) => `${depth}["${key}"]`),
 );
 
-/** Files and terminals are written at once: no record is lost however the process ends. */
+/** Writes to files and terminals are synchronous: no record is lost when the process ends. */
 export function stderrLogger(level: LogLevel | undefined, io: Io): Logger | undefined {
   if (level === undefined) return undefined;
   const { pino } = loadPino();

@@ -1,19 +1,19 @@
-// A torrent that names no tracker, with no peer given by hand: nobody can be asked for peers, and
-// that is said instead of a silent wait.
+// A torrent without a tracker and without peers given by the user: there is no source of peers,
+// which is reported instead of waiting silently.
 
 import type { AddOptions, Metainfo, Torrent, TorrentStats } from '../../index';
 import { plural } from '../../text/counts';
 
 export interface NoPeerSource {
-  /** Tracker URLs of the torrent that are not used. */
+  /** Number of tracker URLs that are not used. */
   readonly ignoredTrackers: number;
-  /** Where peers can reach us. */
+  /** The port for incoming peers. */
   readonly port: number | undefined;
-  /** What, why, and what to do, in one line. */
+  /** The problem, its cause, and what to do, in one line. */
   readonly message: string;
 }
 
-/** Undefined where a tracker or a peer can be asked. */
+/** Undefined if there is a tracker or a peer. */
 export function noPeerSource(
   { trackers, ignoredTrackerCount = 0 }: Metainfo,
   { peers = [], download = true }: AddOptions,
@@ -33,7 +33,10 @@ export function noPeerSource(
   return { ignoredTrackers: ignoredTrackerCount, port, message };
 }
 
-/** Calls `say` once, when the torrent first waits for peers, unless the returned function was called. */
+/**
+ * Calls `say` once, when the torrent first waits for peers, unless the returned function was called
+ * before.
+ */
 export function onceItWaits(
   torrent: Pick<Torrent, 'on' | 'off' | 'stats'>,
   seeds: boolean,

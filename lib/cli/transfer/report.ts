@@ -1,4 +1,4 @@
-// From the events of a torrent to the calls of a reporter, which shows them.
+// Translates the events of a torrent into calls of a reporter, which shows them.
 
 import type {
   CloseCounts,
@@ -12,7 +12,7 @@ import type {
 import type { EncryptedOnly } from './encrypted-peers';
 import type { NoPeerSource } from './peer-sources';
 
-/** What came of a transfer. */
+/** The result of a transfer. */
 export interface Summary {
   readonly name: string;
   readonly totalBytes: number;
@@ -21,20 +21,20 @@ export interface Summary {
   readonly wastedBytes: number;
   /** From the start of the command to the last byte on disk. */
   readonly elapsedSec: number;
-  /** What limited it. */
+  /** What limited the transfer. */
   readonly account: TransferAccount;
 }
 
-/** How many connections ended, by reason. */
+/** Number of ended connections by reason. */
 export interface PeerEnds {
-  /** Of peers, dials included. */
+  /** Of peers, including failed dials. */
   readonly closed: CloseCounts;
   /** Incoming ones without a valid handshake. */
   readonly rejected: CloseCounts;
   readonly encrypted: EncryptedOnly;
 }
 
-/** Shows a transfer: JSON lines, a progress bar, or plain lines. */
+/** Shows a transfer: as JSON lines, a progress bar, or plain lines. */
 export interface Reporter {
   readonly progressEveryMs: number;
   begin(torrent: Torrent, place: Place): void;
@@ -43,20 +43,20 @@ export interface Reporter {
   peerConnected(event: TorrentEvents['peerConnected'][0]): void;
   peerClosed(event: TorrentEvents['peerClosed'][0]): void;
   peerRejected(event: CoordinatorEvents['peerRejected'][0]): void;
-  /** The torrent waits, and there is nobody to ask for peers. */
+  /** The torrent waits, and there is no source of peers. */
   alone(event: NoPeerSource): void;
   tracker(event: TorrentEvents['tracker'][0], stats: TorrentStats): void;
   complete(summary: Summary): void;
-  /** Once, when the command's work is over, good or bad. */
+  /** Called once, when the command's work is over, in success or failure. */
   peerEnds(ends: PeerEnds): void;
-  /** Gives the terminal back. Nothing is shown afterwards. */
+  /** Releases the terminal. Nothing is shown afterwards. */
   end(): void;
 }
 
 export interface Place {
-  /** The folder that holds the torrent's file or folder. */
+  /** The folder that contains the torrent's file or folder. */
   readonly folder: string;
-  /** Where peers can reach us. */
+  /** The port for incoming peers. */
   readonly port: number | undefined;
 }
 

@@ -1,9 +1,8 @@
-// When a transfer has gone on long enough: no byte for too long, or seeded as much as was asked.
-// Time is a parameter.
+// When a transfer ends: no data for too long, or seeded as much as requested. Time is a parameter.
 
 import type { TorrentStats } from '../../index';
 
-/** Notices when no payload byte has come for `timeoutMs` while there was something to download. */
+/** Detects that no payload has arrived for `timeoutMs` while there was something to download. */
 export class StallWatch {
   readonly #timeoutMs: number;
   #sinceMs: number;
@@ -14,9 +13,9 @@ export class StallWatch {
     this.#sinceMs = nowMs;
   }
 
-  /** Tells the newest figures; true once the time is up. */
+  /** Takes the latest figures; returns true once the time is up. */
   isStalled(nowMs: number, stats: TorrentStats): boolean {
-    // Hashing what exists is work of our own, however long it takes.
+    // Hashing existing data is our own work, however long it takes.
     if (stats.phase !== 'downloading' || stats.downloadedBytes > this.#downloadedBytes) {
       this.#sinceMs = nowMs;
       this.#downloadedBytes = stats.downloadedBytes;
@@ -26,7 +25,7 @@ export class StallWatch {
   }
 }
 
-/** How long to seed; without a limit until interrupted. */
+/** How long to seed; without limits, until interrupted. */
 export interface SeedLimits {
   /** Uploaded bytes divided by the torrent's size. */
   readonly ratio?: number | undefined;

@@ -1,5 +1,5 @@
-// One engine with one torrent for the length of a command: started side by side, closed in every
-// case, so that records are saved and trackers get `stopped`.
+// One engine with one torrent for the duration of a command: started in parallel with reading the
+// torrent, and closed in every case, so that records are saved and trackers get `stopped`.
 
 import { resolve } from 'node:path';
 import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../../index';
@@ -34,7 +34,7 @@ export function reporterFor(flags: EngineFlags, { io, api }: Context, staysOn: b
   const showUrl = shownUrl(flags, api);
   if (flags.json) return jsonReporter(io, quiet, showUrl);
   const { peer: peers = [], showSecrets = false } = flags;
-  // A bar would be drawn across the lines of the trace.
+  // A bar would overwrite lines of the trace.
   const bar = io.terminal && !isTracedToStdout(flags);
   return textReporter(io, { quiet, bar, staysOn, peers, showSecrets, reasons: api.CLOSE_REASONS });
 }
@@ -44,11 +44,11 @@ export interface SessionOptions {
   readonly source: string;
   readonly flags: EngineFlags;
   readonly add: AddOptions & { readonly output: string; readonly seed: boolean };
-  /** Looks at the torrent before the engine gets it; may reject. */
+  /** Examines the torrent before the engine gets it; may reject. */
   readonly inspect?: (metainfo: Metainfo) => Promise<void>;
 }
 
-/** Starts an engine, adds the torrent, does `work` with it, and closes the engine whatever happens. */
+/** Starts an engine, adds the torrent, runs `work`, and closes the engine in any case. */
 export async function withTorrent(
   context: Context,
   options: SessionOptions,
@@ -71,12 +71,13 @@ export async function withTorrent(
     try {
       await work(torrent, reporter);
     } catch (error) {
-      reporter.progress(torrent.stats()); // How far it came.
-      // The torrent is stopping by itself: once it is gone its peers have ended, and their events have come.
+      reporter.progress(torrent.stats()); // The last progress.
+      // The torrent stops by itself: after its removal all peers have ended, and their events have
+      // arrived.
       if (torrent.stats().phase === 'failed') await torrent.remove().catch(() => undefined);
       throw error;
     } finally {
-      await tellEnds(coordinator, reporter, encryption.found());
+      await reportEnds(coordinator, reporter, encryption.found());
       encryption.stop();
       stopLooking?.();
       stopReporting();
@@ -88,8 +89,8 @@ export async function withTorrent(
   }
 }
 
-/** Nothing, where the engine is dead. */
-async function tellEnds(
+/** Prints nothing if the engine is dead. */
+async function reportEnds(
   coordinator: Coordinator,
   reporter: Reporter,
   encrypted: EncryptedOnly,
@@ -99,7 +100,7 @@ async function tellEnds(
   reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected, encrypted });
 }
 
-/** Threads start while the torrent is read: whichever fails first ends the other, and is the cause. */
+/** Threads start while the torrent is read: the first failure ends the other, and is reported. */
 async function startAndRead(
   { api, io, signal, threads }: Context,
   { source, flags, inspect }: SessionOptions,

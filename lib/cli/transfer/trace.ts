@@ -1,4 +1,5 @@
-// The wire trace of `download` and `seed`: its options, where its lines go, and what is said at its end.
+// The wire trace of `download` and `seed`: its options, the destination of lines, and a final
+// notice.
 
 import { Option } from 'commander';
 import { MIB } from '../../bytes/lengths';
@@ -10,7 +11,7 @@ import { size } from '../options/quantities';
 
 const TIB = 1024 * 1024 * MIB;
 
-/** The file name that stands for lines on stdout. */
+/** The file name that means lines on stdout. */
 const STDOUT = '-';
 
 export function traceOptions(): readonly Option[] {
@@ -35,7 +36,9 @@ export function isTracedToStdout({ trace }: EngineFlags): boolean {
   return trace === STDOUT;
 }
 
-/** The engine's trace options. Throws `bad-option` (wrong usage) where options contradict each other. */
+/**
+ * The engine's trace options. Throws `bad-option` (wrong usage) if options contradict each other.
+ */
 export function traceOf(flags: EngineFlags, io: Io, api: Api): TraceOptions | undefined {
   const { trace: file, tracePeer: peers, tracePayload: payload, traceLimit: limitBytes } = flags;
   const wrong = (rule: string): Error => new api.MillraceError('bad-option', rule);
@@ -59,7 +62,7 @@ export function traceOf(flags: EngineFlags, io: Io, api: Api): TraceOptions | un
   };
 }
 
-/** A trace that ended before the command did is worth a word. */
+/** Reports a trace that ended before the command. */
 export function traceNotice(status: TraceStatus | undefined): string | undefined {
   switch (status?.stopped) {
     case undefined:

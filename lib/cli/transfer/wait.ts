@@ -1,17 +1,17 @@
-// Waiting for a torrent to reach an end: complete, seeded enough, failed, closed, stalled or
-// interrupted, whichever comes first. Leaves no timer and no listener behind.
+// Waits until a torrent is complete, has seeded enough, fails, closes, stalls or is interrupted,
+// whichever comes first. Leaves no timer or listener behind.
 
 import type { Torrent, TorrentStats } from '../../index';
 import type { Context } from '../context';
 import { hasSeededEnough, StallWatch } from './rules';
 import type { SeedLimits } from './rules';
 
-/** How often figures are compared with the rules. */
+/** Interval between comparisons of the figures with the rules. */
 const LOOK_EVERY_MS = 250;
 
 /**
- * Looks at the torrent's figures until `done` says so; `done` may throw. Rejects with the torrent's
- * error, with `closed` when the torrent goes away, and with the signal's reason.
+ * Watches the torrent's figures until `done` returns true; `done` may throw. Rejects with the
+ * torrent's error, with `closed` if the torrent is removed, or with the signal's reason.
  */
 export function untilTrue(
   torrent: Torrent,
@@ -30,8 +30,8 @@ export function untilTrue(
     };
     const fail = (error: unknown): void => finish(() => reject(error as Error));
     const onAbort = (): void => fail(signal.reason);
-    // `completed` carries the reason (a removal, a dead coordinator thread); once the torrent was
-    // complete there is none, and an engine that ends while it seeds is a failure all the same.
+    // `completed` has the reason (a removal, a dead coordinator thread). After completion there is
+    // none, but an engine that ends while it seeds is still a failure.
     const onClosed = (): void => {
       torrent.completed.then(() => fail(new Error('the engine ended unexpectedly')), fail);
     };
@@ -53,7 +53,10 @@ export function untilTrue(
   });
 }
 
-/** Until every piece is verified and on disk; rejects with `stalled` after too long without a byte. */
+/**
+ * Waits until every piece is verified and on disk; rejects with `stalled` after too long without
+ * data.
+ */
 export async function untilComplete(
   torrent: Torrent,
   context: Pick<Context, 'api' | 'signal'>,
@@ -61,9 +64,9 @@ export async function untilComplete(
 ): Promise<void> {
   let complete = false;
   const onComplete = (): void => void (complete = true);
-  // The event comes at once; the promise also tells of what happened before we listened.
+  // The event is immediate; the promise also covers an earlier completion.
   torrent.on('complete', onComplete);
-  torrent.completed.then(onComplete, () => undefined); // `error` and `closed` events say the same.
+  torrent.completed.then(onComplete, () => undefined); // The events `error` and `closed` report the same.
   const watch =
     stallTimeoutSec === undefined
       ? undefined
@@ -79,7 +82,7 @@ export async function untilComplete(
   }).finally(() => torrent.off('complete', onComplete));
 }
 
-/** Until enough was uploaded; without limits until the signal. */
+/** Waits until enough was uploaded; without limits, until the signal. */
 export async function untilSeeded(
   torrent: Torrent,
   signal: AbortSignal,
