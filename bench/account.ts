@@ -23,7 +23,7 @@ import { makeTorrent, writeTorrent } from './support/torrent';
 
 interface Case {
   readonly throttled: string;
-  /** What the account must say: the label, and what is behind memory. */
+  /** The expected label of the account, and the cause behind memory. */
   readonly expected: string;
   readonly payload: { readonly lengthBytes: number; readonly pieceLengthBytes?: number };
   readonly seeds: readonly SeedScript[];
@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** Those that would take longer, or for ever, are cut here. */
+/** Transfers that take longer are stopped after this time. */
 const CUT_MS = 6000;
 
 function told({ limit }: TransferAccount): string {
@@ -122,7 +122,7 @@ async function runBusyThread(engine: Engine, folder: string): Promise<TransferAc
   try {
     const storage = spinningStorage(200);
     const torrent = await busy.add(payload.torrent, { output, peers: [seed.address], storage });
-    while (torrent.stats().phase === 'checking') await delay(20); // till then it refuses peers
+    while (torrent.stats().phase === 'checking') await delay(20); // it refuses peers until then
     await other.add(payload.torrent, {
       output: mkdtempSync(join(folder, 'out-')),
       peers: [`127.0.0.1:${busy.port}`],
@@ -135,7 +135,7 @@ async function runBusyThread(engine: Engine, folder: string): Promise<TransferAc
   }
 }
 
-/** The only event of `download --json` that is looked at. */
+/** The only event of `download --json` that is used. */
 interface Complete {
   readonly type: string;
   readonly account?: TransferAccount;
@@ -190,7 +190,7 @@ async function main(): Promise<void> {
     show('a peer thread: its uploads spin', 'cpu', await runBusyThread(engine, folder));
     if (spawnSync('taskset', ['--version']).status !== 0 || availableParallelism() < 2)
       console.log('the engine on one core: left out, needs `taskset` and a second core');
-    // Where others hold that core, hashing and writing are behind, and the account says so instead.
+    // Where other processes hold that core, the account rightly names hashing and writing instead.
     else if ((loadavg()[0] ?? 0) >= availableParallelism())
       console.log('the engine on one core: left out, the machine is busy with something else');
     else show('the engine: one core for all of it', 'cpu', await runOnOneCore(engine, memory));

@@ -1,5 +1,5 @@
-// `npm run bench:attack`: an honest leecher fetches a payload from the engine, undisturbed and beside
-// peers that mean no good, in turn; what it gets, and what they cost the engine's threads.
+// `npm run bench:attack`: an honest leecher fetches a payload from the engine, alone and beside
+// attackers, in turn. Measures its rate, and the CPU time that attackers cost the engine's threads.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,11 +32,14 @@ interface AttackFlags extends SharedFlags {
 
 const PIECE_LENGTH_BYTES = MIB;
 const DEADLINE_MS = 300_000;
-/** Attackers are at it for so long before the honest peer comes, and before CPU time is read. */
+/** How long attackers run before the honest peer connects, and before CPU time is read. */
 const SETTLE_MS = 10_000;
-/** Honest fetches one after the other, of which the median counts: single ones differ by a third. */
+/**
+ * Honest fetches per run, one after the other; their median counts, as single ones differ by a
+ * third.
+ */
 const FETCHES = 5;
-/** CPU time of the attack alone is read over this long. */
+/** Interval over which the CPU time of the attack alone is read. */
 const ALONE_MS = 2_000;
 
 interface Run {
@@ -120,7 +123,7 @@ async function measureAttack(bench: Bench, attack: AttackName): Promise<void> {
   );
 }
 
-/** One engine, some honest fetches; what an attack costs alone is read before the honest peer comes. */
+/** One engine, some honest fetches; the cost of the attack alone is read before the first fetch. */
 async function measureRun(bench: Bench, attack: AttackName | undefined): Promise<Run> {
   const { torrent, target } = bench;
   const port = await freePort();
@@ -186,7 +189,7 @@ async function fetchOften(torrent: BenchTorrent, port: number, children: Child[]
   return speeds.at(-1) === 0 ? 0 : figuresOf(speeds).median;
 }
 
-/** MiB per second from the first word to the last byte, waiting for a slot included. */
+/** MiB per second from the first interest to the last byte, including the wait for a slot. */
 async function fetchHonestly(
   { payload, infoHash }: BenchTorrent,
   port: number,

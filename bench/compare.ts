@@ -1,6 +1,6 @@
 // `npm run bench:compare`: the engine against every other client found on this machine, with the
-// same seeders, payloads and measures, run by run in turn. With several `--engine NAME=DIR`: builds of
-// the engine against the first one, until it is decided whether they are slower.
+// same seeders, payloads and measures, run by run in turn. With several `--engine NAME=DIR`: builds
+// of the engine against the first one, until it is decided whether they are slower.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -125,7 +125,7 @@ function caseRunner(flags: CompareFlags): RunCase {
     runBuilds(subjects, what, { rounds, maxRounds, warmUp }, results);
 }
 
-/** The first build stands there twice: what it differs from itself is the noise. */
+/** Lists the first build twice: its difference from itself is the noise. */
 function findBuilds({ engine: builds = [], node = [process.execPath] }: CompareFlags): Client[] {
   if (node.length > 1) throw new Error('--node: builds are compared on one Node at a time');
   const clients = builds.map(({ name, folder }) => ({

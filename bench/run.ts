@@ -1,5 +1,5 @@
-// `npm run bench`: micro benches, then the engine beside the floor in a swarm on loopback, then what
-// an embedder's event loop feels of a download. `-- --quick` is a smoke test of it all.
+// `npm run bench`: micro benches, then the engine and the floor in a swarm on loopback, then the
+// delay of an embedder's event loop during a download. `-- --quick` is a smoke test of all of them.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

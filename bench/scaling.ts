@@ -30,7 +30,7 @@ interface ScalingFlags extends SharedFlags {
   readonly idleTorrents: number;
 }
 
-/** The engine takes no fewer: the second hides the first one's way to and fro. */
+/** Minimum of the engine: the second thread works during the message round trips of the first. */
 const MIN_VERIFY_THREADS = 2;
 
 /** 1, 2, 4 … and the number of cores. */

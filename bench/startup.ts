@@ -1,5 +1,5 @@
-// Start-up, whole process, compiled: from exec to the first dial of `download --peer`, and the whole
-// run of `info`. Run it with `npm run bench:startup` after `npm run build`.
+// Start-up time of the compiled command line: from exec to the first dial of `download --peer`, and
+// the whole run of `info`. Run it with `npm run bench:startup` after `npm run build`.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

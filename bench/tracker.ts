@@ -1,7 +1,7 @@
-// Our tracker under load, in a process of its own: announces per second of its CPU time over UDP and
-// HTTP, and memory per peer. Run it with `npm run bench:tracker`; behind `--` it takes the parts to
-// run: `udp`, `http` (kept connections), `http-close` (a connection each), `siege` (the same beside
-// twelve addresses that hold all places of the server and say nothing), `memory`.
+// Our tracker under load, in a process of its own: announces per second of its CPU time over UDP
+// and HTTP, and memory per peer. Run it with `npm run bench:tracker`; behind `--` it takes the
+// parts to run: `udp`, `http` (kept connections), `http-close` (a connection each), `siege` (the
+// same beside twelve addresses that hold all places of the server and send nothing), `memory`.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -16,7 +16,7 @@ import { figuresOf, shown } from './support/figures';
 const RUNS = 7;
 const ANNOUNCES_PER_RUN = 60_000;
 const TORRENTS = 1000;
-/** What peers keep in flight over all: enough that the tracker never waits. */
+/** Announces that peers keep in flight in all: enough that the tracker never waits. */
 const UDP_WINDOW = 256;
 const HTTP_CONNECTIONS = 32;
 
@@ -27,7 +27,7 @@ const UNLIMITED = {
   maxConnectionsPerIp: 10_000,
 };
 
-/** As many as the server takes, and more: each comes back as soon as it is ended. */
+/** More connections than the server accepts; each reconnects as soon as it is closed. */
 const SIEGE_ADDRESSES = 12;
 const SIEGE_CONNECTIONS_EACH = 100;
 
@@ -77,7 +77,7 @@ async function main(parts: readonly string[]): Promise<void> {
   if (runs('memory')) await measureMemory();
 }
 
-/** With the server's own limits: nobody there, then a crowd that holds connections. */
+/** With the server's own limits: first alone, then beside a crowd that holds connections. */
 async function measureSiege(): Promise<void> {
   const child = fork(__filename, ['serve', 'limited'], { execArgv: process.execArgv });
   try {
@@ -96,7 +96,7 @@ async function measureSiege(): Promise<void> {
   }
 }
 
-/** Resolves once the crowd is there; call what it returns to send it away. */
+/** Resolves once the crowd is connected, to a function that disconnects it. */
 async function besiege(port: number): Promise<() => void> {
   const crowd = new Set<net.Socket>();
   let over = false;
@@ -171,7 +171,7 @@ async function openUdp(port: number): Promise<Udp> {
   return { socket, connectionId: (await reply).subarray(8, 16) };
 }
 
-/** Resolves with the number of answers; what is lost on the way is not one. */
+/** Resolves with the number of answers; lost datagrams do not count. */
 function announceOverUdp({ socket, connectionId }: Udp, port: number): Promise<number> {
   return new Promise((resolve) => {
     let sent = 0;
@@ -219,7 +219,7 @@ function announceOverUdp({ socket, connectionId }: Udp, port: number): Promise<n
   });
 }
 
-/** Raw sockets: a client that costs as little as it can leaves the core to the tracker. */
+/** Uses raw sockets: the cheapest client leaves the most of the core to the tracker. */
 async function announceOverHttp(port: number, keep: boolean): Promise<number> {
   const total = keep ? ANNOUNCES_PER_RUN / 2 : ANNOUNCES_PER_RUN / 6;
   let started = 0;
@@ -302,7 +302,7 @@ function filledRegistry(torrents: number, perTorrent: number): SwarmRegistry {
   return registry;
 }
 
-/** Memory outside the heap is given back some turns after its collection. */
+/** Bytes in use. Memory outside the heap is freed some turns after its collection. */
 async function heldBytes(): Promise<number> {
   for (let turn = 0; turn < 5; turn += 1) {
     (globalThis as { gc?: () => void }).gc?.();

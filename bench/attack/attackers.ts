@@ -1,8 +1,8 @@
-// Child process: peers that cost the engine what they can, as fast as it takes what they say, and
+// Child process: peers that cost the engine as much as they can, send as fast as it reads, and
 // connect again when they are closed.
 //
-// Takes its configuration as JSON in argv, prints `ready` when each has said its first words, and a
-// JSON line with what was said when its stdin ends.
+// Takes its configuration as JSON in argv, prints `ready` when each has sent its first messages,
+// and a JSON line with the totals sent when its stdin ends.
 
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -26,16 +26,16 @@ export interface AttackersDone {
   readonly connections: number;
 }
 
-/** The honest peer has another. */
+/** Address of the attackers; the honest peer has another. */
 const ADDRESS = '127.0.0.2';
-/** A write of a flood: many small messages at once. */
+/** Length of one write of a flood: many small messages at once. */
 const BURST_BYTES = 262_144;
-/** After that long it comes back. */
+/** Delay before a closed attacker reconnects. */
 const RETURN_MS = 50;
-/** Requests of a peer that reads nothing of the answers: what fits the queue that we announce. */
+/** Requests of a peer that reads no answers; they fit into the `reqq` of the engine. */
 const REQUESTS = 1900;
 const BLOCK_BYTES = 16_384;
-/** Requests in a write that are taken back at once. */
+/** Requests in one write that are cancelled at once. */
 const FLAPS = 100;
 
 const numbers = (...values: readonly number[]): Buffer => {
@@ -52,7 +52,7 @@ const UNKNOWN_ID = 77;
 const interested = message(MESSAGE_ID.interested);
 const emptyHandshake = message(MESSAGE_ID.extended, Buffer.from('\0de', 'latin1'));
 
-/** What a flood says over and over. */
+/** The messages that a flood repeats. */
 function burstOf({ attack, pieceCount }: AttackersConfig): Buffer | undefined {
   switch (attack) {
     case 'keep-alive':
@@ -201,7 +201,7 @@ class Attacker {
     return Buffer.concat(requests);
   }
 
-  /** One byte of as many blocks as may be asked for, and again when they are here. */
+  /** Requests one byte each of the allowed number of blocks, and again when they have come. */
   #askForCrumbs(): void {
     let leftBytes = REQUESTS * 14;
     const count = (bytes: Buffer): void => {
@@ -214,7 +214,7 @@ class Attacker {
     this.#say(this.#requests(1));
   }
 
-  /** Blocks of places far apart, each taken back at once: reads of the disk for nothing. */
+  /** Requests blocks far apart and cancels each at once, to cause useless disk reads. */
   #requestAndCancel(): void {
     const { pieceCount } = this.#config;
     const pairs = Array.from({ length: FLAPS }, (_, index) => {
@@ -235,7 +235,7 @@ class Attacker {
     this.#say(burst, () => this.#flood());
   }
 
-  /** One change of interest in a segment of its own. */
+  /** Sends one change of interest in its own TCP segment. */
   #step(round: number): void {
     if (this.#socket.destroyed) return;
     const what = round % 2 === 0 ? interested : message(MESSAGE_ID.notInterested);
@@ -257,14 +257,16 @@ class Attacker {
   }
 }
 
-/** Attackers have machines of their own: only what the engine does for them is to cost time here. */
+/**
+ * Real attackers run elsewhere, so these run at low priority: only the engine's work should count.
+ */
 function yieldToOthers(): void {
   setPriority(constants.priority.PRIORITY_LOW);
   try {
-    // Where Linux shares the processor among sessions first, the priority is that of the session.
+    // With autogroups, Linux shares the CPU among sessions, so the session needs the low priority.
     writeFileSync('/proc/self/autogroup', String(constants.priority.PRIORITY_LOW));
   } catch {
-    // It does not.
+    // No autogroups here.
   }
 }
 

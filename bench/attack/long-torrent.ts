@@ -1,4 +1,4 @@
-// A torrent of as many pieces as are allowed, whose data exists nowhere.
+// A torrent with the largest allowed number of pieces, whose data does not exist.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // Child process: the engine under attack. Seeds one payload, and waits for peers of a torrent with
-// as many pieces as are allowed, whose data nobody has.
+// the largest allowed number of pieces, whose data does not exist.
 //
 // Takes its configuration as JSON in argv, prints `ready` when it seeds, ends with its stdin.
 
@@ -12,7 +12,7 @@ export interface TargetConfig {
   readonly torrentPath: string;
   /** Folder with the payload. */
   readonly data: string;
-  /** A torrent to wait for peers of, if any, and where it would go. */
+  /** A torrent to leech, if any; `scratch` is its output folder. */
   readonly longTorrentPath?: string;
   readonly scratch: string;
   readonly port: number;

@@ -1,4 +1,5 @@
-// aria2, by its command line. It opens encrypted and comes back in plain text when the seeder closes.
+// aria2 by its command line. It connects encrypted first, and in plain text after the seeder has
+// closed.
 
 import { spawnSync } from 'node:child_process';
 import { Unavailable } from './client';

@@ -1,4 +1,4 @@
-// The floor as if it were a client.
+// The floor, run like a client.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { compileTo } from '../support/compile';
 import { ROOT } from '../support/engine';
 import type { Client, Job } from './client';
 
-/** As many threads that hash and write as the engine takes by default. */
+/** The engine's default number of verify threads. */
 function writerThreads(): number {
   return Math.min(8, Math.max(2, availableParallelism() >> 1));
 }

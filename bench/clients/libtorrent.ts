@@ -1,4 +1,4 @@
-// libtorrent by its Python binding: Debian's, and any other build that a command is given for.
+// libtorrent through its Python binding: Debian's, or another build for which a command is given.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

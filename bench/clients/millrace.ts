@@ -4,7 +4,9 @@ import { execFileSync } from 'node:child_process';
 import type { Engine } from '../support/engine';
 import type { Client } from './client';
 
-/** `options` go to `download` and `seed`, to measure something else than the defaults; the name says so. */
+/**
+ * `options` are passed to `download` and `seed` instead of the defaults, and appear in the name.
+ */
 export function millrace(
   engine: Engine,
   node = process.execPath,

@@ -1,5 +1,5 @@
 // transmission, in a network namespace with an address that is not 127/8, where it refuses peers.
-// Seeders run in there, too: the way between them is still loopback.
+// Seeders run in the namespace, too, so the path is still loopback.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

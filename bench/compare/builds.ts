@@ -1,6 +1,6 @@
 // Builds of the engine against each other. A round runs the first build A, the others, A again, and
-// then all of them backwards (A B A' A' B A), so that a drift of the machine weighs on all alike. The
-// pair A'/A shows what the same build differs from itself: the noise that a difference must exceed.
+// then all of them backwards (A B A' A' B A), so that a drift of the machine affects all alike. The
+// pair A'/A shows how much a build differs from itself: the noise that a difference must exceed.
 
 import type { Results, Sample } from '../support/results';
 import { labelOf, printSummary, runInOrder } from '../support/rounds';
@@ -16,14 +16,17 @@ interface Measure {
   readonly limit: number;
 }
 
-/** Identical builds differ by more than 2 % in the upload, so less is not asked of it. */
+/**
+ * Largest accepted change for the worse. Identical builds differ by more than 2 % in the upload,
+ * hence 5 % there.
+ */
 const LIMITS: Readonly<Record<Direction, number>> = { download: 0.02, upload: 0.05, recheck: 0.02 };
 
 export interface Verdict extends Measure {
   readonly subject: string;
   readonly over: string;
   readonly interval: Interval;
-  /** Rounds that the interval rests on. */
+  /** Number of rounds behind the interval. */
   readonly rounds: number;
   readonly outcome: 'regression' | 'no regression' | 'undecided';
 }
@@ -37,8 +40,8 @@ export function measuresOf(direction: Direction): readonly Measure[] {
 }
 
 /**
- * Judges every subject by the first one. A regression is an interval that lies beyond the limit as a
- * whole; undecided is one that reaches over it.
+ * Judges every subject against the first one: a regression when the whole interval lies beyond the
+ * limit, undecided when the interval contains the limit.
  */
 export function judge(samples: readonly Sample[], direction: Direction): Verdict[] {
   const subjects = [...new Set(samples.map(({ subject }) => subject))];

@@ -1,5 +1,5 @@
-// How sure a ratio of paired runs is: the Hodges-Lehmann estimate and the interval that goes with
-// Wilcoxon's signed-rank test. One run that met a busy second moves them little.
+// The confidence interval of a ratio of paired runs: the Hodges-Lehmann estimate and the interval
+// of Wilcoxon's signed-rank test. A single disturbed run moves them little.
 
 export interface Interval {
   readonly estimate: number;

@@ -1,5 +1,5 @@
-// Pair by pair: what the first subject of a case reached, divided by what another one reached in the
-// same round. Both met the same minute of the machine, so the ratio is steadier than either figure.
+// Pairwise ratios: the value of the first subject of a case divided by that of another in the same
+// round. Both ran in the same minute, so the ratio is steadier than either figure.
 
 import { figuresOf } from '../support/figures';
 import type { Figures } from '../support/figures';

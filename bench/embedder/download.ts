@@ -1,5 +1,5 @@
-// Child process: an embedder that downloads, and watches its own event loop meanwhile. Everything is
-// an argument so that the parent decides what is measured.
+// Child process: an embedder that downloads and measures its own event loop meanwhile. The parent
+// decides what is measured, so everything is an argument.
 //
 // Takes its configuration as JSON in argv, prints one JSON line.
 
@@ -24,7 +24,7 @@ export interface EmbedderReport {
   readonly downloadSec: number;
 }
 
-/** The default of 10 ms reads 10 ms in an idle process. */
+/** Resolution of the delay histogram; with the default of 10 ms, an idle process shows 10 ms. */
 const RESOLUTION_MS = 1;
 const NS_PER_MS = 1e6;
 

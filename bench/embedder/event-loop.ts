@@ -1,5 +1,5 @@
-// What a download at full speed does to the event loop of the thread that embeds the engine, beside
-// what the same loop shows while the engine is idle.
+// Measures how a download at full speed delays the event loop of the embedding thread, compared
+// with the same loop while the engine is idle.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

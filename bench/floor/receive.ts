@@ -1,6 +1,6 @@
 // The floor: the cheapest Node program that moves the same bytes. Sockets read into one reused
-// buffer, blocks go to a shared buffer, threads hash and write whole pieces. No choking, no picking,
-// no leases, no time-outs, no resume, no check of what a peer may do. Every other figure can be read
+// buffer, blocks go to a shared buffer, threads hash and write whole pieces. No choking, no
+// picking, no leases, no time-outs, no resume, no checks of peers. Every other figure can be read
 // as a multiple of this one.
 //
 // Takes its configuration as JSON in argv; exit code 0 when every piece is verified and written.

@@ -1,4 +1,4 @@
-// The floor of a recheck: as many threads as asked for read the file and hash its pieces.
+// The floor of a recheck: the given number of threads read the file and hash its pieces.
 //
 // Takes its configuration as JSON in argv; exit code 0 when every piece is right.
 

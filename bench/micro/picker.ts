@@ -1,5 +1,5 @@
 // The picker: picks per second and haves per second by the number of pieces and of peers. The
-// growth must be near flat: a torrent ten times as large may not make a pick ten times as dear.
+// growth must be near flat: a torrent ten times as large must not make a pick ten times as costly.
 
 import type { Bitfield as Bits } from '../../lib/bytes/bitfield';
 import { load } from '../support/engine';
@@ -14,7 +14,7 @@ const PEERS = [10, 100, 500];
 const CALLS = 256;
 /** Pieces on their way at one time. */
 const ACTIVE = 64;
-/** What a peer has, at random: some have little, some nearly all. */
+/** Smallest share of pieces of a peer; the shares are random, up to nearly all. */
 const LEAST_SHARE = 0.05;
 
 export function* pickerTasks(engine: Engine): Generator<MicroTask> {

@@ -56,7 +56,7 @@ function shownNs(ns: number): string {
   return ns < 10_000 ? `${ns.toFixed(ns < 10 ? 2 : 0)} ns` : `${(ns / 1000).toFixed(1)} µs`;
 }
 
-/** A small generator of repeatable numbers in [0, 1): figures of two runs must meet the same work. */
+/** Seeded random numbers in [0, 1), so that two runs do the same work. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 1;
   return () => {

@@ -1,5 +1,5 @@
-// What a wire trace costs: a read of the least that can come, through a whole connection, with the
-// trace off and on; and what the tap itself does with a block.
+// The cost of a wire trace: the smallest possible read through a whole connection, with the trace
+// off and on; and the cost of the tap itself for a block.
 
 import { EventEmitter } from 'node:events';
 import { load } from '../support/engine';
@@ -25,7 +25,7 @@ const BLOCKS_IN_A_READ = 16;
 const PEER = { host: '192.0.2.7', port: 6881 };
 const INFO_HASH = new Uint8Array(20).fill(0xab);
 
-/** Packets are made and written; the disk is left out. */
+/** Packets are made and written, but not to a disk. */
 const NOWHERE = '/dev/null';
 
 /** A stream without a network. Builds before there were streams take it for a socket. */
@@ -67,7 +67,7 @@ function settingsOf(payload: boolean): TraceSettings {
   };
 }
 
-/** Undefined in builds that cannot trace: they are the measure of "off". */
+/** Undefined in builds that cannot trace; they measure "off". */
 function loadTracer(engine: Engine): typeof TracerModule | undefined {
   try {
     return load<typeof TracerModule>(engine, 'net/tracer');
@@ -115,7 +115,7 @@ export function* traceTasks(engine: Engine): Generator<MicroTask> {
   }
 }
 
-/** An open connection without a network: what it is given comes in as reads of its socket. */
+/** An open connection without a network: the given bytes arrive as reads of its socket. */
 function receiver(
   engine: Engine,
   tracer: TracerModule.Tracer | undefined,

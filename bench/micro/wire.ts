@@ -1,4 +1,4 @@
-// The peer wire protocol: blocks decoded in place, over the seams of reads, and shredded; small
+// The peer wire protocol: blocks decoded in one read, across reads, and in tiny reads; small
 // messages both ways.
 
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
@@ -12,7 +12,7 @@ import type * as Encoder from '../../lib/wire/encoder';
 const BLOCK_BYTES = 16_384;
 const STREAM_BLOCKS = 64;
 const REQUESTS = 512;
-/** What a read of the engine brings at most, what libuv reads by default, one TCP segment, dust. */
+/** The engine's largest read, libuv's default read, one TCP segment, a tiny read. */
 const READ_SIZES = [262_144, 65_536, 1448, 64];
 
 export function* wireTasks(engine: Engine): Generator<MicroTask> {

@@ -14,14 +14,16 @@ export interface BarGroup {
 
 export interface Chart {
   readonly title: string;
-  /** With the direction that is good: "MiB/s, more is better". */
+  /** With the better direction: "MiB/s, more is better". */
   readonly unit: string;
   readonly groups: readonly BarGroup[];
 }
 
 const WIDTH = 760;
 const MARGIN = 16;
-/** Where bars begin follows from the longest name: about 6.5 pixels a letter, up to half the width. */
+/**
+ * Where bars begin follows from the longest name: about 6.5 pixels a letter, up to half the width.
+ */
 const LETTER_WIDTH = 6.5;
 const LEAST_BARS_X = 120;
 /** Room behind the longest bar for its figure. */
@@ -33,7 +35,7 @@ const HEAD = 56;
 const AXIS = 30;
 const MAX_TICKS = 5;
 
-// Told apart without red against green, and dark enough on white, bright enough on black.
+// Distinct without red against green; dark enough on white and bright enough on black.
 const COLOURS = [
   '#2f7ed8',
   '#e08b1f',

@@ -1,5 +1,5 @@
-// One results file as a report: samples of a kind go into one table, and what compares well into
-// charts. Pure: lines in, Markdown and SVG out.
+// Renders one results file: one table for each kind of sample, and charts of the values listed
+// here. Pure: lines in, Markdown and SVG out.
 
 import { byCase, ratiosOf } from '../compare/ratios';
 import { figuresOf } from '../support/figures';
@@ -16,7 +16,7 @@ export interface Section {
   readonly charts: ReadonlyMap<string, string>;
 }
 
-/** Values that are drawn, where samples have them. */
+/** Values with a chart, where samples have them. */
 const CHARTED = ['mibPerSec', 'cpuSecPerGib', 'peakRssMib', 'aboveIdleP99Ms'];
 /** Nanoseconds of a room of the engine, where their growth is the point. */
 const CHARTED_BY_KIND: Readonly<Record<string, readonly string[]>> = { picker: ['nsPerUnit'] };
@@ -52,7 +52,9 @@ export function sectionOf(stem: string, lines: readonly ResultLine[]): Section {
   return { markdown: `${parts.join('\n\n')}\n`, charts };
 }
 
-/** What shares a table: a direction and place of a swarm, a room of the micro benches, a bench. */
+/**
+ * The table of a sample: a direction and place of a swarm, a room of the micro benches, a bench.
+ */
 function kindOf({ case: what, subject }: Sample): string {
   if (what.direction !== undefined) return `${what.direction}, ${what.target}`;
   if (what.bench !== undefined) return String(what.bench);

@@ -1,4 +1,4 @@
-// The values of results in the words of a reader: their heading, unit, and which way is good.
+// How the report shows each value of the results: heading, unit, and the better direction.
 
 interface ValueName {
   readonly heading: string;

@@ -1,7 +1,8 @@
-// Child process: an embedder with many torrents that have nothing to do. It reports how long adding
-// them took, and then what it costs to have them.
+// Child process: an embedder with many idle torrents. It reports how long adding them took, and
+// what they cost at rest.
 //
-// Takes its configuration as JSON in argv; prints one JSON line when all is measured, ends with stdin.
+// Takes its configuration as JSON in argv; prints one JSON line when all is measured, ends with
+// stdin.
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +12,7 @@ export interface IdleConfig {
   readonly engineFolder: string;
   readonly torrentPaths: readonly string[];
   readonly output: string;
-  /** The data is there: wait until each is verified and seeding. */
+  /** True where the data exists: waits until each torrent is verified and seeding. */
   readonly seeding: boolean;
   readonly settleMs: number;
   readonly idleMs: number;

@@ -1,5 +1,5 @@
-// Many torrents with nothing to do: time to add them, CPU and memory at rest. Waiting for peers that
-// do not exist, and seeding to nobody.
+// Many idle torrents, either waiting for peers that do not exist or seeding without peers: time to
+// add them, CPU and memory at rest.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ export async function benchIdle(
           torrentPaths,
           output,
           seeding,
-          // Most of what the start left behind is cleared away by then.
+          // Long enough for most garbage of the start to be collected.
           settleMs: 3 * idleMs,
           idleMs,
         };

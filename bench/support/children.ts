@@ -70,7 +70,7 @@ export class Child {
     const keep = (text: string): void => void (this.output += text);
     this.process.stdout?.setEncoding('utf8').on('data', keep);
     this.process.stderr?.setEncoding('utf8').on('data', keep);
-    this.process.stdin?.on('error', () => undefined); // It may end without reading.
+    this.process.stdin?.on('error', () => undefined); // It may end without reading stdin.
     this.exited = new Promise((done) => {
       this.process.once('error', (error) => {
         this.output += error.message;
@@ -129,7 +129,7 @@ export async function untilReported<Report>(child: Child, deadlineMs: number): P
 }
 
 /**
- * Runs a program to its end and says what it cost, everything that it waited for included. Bash's
+ * Runs a program to its end and measures its cost, including that of its ended children. Bash's
  * `time` reads the exact figures from the kernel (getrusage), which Node cannot.
  */
 export async function measure(launch: Launch, deadlineMs: number): Promise<Usage> {

@@ -13,7 +13,7 @@ export interface Engine {
   readonly main: string;
 }
 
-/** Throws when nothing is compiled there; says so when the sources are newer than `dist`. */
+/** Throws when nothing is compiled there; warns when the sources are newer than `dist`. */
 export function findEngine(folder?: string): Engine {
   const where = folder === undefined ? join(ROOT, 'dist') : resolve(folder);
   const main = join(where, 'lib', 'cli', 'main.js');

@@ -1,4 +1,4 @@
-// Figures of repeated runs: medians, and how far the runs lay apart.
+// Figures of repeated runs: medians and ranges.
 
 export interface Figures {
   readonly median: number;

@@ -13,7 +13,7 @@ const ONE_ENGINE = new Option(
   'compiled engine to measure (default: dist of this checkout)',
 );
 
-/** `engine`: how the compiled engine is named, where it is not one folder. */
+/** `engine`: the option for the compiled engine, where it is not one folder. */
 export function benchCommand(name: string, description: string, engine = ONE_ENGINE): Command {
   return new Command(name)
     .description(description)
@@ -38,7 +38,7 @@ export function quickened<Flags extends Pick<SharedFlags, 'quick'>>(
   return flags;
 }
 
-/** A build to measure: a compiled engine's folder, and what the results call it. */
+/** A build to measure: a compiled engine's folder, and its name in the results. */
 export interface NamedBuild {
   readonly name: string;
   readonly folder: string;
@@ -106,7 +106,7 @@ export function collect(text: string, before: readonly string[] = []): readonly 
   return [...before, text];
 }
 
-/** Runs a bench to its end; a bug of the bench itself is an exit code, too. */
+/** Runs a bench to its end; a failure of the bench itself sets the exit code, too. */
 export function runMain(main: () => Promise<void>): void {
   main().then(
     () => process.exit(process.exitCode ?? 0),

@@ -1,4 +1,4 @@
-// Where and with what a result was measured: without it a figure means nothing.
+// Describes the machine and the versions of a measurement, without which a figure means nothing.
 
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';

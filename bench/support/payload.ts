@@ -13,7 +13,7 @@ const POOL_BYTES = 4 * 1024 * 1024;
 const BLOCK_STEP = 2_654_435;
 const SALT_STEP = 1_367_130_551;
 
-/** What a payload is a function of. Plain data: it goes to child processes as JSON. */
+/** The parameters that determine a payload. Plain data: child processes get it as JSON. */
 export interface PayloadShape {
   /** Payloads of the same shape with another salt have other bytes. */
   readonly salt: number;
@@ -24,7 +24,9 @@ export interface PayloadShape {
 
 const pool = makePool();
 
-/** xorshift32 from a fixed seed; the end repeats the beginning, so that a window may begin anywhere. */
+/**
+ * xorshift32 from a fixed seed; the end repeats the beginning, so that a window may begin anywhere.
+ */
 function makePool(): Buffer {
   const pool = Buffer.alloc(POOL_BYTES + WINDOW_BYTES);
   const words = new Uint32Array(pool.buffer, pool.byteOffset, POOL_BYTES / 4);

@@ -38,7 +38,7 @@ export function placeFor(target: Target, needBytes: number, diskFolder = tmpdir(
   return { target, folder };
 }
 
-/** Writes of an earlier run that the kernel still owes the disk must not be paid by the next. */
+/** Flushes pending writes of an earlier run, so that they do not slow the next. */
 export function settle(place: Place): void {
   if (place.target === 'disk') spawnSync('sync', ['-f', place.folder]);
 }

@@ -1,4 +1,4 @@
-// What the kernel says about a process and everything it started: CPU time and memory (Linux).
+// Reads CPU time and memory of a process and its descendants from the kernel (Linux).
 
 import { readFileSync, readdirSync } from 'node:fs';
 
@@ -28,7 +28,7 @@ export function treeOf(pid: number): number[] {
   return tree;
 }
 
-/** CPU time so far of a living process tree, those that it has waited for included; 10 ms fine. */
+/** CPU time so far of a live process tree, ended children included; resolution 10 ms. */
 export function cpuOf(pid: number): CpuTimes {
   let user = 0;
   let system = 0;

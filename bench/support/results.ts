@@ -22,7 +22,7 @@ export interface Sample {
   readonly values: Readonly<Record<string, number>>;
 }
 
-/** A run that did not end well, or a subject that could not be had. */
+/** A failed run, or a subject that is not available. */
 export interface Miss {
   readonly type: 'miss';
   readonly suite: string;
@@ -76,7 +76,7 @@ export class Results {
     this.#write(line);
   }
 
-  /** Says where the results are, and lets the process fail if a run of ours did. */
+  /** Prints where the results are, and sets a failing exit code if a run of ours failed. */
   end(): void {
     if (this.path !== undefined) console.log(`kept in ${this.path}`);
     if (this.misses.some(({ subject }) => /^(millrace|floor|embedder|wire|verify)/.test(subject))) {

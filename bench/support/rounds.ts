@@ -1,10 +1,10 @@
-// Runs subjects against each other: round by round, the order turning, the first round thrown away
-// (cold pages made the same run take 1.2 or 3.0 s), so that a noisy minute meets all of them.
+// Runs subjects against each other round by round, so that a noisy minute affects all of them. The
+// order rotates, and the first round is dropped: cold pages made the same run take 1.2 or 3.0 s.
 
 import { figuresOf, shown } from './figures';
 import type { Case, Results } from './results';
 
-/** Kept in the results, too much for the screen. */
+/** Values that are saved but not printed. */
 const NOT_PRINTED = new Set(['wallSec', 'userSecPerGib', 'systemSecPerGib', 'peakAnonymousMib']);
 
 export interface Subject {
@@ -16,7 +16,7 @@ export interface Subject {
 export interface RoundOptions {
   /** Rounds that count. */
   readonly rounds: number;
-  /** One more round in front that does not. */
+  /** Adds one round in front that does not count. */
   readonly warmUp: boolean;
 }
 

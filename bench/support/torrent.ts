@@ -18,7 +18,7 @@ import type { PayloadShape } from './payload';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** A payload, and what it takes to serve and fetch it. */
+/** A payload with the data that serving and fetching it needs. */
 export interface BenchTorrent {
   readonly payload: Payload;
   /** Name of its only file. */

@@ -1,5 +1,5 @@
 // Child process: leechers that share the work of fetching one payload from one seed, compare every
-// byte with what it must be, and keep nothing.
+// byte with the expected one, and keep nothing.
 //
 // Takes its configuration as JSON in argv, connects, prints `ready`, begins at the first byte on
 // stdin, prints one JSON line when the last byte is there; a failure is exit code 1.
@@ -23,18 +23,20 @@ export interface LeechersConfig {
 }
 
 export interface LeechersDone {
-  /** From the first interest to the first permission: when a seed looks at its slots is policy. */
+  /**
+   * From the first interest to the first unchoke; this wait depends on the seed's choking policy.
+   */
   readonly waitSec: number;
-  /** From that first permission to the last byte. */
+  /** From the first unchoke to the last byte. */
   readonly wallSec: number;
 }
 
-/** Requests outstanding per leecher: 4 MiB, and what seeds accept that announce nothing (250). */
+/** Requests outstanding per leecher: 4 MiB, and the limit of seeds that send no `reqq` (250). */
 const DEPTH = 250;
 /** Requests go out in groups, as real clients send them. */
 const REFILL = 32;
 const READ_BUFFER_BYTES = 262_144;
-/** A seed that sends nothing to anybody for so long is given up. */
+/** Time without a byte for any leecher after which the seed is given up. */
 const STALL_MS = 60_000;
 
 const readBuffer = Buffer.allocUnsafe(READ_BUFFER_BYTES);
@@ -72,7 +74,7 @@ class Leecher implements WireSink {
     this.#socket.write(handshake(config.infoHash, number));
   }
 
-  /** From here on it wants something. */
+  /** Declares interest. */
   start(): void {
     this.#writer.interested();
     this.#flush();
@@ -91,7 +93,7 @@ class Leecher implements WireSink {
       firstUnchokeMs ??= performance.now();
     }
     if (said.type !== 'choke') return;
-    this.#unchoked = false; // What is outstanding will not come (BEP 3): asked for again.
+    this.#unchoked = false; // Outstanding requests are dropped by the choke (BEP 3) and made again.
     const [first] = this.#outstanding;
     if (first === undefined) return;
     this.#outstanding = [];
@@ -100,9 +102,9 @@ class Leecher implements WireSink {
   }
 
   onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void {
-    // Seeds may answer out of order (they read from a disk), mostly they do not.
+    // Seeds mostly answer in order, but need not, as they read from a disk.
     const at = this.#outstanding.findIndex((one) => one.piece === piece && one.begin === begin);
-    if (at === -1) return; // asked for before a choke, and sent all the same
+    if (at === -1) return; // requested before a choke, and sent nevertheless
     const { shape } = this.#payload;
     if (!this.#payload.matches(piece * shape.pieceLengthBytes + begin, bytes, start, end)) {
       fail(`piece ${piece} has wrong bytes at ${begin}`);
@@ -136,7 +138,7 @@ class Leecher implements WireSink {
   }
 
   #flush(): void {
-    // aria2 drops a peer that says more than its handshake before it has answered.
+    // aria2 drops a peer that sends more than its handshake before it has answered.
     if (this.#handshake.handshake === undefined) return;
     const said = this.#writer.take();
     if (said !== undefined) this.#socket.write(said);

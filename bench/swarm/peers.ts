@@ -8,7 +8,7 @@ import type { SeedersConfig, SeedersReady } from './seeders';
 
 const READY_MS = 30_000;
 
-/** Where a side of the transfer runs: its address, and the words in front of its command. */
+/** Where a side of the transfer runs: its address, and the prefix of its command. */
 export interface Ground {
   readonly address: string;
   readonly enter: readonly string[];
@@ -49,7 +49,7 @@ export async function startSeeders(
 
 export interface Leechers {
   readonly child: Child;
-  /** Resolves, with how long it took, when all bytes have come and were right. */
+  /** Resolves with the durations once all bytes have come and were right. */
   fetch(deadlineMs: number): Promise<LeechersDone>;
 }
 

@@ -1,11 +1,11 @@
-// What the benches' own peers say to each other and to the clients under test: the few messages of
-// BEP 3 that a transfer needs. Decoding is lib/wire's.
+// The messages that the benches' own peers exchange with the clients under test: the few messages
+// of BEP 3 that a transfer needs. Decoding is lib/wire's.
 
 import { encode } from '../../lib/bencode/encode';
 import { encodeHandshake } from '../../lib/wire/handshake';
 import { MESSAGE_ID } from '../../lib/wire/messages';
 
-/** Requests that we hold for one peer; what libtorrent and transmission announce, too. */
+/** Our `reqq`, the requests held for one peer; libtorrent and transmission send the same. */
 const REQUEST_QUEUE = 2000;
 
 const PEER_ID_BYTES = 20;
@@ -19,13 +19,13 @@ export function handshake(infoHash: string, number: number): Uint8Array {
   return encodeHandshake({ infoHash: Buffer.from(infoHash, 'hex'), peerId });
 }
 
-/** BEP 10 handshake: no extension, but the depth of our queue, so that nobody asks for less. */
+/** BEP 10 handshake without extensions; it sends `reqq`, so that clients use the full queue. */
 export function extendedHandshake(): Buffer {
   const payload = encode({ m: {}, reqq: REQUEST_QUEUE });
   return message(MESSAGE_ID.extended, Buffer.concat([Buffer.from([0]), payload]));
 }
 
-/** The bitfield of somebody who has everything. */
+/** The bitfield of a seed. */
 export function fullBitfield(pieceCount: number): Buffer {
   const bits = Buffer.alloc(Math.ceil(pieceCount / 8), 0xff);
   const spare = bits.length * 8 - pieceCount;

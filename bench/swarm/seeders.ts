@@ -1,5 +1,5 @@
 // Child process: many seeders behind one event loop, each on a port of its own, and a tracker that
-// names them all. They serve computed payloads without a copy, so that they are not what is measured.
+// lists them all. They serve computed payloads without a copy, so that they are not the bottleneck.
 //
 // Takes its configuration as JSON in argv, prints one JSON line when it listens, ends with stdin.
 
@@ -27,7 +27,7 @@ export interface SeedersReady {
   readonly trackerPort: number;
 }
 
-/** Some clients split 128 KiB into one request; nobody sane asks for more. */
+/** Some clients request 128 KiB at once; none is known to request more. */
 const MAX_REQUEST_BYTES = 131_072;
 /** Headers of this many blocks are carved from one buffer. */
 const HEADERS_PER_SLAB = 1024;
@@ -51,7 +51,7 @@ class SeedConnection implements WireSink {
     this.#payloads = payloads;
     this.#number = number;
     socket.setNoDelay(true);
-    socket.on('error', () => undefined); // Clients end as they like.
+    socket.on('error', () => undefined); // Clients may close in any way.
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
   }
 
@@ -116,7 +116,7 @@ function listen(server: Server, host: string): Promise<number> {
   });
 }
 
-/** Every announce is answered with all seeders (BEP 23), whoever asks. */
+/** Answers every announce with all seeders, as compact addresses (BEP 23). */
 async function startTracker(host: string, ports: readonly number[]): Promise<number> {
   const address = Buffer.from(host.split('.').map(Number));
   const peers = Buffer.concat(

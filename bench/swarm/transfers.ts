@@ -1,5 +1,5 @@
-// One measured run of one client: a download from our seeders, an upload to our leechers, a recheck.
-// Every byte is checked, and nothing of a run is left for the next.
+// One measured run of one client: a download from our seeders, an upload to our leechers, a
+// recheck. Every byte is checked, and a run leaves nothing behind for the next.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { LOOPBACK, startLeechers } from './peers';
 import type { Seeders } from './peers';
 
 const READY_MS = 60_000;
-/** What a slow client may take: 5 MiB/s, and half a minute. */
+/** A transfer gets the time it takes at this rate, plus half a minute. */
 const SLOWEST_BYTES_PER_SEC = 5 * MIB;
 
 export interface Transfer {
@@ -115,10 +115,10 @@ export function storeIn({ torrent, place }: Transfer): string {
 
 /**
  * The client serving leechers that fetch everything once between them. Every run checks the data
- * first: a record that another build left is no good to this one, its own would be, and a seed that
- * has just checked differs in warmth and memory from one that has not. Time counts from the first
- * permission to the last byte, CPU time from the first interest on; start-up and hashing what is
- * there do not count.
+ * first: a resume record of this build would skip the check while one of another build would not,
+ * and a seed that has just checked differs in caches and memory from one that has not. Time counts
+ * from the first unchoke to the last byte, CPU time from the first interest; start-up and the check
+ * do not count.
  */
 export function uploadBy(
   client: Client,
@@ -161,7 +161,7 @@ export function uploadBy(
   };
 }
 
-/** The client hashing everything that is there, its whole process. */
+/** The client's whole process, hashing all stored data. */
 export function recheckBy(client: Client, { torrent, place }: Transfer, stored: string): Subject {
   const { totalBytes } = torrent.payload.shape;
   return {

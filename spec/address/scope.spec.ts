@@ -156,7 +156,7 @@ describe('address: the scope of an address', () => {
     }
   });
 
-  it('says which hosts are this machine', () => {
+  it('recognises the hosts that are this machine', () => {
     for (const host of [
       'localhost',
       'a.localhost',
@@ -172,7 +172,7 @@ describe('address: the scope of an address', () => {
     }
   });
 
-  it('says where peers may be dialled', () => {
+  it('decides where peers may be dialled', () => {
     const dialable = (text: string): boolean => isDialable(parseAddress(text) ?? new Uint8Array());
     for (const text of ['8.8.8.8', '10.0.0.1', '127.0.0.1', 'fe80::1', '2001:db8::1']) {
       expect(dialable(text), text).to.equal(true);

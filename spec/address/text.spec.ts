@@ -57,7 +57,7 @@ describe('address: text', () => {
     );
   });
 
-  it('takes for an address what the system takes for one', () => {
+  it('recognises the addresses that the system recognises', () => {
     const part = fc.constantFrom(
       '0',
       '1',

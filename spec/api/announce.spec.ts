@@ -111,7 +111,7 @@ describe('api: announce and scrape', () => {
     });
   }
 
-  it('asks all trackers of a torrent, several at once, and tells of each as it comes', async () => {
+  it('asks all trackers of a torrent, several at once, and reports each answer as it comes', async () => {
     const server = await tracker();
     let heldBack: (() => void) | undefined;
     const slow = await serve((_, response) => {
@@ -164,7 +164,7 @@ describe('api: announce and scrape', () => {
     expect(valueOf(report.reply, 'mystery')).to.equal('2 bytes: 0001');
   });
 
-  it('reads a reply that more bytes follow, and says so', async () => {
+  it('reads a reply that is followed by more bytes, and reports it', async () => {
     let after = '\n';
     const url = await serve((_, response) =>
       response.end(Buffer.concat([GOOD, Buffer.from(after)])),
@@ -229,7 +229,7 @@ describe('api: announce and scrape', () => {
     expect(report.hints.join()).to.include('https://');
   });
 
-  it('tells a dropped announce from silence', async () => {
+  it('distinguishes a dropped announce from silence', async () => {
     const socket = dgram.createSocket('udp4');
     cleanUp.push(() => socket.close());
     socket.on('message', (packet, from) => {
@@ -372,7 +372,7 @@ describe('api: announce and scrape', () => {
       expect(String(error)).to.include('t.example').and.not.include('0123456789abcdef');
     });
 
-    it('ask so many trackers, and say how many are left out', async () => {
+    it('ask a limited number of trackers, and count those left out', async () => {
       const trackers = Array.from({ length: 203 }, (_, n) => `ws://t${n}.example/announce`);
       const reports = await announce(HASH, { trackers });
       expect(reports).to.have.length(200);
@@ -380,7 +380,7 @@ describe('api: announce and scrape', () => {
       expect(reports[0]?.hints.join()).to.not.include('3 more');
     });
 
-    it('end nothing before the tracker was told that we stop', async () => {
+    it('end only after `stopped` was announced', async () => {
       for (const answered of [false, true]) {
         const abort = new AbortController();
         const events: unknown[] = [];

@@ -90,7 +90,7 @@ describe('api/create-torrent', () => {
     expect(metainfo.creationDateSec).to.be.within(before, before + 60);
   });
 
-  it('tells how far it is', async () => {
+  it('reports its progress', async () => {
     const seen: number[] = [];
     await createTorrent(tree.write('f', 9 * 1024 * KIB), {
       ...FIXED,
@@ -133,7 +133,7 @@ describe('api/create-torrent', () => {
     }
   });
 
-  it('refuses a tracker that is no URL, and says which rule it breaks', async () => {
+  it('refuses a tracker that is no URL, and names the broken rule', async () => {
     const error = await refusal(
       createTorrent(tree.write('f', 10), { ...FIXED, trackers: [['tracker.example']] }),
     );

@@ -145,7 +145,7 @@ describe('diagnose', function () {
     expect(alone.advice).to.match(/its tracker does not answer/);
   });
 
-  it('cannot tell when a tracker stays silent, and says so in time', async () => {
+  it('reports an undecided verdict in time when a tracker stays silent', async () => {
     const silent = await tracker(() => undefined);
     const diagnosis = await run(torrentOf([silent.url]), { timeoutMs: 500 });
     expect(diagnosis.verdict).to.equal('unknown');
@@ -154,7 +154,7 @@ describe('diagnose', function () {
     expect(silent.queries.map((query) => query.get('event'))).to.deep.equal([null, 'stopped']);
   });
 
-  it('says goodbye after an answer that is of no use, not after a refusal', async () => {
+  it('announces stopped after an unusable answer, not after a refusal', async () => {
     const events = async (
       { url, queries }: { url: string; queries: URLSearchParams[] },
       code: string,
@@ -170,7 +170,7 @@ describe('diagnose', function () {
     expect(await events(refusing, 'tracker-failure')).to.deep.equal([null]);
   });
 
-  it('takes no lost datagram for a dead tracker', async () => {
+  it('does not treat a lost datagram as a dead tracker', async () => {
     const server = await startTracker({ port: false, udpPort: 0 });
     swarm.onClose(() => server.close());
     // Between us and the tracker, and loses the first packet of every kind.
@@ -192,7 +192,7 @@ describe('diagnose', function () {
     expect(server.stats().scrapes.udp).to.equal(1);
   });
 
-  it('names the pieces that nobody has', async () => {
+  it('names the pieces that no peer has', async () => {
     const bare = torrentOf([]);
     const one = await swarm.seed(bare, { pieces: [...Array(12).keys()] });
     const two = await swarm.seed(bare, { pieces: [0, 1, 15, 16, 17, 18, 19] });
@@ -206,7 +206,7 @@ describe('diagnose', function () {
     expect(pieces?.missing).to.deep.equal([{ first: 12, last: 14 }]);
   });
 
-  it('asks as one who has nothing, on a port of its own, and says goodbye', async () => {
+  it('announces as an empty leecher, on a port of its own, and announces stopped', async () => {
     const taken = createServer().listen(0);
     await once(taken, 'listening');
     swarm.onClose(async () => taken.close());
@@ -233,7 +233,7 @@ describe('diagnose', function () {
     expect(found(all, 'pieces')[0]).to.include({ knownPeers: 3, triedPeers: 3 });
   });
 
-  it('shows no secrets unless told to', async () => {
+  it('shows secrets only on request', async () => {
     const secret = '0123456789abcdef0123456789abcdef';
     const said = await tracker(() => ({ 'failure reason': `who is ${secret}?` }));
     const url = said.url
@@ -322,7 +322,7 @@ describe('diagnose', function () {
     });
   });
 
-  it('ends at once when told to, and tells the tracker', async () => {
+  it('ends at once when its signal aborts, and announces stopped', async () => {
     const stop = new AbortController();
     const said = await tracker((query) => {
       if (query.has('event')) return { interval: 60 };
@@ -347,7 +347,7 @@ describe('diagnose', function () {
     await expectError(diagnose(torrentOf([said.url]).torrent, { onFinding }), error);
   });
 
-  it('says which options are allowed', async () => {
+  it('lists the allowed values of its options', async () => {
     const { torrent } = torrentOf([]);
     for (const wrong of [
       { samplePeers: 0 },

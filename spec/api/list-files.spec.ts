@@ -40,7 +40,7 @@ describe('api/list-files', () => {
     expect(listed.files.every(({ lengthBytes }) => lengthBytes === 10)).to.equal(true);
   });
 
-  it('leaves out what leads outside or nowhere, and says where', async () => {
+  it('leaves out links that lead outside or nowhere, and reports their targets', async () => {
     tree.write('set/file', 10);
     tree.write('out/side', 20);
     link('../out/side', 'set/out');
@@ -143,7 +143,7 @@ describe('api/list-files', () => {
     expect(error.message).to.include(`it has ${reason}: rename it`);
   });
 
-  it('says what was there when nothing is left', async () => {
+  it('reports what was there when nothing is left', async () => {
     mkdirSync(tree.path('set'));
     link('nowhere', 'set/a');
     link('nowhere', 'set/b');
@@ -154,7 +154,7 @@ describe('api/list-files', () => {
     );
   });
 
-  it('names a file whose name is no UTF-8, and says what to do', async () => {
+  it('names a file whose name is no UTF-8, with the remedy', async () => {
     mkdirSync(tree.path('set/sub'), { recursive: true });
     const name = Buffer.concat([
       Buffer.from(tree.path('set/sub/')),

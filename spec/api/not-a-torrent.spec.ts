@@ -52,7 +52,7 @@ describe('api: not a torrent', () => {
     expect(message + JSON.stringify(details)).not.to.include(KEY);
   });
 
-  it('says where a site has sent us on to, and quotes it without the passkey', async () => {
+  it('reports the target of a redirect, and quotes it without the passkey', async () => {
     answer = (response, url) => {
       if (url === '/login') response.end(`unknown key ${KEY}`);
       else response.writeHead(302, { location: '/login' }).end();
@@ -62,7 +62,7 @@ describe('api: not a torrent', () => {
     expect(message).to.include('"unknown key sEc…"').and.not.include(KEY);
   });
 
-  it('says what a status stands for', async () => {
+  it('explains an HTTP status', async () => {
     answer = (response) => response.writeHead(403).end();
     const { code, message } = await refusal(readTorrent(`${site}/x.torrent`));
     expect(code).to.equal('torrent-http-status');

@@ -171,13 +171,13 @@ describe('api/options', () => {
       expect(settingsOf({ port: null }).port).to.equal(undefined);
     });
 
-    it('has no more connections per torrent than in all, unless told so', () => {
+    it('limits connections per torrent to those in all, unless set explicitly', () => {
       expect(settingsOf({ maxConnections: 30 }).maxConnectionsPerTorrent).to.equal(30);
       // The thread keeps 64 more while the coordinator says who has to go.
       expect(settingsOf({ maxConnections: 30 }).limits.maxConnections).to.equal(94);
     });
 
-    it('takes the level from the logger, so that records nobody wants are never made', () => {
+    it('takes the level from the logger, so that unwanted records are never made', () => {
       const logger = Object.fromEntries(
         ['trace', 'debug', 'info', 'warn', 'error', 'fatal'].map((level) => [
           level,

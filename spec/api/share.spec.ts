@@ -30,7 +30,7 @@ describe('api/share', function () {
     return started;
   }
 
-  it('is downloaded from its URL alone, whatever its name, and counts who finished', async () => {
+  it('is downloaded from its URL alone, whatever its name, and counts finished downloads', async () => {
     const file = tree.write("it's a säck (1).bin", 100_000);
     const { downloadUrl, metainfo, tracker, torrent, close } = await shareOf(file);
     expect(downloadUrl).to.match(/^http:\/\/127\.0\.0\.1:\d+\/[\w.%-]+\.torrent$/);
@@ -55,7 +55,7 @@ describe('api/share', function () {
     expect((await refusal(readTorrent(downloadUrl))).code).to.equal('torrent-unreachable');
   });
 
-  it('serves a folder with links, odd names and a pipe, and says what it left out', async () => {
+  it('serves a folder with links, odd names and a pipe, and lists what it left out', async () => {
     const file = tree.write('set/a\\b', 50_000);
     symlinkSync('a\\b', tree.path('set/link'));
     symlinkSync('nowhere', tree.path('set/dangling'));
@@ -90,7 +90,7 @@ describe('api/share', function () {
     expect(answer.message).to.contain('not on the list');
   });
 
-  it('says what is wrong, and leaves nothing behind', async () => {
+  it('reports what is wrong, and leaves nothing behind', async () => {
     const file = tree.write('one.bin', 10);
     const free = await startTracker({ host: '::' });
     const { port } = free;
@@ -133,7 +133,7 @@ describe('api/share', function () {
     expect((await refusal(readTorrent(started.downloadUrl))).code).to.equal('torrent-unreachable');
   });
 
-  it('tells how far it has hashed and then verified', async () => {
+  it('reports the progress of hashing and then of verifying', async () => {
     const told: string[] = [];
     const note =
       (pass: string): ShareOptions['onProgress'] =>

@@ -43,7 +43,7 @@ describe('api/sources', () => {
     expect(metainfo.pieceHashes).to.deep.equal(hashes);
   });
 
-  it('says that a file is missing, or is a folder', async () => {
+  it('reports that a file is missing, or is a folder', async () => {
     const missing = await refusal(readTorrent(tree.path('no.torrent')));
     expect(missing.code).to.equal('torrent-unreadable');
     expect(missing.message).to.include('no such file').and.include('no.torrent');
@@ -84,7 +84,7 @@ describe('api/sources', () => {
     expect(output.trim()).to.equal('data.bin');
   });
 
-  it('says what is missing where only an info hash is given, or another kind of URL', async () => {
+  it('reports what is missing where only an info hash is given, or another kind of URL', async () => {
     for (const hash of [
       '0123456789abcdef0123456789ABCDEF01234567',
       'abcdefghijklmnopqrstuvwxyz234567',
@@ -120,13 +120,13 @@ describe('api/sources', () => {
     expect(cut.code).to.equal('bad-bencode');
   });
 
-  it('says that magnet links are for later', async () => {
+  it('reports that magnet links are not supported yet', async () => {
     const error = await refusal(readTorrent('magnet:?xt=urn:btih:00'));
     expect(error.code).to.equal('torrent-unreadable');
     expect(error.message).to.include('magnet links are not supported yet');
   });
 
-  it('fetches over http, and tells what went wrong there', async () => {
+  it('fetches over http, and reports what went wrong there', async () => {
     const server = createServer((request, response) => {
       if (request.url === '/good.torrent') response.end(bytes);
       else response.writeHead(404).end('no');

@@ -5,7 +5,7 @@ import { startTracker } from '../../lib/index';
 import type { MillraceError, TrackerServerOptions } from '../../lib/index';
 
 describe('api: startTracker', () => {
-  it('says what its options may be', async () => {
+  it('lists the allowed values of its options', async () => {
     const wrong: [TrackerServerOptions, string][] = [
       [{ port: -1 }, 'port'],
       [{ udpPort: 65_536 }, 'udpPort'],
@@ -35,7 +35,7 @@ describe('api: startTracker', () => {
     }
   });
 
-  it('takes Infinity for a limit that there is not', async () => {
+  it('accepts Infinity as no limit', async () => {
     const limits = { maxPeers: Infinity, maxConnections: Infinity, requestsPerSecPerIp: Infinity };
     const tracker = await startTracker({ limits });
     await tracker.close();

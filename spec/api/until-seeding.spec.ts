@@ -14,7 +14,7 @@ describe('api/until-seeding', () => {
     return torrent as FakeTorrent & Torrent;
   }
 
-  it('says that this machine does not reach its own tracker, and why', async () => {
+  it('reports that this machine does not reach its own tracker, and why', async () => {
     const torrent = whole();
     const until = untilSeeding(torrent, 'other.example', 20);
     torrent.emit('tracker', { ok: false, message: 'tracker other.example refuses connections' });
@@ -35,7 +35,7 @@ describe('api/until-seeding', () => {
     expect(torrent.eventNames()).to.deep.equal([]);
   });
 
-  it('tells the second reading in bytes, and nothing of what is not read', () => {
+  it('reports the second reading in bytes, without what is not read', () => {
     const torrent = whole();
     const told: string[] = [];
     const end = reportVerified(torrent, ({ doneBytes, totalBytes }) =>

@@ -86,14 +86,14 @@ describe('api/verify-torrent', () => {
     expect(report.files[2]?.actualLengthBytes).to.equal(4 * KIB + 4);
   });
 
-  it('says how long a file is that was cut', async () => {
+  it('reports the length of a file that was cut', async () => {
     truncateSync(tree.path('set/b'), 10);
     const report = await verify();
     expect(report.badPieces).to.deep.equal([1, 2, 3]);
     expect(report.files[1]).to.deep.include({ actualLengthBytes: 10, missing: false });
   });
 
-  it('takes a folder in the place of a file for a missing file', async () => {
+  it('reports a folder in the place of a file as a missing file', async () => {
     rmSync(tree.path('set/empty'));
     tree.write('set/empty/inside', 'x');
     const report = await verify();
@@ -101,7 +101,7 @@ describe('api/verify-torrent', () => {
     expect(report.files[3]?.missing).to.equal(true);
   });
 
-  it('tells how far it is', async () => {
+  it('reports its progress', async () => {
     const seen: number[] = [];
     await verifyTorrent(metainfo, {
       data: tree.root,
@@ -111,7 +111,7 @@ describe('api/verify-torrent', () => {
     expect(seen.at(-1)).to.equal(60 * KIB);
   });
 
-  it('reads the torrent from where it is told, and ends with its signal', async () => {
+  it('reads the torrent from the given source, and ends with its signal', async () => {
     const missing = verifyTorrent(tree.path('no.torrent'), { data: tree.root });
     expect((await refusal(missing)).code).to.equal('torrent-unreadable');
     const reason = new Error('enough');

@@ -28,7 +28,7 @@ describe('async/on-abort', () => {
     for (const end of ends) end();
   });
 
-  it('starts anew after the last was ended, even when that is said twice', () => {
+  it('starts anew after the last was ended, even when it was ended twice', () => {
     const controller = new AbortController();
     const end = onAbort(controller.signal, () => expect.fail('ended'));
     end();

@@ -27,7 +27,7 @@ describe('bench measure', () => {
     expect(usage.peakRssBytes).to.be.above(2 ** 20);
   });
 
-  it('says what a failing program printed', async () => {
+  it('reports what a failing program printed', async () => {
     const command = [process.execPath, '-e', 'console.error("out of paper"); process.exit(3)'];
     const failure = await measure({ command }, DEADLINE_MS).catch(String);
     expect(failure).to.contain('ended with 3').and.contain('out of paper');

@@ -60,7 +60,7 @@ describe('bench report', () => {
     expect(renderChart({ title: 'empty', unit: '', groups: [] })).to.not.match(/NaN|Infinity/);
   });
 
-  it('makes a table with medians, ranges and pairwise ratios, and says what is missing', () => {
+  it('makes a table with medians, ranges and pairwise ratios, and lists what is missing', () => {
     const miss = {
       type: 'miss',
       suite: 'compare',

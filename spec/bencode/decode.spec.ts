@@ -83,7 +83,7 @@ describe('decode', () => {
     expect(dictionary('d1:a5:caf\xc3\xa9e').text('a')).to.equal('café');
   });
 
-  it('decodePrefix says where the value ends', () => {
+  it('decodePrefix returns where the value ends', () => {
     const input = ascii('xxd8:msg_typei1ee\x00\xffbytes');
     const { value, end } = decodePrefix(input, 2);
     expect(value).to.be.instanceOf(BencodeDictionary);
@@ -132,7 +132,7 @@ describe('decode', () => {
     expect(() => decode(ascii(`d${keys}2:100:e`))).to.throw('same key twice');
   });
 
-  it('reads 64 levels, and the levels and items it is told to', () => {
+  it('reads 64 levels by default, and up to the given limits of levels and items', () => {
     expect(() => decode(ascii(`${'l'.repeat(64)}${'e'.repeat(64)}`))).not.to.throw();
     expect(() => decode(ascii('llee'), { maxDepth: 1 })).to.throw('deeper than 1');
     expect(() => decode(ascii('l'.repeat(99_999)), { maxDepth: 1e9 })).to.throw('deeper than 512');

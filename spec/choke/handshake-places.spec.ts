@@ -11,7 +11,7 @@ function flooded(places: number, flood: number): HandshakePlaces {
 }
 
 describe('choke/handshake-places', () => {
-  it('one address may have all of them while nobody else comes', () => {
+  it('one address may have all of them while no other needs one', () => {
     expect(flooded(8, 8).taken).to.equal(8);
     expect(flooded(8, 500).taken).to.equal(8);
   });

@@ -46,7 +46,7 @@ describe('choke/newcomers', () => {
     }
   });
 
-  it('lets in at once who comes where nobody came for a while, a bounded number of them', () => {
+  it('admits a bounded number at once after a quiet while', () => {
     const newcomers = new Newcomers<number>();
     burst(newcomers, 0);
     for (let id = 1_000; id < 2_000; id++) newcomers.enter(id, 'flood', 0, 0);
@@ -58,7 +58,7 @@ describe('choke/newcomers', () => {
     expect(newcomers.enter(-1_002, 'flood', 0, 9_999)).to.equal(false);
   });
 
-  it('has nobody of another line wait behind a flood for long', () => {
+  it('does not make other lines wait behind a flood for long', () => {
     const newcomers = new Newcomers<number>();
     burst(newcomers, LONG_BYTES);
     let line = 0;
@@ -72,7 +72,7 @@ describe('choke/newcomers', () => {
     expect(entered).to.deep.equal([-1, -3, -2]);
   });
 
-  it('forgets those that are gone, and lets in at once again when nobody waits', () => {
+  it('forgets those that are gone, and admits at once again when none waits', () => {
     const newcomers = new Newcomers<number>();
     const count = burst(newcomers, 0);
     newcomers.enter(7_000, 'flood', 0, 0);

@@ -19,23 +19,23 @@ describe('choke/places', () => {
     expect(whoGivesWay(undefined, holders, 2)?.id, 'for loopback, too').to.equal(4);
   });
 
-  it('one of its that is of no use goes first', () => {
+  it('a useless peer of the same address goes first', () => {
     const holders = [holder(1, 'crowd'), holder(2, 'crowd', 50), holder(3, 'crowd')];
     expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(2);
   });
 
-  it('else whoever has been of no use for longest', () => {
+  it('otherwise the peer that has been useless for longest', () => {
     const holders = [holder(1, 'a'), holder(2, 'b', 70), holder(3, undefined, 60)];
     expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(3);
   });
 
-  it('nobody for an address that has its share', () => {
+  it('no peer goes for an address that has its share', () => {
     const holders = [holder(1, 'a', 5), holder(2, 'b'), holder(3, 'b'), holder(4, 'b')];
     expect(whoGivesWay('b', holders, 3)).to.equal(undefined);
     expect(whoGivesWay('a', holders, 2)?.id).to.equal(4);
   });
 
-  it('nobody where everybody is of use, within their share', () => {
+  it('no peer goes where all are useful and within their share', () => {
     const holders = [holder(1, 'a'), holder(2, 'b'), holder(3, undefined), holder(4, undefined)];
     expect(whoGivesWay('newcomer', holders, 1)).to.equal(undefined);
     expect(placesToGive(holders, 1)).to.equal(0);
@@ -48,7 +48,7 @@ describe('choke/places', () => {
   const countOf = (holders: readonly PlaceHolder[], of: PlaceHolder['share']): number =>
     holders.filter((each) => each.share === of).length;
 
-  it('never whoever is of use within the share of its address', () => {
+  it('a useful peer within the share of its address never goes', () => {
     fc.assert(
       fc.property(holdersOf, share, fc.integer({ min: 1, max: 6 }), (holders, of, perAddress) => {
         const gone = whoGivesWay(of, holders, perAddress);
@@ -59,7 +59,7 @@ describe('choke/places', () => {
     );
   });
 
-  it('a flood of one address leaves everybody else their place, and ends at its share', () => {
+  it('a flood from one address takes no place of others, and ends at its share', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('honest 1', 'honest 2', 'honest 3', 'flood', 'flood'), {
@@ -91,7 +91,7 @@ describe('choke/places', () => {
     );
   });
 
-  it('gives newcomers of other addresses as many places as it says', () => {
+  it('gives newcomers of other addresses the promised places', () => {
     fc.assert(
       fc.property(holdersOf, fc.integer({ min: 1, max: 4 }), (all, perAddress) => {
         let holders = all;

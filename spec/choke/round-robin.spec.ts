@@ -35,7 +35,7 @@ describe('round-robin choker', () => {
     expect(choose([bored, peer(2)], 1, 10)).to.deep.equal([2]);
   });
 
-  it('lets everyone finish a turn, and go on while nobody waits', () => {
+  it('lets each peer finish a turn, and go on while none waits', () => {
     const holders = [holding(1, 0), holding(2, 10)];
     expect(choose([...holders, peer(3)], 2, TURN_MS - 1)).to.deep.equal([1, 2]);
     expect(choose(holders, 2, 100 * TURN_MS)).to.deep.equal([1, 2]);
@@ -77,7 +77,7 @@ describe('round-robin choker', () => {
     expect(choose(peers, 0, 10)).to.deep.equal([]);
   });
 
-  it('uses every slot it can, and lets nobody wait longer than the others need for a turn each', () => {
+  it('uses every slot it can, and no peer waits longer than a turn of each other peer', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 30 }),

@@ -24,7 +24,7 @@ describe('choke/token-bucket', () => {
     );
   });
 
-  it('lets nobody who waits for his debts to be paid spend more than the rate and one burst', () => {
+  it('limits a caller that waits out its debt to the rate and one burst', () => {
     const rate = { perSec: 100, burst: 50 };
     const wishes = fc.array(fc.tuple(fc.nat(300), fc.integer({ min: 1, max: 20 })));
     fc.assert(

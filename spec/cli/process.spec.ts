@@ -81,7 +81,7 @@ describe('cli process', () => {
     expect([code, err]).to.deep.equal([1, '']);
   });
 
-  it('creates NAME.torrent in the working folder, says so, and replaces nothing', async () => {
+  it('creates NAME.torrent in the working folder, prints its name, and replaces nothing', async () => {
     const cwd = join(folder, 'cwd');
     await mkdir(cwd);
     const argv = ['create', join('..', 'data', 'one')];
@@ -139,7 +139,7 @@ describe('cli process', () => {
     expect(sent).to.deep.equal(['SIGHUP', 'SIGTERM']);
   }).timeout(60_000);
 
-  it('ends after one signal, too, and says why', async () => {
+  it('ends after one signal, too, and prints why', async () => {
     const child = await hangingSeed();
     let err = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -152,7 +152,7 @@ describe('cli process', () => {
     expect(err).to.include('hangs inside a call of the system').and.include('end the process');
   }).timeout(90_000);
 
-  it('does not crash when nobody reads its output', async () => {
+  it('does not crash when its output is closed', async () => {
     const { code, err } = await exec(['info', small()], { closeStdout: true });
     expect([code, err]).to.deep.equal([0, '']);
   });

@@ -49,7 +49,7 @@ describe('cli program', () => {
     expect([exitCode, io.out]).to.deep.equal([0, '9.8.7\n']);
   });
 
-  it('says an expected failure in one line without a stack, exit 1', async () => {
+  it('prints an expected failure in one line without a stack, exit 1', async () => {
     const { api } = failing(new MillraceError('bad-metainfo', 'bad torrent: no name'));
     const { exitCode, io } = await millrace(['info', 'x'], { api });
     expect([exitCode, io.err, io.out]).to.deep.equal([1, 'millrace: bad torrent: no name\n', '']);
@@ -76,7 +76,7 @@ describe('cli program', () => {
     expect((await millrace(['info', 'x'], { api })).exitCode).to.equal(2);
   });
 
-  it('says system errors in words', () => {
+  it('prints system errors in words', () => {
     const raised = (code: string, syscall: string, raw: string): Error =>
       Object.assign(new Error(`${code}: ${raw}`), { code, syscall, path: '/data/x' });
     const said: readonly (readonly [Error, string])[] = [
@@ -132,7 +132,7 @@ describe('cli program', () => {
     expect(process.killed).to.deep.equal(['SIGTERM']);
   });
 
-  it('still says what went wrong while stopping', async () => {
+  it('still prints what went wrong while stopping', async () => {
     const process = new FakeProcess();
     const io = new FakeIo();
     const { api, engine } = fakeApi();

@@ -21,7 +21,7 @@ describe('contract: rooms', () => {
 
   const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
 
-  it('says at the top of each file what lives there', () => {
+  it('has a comment at the top of each file that describes it', () => {
     const silent = files.filter((file) => !/^(#!.*\n)?(\/\/ |\/\*)/.test(read(file)));
     expect(silent).to.deep.equal([]);
   });

@@ -29,7 +29,7 @@ describe('coordinator/account', () => {
     expect(account.snapshot(NOW).limit).to.deep.equal(limit);
   });
 
-  it('tells time behind the verify threads apart by what their next jobs spend', () => {
+  it('splits the time spent behind the verify threads by what their next jobs spend', () => {
     const account = new Account();
     account.charge('memory', 2, 'verify');
     account.attribute(account);

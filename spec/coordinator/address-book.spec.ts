@@ -22,7 +22,7 @@ describe('coordinator/address-book', () => {
     expect(addresses.known).to.equal(0);
   });
 
-  it('takes at most as many as asked for, and none for a negative count', () => {
+  it('returns at most the requested number of addresses, and none for a negative count', () => {
     const addresses = book();
     for (let port = 1; port <= 9; port++) addresses.add('10.0.0.1', port, 0);
     expect(addresses.takeDue(-3, 0)).to.deep.equal([]);
@@ -123,7 +123,7 @@ describe('coordinator/address-book', () => {
     });
   });
 
-  describe('adopts the address that an incoming peer tells', () => {
+  describe('adopts the listening address that an incoming peer sends', () => {
     it('dials it no more until it ends, and then as any other', () => {
       const addresses = book();
       addresses.add('a', 1, 0);

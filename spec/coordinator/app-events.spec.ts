@@ -91,7 +91,7 @@ describe('coordinator/app-events', () => {
     }
   });
 
-  it('takes what waits for its interval along with an end', async () => {
+  it('sends pending figures together with the end of a torrent', async () => {
     const app = new App();
     app.emit(failed(1, 1));
     await app.batch(1);
@@ -171,14 +171,14 @@ describe('coordinator/app-events', () => {
     expect(others.at(-1)?.piece).to.equal(11_999);
   });
 
-  it('tells the last end of each kind, in the order they came, after the figures', () => {
+  it('sends the last end of each kind, in the order they came, after the figures', () => {
     const app = new App();
     app.emit(error(1, 'first'), complete(1), error(1, 'second'), complete(2), stats(1, 7));
     app.events.flush();
     expect(app.heard).to.deep.equal([stats(1, 7), complete(1), error(1, 'second'), complete(2)]);
   });
 
-  it('tells of a removal last of all', () => {
+  it('sends a removal last', () => {
     const app = new App();
     const removed: EngineEvent = { type: 'removed', torrent: 1 };
     app.emit(pieces(1, 3), complete(1), removed, stats(1, 7));

@@ -6,7 +6,7 @@ const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 
 describe('coordinator/availability', () => {
   describe('interest', () => {
-    it('is told when the peer has something we lack, and not before', async () => {
+    it('is reported when the peer has something we lack, and not before', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1] });
       const peer = desk.connect(torrent, { have: [0, 1] });
       expect(engine.ordersOf('interest')).to.have.length(0);

@@ -24,7 +24,7 @@ describe('coordinator/choking', () => {
       expect(desk.peer(peers[2] ?? 0).weChoke).to.equal(false);
     });
 
-    it('that comes and goes without end costs a bounded number of rechokes, and is right in the end', async () => {
+    it('that changes without end costs a bounded number of rechokes, and ends in the right state', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0] });
       const connection = desk.connect(torrent, { have: [] });
       const flip = (times: number): void => {
@@ -43,7 +43,7 @@ describe('coordinator/choking', () => {
       expect(desk.peer(connection).weChoke).to.equal(true);
     });
 
-    it('that comes and goes without end keeps nobody else waiting for a rechoke', async () => {
+    it('that changes without end does not delay the rechoke of other peers', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],
         settings: { uploadSlots: 1 },
@@ -62,7 +62,7 @@ describe('coordinator/choking', () => {
       expect(desk.peer(flooder).weChoke, 'with the next tick').to.equal(false);
     });
 
-    it('of a peer that makes no use of its slot leaves it to one that waits', async () => {
+    it('of a peer that does not use its slot gives the slot to one that waits', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],
         settings: { uploadSlots: 1 },
@@ -94,7 +94,7 @@ describe('coordinator/choking', () => {
       expect(holder(), 'but has another after a minute').to.deep.equal([idler]);
     });
 
-    it('lost frees the slot for who waits', async () => {
+    it('lost frees the slot for a waiting peer', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
         good: [0],
         settings: { uploadSlots: 1 },

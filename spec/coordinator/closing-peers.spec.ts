@@ -24,7 +24,7 @@ describe('coordinator: a peer that is closed', () => {
     ]);
   });
 
-  it('is told with the reason of the order, and counted once', async () => {
+  it('is reported with the reason of the order, and counted once', async () => {
     const { desk, engine, torrent, peer } = await useless();
     await desk.control.pause(torrent.state.id);
     desk.close(peer, 'remote-closed');

@@ -48,7 +48,7 @@ describe('coordinator/connections', () => {
       }
     });
 
-    it('is refused when one of ours is established, whoever has the greater id', async () => {
+    it('is refused when one of ours is established, whichever peer id is greater', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       addPeersTo(engine, torrent, 1);
       desk.connect(torrent, { peerId: 'Zgreater', dial: engine.ordersOf('dial')[0]?.dial ?? 0 });
@@ -108,7 +108,7 @@ describe('coordinator/connections', () => {
       expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
     });
 
-    it('refused gets no work, and its end is told with our reason', async () => {
+    it('refused gets no work, and its end is reported with our reason', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       desk.connect(torrent, { peerId: 'twin' });
       const twin = desk.connect(torrent, { peerId: 'twin', creditBlocks: 8 });
@@ -181,7 +181,7 @@ describe('coordinator/connections', () => {
     });
   });
 
-  it('adds traffic up per peer and torrent, and passes over who is gone', async () => {
+  it('adds traffic up per peer and torrent, and ignores closed connections', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     const peer = desk.connect(torrent);
     engine.facts({ type: 'traffic', rows: [peer, 1000, 20, 3, 999, 5, 5, 5] });
@@ -190,7 +190,7 @@ describe('coordinator/connections', () => {
     expect(torrent.state).to.include({ downloadedBytes: 1001, uploadedBytes: 22, wastedBytes: 6 });
   });
 
-  it('takes facts of unknown connections for what they are: late', async () => {
+  it('ignores late facts of unknown connections', async () => {
     const { engine } = await SimDesk.with(SHORT);
     const connection = 4_711;
     engine.facts(

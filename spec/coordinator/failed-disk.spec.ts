@@ -59,7 +59,7 @@ describe('coordinator: a disk that fails', () => {
       return { desk, engine, torrent, sync };
     }
 
-    it('also what was written since it began is lost, before the error is told', async () => {
+    it('pieces written since it began are lost, too, before the error is reported', async () => {
       const { desk, engine, torrent, sync } = await syncing();
       sync.resolve(DISK_FAILS);
       await settled();
@@ -81,7 +81,7 @@ describe('coordinator: a disk that fails', () => {
       expect(desk.stats(torrent).phase).to.equal('seeding');
     });
 
-    it('an engine that closes tells no error, and keeps nothing of what it lost', async () => {
+    it('a closing engine reports no error, and records none of the lost pieces', async () => {
       const { desk, engine, torrent, sync } = await syncing();
       const disk = desk.engine.disk.sinceNow();
       const closed = desk.control.close();
@@ -142,7 +142,7 @@ describe('coordinator: a disk that fails', () => {
   });
 
   describe('after completion', () => {
-    it('`complete` is told anew once everything was found good again', async () => {
+    it('`complete` is emitted again once everything was found good again', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
       expect(engine.eventsOf('complete')).to.have.length(1);
       cannotRead(desk, torrent);
@@ -164,7 +164,7 @@ describe('coordinator: a disk that fails', () => {
       expect(engine.eventsOf('complete')).to.have.length(2);
     });
 
-    it('a torrent that was only paused is not told complete again', async () => {
+    it('a torrent that was only paused does not emit `complete` again', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
       await desk.control.pause(torrent.state.id);
       await desk.control.resume(torrent.state.id);

@@ -86,7 +86,7 @@ describe('coordinator/file watch', () => {
     }
   });
 
-  it('takes our own writes for ours, one job after the other', () => {
+  it('recognises our own writes, one job after the other', () => {
     const watch = watchOf();
     expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
     expect(job(watch, file(20, 200), file(30, 300))).to.deep.equal([]);
@@ -193,7 +193,7 @@ describe('coordinator/file watch', () => {
     expect(watch.known(['b'])).to.deep.equal([]);
   });
 
-  it('takes a file as it is when told to', () => {
+  it('accepts a file as it is on request', () => {
     const watch = watchOf();
     watch.accept('a', file(3, 500, 7));
     expect(watch.compare('a', file(3, 500, 7))).to.equal(undefined);

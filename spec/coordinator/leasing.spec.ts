@@ -71,7 +71,7 @@ describe('coordinator/leasing', () => {
     expect(new Set(pieces(desk.leases(peer))).size).to.equal(2);
   });
 
-  it('takes up a started piece that nobody works on before a new one', async () => {
+  it('takes up an idle started piece before a new one', async () => {
     const { desk, torrent } = await SimDesk.with(LONG);
     const first = desk.connect(torrent, { creditBlocks: 8, rateBytesPerSec: FAST });
     const started = desk.leases(first)[0]?.piece;
@@ -210,7 +210,7 @@ describe('coordinator/leasing', () => {
   });
 
   describe('a piece that failed', () => {
-    it('goes to one unsuspected peer alone, and to nobody else even in the end-game', async () => {
+    it('goes to one unsuspected peer alone, even in the end-game', async () => {
       const { desk, engine, torrent } = await SimDesk.with({
         totalLengthBytes: 64 * KIB,
         pieceLengthBytes: 64 * KIB,
@@ -237,7 +237,7 @@ describe('coordinator/leasing', () => {
       expect(blocks(desk.leases(c))).to.equal(4);
     });
 
-    it('goes to a suspect when nobody else has it', async () => {
+    it('goes to a suspect when no other peer has it', async () => {
       const { desk, engine, torrent } = await SimDesk.with({
         totalLengthBytes: 64 * KIB,
         pieceLengthBytes: 64 * KIB,
@@ -308,7 +308,7 @@ describe('coordinator/leasing', () => {
       expect(blocks(desk.leases(sole)), 'it had its turn').to.equal(4);
     });
 
-    it('goes to the same peer again where nobody else has it', async () => {
+    it('goes to the same peer again where no other peer has it', async () => {
       const { desk, sole, lease } = await onParole();
       desk.giveBack(lease);
       expect(blocks(desk.leases(sole))).to.equal(8);

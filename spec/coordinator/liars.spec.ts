@@ -6,7 +6,7 @@ import { seededRandom, KIB } from '../support/sim-torrent';
 const ONE_PIECE = { totalLengthBytes: 64 * KIB, pieceLengthBytes: 64 * KIB };
 const host = (n: number): string => `10.1.0.${n}`;
 
-describe('coordinator: who sent wrong bytes', () => {
+describe('coordinator: a peer that sends wrong bytes', () => {
   it('is convicted at once when it filled the piece alone', async () => {
     const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
     const liar = desk.connect(torrent, { host: host(1), creditBlocks: 4 });
@@ -72,7 +72,7 @@ describe('coordinator: who sent wrong bytes', () => {
     expect(torrent.state.book.isBanned(host(3), 6881, '')).to.equal(false);
   });
 
-  it('is told from its neighbour on loopback by the port', async () => {
+  it('is distinguished by its port from another peer on loopback', async () => {
     const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
     const liar = desk.connect(torrent, { host: '127.0.0.1', port: 5001, creditBlocks: 4 });
     const neighbour = desk.connect(torrent, { host: '127.0.0.1', port: 5002 });
@@ -82,7 +82,7 @@ describe('coordinator: who sent wrong bytes', () => {
     expect(engine.ordersOf('close', liar)).to.have.length(1);
   });
 
-  it('names nobody as banned whom nobody knows any more', async () => {
+  it('reports no ban for a peer that is no longer known', async () => {
     const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     const [lease] = desk.leases(peer);
@@ -103,7 +103,7 @@ describe('coordinator: who sent wrong bytes', () => {
     expect(failed?.banned).to.deep.equal([]);
   });
 
-  it('is banned in the end, and nobody else is, whoever fills what in which order', async () => {
+  it('is banned in the end, and no other peer is, whichever peer fills which block (property)', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), fc.integer({ min: 2, max: 5 }), async (seed, count) => {
         const random = seededRandom(seed);

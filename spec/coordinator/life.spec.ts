@@ -23,7 +23,7 @@ const LIVES: Readonly<Record<Phase, Life>> = {
 
 describe('coordinator/life', () => {
   for (const from of PHASES) {
-    it(`from ${from} a torrent goes where the table says, and nowhere else`, () => {
+    it(`from ${from} a torrent reaches exactly the states in the table`, () => {
       for (const to of PHASES) {
         const torrent = { life: LIVES[from] };
         if (TRANSITIONS[from][to] !== undefined) {

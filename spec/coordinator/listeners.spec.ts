@@ -104,7 +104,7 @@ describe('coordinator/listeners', () => {
     expect(under.port).to.equal(4711);
   });
 
-  it('shares no port whose name another engine holds: whether it meets that one, the system says', async () => {
+  it('shares no port whose host name another engine holds: the system detects a conflict', async () => {
     const given = listeners({ port: 7, threads: 2 });
     await given.claimed(false);
     expect(await given.orders()).to.deep.equal(['0 7 alone']);

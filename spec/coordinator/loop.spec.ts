@@ -39,7 +39,7 @@ describe('coordinator/loop', () => {
     expect(seen).to.deep.equal(['dial 1 of 1', 'dial 2 of 2']);
   });
 
-  it('tells trackers the port on which peers can connect', async () => {
+  it('announces the port on which peers can connect', async () => {
     const desk = new SimDesk();
     desk.engine.happen({ type: 'listening', port: 7_000 });
     await desk.add({ ...SHORT, trackers: [['http://t.example/']] });
@@ -64,7 +64,7 @@ describe('coordinator/loop', () => {
     expect(engine.logs).to.deep.equal([]);
   });
 
-  it('says once what could not be handled, and where', async () => {
+  it('logs a handler failure once, with its place', async () => {
     const { desk, engine } = await SimDesk.with(SHORT);
     desk.threadDies(0);
     engine.order = () => {
@@ -136,7 +136,7 @@ describe('coordinator/loop', () => {
     expect(engine.logs.splice(0)).to.have.length(1);
   });
 
-  it('a claim that cannot be released keeps neither a removal nor the loop', async () => {
+  it('a claim that cannot be released holds up neither a removal nor the loop', async () => {
     const desk = new SimDesk();
     desk.engine.disk.claimFiles = claimThatStays;
     const torrent = await desk.add(SHORT, [], ON_DISK);

@@ -44,7 +44,7 @@ describe('coordinator: data that is lost', () => {
     expect(engine.eventsOf('error')[0]?.error.code).to.equal('data-unreadable');
   });
 
-  it('takes a passing lack of the system for what it is', async () => {
+  it('does not treat a temporary lack of system resources as lost data', async () => {
     const { engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
     for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'])
       engine.facts({ ...failed(code), torrent: torrent.state.id });
@@ -106,7 +106,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     ['longer than it may be', { ...FOUND, sizeBytes: MIB + 1, mtimeNs: 200n }, 'data-changed'],
   ];
   for (const [what, now, code] of harms) {
-    it(`fails a seed whose file is ${what}, although nobody reads it`, async () => {
+    it(`fails a seed whose file is ${what}, although no peer reads it`, async () => {
       const { engine, state, disk, pass } = await seed();
       disk.file = now;
       await pass(30_000);

@@ -50,7 +50,7 @@ describe('coordinator: the death of a peer thread', () => {
     expect(asked).to.deep.equal([[0, 1]]);
   });
 
-  it('the next one is told of every torrent at work, and of none that is not', async () => {
+  it('its successor gets every running torrent, and no other', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, TWO_THREADS);
     const paused = await desk.add({ ...SHORT, seed: 2 });
     await desk.control.pause(paused.state.id);
@@ -66,7 +66,7 @@ describe('coordinator: the death of a peer thread', () => {
     expect(opened).to.deep.equal([[1, 'open-torrent', torrent.state.id]]);
   });
 
-  it('a torrent that is resumed while it is down is told to it when it is back', async () => {
+  it('a torrent that is resumed while the thread is down is sent to its successor', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, TWO_THREADS);
     await desk.control.pause(torrent.state.id);
     desk.threadDies(1);

@@ -57,7 +57,7 @@ describe('coordinator: answers of the disk to a run that is over', () => {
       return { desk, torrent, early, late: takeJob(desk, 'recheck') };
     }
 
-    it('neither says what is good now nor that the check is over', async () => {
+    it('does not change what is good now, and does not end the new check', async () => {
       const { desk, torrent, early, late } = await checkedTwice();
       await answer(early, outcomeForAll(early.job, 'good'));
       expect(desk.stats(torrent)).to.include({ phase: 'checking', piecesDone: 0 });
@@ -271,7 +271,7 @@ describe('coordinator: answers of the disk to a run that is over', () => {
       return { desk, engine, torrent, disk, looks: disk.holdLooks(), left: disk.file };
     }
 
-    it('of a seed says nothing of the run that came after it', async () => {
+    it('of a seed does not affect the run that came after it', async () => {
       const { desk, engine, torrent, looks, left } = await seed();
       desk.connect(torrent, { have: [] });
       engine.pass(30_000);
@@ -290,7 +290,7 @@ describe('coordinator: answers of the disk to a run that is over', () => {
       ['that finds none', 'missing'],
       ['that fails', 'fails'],
     ] as const) {
-      it(`before completion ${what} says nothing of the next run`, async () => {
+      it(`before completion ${what} does not affect the next run`, async () => {
         const { desk, engine, torrent } = await SimDesk.with(SHORT, {
           good: [0, 1, 2],
           request: ON_DISK,

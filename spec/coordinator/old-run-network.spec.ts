@@ -114,7 +114,7 @@ describe('coordinator: the network of a run that is over', () => {
       expect(dialled(engine)).to.deep.equal([PEER.host]);
     });
 
-    it('to a `completed` that comes after a pause tells nobody, refused or not', async () => {
+    it('to a `completed` that comes after a pause causes no announce, refused or not', async () => {
       for (const refused of [true, false]) {
         const { desk, engine, torrent, held } = await asked();
         held[0]?.answer();
@@ -163,7 +163,7 @@ describe('coordinator: the network of a run that is over', () => {
       expect(events()).to.deep.equal(['started', 'stopped', 'started']);
     });
 
-    it('is not told when that run has ended meanwhile', async () => {
+    it('is not reported when that run has ended meanwhile', async () => {
       const { desk, torrent, held, events } = await resumed();
       await desk.control.pause(torrent.state.id);
       held[1]?.answer();

@@ -58,7 +58,7 @@ describe('coordinator/on-piece', () => {
       ['missing', 'data-missing', 'sim-1.bin was removed or renamed'],
       ['replaced', 'data-changed', 'sim-1.bin was replaced by another file'],
     ] as const) {
-      it(`of a file that is ${kind} says what happened to it`, async () => {
+      it(`of a file that is ${kind} explains what happened to it`, async () => {
         const error = errorOf(await failing({ path: 'sim-1.bin', kind }));
         expect(error?.code).to.equal(code);
         expect(error?.message).to.include(words);
@@ -73,7 +73,7 @@ describe('coordinator/on-piece', () => {
       { path: 7, kind: 'missing' },
     ];
     for (const details of OTHERS) {
-      it(`with the details ${JSON.stringify(details)} is told as it is`, async () => {
+      it(`with the details ${JSON.stringify(details)} is reported unchanged`, async () => {
         const it = await failing(details);
         expect(errorOf(it)?.code).to.equal('ENOSPC');
         expect(it.engine.memoryIsBack).to.equal(true);
@@ -81,7 +81,7 @@ describe('coordinator/on-piece', () => {
     }
   });
 
-  it('fetches what a lost job held again, and tells no error while the engine closes', async () => {
+  it('fetches the pieces of a lost job again, and reports no error while the engine closes', async () => {
     for (const closing of [false, true]) {
       const it = await SimDesk.with(SHORT);
       const job = fetch(it, 0);

@@ -42,7 +42,7 @@ describe('coordinator: pacing of announces', () => {
     expect(pacers.busyTrackers, 'nothing is left of them').to.equal(0);
   });
 
-  it('HTTP costs a connection each: so many in all, and UDP does not wait for them', async () => {
+  it('HTTP announces are limited in number, and UDP does not wait for them', async () => {
     const pacers = new Pacers(LIMITS);
     const tasks = new Tasks();
     for (let n = 0; n < HTTP_ANNOUNCES + 50; n++) {
@@ -70,7 +70,7 @@ describe('coordinator: pacing of dials', () => {
   beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
   afterEach(() => mock.timers.reset());
 
-  it('so many are half open at one time', async () => {
+  it('a limited number of dials is half open at one time', async () => {
     const pacers = new Pacers({ maxHalfOpen: 2, dialsPerSec: 1000 });
     const tasks = new Tasks();
     for (const name of ['a', 'b', 'c', 'd', 'e']) pacers.dial(tasks.task(name));
@@ -79,7 +79,7 @@ describe('coordinator: pacing of dials', () => {
     expect(tasks.begun).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
   });
 
-  it('so many begin per second, however soon they end', async () => {
+  it('a limited number of dials begins per second, however soon they end', async () => {
     const pacers = new Pacers({ maxHalfOpen: 100, dialsPerSec: 2 });
     const tasks = new Tasks();
     for (let n = 0; n < 5; n++) pacers.dial(tasks.task('dial'));

@@ -37,7 +37,7 @@ describe('coordinator/padding', () => {
     expect(engine.memoryIsBack).to.equal(true);
   });
 
-  it('that is not zeros is asked for after the check that fails, and nobody is banned', async () => {
+  it('that is not zeros is requested after the failed check, and no peer is banned', async () => {
     const { desk, engine, torrent } = await SimDesk.with({ ...TORRENT, paddingByte: 1 });
     const peer = desk.connect(torrent, { creditBlocks: 100, rateBytesPerSec: 1e8 });
     await desk.serveAll(peer);

@@ -62,7 +62,7 @@ describe('coordinator/parole', () => {
     expect(torrent.state.phase).to.equal('seeding');
   });
 
-  it('ends well where its peer brought all, and has not said so for two minutes', async () => {
+  it('ends well where its peer delivered everything two minutes before the report', async () => {
     const { desk, engine, torrent } = await spoiled();
     const sole = desk.connect(torrent, { creditBlocks: 4 });
     const [lease] = desk.leases(sole);

@@ -50,7 +50,7 @@ function watch(promise: Promise<unknown>): { done: boolean } {
 }
 
 describe('coordinator: the life of a torrent', () => {
-  it('goes from checking to downloading to seeding, and says so once', async () => {
+  it('goes from checking to downloading to seeding, and emits each phase once', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [0, 1, 2] });
     expect(torrent.state.phase).to.equal('downloading');
     expect(torrent.state.content.possession.doneBytes).to.equal(192 * KIB);
@@ -181,7 +181,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(torrent.state.content.possession.doneBytes).to.equal(0);
   });
 
-  it('tells an error at once, not after the last sync', async () => {
+  it('reports an error at once, not after the last sync', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     for (const lease of desk.leases(peer)) desk.deliver(lease);
@@ -193,7 +193,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.eventsOf('error'), 'and not to whoever has resumed').to.have.length(1);
   });
 
-  it('says what is missing and what to do when the disk is full', async () => {
+  it('reports a full disk with the missing space and the remedy', async () => {
     const { engine, torrent } = await SimDesk.with(SHORT);
     failTorrent(engine, torrent.state, {
       code: 'ENOSPC',
@@ -458,7 +458,7 @@ describe('coordinator: the life of a torrent', () => {
       expect(engine.eventsOf('tracker').map(({ ok }) => ok)).to.deep.equal([true]);
     });
 
-    it('bring peers that are dialled, and their answer is told', async () => {
+    it('return peers that are dialled, and their answer is reported', async () => {
       const desk = new SimDesk();
       const { engine } = desk;
       engine.answerAnnounce = () =>
@@ -489,7 +489,7 @@ describe('coordinator: the life of a torrent', () => {
       ]);
     });
 
-    it('that fail are told word for word, and asked again later', async () => {
+    it('that fail are reported word for word, and asked again later', async () => {
       const desk = new SimDesk();
       const { engine } = desk;
       engine.answerAnnounce = () =>

@@ -74,7 +74,7 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.jobs).to.have.length(1);
     });
 
-    it('is believed only as far as the table bears it out', async () => {
+    it('is believed only as far as the block table confirms it', async () => {
       const { desk, engine, torrent } = await SimDesk.with(ONE_PIECE);
       const liar = desk.connect(torrent, { creditBlocks: 8 });
       const lease = only(desk.leases(liar));
@@ -138,7 +138,7 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.ordersOf('cancel-lease')).to.deep.equal([]);
     });
 
-    it('takes them from everybody who holds some', async () => {
+    it('revokes them from every peer that holds some', async () => {
       const { desk, engine, torrent } = await SimDesk.with({
         totalLengthBytes: 192 * KIB,
         pieceLengthBytes: 64 * KIB,
@@ -296,7 +296,7 @@ describe('coordinator: pieces on their way', () => {
       expect(torrent.state.wastedBytes).to.equal(0);
     });
 
-    it('stays with stale pieces while there is enough for everybody', async () => {
+    it('stays with stale pieces while there is enough for all peers', async () => {
       const { desk, engine, torrent } = await SimDesk.with(LONG, TIGHT);
       desk.connect(torrent, { have: [0], creditBlocks: 64 });
       const hungry = desk.connect(torrent, { have: [0], creditBlocks: 64 });
@@ -384,7 +384,7 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.memoryIsBack).to.equal(true);
     });
 
-    it('after a storage error; the torrent says why, and goes on when told', async () => {
+    it('after a storage error; the torrent reports the cause, and goes on when resumed', async () => {
       const { desk, engine, torrent } = await busy();
       const [pending] = engine.jobs.splice(0, 1);
       if (pending?.job.type !== 'pieces') throw new Error('no job');
@@ -421,7 +421,7 @@ describe('coordinator: pieces on their way', () => {
       expect(engine.memoryIsBack).to.equal(true);
     });
 
-    it('when several jobs fail at once, and the error is told once', async () => {
+    it('when several jobs fail at once, and reports the error once', async () => {
       const { desk, engine, torrent } = await SimDesk.with({
         totalLengthBytes: 6 * MIB,
         pieceLengthBytes: 2 * MIB, // a full job each

@@ -49,7 +49,7 @@ describe('coordinator/places', () => {
     });
   }
 
-  it('an office behind one address has as many places as the option says', async () => {
+  it('many peers behind one address get as many places as the option allows', async () => {
     for (const [connectionsPerAddress, kept] of [
       [2, 2],
       [6, 6],
@@ -80,7 +80,7 @@ describe('coordinator/places', () => {
     expect(comes(desk, torrent, '10.0.0.1')).to.equal(false);
   });
 
-  it('a twin is refused as one, and nobody gives way for it', async () => {
+  it('a second connection of a peer is refused as a duplicate, and no peer gives way for it', async () => {
     const { desk, torrent } = await seedWith({ maxConnectionsPerTorrent: 2 });
     desk.connect(torrent, { have: [], peerId: 'twin', unchoke: false });
     desk.connect(torrent, { have: [], unchoke: false });
@@ -91,7 +91,7 @@ describe('coordinator/places', () => {
     ]);
   });
 
-  it('dials find room among peers that are of no use, who go once somebody is there', async () => {
+  it('dials may replace useless peers, which are closed once the dialled peer has connected', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, {
       settings: { maxConnectionsPerTorrent: 3 },
     });
@@ -109,12 +109,12 @@ describe('coordinator/places', () => {
     expect(idle).to.include(closed[0]?.connection);
   });
 
-  describe('who is of no use', () => {
+  describe('a peer counts as useless', () => {
     const since = (desk: SimDesk, connection: number): number | undefined =>
       uselessSinceMs(desk.peer(connection), desk.engine.nowMs());
     const seed = () => seedWith({ uploadSlots: 1 });
 
-    it('whoever wants nothing of us, and has nothing for us, after 20 s', async () => {
+    it('after 20 s in which neither side is interested', async () => {
       const { desk, torrent } = await seed();
       const connection = desk.connect(torrent, { have: [], unchoke: false });
       desk.engine.clockMs += 19_999;
@@ -123,7 +123,7 @@ describe('coordinator/places', () => {
       expect(since(desk, connection)).to.equal(desk.engine.nowMs() - 20_000);
     });
 
-    it('nobody who waits for its turn, however long', async () => {
+    it('never while it waits for its turn', async () => {
       const { desk, torrent } = await seed();
       const [first = 0, second = 0] = [1, 2].map(() =>
         desk.connect(torrent, { have: [], unchoke: false }),
@@ -136,7 +136,7 @@ describe('coordinator/places', () => {
       expect(since(desk, first), 'had its turn, and took nothing').to.be.a('number');
     });
 
-    it('whoever let its turn pass, 20 s after it; not whoever took something', async () => {
+    it('20 s after a turn in which it took nothing', async () => {
       const { desk, torrent } = await seed();
       const { engine } = desk;
       const peers = [1, 2, 3].map(() => desk.connect(torrent, { have: [], unchoke: false }));
@@ -154,7 +154,7 @@ describe('coordinator/places', () => {
       expect(since(desk, taker)).to.equal(undefined);
     });
 
-    it('whoever makes no use of upload, so that others get the slots, after 20 s', async () => {
+    it('after 20 s with a stalled upload', async () => {
       const { desk, torrent } = await seed();
       const [holder = 0, flooder = 0] = [1, 2].map(() =>
         desk.connect(torrent, { have: [], unchoke: false }),
@@ -168,7 +168,7 @@ describe('coordinator/places', () => {
       expect(since(desk, flooder)).to.be.a('number');
     });
 
-    it('while we download, whoever lets us ask and answers nothing for a minute', async () => {
+    it('while we download, when it unchokes us and sends nothing for a minute', async () => {
       const { desk, torrent } = await SimDesk.with(SHORT);
       const silent = desk.connect(torrent, { creditBlocks: 4 });
       const choking = desk.connect(torrent, { unchoke: false });

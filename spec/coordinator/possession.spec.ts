@@ -32,7 +32,7 @@ const membersOf = (bits: { get(index: number): boolean }): number[] =>
   Array.from({ length: PIECES }, (_, piece) => piece).filter((piece) => bits.get(piece));
 
 describe('coordinator/possession', () => {
-  it('tells a torrent that is whole from one of which all that is wanted is here', () => {
+  it('distinguishes a whole torrent from one that has all wanted pieces', () => {
     const possession = fresh();
     for (let piece = 0; piece < PIECES - 1; piece++) possession.gain(piece, 0);
     expect([possession.hasAll, possession.hasAllWanted]).to.deep.equal([false, false]);
@@ -45,7 +45,7 @@ describe('coordinator/possession', () => {
     expect([possession.hasAll, possession.hasAllWanted]).to.deep.equal([true, true]);
   });
 
-  it('says of a piece that comes whether it was lacking', () => {
+  it('reports whether a new piece was missing', () => {
     const possession = fresh();
     expect(possession.gain(1, 0)).to.equal(true);
     expect(possession.gain(1, 0), 'it was here').to.equal(false);

@@ -39,7 +39,7 @@ function told({ engine }: SimDesk, torrent: DeskTorrent): TorrentStats[] {
 }
 
 describe('coordinator/rest', () => {
-  it('nothing to do: no tick, and nothing told, for however long', async () => {
+  it('a torrent with nothing to do causes no ticks and no events', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     await passTicking(engine, 1000);
     engine.events = [];
@@ -48,7 +48,7 @@ describe('coordinator/rest', () => {
     expect(told(desk, torrent)).to.deep.equal([]);
   });
 
-  it('a seed of everything neither', async () => {
+  it('a complete seed ticks only for its announces', async () => {
     const { engine, torrent } = await SimDesk.with(TRACKED, { good: [0, 1, 2, 3] });
     expect(torrent.state.phase).to.equal('seeding');
     await passTicking(engine, 2 * HOUR_MS - 1);
@@ -193,7 +193,7 @@ describe('coordinator/rest', () => {
     expect(engine.tickAtMs).to.be.at.most(engine.nowMs());
   });
 
-  it('comes to rest with figures that stay true: nobody connected, no bytes per second', async () => {
+  it('comes to rest with final figures: no peers, no bytes per second', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const connection = desk.connect(torrent, { unchoke: false });
     engine.facts({ type: 'traffic', rows: [connection, 100_000, 0, 0] });
@@ -206,7 +206,7 @@ describe('coordinator/rest', () => {
     expect(told(desk, torrent).at(-1)?.peers).to.include({ connected: 0 });
   });
 
-  it('figures are told when somebody asks', async () => {
+  it('figures are reported on request', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TRACKED);
     await passTicking(engine, 10_000);
     engine.events = [];
@@ -218,7 +218,7 @@ describe('coordinator/rest', () => {
     expect(engine.eventsOf('stats')).to.have.length(1);
   });
 
-  it('the account goes on, for whoever asks', async () => {
+  it('the account goes on, and is reported on request', async () => {
     const { engine, torrent } = await SimDesk.with(TORRENT);
     await passTicking(engine, 100_000);
     expect(engineAccount(engine).seconds).to.include({ peers: 100 });
@@ -246,7 +246,7 @@ describe('coordinator/rest', () => {
     expect(engine.announces.length - before).to.equal(2);
   });
 
-  it('a check that goes on after a pause tells how far it is', async () => {
+  it('a check that goes on after a pause reports its progress', async () => {
     const desk = new SimDesk();
     const { engine } = desk;
     const torrent = await desk.begin(TORRENT);

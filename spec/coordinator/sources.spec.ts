@@ -5,7 +5,7 @@ import { KIB, MIB } from '../support/sim-torrent';
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 
 describe('coordinator: a source that is no peer', () => {
-  it('brings a whole torrent, and nobody takes it for a peer', async () => {
+  it('delivers a whole torrent, and is not treated as a peer', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
     const source = desk.addSource(torrent, 1_000);
     await desk.serveAll(source);
@@ -72,7 +72,7 @@ describe('coordinator: a download of some pieces', () => {
     return it;
   };
 
-  it('is over when they are here, and says that the torrent is not', async () => {
+  it('ends when the wanted pieces are here, and does not report the torrent as complete', async () => {
     const { desk, engine, torrent } = await begin();
     const peer = desk.connect(torrent, { creditBlocks: 1_000 });
     await desk.serveAll(peer);
@@ -98,7 +98,7 @@ describe('coordinator: a download of some pieces', () => {
     expect(engine.announces.map(({ request }) => request.event)).not.to.include('completed');
   });
 
-  it('is not interested in who has nothing else', async () => {
+  it('is not interested in peers that have nothing else', async () => {
     const { desk, engine, torrent } = await begin();
     const peer = desk.connect(torrent, { have: [15], creditBlocks: 4 });
     engine.facts({ type: 'peer-have', connection: peer, pieces: [15] });

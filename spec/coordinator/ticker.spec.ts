@@ -53,7 +53,7 @@ describe('coordinator/ticker', () => {
     expect(bench.ticks).to.deep.equal([]);
   });
 
-  it('serves all who ask for the same quarter of a second with one tick', () => {
+  it('serves all requests for the same quarter of a second with one tick', () => {
     const bench = new Bench();
     for (const atMs of [1010, 1249, 1100]) bench.ticker.by(atMs);
     expect(bench.timers).to.equal(1);

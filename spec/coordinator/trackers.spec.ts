@@ -113,7 +113,7 @@ describe('coordinator: trackers', () => {
       expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
     });
 
-    it('a list of a thousand dead ones costs so many announces at a time, and in all', async () => {
+    it('a list of a thousand dead trackers costs a bounded number of announces, at a time and in all', async () => {
       const urls = Array.from({ length: 1000 }, (_, n) => `udp://dead-${n}.example:80`);
       const it = await scene(Object.fromEntries(urls.map((url) => [url, 'silence'])), {
         announceToAll: 'trackers',
@@ -140,7 +140,7 @@ describe('coordinator: trackers', () => {
     });
   });
 
-  it('each is told with the time of its own next announce', async () => {
+  it('each is reported with the time of its own next announce', async () => {
     const it = await scene(
       { [A]: new MillraceError('tracker-unreachable', 'down'), [B]: { intervalSec: 900 } },
       { announceToAll: 'trackers', peers: peersOf(1) },
@@ -160,8 +160,8 @@ describe('coordinator: trackers', () => {
     expect(desk.engine.announces[0]?.request.port).to.equal(6881);
   });
 
-  describe('what `completed` says of downloaded bytes', () => {
-    it('is everything that came, though no thread has told its traffic yet', async () => {
+  describe('the downloaded bytes in `completed`', () => {
+    it('include everything that came, although no thread has reported its traffic yet', async () => {
       const it = await scene({ [A]: {} }, {}, [0, 1]);
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       const completed = it.engine.announces.at(-1)?.request;
@@ -252,7 +252,7 @@ describe('coordinator: trackers', () => {
       }
     });
 
-    it('nobody for a torrent that is not to be seeded, nor for who leaves', async () => {
+    it('asks for no peers for a torrent that is not to be seeded, nor with `stopped`', async () => {
       const it = await scene({ [A]: {} }, { seed: false });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
@@ -270,7 +270,7 @@ describe('coordinator: trackers', () => {
   });
 
   describe('when the addresses run out', () => {
-    it('asks again after the min interval while nobody is connected, not before', async () => {
+    it('asks again after the min interval while no peer is connected, not before', async () => {
       const it = await scene({ [A]: { minIntervalSec: 120 } });
       await pass(it, 119_000);
       expect(heard(it)).to.have.length(1);
@@ -313,7 +313,7 @@ describe('coordinator: trackers', () => {
     });
   });
 
-  describe('what a tracker said before is kept', () => {
+  describe('what a tracker answered before is kept', () => {
     it('its id goes back to it, and to no other', async () => {
       const trackerId = Uint8Array.of(1, 0xff, 0x26);
       const it = await scene({ [A]: { trackerId }, [B]: {} }, { announceToAll: 'trackers' });
@@ -330,7 +330,7 @@ describe('coordinator: trackers', () => {
       ]);
     });
 
-    it('when to come back after a failure (BEP 31): not before, and never if it said never', async () => {
+    it('the retry time of a failure (BEP 31): no announce before it, and none at all after `never`', async () => {
       const details = { reason: 'overloaded', retryInSec: 3600 };
       const later = await scene({ [A]: new MillraceError('tracker-failure', 'full', details) });
       await pass(later, 3_599_000);
@@ -343,7 +343,7 @@ describe('coordinator: trackers', () => {
       expect(heard(never)).to.have.length(1);
     });
 
-    it('the address it sees us at (BEP 24) is told with the figures', async () => {
+    it('our address as the tracker sees it (BEP 24) is reported with the figures', async () => {
       const it = await scene({ [A]: { externalIp: '192.0.2.77' } });
       const { trackers } = torrentStats(it.engine, it.torrent.state);
       expect(trackers[0]?.externalIp).to.equal('192.0.2.77');
@@ -351,7 +351,7 @@ describe('coordinator: trackers', () => {
   });
 
   describe('completion and stop', () => {
-    it('each tracker hears its own started, completed and stopped', async () => {
+    it('each tracker gets its own started, completed and stopped', async () => {
       const it = await scene({ [A]: {}, [B]: {} }, { announceToAll: 'trackers' });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
@@ -425,7 +425,7 @@ describe('coordinator: trackers', () => {
       await removed;
     });
 
-    it('… not even when the client never comes back at all', async () => {
+    it('an exit waits no longer than the deadline for an announce that never settles', async () => {
       const it = await scene({ [A]: {} });
       it.engine.announce = () => new Promise(() => undefined);
       const removed = it.desk.remove(it.torrent);

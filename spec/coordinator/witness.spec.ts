@@ -14,14 +14,14 @@ function digests(wrong: readonly boolean[]): Uint8Array {
 }
 
 describe('coordinator/witness', () => {
-  it('suspects everyone who filled a block of a failed attempt', () => {
+  it('suspects every peer that filled a block of a failed attempt', () => {
     const witness = new BlockWitness();
     witness.failed(['a', 'b', 'a'], digests([true, false, false]));
     witness.failed(['c', 'c', 'c'], digests([false, true, false]));
     expect([...witness.suspects()]).to.have.members(['a', 'b', 'c']);
   });
 
-  it('convicts nobody before there is a good copy', () => {
+  it('convicts no peer before there is a good copy', () => {
     expect(new BlockWitness().liars(digests([false])).size).to.equal(0);
   });
 
@@ -63,7 +63,7 @@ describe('coordinator/witness', () => {
   });
 });
 
-describe('coordinator/witness: who is gone', () => {
+describe('coordinator/witness: closed connections', () => {
   const identity = (id: number) => ({
     id,
     name: `h:${id}`,
@@ -72,7 +72,7 @@ describe('coordinator/witness: who is gone', () => {
     peerId: `p${id}`,
   });
 
-  it('finds who was behind a connection that is gone', () => {
+  it('finds the peer behind a closed connection', () => {
     const departed = new Departed();
     departed.note(identity(33));
     expect(departed.find(33)).to.deep.equal(identity(33));

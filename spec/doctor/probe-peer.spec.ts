@@ -72,7 +72,7 @@ describe('doctor: a dial', () => {
       peer.say(Buffer.concat([encodeHandshake({ infoHash, peerId: theirId }), ...parts]));
     };
 
-  it('hears of every piece and the name of the client, and says a right handshake', async () => {
+  it('learns every piece and the client name, and sends a correct handshake', async () => {
     let heard: Buffer = Buffer.alloc(0);
     // Neither the end of the time nor silence: it ends because all is said.
     const told = await probe(
@@ -94,13 +94,13 @@ describe('doctor: a dial', () => {
     expect(pieces).to.deep.equal([0, 3, 4, 19]);
   });
 
-  it('takes a peer without a word on pieces for one that has none', async () => {
+  it('treats a peer that sends nothing about pieces as one that has none', async () => {
     const told = await probe(honest());
     expect(told.outcome).to.equal('talks');
     expect(told.pieces?.count()).to.equal(0);
   });
 
-  it('takes `have all` (BEP 6), though nobody asked for it', async () => {
+  it('accepts `have all` (BEP 6) although it was not negotiated', async () => {
     const told = await probe(honest(Uint8Array.of(0, 0, 0, 1, 14)));
     expect(told.pieces?.isFull()).to.equal(true);
   });
@@ -111,7 +111,7 @@ describe('doctor: a dial', () => {
     expect(told.pieces?.isFull()).to.equal(true);
   });
 
-  it('counts what was told by one that hangs up', async () => {
+  it('counts the pieces of a peer that closes the connection', async () => {
     const told = await probe(async (peer) => {
       await honest(have(7))(peer);
       peer.socket.end();
@@ -135,7 +135,7 @@ describe('doctor: a dial', () => {
     ]);
   });
 
-  it('finds a port where nobody listens', async () => {
+  it('reports a port without a listener', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -147,7 +147,7 @@ describe('doctor: a dial', () => {
     expect(told).to.include({ outcome: 'refused', pieces: undefined });
   });
 
-  it('finds one that says nothing', async () => {
+  it('reports a peer that sends nothing', async () => {
     const told = await probe(() => undefined, { timeoutMs: 500 });
     expect(told.outcome).to.equal('silent');
   });
@@ -182,7 +182,7 @@ describe('doctor: a dial', () => {
       return outcome;
     }
 
-    it('tells that it speaks encryption by its answer to a key', async () => {
+    it('recognises encryption by the answer to a key', async () => {
       const keys: Buffer[] = [];
       const outcome = await outcomeOf((heard) => {
         if (heard[0] === 19) return undefined;
@@ -253,7 +253,7 @@ describe('doctor: a dial', () => {
     expect(told.pieces?.count()).to.equal(1);
   });
 
-  it('ends at once when told to', async () => {
+  it('ends at once when its signal aborts', async () => {
     const stop = new AbortController();
     const told = await probe(() => stop.abort(), { signal: stop.signal });
     expect(told.outcome).to.be.oneOf(['silent', 'no-connection']);

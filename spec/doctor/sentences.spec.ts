@@ -117,7 +117,7 @@ describe('doctor: sentences on trackers', () => {
     expect([known(0), known(1)]).to.deep.equal([undefined, true]);
   });
 
-  it('says what failed once, and keeps the counts', () => {
+  it('reports each failure once, and keeps the counts', () => {
     const error = requestError('tracker', 'unreachable', URL, 'refuses connections', {
       cause: 'ECONNREFUSED',
     });
@@ -142,7 +142,7 @@ describe('doctor: sentences on trackers', () => {
 });
 
 describe('doctor: sentences on peers', () => {
-  it('says what one has', () => {
+  it('reports what a peer has', () => {
     const base = { ...PEER, outcome: 'talks', elapsedMs: 90 } as const;
     const whole = peerFinding({ ...base, pieces: everything(), client: 'Thing 1' });
     const part = peerFinding({ ...base, host: '2001:db8::1', pieces: bits(1, 2) });
@@ -153,7 +153,7 @@ describe('doctor: sentences on peers', () => {
     expect([whole, part, nothing].map(({ level }) => level)).to.deep.equal(['ok', 'ok', 'warn']);
   });
 
-  it('says how one failed', () => {
+  it('reports how a peer failed', () => {
     const found = peerFinding({ ...PEER, outcome: 'unreachable', detail: 'no way', elapsedMs: 1 });
     expect(found).to.include({
       level: 'warn',
@@ -187,7 +187,7 @@ describe('doctor: sentences on peers', () => {
     expect(sample.finding(1).message).to.equal('of 1 peer tried none announced its pieces');
   });
 
-  it('names exactly the pieces that nobody has', () => {
+  it('names exactly the pieces that no peer has', () => {
     fc.assert(
       fc.property(fc.array(fc.uniqueArray(fc.nat(60)), { maxLength: 4 }), (peers) => {
         const sample = new Sample(61);
@@ -263,7 +263,7 @@ describe('doctor: sentences on this machine', () => {
     expect(clockFinding([7200]).message).to.equal('2 h ahead of that of a tracker');
   });
 
-  it('says what a look-up gave', () => {
+  it('reports the result of a look-up', () => {
     expect(dnsFinding('a.example', ['192.0.2.1', '::1']).message).to.equal(
       'a.example: 192.0.2.1, ::1',
     );

@@ -77,7 +77,7 @@ describe('doctor: port', () => {
     again.close();
   });
 
-  it('says why a port cannot be had', async () => {
+  it('reports why a port cannot be opened', async () => {
     const server = createServer().listen(0);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

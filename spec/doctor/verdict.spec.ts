@@ -324,7 +324,7 @@ describe('doctor: verdict', () => {
     }
   });
 
-  it('says nothing of a healthy swarm that was not looked at', () => {
+  it('does not call a swarm healthy that was not examined', () => {
     expect(judge([]).verdict).to.equal('unknown');
   });
 });

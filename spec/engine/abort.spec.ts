@@ -124,7 +124,7 @@ describe('engine: aborted adds', function () {
     await again.remove();
   });
 
-  it('takes one signal for hundreds of torrents and calls, without a warning or a leak', async () => {
+  it('accepts one signal for hundreds of torrents and calls, without a warning or a leak', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const output = await swarm.folder();

@@ -43,7 +43,7 @@ describe('engine account', function () {
     return account;
   }
 
-  it('tells each torrent what limits it, and the engine the sum', async () => {
+  it('reports what limits each torrent, and the sum for the engine', async () => {
     const engine = await swarm.engine();
     const slow = await download(engine, { bytesPerSec: 256 * KIB });
     const choked = await download(engine, { choking: true });
@@ -63,7 +63,7 @@ describe('engine account', function () {
     expect(account.work.hashSec).to.be.above(0);
   });
 
-  it('tells that a peer thread has no rest', async () => {
+  it('reports a peer thread that is always busy', async () => {
     const payload = new Payload({ lengthBytes: 32 * MIB, seed: ++salt });
     const output = await swarm.folder();
     // All but the last eight pieces are there, and somebody wants them; reading them costs time.
@@ -86,7 +86,7 @@ describe('engine account', function () {
     await untilLimited(torrent, { what: 'cpu' });
   });
 
-  it('tells that memory waits for a slow disk', async () => {
+  it('reports memory that waits for a slow disk', async () => {
     const engine = await swarm.engine({ memoryBytes: 4 * MIB });
     const torrent = await download(
       engine,

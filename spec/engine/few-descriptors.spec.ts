@@ -86,7 +86,7 @@ describe('engine: few file descriptors', function () {
     expect(message).to.match(/^no engine can start: .*ulimit -n/);
   });
 
-  it('is said in one line by a command that cannot even be loaded', async () => {
+  it('is reported in one line by a command that cannot even be loaded', async () => {
     const raise = `throw Object.assign(new Error('EMFILE: raw'), { code: 'EMFILE' })`;
     const script = `require('./lib/cli/last-words.ts'); ${raise}`;
     const args = ['-r', './spec/register.cjs', '-e', script];
@@ -108,7 +108,7 @@ describe('engine: few file descriptors', function () {
     );
   });
 
-  it('is found in what Node says of a thread', () => {
+  it('is recognised in the error of a thread', () => {
     const error = Object.assign(new Error('Worker initialization failure: EMFILE'), {
       code: 'ERR_WORKER_INIT_FAILED',
     });

@@ -28,7 +28,7 @@ describe('engine life cycle', function () {
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 
-  it('downloads from a seed of its own kind, byte for byte, and tells it in order', async () => {
+  it('downloads from another engine, byte for byte, with its events in order', async () => {
     const payload = new Payload({
       name: 'folder',
       files: { 'a/one': 1_500_000, empty: 0, 'b.bin': 700_001, tail: 3 },

@@ -74,7 +74,7 @@ describe('engine and links', function () {
     await payload.expectIn(output);
   });
 
-  it('takes two names of the torrent for one file where its user linked them', async () => {
+  it('treats two names of the torrent as one file where the user linked them', async () => {
     const files = { a: 64 * KIB, b: 64 * KIB };
     const twins = new Payload({ name: 'twins', files, zeroBytes: 128 * KIB });
     const output = await swarm.folder();

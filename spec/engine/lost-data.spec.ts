@@ -42,7 +42,7 @@ describe('engine: data lost while seeding', function () {
   };
 
   for (const [what, harm] of Object.entries(harms)) {
-    it(`says so when a file ${what}, closes its peers, and goes on with other torrents`, async () => {
+    it(`reports that a file ${what}, closes its peers, and goes on with other torrents`, async () => {
       const payload = new Payload({ lengthBytes: MIB, pieceLengthBytes: 64 * KIB });
       const other = new Payload({ name: 'other', lengthBytes: MIB, seed: 2 });
       const seed = await served(payload);
@@ -73,7 +73,7 @@ describe('engine: data lost while seeding', function () {
     });
   }
 
-  it('can fetch a file again that was cut, as its message says', async () => {
+  it('can fetch a cut file again in the way its message describes', async () => {
     const payload = new Payload({ lengthBytes: MIB, pieceLengthBytes: 64 * KIB });
     const seed = await served(payload);
     await truncate(join(seed.folder, 'payload.bin'), 100);

@@ -106,7 +106,7 @@ describe('engine: a storage of its own', function () {
     expect(torrent.stats()).to.include({ doneBytes: 500 * KIB });
   });
 
-  it('that says nonsense of its record is checked as without one', async () => {
+  it('with an invalid record is checked as without one', async () => {
     await download();
     const [record = ''] = (await readdir(bucket)).filter((name) => name.startsWith('record'));
     await appendFile(join(bucket, record), 'x');

@@ -119,7 +119,7 @@ describe('engine: two torrents, one file', function () {
     }
   });
 
-  it('is told from another process, at once and of different outputs', async () => {
+  it('is detected from another process, at once and for different outputs', async () => {
     const inner = new Payload({ name: 'file.bin', lengthBytes: MIB, seed: 7 });
     const output = await swarm.folder();
     const seed = await swarm.seed(inner, { gateAfterBlocks: 1 });

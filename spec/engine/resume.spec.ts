@@ -173,7 +173,7 @@ describe('engine resume', function () {
     await payload.expectIn(output);
   });
 
-  it('hashes everything again when told to, whatever the record says', async () => {
+  it('hashes everything again on request, whatever the record holds', async () => {
     const payload = new Payload({ lengthBytes: 2 * MIB });
     const output = await swarm.folder();
     await payload.write(output);
@@ -192,7 +192,7 @@ describe('engine and bad input', function () {
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 
-  it('says in one sentence why an output cannot be used, and goes on with others', async () => {
+  it('reports in one sentence why an output cannot be used, and goes on with others', async () => {
     const payload = new Payload({ name: 'folder', files: { 'a/b': MIB }, pieceLengthBytes: MIB });
     const folder = await swarm.folder();
     const engine = await swarm.engine();

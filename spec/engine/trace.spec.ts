@@ -98,7 +98,7 @@ describe('engine: why connections ended', function () {
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 
-  it('is told of peers and of refused connections, with codes that have a rule, and counted', async () => {
+  it('counts peers and refused connections, with codes that have a rule', async () => {
     const payload = new Payload({ name: 'ends', lengthBytes: MIB, seed: 8 });
     const engine = await swarm.engine({});
     const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });

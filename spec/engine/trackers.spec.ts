@@ -62,7 +62,7 @@ describe('engine and trackers', function () {
   const swarm = new Swarm();
   afterEach(() => swarm.close());
 
-  it('says so when a tracker answers and nobody serves the torrent', async () => {
+  it('reports a torrent without peers when the tracker answers', async () => {
     const tracker = await startTracker({ intervalSec: 900 });
     swarm.onClose(() => tracker.close());
     const payload = new Payload({ lengthBytes: MIB, trackers: [[tracker.url]] });
@@ -89,7 +89,7 @@ describe('engine and trackers', function () {
     expect(told.message).to.include(reason);
   });
 
-  it('finds a seed through a tracker and says started, completed, stopped, in that order', async () => {
+  it('finds a seed through a tracker and announces started, completed, stopped, in that order', async () => {
     const payload0 = new Payload({ lengthBytes: MIB });
     const seed = await swarm.seed(payload0);
     const compact = Buffer.from([127, 0, 0, 1, seed.port >> 8, seed.port & 0xff]);
@@ -110,7 +110,7 @@ describe('engine and trackers', function () {
     }
   });
 
-  it('tells with `completed` every byte that came, over any number of peer threads', async () => {
+  it('announces with `completed` every byte that came, over any number of peer threads', async () => {
     const lengthBytes = 3 * MIB + 5;
     const seeds = [];
     for (let n = 0; n < 3; n++) seeds.push(await swarm.seed(new Payload({ lengthBytes })));
@@ -196,7 +196,7 @@ describe('engine and trackers', function () {
     expect(tracker.events).to.deep.equal(['started']);
   });
 
-  it('does not wait long for a tracker that is silent when told that we stop', async () => {
+  it('does not wait long for a tracker that does not answer `stopped`', async () => {
     const tracker = await listen(swarm, (event) =>
       event === 'stopped' ? undefined : { interval: 1800, peers: '' },
     );

@@ -45,7 +45,7 @@ describe('errors: the operating system', () => {
     expect(systemAdvice(undefined)).to.equal('');
   });
 
-  it('says what could not be done to which path, and keeps the code', () => {
+  it('names the failed operation and the path, and keeps the code', () => {
     const missing = tree.path('none');
     expect(recordOf(thrownBy(() => readFileSync(missing)))).to.deep.equal({
       code: 'ENOENT',
@@ -72,7 +72,7 @@ describe('errors: the operating system', () => {
     expect([code, message]).to.deep.equal(['ENOSPC', 'cannot write /out/a.bin: the disk is full']);
   });
 
-  it('says so in what a verify worker reports', async () => {
+  it('appears in what a verify worker reports', async () => {
     symlinkSync('loop.bin', tree.path('loop.bin'));
     const storage = { module: 'files', key: 'k', root: tree.root, followLinks: true };
     const spans = [{ path: 'loop.bin', offsetBytes: 0, lengthBytes: 1 }];
@@ -108,7 +108,7 @@ describe('errors: the operating system', () => {
     }
   });
 
-  it('says it of an output that cannot be used, a trace and a source', async () => {
+  it('appears for an output that cannot be used, a trace and a source', async () => {
     const { bytes } = await createTorrent(tree.write('data.bin', 100), { threads: 1 });
     const output = tree.path('o'.repeat(300));
     const engine = await Coordinator.start({ port: 0, peerThreads: 1 });

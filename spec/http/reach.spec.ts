@@ -61,7 +61,7 @@ describe('http: where a URL may lead', () => {
     ).to.equal(false);
   });
 
-  it('nobody but the user: to the link, to metadata, to nowhere', () => {
+  it('only the user may: link-local, metadata and unroutable addresses', () => {
     const never = ['169.254.169.254', '169.254.1.1', 'fe80::1', 'fe80::1%eth0', 'fd00:ec2::254'];
     for (const address of [
       ...never,
@@ -223,7 +223,7 @@ describe('tracker: clients that are sent to local services', () => {
     expect(inner.asked).to.deep.equal(['/announce']);
   });
 
-  it('through a proxy are judged by what the URL says, and follow no redirect into the network', async () => {
+  it('through a proxy are judged by their URL, and follow no redirect into the network', async () => {
     let location = '';
     const proxy = await serve((_, response) => response.writeHead(302, { location }).end());
     const settings = { http: `http://127.0.0.1:${proxy.port}`, noProxy: [] };
@@ -238,7 +238,7 @@ describe('tracker: clients that are sent to local services', () => {
     expect(proxy.asked).to.have.length(2);
   });
 
-  it('of the user himself go where he says', async () => {
+  it('from the user reach any address', async () => {
     const { port, asked } = await serve();
     const client = clientOf({ trusted: true });
     await client.announce(`http://127.0.0.1:${port}/admin`, request(1));

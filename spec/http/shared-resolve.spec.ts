@@ -23,7 +23,7 @@ function scene() {
 }
 
 describe('http: shared name look-ups', () => {
-  it('one look-up serves all who ask meanwhile, and for a minute after', async () => {
+  it('one look-up serves all callers during it, and for a minute after', async () => {
     const { asked, waiting, clock, resolve } = scene();
     const both = [resolve('t.example', never), resolve('t.example', never)];
     waiting[0]?.resolve();
@@ -37,7 +37,7 @@ describe('http: shared name look-ups', () => {
     expect(asked).to.deep.equal(['t.example', 't.example', 'other.example']);
   });
 
-  it('who gives up does so alone, and a failure is not kept', async () => {
+  it('an aborted caller does not affect the others, and a failure is not kept', async () => {
     const { asked, waiting, resolve } = scene();
     const stop = new AbortController();
     const impatient = resolve('t.example', stop.signal).catch((error: Error) => error.message);
@@ -53,7 +53,7 @@ describe('http: shared name look-ups', () => {
     expect(asked).to.deep.equal(['t.example', 'bad.example', 'bad.example']);
   });
 
-  it('remembers so many names and no more', async () => {
+  it('remembers a limited number of names', async () => {
     const { asked, waiting, resolve } = scene();
     for (let n = 0; n < 300; n++) {
       const found = resolve(`t${n}.example`, never);

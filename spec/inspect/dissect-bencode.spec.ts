@@ -52,7 +52,7 @@ describe('inspect: dissecting bencoded replies', () => {
     }
   });
 
-  it('lists so many peers, and counts the others', () => {
+  it('lists a limited number of peers, and counts the others', () => {
     const reply = encode({ peers: new Uint8Array(6 * 10) });
     const ranges = dissectBencode(reply, { maxPeers: 3 });
     expectCover(ranges, reply.length);

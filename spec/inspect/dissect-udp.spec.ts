@@ -108,7 +108,7 @@ describe('inspect: dissecting UDP packets', () => {
     );
   });
 
-  it('says what is cut short, unknown, or left over', () => {
+  it('labels what is cut short, unknown, or left over', () => {
     const reply = encodeAnnounceReply(7, 1800, { seeds: 3, leechers: 4 }, new Uint8Array(8));
     expect(dissectUdpReply(reply, 4).at(-1)).to.include({ kind: 'bad', label: 'left over' });
     expect(dissectUdpReply(reply.subarray(0, 14), 4).at(-1)).to.include({
@@ -122,7 +122,7 @@ describe('inspect: dissecting UDP packets', () => {
     ]);
   });
 
-  it('says what a packet is', () => {
+  it('names the kind of a packet', () => {
     expect(udpPacketName(encodeConnect(1), 'sent')).to.equal('connect request');
     expect(udpPacketName(encodeAnnounce(ID, 1, REQUEST, ''), 'sent')).to.equal('announce request');
     expect(udpPacketName(encodeError(1, ''), 'received')).to.equal('error reply');

@@ -26,7 +26,7 @@ describe('inspect: hex dump', () => {
     expect(hexDump(new Uint8Array(0))).to.equal('');
   });
 
-  it('begins a row with each range, and says there what it is', () => {
+  it('begins a row with each range, and labels it there', () => {
     const ranges = [range(0, 1, 'dictionary'), range(3, 6, 'interval', '18')];
     expect(hexDump(Buffer.from('d..i18e'), ranges)).to.equal(
       `00000000  64                                                |d|                 dictionary

@@ -110,7 +110,7 @@ describe('interop of announce and scrape with bittorrent-tracker', () => {
     }).timeout(TIMEOUT_MS);
   }
 
-  it('http: its scrape spells a hash that is no ASCII as text, and a hint says so', async () => {
+  it('http: its scrape spells a non-ASCII hash as text, and a hint explains it', async () => {
     const port = await freePort();
     await startBittorrentTracker(port);
     const counts = await report('scrape', HASH, `http://127.0.0.1:${port}/announce`, 0);

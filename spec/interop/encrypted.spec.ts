@@ -49,7 +49,7 @@ for (const [need, seedWith] of SEEDS) {
       useClients();
       afterEach(() => rm(folder, { recursive: true, force: true }));
 
-      it('the closing account of a download says so', async () => {
+      it('the closing account of a download shows it', async () => {
         const download = startDownload(payload, join(folder, 'output'));
         await download.until('a refusal', 60_000, () =>
           eventsOf(download, 'peer-closed').some(({ reason }) => reason === 'plain-refused'),

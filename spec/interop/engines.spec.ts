@@ -78,7 +78,7 @@ describe('interop with bittorrent-tracker', function () {
     it(`${scheme}: two engines find each other, and both leave`, () =>
       meetThrough(scheme, (_folder, port) => startBittorrentTracker(port)));
 
-    it(`${scheme}: announces, hears of peers, completes, scrapes, stops`, async () => {
+    it(`${scheme}: announces, learns of peers, completes, scrapes, stops`, async () => {
       const port = await freePort();
       await startBittorrentTracker(port);
       const url = `${scheme}://127.0.0.1:${port}/announce`;

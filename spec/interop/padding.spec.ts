@@ -132,7 +132,7 @@ describeWith(['libtorrent'], 'interop of padding', () => {
     expect(top.sort()).to.deep.equal(['a.bin', 'b.bin', 'd', 'empty', 'one byte']);
   }
 
-  it('has the size and the files that libtorrent says', async () => {
+  it('has the size and the files that libtorrent reports', async () => {
     const metainfo = await readTorrent(payload.torrent);
     const { totalLengthBytes, paddingBytes = 0, files } = metainfo;
     expect(Buffer.from(metainfo.infoHash).toString('hex')).to.equal(said.infoHash);

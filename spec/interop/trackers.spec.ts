@@ -46,7 +46,7 @@ describeWith(['opentracker'], 'interop with opentracker', () => {
   });
 
   for (const scheme of ['http', 'udp']) {
-    it(`${scheme}: announces, hears of peers, completes, scrapes, stops`, async () => {
+    it(`${scheme}: announces, learns of peers, completes, scrapes, stops`, async () => {
       const url = `${scheme}://127.0.0.1:${port}/announce`;
       const first = await clients.announce(url, request(1, { event: 'started' }));
       expect(first.leechers).to.equal(1);
@@ -73,7 +73,7 @@ describeWith(['opentracker'], 'interop with opentracker', () => {
     });
   }
 
-  it('what it hears over UDP it tells over HTTP, and the other way round', async () => {
+  it('lists over HTTP the peers announced over UDP, and the other way round', async () => {
     await clients.announce(`udp://127.0.0.1:${port}/announce`, request(1, { event: 'started' }));
     const reply = await clients.announce(
       `http://127.0.0.1:${port}/announce`,

@@ -67,7 +67,7 @@ for (const [need, start] of CLIENTS) {
         expect(digests).to.deep.equal(await digestsOf(join(payload.folder, 'payload')));
       });
 
-      it('gets the whole file of a seed that nobody can dial', async () => {
+      it('gets the whole file from a seed that cannot be dialled', async () => {
         const engine = await Coordinator.start({ port: null });
         try {
           await engine.add(payload.torrent, { output: payload.folder, download: false });

@@ -21,7 +21,7 @@ function table(units = 8): BlockTable {
 }
 
 describe('block table', () => {
-  it('moves a unit from missing over arriving to here, and remembers who filled it', () => {
+  it('moves a unit from missing over arriving to here, and remembers its writer', () => {
     const blocks = table();
     blocks.assign(3, 7);
     expect(blocks.stateOf(3, 7)).to.equal(MISSING);
@@ -71,7 +71,7 @@ describe('block table', () => {
     expect(blocks.stateOf(0, 2)).to.equal(MISSING);
   });
 
-  it('never lets anybody claim what is not a generation, on a unit that belongs to nobody', () => {
+  it('never grants a claim with an invalid generation on a unit without an owner', () => {
     const blocks = table();
     for (const generation of [0, -1, MAX_GENERATION + 1, 2 ** 32, NaN]) {
       expect(blocks.claim(0, generation, 0, 32), String(generation)).to.equal(STALE);
@@ -99,7 +99,7 @@ describe('block table', () => {
     expect(() => blocks.assign(2, 2)).to.throw(/not free/);
   });
 
-  it('refuses a publish by who does not hold the unit', () => {
+  it('refuses a publish by a writer that does not hold the unit', () => {
     const blocks = table();
     blocks.assign(0, 1);
     expect(() => blocks.publish(0, 1, 0)).to.throw(/without holding/);

@@ -173,7 +173,7 @@ describe('memory budget', () => {
     expect(budget.tryCommit(0, 8)).to.be.true;
   });
 
-  it('grows to hold two of a long piece, says so, and shrinks when that torrent is gone', () => {
+  it('grows to hold two of a long piece, reports it, and shrinks when that torrent is gone', () => {
     const budget = new MemoryBudget({ limitBytes: 64 * MIB, maxBytes: 256 * MIB });
     expect(budget.register(0, { pieceLengthBytes: 32 * MIB })).to.deep.equal({
       grown: false,
@@ -280,7 +280,7 @@ describe('memory budget', () => {
     );
   });
 
-  it('decides as its four rules say, whoever comes, pauses and goes (property)', () => {
+  it('follows its four rules, whichever torrents come, pause and go (property)', () => {
     const step = fc.record({
       torrent: fc.nat(4),
       action: fc.constantFrom(
@@ -327,7 +327,7 @@ describe('memory budget', () => {
     );
   });
 
-  it('starves nobody: whoever is below its share gets a piece within one round each (property)', () => {
+  it('starves no torrent: one below its share gets a piece within one round each (property)', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 32 }), { minLength: 2, maxLength: 12 }),

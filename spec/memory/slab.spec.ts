@@ -70,7 +70,7 @@ describe('slab', () => {
     }
   });
 
-  it('shows the same bytes to everyone who has the buffer', () => {
+  it('shows the same bytes to every holder of the buffer', () => {
     const slab = Slab.allocate(2 * FULL_UNIT);
     const other = Slab.over(slab.buffer);
     slab.copyIn(1, source(10), 0, 10);

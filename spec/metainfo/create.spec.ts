@@ -48,7 +48,7 @@ describe('buildMetainfo', () => {
   const built = (changes: Partial<TorrentContent>): BencodeDictionary =>
     decode(buildMetainfo({ ...content, ...changes })) as BencodeDictionary;
 
-  it('says no more than it was told', () => {
+  it('writes only the fields that were given', () => {
     const torrent = built({});
     expect(torrent.keys()).to.deep.equal(['info']);
     expect(torrent.dict('info')?.keys()).to.deep.equal([

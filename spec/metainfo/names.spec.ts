@@ -148,7 +148,7 @@ describe('names by libtorrent', () => {
     expect(paths('libtorrent', [['a', ' .']], 'd', 'win32')).to.deep.equal(['d/a']);
   });
 
-  it('takes names for one that the file system takes for one', () => {
+  it('treats names as equal where the file system does', () => {
     const files = [['É'], ['é'], ['e\u0301']];
     expect(paths('libtorrent', files)).to.deep.equal(['d/É', 'd/é', 'd/e\u0301']);
     expect(paths('libtorrent', files, 'd', 'darwin')).to.deep.equal([

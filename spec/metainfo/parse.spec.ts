@@ -55,7 +55,7 @@ describe('parseMetainfo', () => {
     expect(metainfo.pieceHashes).to.deep.equal(hashes(3));
   });
 
-  it('reads many files, empty ones too, and says where each starts', () => {
+  it('reads many files, empty ones too, with the offset of each', () => {
     const metainfo = parse(multi([file(0, 'e'), file(30_000, 'd', 'x'), file(10_000, 'd', 'y')]));
     expect(metainfo.multiFile).to.equal(true);
     expect(metainfo.private).to.equal(false);
@@ -211,7 +211,7 @@ describe('parseMetainfo', () => {
     expect(() => parse(multi([pad(-1)]))).to.throw('length of file 0 is -1');
   });
 
-  it('takes for padding what BitComet calls so, wherever the name says it', () => {
+  it('recognises the padding files of BitComet by their names', () => {
     const name = '_____padding_file_0';
     for (const path of [[name], ['d', name], [name, 'd'], [`my${name}`]]) {
       const metainfo = parse(multi([file(30_000, 'a'), file(10_000, ...path)]));
@@ -273,7 +273,7 @@ describe('parseMetainfo', () => {
       expect(trackers({ announce: 'http://d/', 'announce-list': list })).to.deep.equal(list);
     });
 
-    it('ignores what is no tracker URL, says so, and leaves out tiers left empty', () => {
+    it('ignores what is no tracker URL, warns, and leaves out tiers left empty', () => {
       const long = `http://${'a'.repeat(9_000)}`;
       const list: Encodable = [
         ['ftp://a', 'http://', 'http:///x', 'http://a b', '', ' \n', 'HTTPS://ok/?k=é'],
@@ -301,7 +301,7 @@ describe('parseMetainfo', () => {
       );
     });
 
-    it('cuts off what nobody sees around a URL', () => {
+    it('trims invisible characters around a URL', () => {
       const ascii = ['', ' ', '\t', '\n', '\r\n', '\0', '\x7f', '  \t '];
       const around = fc.constantFrom(...ascii, '\u00a0', '\ufeff', '\u200b', '\u3000', '\u2028 \t');
       fc.assert(

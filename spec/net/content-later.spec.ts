@@ -111,7 +111,7 @@ describe('net/peer-thread: content that is known later', () => {
     peer.end();
   });
 
-  it('closes the peers that have said what the content does not allow, and no others', async () => {
+  it('closes only the peers whose messages contradict the content', async () => {
     const target = actor(1);
     const { content, ...rest } = emptyCopy(wholeTorrent());
     target.order({ type: 'open-torrent', torrent: unknown({ ...rest, content }) });
@@ -131,7 +131,7 @@ describe('net/peer-thread: content that is known later', () => {
     good.end();
   });
 
-  it('takes no content twice, and none for a torrent that is closed', async () => {
+  it('accepts content only once, and none for a closed torrent', async () => {
     const target = actor(1);
     const whole = wholeTorrent();
     const shorter = { pieceCount: 1, totalLengthBytes: 5, files: [{ path: 'f', lengthBytes: 5 }] };

@@ -136,7 +136,7 @@ describe('net/floods', () => {
     expect(read.map(tickOf)).to.deep.equal([0, 0, 1, 1, 2, 2, 3, 3, 4]);
   });
 
-  it('lets those that come and go in at a bounded pace, and loses nobody', async () => {
+  it('admits reconnecting peers at a bounded rate, and loses none', async () => {
     const COMING = 600;
     const visit = async (number: number): Promise<void> => {
       const visitor = await greeted(`-XX0000-${String(number).padStart(12, '0')}`);

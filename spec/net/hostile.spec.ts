@@ -282,7 +282,7 @@ describe('net/hostile peers', () => {
     expect(actor.of('closed')).to.deep.equal([]);
   });
 
-  it('closes a peer that says nothing for too long', async () => {
+  it('closes a peer that sends nothing for too long', async () => {
     await begin({ idleTimeoutMs: 100 });
     const peer = await greeted();
     await peer.closed;

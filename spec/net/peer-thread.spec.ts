@@ -77,7 +77,7 @@ describe('net/peer-thread', () => {
     }
   });
 
-  it('connections that cannot be accepted are said once a minute', async () => {
+  it('connections that cannot be accepted are logged once a minute', async () => {
     const { createServer } = net;
     let server: net.Server | undefined;
     net.createServer = ((...args: Parameters<typeof createServer>) =>
@@ -117,7 +117,7 @@ describe('net/peer-thread', () => {
     expect(actor.facts[0]).to.deep.equal({ type: 'ready' });
   });
 
-  it('listens on both families by default, and tells where', async () => {
+  it('listens on both families by default, and reports the addresses', async () => {
     actor.order({ type: 'listen', port: 0 }, { type: 'open-torrent', torrent: torrent('all') });
     const { port } = await actor.fact('listening');
     const peer = await HostilePeer.connect(port);
@@ -126,7 +126,7 @@ describe('net/peer-thread', () => {
     peer.end();
   });
 
-  it('says why it cannot listen', async () => {
+  it('reports why it cannot listen', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     const { port } = taken.address() as net.AddressInfo;

@@ -65,7 +65,7 @@ describe('net: tracer', () => {
     expect(traceStatus(settings)).to.deep.equal(status);
   });
 
-  it('never lets the file grow past its limit, ends the trace in every thread, and says so once', () => {
+  it('never exceeds the file limit, ends the trace in every thread, and reports it once', () => {
     const settings = begin({ file, limitBytes: 100_000, payload: true });
     const tracers = [0, 1].map(() => tracerOf(settings));
     const taps = tracers.map((tracer, thread) => open(tracer, thread + 1));
@@ -168,7 +168,7 @@ describe('api: trace options', () => {
     });
   }
 
-  it('says why a file cannot be begun', () => {
+  it('reports why a file cannot be created', () => {
     expect(() => beginTrace({ file: '/no/such/folder/x.pcapng' }, '1'))
       .to.throw(/cannot open .*: no such file or folder; name a file in a folder that exists/)
       .with.property('code', 'trace-not-writable');

@@ -50,7 +50,7 @@ describe('net/transfer', () => {
   }
 
   for (const host of ['127.0.0.1', '::1']) {
-    it(`moves many files over ${host}, whoever dials`, async () => {
+    it(`moves many files over ${host}, whichever side dials`, async () => {
       for (const pieceLengthBytes of [16_384, 33_119, 262_144, 1_048_576]) {
         for (const leecherDials of [true, false]) {
           const seeder = actor({ thread: 1 });

@@ -389,7 +389,7 @@ describe('net/upload', () => {
     expect(upload.memory.heldBytes.pinned).to.be.below(pinned);
   });
 
-  it('closes nobody for not reading while there is memory', async () => {
+  it('closes no peer for not reading while there is memory', async () => {
     const upload = uploader();
     const hog = await trusted(upload);
     askForBlocks(hog);

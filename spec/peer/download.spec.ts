@@ -162,7 +162,7 @@ describe('peer/download', () => {
       expect(side.session.download.outstandingRequests).to.be.at.most(250);
     });
 
-    it('is capped by the reqq that the peer tells, and by ours', () => {
+    it('is capped by the reqq that the peer sends, and by ours', () => {
       const timid = unchoked(big);
       const tell = (requestQueue: number) =>
         encodeExtendedHandshake({ extensions: {}, requestQueue });
@@ -355,7 +355,7 @@ describe('peer/download', () => {
     });
   });
 
-  it('says what it is owed after a time-out, and no more than that', () => {
+  it('reports what it is owed after a time-out, and no more than that', () => {
     const side = unchoked({ limits: { requestTimeoutMs: 1000 } });
     side.lease(0);
     side.lease(1);

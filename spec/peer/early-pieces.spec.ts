@@ -130,7 +130,7 @@ describe('peer/session without content', () => {
     expect(side.feed(Uint8Array.of(0)).closed?.reason).to.equal('message-too-long');
   });
 
-  it('says no bitfield, serves nothing and asks for nothing; extensions work', () => {
+  it('sends no bitfield, serves nothing and requests nothing; extensions work', () => {
     const side = later({ have: 'all' });
     side.start();
     side.session.setChoked(false);
@@ -189,7 +189,7 @@ describe('peer/session without content', () => {
     expect(side.said()).to.deep.equal([]);
   });
 
-  it('charges what is said twice, as after the content is known', () => {
+  it('charges repeated messages, as after the content is known', () => {
     const flood = (say: (writer: WireWriter) => void): number => {
       const side = later();
       side.hear((writer) => {
@@ -203,7 +203,7 @@ describe('peer/session without content', () => {
 });
 
 describe('peer/early pieces', () => {
-  it('are none of a torrent with one piece where only a bitfield says so', () => {
+  it('stay empty in a torrent with one piece whose bitfield is empty', () => {
     const early = new EarlyPieces();
     early.addBitfield(Uint8Array.of(0));
     expect(early.of(1)).to.deep.equal(Uint8Array.of(0));

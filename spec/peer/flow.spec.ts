@@ -42,13 +42,13 @@ describe('peer/flow', () => {
     it(when, () => expect(limitOf({ ...QUEUED, ...change })).to.equal(limit));
   }
 
-  it('says nothing of a peer of which nothing is wanted', () => {
+  it('reports nothing for a peer of which nothing is wanted', () => {
     const flow = new Flow(0);
     flow.turn(0, false, 0, 8, 0);
     expect(flow.report(250, 0, Infinity)).to.equal(undefined);
   });
 
-  it('says nothing more once nothing is wanted, though the stretch was never judged', () => {
+  it('reports nothing more once nothing is wanted, although the stretch was never judged', () => {
     const flow = new Flow(0);
     flow.turn(0, true, 4, 8, 4);
     expect(flow.report(250, 16_384, 200)?.bytesIn).to.equal(16_384);

@@ -66,7 +66,7 @@ describe('peer/serving', () => {
     });
   });
 
-  describe('says what becomes of a request', () => {
+  describe('reports what becomes of a request', () => {
     const verdictsOf = (refusal?: Refusal): Verdict[] => {
       const { serving } = new Side({ have: [1], ...(refusal && { refusal }) }).session;
       const ask = (piece: number): Verdict => serving.request(piece, 0, 16_384);
@@ -80,7 +80,7 @@ describe('peer/serving', () => {
       expect(verdictsOf('ignore')).to.deep.equal(['ignore', 'ignore', 'serve']);
     });
 
-    it('to a peer with it: refusals are said', () => {
+    it('to a peer with it: refusals are sent', () => {
       expect(verdictsOf('reject')).to.deep.equal(['reject', 'reject', 'serve']);
     });
   });

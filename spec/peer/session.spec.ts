@@ -68,7 +68,7 @@ describe('peer/session', () => {
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
 
-  it('tells a late bitfield with much news as a bitfield, and all that it says', () => {
+  it('reports a late bitfield with many new pieces as a bitfield, complete', () => {
     const side = new Side({ pieceLengthBytes: 16, totalLengthBytes: 16 * 20_001 });
     const late = new Uint8Array(2501).fill(0xff);
     late[0] = 0x0f;
@@ -132,7 +132,7 @@ describe('peer/session', () => {
     expect(side.of('peer-choke').at(-1)).to.deep.include({ choked: false, epoch: 1000 });
   });
 
-  it('tells interest and choke once each, and only on change', () => {
+  it('reports interest and choke once each, and only on change', () => {
     const { left, right } = new Pair({}, { have: 'all' }).open();
     left.session.setInterested(true, left.nowMs);
     right.session.setChoked(false);
@@ -144,7 +144,7 @@ describe('peer/session', () => {
     ]);
   });
 
-  it('says when it wants nothing any more, once', () => {
+  it('reports once that it wants nothing any more', () => {
     const side = new Side();
     for (const interested of [true, true, false, false, true]) {
       side.session.setInterested(interested, side.nowMs);
@@ -194,7 +194,7 @@ describe('peer/session', () => {
     expect(load()).to.deep.equal([32, 49_152, 16_384]);
   });
 
-  it('announces pieces, and says whether that is news to the peer', () => {
+  it('announces pieces, and returns whether that is news to the peer', () => {
     const side = new Side();
     side.hear((writer) => writer.bitfield(Uint8Array.of(0x80, 0)));
     expect(side.session.haveAnnounced([0])).to.equal(false);
@@ -212,7 +212,7 @@ describe('peer/session', () => {
     expect(side.said()).to.deep.equal([]);
   });
 
-  it('has said something when its driver has sent something, also a block', () => {
+  it('counts as having sent something once its driver has sent something, also a block', () => {
     const side = new Side();
     side.tick(59_999);
     side.session.noteSent(side.nowMs);
@@ -237,7 +237,7 @@ describe('peer/session', () => {
     expect(side.session.nextDeadlineMs).to.equal(Infinity);
   });
 
-  it('takes one byte a second of a message that never ends for silence', () => {
+  it('treats one byte a second of a message that never ends as silence', () => {
     const side = new Side();
     const message = side.block(0, 0);
     for (let at = 0; at < 120 && side.closed === undefined; at++) {
@@ -253,7 +253,7 @@ describe('peer/session', () => {
     expect(side.session.nextDeadlineMs).to.equal(side.nowMs + 200);
   });
 
-  it('says and reports nothing after its end', () => {
+  it('sends and reports nothing after its end', () => {
     const side = new Side();
     side.session.close('not-useful', 'done');
     side.hear((writer) => writer.unchoke()).tick(1_000_000);

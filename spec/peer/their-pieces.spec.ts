@@ -64,7 +64,7 @@ describe('peer/their pieces', () => {
     }
   });
 
-  it('are not known before anything was said', () => {
+  it('are not known before the first message', () => {
     const { pieces } = begin(8, false);
     expect(pieces.has(0)).to.equal(false);
     pieces.open(8);

@@ -26,7 +26,7 @@ describe('active piece', () => {
     expect(piece.freeBlocks).to.equal(2);
   });
 
-  it('does not give a block that is here, whoever sent it', () => {
+  it('does not give a block that is here, whichever peer sent it', () => {
     const piece = new ActivePiece(0, 4);
     expect(piece.markHere(1)).to.equal(true);
     expect(piece.markHere(1)).to.equal(false);

@@ -25,7 +25,7 @@ function all(pieceCount: number): Bitfield {
 }
 
 describe('picker/availability', () => {
-  it('is what the peers have once all is counted, however it is cut and whoever comes and goes', () => {
+  it('equals what the peers have once all is counted, in any steps and with any churn (property)', () => {
     const step = fc.record({
       kind: fc.constantFrom('join', 'leave', 'have', 'count'),
       which: fc.nat(),
@@ -59,7 +59,7 @@ describe('picker/availability', () => {
     );
   });
 
-  it('takes no more steps than it is given, and few for a long bitfield with little in it', () => {
+  it('uses no more steps than allowed, and few for a long bitfield with few pieces', () => {
     const { availability } = begin(100_000);
     availability.join(all(100_000));
     expect(availability.count(1000)).to.equal(1000);
@@ -70,7 +70,7 @@ describe('picker/availability', () => {
     expect(sparse.pending).to.equal(false);
   });
 
-  it('takes no more steps for a peer that leaves than it is given', () => {
+  it('uses no more steps than allowed for a peer that leaves', () => {
     const { picker, availability } = begin();
     const peer = availability.join(all(LENGTH));
     availability.count(LENGTH);

@@ -84,7 +84,7 @@ describe('sim: the account names what limits', () => {
     expect(limit).to.include({ what: 'memory', behind: 'fill' });
   });
 
-  it('peers that have one half, and then nobody: peers', async () => {
+  it('peers that have one half, and then no peers: peers', async () => {
     const half = [...Array(32).keys()];
     const { limit } = await fetch({}, [{ have: half }], 20);
     expect(limit?.what).to.equal('peers');

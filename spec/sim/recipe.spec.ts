@@ -40,7 +40,7 @@ describe('sim: a failure', () => {
     expect(steps).to.have.length(5);
   });
 
-  it('says nothing of swarms that were made for another run', async () => {
+  it('does not mention swarms that were made for another run', async () => {
     await withRecipes(async () => void new SimSwarm({ ...SIZE, seed: 1 }));
     const lines = await recipeOf(async () => {
       throw new Error(`only ${new SimSwarm({ ...SIZE, seed: 2 }).seed}`);

@@ -173,7 +173,7 @@ describe('sim: swarms in virtual time', () => {
     expect(leecher.torrent.wastedBytes).to.be.at.most(MIB);
   });
 
-  it('a liar is banned by everybody, the innocent by nobody', async () => {
+  it('every node bans a liar, and no node bans an innocent peer', async () => {
     const swarm = new SimSwarm(SMALL);
     await swarm.add({ have: 'all', uplinkBytesPerSec: 300 * KIB });
     const liar = await swarm.add({ have: 'all', spoils: [0, 3, 6, 9, 12, 15] });
@@ -191,7 +191,7 @@ describe('sim: swarms in virtual time', () => {
     expect(bans).to.be.at.least(1);
   });
 
-  it('each tells its tracker with `completed` all that it downloaded, to the byte', async () => {
+  it('each announces with `completed` all that it downloaded, to the byte', async () => {
     for (const seed of [1, 2, 3]) {
       const swarm = new SimSwarm({ ...SMALL, seed, trackerIntervalSec: 1800 });
       for (let n = 0; n < 4; n++) await swarm.add({ have: [n, n + 4], uplinkBytesPerSec: MIB });

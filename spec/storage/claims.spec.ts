@@ -104,7 +104,7 @@ describe('claims of output files', () => {
   }
   const inState = (root = folder()) => fs.readdirSync(path.join(root, '.millrace'));
 
-  it('says what is in the way where a claim should be', async () => {
+  it('reports what is in the way where a claim should be', async () => {
     const asked = request(folder(), 'a', ['t/a']);
     const file = path.join(folder(), '.millrace', `${asked.infoHash}.anywhere.claim`);
     fs.mkdirSync(file);
@@ -144,7 +144,7 @@ describe('claims of output files', () => {
     expect(await claimFiles(request(folder(), 'peer', ['seed/1']))).to.include({ name: 'seed' });
   });
 
-  it('counts nobody who is dead, and nothing that is no claim', async () => {
+  it('counts no dead process, and nothing that is no claim', async () => {
     const other = await claimer();
     other.ask(request(folder(), 'one', ['t/a']));
     expect(await other.line()).to.equal('taken');
@@ -206,7 +206,7 @@ describe('claims of output files', () => {
     expect(await claimFiles(linked)).to.include({ name: 'plain' });
   });
 
-  it('takes names for one where the file system does', async () => {
+  it('treats names as equal where the file system does', async () => {
     const other = await claimer();
     other.ask(request(folder(), 'one', ['T/File']));
     expect(await other.line()).to.equal('taken');

@@ -77,7 +77,7 @@ describe('foreign files', () => {
       expect(await look([at('other/file')], [], record.path)).to.equal(undefined);
     });
 
-    it('belong to nobody once they were changed or replaced, or the record is gone', async () => {
+    it('belong to no torrent once they were changed or replaced, or the record is gone', async () => {
       const record = await recorded(folder(), 'other');
       fs.utimesSync(at('other'), 1, 1);
       expect(await look([at('other')])).to.equal(undefined);

@@ -153,7 +153,7 @@ describe('output lock', () => {
     acquireLock(folder(), INFO_HASH).release();
   });
 
-  it('says so when the lock cannot be made', () => {
+  it('reports a lock that cannot be made', () => {
     fs.writeFileSync(path.join(folder(), 'file'), '');
     expect(() => acquireLock(path.join(folder(), 'file'), INFO_HASH))
       .to.throw()

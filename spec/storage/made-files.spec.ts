@@ -9,7 +9,7 @@ describe('list of made files', () => {
   const list = () => path.join(folder(), 'list');
   const entry = (path: string, inode = 1n, bornNs = 2n) => entryOf(path, { inode, bornNs });
 
-  it('says which file was made, by inode and birth', async () => {
+  it('identifies a file that was made by inode and birth time', async () => {
     expect([...(await readMade(list()))]).to.deep.equal([]);
     noteMade(list(), [entry('a'), entry('b b\nb')]);
     noteMade(list(), [entry('é')]);

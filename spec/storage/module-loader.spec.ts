@@ -10,7 +10,7 @@ describe('storage module loader', () => {
     expect(loadStorageModule(own)).to.equal(loadStorageModule(own));
   });
 
-  it('says what is wrong with a module that cannot serve', () => {
+  it('reports what is wrong with an unusable module', () => {
     for (const name of ['node:path', './no/such/module', 'toString']) {
       expect(() => loadStorageModule(name), name)
         .to.throw()

@@ -24,7 +24,7 @@ describe('output check', () => {
     fs.writeFileSync(full, text);
   };
 
-  it('makes the output folder and tells what is there', async () => {
+  it('makes the output folder and reports what is there', async () => {
     expect((await checkOutput(root(), files)).stats).to.deep.equal([undefined, undefined]);
     put('t/sub/b', '123');
     const {

@@ -143,7 +143,7 @@ describe('resume record', () => {
     expect(again.length).to.be.at.most(maxRecordBytes(0, []));
   });
 
-  it('tells layouts apart by names, lengths, order and pieces', () => {
+  it('distinguishes layouts by names, lengths, order and pieces', () => {
     const a = { path: 'a', lengthBytes: 1 };
     const b = { path: 'b', lengthBytes: 2 };
     const layouts = [

@@ -84,7 +84,7 @@ describe('storage/state-guard', () => {
     });
   });
 
-  it('refuses answers that are not what the contract says', async () => {
+  it('refuses answers that break the contract', async () => {
     const wrong: readonly [keyof StorageState, unknown][] = [
       ['lock', undefined],
       ['lock', {}],

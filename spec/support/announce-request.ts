@@ -1,4 +1,4 @@
-// An announce as specs of trackers make it: of a hash that has every kind of byte to be escaped.
+// The announce request of tracker specs; its hash has every kind of byte that needs escaping.
 
 import type { AnnounceRequest } from '../../lib/tracker/announce';
 
@@ -7,7 +7,7 @@ export const HASH = Uint8Array.from(
   (_, at) => [0x00, 0x25, 0xff, 0x20][at % 4] ?? 0,
 );
 
-/** Of the peer with this number; its port follows from it. */
+/** A request of the peer with this number, which also decides its port. */
 export function request(id: number, more: Partial<AnnounceRequest> = {}): AnnounceRequest {
   return {
     infoHash: HASH,

@@ -1,8 +1,8 @@
-// What became of a promise or a call, in a word that specs can compare.
+// The outcome of a promise or a call, as one word that specs can compare.
 
 import { MillraceError } from '../../lib/errors/millrace-error';
 
-/** The code of its failure, the text of one that is not ours, or `resolved`. */
+/** The error code of a rejection, the text of a foreign error, or `resolved`. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;
@@ -12,7 +12,7 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-/** The code of what `act` throws, or `nothing`; errors that are not ours are thrown on. */
+/** The code of the MillraceError that `act` throws, or `nothing`; other errors are rethrown. */
 export function codeThrown(act: () => unknown): string {
   try {
     act();
@@ -23,7 +23,7 @@ export function codeThrown(act: () => unknown): string {
   return 'nothing';
 }
 
-/** The error of ours that the promise rejects with. */
+/** The MillraceError that the promise rejects with. */
 export async function failureOf(promise: Promise<unknown>): Promise<MillraceError> {
   const error: unknown = await promise.then(
     () => new Error('expected a failure'),

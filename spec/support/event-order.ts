@@ -1,17 +1,17 @@
-// The order in which a torrent's events are to come, as `TorrentEvents` says it.
+// Checks that a torrent's events come in the order that `TorrentEvents` documents.
 
 import { expect } from 'chai';
 
-/** What of an event says whether it came in order. */
+/** The part of an event that decides whether it came in order. */
 export type Told =
   | { readonly event: 'peerConnected'; readonly peer: string }
-  /** `dial`: it may be a dial that ended, which was never connected. */
+  /** `dial`: the close may be that of a failed dial, without a `peerConnected` before it. */
   | { readonly event: 'peerClosed'; readonly peer: string; readonly dial: boolean }
   | { readonly event: 'pieces'; readonly pieces: readonly number[] }
   | { readonly event: 'stats'; readonly piecesDone: number }
   | { readonly event: 'complete' | 'closed' };
 
-/** Fails unless a torrent of which nothing was there before told this in order. */
+/** Fails unless the events of a torrent that started empty came in this order. */
 export function expectOrder(all: readonly Told[]): void {
   const connections = new Map<string, number>();
   const pieces = new Set<number>();

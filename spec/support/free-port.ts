@@ -1,5 +1,5 @@
-// Ports for listeners that must know their number before they start, and for addresses where nobody
-// answers.
+// Ports for listeners that must know their number before they start, and for addresses that must
+// not answer.
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -13,8 +13,8 @@ const END = 32_000;
 let next = FIRST + (process.pid % (END - FIRST));
 
 /**
- * A port of this machine that nobody uses, over TCP and UDP. No port is given twice until all 12,000
- * of them were, and the system gives none of them away by itself.
+ * A port of this machine that is unused over TCP and UDP. No port is returned twice until all
+ * 12,000 were, and the system assigns none of them by itself.
  */
 export async function freePort(): Promise<number> {
   for (let tries = END - FIRST; tries > 0; tries--) {

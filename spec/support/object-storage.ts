@@ -1,5 +1,5 @@
-// A storage back end of its own: objects with versions in a bucket, a lock and a record beside them. The
-// bucket is a folder, so that the threads and processes of a spec find the same one.
+// A custom storage back end: versioned objects in a bucket, with a lock and a record beside them.
+// The bucket is a folder, so that all threads and processes of a spec share it.
 
 import * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export function objectStorage(bucket: string) {
   };
 }
 
-/** From now on this call throws, in every engine; or not any more. */
+/** Makes this call throw in every engine from now on, or stops that. */
 export function setFailing(bucket: string, call: StateCall, isFailing: boolean): void {
   const mark = join(bucket, `fails ${call}`);
   if (isFailing) fs.writeFileSync(mark, '');

@@ -1,5 +1,5 @@
 // A naive codec of the peer wire protocol, written to be read, not to be fast: it holds the whole
-// stream, copies everything and trusts every length. The real codec must say the same.
+// stream, copies everything and trusts every length. The real codec must agree with it.
 
 import type { WireMessage, WireSink } from '../../lib/wire/messages';
 
@@ -66,7 +66,7 @@ export function oracleEncodeAll(messages: readonly OracleMessage[]): Uint8Array 
   return Uint8Array.from(messages.flatMap((message) => [...oracleEncode(message)]));
 }
 
-/** Every whole message of a well-formed stream; a started last one is left out. */
+/** Every whole message of a well-formed stream, without an incomplete last one. */
 export function oracleDecode(stream: Uint8Array): OracleMessage[] {
   const messages: OracleMessage[] = [];
   let rest = [...stream];
@@ -114,7 +114,7 @@ function oracleMessage(body: readonly number[]): OracleMessage {
   }
 }
 
-/** A sink that keeps a copy of everything it is told, blocks as `piece` messages. */
+/** A sink that keeps a copy of everything it receives, blocks as `piece` messages. */
 export class CollectingSink implements WireSink {
   readonly messages: OracleMessage[] = [];
 

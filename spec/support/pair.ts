@@ -30,7 +30,7 @@ export interface SideOptions {
   readonly have?: readonly number[] | 'all';
   readonly extensionProtocol?: boolean;
   readonly extensions?: readonly MakeExtension[];
-  /** The session begins without content, until `open`. */
+  /** The session starts without content; `open` supplies it. */
   readonly openLater?: boolean;
   readonly refusal?: Refusal;
   readonly limits?: Partial<SessionLimits>;
@@ -41,7 +41,9 @@ export interface SideOptions {
 
 const patterns = new Map<number, Buffer>();
 
-/** Bytes that tell where they are from: a wrong offset shows. Made once per length; do not write. */
+/**
+ * Bytes that depend on their offset, so that a wrong offset shows. Cached per length: do not write.
+ */
 export function patternBytes(lengthBytes: number): Buffer {
   const known = patterns.get(lengthBytes);
   if (known !== undefined) return known;
@@ -67,7 +69,9 @@ export class Side {
   readonly connection: number;
   facts: PeerFact[] = [];
   closed: { readonly reason: string; readonly detail: string } | undefined;
-  /** Answers requests as soon as they come, as a driver would; off: they stay in the queue. */
+  /**
+   * Whether requests are answered as they come, as by a driver; if false, they stay in the queue.
+   */
   answers = true;
   nowMs: number;
   private outgoing: Uint8Array[] = [];
@@ -123,13 +127,13 @@ export class Side {
     return this;
   }
 
-  /** The metainfo is known now. */
+  /** Supplies the content, as when the metainfo becomes known. */
   open(): this {
     this.session.open({ geometry: this.geometry, have: this.have }, this.nowMs);
     return this;
   }
 
-  /** Everything said since the last call. */
+  /** The bytes sent since the last call. */
   take(): Uint8Array[] {
     const messages = this.writer.take();
     if (messages !== undefined) this.outgoing.push(messages);
@@ -161,7 +165,7 @@ export class Side {
     return this;
   }
 
-  /** Feeds what a peer would write. */
+  /** Feeds the session with the bytes that `write` produces. */
   hear(write: (writer: WireWriter) => void): this {
     const writer = new WireWriter();
     write(writer);
@@ -184,7 +188,7 @@ export class Side {
     const count = blockCount ?? this.geometry.blockCount(piece) - firstBlock;
     const generation = this.nextGeneration++;
     const segments: number[] = [];
-    // Two segments that are not neighbours, so that the walk over them is seen to work.
+    // Two segments that are not adjacent, to test the walk over several segments.
     for (const part of [Math.ceil(count / 2), Math.floor(count / 2)]) {
       if (part === 0) continue;
       if (this.nextUnit + part > this.table.unitCount) this.nextUnit = 0;
@@ -212,7 +216,7 @@ export class Side {
     this.session.endTurn();
   }
 
-  /** The bytes that lie in the places of a lease. */
+  /** The bytes in the units of a lease. */
   leased(lease: Lease): Buffer {
     const parts: Uint8Array[] = [];
     let block = lease.firstBlock;
@@ -237,7 +241,7 @@ export class Side {
     return this.facts.filter((fact): fact is Fact<Type> => fact.type === type);
   }
 
-  /** Answers what is queued. */
+  /** Answers the queued requests. */
   serve(): void {
     if (!this.answers) return;
     const messages = this.writer.take();
@@ -258,7 +262,7 @@ export class Side {
   }
 }
 
-/** Two sides that hear each other, with a delay of half a round trip each way. */
+/** Two connected sides, with a delay of half a round trip each way. */
 export class Pair {
   readonly left: Side;
   readonly right: Side;
@@ -268,7 +272,7 @@ export class Pair {
     this.right = new Side({ connection: 64, ...right }).start();
   }
 
-  /** Carries bytes both ways until nobody has anything to say. Returns the messages' total bytes. */
+  /** Carries bytes both ways until neither side sends any more. Returns the total of bytes. */
   exchange(delayMs = 0): number {
     let total = 0;
     for (;;) {

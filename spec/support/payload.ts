@@ -1,5 +1,5 @@
-// Torrents for specs: bytes that look random and are the same on every run, their metainfo, and
-// the comparison with what came out at the other end.
+// Torrents for specs: bytes that look random and are the same on every run, their metainfo, and the
+// comparison with the downloaded files.
 
 import { createCipheriv, createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -16,18 +16,18 @@ export { KIB, MIB } from '../../lib/bytes/lengths';
 export interface PayloadOptions {
   /** Default `payload.bin`; a folder's name when there are several files. */
   readonly name?: string;
-  /** One file of that length … */
+  /** Length of the only file; alternative to `files`. */
   readonly lengthBytes?: number;
-  /** … or several, by path below the folder. */
+  /** Several files: path below the folder → length in bytes. */
   readonly files?: Readonly<Record<string, number>>;
   /** Default 256 KiB. */
   readonly pieceLengthBytes?: number;
-  /** Padding (BEP 47) of that byte after every file, to the end of its last piece. Default none. */
+  /** Fills the last piece of every file with padding (BEP 47) made of this byte. Default none. */
   readonly padding?: number;
-  /** This many zeros come first. Default none. */
+  /** Number of zeros at the start. Default none. */
   readonly zeroBytes?: number;
   readonly trackers?: readonly (readonly string[])[];
-  /** Another seed, other bytes. Default 1. */
+  /** Seed of the random bytes. Default 1. */
   readonly seed?: number;
 }
 
@@ -70,7 +70,7 @@ export class Payload {
     return this.bytes.length;
   }
 
-  /** The files as a seed has them, below `folder`. */
+  /** Writes the complete files below `folder`. */
   async write(folder: string): Promise<void> {
     for (const { path, lengthBytes, offsetBytes } of this.metainfo.files) {
       const file = join(folder, ...path);
@@ -132,7 +132,7 @@ function padded(
   return Buffer.concat(parts);
 }
 
-/** `buildMetainfo` writes no padding: nobody but other clients makes it. */
+/** `buildMetainfo` writes no padding; only other clients do. */
 function paddedTorrent(
   name: string,
   entries: readonly Entry[],

@@ -1,5 +1,5 @@
-// A pcapng reader of our own, written from the format's draft and RFC 791, 8200 and 9293, so that what
-// the engine writes meets another pair of eyes. It refuses whatever is not as it must be.
+// An independent pcapng reader, written from the format's draft and RFC 791, 8200 and 9293, to
+// check what the engine writes. It refuses every deviation from the formats.
 
 export interface ReadPacket {
   readonly timeUs: number;
@@ -9,7 +9,7 @@ export interface ReadPacket {
   readonly sequence: number;
   readonly acknowledged: number;
   readonly flags: { readonly syn: boolean; readonly ack: boolean; readonly fin: boolean };
-  /** What of the payload is in the file, and how long it was. */
+  /** The captured part of the payload; `payloadBytes` is its full length. */
   readonly payload: Buffer;
   readonly payloadBytes: number;
   /** `absent` where the payload was cut. */
@@ -114,7 +114,9 @@ function readIp(ip: Buffer, originalBytes: number): Omit<ReadPacket, 'timeUs' | 
   };
 }
 
-/** The ones' complement sum with its carries added in: 0xffff over anything with a right checksum. */
+/**
+ * The ones' complement sum with its carries added in: 0xffff over anything with a right checksum.
+ */
 function onesSum(bytes: Buffer): number {
   let sum = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -124,7 +126,7 @@ function onesSum(bytes: Buffer): number {
   return sum;
 }
 
-/** The payloads of one side put together again; throws where its sequence numbers leave a gap. */
+/** The reassembled payloads of one side; throws where its sequence numbers leave a gap. */
 export function streamFrom(packets: readonly ReadPacket[], from: string): Buffer {
   let next: number | undefined;
   const parts: Buffer[] = [];

@@ -1,9 +1,9 @@
-// What every dissection promises, whatever the bytes are.
+// Checks of what every dissection guarantees, whatever the bytes are.
 
 import { expect } from 'chai';
 import type { ByteRange } from '../../lib/inspect/hexdump';
 
-/** Every byte once, in order; labels and values safe to print. */
+/** Expects every byte once and in order, and labels and values that are safe to print. */
 export function expectCover(ranges: readonly ByteRange[], lengthBytes: number): void {
   let at = 0;
   for (const { startByte, endByte, label, value } of ranges) {
@@ -16,7 +16,7 @@ export function expectCover(ranges: readonly ByteRange[], lengthBytes: number): 
   expect(at).to.equal(lengthBytes);
 }
 
-/** `label=value` of everything that is no frame. */
+/** `label=value` of every range that is not a frame. */
 export function fieldsOf(ranges: readonly ByteRange[]): string[] {
   return ranges.flatMap(({ kind, label, value }) =>
     kind === 'frame' ? [] : [`${label}=${value}`],

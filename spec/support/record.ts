@@ -1,4 +1,4 @@
-// What the resume record of a torrent says while an engine writes it.
+// Reads the resume record of a torrent while an engine writes it.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { decodeRecord } from '../../lib/storage/resume-record';
 import type { Payload } from './payload';
 import { within } from './swarm';
 
-/** Resolves once the record names so many pieces: they are synced. */
+/** Resolves once the record names `pieces` pieces: they are synced. */
 export function untilRecorded(output: string, payload: Payload, pieces: number): Promise<void> {
   const name = `${Buffer.from(payload.metainfo.infoHash).toString('hex')}.resume`;
   const poll = async (): Promise<void> => {

@@ -1,5 +1,4 @@
-// One sample of every message between threads. The types make sure that none is left out: a new
-// variant without a sample does not compile.
+// One sample of every message between threads. A new variant without a sample does not compile.
 
 import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import type { EngineEvent } from '../../lib/messages/control';
@@ -14,7 +13,7 @@ type Samples<Union extends { readonly type: string }> = {
   readonly [Type in Union['type']]: Full<Extract<Union, { readonly type: Type }>>;
 };
 
-/** Optional fields must be given, too: they cross as well. */
+/** Optional fields are required here: they cross between threads as well. */
 type Full<Message> = { readonly [Key in keyof Message]-?: Message[Key] };
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);

@@ -1,5 +1,5 @@
-// Virtual time: what happens when, in an order that depends on nothing but the times given and the
-// order of asking.
+// Virtual time: runs scheduled functions in an order that depends only on their times and on the
+// order of scheduling.
 
 interface Entry {
   readonly atMs: number;
@@ -12,7 +12,7 @@ export class SimClock {
   readonly #heap: Entry[] = [];
   #asked = 0;
 
-  /** Runs something that many milliseconds from now. */
+  /** Schedules a function `delayMs` from now. */
   after(delayMs: number, run: () => void | Promise<void>): void {
     this.#push({ atMs: this.nowMs + delayMs, order: this.#asked++, run });
   }

@@ -24,7 +24,7 @@ export class SimConnection implements SessionOutput {
   #reportedOut = 0;
   #reportedWaste = 0;
   #open = true;
-  /** Said before the other end was there. */
+  /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
 
   constructor(id: number, node: SimNode) {
@@ -58,7 +58,7 @@ export class SimConnection implements SessionOutput {
     this.flush();
   }
 
-  /** Bytes came over the link. */
+  /** Handles bytes that came over the link. */
   receive(bytes: Uint8Array): void {
     if (!this.#open || this.node.gone) return;
     this.session.receive(bytes, 0, bytes.length, this.node.clock.nowMs);
@@ -82,7 +82,7 @@ export class SimConnection implements SessionOutput {
     this.flush();
   }
 
-  /** Sends what was said; blocks are sent by the node, one at a time. */
+  /** Sends control messages; the node sends blocks, one at a time. */
   flush(): void {
     const bytes = this.writer.take();
     if (bytes !== undefined && this.#open) {
@@ -98,7 +98,7 @@ export class SimConnection implements SessionOutput {
     else this.#early.push(bytes);
   }
 
-  /** The other end is there now: what was said before goes out. */
+  /** The other end exists now: sends the bytes that waited for it. */
   linked(): void {
     for (const bytes of this.#early.splice(0)) this.other?.receive(bytes);
   }
@@ -114,7 +114,7 @@ export class SimConnection implements SessionOutput {
     this.#reportedWaste = wastedBytes;
   }
 
-  /** The thread that owned it is gone: only the other end hears of it. */
+  /** The owning thread is gone: only the other end gets a close. */
   drop(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -48,7 +48,7 @@ export interface UnknownTorrent extends SimTorrent {
 export class SimDesk {
   readonly engine: SimEngine;
   readonly torrents = new Map<number, DeskTorrent>();
-  /** Of every connection there ever was: late writers come after their end. */
+  /** Of every connection ever made: late writes come after a connection has ended. */
   readonly #torrentOf = new Map<number, DeskTorrent>();
   #nextConnection = 1;
 
@@ -88,7 +88,7 @@ export class SimDesk {
     return torrent;
   }
 
-  /** As `add`, but the check of what is stored waits in `engine.jobs`. */
+  /** As `add`, but the check of stored data waits in `engine.jobs`. */
   async begin(
     options: SimTorrentOptions,
     good: readonly number[] = [],
@@ -129,7 +129,7 @@ export class SimDesk {
     return torrent;
   }
 
-  /** Answers every verify job that waits, and those that follow. */
+  /** Answers every waiting verify job, and those that follow. */
   async answerJobs(): Promise<void> {
     await settled();
     while (this.engine.jobs.length > 0) {
@@ -145,7 +145,7 @@ export class SimDesk {
     }
   }
 
-  /** The figures that the app is told when it asks. */
+  /** The figures that the app gets on request. */
   stats({ state }: DeskTorrent): TorrentStats {
     this.engine.happen({ type: 'stats-wanted', torrent: state.id });
     const told = this.engine.eventsOf('stats').findLast(({ torrent }) => torrent === state.id);
@@ -153,14 +153,14 @@ export class SimDesk {
     return told.stats;
   }
 
-  /** Resolves when it is gone, whether its peers are or not. */
+  /** Resolves when the torrent is removed, even if its peers are still closing. */
   remove({ state }: { readonly state: TorrentState }): Promise<void> {
     const gone = removed(state);
     this.engine.happen({ type: 'remove', torrent: state, forget: false });
     return gone;
   }
 
-  /** A peer thread dies; until `threadIsBack` no order to it is of any use. */
+  /** A peer thread dies; orders to it are lost until `threadIsBack`. */
   threadDies(thread: number): void {
     this.engine.threadDies(thread);
   }
@@ -196,7 +196,7 @@ export class SimDesk {
     return connection;
   }
 
-  /** Adds a source that has everything and is no peer: nobody connects, chokes or is interested. */
+  /** Adds a source that has everything and is no peer: there is no connect, choke or interest. */
   addSource({ state, ...torrent }: DeskTorrent, creditBlocks: number): number {
     const id = 32 * this.#nextConnection++;
     const host = 'web.example';
@@ -220,7 +220,7 @@ export class SimDesk {
     return source;
   }
 
-  /** The source takes that many blocks in all in this epoch. */
+  /** Sets the credit of the source in this epoch, in blocks. */
   want(connection: number, creditBlocks: number, rateBytesPerSec = 0): void {
     const epoch = this.source(connection).epoch;
     this.engine.facts({ type: 'appetite', connection, epoch, creditBlocks, rateBytesPerSec });
@@ -295,7 +295,9 @@ export class SimDesk {
     this.#end('lease-returned', lease, firstBlock, blockCount);
   }
 
-  /** Serves every lease of these connections until nothing new is leased, answering jobs on the way. */
+  /**
+   * Serves every lease of these connections until nothing new is leased, answering jobs on the way.
+   */
   async serveAll(...connections: readonly number[]): Promise<void> {
     let served = 0;
     for (let rounds = 0; rounds < 1000; rounds++) {

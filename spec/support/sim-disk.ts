@@ -1,5 +1,5 @@
-// The disk of an engine in a spec's hands: an output folder in which one file lies as it was left, and
-// resume records and looks at the file that are answered at once or when the spec says so.
+// The disk of an engine under a spec's control: an output folder with one file, and resume records
+// and file look-ups that are answered at once or when the spec decides.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import type { ReadonlyBitfield } from '../../lib/bytes/bitfield';
@@ -14,20 +14,20 @@ import type { LoadedRecord, TorrentShape } from '../../lib/storage/torrent-recor
 /** Adds a torrent that is stored on the engine's disk, not in memory. */
 export const ON_DISK: Partial<TorrentOptions> = { storage: undefined };
 
-/** Something that the disk was asked and has not answered. */
+/** A call to the disk without an answer yet. */
 export interface Held<Answer> {
   answer(answer: Answer): void;
   fail(error: Error): void;
 }
 
 export class SimDisk implements Disk {
-  /** Every resume record that was saved: `open` where more was to be written after it. */
+  /** Every saved resume record: `open` where more was to be written after it. */
   readonly records: ('open' | 'closed')[] = [];
   /** The pieces that each of them names. */
   readonly recordedPieces: number[][] = [];
-  /** How the first file looks, from when a torrent is added; undefined when there is none. */
+  /** Identity of the first file from the time a torrent is added; undefined when there is none. */
   file: FileIdentity | undefined;
-  /** How often it was looked at since. */
+  /** Number of look-ups since then. */
   looks = 0;
   /** Info hashes that are locked now. */
   readonly locks: string[] = [];
@@ -41,12 +41,12 @@ export class SimDisk implements Disk {
     return this;
   }
 
-  /** From now on records take until the spec says that they are saved. */
+  /** From now on each save waits until the spec answers it. */
   holdSaves(): Held<void>[] {
     return (this.#heldSaves = []);
   }
 
-  /** From now on looks take until the spec says what they see. */
+  /** From now on each look-up waits until the spec answers it. */
   holdLooks(): Held<FileIdentity | undefined>[] {
     return (this.#heldLooks = []);
   }
@@ -57,7 +57,7 @@ export class SimDisk implements Disk {
     this.#heldLooks = undefined;
   }
 
-  // ---- what the coordinator asks ----
+  // ---- called by the coordinator ----
 
   async namesOnDisk(metainfo: Metainfo): Promise<Metainfo> {
     return metainfo;
@@ -69,7 +69,7 @@ export class SimDisk implements Disk {
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
   }
 
-  /** Memory remembers nothing. */
+  /** Memory storage keeps no state. */
   async openState({ module }: StorageRef, infoHash: string): Promise<StorageState | undefined> {
     if (module !== 'files') return undefined;
     return {

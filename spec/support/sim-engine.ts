@@ -1,5 +1,5 @@
-// The coordinator's engine with every outlet in a spec's hands: a clock that stands still, seeded
-// dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
+// The coordinator's engine with every outlet under a spec's control: a clock that the spec moves,
+// seeded dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
 import type { Clock } from '../../lib/coordinator/clock';
 import { engineControl } from '../../lib/coordinator/control';
@@ -62,7 +62,7 @@ export const SIM_SETTINGS: EngineSettings = {
 
 export type JobPriority = 'live' | 'sync' | 'background';
 
-/** A verify job that was handed over and not answered yet. */
+/** A verify job without an answer yet. */
 export interface PendingJob {
   readonly job: VerifyJob;
   readonly priority: JobPriority;
@@ -87,11 +87,11 @@ export interface SimEngineOptions {
   readonly settings?: Partial<EngineSettings>;
   /** Keeps a journal of the run. */
   readonly record?: boolean;
-  /** Takes orders as they come; default: the list `orders`. */
+  /** Receives orders as they come; default: the list `orders`. */
   readonly onOrder?: (thread: number, order: PeerOrder) => void;
-  /** Takes jobs as they come; default: the list `jobs`. */
+  /** Receives jobs as they come; default: the list `jobs`. */
   readonly onJob?: (job: PendingJob) => void;
-  /** Runs timers; default: they go off as time passes by `pass`. */
+  /** Runs timers; default: they fire as `pass` moves the clock. */
   readonly onTimer?: Clock['after'];
 }
 
@@ -109,9 +109,9 @@ export class SimEngine implements Engine {
   readonly table: BlockTable;
   readonly generations: GenerationCounter;
   readonly turn: Turn;
-  /** What the app thread calls; the threads that it starts and stops are none. */
+  /** What the app thread calls; it starts and stops no real threads. */
   readonly control: EngineControl;
-  /** Set where the run is recorded. */
+  /** Defined where the run is recorded. */
   readonly recorder: Recorder | undefined;
   readonly verify: VerifyOutlet;
   readonly disk = new SimDisk();
@@ -125,11 +125,11 @@ export class SimEngine implements Engine {
   jobs: PendingJob[] = [];
   readonly announces: { readonly url: string; readonly request: AnnounceRequest }[] = [];
   handlesClosed = 0;
-  /** What trackers answer; default: nobody is there. */
+  /** What trackers answer; default: no peers. */
   answerAnnounce: (url: string, request: AnnounceRequest) => Promise<AnnounceReply> = () =>
     Promise.resolve({ intervalSec: 1800, peers: [] });
   clockMs = 1_000_000;
-  /** When the engine asked to be ticked next; `Infinity` once it was. */
+  /** When the engine wants its next tick; `Infinity` when it wants none. */
   tickAtMs = Infinity;
   readonly #loop: Loop;
   readonly #options: SimEngineOptions;
@@ -237,7 +237,7 @@ export class SimEngine implements Engine {
 
   // ---- for specs ----
 
-  /** From now on dials wait for their turn, which the spec gives them. */
+  /** From now on each dial waits until the spec calls its function in the returned list. */
   holdDials(): (() => Promise<void>)[] {
     const waiting: (() => Promise<void>)[] = [];
     this.paceDial = (dial) => void waiting.push(dial);
@@ -245,8 +245,8 @@ export class SimEngine implements Engine {
   }
 
   /**
-   * From now on trackers answer when the spec says so, even an announce that was given up meanwhile:
-   * its answer may be on its way from the socket already.
+   * From now on trackers answer when the spec decides. Aborted announces can still be answered:
+   * their answer may already be on its way from the socket.
    */
   holdAnnounces(): HeldAnnounce[] {
     const held: HeldAnnounce[] = [];
@@ -268,7 +268,7 @@ export class SimEngine implements Engine {
     this.happen({ type: 'facts', thread, facts });
   }
 
-  /** A peer thread dies; the record of that in the log is expected. */
+  /** A peer thread dies; the log record of it is expected and removed. */
   threadDies(thread: number): void {
     const records = this.logs.length;
     const error = new MillraceError('thread-died', 'out of memory');
@@ -282,12 +282,12 @@ export class SimEngine implements Engine {
     return () => this.#timers.delete(timer);
   }
 
-  /** Timers that have not gone off. */
+  /** Number of pending timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Lets time pass, but without a tick: only timers go off. */
+  /** Moves the clock and fires timers, but does not tick. */
   passTimers(ms: number): void {
     this.clockMs += ms;
     for (const timer of [...this.#timers].sort((a, b) => a.atMs - b.atMs)) {
@@ -295,7 +295,7 @@ export class SimEngine implements Engine {
     }
   }
 
-  /** Lets time pass, with a tick at its end. */
+  /** Moves the clock, fires timers and ticks at the end. */
   pass(ms: number): void {
     this.passTimers(ms);
     this.tickAtMs = Infinity;
@@ -341,7 +341,7 @@ export class SimEngine implements Engine {
     return this.events.filter((event): event is Event<Type> => event.type === type);
   }
 
-  /** Nothing is committed, no unit is in use or in quarantine. */
+  /** True when nothing is committed and no unit is in use or in quarantine. */
   get memoryIsBack(): boolean {
     const { budget, slab } = this.state;
     return (
@@ -352,7 +352,7 @@ export class SimEngine implements Engine {
   }
 }
 
-/** What the app asks for: a download that is stored in memory, unless `request` says something else. */
+/** The request of an app: a download that is stored in memory, unless `request` overrides it. */
 export function addRequest(metainfo: Metainfo, request: Partial<SimRequest> = {}): AddRequest {
   const { infoHash, name, trackers } = metainfo;
   const { peers = [], ...wanted } = request;

@@ -1,6 +1,6 @@
 // One client of a simulated swarm: the real handlers of the coordinator, the real sessions, a link
-// of some speed, and a verify pool that takes some time. Orders and facts take a moment, too, so
-// that late ones happen as they do between threads.
+// with a speed, and a verify pool that takes time. Orders and facts are delayed, too, so that they
+// can arrive late, as between real threads.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { isKnown } from '../../lib/coordinator/state';
@@ -22,20 +22,20 @@ import type { SimSwarm } from './sim-swarm';
 import { seededRandom } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
 
-/** Everybody listens there. */
+/** The port on which every node listens. */
 export const SIM_PORT = 6881;
 
-/** From one thread to another. */
+/** Delay of a message from one thread to another. */
 const HOP_MS = 0.05;
-/** As the peer thread ticks. */
+/** Tick interval of a peer thread. */
 const PEER_TICK_MS = 125;
-/** What a verify worker hashes, and writes, in a millisecond. */
+/** Bytes that a verify worker hashes, and writes, in a millisecond. */
 const VERIFY_BYTES_PER_MS = 400_000;
 
 export interface SimNodeOptions {
   /** Bytes per second that the node can send. Default 10 MB/s. */
   readonly uplinkBytesPerSec?: number;
-  /** One way, to anybody. Default 10 ms. */
+  /** One way, to every node. Default 10 ms. */
   readonly latencyMs?: number;
   readonly memoryBytes?: number;
   /** Pieces stored from the beginning. */
@@ -49,7 +49,7 @@ export interface SimNodeOptions {
   /** False: it is behind NAT. Default true. */
   readonly dialable?: boolean;
   readonly uploadSlots?: number;
-  /** `reqq`: requests that others may keep at this node. Default 500. */
+  /** `reqq`: requests that a peer may have outstanding at this node. Default 500. */
   readonly requestQueue?: number;
   /** What its verify threads hash, and write, in a millisecond. Default 400,000 bytes of each. */
   readonly hashBytesPerMs?: number;
@@ -66,9 +66,9 @@ export class SimNode {
   readonly engine: SimEngine;
   readonly stored: Uint8Array;
   readonly connections = new Map<number, SimConnection>();
-  /** It is off the net without a word. */
+  /** True once it has left the network without a message. */
   gone = false;
-  /** Others can dial it. */
+  /** True while other nodes can dial it. */
   dialable: boolean;
   /** Dials that it has begun. */
   dials = 0;
@@ -84,7 +84,7 @@ export class SimNode {
   #opened = false;
   #lastServed = 0;
   #peerTicks = 0;
-  /** When each verify thread has done what it was given. */
+  /** When each verify thread becomes free. */
   readonly #verifyFreeMs = new Array<number>(SIM_SETTINGS.verifyThreads).fill(0);
   /** Peer threads so far. */
   #threads = 1;
@@ -162,7 +162,7 @@ export class SimNode {
     this.engine.happen({ type: 'add-peers', torrent: this.state, peers });
   }
 
-  /** Leaves in good order: it is gone once its connections are closed. */
+  /** Leaves cleanly: it is gone once its connections are closed. */
   async leave(): Promise<void> {
     this.swarm.record(this, 'leave');
     this.#syncClock();
@@ -176,7 +176,7 @@ export class SimNode {
     else this.clock.after(HOP_MS, () => this.#goOnceAlone());
   }
 
-  /** Is gone between two messages, like a machine that lost its power. */
+  /** Disappears between two messages, like a machine that lost power. */
   vanish(): void {
     this.swarm.record(this, 'vanish');
     this.gone = true;
@@ -214,7 +214,7 @@ export class SimNode {
     for (const fact of facts) this.swarm.note(this, fact.type, fact);
     this.engine.facts(...facts);
     this.#noteEvents();
-    // A dial that ended settles a promise.
+    // The end of a dial settles a promise.
     if (facts.some(({ type }) => type === 'connected' || type === 'dial-failed')) await settled();
   }
 
@@ -300,7 +300,7 @@ export class SimNode {
       this.clock.after(afterMs, () => this.tell({ type: 'dial-failed', dial, reason, detail: '' }));
     const thread = this.#threads;
     if (!target?.dialable || target.gone) return fail('dial-timeout', 10_000);
-    // Connect and handshake: who is dialled knows half a round trip before who dials.
+    // Connect and handshake: the listener connects half a round trip before the dialler.
     const latencyMs = this.swarm.latencyMs(this, target);
     this.clock.after(3 * latencyMs, () => {
       if (this.gone) return;
@@ -385,7 +385,7 @@ export class SimNode {
     const { hashBytesPerMs, writeBytesPerMs } = this.options;
     const hashMs = bytes / (hashBytesPerMs ?? VERIFY_BYTES_PER_MS);
     const storageMs = bytes / (writeBytesPerMs ?? VERIFY_BYTES_PER_MS);
-    // As many at once as there are threads; the others wait for the first that is free.
+    // One job per thread at a time; the others wait for the first free thread.
     const { nowMs } = this.clock;
     const next = this.#verifyFreeMs.indexOf(Math.min(...this.#verifyFreeMs));
     const endMs = Math.max(nowMs, this.#verifyFreeMs[next] ?? 0) + 1 + hashMs + storageMs;
@@ -405,7 +405,7 @@ export class SimNode {
   async #tick(): Promise<void> {
     if (this.gone) return;
     this.#syncClock();
-    // Only the ticks that it asked for.
+    // Only the ticks that the engine wants.
     if (this.engine.tickAtMs <= this.clock.nowMs) this.engine.pass(0);
     this.#noteEvents();
     await settled();

@@ -1,5 +1,5 @@
-// A whole swarm in virtual time: nodes, the links between them, and a trace by which two runs can be
-// compared. No socket, no thread; real time does not pass but for the work itself.
+// A whole swarm in virtual time: nodes, the links between them, and a trace that makes two runs
+// comparable. It uses no socket and no thread, and runs as fast as the machine can compute it.
 
 import { inspect } from 'node:util';
 import { SimClock } from './sim-clock';
@@ -14,7 +14,7 @@ export interface SimSwarmOptions {
   readonly seed?: number;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
-  /** They know one another by a tracker with this interval; else `introduceAll` is needed. */
+  /** Nodes find each other through a tracker with this interval; otherwise call `introduceAll`. */
   readonly trackerIntervalSec?: number;
 }
 
@@ -22,10 +22,10 @@ const TRACKER_URL = 'http://tracker.example/announce';
 
 const ON_ONE_LINE = { breakLength: Infinity, maxArrayLength: Infinity } as const;
 
-/** The swarms of the spec that runs. */
+/** The swarms of the current spec. */
 let made: SimSwarm[] = [];
 
-/** Called in a `describe`: a spec that fails says how each of its swarms is made again. */
+/** Call in a `describe`: a failing spec then prints how to reproduce each of its swarms. */
 export function tellRecipes(): void {
   beforeEach(() => {
     made = [];
@@ -37,7 +37,7 @@ export function tellRecipes(): void {
   });
 }
 
-/** The same for one of many runs of a property; its swarms are forgotten when it succeeds. */
+/** The same for one run of a property; its swarms are dropped when it succeeds. */
 export async function withRecipes(run: () => Promise<void>): Promise<void> {
   made = [];
   try {
@@ -50,7 +50,7 @@ export async function withRecipes(run: () => Promise<void>): Promise<void> {
   }
 }
 
-/** As its cause: of a message, reporters may show a part only. */
+/** Adds the recipes as the cause: reporters may show only a part of a message. */
 function addRecipes(error: Error, swarms: readonly SimSwarm[]): void {
   const recipes = swarms.map(({ recipe }) => recipe).join('\n');
   error.cause ??= Object.assign(new Error(recipes), { stack: recipes });
@@ -67,7 +67,7 @@ export class SimSwarm {
   readonly #intervalSec: number | undefined;
   /** Hosts that have announced and not left. */
   readonly #announced = new Set<string>();
-  /** What a spec did with it, and when. */
+  /** What a spec did with the swarm, and when. */
   readonly #journal: string[] = [];
   #trace = 0;
   #traced = 0;
@@ -84,7 +84,7 @@ export class SimSwarm {
     this.startedMs = this.clock.nowMs;
   }
 
-  /** Adds a node and starts it; it knows nobody yet. */
+  /** Adds a node and starts it; it knows no other node yet. */
   async add(options: SimNodeOptions = {}): Promise<SimNode> {
     const node = new SimNode(this, this.nodes.length + 1, options);
     this.record(node, 'add', inspect(options, ON_ONE_LINE));
@@ -94,7 +94,7 @@ export class SimSwarm {
     return node;
   }
 
-  /** Everybody hears of everybody, as from a tracker. */
+  /** Makes every node known to every other, as a tracker does. */
   introduceAll(): void {
     this.#journal.push(`${this.#time} introduceAll`);
     const { length } = this.#journal;
@@ -103,7 +103,7 @@ export class SimSwarm {
     this.#journal.length = length;
   }
 
-  /** Notes what a spec has a node do. */
+  /** Records an action of a spec on a node. */
   record(node: SimNode, what: string, more = ''): void {
     this.#journal.push(`${this.#time} ${node.host} ${what} ${more}`.trimEnd());
   }
@@ -112,12 +112,12 @@ export class SimSwarm {
     return `${this.elapsedSec.toFixed(3)} s`;
   }
 
-  /** All that it takes to have the same again, and how it stands. */
+  /** The steps that reproduce this swarm, and its present state. */
   get recipe(): string {
     return [...this.#journal, `${this.#time} ${this}`].join('\n  ');
   }
 
-  /** What the tracker answers: everybody else, as many as are wanted. */
+  /** The answer of the tracker: other nodes, up to `numWant`. */
   announce(node: SimNode, { event, numWant }: AnnounceRequest): AnnounceReply {
     if (event === 'stopped') this.#announced.delete(node.host);
     else this.#announced.add(node.host);
@@ -136,7 +136,7 @@ export class SimSwarm {
     return ((a.options.latencyMs ?? 10) + (b.options.latencyMs ?? 10)) / 2;
   }
 
-  /** Something goes over the link; it arrives unless one of the two is gone. */
+  /** Sends something over the link; it arrives unless one of the two nodes is gone. */
   travel(from: SimNode, to: SimNode | undefined, arrive: () => void): void {
     if (!to) return;
     this.clock.after(this.latencyMs(from, to), () => {
@@ -149,9 +149,9 @@ export class SimSwarm {
     return (this.clock.nowMs - this.startedMs) / 1000;
   }
 
-  /** Runs until `done`, or throws after that much virtual time. */
+  /** Runs until `done` holds, or throws after `limitSec` of virtual time. */
   async run(done: () => boolean, limitSec: number): Promise<void> {
-    // A journal says what came in after which promise; so each has time to settle.
+    // A journal orders inputs and promises, so each promise gets time to settle.
     const isRecorded = this.nodes.some(({ options }) => options.record);
     while (!done()) {
       if (this.elapsedSec > limitSec) throw new Error(`not done after ${limitSec} s: ${this}`);
@@ -160,7 +160,7 @@ export class SimSwarm {
     }
   }
 
-  /** Until every node that is there has every piece. */
+  /** Runs until every present node has every piece. */
   runUntilComplete(limitSec: number): Promise<void> {
     return this.run(
       () => this.nodes.every((node) => node.gone || node.completedMs !== undefined),

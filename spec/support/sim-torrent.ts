@@ -1,4 +1,4 @@
-// Torrents made of nothing: content from a seed, and the metainfo that goes with it.
+// Synthetic torrents: content generated from a seed, and its metainfo.
 
 import { createHash } from 'node:crypto';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
@@ -6,7 +6,7 @@ import type { Metainfo } from '../../lib/metainfo/metainfo';
 export const KIB = 1024;
 export const MIB = 1024 * 1024;
 
-/** Numbers in [0, 1) that a seed decides (mulberry32). */
+/** Seeded random numbers in [0, 1) (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -22,9 +22,9 @@ export interface SimTorrentOptions {
   readonly pieceLengthBytes: number;
   readonly seed?: number;
   readonly trackers?: readonly (readonly string[])[];
-  /** The last bytes are padding, which no file holds. Default none. */
+  /** Number of padding bytes at the end, which no file holds. Default none. */
   readonly paddingBytes?: number;
-  /** What the padding is made of. Default 0, as it should be. */
+  /** Value of the padding bytes. Default 0, the correct value. */
   readonly paddingByte?: number;
   /** Files without a byte, beside the one with the content. */
   readonly emptyFiles?: readonly string[];
@@ -35,7 +35,7 @@ export interface SimTorrent {
   readonly content: Buffer;
 }
 
-/** A torrent of one file with content, which follows from its seed. */
+/** A torrent of one file; its content follows from the seed. */
 export function simTorrent(options: SimTorrentOptions): SimTorrent {
   const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [], emptyFiles = [] } = options;
   const { paddingBytes = 0, paddingByte = 0 } = options;

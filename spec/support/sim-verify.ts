@@ -6,7 +6,7 @@ import { pieceChunks, spanChunks } from '../../lib/storage/spans';
 import { blockDigests, checkPiece } from '../../lib/verify/check-piece';
 import { sha1 } from './sim-torrent';
 
-/** Runs a job on single-file content; what is good is written to `content`. */
+/** Runs a job on single-file content; good pieces are written to `content`. */
 export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Array): VerifyResult {
   const outcomes: PieceOutcome[] = [];
   const newHash = (): ReturnType<typeof createHash> => createHash('sha1');
@@ -58,7 +58,7 @@ export function outcomeForAll(job: VerifyJob, type: 'good' | 'bad'): VerifyResul
   return { ...NO_OUTCOMES, outcomes: pieces.map(({ piece }) => ({ type, piece })) };
 }
 
-/** A job that has nothing to say: an empty file that was made, a sync. */
+/** The result of a job without outcomes: an empty file that was made, a sync. */
 export const NO_OUTCOMES: VerifyResult = { outcomes: [], hashMs: 0, storageMs: 0 };
 
 /** The same, with a disk that fails. */

@@ -1,5 +1,5 @@
-// Engines, folders and trackers for one spec, all gone at its end; and waiting, always for an event
-// and never without a deadline.
+// Engines, folders and trackers for one spec, all closed at its end; and helpers that wait for an
+// event with a deadline.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import type { SeedScript } from './faults/seed';
 /** For a whole spec: engines start one by one, and from TypeScript, where every thread compiles. */
 export const SPEC_TIMEOUT_MS = 90_000;
 
-/** Only to name what was waited for before the spec's own limit, which says nothing, is reached. */
+/** Shorter than the spec's own limit, whose message does not name what was awaited. */
 export const DEADLINE_MS = SPEC_TIMEOUT_MS - 5_000;
 
 /** Rejects, naming what was waited for, when the deadline passes. */
@@ -34,7 +34,7 @@ export async function within<T>(
   }
 }
 
-/** Resolves with the torrent's figures once they are as wanted. */
+/** Resolves with the torrent's figures once they satisfy the condition. */
 export function untilStats(
   torrent: Torrent,
   what: string,
@@ -51,7 +51,7 @@ export function untilStats(
   return within(met, what).finally(() => check && torrent.off('stats', check));
 }
 
-/** Resolves with what the next such event carries. */
+/** Resolves with the payload of the next such event. */
 export function nextEvent<T>(
   torrent: Torrent,
   event: 'pieces' | 'pieceFailed' | 'peerConnected' | 'peerClosed' | 'tracker' | 'error' | 'closed',
@@ -68,7 +68,7 @@ export function nextEvent<T>(
   return within(met, `event ${event}`).finally(() => listener && emitter.off(event, listener));
 }
 
-/** Polls the engine's own figures, which come by a call, until they are as wanted. */
+/** Polls the engine's figures until they satisfy the condition. */
 export async function untilEngine(
   engine: Coordinator,
   what: string,
@@ -105,14 +105,14 @@ export class Swarm {
     return folder;
   }
 
-  /** A peer with all the data that does as the script says. */
+  /** A peer with all the data that follows the script. */
   async seed(payload: Payload, script: SeedScript = {}): Promise<ScriptedSeed> {
     const seed = await ScriptedSeed.listen(payload, script);
     this.onClose(() => seed.close());
     return seed;
   }
 
-  /** Called at the end, last come first; folders go after that, when nobody writes to them any more. */
+  /** Registers a cleanup; the last runs first. Folders are removed after all of them. */
   onClose(close: () => Promise<unknown>): void {
     this.#closers.push(close);
   }
@@ -129,7 +129,7 @@ export class Swarm {
   }
 }
 
-/** All memory has come home: nothing is committed, nothing in quarantine. */
+/** Resolves once all memory is free: nothing is committed or in quarantine. */
 export function untilMemoryIsBack(engine: Coordinator): Promise<EngineStats> {
   return untilEngine(
     engine,

@@ -1,5 +1,5 @@
-// The least cipher that wraps a transport: every byte is XORed with one byte. It decrypts in the buffer
-// of its thread and encrypts into memory of its own, as a real one would.
+// The simplest cipher around a transport: it XORs every byte with one byte. Like a real cipher, it
+// decrypts in the buffer of its thread and encrypts into memory of its own.
 
 import type {
   ByteStream,

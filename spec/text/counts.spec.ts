@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { countOrNo, formatRanges, plural, rangesOf } from '../../lib/text/counts';
 
 describe('text: counts', () => {
-  it('joins neighbours into ranges and says how many it left out', () => {
+  it('joins neighbours into ranges and counts what it left out', () => {
     const shown = (numbers: readonly number[], most?: number) =>
       formatRanges(rangesOf(numbers), most);
     expect(shown([])).to.equal('');
@@ -21,7 +21,7 @@ describe('text: counts', () => {
     ]);
   });
 
-  it('says no peers in a sentence', () => {
+  it('writes no peers in a sentence', () => {
     expect([0, 1, 2].map((count) => countOrNo(count, 'peer'))).to.deep.equal([
       'no peers',
       '1 peer',

@@ -10,7 +10,7 @@ import {
 } from '../../lib/text/quantities';
 
 describe('text: quantities', () => {
-  it('says bytes in powers of 1,024', () => {
+  it('writes bytes in powers of 1,024', () => {
     expect(formatBytes(0)).to.equal('0 B');
     expect(formatBytes(1023)).to.equal('1023 B');
     expect(formatBytes(1024)).to.equal('1.00 KiB');
@@ -19,7 +19,7 @@ describe('text: quantities', () => {
     expect(formatBytes(Number.MAX_SAFE_INTEGER)).to.equal('8.00 PiB');
   });
 
-  it('says bytes in a sentence with two figures below 10', () => {
+  it('writes bytes in a sentence with two figures below 10', () => {
     expect([999, 1024, 15 * 1024 ** 2, 1.5 * 1024 ** 4].map(roughBytes)).to.deep.equal([
       '999 bytes',
       '1.0 KiB',
@@ -28,7 +28,7 @@ describe('text: quantities', () => {
     ]);
   });
 
-  it('says durations in their two largest units', () => {
+  it('writes durations in their two largest units', () => {
     expect(formatDuration(0)).to.equal('0 s');
     expect(formatDuration(0.2)).to.equal('1 s');
     expect(formatDuration(250)).to.equal('4 min 10 s');
@@ -39,7 +39,7 @@ describe('text: quantities', () => {
     expect(formatDuration(86_400 + 120)).to.equal('1 d');
   });
 
-  it('says durations in a sentence in their largest unit', () => {
+  it('writes durations in a sentence in their largest unit', () => {
     expect([59, 60, 3600, 86_400, 200_000].map(roughDuration)).to.deep.equal([
       '59 s',
       '1 min',
@@ -49,7 +49,7 @@ describe('text: quantities', () => {
     ]);
   });
 
-  it('says 100 % only when nothing is missing', () => {
+  it('writes 100 % only when nothing is missing', () => {
     expect(formatPercent(999_999, 1_000_000)).to.equal('99.9 %');
     expect(formatPercent(1, 1)).to.equal('100.0 %');
     expect(formatPercent(0, 0)).to.equal('100.0 %');

@@ -74,7 +74,7 @@ describe('tracker: secrets of a URL', () => {
 });
 
 describe('secrets under their keys', () => {
-  it('leave nothing of a secret, and of a URL what tells it from others', () => {
+  it('remove every secret, and keep the part of a URL that identifies it', () => {
     for (const key of SECRET_KEYS) expect(redactValue(key, 'http://t.example/x')).to.equal('…');
     for (const key of URL_KEYS) {
       expect(redactValue(key, 'http://u:p@t.example/x')).to.equal('http://…@t.example/x');

@@ -101,7 +101,7 @@ describe('supervisor', () => {
     await Promise.all(threads.splice(0).map((thread) => thread.terminate()));
   });
 
-  it('starts a thread, hears that it is ready, and ends it without calling that a death', async () => {
+  it('starts a thread, learns that it is ready, and ends it without reporting a death', async () => {
     const { thread, notes, clock, next } = watched({ mode: 'ready' });
     expect(thread.state.type).to.equal('starting');
     expect(clock.timers.map(({ delayMs }) => delayMs)).to.deep.equal([60_000]);
@@ -115,7 +115,7 @@ describe('supervisor', () => {
     await thread.terminate();
   });
 
-  it('restarts a thread that died, after the back-off, and says why it died', async () => {
+  it('restarts a thread that died, after the back-off, and reports why it died', async () => {
     const { thread, clock, next } = watched({ mode: 'ready' });
     const { worker } = await next('started');
     await next('ready');
@@ -239,7 +239,7 @@ describe('supervisor', () => {
     expect(clock.timers).to.have.length(0);
   });
 
-  it('gives up when the policy says so', async () => {
+  it('gives up when the policy decides so', async () => {
     const { thread, next } = watched({ mode: 'ready-then-exit' }, { restart: () => undefined });
     await next('started');
     await next('ready');

@@ -21,7 +21,7 @@ function start(end: AdoptedStart['end']): { worker: Worker; adopted: AdoptedThre
 
 describe('threads: an adopted thread', () => {
   for (const end of ['exit', 'throw', 'return'] as const) {
-    it(`that ends by ${end} is heard to the end, then its exit is`, async () => {
+    it(`that ends by ${end} delivers all its messages before its exit`, async () => {
       const { adopted } = start(end);
       const heard: unknown[] = [];
       await new Promise<void>((done) => {
@@ -32,7 +32,7 @@ describe('threads: an adopted thread', () => {
     });
   }
 
-  it('runs no more once its exit is heard, though it never yielded', async () => {
+  it('no longer runs once its exit is reported, although it never yielded', async () => {
     const { adopted } = start('spin');
     const cell = await new Promise<Int32Array>((done) => {
       adopted.on('message', (message) => {

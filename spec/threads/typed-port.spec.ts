@@ -59,7 +59,7 @@ describe('typed port', () => {
     expect(port.posted).to.have.length(1);
   });
 
-  it('delivers each message of a batch, then says once that the batch is over', () => {
+  it('delivers each message of a batch, then signals its end once', () => {
     const port = new FakePort();
     const { messages, batches } = listen<number>(port);
     port.emit('message', [1, 2, 3]);

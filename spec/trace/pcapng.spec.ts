@@ -16,7 +16,7 @@ function open(out: PacketBuffer, initial: number): TcpFlow {
 }
 
 describe('pcapng', () => {
-  it('begins with who wrote it', () => {
+  it('begins with the name of the program that wrote it', () => {
     const { application, packets } = readPcapng(encodeFileHeader('Millrace 9'));
     expect(application).to.equal('Millrace 9');
     expect(packets).to.deep.equal([]);

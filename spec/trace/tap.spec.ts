@@ -95,7 +95,7 @@ describe('a traced connection', () => {
     );
   });
 
-  it('never writes a line of more than a KiB, whatever a peer says', () => {
+  it('never writes a line of more than a KiB, whatever a peer sends', () => {
     const { tap, lines } = trace();
     tap.opened(OURS, THEIRS);
     tap.received(HANDSHAKE, 0, HANDSHAKE.length);
@@ -111,7 +111,7 @@ describe('a traced connection', () => {
     expect(lines.slice(0, -2).every((line) => line.length < 300)).to.equal(true);
   });
 
-  it('begins with the SYN of whoever dialled, and ends with the FIN of whoever closed', () => {
+  it('begins with the SYN of the dialling side, and ends with the FIN of the closing side', () => {
     const { tap, read } = trace({ dialled: false });
     tap.opened(OURS, THEIRS);
     tap.closed('bad-bitfield', '');
@@ -323,7 +323,7 @@ describe('trace lines', () => {
     );
   });
 
-  it('tell of a dial that reached nobody', () => {
+  it('show a dial that failed', () => {
     const { tap, lines, read } = trace();
     tap.closed('dial-failed', 'ECONNREFUSED');
     expect(words(lines)[0]).to.match(/^· closed reason=dial-failed .*ECONNREFUSED"$/);

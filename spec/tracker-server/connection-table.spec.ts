@@ -56,7 +56,7 @@ describe('tracker: connections when all places are taken', () => {
     expect(places.size).to.equal(4);
   });
 
-  it('spare who has only just come, as long as another is idle', () => {
+  it('spare a new connection as long as an older one is idle', () => {
     const places = table(2);
     places.admit('idle', 'a', 0);
     places.asked('idle', 0);

@@ -81,7 +81,7 @@ describe('tracker: connections of the HTTP server', () => {
     ['an odd encoding', `Transfer-Encoding: chunked, x\r\n\r\n${ANOTHER}`],
   ];
   for (const [title, rest] of smuggled) {
-    it(`never takes a request with a body for two: ${title}`, async () => {
+    it(`never reads a request with a body as two requests: ${title}`, async () => {
       const server = await start();
       const heard = await talk(server, `GET /stats HTTP/1.1\r\nHost: x\r\n${rest}`);
       expect(heard.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 400']);
@@ -125,7 +125,7 @@ describe('tracker: connections of the HTTP server', () => {
     ['half a request long', 'GET /announce?'],
     ['kept after an answer', `GET /announce?${QUERY} HTTP/1.1\r\nHost: x\r\n\r\n`],
   ] as const) {
-    it(`serves everybody else while a crowd holds all places: ${title}`, async () => {
+    it(`serves all other clients while a crowd holds all places: ${title}`, async () => {
       const limits = { maxConnections: 30, maxConnectionsPerIp: 10, requestsPerSecPerIp: 5 };
       const server = await start({ limits });
       await besiege(server, 6, 8, text);

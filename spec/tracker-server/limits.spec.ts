@@ -13,7 +13,7 @@ describe('tracker: allowance of one address', () => {
     return count;
   }
 
-  it('a burst after a rest, then so many per second', () => {
+  it('allows a burst after a rest, then a fixed rate per second', () => {
     const gate = new RateGate({ perSec: 10, burst: 20, seeds });
     expect(served(gate, address(1), 100, 0)).to.equal(20);
     expect(served(gate, address(1), 100, 99)).to.equal(0);

@@ -191,7 +191,7 @@ describe('tracker: a flood over HTTP', () => {
       return socket;
     }
 
-    it('requests whose answers nobody reads lose their place', async () => {
+    it('a client that does not read its answers loses its place', async () => {
       // 16 MB, more than the system's buffers take: what cannot be written tells of the end.
       const text = 'GET /stats HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(450_000);
       const socket = send(text).pause();

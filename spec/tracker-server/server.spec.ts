@@ -51,7 +51,7 @@ describe('tracker: built-in server', () => {
     ).to.have.length(0);
   });
 
-  it('forgets who stopped, and counts who completed', async () => {
+  it('forgets peers that stopped and counts peers that completed', async () => {
     await client.announce(server.url, request(1, { event: 'started' }));
     await client.announce(server.url, request(2, { event: 'started' }));
     const done = await client.announce(
@@ -94,7 +94,7 @@ describe('tracker: built-in server', () => {
     }
   });
 
-  it('says how early a client may come back', async () => {
+  it('answers with the interval after which a client may announce again', async () => {
     expect(await client.announce(server.url, request(1))).to.include({ minIntervalSec: 60 });
     const query = `info_hash=${'a'.repeat(20)}&peer_id=${'b'.repeat(20)}&port=5&compact=0`;
     for (const [intervalSec, minIntervalSec] of [
@@ -144,7 +144,7 @@ describe('tracker: built-in server', () => {
     expect(await reasonOf(`${hash}&${good}&event=paused!`)).to.match(/event/);
   });
 
-  it('takes an event that is called empty or none for a regular announce', async () => {
+  it('treats an event named empty or none as a regular announce', async () => {
     for (const event of ['', 'empty', 'none']) {
       const query = `info_hash=${'b'.repeat(20)}&peer_id=${'a'.repeat(20)}&port=5&event=${event}`;
       const reply = decode(await rawGet(`${server.url}?${query}`));
@@ -153,7 +153,7 @@ describe('tracker: built-in server', () => {
     }
   });
 
-  it('says 404 elsewhere, and closes twice', async () => {
+  it('answers 404 on other paths, and can be closed twice', async () => {
     expect((await rawGet(server.url.replace('/announce', '/x'))).toString()).to.contain(
       '/announce',
     );
@@ -226,7 +226,7 @@ describe('tracker: swarm registry', () => {
     expect(swarms).to.include({ peerCount: 0, torrentCount: 0 });
   });
 
-  it('takes so many peers from one address, and has room again when they leave', () => {
+  it('limits the peers of one address, and has room again when they leave', () => {
     const swarms = registry({ maxPeersPerIp: 2 });
     const from = (port: number, more = {}): boolean =>
       swarms.announce(announce(1, 7, { port, ...more }), 0).full;

@@ -55,7 +55,7 @@ describe('tracker: built-in server, both protocols', () => {
     return { ...server, udp: server.udpUrl ?? '' };
   }
 
-  it('what one protocol hears, the other tells', async () => {
+  it('a peer announced over one protocol is listed over the other', async () => {
     const { url, udp } = await start({ intervalSec: 100 });
     await clients.announce(url, request(1, { event: 'started' }));
     const second = await clients.announce(udp, request(2, { event: 'started', leftBytes: 0 }));
@@ -82,7 +82,7 @@ describe('tracker: built-in server, both protocols', () => {
     expect((await clients.scrape(url, [HASH])).counts[0]?.seeds).to.equal(1);
   });
 
-  it('speaks UDP alone, and says what it cannot do', async () => {
+  it('works with UDP alone, and rejects unsupported options', async () => {
     const { url, udp, port } = await start({ port: false });
     expect(port).to.equal(0);
     expect(url).to.equal(udp);
@@ -108,7 +108,7 @@ describe('tracker: built-in server, both protocols', () => {
     }
   });
 
-  it('an address that asks too often is told when to come back; others are served', async () => {
+  it('an address that asks too often gets a retry time; others are served', async () => {
     let nowMs = 0;
     const limits = { requestsPerSecPerIp: 1, requestBurstPerIp: 3 };
     const { url, udp, stats } = await start({ now: () => nowMs, limits });
@@ -129,7 +129,7 @@ describe('tracker: built-in server, both protocols', () => {
     expect(stats().refused.tooFast).to.equal(2);
   });
 
-  it('is full: everybody is answered, and told so over HTTP', async () => {
+  it('a full tracker still answers every client, and reports it over HTTP', async () => {
     const { url, udp } = await start({ limits: { maxPeers: 1 } });
     await clients.announce(url, request(1));
     const late = await clients.announce(url, request(2));
@@ -159,7 +159,7 @@ describe('tracker: built-in server, both protocols', () => {
     expect((await textAt(quiet.url.replace('/announce', '/stats'))).body).to.contain('/announce');
   });
 
-  it('keeps connections for who wants them, and never too many of one address', async () => {
+  it('keeps connections alive on request, and limits those of one address', async () => {
     const { url, port } = await start({ limits: { maxConnectionsPerIp: 2 } });
     const accepted: Socket[] = [];
     const note = (message: unknown): void => {
@@ -238,7 +238,7 @@ describe('tracker: a flood', () => {
     expect(tracker.stats(20_000).peers).to.equal(101);
   });
 
-  it('from many: memory ends at its limits, and everybody else is still answered', () => {
+  it('from many: memory stays within its limits, and all others are still answered', () => {
     const tracker = limitedTracker();
     for (let id = 0; id < 30_000; id += 1) {
       announceFrom(tracker, `198.18.${(id >> 8) & 255}.${id & 255}`, id, id / 10);

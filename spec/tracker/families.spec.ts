@@ -74,7 +74,7 @@ describe('tracker: announces over both address families (BEP 7)', () => {
     expect(error).to.include({ message: 'no route' });
   });
 
-  it('where both fail, an answer says more than none, and the other gets only its grace', async () => {
+  it('where both fail, an answer is preferred to none, and the other gets only its grace period', async () => {
     const refused = new MillraceError('tracker-failure', 'unregistered torrent');
     const error = await announceToFamilies(
       [6, 4],

@@ -63,7 +63,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     );
   }
 
-  it('announces, says who it is, and keeps no connection', async () => {
+  it('announces with its User-Agent, and keeps no connection', async () => {
     let seen: Record<string, unknown> = {};
     const url = await serve((request, response) => {
       seen = { ...request.headers, url: request.url };
@@ -236,7 +236,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect((await failureOf(announce(url, { timeoutMs: 60 }))).code).to.equal('tracker-timeout');
   });
 
-  it('connection reset, closed early, cut in the body, not HTTP, nobody there', async () => {
+  it('connection reset, closed early, cut in the body, not HTTP, nothing listening', async () => {
     const reset = await serveRaw(
       (socket) => void socket.once('data', () => socket.resetAndDestroy()),
     );
@@ -269,7 +269,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect((await announce(url)).intervalSec).to.equal(77);
   });
 
-  it('says what it cannot do, and gives no passkey away', async () => {
+  it('reports unsupported URLs, and reveals no passkey', async () => {
     const clients = new TrackerClients({ version: '0', trusted: true });
     const other = await failureOf(clients.announce('wss://t:80/announce', REQUEST));
     expect(other.code).to.equal('tracker-unsupported');
@@ -283,7 +283,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect((await clients.announce(reply, REQUEST)).intervalSec).to.equal(77);
   });
 
-  it('keeps its connection where told to', async () => {
+  it('keeps its connection on request', async () => {
     let connections = 0;
     let requests = 0;
     const server = createServer((_request, response) => {
@@ -340,7 +340,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect(reply.trackerIp).to.equal(undefined);
   });
 
-  it('https through a proxy: a tunnel, and TLS inside it; refused where the proxy says so', async () => {
+  it('https through a proxy: a tunnel with TLS inside it; fails where the proxy refuses', async () => {
     let asked = '';
     let inside = -1;
     const tunnel = await serveRaw((socket) => {
@@ -405,7 +405,7 @@ describe('tracker: HTTP client against hostile servers', () => {
     expect(reply.droppedPeers).to.equal(3);
   });
 
-  it('a lying list from far away: nobody of this machine or of the link', async () => {
+  it('a forged list of a remote tracker: no peers on this machine or on the link', async () => {
     const peers = Buffer.from([
       ...[127, 0, 0, 1, 0, 22],
       ...[169, 254, 169, 254, 0, 80],

@@ -64,7 +64,7 @@ describe('tracker: announce URL', () => {
     expect(buildAnnounceUrl('http://t/a?k&', REQUEST)).to.match(/^http:\/\/t\/a\?k&info_hash=/);
   });
 
-  it('says everything a tracker may need', () => {
+  it('sends every parameter that a tracker may need', () => {
     const url = buildAnnounceUrl('http://t/a', {
       ...REQUEST,
       event: 'started',
@@ -88,7 +88,7 @@ describe('tracker: announce URL', () => {
     expect(field(buildAnnounceUrl('http://t/a', REQUEST), 'event')).to.equal(undefined);
   });
 
-  it('says paused on every announce of a partial seed, but stopped when it leaves (BEP 21)', () => {
+  it('sends paused on every announce of a partial seed, but stopped when it leaves (BEP 21)', () => {
     const eventOf = (event?: AnnounceRequest['event']): string | undefined =>
       field(buildAnnounceUrl('http://t/a', { ...REQUEST, partialSeed: true, event }), 'event');
     expect([eventOf(), eventOf('started'), eventOf('stopped')]).to.deep.equal([

@@ -130,7 +130,7 @@ describe('tracker: announce schedule', () => {
     expect(schedule.nextDueMs).to.equal(lastMs + LEAST_MIN_INTERVAL_MS);
   });
 
-  it('sends completed once, at once, to each tracker that has not heard it', () => {
+  it('sends completed once, at once, to each tracker that has not received it', () => {
     const schedule = scheduleOf([['a'], ['b']]);
     succeed(schedule, 0);
     schedule.completed(10_000);
@@ -162,7 +162,7 @@ describe('tracker: announce schedule', () => {
     expect(succeed(schedule, 15_000)).to.equal('nothing');
   });
 
-  it('prefers who is owed completed, and leaves with what is still owed and not on its way', () => {
+  it('prefers trackers that lack completed, and stops with the one still owed and not on its way', () => {
     const owing = (): AnnounceSchedule => {
       const schedule = scheduleOf([['a'], ['b']]);
       fail(schedule, 0);
@@ -183,7 +183,7 @@ describe('tracker: announce schedule', () => {
     expect(said(answered)).to.deep.equal(['b stopped']);
   });
 
-  it('says stopped to those that heard started, and falls silent', () => {
+  it('sends stopped to the trackers that received started, and then nothing more', () => {
     const schedule = scheduleOf([['a'], ['b'], ['c']]);
     fail(schedule, 0);
     succeed(schedule, 0, { ...REPLY, trackerId: Uint8Array.of(7) });
@@ -206,7 +206,7 @@ describe('tracker: announce schedule', () => {
     expect(schedule.next(3_600_000)?.trackerId).to.deep.equal(Uint8Array.of(1, 2));
   });
 
-  it('tells how each tracker does', () => {
+  it('reports the state of each tracker', () => {
     const schedule = scheduleOf([['a'], ['b'], ['c']]);
     fail(schedule, 0);
     succeed(schedule, 0, { ...REPLY, seeds: 0, leechers: 1, warning: 'w' });
@@ -277,7 +277,7 @@ describe('tracker: announce schedule', () => {
     expect(schedule.stop().map(({ url }) => url)).to.deep.equal(['a', 'b']);
   });
 
-  it('comes back when the tracker said, not before, and never where it said never (BEP 31)', () => {
+  it('announces again at the retry time of the tracker, not before, and not at all after `never` (BEP 31)', () => {
     const busy = {
       code: 'tracker-failure',
       message: 'busy',

@@ -230,7 +230,7 @@ describe('tracker: UDP client', () => {
     expect(code).to.equal(0);
   });
 
-  it('says what is wrong with a URL', async () => {
+  it('reports what is wrong with a URL', async () => {
     const client = clientOf();
     for (const url of [
       'udp://t/announce',

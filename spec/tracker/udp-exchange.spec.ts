@@ -82,7 +82,7 @@ describe('tracker: UDP exchange (BEP 15)', () => {
     expect(exchange.nextDueMs).to.equal(Infinity);
   });
 
-  it('who asks once is told a shorter wait, which doubles just so', () => {
+  it('a single announce starts with a shorter wait, which doubles in the same way', () => {
     const log = unanswered(exchangeAt(0, 'announce', 1000));
     expect(log.slice(0, 4)).to.deep.equal(['0 connect', '1 connect', '3 connect', '7 connect']);
     expect(log.at(-1)).to.equal('511 expired');
@@ -182,7 +182,7 @@ describe('tracker: UDP exchange (BEP 15)', () => {
     expect(end).to.include({ code: 'tracker-failure' });
   });
 
-  it('remembers so many trackers and no more', () => {
+  it('remembers a limited number of trackers', () => {
     for (let port = 0; port < 1000; port += 1) connectionIds.set(`10.0.0.1 ${port}`, ID, 0);
     expect(connectionIds.get('10.0.0.1 0', 1)).to.equal(undefined);
     expect(connectionIds.get('10.0.0.1 743', 1)).to.equal(undefined);

@@ -52,7 +52,7 @@ describe('transport/tcp-listener', () => {
   });
 
   for (const host of [undefined, '127.0.0.1', '::1']) {
-    it(`has threads join the first on ${host ?? 'all addresses'}, and nobody else`, async () => {
+    it(`lets only threads of the engine share the port on ${host ?? 'all addresses'}`, async () => {
       for (const wanted of ['picked', 'given'] as const) {
         const free = await listen(0, 'alone', host);
         open.splice(0).forEach((one) => one.close());

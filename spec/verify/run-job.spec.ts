@@ -67,7 +67,7 @@ describe('verify job', () => {
     expect(cut.outcomes).to.deep.equal([{ type: 'bad', piece: 4 }]);
   });
 
-  it('brings back what its handles show of the files, and what bears their names', async () => {
+  it('returns the identity of its open files, and of the files at their paths', async () => {
     const content = randomBytes(UNIT);
     new Uint8Array(slab).set(content);
     const piece = {
@@ -105,7 +105,7 @@ describe('verify job', () => {
     expect(b).to.deep.equal({ path: 'b', now: undefined });
   });
 
-  it('tells of a file that was cut between two of its writes, or after the last', async () => {
+  it('detects a file that was cut between two of its writes, or after the last', async () => {
     const content = randomBytes(2 * UNIT);
     new Uint8Array(slab).set(content);
     const pieces = [0, 1].map((piece) => ({
@@ -132,7 +132,7 @@ describe('verify job', () => {
     }
   });
 
-  it('neither writes padding nor reads it, and hashes it as zeros', async () => {
+  it('does not write or read padding, and hashes it as zeros', async () => {
     const content = Buffer.concat([Buffer.alloc(100), randomBytes(UNIT), Buffer.alloc(UNIT)]);
     new Uint8Array(slab).set(content, 2 * UNIT);
     const zeros = (lengthBytes: number): StoredSpan => ({

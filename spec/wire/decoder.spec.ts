@@ -78,7 +78,7 @@ const EVERYTHING: OracleMessage[] = [
 ];
 
 describe('wire decoder', () => {
-  it('says what the oracle says, however the stream is cut', () => {
+  it('agrees with the oracle, however the stream is cut', () => {
     fc.assert(
       fc.property(
         fc.array(anyMessage, { maxLength: 12 }),
@@ -111,7 +111,7 @@ describe('wire decoder', () => {
     expect(decodeCut(stream, [half + 3, 1, 200])).to.deep.equal([...EVERYTHING, ...EVERYTHING]);
   });
 
-  it('tells a whole block in place, without a copy', () => {
+  it('passes a whole block in place, without a copy', () => {
     const stream = oracleEncodeAll([
       { type: 'piece', piece: 1, begin: 2, block: new Uint8Array(16_384).fill(9) },
     ]);
@@ -124,7 +124,7 @@ describe('wire decoder', () => {
     expect(told).to.deep.equal([1, 2, true, 13, 13 + 16_384]);
   });
 
-  it('tells messages without payload as frozen constants', () => {
+  it('passes messages without payload as frozen constants', () => {
     const told: WireMessage[] = [];
     const stream = oracleEncodeAll([{ type: 'choke' }, { type: 'choke' }, { type: 'keep-alive' }]);
     newDecoder().feed(stream, 0, stream.length, {
@@ -215,7 +215,7 @@ describe('wire decoder', () => {
       expect(sink.messages.length).to.equal(1);
     });
 
-    it('lets a buffer longer than a block go, once its message is told', () => {
+    it('releases a buffer longer than a block once its message was passed on', () => {
       const decoder = newDecoder();
       const stream = oracleEncodeAll([
         { type: 'extended', id: 1, payload: new Uint8Array(60_000) },

@@ -88,7 +88,7 @@ describe('wire encoder', () => {
     );
   });
 
-  it('gives away an array of its own, and nothing when nothing was said', () => {
+  it('returns an array of its own, and nothing when nothing was encoded', () => {
     const writer = new WireWriter();
     expect(writer.take()).to.equal(undefined);
     writer.have(1);

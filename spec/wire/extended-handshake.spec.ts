@@ -24,7 +24,7 @@ describe('extended handshake', () => {
     );
   });
 
-  it('comes back as it was said', () => {
+  it('survives a round trip', () => {
     const handshake: fc.Arbitrary<ExtendedHandshake> = fc.record(
       {
         extensions: fc.dictionary(

@@ -100,7 +100,7 @@ describe('cli doctor', () => {
     });
   }
 
-  it('cannot tell when the torrent cannot be read, and says why', async () => {
+  it('reports an undecided verdict when the torrent cannot be read, and why', async () => {
     const api = failing(new MillraceError('torrent-unreadable', 'cannot read x: no such file'));
     const { exitCode, io } = await millrace(['doctor', 'x', '--json'], { api });
     expect([exitCode, io.err]).to.deep.equal([3, 'millrace: cannot read x: no such file\n']);

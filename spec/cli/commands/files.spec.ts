@@ -22,7 +22,7 @@ describe('cli info', () => {
   });
   const { api } = fakeApi({ readTorrent: () => Promise.resolve(metainfo) });
 
-  it('says what the torrent says, safely', async () => {
+  it('prints the contents of a torrent safely', async () => {
     const { exitCode, io } = await millrace(['info', 'x'], { api });
     expect(exitCode).to.equal(0);
     expect(io.out.split('\n')).to.deep.equal([
@@ -217,7 +217,7 @@ describe('cli create', () => {
     expect(given).to.have.deep.property('trackers', [['http://a/announce'], ['udp://b:1']]);
   });
 
-  it('says what became of links and special files, also with --quiet', async () => {
+  it('reports what became of links and special files, also with --quiet', async () => {
     followed = [{ path: 'd/in', target: 'd/a' }];
     skipped = Array.from({ length: 12 }, (_, at) => ({ path: `d/${at}\u001b`, reason: 'a link' }));
     const argv = ['create', folder, '--links', 'skip', '-o'];
@@ -312,7 +312,7 @@ describe('cli verify', () => {
     expect(io.out).to.equal('thing: not whole\n  thing/b: has 51 bytes, the torrent says 50\n');
   });
 
-  it('says what --data must be when nothing of the torrent is there', async () => {
+  it('explains --data when nothing of the torrent is there', async () => {
     const files = bad.files.map((file) => ({ ...file, missing: true }));
     const { io } = await verify({ ...bad, files });
     expect(io.out.split('\n').at(-2)).to.equal(
@@ -320,7 +320,7 @@ describe('cli verify', () => {
     );
   });
 
-  it('says in one line that the folder is not there, or is none, and hashes nothing', async () => {
+  it('reports in one line a path that is missing or no folder, and hashes nothing', async () => {
     const hashing = (): never => expect.fail('it was hashed');
     const { api } = fakeApi({ verifyTorrent: hashing, namesOnDisk: hashing });
     const none = join(__dirname, 'none');

@@ -60,7 +60,7 @@ describe('cli announce and scrape', () => {
       expect([both.exitCode, none.exitCode]).to.deep.equal([0, 1]);
     });
 
-    it(`${command}: wrong usage exits 2 and asks nobody`, async () => {
+    it(`${command}: wrong usage exits 2 and contacts no tracker`, async () => {
       for (const argv of [
         [],
         [HASH],
@@ -99,7 +99,7 @@ describe('cli announce and scrape', () => {
     expect(io.err).to.include('started, completed, stopped, none');
   });
 
-  it('says everything in words', () => {
+  it('prints everything in words', () => {
     expect(inWords({ ...REPORT, warning: 'old', hints: ['do this'] }, true, api)).to.equal(
       `announce ${URL_}
   info hash   ${HASH} in hex
@@ -130,7 +130,7 @@ received at 12 ms: HTTP answer, body, 3 bytes
     );
   });
 
-  it('lists so many fields, and counts the others', () => {
+  it('lists a limited number of fields, and counts the others', () => {
     const reply = Array.from({ length: 60 }, (_, at) => ({ name: `peers[${at}]`, value: 'x' }));
     const lines = inWords({ ...REPORT, reply }, false, api).split('\n');
     expect(lines).to.include('    and 20 more');

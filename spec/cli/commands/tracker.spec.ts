@@ -142,7 +142,7 @@ describe('cli share', () => {
     expect(quoted.io.err).to.equal('');
   });
 
-  it('says the same in JSON', async () => {
+  it('prints the same in JSON', async () => {
     const { used } = sharing('http://10.0.0.2:1/a.torrent');
     const { io } = await during(['share', 'x', '--json'], used, () => undefined);
     const [shared, progress] = io.json();

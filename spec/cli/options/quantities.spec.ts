@@ -76,7 +76,7 @@ describe('cli quantities', () => {
       );
     });
 
-  it('refuses what is out of range, and says the range', () => {
+  it('refuses what is out of range, and names the range', () => {
     expect(() => inMib('3.9M')).to.throw(
       'from 4 MiB to 1 PiB, such as 100M; a number alone counts MiB',
     );

@@ -16,7 +16,7 @@ const BY_DISK = limited({ what: 'memory', behind: 'write', share: 0.718 });
 const SUMMARY = { name: 'a', totalBytes: 1, downloadedBytes: 1, wastedBytes: 0, elapsedSec: 2 };
 
 describe('cli account', () => {
-  it('says what limited, how long, and how it showed', () => {
+  it('reports what limited, how long, and how it showed', () => {
     expect(limitLine(BY_DISK)).to.equal(
       'limited mostly by the disk: 71 % of the time memory waited for writes',
     );

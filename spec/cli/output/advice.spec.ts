@@ -53,7 +53,7 @@ const API_TERM =
 describe('cli: advice', () => {
   const all = literals();
 
-  it('finds what the library says', () => {
+  it('matches the sentences of the library', () => {
     expect(all.length).to.be.above(3000);
     expect(all.map(({ text }) => text).join('\n')).to.include('the option adopt');
   });

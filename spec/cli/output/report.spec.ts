@@ -51,14 +51,14 @@ function text(io: FakeIo, quiet = false, peers: string[] = []) {
 }
 
 describe('cli lines', () => {
-  it('tells done, rate, peers and ETA', () => {
+  it('shows done, rate, peers and ETA', () => {
     const peers = { connected: 12, seeds: 3, dialing: 0, known: 20, unchoking: 4 };
     const stats = fakeStats({ doneBytes: 453, downloadBytesPerSec: 1_048_576, etaSec: 9.2, peers });
     expect(progressLine(stats, false)).to.equal('45.3 % of 1000 B, 1.00 MiB/s, 12 peers, ETA 10 s');
     expect(progressLine(fakeStats(), false)).to.match(/ETA unknown$/);
   });
 
-  it('tells of hashing and of seeding', () => {
+  it('shows hashing and seeding', () => {
     const checking = fakeStats({ phase: 'checking', piecesChecked: 1, piecesToCheck: 4 });
     expect(progressLine(checking, false)).to.equal('checking existing data: 25.0 % of 4 pieces');
     const seeding = fakeStats({ phase: 'seeding', uploadedBytes: 2048 });
@@ -66,7 +66,7 @@ describe('cli lines', () => {
     expect(progressLine(seeding, false)).to.equal('100.0 % of 1000 B');
   });
 
-  it('says of a torrent that nobody serves that nobody serves it', () => {
+  it('reports a torrent without peers', () => {
     expect(trackerLine(tracker())).to.equal(
       'tracker answered, 0 peers, 0 seeds; next announce in 30 min (t.example)',
     );
@@ -80,7 +80,7 @@ describe('cli lines', () => {
     expect(trackerLine(tracker({ message: words }))).to.include(`warning: ${words}`);
   });
 
-  it('names a tracker by its host, by its whole URL only when told to', () => {
+  it('names a tracker by its host, and by its whole URL only on request', () => {
     const key = 'sEcReT0123456789';
     for (const url of [
       `http://user:${key}@t.example:80/${key}/announce?passkey=${key}`,
@@ -116,7 +116,7 @@ describe('cli text reporter', () => {
     expect(io.out).to.equal(`${summaryLine(SUMMARY)}\n`);
   });
 
-  it('draws a bar on a terminal, and wipes it before it says something', () => {
+  it('draws a bar on a terminal, and clears it before it prints a line', () => {
     const io = new FakeIo(true);
     const reporter = text(io);
     const line = (percent: number): string =>
@@ -156,7 +156,7 @@ describe('cli text reporter', () => {
     expect(io.out).to.equal('');
   });
 
-  it('says the same of a tracker once until it changes', () => {
+  it('prints the same tracker state once until it changes', () => {
     const io = new FakeIo();
     const reporter = text(io);
     for (const peers of [0, 0, 1, 1]) reporter.tracker(tracker({ peers }), fakeStats());
@@ -182,7 +182,7 @@ describe('cli text reporter', () => {
 });
 
 describe('cli text reporter: a lack of ours', () => {
-  it('is said once, also when quiet, and of no peer', () => {
+  it('is printed once, also when quiet, and for no peer', () => {
     const io = new FakeIo();
     const reporter = text(io, true);
     const detail = 'this process has as many files open as it may; raise that limit';

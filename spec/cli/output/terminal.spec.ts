@@ -30,7 +30,7 @@ describe('cli terminal', () => {
     expect(unknown.shown()).to.deep.equal(['0123456789abc']);
   });
 
-  it('ends the line before it says that a download stops', async () => {
+  it('ends the line before it prints that a download stops', async () => {
     const process = new FakeProcess();
     const io = new FakeIo(true);
     const { api, engine } = fakeApi();
@@ -47,7 +47,7 @@ describe('cli terminal', () => {
   });
 
   for (const command of ['create', 'verify'] as const) {
-    it(`ends the line before it says that ${command} stops`, async () => {
+    it(`ends the line before it prints that ${command} stops`, async () => {
       const process = new FakeProcess();
       const io = new FakeIo(true);
       const work = (): Promise<never> => {

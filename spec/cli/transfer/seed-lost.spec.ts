@@ -49,7 +49,7 @@ describe('cli: a seed whose data vanishes', function () {
     return engine.add(payload.torrent, { output, peers: [`127.0.0.1:${port}`] });
   }
 
-  it('says so in one line, and exits 1', async () => {
+  it('reports it in one line, and exits 1', async () => {
     const { file, port, ended } = await seed();
     await rm(file);
     const leecher = await leech(port);

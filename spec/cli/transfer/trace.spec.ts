@@ -56,7 +56,7 @@ describe('cli --trace', () => {
     });
   });
 
-  it('prints lines on stdout with -, says how many were lost, and draws no bar', async () => {
+  it('prints lines on stdout with -, reports how many were lost, and draws no bar', async () => {
     const { api, engine } = fakeApi();
     engine.onAdded = (torrent) => {
       traceOf(engine.calls)?.onLines?.(['one', 'two'], 0);
@@ -80,7 +80,7 @@ describe('cli --trace', () => {
     ['failed', /^millrace: the trace in \/a ended because it could not be written\n/m],
     [undefined, /^$/],
   ] as const) {
-    it(`says after the end whether the trace was ${stopped ?? 'whole'}`, async () => {
+    it(`reports after the end whether the trace was ${stopped ?? 'whole'}`, async () => {
       const status: TraceStatus = { file: '/a', writtenBytes: 1, stopped };
       const { api, engine } = fakeApi();
       const { Coordinator } = api as { Coordinator: { start(options: unknown): Promise<object> } };
@@ -107,7 +107,7 @@ describe('cli: the account of closed peers', () => {
     );
   });
 
-  it('is told of a download that failed, too', async () => {
+  it('is reported for a failed download, too', async () => {
     const { api, engine } = fakeApi();
     engine.closed = closed;
     const argv = ['download', 'x', '--stall-timeout', '0.01'];
@@ -151,7 +151,7 @@ describe('cli: the account of closed peers', () => {
     expect((await millrace(['download', 'x', '--quiet'], quiet)).io.out).to.equal('');
   });
 
-  it('also tells of refused connections, one by one and counted', async () => {
+  it('also reports refused connections, one by one and counted', async () => {
     let engineOf: EventEmitter | undefined;
     const { api, engine } = fakeApi();
     const { Coordinator } = api as { Coordinator: { start(options: unknown): Promise<object> } };

@@ -31,7 +31,7 @@ describe('cli download', () => {
     expect(io.err).to.equal('');
   });
 
-  it('says once, without passkeys, that tracker URLs are not used', async () => {
+  it('reports once, without passkeys, that tracker URLs are not used', async () => {
     const readTorrent = (): Promise<object> =>
       Promise.resolve(
         fakeMetainfo({
@@ -71,7 +71,7 @@ describe('cli download', () => {
       'no --peer is given; waiting for peers that connect to port 6881 of this machine: name one ' +
       'with --peer HOST:PORT, or use a .torrent with a tracker (`millrace create --tracker URL`)';
 
-    it('says at once that nobody can be asked, and what to do, also with --quiet', async () => {
+    it('reports at once that there is no way to find peers, with the remedy, also with --quiet', async () => {
       const { io } = await millrace(['download', 'x', '--quiet'], { api: alone().api });
       expect(io.err).to.equal(
         `millrace: nobody to ask for peers: the torrent names no tracker, and ${WAITS}\n`,
@@ -97,7 +97,7 @@ describe('cli download', () => {
       });
     });
 
-    it('says it when the check of existing data has ended, not when that data is whole', async () => {
+    it('reports it when the check of existing data has ended, not when that data is whole', async () => {
       let said: string[] = [];
       const { api, engine } = alone({}, (torrent) => {
         said = [io.err];
@@ -118,7 +118,7 @@ describe('cli download', () => {
       expect(whole.engine.torrent.eventNames()).to.deep.equal([]);
     });
 
-    it('says nothing where there is a peer', async () => {
+    it('reports nothing where there is a peer', async () => {
       const argv = ['download', 'x', '--quiet', '--peer', '192.0.2.1:6881'];
       expect((await millrace(argv, { api: alone().api })).io.err).to.equal('');
     });
@@ -211,7 +211,7 @@ describe('cli seed', () => {
     expect(engine.calls[1]?.[2]).to.include({ output: folder, seed: true });
   });
 
-  it('says that nobody is told of a seed without a tracker', async () => {
+  it('warns that no peer can find a seed without a tracker', async () => {
     const readTorrent = () => Promise.resolve(fakeMetainfo({ trackers: [[]] }));
     const { api, engine } = fakeApi({ readTorrent });
     engine.onAdded = (torrent) => torrent.complete();

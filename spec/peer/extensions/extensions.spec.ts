@@ -262,7 +262,7 @@ describe('peer/extensions', () => {
     expect(side.closed).to.equal(undefined);
   });
 
-  it('survive every sequence of handshakes and messages, and send only to who listens', () => {
+  it('survive every sequence of handshakes and messages, and send only to peers that support them', () => {
     const id = fc.integer({ min: 0, max: 4 });
     const step = fc.oneof(
       fc.record({ greet: fc.dictionary(fc.constantFrom('x_echo', 'x_other', 'x_none'), id) }),

@@ -1,5 +1,5 @@
-// How each client of the interop specs is started. All other ways to find peers than the tracker
-// are off, so that what is proven is proven on the path it names.
+// How each client of the interop specs is started. Clients find peers only through the tracker, so
+// that each spec tests the path it names.
 
 import { spawnSync } from 'node:child_process';
 import { statSync, readdirSync } from 'node:fs';
@@ -27,7 +27,7 @@ export async function startOpentracker(
   const tracker = new Client(['opentracker', ...listen, '-d', folder, '-w', 'whitelist'], {
     place,
   });
-  // It prints nothing; the connection is tried where it listens.
+  // It prints nothing, so readiness is tested by connecting to it.
   const connect = [...place.enter, 'bash', '-c', `exec 3<>/dev/tcp/${place.address}/${port}`];
   const [file = '', ...args] = connect;
   await tracker.until('listening', READY_MS, () => spawnSync(file, args).status === 0);
@@ -73,7 +73,7 @@ async function untilScraped(
 
 // ---- Millrace ----
 
-/** The compiled command line; its sources where they are newer, or nothing is compiled. */
+/** The compiled command line, or its sources where they are newer or nothing is compiled. */
 function millraceCommand(): readonly string[] {
   const compiled = join(ROOT, 'dist/lib/cli/main.js');
   const compiledMs = statSync(compiled, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -106,7 +106,7 @@ function startMillrace(args: readonly string[], place?: Place): Client {
   });
 }
 
-/** A download of ours, under way. */
+/** Starts a Millrace download. */
 export function startDownload(payload: Payload, folder: string): Client {
   return startMillrace(['download', payload.torrent, '--output', folder]);
 }
@@ -130,7 +130,9 @@ export async function downloadWithMillrace(
   return client;
 }
 
-/** A `share` of ours, and the words of the command that it says to run elsewhere. */
+/**
+ * Starts `millrace share`; returns the words of the command that it prints for the other machine.
+ */
 export async function shareWithMillrace(
   path: string,
   place: Place,
@@ -141,13 +143,13 @@ export async function shareWithMillrace(
   return { client, command: String(shared?.command).split(' ') };
 }
 
-/** Runs what a share said to run, in another place, and into a folder of its own. */
+/** Runs the command that a share printed, in another place and into its own folder. */
 export function followShare(command: readonly string[], folder: string, place: Place): Client {
   const [, ...args] = command;
   return startMillrace([...args, '--output', folder, '--stall-timeout', '60'], place);
 }
 
-/** A `seed` of ours that the tracker has answered. */
+/** Starts `millrace seed`; resolves once the tracker has answered it. */
 export async function seedWithMillrace(payload: Payload, place?: Place): Promise<Client> {
   const client = startMillrace(['seed', payload.torrent, '--data', payload.folder], place);
   await client.until('an answer of the tracker', READY_MS, () =>
@@ -160,7 +162,7 @@ export async function seedWithMillrace(payload: Payload, place?: Place): Promise
 
 const LIBTORRENT = ['/usr/bin/python3', join(ROOT, 'spec/interop/libtorrent-client.py')];
 
-/** `more`: `encrypted` for one that insists on it. */
+/** `more`: `encrypted` for a client that requires encryption. */
 export async function seedWithLibtorrent(
   payload: Payload,
   host = '127.0.0.1',
@@ -211,7 +213,10 @@ export async function seedWithAria2(
   return startAria2(payload, payload.folder, [...seeding, ...more]);
 }
 
-/** It speaks to UDP trackers only with its DHT on, which knows nobody here: no node to begin with. */
+/**
+ * aria2 uses UDP trackers only with its DHT on; the DHT has no entry node here, so it finds no
+ * peers.
+ */
 export async function aria2OverUdp(folder: string): Promise<readonly string[]> {
   const port = await freePort();
   const file = join(folder, `dht-${port}.dat`);
@@ -228,7 +233,7 @@ export async function downloadWithAria2(
 
 // ---- Transmission ----
 
-/** Its own data is on disk for sure only after its end, so it is ended when it has everything. */
+/** Its data is surely on disk only after it exits, so it is stopped once it has everything. */
 export async function downloadWithTransmission(
   payload: Payload,
   folder: string,

@@ -1,9 +1,9 @@
-// What the interop specs need of the machine. Where it is missing they are skipped and say why,
-// except in CI (CI=true): there a skipped spec would be a failure that nobody sees.
+// What the interop specs need from the machine. Where something is missing they are skipped and
+// print why, except in CI (CI=true), where a skipped spec would hide a failure.
 
 import { spawnSync } from 'node:child_process';
 
-/** How each need is tried, and what Debian package brings it. */
+/** How each need is tested, and which Debian package provides it. */
 const NEEDS = {
   opentracker: { try: ['sh', '-c', 'command -v opentracker'], from: 'package opentracker' },
   libtorrent: {

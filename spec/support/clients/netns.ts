@@ -1,5 +1,5 @@
 // Network namespaces with cables between them: addresses that are not loopback (some clients refuse
-// peers on 127/8), and nothing of the machine's own network touched.
+// peers on 127/8), and the machine's own network stays untouched.
 
 import { execFileSync } from 'node:child_process';
 import type { Place } from './process';
@@ -12,7 +12,7 @@ export interface Cable {
 
 const ip = (...args: string[]): Buffer => execFileSync('ip', args, { stdio: 'pipe' });
 
-/** Needs root. The names carry the process id, so that runs side by side do not meet. */
+/** Needs root. The names contain the process id, so that parallel runs do not collide. */
 export function layCable(): Cable {
   const names = [`millrace-${process.pid}-a`, `millrace-${process.pid}-b`] as const;
   const remove = (): void => {
@@ -45,14 +45,14 @@ export function layCable(): Cable {
 export interface Lan {
   /** One namespace each, all on one switch. */
   readonly places: readonly Place[];
-  /** From now on the uplink of the first is so fast. */
+  /** Sets the uplink of the first namespace. */
   setUplink(kbit: number): void;
   remove(): void;
 }
 
 /**
- * Namespaces on a switch, the first behind a slow uplink: what it sends passes a bucket of
- * `uplinkKbit`. Needs root. The others are as fast as the machine.
+ * Namespaces on a switch. A token bucket limits what the first one sends to `uplinkKbit`; the
+ * others are not limited. Needs root.
  */
 export function layLan(count: number, uplinkKbit: number): Lan {
   const name = (which: string): string => `millrace-${process.pid}-${which}`;

@@ -1,5 +1,5 @@
 // Payloads of the interop specs: random files in a given layout, their torrent, and the digest of
-// every file below a folder, to compare what went out with what came in.
+// every file below a folder, to compare a download with its source.
 
 import { createHash, randomFillSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,9 @@ export async function makePayload(
   };
 }
 
-/** Path → SHA-1 of every file below a folder. What a client keeps beside the data does not count. */
+/**
+ * Path → SHA-1 of every file below a folder, without the files that a client keeps beside the data.
+ */
 export async function digestsOf(folder: string): Promise<ReadonlyMap<string, string>> {
   const digests = new Map<string, string>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

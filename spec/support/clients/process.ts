@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 
 const POLL_MS = 20;
-/** What a failing client's output is cut to in an error message. */
+/** Length to which an error message cuts the output of a failing client. */
 const SHOWN_CHARS = 2000;
 /** How long a client may take over an orderly end before it is killed. */
 const STOP_DEADLINE_MS = 20_000;
 
-/** Where a client runs: its own address, and the words before its command that bring it there. */
+/** Where a client runs: its own address, and the command prefix that runs it there. */
 export interface Place {
   readonly address: string;
   readonly enter: readonly string[];
@@ -25,7 +25,7 @@ process.on('exit', () => {
 /** One client that we did not write, or our own command line, in a process of its own. */
 export class Client {
   readonly name: string;
-  /** Both streams as they came. */
+  /** Both output streams, in order of arrival. */
   output = '';
   stdout = '';
   /** Exit code, or the signal that ended it; undefined while it runs. */
@@ -77,7 +77,7 @@ export class Client {
     await this.until(`${pattern} in its output`, deadlineMs, () => pattern.test(this.output));
   }
 
-  /** Resolves when the client has ended by itself. */
+  /** Resolves when the client has exited by itself. */
   async exited(deadlineMs: number): Promise<void> {
     await this.until('its end', deadlineMs, () => this.ended !== undefined);
   }
@@ -108,7 +108,7 @@ export class Client {
   }
 }
 
-/** Call inside a describe: ends after each example what the example started, even when it failed. */
+/** Call inside a describe: stops after each example the clients it started, even when it failed. */
 export function useClients(): void {
   afterEach(async () => {
     await Promise.all([...running].map((client) => client.stop()));

@@ -1,5 +1,5 @@
-// Clients that we did not write, each told to download a torrent and left to wait: nobody has it yet.
-// All other ways to find peers than the tracker are off.
+// Third-party clients that start a download which no peer has yet, and wait. They find peers only
+// through the tracker.
 
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -12,11 +12,11 @@ import { Client } from './process';
 /** A download under way. */
 export interface Waiting {
   readonly client: Client;
-  /** Resolves when the client says that it has everything, and has written it. */
+  /** Resolves when the client reports that it has everything and has written it. */
   whole(deadlineMs: number): Promise<void>;
 }
 
-/** Starts a download of `payload` into `folder`; what else the client keeps goes into `home`. */
+/** Starts a download of `payload` into `folder`; other files of the client go into `home`. */
 export type StartWaiting = (payload: Payload, folder: string, home: string) => Promise<Waiting>;
 
 /** It is whole once it has ended by itself. */
@@ -31,7 +31,7 @@ export const waitWithLibtorrent: StartWaiting = async (payload, folder) =>
 export const waitWithAria2: StartWaiting = async (payload, folder) =>
   untilEnd(await startAria2(payload, folder, ['--seed-time=0']));
 
-/** Settings of qBittorrent 4.5: nobody is asked for a password on this machine. */
+/** Settings of qBittorrent 4.5, without a password for clients on this machine. */
 function qbittorrentSettings(port: number, webPort: number): string {
   return [
     '[LegalNotice]',

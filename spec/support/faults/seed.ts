@@ -1,5 +1,6 @@
-// A seed under a spec's command: honest by default; it may lie, stall at a gate, trickle, choke, or
-// have only some pieces. Built on the wire codec alone, in the spec's own thread.
+// A seed controlled by a spec: honest by default; it can send wrong bytes, stall at a gate,
+// trickle, choke, or have only some pieces. It uses the wire codec alone and runs in the spec's own
+// thread.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -21,11 +22,11 @@ export interface SeedScript {
   readonly bytesPerSec?: number;
   /** Never unchokes. */
   readonly choking?: boolean;
-  /** Unchokes for `forMs` of every `everyMs` only; what waits when it chokes is dropped. */
+  /** Unchokes only for `forMs` of every `everyMs`; a choke drops the waiting requests. */
   readonly unchokes?: { readonly forMs: number; readonly everyMs: number };
-  /** Hears every message this late. Default at once. */
+  /** Delay before it handles a message. Default none. */
   readonly latencyMs?: number;
-  /** `reqq` that it tells. Default none told. */
+  /** The `reqq` that it sends. Default: not sent. */
   readonly requestQueue?: number;
   /** Only these pieces. Default all. */
   readonly pieces?: readonly number[];
@@ -40,7 +41,7 @@ interface Request {
   readonly lengthBytes: number;
 }
 
-/** How often a trickling seed sends: a share of a second's bytes each time. */
+/** Interval at which a trickling seed sends its share of a second's bytes. */
 const TRICKLE_INTERVAL_MS = 20;
 
 let seeds = 0;
@@ -61,7 +62,7 @@ export class ScriptedSeed {
   #budgetBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #turns: NodeJS.Timeout | undefined;
-  /** Chokes everybody at present. */
+  /** True while it chokes all peers. */
   choked = false;
   #waiters: (() => void)[] = [];
 
@@ -107,13 +108,12 @@ export class ScriptedSeed {
     return this.#queue.length;
   }
 
-  /** Resolves once it is as wanted; looked at whenever something is sent, asked or closed. */
+  /** Resolves once `wanted` holds; checked after every send, request and close. */
   async until(wanted: (seed: ScriptedSeed) => boolean): Promise<void> {
     while (!wanted(this)) await new Promise<void>((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Lets everything through from now on. */
-  /** Opens its gate, or moves it back to this many blocks. */
+  /** Opens the gate, or moves it to `gateAfterBlocks`. */
   open(gateAfterBlocks = Infinity): void {
     this.#gateBlocks = gateAfterBlocks;
     this.#pump();

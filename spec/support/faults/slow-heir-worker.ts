@@ -1,4 +1,5 @@
-// A verify worker where it is the first; every later one waits while it starts, then dies.
+// A verify worker of which only the first instance works; later ones wait while they start, then
+// die.
 import { workerData } from 'node:worker_threads';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../../../lib/messages/verify';
 import { JobRunner } from '../../../lib/verify/run-job';

@@ -1,4 +1,4 @@
-// A raw TCP peer under a spec's command: says exactly the bytes it is told, keeps what it hears.
+// A raw TCP peer controlled by a spec: sends exactly the given bytes and keeps what it receives.
 
 import net from 'node:net';
 import { once } from 'node:events';
@@ -6,7 +6,7 @@ import { encodeHandshake } from '../../../lib/wire/handshake';
 
 export class HostilePeer {
   readonly socket: net.Socket;
-  /** Resolves when the connection is gone, whoever ended it. */
+  /** Resolves when the connection is closed, by either side. */
   readonly closed: Promise<void>;
   private chunks: Buffer[] = [];
   private heardBytes = 0;
@@ -29,7 +29,7 @@ export class HostilePeer {
     );
   }
 
-  /** `localAddress`: where it comes from. Default: as the system chooses. */
+  /** `localAddress`: its source address. Default: chosen by the system. */
   static async connect(
     port: number,
     host = '127.0.0.1',
@@ -45,7 +45,7 @@ export class HostilePeer {
     return peer;
   }
 
-  /** Waits for one to come; `port` is where to dial. */
+  /** Listens for one connection on `port`. */
   static async listen(): Promise<{ port: number; peer: Promise<HostilePeer>; close: () => void }> {
     const server = net.createServer();
     server.listen(0, '127.0.0.1');
@@ -57,12 +57,12 @@ export class HostilePeer {
     return { port, peer, close: () => server.close() };
   }
 
-  /** Everything heard so far. */
+  /** Everything received so far. */
   get heard(): Buffer {
     return Buffer.concat(this.chunks);
   }
 
-  /** Waits until that many bytes came; resolves early, with less, when the connection is gone. */
+  /** Resolves once `lengthBytes` were received, or with fewer when the connection is closed. */
   async hear(lengthBytes: number): Promise<Buffer> {
     while (this.heardBytes < lengthBytes && !this.socket.destroyed) {
       await new Promise<void>((resolve) => this.waiters.push(resolve));
@@ -70,7 +70,7 @@ export class HostilePeer {
     return this.heard;
   }
 
-  /** Forgets what was heard. */
+  /** Drops the bytes received so far. */
   forget(): void {
     this.chunks = [];
     this.heardBytes = 0;
@@ -81,7 +81,7 @@ export class HostilePeer {
     return this;
   }
 
-  /** Byte by byte, each handed to the system before the next. */
+  /** Sends byte by byte, each passed to the system before the next. */
   async trickle(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at++) {
       await new Promise<void>((resolve) => {

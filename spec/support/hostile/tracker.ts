@@ -1,5 +1,5 @@
-// A tracker of our own that breaks the rules, over HTTP and UDP, each URL in its own way; and an
-// honest one that names one seed.
+// A tracker that breaks the rules over HTTP and UDP, each URL in its own way, and also serves an
+// honest URL that lists one seed.
 
 import * as dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -15,7 +15,10 @@ import {
   isConnect,
 } from '../../../lib/tracker/udp-codec';
 
-/** Ways to answer over HTTP, by what follows `/announce/` in the path. All but the liar's are failures. */
+/**
+ * Ways to answer over HTTP, by what follows `/announce/` in the path. All but the liar's are
+ * failures.
+ */
 export const HTTP_WAYS = ['endless', 'bomb', 'circle', 'garbage', 'broken-off'] as const;
 /** Ways to answer over UDP that end at once. */
 export const UDP_WAYS = ['short', 'wrong-action'] as const;
@@ -50,7 +53,7 @@ export class HostileTracker {
     return `http://127.0.0.1:${this.#httpPort}/announce/${way}`;
   }
 
-  /** `flood`: a datagram full of addresses where nobody is, after packets with wrong ids. */
+  /** `flood`: a datagram full of dead addresses, after packets with wrong ids. */
   udp(way: (typeof UDP_WAYS)[number] | 'flood' | 'silent'): string {
     return `udp://127.0.0.1:${this.#udp.get(way)?.address().port}/announce`;
   }
@@ -61,7 +64,7 @@ export class HostileTracker {
     return here.map(({ url }) => url.searchParams.get('event'));
   }
 
-  /** Resolves when this event was announced there. */
+  /** Resolves when this event was announced for this way. */
   hears(way: string, event: string): Promise<void> {
     return new Promise((resolve) => {
       this.#onHeard = (): void => {
@@ -141,7 +144,7 @@ function answer(id: number, peers: Uint8Array = Buffer.alloc(0)): Buffer {
   return encodeAnnounceReply(id, 0, { seeds: 1e6, leechers: 0 }, peers);
 }
 
-/** Addresses of this machine where nobody listens. */
+/** Addresses of this machine without a listener. */
 function deadEnds(count: number): Buffer {
   const peers = Buffer.alloc(6 * count);
   for (let n = 0; n < count; n++) {
@@ -150,7 +153,9 @@ function deadEnds(count: number): Buffer {
   return peers;
 }
 
-/** Some of everything that is nobody, the asker itself, and dead ends up to the reply's limit. */
+/**
+ * Samples of every unusable address, the client's own, and dead ends up to the limit of a reply.
+ */
 function lies({ port }: AnnounceHeard): Buffer {
   const own = [127, 0, 0, 1, port >> 8, port & 0xff];
   const nobody = [

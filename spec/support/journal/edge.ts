@@ -1,5 +1,5 @@
-// The edge of the coordinator: every outlet, so that a tape hears all that goes out and supplies all that comes
-// back. Recording and replaying share it, so both see the same calls in the same order.
+// The edge of the coordinator: wraps every outlet, so that a tape receives all output and supplies
+// all answers. Recording and replaying share it, so both see the same calls in the same order.
 
 import { engineControl } from '../../../lib/coordinator/control';
 import type { Engine, Outlets } from '../../../lib/coordinator/engine';
@@ -13,18 +13,18 @@ import type { EngineControl } from '../../../lib/messages/control';
 import { NO_THREADS } from '../no-threads';
 import type { Start } from './journal';
 
-/** Records or replays. `real` asks the world; a replay has none and never calls it. */
+/** Records or replays. `real` asks the world; a replay never calls it. */
 export interface Tape {
   readonly start: Start;
-  /** Something goes out. */
+  /** Output without an answer. */
   out(what: string, ...args: readonly unknown[]): void;
-  /** A number that depends on the question alone, and on when it is asked. */
+  /** A number that depends only on the question and on the time. */
   read(question: string, real: () => number): number;
   /** A call that returns something, at once or by a promise. */
   call(what: string, args: readonly unknown[], real: () => unknown): unknown;
   /** A call that calls back later, or before it returns; returns its number. */
   later(what: string, args: readonly unknown[], back: () => unknown, real: Later): number;
-  /** What the world knows under this value. */
+  /** The object of the world that stands behind a recorded copy. */
   original<Value>(value: Value): Value;
 }
 
@@ -35,7 +35,7 @@ export type Later = (back: () => unknown, id: number) => void;
 export interface Core {
   readonly engine: Engine;
   readonly control: EngineControl;
-  /** Every torrent that there ever was. */
+  /** A torrent by its number, removed ones included. */
   torrent(id: number): TorrentState;
 }
 
@@ -193,7 +193,7 @@ function methodOf(owner: object, name: string): (...args: unknown[]) => unknown 
   return (...args) => Reflect.apply(method, owner, args) as unknown;
 }
 
-/** Where code lies is not the same on every machine. */
+/** Stacks hold paths, which differ between machines. */
 function withoutStacks(fields: Readonly<Record<string, unknown>>): unknown {
   return Object.fromEntries(
     Object.entries(fields).map(([key, field]) => [

@@ -1,4 +1,5 @@
-// The journal of a run of the coordinator: what came in, what its outlets returned, and what went out.
+// The journal of a run of the coordinator: what came in, what its outlets returned, and what went
+// out.
 
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -18,31 +19,33 @@ export interface Start {
 
 /** What makes the coordinator act. */
 export type Inlet =
-  /** A happening from outside: of a peer thread, a timer of the engine, a worker. */
+  /** A happening from outside: from a peer thread, a timer of the engine, a worker. */
   | readonly ['happening', Json]
   /** A call of the app, by number. */
   | readonly ['call', number, string, Json]
   /** A promise that an outlet returned settles. */
   | readonly ['settled', number, Outcome]
-  /** A timer goes off, or the turn of a dial or an announce comes. */
+  /** A timer fires, or a paced dial or announce gets its turn. */
   | readonly ['turn', number];
 
 /** What a call returned or raised. */
 export type Outcome = { readonly value: Json } | { readonly raised: Json };
 
-/** What an outlet answers at once: an outcome, a promise by its number, or a call back before it returns. */
+/**
+ * The direct answer of an outlet: an outcome, a promise by its number, or a synchronous callback.
+ */
 export type Reply = Outcome | { readonly promise: number } | { readonly atOnce: boolean };
 
-/** One thing that came in, and all that followed until the next. */
+/** One input, and everything that followed until the next. */
 export interface Step {
   readonly inlet: Inlet;
-  /** Promises of the step before had no time to settle. */
+  /** True where promises of the previous step had no time to settle. */
   readonly joined: boolean;
   /** What the clock, the dice and the table answered, by question, in order. */
   readonly reads: Readonly<Record<string, readonly number[]>>;
   /** What the other outlets answered, in the order of the calls. */
   readonly replies: readonly Reply[];
-  /** Orders, events, jobs and all else that went out, each as its text. */
+  /** Orders, events, jobs and all other output, each as its text. */
   readonly out: readonly string[];
 }
 

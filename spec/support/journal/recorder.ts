@@ -1,7 +1,7 @@
-// Records a run of the coordinator while it runs in a world of a spec's making.
+// Records a run of the coordinator in the simulated world of a spec.
 //
-// Promises of outlets settle one after the other, each with time for all that follows from it: a replay can
-// do the same, and then even the order of what the coordinator awaits is the same.
+// Promises of outlets settle one after the other, each with time for everything that follows from
+// it. A replay does the same, so the order in which awaits continue is the same, too.
 
 import type { Engine, Outlets } from '../../../lib/coordinator/engine';
 import type { Happening } from '../../../lib/coordinator/happenings';
@@ -22,12 +22,12 @@ export class Recorder implements Tape {
   readonly start: Start;
   readonly #core: Core;
   readonly #steps: OpenStep[] = [];
-  /** Calls of the app and promises, counted; and timers and turns. */
+  /** Last number given to a call of the app or a promise; timers and turns have their own. */
   #ids = 0;
   #turnIds = 0;
-  /** The coordinator is running, called by the world. */
+  /** True while the coordinator runs, called by the world. */
   #inside = false;
-  /** Promises had some time since the last step, and all the time that they wanted. */
+  /** How much time promises had to settle since the last step. */
   #rested: 'not at all' | 'a while' | 'fully' = 'fully';
   readonly #slots: (() => void)[] = [];
   #settling = false;
@@ -39,7 +39,7 @@ export class Recorder implements Tape {
     this.control = this.#recordedControl(this.#core.control);
   }
 
-  /** The coordinator's own view: what it is handed. */
+  /** The engine as the coordinator sees it. */
   get engine(): Engine {
     return this.#core.engine;
   }
@@ -102,7 +102,7 @@ export class Recorder implements Tape {
     const step = this.#steps.length;
     queueMicrotask(() => {
       if (step === this.#steps.length) this.#rested = 'a while';
-      // Comes when no promise is left that can settle.
+      // Runs once no promise is left that can settle.
       process.nextTick(() => {
         if (step === this.#steps.length) this.#rested = 'fully';
       });
@@ -207,7 +207,7 @@ export class Recorder implements Tape {
     });
   }
 
-  /** As the replay will have it: what the codec loses is lost here, too. */
+  /** The value as the replay will see it: what the codec drops is dropped here, too. */
   #copy(what: string, json: Json, value: unknown): unknown {
     const copy = decode(json, this.#revive(what, value));
     if (typeof copy === 'object' && copy !== null) this.#originals.set(copy, value as object);
@@ -237,7 +237,7 @@ export class Recorder implements Tape {
   }
 }
 
-/** The app gets an answer. */
+/** Writes the answer of an app call to the tape. */
 export function reportAnswer({ out }: Tape, id: number, answer: Promise<unknown>): void {
   answer.then(
     (value) => out('answer', id, value),
@@ -245,7 +245,7 @@ export function reportAnswer({ out }: Tape, id: number, answer: Promise<unknown>
   );
 }
 
-/** What was paced is over. */
+/** Writes the end of a paced task to the tape. */
 export function reportEnd({ out }: Tape, id: number, task: unknown): unknown {
   if (task instanceof Promise) {
     const over = (): void => out('over', id);
@@ -254,7 +254,7 @@ export function reportEnd({ out }: Tape, id: number, task: unknown): unknown {
   return task;
 }
 
-/** The last answer holds for the rest of the step. */
+/** Drops repeats at the end: the last answer holds for the rest of the step. */
 function withoutRepeats(answers: readonly number[]): readonly number[] {
   let { length } = answers;
   while (length > 1 && answers[length - 2] === answers[length - 1]) length--;

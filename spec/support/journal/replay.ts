@@ -1,5 +1,5 @@
-// Replays a journal: the coordinator gets what came in, its outlets return what they returned, and what goes out
-// must be the same, byte for byte.
+// Replays a journal: the coordinator gets the recorded inputs, its outlets return the recorded
+// answers, and its output must be the same, byte for byte.
 
 import type { Outlets } from '../../../lib/coordinator/engine';
 import type { Happening } from '../../../lib/coordinator/happenings';
@@ -12,7 +12,7 @@ import { reportAnswer, reportEnd } from './recorder';
 import { decode, textOf } from './values';
 import type { Revive } from './values';
 
-/** The replayed run is another than the recorded one. */
+/** The replayed run differs from the recorded one. */
 export class Divergence extends Error {
   readonly step: number;
 
@@ -22,7 +22,7 @@ export class Divergence extends Error {
   }
 }
 
-/** Throws a `Divergence` at the first step that goes another way; resolves to the texts that went out. */
+/** Resolves to the output, as texts; rejects with a `Divergence` at the first step that differs. */
 export async function replay(journal: Journal): Promise<string[]> {
   return new Replay(journal).run();
 }
@@ -43,7 +43,7 @@ class Replay implements Tape {
   readonly #lastNow = new Map<string, number>();
   #replied = 0;
   #turnIds = 0;
-  /** What was asked for and the journal does not have. */
+  /** A question that the journal has no answer to. */
   #lacking: string | undefined;
   readonly #promises = new Map<number, Waiting>();
   readonly #turns = new Map<number, () => unknown>();
@@ -122,7 +122,7 @@ class Replay implements Tape {
     const answers = this.#step?.reads[question] ?? [];
     const asked = this.#asked.get(question) ?? 0;
     this.#asked.set(question, asked + 1);
-    // Dice are thrown as often as they were; all else stands still while nobody says that it moved.
+    // Dice have one answer per throw; all other questions keep their last answer.
     const isDice = question === 'dice';
     const answer = answers[asked] ?? (isDice ? undefined : answers[answers.length - 1]);
     const isTime = question === 'now' || question === 'wall';

@@ -1,4 +1,5 @@
-// What crosses the edge of the coordinator, as JSON and back: the same text for the same value on every Node.
+// What crosses the edge of the coordinator, as JSON and back: the same text for the same value on
+// every Node.
 
 import { Bitfield } from '../../../lib/bytes/bitfield';
 import type { TorrentState } from '../../../lib/coordinator/state';
@@ -10,14 +11,14 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 /** A value that JSON cannot express is an object with this key, its kind, and a `value`. */
 const TAG = '$';
 
-/** What only the reader can supply. */
+/** References that only the reader of a journal can restore. */
 export interface Revive {
   torrent(id: number): TorrentState;
   /** A method of the value, by its name: `folder.keepsExactTimes`. */
   method(name: string): (...args: unknown[]) => unknown;
 }
 
-/** One text for one value: no blanks, keys sorted. */
+/** The canonical JSON of a value: no blanks, sorted keys. */
 export function textOf(value: unknown): string {
   return JSON.stringify(encode(value));
 }

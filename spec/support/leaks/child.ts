@@ -1,4 +1,4 @@
-// Processes of their own: to see them end by themselves, and to kill them.
+// Child processes for specs that kill them, or check that they end by themselves.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
@@ -14,7 +14,7 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A script of this folder in a process of its own; each line that it prints is one JSON value. */
+/** Runs a script of this folder in a child process; each line it prints is one JSON value. */
 export class Child {
   readonly process: ChildProcessWithoutNullStreams;
   readonly ended: Promise<ChildEnd>;
@@ -44,7 +44,7 @@ export class Child {
     );
   }
 
-  /** Resolves with the first line that is as wanted, a past one included. */
+  /** Resolves with the first matching line, past ones included. */
   async line<T>(what: string, wanted: (line: T) => boolean): Promise<T> {
     const find = async (): Promise<T> => {
       for (;;) {

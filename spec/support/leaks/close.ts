@@ -1,4 +1,4 @@
-// Runs in a process of its own: an engine is closed in one state after the other. If anything is left
+// Runs in a process of its own: closes an engine in one state after the other. If anything is left
 // behind, the process does not end.
 
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ export interface CloseInput {
   readonly slowSeed: string;
   /** Serves everything. */
   readonly seed: string;
-  /** Accepts and says nothing. */
+  /** Accepts connections and sends nothing. */
   readonly silent: string;
 }
 
@@ -53,10 +53,10 @@ const states: Record<string, (engine: Coordinator, output: string) => Promise<vo
     disk.shutGate();
     const torrent = await engine.add(input.torrent, { output: input.source, storage: disk.ref });
     await phase(torrent, 'checking');
-    setTimeout(() => disk.openGate(), 50); // a read that never ends would be no fault of ours
+    setTimeout(() => disk.openGate(), 50); // an endless read would be no leak of the engine
   },
   dialling: async (engine, output) => {
-    // 203.0.113.0/24 is set aside for documentation (RFC 5737): nobody answers there.
+    // 203.0.113.0/24 is reserved for documentation (RFC 5737): nothing answers there.
     const peers = Array.from({ length: 100 }, (_, at) => `203.0.113.${at + 1}:6881`);
     await engine.add(input.torrent, { output, peers });
   },

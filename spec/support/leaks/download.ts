@@ -1,5 +1,5 @@
-// Runs in a process of its own: downloads one torrent, and tells how far it is. It is made to be
-// killed.
+// Runs in a process of its own, so that a spec can kill it: downloads one torrent and prints its
+// progress.
 
 import { Coordinator } from '../../../lib/index';
 

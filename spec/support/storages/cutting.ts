@@ -1,4 +1,5 @@
-// A storage back end over plain files beside which another program cuts a file, right after a write.
+// A storage back end over plain files that cuts a file right after a write, as another program
+// might.
 
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import * as files from '../../../lib/storage/files';
 import type { StorageRef } from '../../../lib/messages/storage';
 import type { StorageWriter } from '../../../lib/storage/storage';
 
-/** For `StorageRef`: after the n-th write of a writer the file that was written to has this length. */
+/** For `StorageRef`: cuts the written file to `toBytes` after the given write of a writer. */
 export function cuttingStorage(afterWrite: number, toBytes: number) {
   return { module: __filename, options: { afterWrite, toBytes } };
 }

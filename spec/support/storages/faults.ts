@@ -1,5 +1,5 @@
-// A storage back end over plain files that fails and stalls on command: its disk fills up after so
-// many bytes, its reads and writes wait at a gate, thread and all.
+// A storage back end over plain files that fails and stalls on command: its disk fills up after a
+// given number of bytes, and its reads and writes block their thread at a gate.
 
 import * as files from '../../../lib/storage/files';
 import type { StorageRef } from '../../../lib/messages/storage';
@@ -11,7 +11,7 @@ const GATE_SHUT = 2;
 const AT_GATE = 3;
 const FIELDS = 4;
 
-/** The spec's hand on a torrent's storage; give `ref` to `AddOptions.storage`. */
+/** Controls the storage of a torrent; pass `ref` as `AddOptions.storage`. */
 export class FaultyDisk {
   readonly ref: { readonly module: string; readonly options: unknown };
   readonly #fields: Int32Array;
@@ -23,7 +23,7 @@ export class FaultyDisk {
     this.setDiskBytes(2 ** 31 - 1);
   }
 
-  /** From now on, writes beyond so many bytes in all fail with ENOSPC. */
+  /** From now on, writes beyond `bytes` in total fail with ENOSPC. */
   setDiskBytes(bytes: number): void {
     Atomics.store(this.#fields, DISK_BYTES, bytes);
   }
@@ -42,7 +42,7 @@ export class FaultyDisk {
     Atomics.notify(this.#fields, GATE_SHUT);
   }
 
-  /** How many calls ever had to wait at the gate. */
+  /** Number of calls so far that had to wait at the gate. */
   get atGate(): number {
     return Atomics.load(this.#fields, AT_GATE);
   }

@@ -1,4 +1,5 @@
-// A storage back end whose disk is full for one file: `options.fullPath`. The others are swallowed.
+// A storage back end whose disk is full for one file, `options.fullPath`. It discards all other
+// writes.
 import type { StorageRef } from '../../../lib/messages/storage';
 import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 

@@ -1,5 +1,5 @@
-// A storage back end that counts who enters and then stands still, thread and all, until a gate
-// opens: so that a spec can kill a worker in the middle of a write, or watch what runs at once.
+// A storage back end that counts each call and then blocks its thread until a gate opens, so that a
+// spec can kill a worker in the middle of a write, or see what runs at the same time.
 import type { StorageRef } from '../../../lib/messages/storage';
 import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 

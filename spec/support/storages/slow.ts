@@ -1,11 +1,11 @@
-// A storage back end over plain files whose writes take their time, as those of a slow disk do: the
-// thread waits with them.
+// A storage back end over plain files with the write speed of a slow disk: each write blocks its
+// thread.
 
 import * as files from '../../../lib/storage/files';
 import type { StorageRef } from '../../../lib/messages/storage';
 import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
-/** For `AddOptions.storage`: one thread writes that many bytes per second. */
+/** For `AddOptions.storage`: each thread writes `writeBytesPerSec`. */
 export function slowStorage(writeBytesPerSec: number): { module: string; options: unknown } {
   return { module: __filename, options: { writeBytesPerSec } };
 }

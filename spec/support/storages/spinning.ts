@@ -5,7 +5,7 @@ import * as files from '../../../lib/storage/files';
 import type { StorageRef } from '../../../lib/messages/storage';
 import type { StorageReader, StorageWriter } from '../../../lib/storage/storage';
 
-/** For `AddOptions.storage`: each read spins for so long. */
+/** For `AddOptions.storage`: each read spins for `spinMs`. */
 export function spinningStorage(spinMs: number): { module: string; options: unknown } {
   return { module: __filename, options: { spinMs } };
 }
