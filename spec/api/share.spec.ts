@@ -10,6 +10,7 @@ import { share } from '../../lib/api/share';
 import type { Share, ShareOptions } from '../../lib/api/share';
 import { readTorrent } from '../../lib/api/sources';
 import { startTracker } from '../../lib/api/tracker';
+import { freePort } from '../support/free-port';
 import { TempTree, refusal } from './temp-tree';
 
 const HOST = '127.0.0.1';
@@ -92,9 +93,7 @@ describe('api/share', function () {
 
   it('reports what is wrong, and leaves nothing behind', async () => {
     const file = tree.write('one.bin', 10);
-    const free = await startTracker({ host: '::' });
-    const { port } = free;
-    await free.close();
+    const port = await freePort();
     const codes: string[] = [];
     const shareFails = async (path: string, options: ShareOptions): Promise<void> => {
       codes.push((await refusal(share(path, { host: HOST, port, threads: 1, ...options }))).code);

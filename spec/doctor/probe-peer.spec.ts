@@ -10,6 +10,7 @@ import type { PeerAnswers } from '../../lib/doctor/peer-finding';
 import { WireWriter } from '../../lib/wire/encoder';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { encodeHandshake } from '../../lib/wire/handshake';
+import { freePort } from '../support/free-port';
 import { HostilePeer } from '../support/hostile/peer';
 import { KIB, Payload } from '../support/payload';
 import { Swarm, within } from '../support/swarm';
@@ -136,11 +137,7 @@ describe('doctor: a dial', () => {
   });
 
   it('reports a port without a listener', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const { signal } = new AbortController();
     const where = { host: '127.0.0.1', port, infoHash, peerId, pieceCount: PIECES };
     const told = await probePeer({ ...where, timeoutMs: LONG_MS, signal });

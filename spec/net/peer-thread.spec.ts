@@ -4,6 +4,7 @@ import net from 'node:net';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { WireWriter } from '../../lib/wire/encoder';
 import { HANDSHAKE_LENGTH_BYTES } from '../../lib/wire/handshake';
+import { freePort } from '../support/free-port';
 import { HostilePeer } from '../support/hostile/peer';
 import { patternBytes } from '../support/pair';
 import { until } from '../support/until';
@@ -155,10 +156,7 @@ describe('net/peer-thread', () => {
   });
 
   it('reports every failed dial once, with its reason', async () => {
-    const closed = net.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => closed.once('listening', resolve));
-    const { port } = closed.address() as net.AddressInfo;
-    await new Promise((resolve) => closed.close(resolve));
+    const port = await freePort();
     actor.order(
       { type: 'open-torrent', torrent: torrent('all') },
       { type: 'dial', dial: 1, torrent: 1, host: '127.0.0.1', port },
