@@ -10,7 +10,7 @@ if (source === undefined) {
 }
 
 const engine = await Coordinator.start();
-process.once('SIGINT', () => void engine.close()); // saves what was verified, tells the tracker
+process.once('SIGINT', () => void engine.close()); // saves the verified pieces, announces stopped
 
 try {
   const torrent = await engine.add(source, { output, seed: false });

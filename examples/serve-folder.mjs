@@ -1,6 +1,6 @@
 // Serves a folder (or a file) to a local network: makes its torrent, runs a tracker, seeds.
 // node examples/serve-folder.mjs <path> <address of this machine> [tracker port]
-// The others run: millrace download <the .torrent that this writes>
+// Other machines run: millrace download <the .torrent that this writes>
 
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
@@ -18,7 +18,7 @@ const torrentFile = `${basename(folder)}.torrent`;
 const tracker = await startTracker({ host: '0.0.0.0', port: Number(port), intervalSec: 60 });
 const engine = await Coordinator.start();
 const stop = async () => {
-  await engine.close(); // first: it tells the tracker
+  await engine.close(); // first: it announces stopped to the tracker
   await tracker.close();
 };
 process.once('SIGINT', () => void stop());
@@ -32,7 +32,7 @@ try {
 
   // The folder that holds the folder: the torrent's name is the last part of its path.
   const torrent = await engine.add(bytes, { output: dirname(folder) });
-  await torrent.completed; // our data was hashed and is whole
+  await torrent.completed; // our data was hashed and is complete
   console.log(`serving ${torrent.name} (${torrent.infoHash}) on port ${engine.port}`);
   console.log(`give others ${torrentFile}; press Ctrl-C to stop`);
 

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 
-/** A commit that changes this page has tried what came before it, or said why not. */
+/** A commit that changes this page has tested all earlier changes, or explained why not. */
 const RESULTS = 'docs/MUTANTS.md';
 
 /** Lines without code: nothing can be changed in them. */

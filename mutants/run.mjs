@@ -1,6 +1,6 @@
-// `npm run mutants -- ROOM [FILE ...]` or `npm run mutants -- --changed [REF]`: changes one thing at a time in a
-// room and looks whether its specs notice. Results are kept in mutants/found/ROOM.json: the next run tries only
-// what has changed since.
+// `npm run mutants -- ROOM [FILE ...]` or `npm run mutants -- --changed [REF]`: changes one thing
+// at a time in a room and checks whether its specs fail. Results are kept in
+// mutants/found/ROOM.json; the next run tries only what has changed since.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,8 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.dirname(HERE);
 
 /**
- * The specs of each room that run in one thread: no other sees a mutant. `slow` ones take seconds each, and run
- * with `--slow` only.
+ * The specs of each room that run in one thread; other threads do not load mutants. `slow` ones
+ * take seconds each, and run only with `--slow`.
  */
 const ROOMS = {
   choke: { specs: ['spec/choke/*.spec.ts'] },
@@ -59,7 +59,7 @@ function options() {
     const { changed, minutes = '1' } = parsed.values;
     if ((changed || ROOMS[parsed.positionals[0]]) && Number(minutes) > 0) return parsed;
   } catch {
-    // An option that there is not.
+    // An unknown option.
   }
   console.error(USAGE);
   process.exit(1);
@@ -76,7 +76,7 @@ function tryRoom(room, ...files) {
   return code;
 }
 
-/** File by file, so that what was found is printed when the time is up. */
+/** Tests file by file, so that results are printed when the time is up. */
 function tryChanged() {
   const untilMs = Date.now() + Number(values.minutes ?? Infinity) * 60_000;
   const files = changedLines(ROOT, Object.keys(ROOMS), positionals[0]);
@@ -115,7 +115,7 @@ function tryFiles(room, mutate, timeoutMs) {
       },
       coverageAnalysis: 'perTest',
       ignorePatterns: ['bench', 'coverage', 'dist', 'examples', 'mutants'],
-      // Types are not checked: a mutant that they forbid costs a run, and the compiler costs more.
+      // Types are not checked: running a mutant with a type error costs less than the compiler.
       disableTypeChecks: false,
       concurrency: 1,
       timeoutMS: 2_000,

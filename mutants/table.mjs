@@ -1,4 +1,4 @@
-// The results of a room as the table of docs/MUTANTS.md.
+// Prints the results of a room as the table of docs/MUTANTS.md.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

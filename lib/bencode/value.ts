@@ -4,7 +4,9 @@ import { asText } from './text';
 /** `bigint` appears only beyond the safe integers; a byte string is a view of the decoded input. */
 export type BencodeValue = number | bigint | Uint8Array | BencodeValue[] | BencodeDictionary;
 
-/** From this many keys on a dictionary has an index; below, walking its keys is faster and smaller. */
+/**
+ * From this many keys on a dictionary has an index; below, walking its keys is faster and smaller.
+ */
 export const INDEXED_FROM = 9;
 
 /** A dictionary that remembers the exact bytes of its values. Made by the decoder. */
@@ -35,7 +37,7 @@ export class BencodeDictionary {
     return this.names.length;
   }
 
-  /** Keys in the order they came. One that is not UTF-8 reads as `keyOf` (text.ts) says. */
+  /** Keys in the order they came. `keyOf` (text.ts) defines how one that is not UTF-8 reads. */
   keys(): string[] {
     return [...this.names];
   }

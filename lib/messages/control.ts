@@ -37,7 +37,7 @@ export interface EngineSettings {
  * children.
  */
 export interface LogBindings {
-  /** The part of the engine that met what the record says. */
+  /** The part of the engine that wrote the record. */
   readonly component?: 'app' | 'coordinator' | 'peers' | 'verify';
   /** Info hash, in hexadecimal. */
   readonly torrent?: string;
@@ -45,7 +45,10 @@ export interface LogBindings {
   readonly thread?: number;
 }
 
-/** What a log record says beside its message. It holds no secret: URLs are redacted where they arise. */
+/**
+ * Fields of a log record beside its message. They hold no secrets: URLs are redacted at their
+ * source.
+ */
 export interface LogFields extends LogBindings {
   readonly [field: string]: unknown;
 }
@@ -57,7 +60,9 @@ export interface PeerAddress {
   readonly port: number;
 }
 
-/** Which trackers a torrent announces to: one at a time (BEP 12), one of each tier, or all of them. */
+/**
+ * Which trackers a torrent announces to: one at a time (BEP 12), one of each tier, or all of them.
+ */
 export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
 
 /** What the user wants of a torrent. */

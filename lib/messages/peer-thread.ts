@@ -105,8 +105,8 @@ export type PeerOrder =
   /** Serve this torrent from now on: incoming handshakes with its info hash are accepted. */
   | { readonly type: 'open-torrent'; readonly torrent: PeerTorrent }
   /**
-   * The content of an open torrent is known now: what its peers have said of their pieces is reported, and
-   * blocks may be leased.
+   * Supplies the content of an open torrent: the pieces that its peers have announced are reported,
+   * and blocks may be leased.
    */
   | {
       readonly type: 'torrent-content';

@@ -1,5 +1,5 @@
-// PURE. How many messages without use a peer may send. No real client comes near this limit. A flood
-// is read at this pace, and the rest of it waits in the socket of the far side.
+// PURE. How many messages without use a peer may send. No real client comes near this limit. A
+// flood is read at this pace, and the rest of it waits in the socket of the far side.
 
 import { TokenBucket } from '../choke/token-bucket';
 
@@ -16,20 +16,33 @@ const INITIAL_TOKENS = 2_000;
 /** An ignored message costs its copying: this many bytes cost about as much as a small message. */
 const BYTES_PER_TOKEN = 64;
 
-/** Bencoded bytes are looked at one by one, and made into values: 3 µs for the shortest dictionary. */
+/**
+ * Bencoded bytes are looked at one by one, and made into values: 3 µs for the shortest dictionary.
+ */
 const BENCODED_TOKENS = 32;
 const BENCODED_BYTES_PER_TOKEN = 8;
 
-/** Once a read has cost this much, nothing more of it is decoded: a read buffer holds 30,000 handshakes. */
+/**
+ * Once a read has cost this much, nothing more of it is decoded: a read buffer holds 30,000
+ * handshakes.
+ */
 const DECODED_TOKENS_PER_READ = 2_000;
 
-/** A read is a call of the system and a turn of the session: 3 µs and more, however little it brings. */
+/**
+ * A read is a call of the system and a turn of the session: 3 µs and more, however little it
+ * brings.
+ */
 const READ_TOKENS = 32;
 
-/** To answer takes a read of the disk and a write, 3 µs and more of this thread, however short it is. */
+/**
+ * To answer takes a read of the disk and a write, 3 µs and more of this thread, however short it
+ * is.
+ */
 const ANSWER_TOKENS = 32;
 
-/** A read of this length is worth its cost: the shortest segment that TCP must take is 536 bytes. */
+/**
+ * A read of this length is worth its cost: the shortest segment that TCP must take is 536 bytes.
+ */
 const WORTHY_READ_BYTES = 512;
 
 /**
@@ -39,7 +52,10 @@ const WORTHY_READ_BYTES = 512;
 const RELAPSE_MS = 10_000;
 const RELAPSED_PAUSE_MS = 30_000;
 
-/** Payload that moved, either way, pays for a small message in a read of its own per block of 16 KiB. */
+/**
+ * Payload that moved, either way, pays for a small message in a read of its own per block of 16
+ * KiB.
+ */
 const PAYLOAD_BYTES_PER_TOKEN = 512;
 
 export class MessageBudget {
@@ -65,7 +81,7 @@ export class MessageBudget {
     this.cost += 1 + lengthBytes / BYTES_PER_TOKEN;
   }
 
-  /** False: the peer has said too much in this read for bencoded bytes of it to be decoded. */
+  /** False once the peer has sent too much in this read to decode more of its bencoded bytes. */
   get mayDecode(): boolean {
     return this.cost < DECODED_TOKENS_PER_READ;
   }

@@ -1,5 +1,6 @@
-// pcapng as Wireshark and tcpdump read it (draft-ietf-opsawg-pcapng): a section header, one interface
-// of raw IP packets, then a block per packet. Own code: no npm package that writes it is maintained.
+// pcapng as Wireshark and tcpdump read it (draft-ietf-opsawg-pcapng): a section header, one
+// interface of raw IP packets, then a block per packet. Own code: no npm package that writes it is
+// maintained.
 
 /** Block types, and the option codes used in them. */
 const BLOCK = { sectionHeader: 0x0a0d0d0a, interface: 1, enhancedPacket: 6 } as const;
@@ -11,7 +12,7 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** Packets begin with an IPv4 or IPv6 header; its version says which (LINKTYPE_RAW). */
 const LINK_TYPE_RAW = 101;
 
-/** No packet is cut by a rule of the interface; each says itself how much of it is there. */
+/** No length limit of the interface; each packet states its own captured length. */
 const NO_SNAPLEN = 0;
 
 /** 10^-6 s. */

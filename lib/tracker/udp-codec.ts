@@ -1,6 +1,6 @@
 // PURE. The packets of UDP trackers (BEP 15, BEP 41), both ways: clients write requests and read
-// replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer than
-// specified; shorter ones read as undefined.
+// replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer
+// than specified; shorter ones read as undefined.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
@@ -36,7 +36,7 @@ const REPLY_HEADER_BYTES = 8;
 export const REQUEST_HEADER_BYTES = 16;
 const SCRAPE_ENTRY_BYTES = 12;
 
-/** Where the fields of an announce request begin; at 84 stands an IP address that nobody sends (0). */
+/** Offsets of the fields of an announce request. The IP address at 84 is always sent as 0. */
 const ANNOUNCE_AT = {
   infoHash: REQUEST_HEADER_BYTES,
   peerId: 36,
@@ -54,7 +54,10 @@ export const MAX_SCRAPE_HASHES = 74;
 
 /** Longest part of an option, as its length is one byte (BEP 41). */
 const MAX_OPTION_BYTES = 255;
-/** URL data we send or read: with 98 bytes before it, still one packet of 1,280 bytes (IPv6's least MTU). */
+/**
+ * URL data we send or read: with 98 bytes before it, still one packet of 1,280 bytes (IPv6's least
+ * MTU).
+ */
 export const MAX_URL_DATA_BYTES = 1024;
 
 /** 8 bytes from the tracker; opaque. */

@@ -1,6 +1,6 @@
-// The verify workers, as the coordinator uses them. Piscina queues the jobs and runs the workers. This
-// class decides when a worker may start, makes jobs survive their worker, and gives up a job or a pool
-// that cannot work.
+// The verify workers, as the coordinator uses them. Piscina queues the jobs and runs the workers.
+// This class decides when a worker may start, makes jobs survive their worker, and gives up a job
+// or a pool that cannot work.
 
 import type * as piscina from 'piscina';
 import { closeSync, openSync } from 'node:fs';
@@ -25,7 +25,9 @@ const REFUSED_FOR_MS = 10_000;
 const CLOSE_HANDLES_MS = 2_000;
 
 export interface VerifyPoolOptions {
-  /** Most worker threads. The pool starts with one, and each job that has to wait starts another. */
+  /**
+   * Most worker threads. The pool starts with one, and each job that has to wait starts another.
+   */
   readonly threads: number;
   readonly start: VerifyStart;
   /** Entry point of the workers; specs pass their own. */
@@ -78,7 +80,10 @@ export class VerifyPool {
   /** Syncs without a result; only the first one is running. */
   private readonly syncs = new Set<Ticket>();
   private started: Started | undefined;
-  /** Settles when a pool that lost workers for good, or was idle, has ended; no job runs before that. */
+  /**
+   * Settles when a pool that lost workers for good, or was idle, has ended; no job runs before
+   * that.
+   */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
   private closing: Promise<void> | undefined;
@@ -178,9 +183,9 @@ export class VerifyPool {
   }
 
   /**
-   * Hands a job to Piscina, which may start a worker for it: here, and nowhere else. By itself it does so when
-   * it hears of an answer or a death, too, where nobody can catch what Node throws if the system has no
-   * thread left: that would end this thread.
+   * Gives a job to Piscina, which may start a worker for it. Workers must start only here: by
+   * itself, Piscina also starts one on an answer or a death, where the error of a system without a
+   * free thread cannot be caught and would end this thread.
    */
   private hand(started: Started, ticket: Ticket): Promise<VerifyResult> {
     const { workers, queue, ticketKey } = started;
@@ -232,7 +237,9 @@ export class VerifyPool {
     if (next) void this.run(next);
   }
 
-  /** Workers are cheap to start again, and each holds 13 MiB. First they close what they have open. */
+  /**
+   * Workers are cheap to start again, and each holds 13 MiB. First they close what they have open.
+   */
   private endLater(): void {
     if (this.closing !== undefined) return;
     clearTimeout(this.idleTimer);
@@ -285,7 +292,7 @@ export class VerifyPool {
     workers.on('workerDestroy', () => {
       started.stillborn = true;
       for (const worker of ready) if (worker.destroyed) started.stillborn = !ready.delete(worker);
-      // Piscina has not yet rejected the worker's jobs when it says this; others take them over.
+      // Piscina emits this before it rejects the worker's jobs; other workers take them over.
       setImmediate(() => {
         started.stillborn = false;
         this.onWorkerGone(started, lastError);

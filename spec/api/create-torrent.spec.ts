@@ -160,7 +160,7 @@ describe('api/create-torrent', () => {
       tree.write('set/b', 9 * 1024 * KIB);
       const file = tree.path('set/a');
       let changed = false;
-      // It is in the first piece: progress is told when that has been read.
+      // It is in the first piece: progress is reported when that has been read.
       const onProgress = (): void => {
         if (!changed) change(file);
         changed = true;

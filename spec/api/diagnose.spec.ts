@@ -55,7 +55,10 @@ describe('diagnose', function () {
     return diagnosis;
   }
 
-  /** An HTTP tracker that notes each query and answers as told; a scrape, too, if `scrape` is given. */
+  /**
+   * An HTTP tracker that records each query and gives a set answer; also to scrapes, if `scrape` is
+   * given.
+   */
   async function tracker(
     answer: (query: URLSearchParams) => Record<string, unknown> | undefined,
     headers: Record<string, string> = {},
@@ -150,7 +153,7 @@ describe('diagnose', function () {
     const diagnosis = await run(torrentOf([silent.url]), { timeoutMs: 500 });
     expect(diagnosis.verdict).to.equal('unknown');
     expect(found(diagnosis, 'tracker')[0]).to.include({ code: 'tracker-timeout' });
-    // It may have heard us all the same.
+    // It may have received our announce nevertheless.
     expect(silent.queries.map((query) => query.get('event'))).to.deep.equal([null, 'stopped']);
   });
 

@@ -1,4 +1,5 @@
-// The embedder's logger: whose a record is goes into a child of it, where it can have children.
+// The embedder's logger: records of a torrent or thread go to a child logger, where it supports
+// children.
 
 import { expect } from 'chai';
 import { pino } from 'pino';
@@ -6,7 +7,10 @@ import { EngineLog } from '../../lib/api/log';
 import type { Logger } from '../../lib/index';
 import { LOG_LEVELS, LOG_LEVEL_NAMES, isLogged } from '../../lib/text/log-levels';
 
-/** Notes the records, each with its bindings; `children` are the bindings of those that were asked for. */
+/**
+ * Notes the records, each with its bindings; `children` are the bindings of those that were asked
+ * for.
+ */
 function notingLogger(children?: object[]): { logger: Logger; records: unknown[] } {
   const records: unknown[] = [];
   const make = (bindings: object | undefined): Logger => {

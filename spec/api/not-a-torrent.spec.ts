@@ -1,4 +1,5 @@
-// A web page, an archive, a link or nothing instead of a .torrent: one sentence from every door.
+// A web page, an archive, a link or nothing instead of a .torrent: one sentence from every function
+// that reads one.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

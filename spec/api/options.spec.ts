@@ -173,7 +173,7 @@ describe('api/options', () => {
 
     it('limits connections per torrent to those in all, unless set explicitly', () => {
       expect(settingsOf({ maxConnections: 30 }).maxConnectionsPerTorrent).to.equal(30);
-      // The thread keeps 64 more while the coordinator says who has to go.
+      // The thread keeps 64 more while the coordinator decides which to close.
       expect(settingsOf({ maxConnections: 30 }).limits.maxConnections).to.equal(94);
     });
 

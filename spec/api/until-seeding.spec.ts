@@ -1,4 +1,4 @@
-// When a share may be told of, and why it may not.
+// When a share may be announced, and why it may not.
 
 import { expect } from 'chai';
 import type { Torrent } from '../../lib/api/torrent';

@@ -44,7 +44,7 @@ describe('bench measure', () => {
     const child = new Child({ command: [process.execPath, '-e', parent] });
     const [, pid] = await child.untilPrinted(/pid (\d+)/, DEADLINE_MS);
     await child.kill();
-    // It may take a moment to die, and nobody may be there to bury it.
+    // It may take a moment to die, and may stay a zombie without a parent to reap it.
     await until(() => ['gone', 'Z'].includes(stateOf(Number(pid))), 'the end of the grandchild');
   });
 });

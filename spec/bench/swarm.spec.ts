@@ -1,4 +1,4 @@
-// The benches' own seeders and leechers against the compiled-in-memory engine: small, but the whole way.
+// The benches' own seeders and leechers against the compiled-in-memory engine: small, but complete.
 
 import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';

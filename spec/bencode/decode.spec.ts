@@ -1,4 +1,4 @@
-// The decoder: what it reads, what it refuses and where, and that nothing makes it fall over.
+// The decoder: what it reads, what it refuses and where, and that no input crashes it.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decode, decodePrefix } from '../../lib/bencode/decode';

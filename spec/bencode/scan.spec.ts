@@ -1,4 +1,5 @@
-// The scanner beside the decoder: one grammar, the same refusals, the same values in the same places.
+// The scanner beside the decoder: one grammar, the same refusals, the same values in the same
+// places.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decodePrefix } from '../../lib/bencode/decode';
@@ -27,7 +28,7 @@ describe('Scanner', () => {
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 40 }), nearly), (bytes) => {
         const decoded = outcome(() => decodePrefix(bytes).end);
         const scanned = outcome(() => new Scanner(bytes).value(0).end);
-        // A key that nobody asks for may come twice.
+        // A key that is not read may occur twice.
         if (typeof decoded === 'string' && decoded.includes('same key twice')) return;
         expect(scanned).to.equal(decoded);
       }),

@@ -1,4 +1,4 @@
-// Who gives way where all places are taken: cases by hand, and what must hold for any flood.
+// Which peer gives way where all places are taken: cases by hand, and what must hold for any flood.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Paths that are no UTF-8 on the command line, and a working folder that is none: refused by name, because
-// Node would go to another path and make it.
+// Paths that are no UTF-8 on the command line, and a working folder that is none: refused with
+// their names, because Node would use and create another path.
 
 import { expect } from 'chai';
 import { execFile } from 'node:child_process';

@@ -92,7 +92,7 @@ describe('cli program', () => {
         raised('ENOENT', 'stat', "no such file or directory, stat '/data/x'"),
         'cannot look at /data/x: no such file or folder; check the path',
       ],
-      // As a thread tells it, and with its advice already there.
+      // As a thread reports it, with its advice already there.
       [
         new MillraceError('EACCES', 'cannot open /data/x: permission denied', { path: '/data/x' }),
         'cannot open /data/x: permission denied; change its permissions, or use another place',

@@ -1,5 +1,5 @@
-// What ESLint cannot see: every file says what lives in it, none grows into a house of its own, the map of
-// imports has no permission that nobody uses, and pure files stand on pure files.
+// Rules that ESLint cannot check: every file opens with a description, none grows too long, the map
+// of imports has no unused permission, and pure files import only pure files.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -43,7 +43,10 @@ describe('contract: rooms', () => {
 
     const roomOf = (file: string): string => file.split(path.sep)[1] ?? '';
 
-    /** The files of `lib` that a file imports; only those of which it uses more than types where `values`. */
+    /**
+     * The files of `lib` that a file imports; only those of which it uses more than types where
+     * `values`.
+     */
     function importsOf(file: string, values: boolean): string[] {
       const found = read(file).matchAll(
         /^(?:import|export)( type)? [^;]*?from '(\.[^']+)'|require\('(\.[^']+)'\)/gm,

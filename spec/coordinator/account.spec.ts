@@ -38,7 +38,7 @@ describe('coordinator/account', () => {
     account.noteJob(250, 750);
     account.attribute(account);
     expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 0.5, write: 1.5, fill: 0 });
-    // What was told is not told again: the next second is split by the next job alone.
+    // Reported time is not reported again: the next second is split by the next job alone.
     account.charge('memory', 1, 'verify');
     account.noteJob(1000, 0);
     account.attribute(account);

@@ -1,4 +1,4 @@
-// What the app hears while it is slow. Batches leave after an interval of real time, so a spec asks
+// The events that a slow app gets. Batches leave after an interval of real time, so a spec asks
 // for them with `flush` where it does not wait for an urgent one; none looks at a clock.
 
 import { expect } from 'chai';

@@ -1,4 +1,4 @@
-// The end of a peer: ordered once, for the first reason, and told with that reason.
+// The end of a peer: ordered once, for the first reason, and reported with that reason.
 
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';

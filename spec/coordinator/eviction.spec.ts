@@ -15,7 +15,7 @@ describe('coordinator/eviction', () => {
     );
     const waiting = desk.connect(torrent, { have: [9], creditBlocks: 64 });
     expect(desk.leases(waiting)).to.have.length(0);
-    // All of it lies in the table, and its thread has not said so yet.
+    // All blocks are in the table, but the thread has not reported them yet.
     for (const lease of desk.leases(first)) desk.write(lease);
     engine.pass(5_100);
     expect(engine.jobs.map(({ job }) => job.type)).to.deep.equal(['pieces']);

@@ -1,5 +1,5 @@
-// A disk that fails: what it leaves of the pieces that were verified, and what the torrent does once
-// its user has it go on.
+// A disk that fails: what it leaves of the pieces that were verified, and what the torrent does
+// once its user has it go on.
 
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';
@@ -35,7 +35,7 @@ async function verify(desk: SimDesk): Promise<void> {
   await settled();
 }
 
-/** The file cannot be read any more, so a peer thread says. */
+/** A peer thread reports that the file cannot be read any more. */
 function cannotRead({ engine }: SimDesk, { state, metainfo }: DeskTorrent): void {
   const path = metainfo.name;
   engine.facts({ type: 'read-failed', torrent: state.id, code: 'EIO', message: 'bad disk', path });

@@ -66,7 +66,8 @@ describe('coordinator/file watch', () => {
   });
 
   it('finds a file that was cut between the writes of two jobs that were out at once', () => {
-    // The first wrote up to 20 at 200; somebody cut it at 300; the second wrote from 20 to 40 at 400.
+    // The first wrote up to 20 at 200; another program cut it at 300; the second wrote 20 to 40 at
+    // 400.
     const one = { path: 'a', before: FOUND, after: file(20, 200), endBytes: 20 };
     const two = { path: 'a', before: file(0, 300), after: file(40, 400), endBytes: 40 };
     const uncut = { ...two, before: file(20, 200) };

@@ -1,4 +1,4 @@
-// The definition of the labels as a table: one line per rule, and who wins where two apply.
+// The definition of the labels as a table: one line per rule, and which rule wins where two apply.
 
 import { expect } from 'chai';
 import type { TransferLimit } from '../../lib/messages/account';

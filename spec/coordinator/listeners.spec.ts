@@ -1,5 +1,5 @@
-// Which threads are ordered to listen, and when: with ports that can be shared, that cannot, and whose
-// name somebody else holds.
+// Which threads are ordered to listen, and when: with ports that can be shared, that cannot, and
+// whose name another engine holds.
 
 import { expect } from 'chai';
 import { Listeners } from '../../lib/coordinator/listeners';

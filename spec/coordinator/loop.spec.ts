@@ -1,4 +1,5 @@
-// The loop: what happens is handled one after the other, turns end, and a bug of ours stops neither.
+// The loop: happenings are handled one after the other, turns end, and an internal error stops
+// neither.
 
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';

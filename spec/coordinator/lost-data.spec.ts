@@ -66,7 +66,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
   const NAME = 'sim-1.bin';
   const FOUND = { sizeBytes: MIB, mtimeNs: 100n, device: 1n, inode: 1n };
 
-  /** A seed on files that look as the spec says. */
+  /** A seed whose files look as the spec decides. */
   async function seed() {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL, request: ON_DISK });
     const { state } = torrent;

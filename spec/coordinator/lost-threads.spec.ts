@@ -1,5 +1,5 @@
-// A peer thread dies and another takes its place: what the dead one wrote, held and served is put
-// right, and the new one is told all that it needs.
+// A peer thread dies and another takes its place: what the dead one wrote, held and served is
+// cleaned up, and the new one gets all that it needs.
 
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';

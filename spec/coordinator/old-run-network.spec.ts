@@ -1,5 +1,5 @@
-// A pause, a resume or the end of the engine overlaps with dials and announces that were begun before
-// it: what is due is dialled and told by the run that is there, and by no other.
+// A pause, a resume or the end of the engine overlaps with dials and announces that were begun
+// before it: only the current run dials and announces.
 
 import { expect } from 'chai';
 import { MillraceError } from '../../lib/errors/millrace-error';

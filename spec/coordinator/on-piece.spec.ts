@@ -1,4 +1,4 @@
-// What a verify worker answers for pieces: good, bad, a disk that fails, or nothing at all.
+// Results of a verify worker for pieces: good, bad, a disk that fails, or nothing at all.
 
 import { expect } from 'chai';
 import type { ErrorRecord } from '../../lib/errors/millrace-error';

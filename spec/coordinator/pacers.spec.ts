@@ -6,7 +6,7 @@ import { settled } from '../support/sim-engine';
 
 const LIMITS = { maxHalfOpen: 1, dialsPerSec: 1000 };
 
-/** Tasks that end when told to. */
+/** Tasks that the spec ends. */
 class Tasks {
   readonly begun: string[] = [];
   readonly #ends: (() => void)[] = [];

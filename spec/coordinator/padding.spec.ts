@@ -1,12 +1,15 @@
-// Padding (BEP 47) on its way in: known to be zeros, it is neither asked of peers nor given memory, until a
-// piece fails its check.
+// Padding (BEP 47) on its way in: as it is known to be zeros, it is neither requested nor given
+// memory until a piece fails its check.
 
 import { expect } from 'chai';
 import { unitsOf } from '../support/segments';
 import { SimDesk } from '../support/sim-desk';
 import { KIB } from '../support/sim-torrent';
 
-/** Two pieces of four blocks: the last of the first one is padding, and the second one is nothing else. */
+/**
+ * Two pieces of four blocks: the last of the first one is padding, and the second one is nothing
+ * else.
+ */
 const TORRENT = {
   pieceLengthBytes: 64 * KIB,
   totalLengthBytes: 128 * KIB,

@@ -1,4 +1,4 @@
-// A piece that failed its check and is filled by one source alone: who that may be, and how long.
+// A piece that failed its check and is filled by one source alone: which source, and for how long.
 
 import { expect } from 'chai';
 import { closePeer } from '../../lib/coordinator/peer-orders';

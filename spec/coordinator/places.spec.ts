@@ -1,4 +1,5 @@
-// Places of a torrent and of the engine, when all are taken: what a flood gets, who stays, who goes.
+// Places of a torrent and of the engine, when all are taken: what a flood gets, and which peers are
+// closed.
 
 import { expect } from 'chai';
 import { uselessSinceMs } from '../../lib/coordinator/places';
@@ -11,13 +12,13 @@ const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 const ALL = Array.from({ length: 16 }, (_, piece) => piece);
 const ATTACKER = '192.0.2.66';
 
-/** A seed with that many places, of which each connection that is told to go, goes. */
+/** A seed with that many places; each connection ordered to close does so. */
 async function seedWith(settings: object): Promise<{ desk: SimDesk; torrent: DeskTorrent }> {
   const { desk, torrent } = await SimDesk.with(SHORT, { good: ALL, settings });
   return { desk, torrent };
 }
 
-/** Connects, and lets those go that are told to; whether the newcomer stays. */
+/** Connects, and closes the connections ordered to close; returns whether the newcomer stays. */
 function comes(desk: SimDesk, torrent: DeskTorrent, host: string): boolean {
   const connection = desk.connect(torrent, { host, have: [], unchoke: false });
   for (const { connection: gone, reason } of desk.engine.ordersOf('close'))

@@ -1,5 +1,5 @@
 // Torrents at rest: when the coordinator asks for its next tick, what the tick looks at, and what
-// is told and charged meanwhile.
+// is reported and charged meanwhile.
 
 import { expect } from 'chai';
 import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
@@ -17,7 +17,10 @@ const URL = 'http://a.example/announce';
 const TRACKED = { ...TORRENT, trackers: [[URL]] };
 const HOUR_MS = 3_600_000;
 
-/** Ticks when the engine asked for it, and not else, until that much time has passed; how many ticks. */
+/**
+ * Ticks when the engine asked for it, and not else, until that much time has passed; how many
+ * ticks.
+ */
 async function passTicking(engine: SimEngine, ms: number): Promise<number> {
   const endMs = engine.nowMs() + ms;
   for (let ticks = 0; ; ticks++) {
@@ -159,7 +162,7 @@ describe('coordinator/rest', () => {
       // No failure counts: always 10 s and up to a quarter of jitter.
       await passTicking(engine, 2_751);
     }
-    // 18 lacks in 64 s: said at once, and once more after a minute.
+    // 18 shortages in 64 s: logged at once, and once more after a minute.
     expect(lacks()).to.deep.equal([
       'no peer can be dialled: no descriptor {"times":1}',
       'no peer can be dialled: no descriptor {"times":15}',

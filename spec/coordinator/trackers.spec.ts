@@ -1,4 +1,4 @@
-// What the coordinator tells trackers and when, on a clock that stands still until it is moved.
+// What the coordinator announces to trackers and when, on a clock that the spec moves.
 
 import { expect } from 'chai';
 import { torrentStats } from '../../lib/coordinator/snapshot';
@@ -26,7 +26,7 @@ interface Scene {
   readonly torrent: DeskTorrent;
 }
 
-/** A torrent with one tracker in each tier; those without an answer say that nobody is there. */
+/** A torrent with one tracker in each tier; those without a set answer list no peers. */
 async function scene(
   answers: Readonly<Record<string, Answer>>,
   request: Partial<SimRequest> = {},
@@ -46,7 +46,7 @@ async function scene(
   return { desk, engine, torrent };
 }
 
-/** Who heard what, in order. */
+/** The announces as tracker and event, in order. */
 function heard({ engine }: Scene): string[] {
   return engine.announces.map(({ url, request }) => `${url} ${request.event ?? '-'}`);
 }

@@ -1,4 +1,4 @@
-// One dial against peers on loopback: honest ones, and those that say anything but the truth.
+// One dial against peers on loopback: honest ones and lying ones.
 
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -64,18 +64,18 @@ describe('doctor: a dial', () => {
     return told;
   }
 
-  /** Shakes hands over this torrent, then says these bytes. */
+  /** Completes a handshake for this torrent, then sends these bytes. */
   const honest =
     (...parts: readonly Uint8Array[]) =>
     async (peer: HostilePeer): Promise<void> => {
       await peer.hear(68);
-      // In one piece: no pause between them that could be taken for the end.
+      // In one write: a pause between them could look like the end.
       peer.say(Buffer.concat([encodeHandshake({ infoHash, peerId: theirId }), ...parts]));
     };
 
   it('learns every piece and the client name, and sends a correct handshake', async () => {
     let heard: Buffer = Buffer.alloc(0);
-    // Neither the end of the time nor silence: it ends because all is said.
+    // It ends because everything has come, not by a time limit or silence.
     const told = await probe(
       async (peer) => {
         heard = await peer.hear(68);
@@ -159,7 +159,7 @@ describe('doctor: a dial', () => {
   });
 
   describe('of one that closes at a plain handshake', () => {
-    /** Answers the first bytes of each connection as it is told: undefined closes it. */
+    /** Answers the first bytes of each connection; undefined closes it. */
     async function outcomeOf(answer: (heard: Buffer) => Uint8Array | undefined): Promise<string> {
       const server = createServer((socket) => {
         socket.on('error', () => undefined);

@@ -1,4 +1,4 @@
-// From findings to a verdict: every combination that leads to another sentence.
+// From findings to a verdict: every combination that leads to a different sentence.
 
 import { expect } from 'chai';
 import { MIB } from '../../lib/bytes/lengths';

@@ -66,7 +66,8 @@ describe('engine account', function () {
   it('reports a peer thread that is always busy', async () => {
     const payload = new Payload({ lengthBytes: 32 * MIB, seed: ++salt });
     const output = await swarm.folder();
-    // All but the last eight pieces are there, and somebody wants them; reading them costs time.
+    // All but the last eight pieces are there, and another engine wants them; reading them costs
+    // time.
     const half = Buffer.from(payload.bytes).fill(0, 30 * MIB);
     await writeFile(join(output, payload.metainfo.name), half);
     const seed = await swarm.seed(payload, { bytesPerSec: 256 * KIB });

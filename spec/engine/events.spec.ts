@@ -1,5 +1,5 @@
-// The order in which an app is told of a torrent: over several peer threads, over the end of a
-// torrent, over the end of an engine.
+// The order of a torrent's events: over several peer threads, at the end of a torrent, and at the
+// end of an engine.
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import type { Told } from '../support/event-order';
 import { KIB, MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, nextEvent, within } from '../support/swarm';
 
-/** Everything that a torrent tells, in the order told. */
+/** All events of a torrent, in order. */
 function record(torrent: Torrent): Told[] {
   const told: Told[] = [];
   torrent.on('stats', ({ piecesDone }) => told.push({ event: 'stats', piecesDone }));

@@ -1,4 +1,5 @@
-// A process that may open few files: it works with them, or ends with one sentence that names the limit.
+// A process that may open few files: it works with them, or ends with one sentence that names the
+// limit.
 
 import { expect } from 'chai';
 import { execFile } from 'node:child_process';
@@ -37,7 +38,7 @@ describe('engine: few file descriptors', function () {
   });
   after(() => tree?.remove());
 
-  /** `left`: so many of the limit are free once the library is loaded. */
+  /** `left`: number of free descriptors once the library is loaded. */
   async function under(limit: number, left: number | 'all'): Promise<Record<string, unknown>> {
     const shell = 'ulimit -n "$1"; exec "$2" -r ./spec/register.cjs -e "$3" "$4" "$5"';
     const args = [

@@ -1,4 +1,5 @@
-// Trackers that lie, stall and flood, beside one that does not: the download completes all the same.
+// Trackers that lie, stall and flood, beside one that does not: the download completes all the
+// same.
 
 import { expect } from 'chai';
 import { startTracker } from '../../lib/index';
@@ -35,7 +36,7 @@ describe('engine: hostile trackers', function () {
     output = await swarm.folder();
   });
 
-  /** Downloads over these trackers; what was told on the way. */
+  /** Downloads over these trackers; returns the events on the way. */
   async function download(
     trackers: readonly (readonly string[])[],
     announceToAll: 'none' | 'trackers',
@@ -74,13 +75,13 @@ describe('engine: hostile trackers', function () {
     const [liar, flood] = lying.map((url) => trackers.find((each) => each.url === url));
     expect(liar?.peers, 'of 120,006').to.be.at.most(1000);
     expect(flood?.peers, 'of 10,000').to.equal(1000);
-    // Nobody was dialled that nobody can be, least of all ourselves.
+    // No impossible address was dialled, and not ourselves.
     for (const { host } of closed) expect(host).to.match(/^127\./);
     expect(closed.map(({ reason }) => reason)).not.to.include('self-connection');
     // An interval of 0 is no reason to come back before the download is over.
     await within(hostile.hears('liar', 'completed'), 'the word that we are complete');
     expect(hostile.eventsAt('liar')).to.deep.equal(['started', 'completed']);
-    // Terminals are safe from what a tracker says.
+    // Text from a tracker is safe to print on a terminal.
     expect(trackers.map(({ message }) => message ?? '').join('')).not.to.include('\u001b');
   });
 

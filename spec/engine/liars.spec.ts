@@ -1,4 +1,4 @@
-// Wrong bytes: whoever sent them is found and banned, whoever did not is not, and the download ends
+// Wrong bytes: the peer that sent them is found and banned, no other peer is, and the download ends
 // byte for byte.
 
 import { expect } from 'chai';
@@ -65,7 +65,7 @@ describe('engine against liars', function () {
   });
 
   it('bans the one that lies now and then among honest ones that share its pieces', async () => {
-    // One piece, filled by all of them together: only the second copy tells who lied.
+    // One piece, filled by all of them together: only the second copy identifies the liar.
     const payload = new Payload({ lengthBytes: 2 * MIB, pieceLengthBytes: 2 * MIB });
     let lies = 0;
     const script = { bytesPerSec: MIB };

@@ -1,5 +1,5 @@
-// Incoming connections and the threads that take them: spread over all of them where the system can do
-// that, none lost but with a thread that dies; and ports that somebody else has.
+// Incoming connections and the threads that accept them: spread over all threads where the system
+// can do that, lost only when a thread dies; and ports that another process has.
 
 import { expect } from 'chai';
 import type { MillraceError } from '../../lib/errors/millrace-error';

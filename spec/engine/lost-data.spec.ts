@@ -110,9 +110,9 @@ describe('engine: data changed while downloading', function () {
   interface Harm {
     readonly code: string;
     readonly harm: (file: string) => Promise<void>;
-    /** What the message says is to be done, … */
+    /** The remedy that the message names. */
     readonly advice: string;
-    /** … and that done: what the user does, and what the next run is allowed. */
+    /** Carries out that remedy; `options` are those of the next run. */
     readonly remedy?: (file: string) => Promise<void>;
     readonly options?: AddOptions;
   }

@@ -1,4 +1,4 @@
-// A storage back end of the embedder's that keeps a lock and a record: the same that files have.
+// A custom storage back end that keeps a lock and a record, with the same guarantees as files.
 
 import { appendFile, readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';

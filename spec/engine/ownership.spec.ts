@@ -1,5 +1,6 @@
-// Whose is a file that exists? Two torrents never write to one, in one engine or in two processes, and
-// what is not ours is not overwritten unasked: before that verdict not a byte is written, made or cut.
+// Ownership of existing files: two torrents never write to the same file, in one engine or in two
+// processes, and a foreign file is not overwritten without permission; nothing is changed before
+// that is decided.
 
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -203,7 +204,8 @@ describe('engine: existing files', function () {
   });
 
   it('are not continued for the zeros that they share with the torrent', async () => {
-    // Disk images and archives hold runs of zeros, and a piece of nothing else is good in all of them.
+    // Disk images and archives hold runs of zeros, and a piece of nothing else is good in all of
+    // them.
     const image = new Payload({ name: 'disk.img', lengthBytes: MIB, zeroBytes: 512 * KIB });
     const seed = await swarm.seed(image);
     const output = await swarm.folder();
@@ -260,12 +262,15 @@ describe('engine: existing files', function () {
     await expectCode(served.completed, 'not-whole');
     await served.remove();
     const torrent = await add(output, {}, engine);
-    // Its first and last piece are shared with files that are whole, but hold bytes of b: all are bad.
+    // Its first and last piece are shared with files that are whole, but hold bytes of b: all are
+    // bad.
     await expectCode(torrent.completed, 'file-not-ours');
     expect((await readFile(at(output, 'b'))).equals(precious(300 * KIB))).to.equal(true);
   });
 
-  /** What is left of a run that was killed before it saved a record, in a file and its state folder. */
+  /**
+   * What is left of a run that was killed before it saved a record, in a file and its state folder.
+   */
   async function killedRun() {
     const output = await swarm.folder();
     const seed = await swarm.seed(payload, { pieces: [0] });

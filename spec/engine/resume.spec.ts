@@ -1,5 +1,5 @@
-// What an earlier run left: taken up after a kill at any moment, never trusted blindly, never
-// harmed, and never shared with another engine.
+// The data and record of an earlier run: used after a kill at any moment, never trusted blindly,
+// never damaged, and never shared with another engine.
 
 import { mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,8 +40,8 @@ describe('engine resume', function () {
       if (line.type === 'complete') break;
       child.process.kill('SIGKILL');
       expect((await within(child.ended, 'the kill')).signal).to.equal('SIGKILL');
-      // Written pieces survive a kill (the system did not crash), so only what was on its way is lost:
-      // partial pieces, and what the sockets hold.
+      // Written pieces survive a kill (the system did not crash), so only what was on its way is
+      // lost: partial pieces, and what the sockets hold.
       lostBytes += MIB;
     }
     const last = new Child('download.ts', input);
@@ -83,7 +83,8 @@ describe('engine resume', function () {
 
   it('goes on after an orderly close without fetching or checking anything twice', async () => {
     const payload = new Payload({ lengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB });
-    // The gate stands past half of the blocks, so that neither engine can end before it was watched.
+    // The gate stands past half of the blocks, so that neither engine can end before it was
+    // watched.
     const seed = await swarm.seed(payload, { gateAfterBlocks: 160 });
     const output = await swarm.folder();
     const first = await swarm.engine();

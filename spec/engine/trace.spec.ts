@@ -1,4 +1,5 @@
-// The wire trace and the account of ends, through every thread: from the peer threads to the app.
+// The wire trace and the account of closed peers, through every thread: from the peer threads to
+// the app.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

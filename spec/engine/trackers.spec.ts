@@ -1,4 +1,4 @@
-// What users hear of trackers, and what trackers hear of us.
+// What users learn about trackers, and what trackers get from us.
 
 import { once } from 'node:events';
 import http from 'node:http';

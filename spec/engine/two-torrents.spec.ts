@@ -1,5 +1,5 @@
-// One torrent's misery is not another's: a full disk, peers that all choke, nobody there at all. And
-// memory: pieces longer than the budget, and many peers in a small one.
+// The failure of one torrent does not affect another: a full disk, peers that all choke, no peers.
+// And memory: pieces longer than the budget, and many peers in a small one.
 
 import { expect } from 'chai';
 import type { MillraceError } from '../../lib/index';

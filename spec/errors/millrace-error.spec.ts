@@ -1,4 +1,4 @@
-// Compiled threads carry a copy of the class of their own: an error is known by what it is.
+// Compiled threads have their own copy of the class, so an error is recognised by its name.
 
 import { expect } from 'chai';
 import { createRequire } from 'node:module';

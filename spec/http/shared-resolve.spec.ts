@@ -5,7 +5,7 @@ import { ANSWER_LIFE_MS, sharedResolve } from '../../lib/http/shared-resolve';
 const FOUND: readonly ResolvedAddress[] = [{ address: '192.0.2.1', family: 4 }];
 const never = new AbortController().signal;
 
-/** Look-ups that end when told to, and a clock. */
+/** Look-ups that the spec ends, and a clock. */
 function scene() {
   const asked: string[] = [];
   const waiting: { resolve(): void; reject(): void }[] = [];

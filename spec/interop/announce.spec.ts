@@ -1,4 +1,4 @@
-// `millrace announce` and `millrace scrape`, as processes, at trackers that we did not write.
+// `millrace announce` and `millrace scrape`, as processes, with third-party trackers.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -67,7 +67,7 @@ async function expectConversation(
     expect(ranges).to.not.deep.equal([]);
   }
 
-  // The probe left no trace, and a scrape registers nobody.
+  // The probe left no trace, and a scrape registers no peer.
   for (let round = 0; round < 2; round += 1) {
     const counts = await report('scrape', hash, url, 0);
     expect(counts).to.include({ ok: true, seeds: 1, leechers: 0 });

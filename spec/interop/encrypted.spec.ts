@@ -1,5 +1,5 @@
-// Clients that insist on encryption, which we do not speak yet: nothing comes of it, and `download` and
-// `doctor` name them as what they are.
+// Clients that require encryption, which we do not support yet: no transfer happens, and `download`
+// and `doctor` report them.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Two engines of ours that find each other through trackers that we did not write, over HTTP and
-// over UDP; and our client at the second of them.
+// Two of our engines that find each other through third-party trackers, over HTTP and UDP; and our
+// client with the second of these trackers.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -26,7 +26,7 @@ const LAYOUT = { pieceLengthBytes: 32 * KIB, files: new Map([['payload.bin', 3 *
 
 type Start = (folder: string, port: number, infoHash: string) => Promise<Client>;
 
-/** A seed and a download that know of each other by the tracker alone; and what both heard of it. */
+/** A seed and a download that know each other only through the tracker, and what it sent both. */
 async function meetThrough(scheme: 'http' | 'udp', start: Start): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-meeting-'));
   try {

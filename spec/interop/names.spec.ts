@@ -1,5 +1,5 @@
-// Names as real clients write them: what we compute is what libtorrent and Transmission answer, and the
-// folders that they make of a torrent with odd names verify and seed.
+// Names as real clients write them: what we compute is what libtorrent and Transmission answer, and
+// the folders that they make of a torrent with odd names verify and seed.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -93,7 +93,7 @@ const ODD_PATHS: readonly (readonly (string | Uint8Array)[])[] = [
   ['line\nbreak'],
   [Uint8Array.of(0x63, 0xe9, 0x2e, 0x62)],
 ];
-/** Transmission neither cuts nor tells these from each other. */
+/** Names that Transmission does not shorten or distinguish. */
 const FOR_LIBTORRENT = [[`${'Ж'.repeat(140)}.bin`], ['twice'], ['TWICE'], ['twice'], ['aux', 'x']];
 
 /** A torrent of such files, and its data under the names that we give them. */
@@ -204,7 +204,9 @@ describeWith(
   },
 );
 
-/** Too long, or ".": that becomes of a dropped last part where the one before ends in the same dots. */
+/**
+ * Too long, or ".": that becomes of a dropped last part where the one before ends in the same dots.
+ */
 const isImpossible = (path: string): boolean =>
   path.split('/').some((name) => /^\.{1,2}$/.test(name) || Buffer.byteLength(name) > 255);
 

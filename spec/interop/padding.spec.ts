@@ -37,7 +37,7 @@ const FILES: Readonly<Record<string, number>> = {
   'one byte': 1,
 };
 
-/** What libtorrent says of the torrent that it made. */
+/** What libtorrent reports about the torrent that it made. */
 interface Said {
   readonly infoHash: string;
   readonly totalBytes: number;
@@ -46,7 +46,7 @@ interface Said {
   readonly files: readonly string[];
 }
 
-/** A tracker that tells everybody of everybody, and notes what is left at the first announce. */
+/** A tracker that lists all peers to all, and records `left` of the first announce. */
 async function startNotingTracker(): Promise<{
   readonly server: http.Server;
   readonly url: string;
@@ -173,7 +173,7 @@ describeWith(['libtorrent'], 'interop of padding', () => {
     tracker.left.length = 0;
     await downloadWithLibtorrent(payload, output);
     await expectSameFiles(output);
-    // What libtorrent says it lacks: what we say above.
+    // What libtorrent reports as missing matches ours above.
     expect(tracker.left).to.deep.equal([said.paddedBytes]);
   });
 });

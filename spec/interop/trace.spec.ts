@@ -1,4 +1,4 @@
-// Wire traces in the eyes of Wireshark: every message named, nothing malformed, no doubt about TCP.
+// Wire traces as Wireshark reads them: every message named, nothing malformed, no TCP warnings.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -25,7 +25,9 @@ const LAYOUT = {
   files: new Map([['payload.bin', BLOCKS * 16 * KIB - 5]]),
 };
 
-/** A port that another dissector claims must not hide the messages: the handshake tells what they are. */
+/**
+ * A port that another dissector claims must not hide the messages: the handshake identifies them.
+ */
 const PREFERENCES = ['tcp.try_heuristic_first', 'tcp.check_checksum', 'ip.check_checksum'];
 
 async function tshark(file: string, ...args: readonly string[]): Promise<string[]> {
@@ -38,7 +40,7 @@ async function tshark(file: string, ...args: readonly string[]): Promise<string[
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** How Wireshark names what was said, and how often. */
+/** Wireshark's names of the messages, with their counts. */
 async function countNames(file: string): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const info of await tshark(file, '-Y', 'bittorrent', '-T', 'fields', '-e', '_ws.col.Info')) {

@@ -1,4 +1,4 @@
-// Our tracker client at a tracker that we did not write, and clients that we did not write at ours.
+// Our tracker client with a third-party tracker, and third-party clients with our tracker.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// Millrace with clients that we did not write, over a tracker that we did not write, both ways.
+// Transfers between Millrace and third-party clients, both ways, over a third-party tracker.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -83,7 +83,7 @@ describeWith(['opentracker', 'libtorrent', 'aria2'], 'interop on loopback', func
       after(() => rm(source, { recursive: true }));
       beforeEach(async () => {
         output = await mkdtemp(join(folder, 'output-'));
-        // A new one for each example: it knows nobody of the last.
+        // A new tracker for each example, without the peers of the last.
         await startOpentracker(source, trackerPort, [payload.infoHash]);
       });
       afterEach(() => rm(output, { recursive: true }));

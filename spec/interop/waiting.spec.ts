@@ -1,5 +1,5 @@
-// Clients that we did not write wait in a swarm before our seed comes: their tracker tells them of
-// nobody for half an hour, so it is the seed that must dial.
+// Third-party clients wait in a swarm before our seed comes. Their next announce is half an hour
+// away, so the seed must dial them.
 
 import { expect } from 'chai';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';

@@ -21,7 +21,7 @@ import { patternOf, randomFrom } from './hammer';
 import type { HammerStart } from './hammer';
 
 describe('block table stress', () => {
-  // Hammers stop when they are told to; after a failure nobody tells them.
+  // Hammers stop on a message, which a failed spec does not send.
   const workers: Worker[] = [];
   afterEach(async () => {
     await Promise.all(workers.splice(0).map((worker) => worker.terminate()));

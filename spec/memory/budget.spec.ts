@@ -1,4 +1,4 @@
-// The memory budget: never over the limit, nobody starves, everything comes back.
+// The memory budget: never over the limit, no torrent starves, everything is returned.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -22,7 +22,7 @@ function fill(budget: MemoryBudget, torrent: number, piece: number): number {
   return pieces;
 }
 
-/** The four rules, said again without care for speed. */
+/** The four rules, implemented simply, without care for speed. */
 class Rules {
   readonly torrents = new Map<
     number,
@@ -347,7 +347,8 @@ describe('memory budget', () => {
           budget.release(poor, held[poor] ?? 0);
           held[poor] = 0;
 
-          // Greedy others: each releases all it has and grabs all it can, always before the poor one.
+          // Greedy others: each releases all it has and grabs all it can, always before the poor
+          // one.
           let served = commit(poor);
           for (let round = 0; round <= pieces.length && !served; round++) {
             for (let other = 0; other < pieces.length; other++) {

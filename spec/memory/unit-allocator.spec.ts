@@ -1,4 +1,4 @@
-// Free units, and the hand on the slab that joins them with the block table.
+// Free units, and the owner of the slab, which joins them with the block table.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

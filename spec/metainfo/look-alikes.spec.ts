@@ -1,4 +1,4 @@
-// What comes instead of a .torrent, told by its first bytes; bencode is left to the parser.
+// Files that are no .torrent, recognised by their first bytes; bencode is left to the parser.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';

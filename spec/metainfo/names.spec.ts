@@ -34,7 +34,8 @@ const named = (name: Name, platform = 'linux'): string | undefined =>
   paths('libtorrent', [[name]], 'd', platform)?.[0]?.slice(2);
 
 describe('names by libtorrent', () => {
-  // Each value is what libtorrent 2.0.8 answers; spec/interop/names.spec.ts asks it about many more.
+  // Each value is what libtorrent 2.0.8 answers; spec/interop/names.spec.ts asks it about many
+  // more.
   const repaired: [string, Name, string][] = [
     ['a slash', 'AC/DC.txt', 'ACDC.txt'],
     ['an absolute path', '/etc/passwd', 'etcpasswd'],
@@ -262,7 +263,7 @@ describe('names by any mapping', () => {
           // Transmission 3.00 may spread a torrent over two folders.
           if (mapping !== 'transmission-3.00')
             expect(new Set(found.map(([folder]) => folder)).size).to.equal(1);
-          // The default never relies on case; others are what somebody has on this very disk.
+          // The default never relies on case; other names are those that exist on this disk.
           checkApart(found, mapping === 'libtorrent' || platform !== 'linux');
         }),
         { numRuns: 1_500 },
@@ -336,7 +337,8 @@ describe('names of a hostile torrent', () => {
     expect(found?.[0]).to.have.length(102);
   });
 
-  // A string that is put together character by character takes 30 bytes for each until it is flattened.
+  // A string that is put together character by character takes 30 bytes for each until it is
+  // flattened.
   const makers: [string, (bytes: Uint8Array) => string | undefined][] = [
     ['as they are read', keyOf],
     ['as they are repaired', (name) => libtorrentName(name, false)],

@@ -188,7 +188,7 @@ describe('parseMetainfo', () => {
         file(9_000, 'a'),
         pad(10_000, ['.pad', '1']),
         pad(5_000),
-        // Its path is nobody's business.
+        // Its path does not matter.
         pad(4_000, ['..', '..', 'etc']),
         file(1_000, '_____padding_file_0_if you see this file, please update to BitComet 0.85____'),
         file(9_999, 'b'),

@@ -1,5 +1,5 @@
-// Whatever is asked for, and however pieces and files lie, what is sent is what BEP 3 says: the
-// header, then the bytes of the torrent.
+// For every request and every layout of pieces and files, the answer is that of BEP 3: the header,
+// then the bytes of the torrent.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

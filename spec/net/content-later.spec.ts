@@ -1,5 +1,5 @@
-// A torrent that is open on a peer thread before its content is known: its peers come, are dialled and are
-// heard, and the transfer begins when the content follows.
+// A torrent that is open on a peer thread before its content is known: peers connect, are dialled
+// and are read, and the transfer begins when the content follows.
 
 import { expect } from 'chai';
 import type { PeerTorrent } from '../../lib/messages/peer-thread';
@@ -42,7 +42,7 @@ describe('net/peer-thread: content that is known later', () => {
     await Promise.all(actors.splice(0).map((made) => made.stop()));
   });
 
-  /** A peer that has said all this to a torrent without content, and was heard. */
+  /** A peer whose messages reached a torrent without content. */
   async function heard(
     target: Actor,
     write: (writer: WireWriter) => void,

@@ -1,5 +1,5 @@
-// Peers that say cheap things as fast as they can: they are read at a bounded pace, nobody is closed,
-// and others are served meanwhile.
+// Peers that send cheap messages as fast as they can: they are read at a bounded rate, none is
+// closed, and others are served meanwhile.
 import { performance } from 'node:perf_hooks';
 import { expect } from 'chai';
 import { WireWriter } from '../../lib/wire/encoder';

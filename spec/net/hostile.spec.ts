@@ -1,4 +1,5 @@
-// What a raw TCP peer may do to a peer thread: its connection ends with one reason, the thread goes on.
+// What a raw TCP peer may do to a peer thread: its connection ends with one reason, the thread goes
+// on.
 import { expect } from 'chai';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
@@ -40,7 +41,7 @@ describe('net/hostile peers', () => {
     peers.push(peer);
     return peer;
   }
-  /** A peer past its handshake; what it was told so far is forgotten. */
+  /** A peer past its handshake, with the bytes received so far dropped. */
   async function greeted(): Promise<HostilePeer> {
     const peer = await connect();
     peer.sayHandshake(INFO_HASH);

@@ -1,4 +1,4 @@
-// Who gets read-ahead memory when some peers never take what was written for them.
+// Which peers get read-ahead memory when some never read what was written for them.
 
 import { expect } from 'chai';
 import { CHUNK_LENGTH_BYTES } from '../../lib/net/upload/chunk-cache';

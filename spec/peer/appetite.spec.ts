@@ -1,4 +1,4 @@
-// What a session would take, as the coordinator hears it: seldom enough, and never granted twice.
+// The credit that a session reports to the coordinator: not too often, and never granted twice.
 
 import { expect } from 'chai';
 import { Appetite } from '../../lib/peer/appetite';

@@ -6,7 +6,9 @@ import { MAX_DEPTH_BLOCKS, MIN_DEPTH_BLOCKS } from '../../lib/peer/pipeline';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';
 import { Pair, Side } from '../support/pair';
 
-/** A side that is interested, unchoked and has leased `pieces`; what it said so far is forgotten. */
+/**
+ * A side that is interested, unchoked and has leased `pieces`, with the bytes sent so far dropped.
+ */
 function unchoked(options: ConstructorParameters<typeof Side>[0] = {}): Side {
   const side = new Side(options);
   side.session.setInterested(true, side.nowMs);

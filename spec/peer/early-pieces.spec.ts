@@ -1,5 +1,5 @@
-// A session that begins before its content is known: what the peer says of its pieces meanwhile comes
-// to the same, and nothing is served, asked for or kept without bound.
+// A session that begins before its content is known: the pieces that the peer announces meanwhile
+// have the same effect, and nothing is served, requested or kept without bound.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-// What holds a download from one peer up: the rules, and the measuring over time.
+// What limits a download from one peer: the rules, and the measurement over time.
 
 import { expect } from 'chai';
 import { SESSION_LIMIT } from '../../lib/messages/account';
@@ -7,7 +7,9 @@ import type { FlowSums } from '../../lib/peer/flow';
 
 const { farSide, depth, leases } = SESSION_LIMIT;
 
-/** A quarter of a second with 10 requests out and a round trip of 250 ms: queued at the far side. */
+/**
+ * A quarter of a second with 10 requests out and a round trip of 250 ms: queued at the far side.
+ */
 const QUEUED: FlowSums = {
   wantMs: 250,
   starvedMs: 0,
@@ -78,7 +80,7 @@ describe('peer/flow', () => {
   it('judges over four round trips: bursts between two reports do not count as waiting', () => {
     const flow = new Flow(0);
     const limits: number[] = [];
-    // 4 blocks per round trip of 200 ms, told every 250 ms: once in a while 8 come between two.
+    // 4 blocks per round trip of 200 ms, reported every 250 ms: now and then 8 come between two.
     for (let nowMs = 250; nowMs <= 4000; nowMs += 250) {
       flow.turn(nowMs - 250, true, 4, 4, 100);
       const blocks = 4 * Math.floor(nowMs / 200);
@@ -94,7 +96,9 @@ describe('peer/flow', () => {
     expect(flow.report(250, 0, Infinity)).to.deep.equal({ bytesIn: 0, limit: farSide });
   });
 
-  /** The limit after a second of turns, each a part of it, with blocks that came and 100 ms a trip. */
+  /**
+   * The limit after a second of turns, each a part of it, with blocks that came and 100 ms a trip.
+   */
   const after = (
     blocks: number,
     ...turns: [ms: number, out: number, unasked: number][]

@@ -1,4 +1,4 @@
-// Floods are read at a bounded pace, and nothing that real clients say comes near it.
+// Floods are read at a bounded rate, which real clients do not come near.
 import { expect } from 'chai';
 import { MessageBudget } from '../../lib/peer/message-budget';
 import { encodeExtendedHandshake } from '../../lib/wire/extended-handshake';

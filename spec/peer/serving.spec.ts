@@ -1,4 +1,4 @@
-// What the peer may ask of us.
+// Requests of a peer: which are queued, refused or ignored.
 import { expect } from 'chai';
 import type { Verdict } from '../../lib/peer/serving';
 import type { Refusal } from '../../lib/peer/session-types';

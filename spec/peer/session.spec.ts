@@ -1,4 +1,4 @@
-// The conversation as a whole: what is said first, whose turn it is, what ends it.
+// A session as a whole: its first messages, their order, and what ends it.
 import { expect } from 'chai';
 import {
   encodeExtendedHandshake,

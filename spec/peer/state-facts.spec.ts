@@ -1,4 +1,4 @@
-// A peer that changes its mind without end is told to the coordinator now and then, and truly.
+// A peer that changes its state without end is reported at a bounded rate, and correctly.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { PeerFact } from '../../lib/messages/peer-thread';
@@ -7,7 +7,7 @@ import { Side } from '../support/pair';
 type Word = 'choke' | 'unchoke' | 'interested' | 'notInterested';
 const WORDS: readonly Word[] = ['choke', 'unchoke', 'interested', 'notInterested'];
 
-/** What a coordinator believes that hears these facts; throws where it would lose credit. */
+/** The state that a coordinator derives from these facts; throws where it would lose credit. */
 function believed(facts: readonly PeerFact[]) {
   const belief = { choked: true, epoch: 0, interested: false };
   for (const fact of facts) {

@@ -1,4 +1,4 @@
-// What a peer says of its pieces, and when the coordinator hears of it.
+// The pieces that a peer announces, and when they are reported to the coordinator.
 
 import { expect } from 'chai';
 import type { PeerFact } from '../../lib/messages/peer-thread';

@@ -1,4 +1,4 @@
-// What the coordinator tells of a torrent, and in which order, while swarms of every kind go on.
+// The events of a torrent, and their order, in swarms of every kind.
 
 import { expect } from 'chai';
 import type { EngineEvent } from '../../lib/messages/control';
@@ -8,7 +8,7 @@ import type { SimNode } from '../support/sim-node';
 import { SimSwarm, tellRecipes } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
-/** Everything that a node's engine tells from now on. */
+/** All events of a node's engine from now on. */
 function record({ engine }: SimNode): Told[] {
   const told: Told[] = [];
   const emit = engine.emit.bind(engine);

@@ -1,4 +1,4 @@
-// A simulation that fails says how it is made again.
+// A failing simulation prints how to reproduce it.
 
 import { expect } from 'chai';
 import { SimSwarm, withRecipes } from '../support/sim-swarm';
@@ -6,7 +6,7 @@ import { KIB } from '../support/sim-torrent';
 
 const SIZE = { totalLengthBytes: 128 * KIB, pieceLengthBytes: 64 * KIB };
 
-/** What is told of a failure, line by line. */
+/** The report of a failure, line by line. */
 async function recipeOf(run: () => Promise<void>): Promise<string[]> {
   try {
     await withRecipes(run);

@@ -233,7 +233,7 @@ describe('sim: swarms in virtual time', () => {
       const first = await swarm.add();
       seed.meet(first);
       await swarm.run(() => first.torrent.content.possession.doneBytes > 0, 10);
-      // From here on nobody can dial one of the two.
+      // From here on one of the two cannot be dialled.
       first.dialable = false;
       const late = await swarm.add();
       await swarm.run(() => first.completedMs !== undefined, 30);

@@ -13,7 +13,7 @@ import { useTempFolder } from './temp';
 const REGISTER = path.join(__dirname, '../register.cjs');
 const CLAIMS_MODULE = path.join(__dirname, '../../lib/storage/claims');
 
-/** Claims what each line says, tells what came of it, and lives on. */
+/** Claims the files in each line, prints the result, and keeps running. */
 const CLAIMER = `
   const { claimFiles } = require(${JSON.stringify(CLAIMS_MODULE)});
   console.log('"ready"');
@@ -88,7 +88,7 @@ describe('claims of output files', () => {
     if ('pid' in taken) throw new Error(`${taken.path} is claimed already`);
     return taken;
   }
-  /** A process takes the guard of the folder, and is killed where the given code says so. */
+  /** A process takes the guard of the folder, and is killed where the given code decides. */
   async function killedIn(code: string): Promise<void> {
     const lock = JSON.stringify(path.join(__dirname, '../../lib/storage/lock'));
     const script = `

@@ -236,7 +236,7 @@ describe('files storage', () => {
       fs.writeFileSync(at('c'), ''); // nothing is lost
       write(writer, 'c');
       write(other, 'c', 4);
-      // The name of a file that was made says nothing of another.
+      // The name of a file that was made does not entitle another file under it.
       fs.renameSync(at('b'), at('d/a'));
       await other.close();
       expect(() => write(other, 'd/a'))

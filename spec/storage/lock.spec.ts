@@ -13,7 +13,7 @@ const INFO_HASH = new Uint8Array(20).fill(0xab);
 const REGISTER = path.join(__dirname, '../register.cjs');
 const LOCK_MODULE = path.join(__dirname, '../../lib/storage/lock');
 
-/** Takes the lock in `root` when told "go", says how that went, and lives on. */
+/** Takes the lock in `root` on "go", prints the result, and keeps running. */
 const TAKER = `
   const { acquireLock } = require(${JSON.stringify(LOCK_MODULE)});
   console.log('ready');

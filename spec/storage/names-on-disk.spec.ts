@@ -1,4 +1,4 @@
-// Under which names a torrent's files are found in a folder that somebody else made.
+// The names under which a torrent's files are found in a folder made by another client.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { expect } from 'chai';

@@ -1,4 +1,4 @@
-// What becomes of a back end that throws, hangs or answers nonsense where the coordinator calls it.
+// Calls of the coordinator to a back end that throws, hangs or returns invalid answers.
 import { mock } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';

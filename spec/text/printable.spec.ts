@@ -1,4 +1,4 @@
-// Remote text that is safe to print: one set of characters in three forms.
+// Remote text made safe to print: one set of characters in three forms.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';

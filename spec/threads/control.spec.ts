@@ -149,7 +149,7 @@ describe('control over a channel', () => {
       () => exposeControl<Treaty>({ name }, port2),
       // @ts-expect-error a method that takes something else
       () => exposeControl<Treaty>({ name, add: (a: string) => Promise.resolve(a.length) }, port2),
-      // @ts-expect-error a method that nobody can call
+      // @ts-expect-error a method that does not exist
       () => exposeControl<Treaty>({ name, add: async (a, b) => a + b, sub: name }, port2),
     ];
     expect(wrongCalls).to.have.length(7);

@@ -1,4 +1,4 @@
-// A thread that somebody else started, supervised over a port: its end is seen after all it said,
+// A thread started elsewhere and supervised over a port: its end is seen after all its messages,
 // whatever ended it, and its successor is the supervisor's own.
 
 import { expect } from 'chai';

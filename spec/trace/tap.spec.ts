@@ -1,5 +1,5 @@
-// A traced connection, read back: whatever was said in whatever reads, the segments say it again, and
-// the lines name it.
+// A traced connection, read back: however the bytes were split into reads, the segments reproduce
+// them, and the lines name the messages.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -49,7 +49,7 @@ describe('tracker: connections when all places are taken', () => {
       return admission.admitted ? admission.evicted : 'none';
     };
     expect(['a', 'b', 'c', 'd'].map(evictedBy)).to.deep.equal(['silent', 'idle', 'late', 'none']);
-    // An answer that nobody takes holds its place for a while, and no longer.
+    // A connection whose answer is not read keeps its place only for a while.
     places.asked('served', PATIENCE_MS);
     expect(places.admit('e', 'of-e', PATIENCE_MS)).to.deep.equal({ admitted: false });
     expect(places.admit('e', 'of-e', PATIENCE_MS + 1)).to.include({ evicted: 'served' });
@@ -63,7 +63,7 @@ describe('tracker: connections when all places are taken', () => {
     places.answered('idle', 0);
     places.admit('fresh', 'b', 1);
     expect(places.admit('next', 'c', GRACE_MS)).to.include({ evicted: 'idle' });
-    // With nobody but fresh ones there, the oldest of them goes.
+    // Where all connections are new, the oldest of them goes.
     expect(places.admit('last', 'd', GRACE_MS)).to.include({ evicted: 'fresh' });
   });
 

@@ -1,5 +1,5 @@
-// Our tracker's HTTP server and who talks to it: odd clients that other trackers serve, too, and
-// crowds that hold connections and say nothing.
+// Our tracker's HTTP server and its clients: odd ones that other trackers serve, too, and crowds
+// that hold connections and send nothing.
 
 import { expect } from 'chai';
 import { once } from 'node:events';

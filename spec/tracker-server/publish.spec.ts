@@ -135,7 +135,7 @@ describe('tracker: a flood over HTTP', () => {
         });
       const closed = (socket: Socket): Promise<void> =>
         new Promise((resolve) => (socket.destroyed ? resolve() : socket.once('close', resolve)));
-      // Too long a head, garbage, and a body that nobody wants: each is ended at once.
+      // Too long a head, garbage, and an unwanted body: each connection is closed at once.
       const bad = [
         `GET /announce?${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`,
         '\u0013BitTorrent protocol\r\n\r\n',
@@ -192,7 +192,7 @@ describe('tracker: a flood over HTTP', () => {
     }
 
     it('a client that does not read its answers loses its place', async () => {
-      // 16 MB, more than the system's buffers take: what cannot be written tells of the end.
+      // 16 MB, more than the system's buffers hold: a failed write shows that the connection ended.
       const text = 'GET /stats HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(450_000);
       const socket = send(text).pause();
       const errors: (string | undefined)[] = [];

@@ -355,7 +355,7 @@ describe('tracker: swarm registry', () => {
               ...readCompactPeers(answer.peers6, 18),
             ].map((found) => found.host);
             naive.delete(host);
-            // The silent may be told about for a moment longer than the 2 s, never shorter.
+            // Silent peers may be listed for a moment longer than the 2 s, never shorter.
             const lively = [...naive].filter(([, { seenMs }]) => nowMs - seenMs < 2000);
             const usable = lively
               .filter(([, { seed }]) => left !== 0 || !seed)

@@ -126,7 +126,7 @@ describe('tracker: announces over both address families (BEP 7)', () => {
       const client = new HttpTrackerClient({ version: '0', bothFamilies: true, resolve });
       const url = `http://both.example:${server?.port}/announce`;
       expect(await leechersAfter(client, url)).to.equal(2);
-      // Whichever announce came second was told of the first: that is nobody but us.
+      // The reply to the second announce lists the first one: that peer is ourselves.
       const again = await client.announce(url, REQUEST);
       client.close();
       expect(again.peers).to.deep.equal([]);

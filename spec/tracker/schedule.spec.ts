@@ -139,7 +139,7 @@ describe('tracker: announce schedule', () => {
     expect(succeed(schedule, 10_000)).to.equal('b started');
     expect(succeed(schedule, 10_000)).to.equal('b completed');
     expect(succeed(schedule, 10_000)).to.equal('nothing');
-    // The first one still hears it when it is back, at the next regular announce.
+    // The first one still gets it once it is back, at the next regular announce.
     expect(schedule.nextDueMs).to.equal(1_810_000);
     expect(succeed(schedule, 1_810_000)).to.equal('a completed');
     expect(schedule.nextDueMs).to.equal(3_610_000);

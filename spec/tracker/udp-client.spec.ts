@@ -33,7 +33,7 @@ const PEER = Uint8Array.of(10, 0, 0, 1, 0, 9);
 type Reply = Uint8Array | readonly Uint8Array[] | undefined;
 type Talk = (packet: Buffer, transactionId: number, from: dgram.RemoteInfo) => Reply;
 
-/** Connects as it should, and says `rest` to everything else. */
+/** Answers a connect correctly, and everything else with `rest`. */
 const polite =
   (rest: Talk): Talk =>
   (packet, transactionId, from) =>

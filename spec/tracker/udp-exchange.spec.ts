@@ -53,7 +53,7 @@ describe('tracker: UDP exchange (BEP 15)', () => {
     });
   }
 
-  /** When packets go out, and of which kind, if nobody answers from `nowMs` on. */
+  /** When packets are sent, and of which kind, if no answer comes from `nowMs` on. */
   function unanswered(exchange: UdpExchange): string[] {
     const log: string[] = [];
     for (;;) {

@@ -1,4 +1,4 @@
-// Ports of one thread, of several, and of others: who gets one, and who must not.
+// Ports of one thread, of several, and of others: which listeners get one, and which must not.
 
 import { expect } from 'chai';
 import net from 'node:net';

@@ -1,4 +1,4 @@
-// `doctor` on a library that finds what the spec says, and once on the real one.
+// `doctor` on a library with findings set by the spec, and once on the real one.
 
 import { expect } from 'chai';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

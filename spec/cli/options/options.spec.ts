@@ -1,4 +1,4 @@
-// Each option says what is allowed, and refuses the rest before anything starts.
+// Each option names its allowed values, and refuses the rest before anything starts.
 
 import { expect } from 'chai';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Two worlds, one table: the library advises in terms of its API, the command line in its own, and what
-// one of them says the other says, too.
+// The table of advice: the library advises in terms of its API, the command line in terms of its
+// options, and both give the same advice.
 
 import { expect } from 'chai';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -41,7 +41,7 @@ function literals(): Literal[] {
   });
 }
 
-/** For whoever writes code and nobody else: no command can raise it. */
+/** Advice for programmers only: no command can raise the error. */
 const FOR_CODE = [
   'an engine is made by Coordinator.start()',
   "a Torrent is made by an engine's add()",
@@ -65,8 +65,8 @@ describe('cli: advice', () => {
 
   it('is put into words of the command line, all of it', () => {
     const advice = all.filter(({ text }) => API_TERM.test(text) && !FOR_CODE.includes(text));
-    // `option X must be …` names an option that was given, UDP trackers have options of their own, and the
-    // table of a torrent's life is for its picture.
+    // `option X must be …` names an option that was given, UDP trackers have options of their own,
+    // and the table of a torrent's life is for its picture.
     const left = advice.filter(({ text }) => API_TERM.test(inOurWords(text)));
     const others = /^(api.(checks|engine-threads)|inspect.dissect-udp|coordinator.life)/;
     expect(left.filter(({ file }) => !others.test(file))).to.deep.equal([]);

@@ -1,4 +1,4 @@
-// What a transfer tells its user, in words and in JSON.
+// The output of a transfer, in words and in JSON.
 
 import { expect } from 'chai';
 import { EMPTY_ACCOUNT } from '../../../lib/messages/account';

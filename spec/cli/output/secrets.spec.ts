@@ -1,4 +1,4 @@
-// Passkeys and passwords in the URLs of trackers: printed by no command that was not told to.
+// Passkeys and passwords in the URLs of trackers: printed by no command without `--show-secrets`.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';

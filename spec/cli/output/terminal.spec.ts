@@ -1,4 +1,4 @@
-// No line of a terminal is torn: what is drawn over is wiped before anything else is written.
+// No line of a terminal is broken: the progress line is cleared before anything else is written.
 
 import { expect } from 'chai';
 import { liveLine } from '../../../lib/cli/output/progress-line';

@@ -1,4 +1,4 @@
-// Words of others, on a terminal.
+// Remote text, made safe for a terminal.
 
 import { expect } from 'chai';
 import * as fc from 'fast-check';

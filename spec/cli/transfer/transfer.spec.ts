@@ -1,4 +1,4 @@
-// `download` and `seed` against an engine that does as the spec says.
+// `download` and `seed` against an engine controlled by the spec.
 
 import { expect } from 'chai';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Extensions of the protocol (BEP 10), by one that echoes: how both sides find each other's ids, and
-// what a peer that plays with ids, lengths and numbers gets.
+// Extensions of the protocol (BEP 10), by one that echoes: how both sides find each other's ids,
+// and what a peer that plays with ids, lengths and numbers gets.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -38,7 +38,7 @@ function send(side: Side, id: number, text: string): void {
   side.hear((writer) => writer.extended(id, Buffer.from(text, 'latin1')));
 }
 
-/** What was said to the peer by extensions: the id and the text. */
+/** Messages that extensions sent to the peer: the id and the text. */
 function said(side: Side): [number, string][] {
   return side
     .said()
