@@ -22,7 +22,8 @@ export function whyRefuse(
 ): CloseReason | undefined {
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
   if (torrent.phase === 'failed') return 'torrent-failed';
-  if (torrent.phase === 'paused' || torrent.phase === 'closed') return 'torrent-closed';
+  // Its thread has the order to close the torrent and everything of it.
+  if (!torrent.openOn.has(peer.thread)) return 'torrent-closed';
   const twin = twinOf(torrent, peer);
   if (!twin) return takePlace(engine, torrent, peer) ? undefined : 'too-many-connections';
   if (!isBetterTwin(engine, peer, twin)) {

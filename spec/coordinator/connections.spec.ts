@@ -92,6 +92,19 @@ describe('coordinator/connections', () => {
       expect(reason).to.equal('torrent-closed');
     });
 
+    it('is refused where its torrent is open on no thread: it is checked, or complete and gone', async () => {
+      const desk = new SimDesk();
+      const checked = await desk.begin(SHORT);
+      const early = desk.connect(checked);
+      expect(desk.engine.ordersOf('close', early)[0]?.reason).to.equal('torrent-closed');
+      const { engine, ...other } = await SimDesk.with(SHORT, { request: { seed: false } });
+      const peer = other.desk.connect(other.torrent, { creditBlocks: 100 });
+      await other.desk.serveAll(peer);
+      expect(engine.eventsOf('complete')).to.have.length(1);
+      const late = other.desk.connect(other.torrent);
+      expect(engine.ordersOf('close', late)[0]?.reason).to.equal('torrent-closed');
+    });
+
     it('of a torrent that is gone is closed, and counted once', async () => {
       const { desk, engine } = await SimDesk.with(SHORT);
       engine.facts({
