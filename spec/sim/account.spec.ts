@@ -3,8 +3,9 @@
 import { expect } from 'chai';
 import type { TransferAccount } from '../../lib/messages/account';
 import { torrentAccount } from '../../lib/coordinator/accounting';
+import { tellRecipes } from '../support/recipes';
 import type { SimNode, SimNodeOptions } from '../support/sim-node';
-import { SimSwarm, tellRecipes } from '../support/sim-swarm';
+import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
 const SIZE = { totalLengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB };

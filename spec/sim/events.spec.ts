@@ -4,8 +4,9 @@ import { expect } from 'chai';
 import type { EngineEvent } from '../../lib/messages/control';
 import { expectOrder } from '../support/event-order';
 import type { Told } from '../support/event-order';
+import { tellRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
-import { SimSwarm, tellRecipes } from '../support/sim-swarm';
+import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
 /** All events of a node's engine from now on. */

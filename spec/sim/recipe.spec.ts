@@ -1,7 +1,8 @@
 // A failing simulation prints how to reproduce it.
 
 import { expect } from 'chai';
-import { SimSwarm, withRecipes } from '../support/sim-swarm';
+import { withRecipes } from '../support/recipes';
+import { SimSwarm } from '../support/sim-swarm';
 import { KIB } from '../support/sim-torrent';
 
 const SIZE = { totalLengthBytes: 128 * KIB, pieceLengthBytes: 64 * KIB };

@@ -1,17 +1,21 @@
 // A recorded run of the coordinator is the same again, byte for byte, with nothing but its journal.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { Possession } from '../../lib/coordinator/possession';
+import { COMMITTED, fileOf, journalOf } from '../support/journal/committed';
+import { loadJournal, saveJournal } from '../support/journal/journal';
 import type { Journal, Step } from '../support/journal/journal';
 import { Divergence, replay } from '../support/journal/replay';
+import { textOf } from '../support/journal/values';
+import { WALK, WALK_OPTIONS, Walk } from '../support/desk-walk';
+import { tellRecipes, withRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
-import { SimSwarm, tellRecipes } from '../support/sim-swarm';
+import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
-
-function journalOf({ engine }: SimNode): Journal {
-  if (engine.recorder === undefined) throw new Error('the node was not recorded');
-  return engine.recorder.journal;
-}
 
 /** A leecher of a swarm where peers lie, leave and lose their thread; and the seed that leaves. */
 async function recorded(seed: number): Promise<Journal[]> {
@@ -31,7 +35,7 @@ async function recorded(seed: number): Promise<Journal[]> {
   await parting.leave();
   leechers[0]?.loseThread();
   await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 30);
-  return [parting, ...leechers.slice(0, 1)].map(journalOf);
+  return [parting, ...leechers.slice(0, 1)].map(({ engine }) => journalOf(engine));
 }
 
 /** Where the replay goes another way; undefined where it does not. */
@@ -90,8 +94,51 @@ describe('sim: replay', () => {
     await leecher.leave();
     await swarm.runFor(90);
     for (const node of [leecher, quick]) {
-      const texts = await replay(journalOf(node));
+      const texts = await replay(journalOf(node.engine));
       expect(texts.some((text) => text.startsWith('["announce"'))).to.equal(true);
+    }
+  });
+
+  it('of two torrents, whatever peers, threads, workers, disks, trackers and the user do', async function () {
+    this.timeout(60_000);
+    await fc.assert(
+      fc.asyncProperty(WALK_OPTIONS, WALK, (options, steps) =>
+        withRecipes(async () => {
+          const walk = await Walk.begin({ ...options, record: true });
+          for (const step of steps) await walk.take(step);
+          await walk.finish();
+          await walk.close();
+          await replay(journalOf(walk.engine));
+        }),
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  for (const run of COMMITTED)
+    it(`of a run that was recorded in another time, on another Node (${run.name})`, async () => {
+      const journal = loadJournal(fileOf(run));
+      try {
+        await replay(journal);
+      } catch (error) {
+        if (error instanceof Divergence)
+          error.message += '\nIf the coordinator was changed on purpose: npm run journals';
+        throw error;
+      }
+    });
+
+  it('of a journal that went through a file', async () => {
+    const [journal] = await recorded(6);
+    if (journal === undefined) throw new Error('nothing was recorded');
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-journal-'));
+    try {
+      const file = join(folder, 'one.jsonl.gz');
+      saveJournal(file, journal);
+      const read = loadJournal(file);
+      expect(textOf(read)).to.equal(textOf(journal));
+      await replay(read);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

@@ -2,8 +2,9 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { tellRecipes, withRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
-import { SimSwarm, tellRecipes, withRecipes } from '../support/sim-swarm';
+import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
 
 const SMALL = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };

@@ -8,6 +8,7 @@ import type { TorrentOptions } from '../../lib/messages/control';
 import type { FileIdentity, StorageRef, StoredFile } from '../../lib/messages/storage';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { OutputLook } from '../../lib/storage/output-check';
+import type { FileStat } from '../../lib/storage/stat-files';
 import type { StorageState } from '../../lib/storage/storage';
 import type { LoadedRecord, TorrentShape } from '../../lib/storage/torrent-record';
 
@@ -20,6 +21,8 @@ export interface Held<Answer> {
   fail(error: Error): void;
 }
 
+const EMPTY_FILE: FileIdentity = { sizeBytes: 0, mtimeNs: 100n, device: 1n, inode: 2n };
+
 export class SimDisk implements Disk {
   /** Every saved resume record: `open` where more was to be written after it. */
   readonly records: ('open' | 'closed')[] = [];
@@ -31,7 +34,12 @@ export class SimDisk implements Disk {
   looks = 0;
   /** Info hashes that are locked now. */
   readonly locks: string[] = [];
+  /** What fails from now on. */
+  failing: { readonly remove?: Error; readonly release?: Error } = {};
+  /** The file lay there before, nobody knows whose it is, and it may be too long. */
+  stranger: Pick<FileIdentity, 'sizeBytes'> | undefined;
   #heldSaves: Held<void>[] | undefined;
+  #heldStats: Held<void>[] | undefined;
   #heldLooks: Held<FileIdentity | undefined>[] | undefined;
 
   /** Forgets what was saved so far. */
@@ -51,10 +59,16 @@ export class SimDisk implements Disk {
     return (this.#heldLooks = []);
   }
 
+  /** From now on it takes until the spec says so to find out what bears the names of files. */
+  holdStats(): Held<void>[] {
+    return (this.#heldStats = []);
+  }
+
   /** From now on the disk answers at once again. */
   holdNothing(): void {
     this.#heldSaves = undefined;
     this.#heldLooks = undefined;
+    this.#heldStats = undefined;
   }
 
   // ---- called by the coordinator ----
@@ -64,7 +78,7 @@ export class SimDisk implements Disk {
   }
 
   async checkOutput(root: string, files: readonly StoredFile[]): Promise<OutputLook> {
-    const stats = files.map(() => undefined);
+    const stats = files.map((_, at) => (at === 0 ? this.#found() : undefined));
     const places = files.map(({ path }) => `${root}/${path}`);
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
   }
@@ -76,7 +90,12 @@ export class SimDisk implements Disk {
       folder: { boot: undefined, keepsExactTimes: async () => true },
       lock: () => {
         this.locks.push(infoHash);
-        return { release: () => void this.locks.splice(this.locks.indexOf(infoHash), 1) };
+        return {
+          release: () => {
+            this.locks.splice(this.locks.indexOf(infoHash), 1);
+            if (this.failing.release) throw this.failing.release;
+          },
+        };
       },
       load: () => undefined,
       save: () => undefined,
@@ -90,7 +109,9 @@ export class SimDisk implements Disk {
       load: async () => this.#load(shape),
       look: async () => {
         this.looks++;
-        return [await answered(this.#heldLooks, () => this.file)];
+        const [, ...empty] = shape.files;
+        const file = await answered(this.#heldLooks, () => this.file);
+        return [file, ...empty.map(() => EMPTY_FILE)];
       },
       save: (have, { open }) => {
         this.records.push(open ? 'open' : 'closed');
@@ -98,22 +119,35 @@ export class SimDisk implements Disk {
         return answered(this.#heldSaves, () => undefined);
       },
       stat: async (paths) => paths.map(() => undefined),
-      remove: async () => undefined,
+      remove: async () => {
+        if (this.failing.remove) throw this.failing.remove;
+      },
     };
+  }
+
+  #found(): FileStat | undefined {
+    if (this.stranger === undefined) return undefined;
+    const times = { mtimeNs: 50n, bornNs: 50n };
+    return { ...this.stranger, ...times, kind: 'file', device: 1n, inode: 1n, names: 1 };
   }
 
   /** No record; every piece may be there. */
   #load({ pieceCount, files }: TorrentShape): LoadedRecord {
     const [first] = files;
     if (first === undefined) throw new Error('the torrent has no file');
-    this.file = { sizeBytes: first.lengthBytes, mtimeNs: 100n, device: 1n, inode: 1n };
+    this.file = this.#found() ?? {
+      sizeBytes: first.lengthBytes,
+      mtimeNs: 100n,
+      device: 1n,
+      inode: 1n,
+    };
     const recheck = new Bitfield(pieceCount);
     recheck.setAll();
     return {
       status: 'none',
       have: new Bitfield(pieceCount),
       recheck,
-      ours: new Set(files.map(({ path }) => path)),
+      ours: new Set(this.stranger ? [] : files.map(({ path }) => path)),
       reason: 'there is no record',
       present: [this.file],
       exactTimes: true,
@@ -122,9 +156,20 @@ export class SimDisk implements Disk {
 
   claimFiles = async (): Promise<{ release(): void }> => ({ release: () => undefined });
   findConflict = async (): Promise<undefined> => undefined;
-  statFiles = async (_root: string, paths: readonly string[]): Promise<undefined[]> =>
-    paths.map(() => undefined);
-  cutLonger = async (): Promise<string[]> => [];
+  statFiles = async (
+    _root: string,
+    paths: readonly string[],
+  ): Promise<(FileStat | undefined)[]> => {
+    await answered(this.#heldStats, () => undefined);
+    return paths.map((_, at) => (at === 0 ? this.#found() : undefined));
+  };
+  cutLonger = async (_root: string, files: readonly StoredFile[]): Promise<string[]> => {
+    const [first] = files;
+    const isLonger = first && this.file && this.file.sizeBytes > first.lengthBytes;
+    if (!isLonger) return [];
+    this.file = { ...this.file, sizeBytes: first.lengthBytes, mtimeNs: 200n } as FileIdentity;
+    return [first.path];
+  };
   isBlank = async (): Promise<boolean> => true;
   recordedOwner = async (): Promise<undefined> => undefined;
   readMade = async (): Promise<ReadonlySet<string>> => new Set();

@@ -125,6 +125,8 @@ export class SimEngine implements Engine {
   jobs: PendingJob[] = [];
   readonly announces: { readonly url: string; readonly request: AnnounceRequest }[] = [];
   handlesClosed = 0;
+  /** What came by the loop so far; of a recorded run, from outside. */
+  readonly happened = new Set<Happening['type']>();
   /** What trackers answer; default: no peers. */
   answerAnnounce: (url: string, request: AnnounceRequest) => Promise<AnnounceReply> = () =>
     Promise.resolve({ intervalSec: 1800, peers: [] });
@@ -231,6 +233,7 @@ export class SimEngine implements Engine {
   }
 
   happen(happening: Happening): void {
+    this.happened.add(happening.type);
     if (this.recorder) this.recorder.happen(happening);
     else this.#loop.happen(happening);
   }

@@ -5,6 +5,8 @@ import { inspect } from 'node:util';
 import { SimClock } from './sim-clock';
 import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce';
 import { settled } from './sim-engine';
+import { noteSimulation } from './recipes';
+import type { Simulation } from './recipes';
 import { SIM_PORT, SimNode } from './sim-node';
 import type { SimNodeOptions } from './sim-node';
 import { simTorrent, seededRandom } from './sim-torrent';
@@ -22,41 +24,7 @@ const TRACKER_URL = 'http://tracker.example/announce';
 
 const ON_ONE_LINE = { breakLength: Infinity, maxArrayLength: Infinity } as const;
 
-/** The swarms of the current spec. */
-let made: SimSwarm[] = [];
-
-/** Call in a `describe`: a failing spec then prints how to reproduce each of its swarms. */
-export function tellRecipes(): void {
-  beforeEach(() => {
-    made = [];
-  });
-  afterEach(function () {
-    const error = this.currentTest?.err;
-    if (error !== undefined) addRecipes(error, made);
-    made = [];
-  });
-}
-
-/** The same for one run of a property; its swarms are dropped when it succeeds. */
-export async function withRecipes(run: () => Promise<void>): Promise<void> {
-  made = [];
-  try {
-    await run();
-  } catch (error) {
-    if (error instanceof Error) addRecipes(error, made);
-    throw error;
-  } finally {
-    made = [];
-  }
-}
-
-/** Adds the recipes as the cause: reporters may show only a part of a message. */
-function addRecipes(error: Error, swarms: readonly SimSwarm[]): void {
-  const recipes = swarms.map(({ recipe }) => recipe).join('\n');
-  error.cause ??= Object.assign(new Error(recipes), { stack: recipes });
-}
-
-export class SimSwarm {
+export class SimSwarm implements Simulation {
   readonly seed: number;
   readonly clock = new SimClock();
   readonly torrent: SimTorrent;
@@ -73,7 +41,7 @@ export class SimSwarm {
   #traced = 0;
 
   constructor(options: SimSwarmOptions) {
-    made.push(this);
+    noteSimulation(this);
     const { seed = 1, ...others } = options;
     this.#journal.push(`swarm ${inspect({ seed, ...others }, ON_ONE_LINE)}`);
     this.seed = seed;
