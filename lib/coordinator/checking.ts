@@ -4,6 +4,7 @@
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { StoredPiece } from '../messages/verify';
 import { batchPieces } from '../verify/batch';
+import { noteGain } from './availability';
 import { ask } from './engine';
 import type { Engine } from './engine';
 import type { Happening } from './happenings';
@@ -51,7 +52,8 @@ export function checkOn(engine: Engine, { torrent, jobs, answer }: Checked): boo
     if (outcome.type === 'storage-error') return fail(engine, torrent, outcome.error);
     torrent.content.checkedPieces++;
     torrent.content.toCheck.clear(outcome.piece);
-    if (outcome.type === 'good') torrent.content.possession.adopt(outcome.piece, engine.nowMs());
+    if (outcome.type === 'good' && torrent.content.possession.adopt(outcome.piece, engine.nowMs()))
+      noteGain(engine, torrent, outcome.piece); // Peers may be here from before the content was known.
   }
   checkNext(engine, torrent, jobs);
   return torrent.content.checksOut === 0;

@@ -95,19 +95,20 @@ export class Possession {
 
   /**
    * Adds a piece that a check found on disk. It still needs a sync, because nobody knows when it
-   * was written.
+   * was written. Returns false if it was not lacking.
    */
-  adopt(piece: number, nowMs: number): void {
+  adopt(piece: number, nowMs: number): boolean {
+    const lacked = this.lacks(piece);
     const layout = this.#layout;
     this.#add(piece);
     const lengthBytes = layout.geometry.pieceLengthBytes(piece);
     this.#durability.written(piece, lengthBytes, layout.pathsOfPiece(piece), nowMs);
+    return lacked;
   }
 
   /** Adds a piece that was fetched, verified and written. Returns false if it was not lacking. */
   gain(piece: number, nowMs: number): boolean {
-    const lacked = this.lacks(piece);
-    this.adopt(piece, nowMs);
+    const lacked = this.adopt(piece, nowMs);
     this.#news.push(piece);
     return lacked;
   }
