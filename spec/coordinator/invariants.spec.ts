@@ -16,6 +16,7 @@ const ALL: Readonly<Record<Happening['type'], true>> = {
   admitted: true,
   announced: true,
   checked: true,
+  'content-opened': true,
   'dial-turn': true,
   'empty-files-made': true,
   facts: true,
@@ -25,6 +26,7 @@ const ALL: Readonly<Record<Happening['type'], true>> = {
   'last-record-saved': true,
   listening: true,
   looked: true,
+  metainfo: true,
   'may-stop-announcing': true,
   pause: true,
   'record-removed': true,
@@ -50,7 +52,7 @@ async function walked(options: WalkOptions, steps: readonly WalkStep[]): Promise
     expectBalance(engine);
     for (const torrent of walk.torrents) {
       expectTruth(torrent);
-      expect(torrent.state.jobsOut, 'jobs out').to.equal(walk.jobsOf(torrent));
+      expect(torrent.state.content.jobsOut, 'jobs out').to.equal(walk.jobsOf(torrent));
     }
   };
   for (const step of steps) {

@@ -75,7 +75,7 @@ describe('sim: replay', () => {
     const late = await swarm.add({ resolvesAfterMs: 3_000, record: true });
     swarm.introduceAll();
     await swarm.runUntilComplete(30);
-    const journal = journalOf(late);
+    const journal = journalOf(late.engine);
     const texts = await replay(journal);
     expect(texts).to.deep.equal(journal.steps.flatMap(({ out }) => out));
     expect(texts.filter((text) => text.includes('"torrent-content"'))).to.have.length(1);

@@ -1,7 +1,8 @@
 // Swarms in which some know their torrent by its info hash alone at first.
 
 import { expect } from 'chai';
-import { SimSwarm, tellRecipes } from '../support/sim-swarm';
+import { tellRecipes } from '../support/recipes';
+import { SimSwarm } from '../support/sim-swarm';
 import type { SimNode } from '../support/sim-node';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
 

@@ -2,7 +2,8 @@
 
 import { expect } from 'chai';
 import { committedBytesOf } from '../../lib/coordinator/pieces';
-import type { TorrentState } from '../../lib/coordinator/state';
+import { isKnown } from '../../lib/coordinator/state';
+import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
 import type { DeskTorrent } from './sim-desk';
 import type { SimEngine } from './sim-engine';
 
@@ -11,8 +12,10 @@ export function expectBalance(engine: SimEngine): void {
   const { state } = engine;
   let attached = 0;
   for (const torrent of state.torrents.values()) {
-    attached += expectPieces(engine, torrent);
     expectPeers(engine, torrent);
+    if (!isKnown(torrent)) continue;
+    attached += expectPieces(engine, torrent);
+    expectUse(torrent);
     expectPhase(torrent);
   }
   const { slab } = state;
@@ -42,10 +45,11 @@ function expectTicks({ state, clockMs, tickAtMs }: SimEngine): void {
 }
 
 /** Returns how many units of the slab the pieces have. */
-function expectPieces({ state }: SimEngine, torrent: TorrentState): number {
+function expectPieces({ state }: SimEngine, torrent: KnownTorrent): number {
+  const { active, open, filled } = torrent.content;
   let committed = 0;
   let attached = 0;
-  for (const piece of torrent.active.values()) {
+  for (const piece of active.values()) {
     committed += committedBytesOf(piece.lengthBytes);
     attached += piece.units.filter((unit) => unit !== -1).length;
     let leases = 0;
@@ -55,17 +59,16 @@ function expectPieces({ state }: SimEngine, torrent: TorrentState): number {
     if (piece.verifying) expect(leases, 'nobody writes while it is verified').to.equal(0);
     else expect(piece.blocks.missingBlocks, 'a full piece is verified').to.be.above(0);
     if (!piece.verifying && piece.blocks.freeBlocks > 0)
-      expect(torrent.open.has(piece), 'free blocks can be found').to.equal(true);
+      expect(open.has(piece), 'free blocks can be found').to.equal(true);
   }
   expect(state.budget.committedOf(torrent.id)).to.equal(committed);
-  for (const piece of torrent.open) expect(torrent.active.get(piece.blocks.piece)).to.equal(piece);
-  for (const piece of torrent.filled) expect(piece.verifying, 'who waits is full').to.equal(true);
+  for (const piece of open) expect(active.get(piece.blocks.piece)).to.equal(piece);
+  for (const piece of filled) expect(piece.verifying, 'who waits is full').to.equal(true);
   return attached;
 }
 
 function expectPeers(engine: SimEngine, torrent: TorrentState): void {
   const { state } = engine;
-  const { possession } = torrent;
   let dials = torrent.waitingDials.size;
   for (const dial of state.dials.values()) if (dial.torrent === torrent.id) dials++;
   expect(torrent.dialing, 'dials under way').to.equal(dials);
@@ -76,7 +79,7 @@ function expectPeers(engine: SimEngine, torrent: TorrentState): void {
       expect(source.choked, 'leases of a choking source').to.equal(false);
     let leased = 0;
     for (const lease of source.leases) {
-      expect(torrent.active.get(lease.piece.blocks.piece)).to.equal(lease.piece);
+      expect(torrent.content?.active.get(lease.piece.blocks.piece)).to.equal(lease.piece);
       expect(lease.generation).to.equal(lease.piece.generation);
       leased += lease.blockCount;
     }
@@ -84,20 +87,25 @@ function expectPeers(engine: SimEngine, torrent: TorrentState): void {
     expect(source.leasedBlocks).to.be.at.most(source.creditBlocks);
     expect(source.haveCount, 'pieces of a source').to.equal(source.bits.count());
     expect(source.isSeed).to.equal(source.haveCount === source.bits.length);
-    if (source.closing === undefined)
-      expect(source.usefulPieces, 'what is useful of a source').to.equal(
-        possession.countLacking(source.bits),
-      );
   }
 }
 
+function expectUse({ sources, content }: KnownTorrent): void {
+  for (const { closing, usefulPieces, bits } of sources)
+    if (closing === undefined)
+      expect(usefulPieces, 'what is useful of a source').to.equal(
+        content.possession.countLacking(bits),
+      );
+}
+
 /** Each phase holds what belongs to it, and nothing else. */
-function expectPhase(torrent: TorrentState): void {
-  const { life, possession } = torrent;
+function expectPhase(torrent: KnownTorrent): void {
+  const { life } = torrent;
+  const { possession, active, jobsOut } = torrent.content;
   const isAtWork = life.phase === 'downloading' || life.phase === 'seeding';
   if (!isAtWork) {
     expect(torrent.waitingDials.size, `dials of ${life.phase}`).to.equal(0);
-    for (const piece of torrent.active.values())
+    for (const piece of active.values())
       expect(piece.verifying, `a piece of ${life.phase} is with a worker`).to.equal(true);
     for (const source of torrent.sources)
       expect(source.leases.length, `leases of ${life.phase}`).to.equal(0);
@@ -105,9 +113,9 @@ function expectPhase(torrent: TorrentState): void {
   if (life.phase === 'downloading')
     expect(possession.hasAllWanted && !possession.hasNews, 'a whole one goes on').to.equal(false);
   if (life.phase === 'seeding' || life.phase === 'complete')
-    expect(torrent.active.size, `pieces of ${life.phase}`).to.equal(0);
+    expect(active.size, `pieces of ${life.phase}`).to.equal(0);
   if ((life.phase === 'paused' || life.phase === 'failed') && life.step === 'rest') {
-    expect(torrent.jobsOut, 'jobs of a run that has ended').to.equal(0);
+    expect(jobsOut, 'jobs of a run that has ended').to.equal(0);
     expect(possession.durability.syncing, 'a sync of a run that has ended').to.equal(false);
   }
   if (torrent.restUntilMs !== undefined)
@@ -116,7 +124,7 @@ function expectPhase(torrent: TorrentState): void {
 
 /** Nothing is called good, or durable, that is not stored. */
 export function expectTruth({ state, content, stored, metainfo }: DeskTorrent): void {
-  const { have, durability, donePieces } = state.possession;
+  const { have, durability, donePieces } = state.content.possession;
   expect(donePieces).to.equal(have.count());
   for (let piece = have.nextSet(0); piece !== -1; piece = have.nextSet(piece + 1)) {
     const start = piece * metainfo.pieceLengthBytes;

@@ -63,6 +63,8 @@ export interface WalkOptions {
   readonly seed: number;
   /** Leave the swarm once a torrent is complete. */
   readonly seedsStay: boolean;
+  /** The engine learns the content of a torrent after it was added. */
+  readonly contentIsLate: boolean;
   readonly paddingBytes: number;
   /** A file that nobody knows lies where the second torrent is to be stored, this long. */
   readonly strangerBytes: number | undefined;
@@ -87,6 +89,7 @@ export const WALK: fc.Arbitrary<WalkStep[]> = fc.array(
 export const WALK_OPTIONS: fc.Arbitrary<WalkOptions> = fc.record({
   seed: fc.integer({ min: 1, max: 1e6 }),
   seedsStay: fc.boolean(),
+  contentIsLate: fc.boolean(),
   // Of the last piece, and of two blocks of the one before it.
   paddingBytes: fc.constantFrom(0, 140 * KIB),
   strangerBytes: fc.constantFrom(undefined, undefined, 1000, PIECES * PIECE + 7),
@@ -154,7 +157,7 @@ export class Walk implements Simulation {
   /** Jobs of a torrent's pieces that are not answered. */
   jobsOf({ state }: DeskTorrent): number {
     return this.engine.jobs.filter(
-      ({ job }) => job.type === 'pieces' && job.storage.key === state.storage.key,
+      ({ job }) => job.type === 'pieces' && job.storage.key === state.content.storage.key,
     ).length;
   }
 
@@ -282,7 +285,7 @@ export class Walk implements Simulation {
       for (const { state } of this.torrents) ignore(desk.control.resume(state.id));
       await this.#answerAll();
       for (const torrent of this.torrents) await this.#bring(torrent);
-      if (this.torrents.every(({ state }) => state.possession.hasAll)) break;
+      if (this.torrents.every(({ state }) => state.content.possession.hasAll)) break;
     }
     engine.pass(3_000);
     await this.#answerAll();
@@ -356,10 +359,13 @@ export class Walk implements Simulation {
       }),
     };
     try {
-      this.#places[place] = await this.desk.begin(torrent, this.#left[place], {
-        ...(isOnDisk && { ...ON_DISK, force: true }),
-        seed: this.#options.seedsStay,
-      });
+      const { desk } = this;
+      const left = this.#left[place];
+      const { seedsStay, contentIsLate } = this.#options;
+      const request = { ...(isOnDisk && { ...ON_DISK, force: true }), seed: seedsStay };
+      this.#places[place] = contentIsLate
+        ? await desk.learn(await desk.addUnknown(torrent, left, request))
+        : await desk.begin(torrent, left, request);
     } finally {
       this.#adding.delete(place);
     }
@@ -486,7 +492,7 @@ export class Walk implements Simulation {
   }
 
   #failRead({ state }: DeskTorrent, b: number): void {
-    const [file] = state.layout.files;
+    const [file] = state.content.layout.files;
     const code = ['EMFILE', 'short-read', 'EIO'][b % 3] ?? 'EIO';
     this.engine.facts({
       type: 'read-failed',
@@ -509,7 +515,7 @@ export class Walk implements Simulation {
 
   /** A torrent that was removed may still have jobs out. */
   #stateOf(key: string): DeskTorrent | undefined {
-    return [...this.desk.torrents.values()].find(({ state }) => state.storage.key === key);
+    return [...this.desk.torrents.values()].find(({ state }) => state.content.storage.key === key);
   }
 
   #changeFile(b: number): void {

@@ -42,7 +42,7 @@ async function leecher(): Promise<Journal> {
   const node = await swarm.add({ writeBytesPerMs: 2_000, memoryBytes: 256 * KIB, record: true });
   await swarm.add({ writeBytesPerMs: 2_000 });
   const part = swarm.torrent.metainfo.totalLengthBytes / 3;
-  await swarm.run(() => node.torrent.possession.doneBytes > part, 60);
+  await swarm.run(() => node.torrent.content.possession.doneBytes > part, 60);
   await parting.leave();
   node.loseThread();
   await swarm.run(() => node.completedMs !== undefined, 120);
@@ -53,7 +53,14 @@ async function leecher(): Promise<Journal> {
 
 /** Two torrents at a desk where peers, threads, workers, the disk, trackers and the user do what they please. */
 async function walk(): Promise<Journal> {
-  const options = { seed: 3, seedsStay: true, paddingBytes: 0, strangerBytes: 1000, record: true };
+  const options = {
+    seed: 3,
+    seedsStay: true,
+    contentIsLate: false,
+    paddingBytes: 0,
+    strangerBytes: 1000,
+    record: true,
+  };
   const made = await Walk.begin(options);
   const [steps = []] = fc.sample(
     WALK.filter(({ length }) => length >= 100),
