@@ -237,7 +237,14 @@ function rulesOf(room, files, pure) {
 
 // The coordinator reaches the system by its outlets (`Engine`), so that specs hand in their own. These files are
 // the outlets, and `run.ts` puts them together.
-const COORDINATOR_OUTLETS = ['app-events', 'clock', 'disk', 'pacers', 'peer-threads', 'run'];
+const COORDINATOR_OUTLETS = [
+  'outlets/app-events',
+  'outlets/clock',
+  'outlets/disk',
+  'outlets/pacers',
+  'outlets/peer-threads',
+  'run',
+];
 
 const ONLY_OUTLETS = {
   files: ['lib/coordinator/**/*.ts'],

@@ -99,7 +99,7 @@ function tryChanged() {
 
 function tryFiles(room, mutate, timeoutMs) {
   const { specs, slow = [] } = ROOMS[room];
-  const chosen = values.specs?.split(',').map((name) => `spec/${room}/${name}.spec.ts`);
+  const chosen = values.specs?.split(',').map((name) => `spec/${room}/**/${name}.spec.ts`);
   const config = path.join(HERE, 'found', `${room}.config.json`);
   writeFileSync(
     config,

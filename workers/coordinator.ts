@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import { PeerThreads } from '../lib/coordinator/peer-threads';
+import { PeerThreads } from '../lib/coordinator/outlets/peer-threads';
 import { runEngine } from '../lib/coordinator/run';
 import { BlockTable } from '../lib/memory/block-table';
 import { Slab } from '../lib/memory/slab';

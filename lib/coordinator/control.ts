@@ -4,13 +4,13 @@ import { MillraceError } from '../errors/millrace-error';
 import type { AddRequest, EngineControl, PeerAddress } from '../messages/control';
 import type { EngineStats } from '../messages/stats';
 import type { NameMapping } from '../metainfo/names';
-import { untilPeersGone } from './connections';
+import { untilPeersGone } from './swarm/connections';
 import type { Engine } from './engine';
-import { removed } from './removing';
+import { removed } from './torrent/removing';
 import { engineStats } from './snapshot';
 import type { TorrentState } from './state';
-import { stopped } from './stopping';
-import { addTorrent } from './torrents';
+import { stopped } from './torrent/stopping';
+import { addTorrent } from './torrent/torrents';
 
 /** Starts and stops the threads. */
 export interface Lifecycle {

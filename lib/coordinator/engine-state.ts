@@ -7,10 +7,10 @@ import type { SlabOwner } from '../memory/slab-owner';
 import type { CloseReason } from '../messages/close-reasons';
 import type { EngineSettings, PeerAddress } from '../messages/control';
 import type { VerifyGate } from '../verify/gate';
-import type { Account, ThreadLoad } from './account';
-import type { PathRegistry } from './path-registry';
+import type { Account, ThreadLoad } from './account/account';
+import type { PathRegistry } from './files/path-registry';
 import type { KnownTorrent, Peer, Source, TorrentState } from './state';
-import type { Departed } from './witness';
+import type { Departed } from './pieces/witness';
 
 export interface EngineState {
   readonly settings: EngineSettings;

@@ -2,13 +2,13 @@
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
-import { onBitfield, onHave } from './availability';
-import { onInterest, onUploadStalled } from './choking';
-import * as connections from './connections';
-import { onAppetite, onLeaseEnd, onPeerChoke } from './credit';
+import { onBitfield, onHave } from './pieces/availability';
+import { onInterest, onUploadStalled } from './swarm/choking';
+import * as connections from './swarm/connections';
+import { onAppetite, onLeaseEnd, onPeerChoke } from './pieces/credit';
 import type { Engine } from './engine';
-import { onReadFailed } from './lost-data';
-import { onLoad, onTraffic } from './traffic';
+import { onReadFailed } from './files/lost-data';
+import { onLoad, onTraffic } from './swarm/traffic';
 
 export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
   switch (fact.type) {

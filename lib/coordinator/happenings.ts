@@ -9,8 +9,8 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type { PresentFile } from '../storage/resume-rules';
 import type { AnnounceReply } from '../tracker/announce';
 import type { AnnounceSchedule } from '../tracker/schedule';
-import type { SyncBatch } from './durability';
-import type { WriteTicket } from './file-watch';
+import type { SyncBatch } from './pieces/durability';
+import type { WriteTicket } from './files/file-watch';
 import type {
   AnnounceUnderWay,
   Content,

@@ -6,12 +6,12 @@ import { MemoryBudget } from '../memory/budget';
 import { SlabOwner } from '../memory/slab-owner';
 import type { EngineSettings } from '../messages/control';
 import { VerifyGate } from '../verify/gate';
-import { Account } from './account';
-import { COUNTING_RATE } from './availability';
+import { Account } from './account/account';
+import { COUNTING_RATE } from './pieces/availability';
 import type { TableOutlet } from './engine';
-import { PathRegistry } from './path-registry';
+import { PathRegistry } from './files/path-registry';
 import type { EngineState } from './engine-state';
-import { Departed } from './witness';
+import { Departed } from './pieces/witness';
 
 export interface StateOptions {
   readonly settings: EngineSettings;

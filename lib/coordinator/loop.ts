@@ -2,29 +2,29 @@
 // the turn ends, and what handlers marked is done once.
 
 import { assertNever } from '../errors/millrace-error';
-import { onRecordSaved } from './completing';
-import { stopAnnouncing } from './last-announces';
-import { addPeers, onDialTurn } from './dialing';
+import { onRecordSaved } from './torrent/completing';
+import { stopAnnouncing } from './swarm/last-announces';
+import { addPeers, onDialTurn } from './swarm/dialing';
 import type { Engine } from './engine';
 import { onFact } from './facts';
 import type { Happening } from './happenings';
-import { onThreadDied, onThreadRestarted } from './on-thread';
-import { onVerified } from './on-piece';
-import { onContentOpened, onMetainfo } from './opening';
-import { onJudged } from './output-files';
+import { onThreadDied, onThreadRestarted } from './swarm/on-thread';
+import { onVerified } from './pieces/on-piece';
+import { onContentOpened, onMetainfo } from './torrent/opening';
+import { onJudged } from './files/output-files';
 import {
   abandonRemoval,
   onLastAnnouncesOver,
   onRecordRemoved,
   onReleased,
   removeTorrent,
-} from './removing';
-import { onEmptyFilesMade, onSynced } from './saving';
-import { beginFirstRun, onAdmitted, onChecked, resumeTorrent } from './starting';
-import { goOn, onLastRecordSaved, onLooked } from './steps';
-import { pauseTorrent } from './stopping';
+} from './torrent/removing';
+import { onEmptyFilesMade, onSynced } from './files/saving';
+import { beginFirstRun, onAdmitted, onChecked, resumeTorrent } from './torrent/starting';
+import { goOn, onLastRecordSaved, onLooked } from './torrent/steps';
+import { pauseTorrent } from './torrent/stopping';
 import { onTick } from './tick';
-import { onAnnounced } from './trackers';
+import { onAnnounced } from './swarm/trackers';
 import { endTurn } from './turn';
 
 export class Loop {

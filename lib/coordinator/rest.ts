@@ -2,7 +2,7 @@
 // known time (`restAfterLook` in `tick.ts`), so ticks skip them until then. If all torrents rest,
 // there are no ticks.
 
-import { chargeRest } from './accounting';
+import { chargeRest } from './account/accounting';
 import type { Engine } from './engine';
 import type { TorrentState } from './state';
 

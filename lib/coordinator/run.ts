@@ -12,17 +12,17 @@ import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
 import { VerifyPool } from '../verify/pool';
-import { AppEvents } from './app-events';
-import { SYSTEM_CLOCK } from './clock';
+import { AppEvents } from './outlets/app-events';
+import { SYSTEM_CLOCK } from './outlets/clock';
 import { engineControl, type Lifecycle } from './control';
-import { SYSTEM_DISK } from './disk';
+import { SYSTEM_DISK } from './outlets/disk';
 import type { Engine } from './engine';
 import { initialState } from './initial-state';
 import { Loop } from './loop';
-import { Pacers } from './pacers';
-import type { PeerThreads } from './peer-threads';
-import { Ticker } from './ticker';
-import { loadTrackers } from './tracker-clients';
+import { Pacers } from './outlets/pacers';
+import type { PeerThreads } from './outlets/peer-threads';
+import { Ticker } from './outlets/ticker';
+import { loadTrackers } from './outlets/tracker-clients';
 import { newTurn } from './turn';
 
 /** Number of verify workers that a download starts with. */

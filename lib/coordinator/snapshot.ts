@@ -4,9 +4,9 @@ import type { EngineStats, TorrentStats, TrackerStats } from '../messages/stats'
 import { UNIT_LENGTH_BYTES } from '../memory/slab';
 import { contentBytes } from '../metainfo/layout';
 import type { TrackerSnapshot } from '../tracker/schedule';
-import { engineAccount, torrentAccount } from './accounting';
+import { engineAccount, torrentAccount } from './account/accounting';
 import type { Engine } from './engine';
-import { errorOf } from './life';
+import { errorOf } from './torrent/life';
 import { receivedBytes } from './state';
 import type { KnownTorrent } from './state';
 

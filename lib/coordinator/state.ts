@@ -18,14 +18,14 @@ import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
 import type { Claim } from '../storage/claims';
 import type { OutputLook } from '../storage/output-check';
 import type { StorageLock } from '../storage/storage';
-import type { AccountState } from './account';
-import type { AddressBook } from './address-book';
-import type { RecordOutlet } from './disk';
-import type { FileWatch } from './file-watch';
-import type { KnownLife, Life, Phase } from './life';
-import type { Possession } from './possession';
-import type { RateMeter } from './rate-meter';
-import type { BlockWitness, Identity } from './witness';
+import type { AccountState } from './account/account';
+import type { AddressBook } from './swarm/address-book';
+import type { RecordOutlet } from './outlets/disk';
+import type { FileWatch } from './files/file-watch';
+import type { KnownLife, Life, Phase } from './torrent/life';
+import type { Possession } from './pieces/possession';
+import type { RateMeter } from './swarm/rate-meter';
+import type { BlockWitness, Identity } from './pieces/witness';
 
 /** A dial that waits for a slot. */
 export interface WaitingDial {

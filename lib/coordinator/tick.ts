@@ -1,17 +1,17 @@
 // What becomes due with time: announces, dials, syncs, upload turns, evictions, figures.
 
-import { keepAccount } from './accounting';
-import { announceIfDue, nextAnnounceMs } from './trackers';
-import { dialMore, dialsNow, freeSlots } from './dialing';
-import { rechoke } from './choking';
+import { keepAccount } from './account/accounting';
+import { announceIfDue, nextAnnounceMs } from './swarm/trackers';
+import { dialMore, dialsNow, freeSlots } from './swarm/dialing';
+import { rechoke } from './swarm/choking';
 import type { Engine } from './engine';
-import { watchSeed } from './file-checks';
-import { feedEndGame } from './end-game';
-import { evictStale } from './eviction';
+import { watchSeed } from './files/file-checks';
+import { feedEndGame } from './pieces/end-game';
+import { evictStale } from './pieces/eviction';
 import type { Happening } from './happenings';
-import { needsPeers, transfers } from './life';
-import { endLongParoles } from './parole';
-import { syncIfDue } from './saving';
+import { needsPeers, transfers } from './torrent/life';
+import { endLongParoles } from './pieces/parole';
+import { syncIfDue } from './files/saving';
 import { isKnown } from './state';
 import type { Content, KnownTorrent, TorrentState } from './state';
 

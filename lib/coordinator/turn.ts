@@ -1,15 +1,15 @@
 // The end of a turn: what handlers marked is done once, in this order, however many messages the
 // turn handled.
 
-import { countOn } from './availability';
-import { rechokeIfPaid } from './choking';
+import { countOn } from './pieces/availability';
+import { rechokeIfPaid } from './swarm/choking';
 import type { Engine, Turn } from './engine';
-import { feedHungry } from './leasing';
+import { feedHungry } from './pieces/leasing';
 import { torrentStats } from './snapshot';
 import { isKnown } from './state';
 import type { KnownTorrent } from './state';
-import { finishIfWhole } from './transferring';
-import { pumpVerify } from './verifying';
+import { finishIfWhole } from './torrent/transferring';
+import { pumpVerify } from './pieces/verifying';
 
 export function newTurn(): Turn {
   return { feed: false, touched: new Set(), stats: new Set(), rechoke: new Set() };

@@ -2,8 +2,8 @@
 // is reported and charged meanwhile.
 
 import { expect } from 'chai';
-import { engineAccount, torrentAccount } from '../../lib/coordinator/accounting';
-import { PATIENCE_MS } from '../../lib/coordinator/trackers';
+import { engineAccount, torrentAccount } from '../../lib/coordinator/account/accounting';
+import { PATIENCE_MS } from '../../lib/coordinator/swarm/trackers';
 import type { TorrentStats } from '../../lib/messages/stats';
 import { SimDesk } from '../support/sim-desk';
 import type { DeskTorrent } from '../support/sim-desk';

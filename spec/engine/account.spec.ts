@@ -1,5 +1,5 @@
 // The account of real transfers: threads, sockets and files, one thing throttled per torrent. The
-// rules themselves are in spec/coordinator/limit.spec.ts, whole swarms in spec/sim.
+// rules themselves are in spec/coordinator/account/limit.spec.ts, whole swarms in spec/sim.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@
 
 import { expect } from 'chai';
 import type { MillraceError } from '../../lib/errors/millrace-error';
-import { PeerThreads } from '../../lib/coordinator/peer-threads';
+import { PeerThreads } from '../../lib/coordinator/outlets/peer-threads';
 import { BlockTable } from '../../lib/memory/block-table';
 import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 import type { PeerFact } from '../../lib/messages/peer-thread';

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import type { TransferAccount } from '../../lib/messages/account';
-import { torrentAccount } from '../../lib/coordinator/accounting';
+import { torrentAccount } from '../../lib/coordinator/account/accounting';
 import { tellRecipes } from '../support/recipes';
 import type { SimNode, SimNodeOptions } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';

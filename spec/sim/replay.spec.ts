@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Possession } from '../../lib/coordinator/possession';
+import { Possession } from '../../lib/coordinator/pieces/possession';
 import { COMMITTED, fileOf, journalOf } from '../support/journal/committed';
 import { loadJournal, saveJournal } from '../support/journal/journal';
 import type { Journal, Step } from '../support/journal/journal';

@@ -1,7 +1,7 @@
 // What holds in the coordinator's books after every step, whatever happened before.
 
 import { expect } from 'chai';
-import { committedBytesOf } from '../../lib/coordinator/pieces';
+import { committedBytesOf } from '../../lib/coordinator/pieces/pieces';
 import { isKnown } from '../../lib/coordinator/state';
 import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
 import type { DeskTorrent } from './sim-desk';

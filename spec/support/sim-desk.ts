@@ -1,7 +1,7 @@
 // A coordinator's desk for specs of its handlers: one engine, scripted peers, blocks written into
 // the slab by hand, verify jobs answered when the spec says so.
 
-import { removed } from '../../lib/coordinator/removing';
+import { removed } from '../../lib/coordinator/torrent/removing';
 import { wake } from '../../lib/coordinator/rest';
 import { Source, isKnown } from '../../lib/coordinator/state';
 import type { KnownTorrent, Peer, PieceState, TorrentState } from '../../lib/coordinator/state';

@@ -3,7 +3,7 @@
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import type { ReadonlyBitfield } from '../../lib/bytes/bitfield';
-import type { Disk, RecordOutlet } from '../../lib/coordinator/disk';
+import type { Disk, RecordOutlet } from '../../lib/coordinator/outlets/disk';
 import type { TorrentOptions } from '../../lib/messages/control';
 import type { FileIdentity, StorageRef, StoredFile } from '../../lib/messages/storage';
 import type { Metainfo } from '../../lib/metainfo/metainfo';

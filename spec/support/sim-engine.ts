@@ -1,7 +1,7 @@
 // The coordinator's engine with every outlet under a spec's control: a clock that the spec moves,
 // seeded dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
-import type { Clock } from '../../lib/coordinator/clock';
+import type { Clock } from '../../lib/coordinator/outlets/clock';
 import { engineControl } from '../../lib/coordinator/control';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
 import type { Happening } from '../../lib/coordinator/happenings';

@@ -6,7 +6,7 @@ import { Bitfield } from '../../lib/bytes/bitfield';
 import { isKnown } from '../../lib/coordinator/state';
 import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
-import { removed } from '../../lib/coordinator/removing';
+import { removed } from '../../lib/coordinator/torrent/removing';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';

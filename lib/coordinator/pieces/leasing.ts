@@ -1,0 +1,99 @@
+// Which blocks a source gets next. In order: more of its current piece; a started piece that no
+// source holds; a new piece (rarest first) if the source can fill it alone in time, else a share of
+// a piece that others hold. When nothing is left to lease, the end-game follows (`end-game.ts`).
+
+import type { Engine } from '../engine';
+import { mayFill } from './parole';
+import { leaseRun, startPiece } from './pieces';
+import { isKnown } from '../state';
+import type { KnownTorrent, PieceState, Source } from '../state';
+
+/** A source gets a piece of its own if it can fill it within 20 s; slower ones share pieces. */
+const WHOLE_PIECE_SEC = 20;
+
+/** Pieces up to 256 KiB are never shared on purpose: sharing costs messages and gains nothing. */
+const SMALL_PIECE_BYTES = 256 * 1024;
+
+/** Leases blocks to the source until its credit is used up; if that fails, the source is hungry. */
+export function feedSource(engine: Engine, source: Source): void {
+  const { hungry } = engine.state;
+  const { torrent } = source;
+  const idle = source.choked || source.usefulPieces === 0 || source.closing !== undefined;
+  if (torrent.phase !== 'downloading' || idle || !isKnown(torrent)) {
+    hungry.delete(source);
+    return;
+  }
+  while (source.leasedBlocks < source.creditBlocks) {
+    if (!leaseNext(engine, torrent, source, source.creditBlocks - source.leasedBlocks)) {
+      hungry.add(source);
+      return;
+    }
+  }
+  hungry.delete(source);
+}
+
+/** Tries every hungry source again, after memory or blocks became free. */
+export function feedHungry(engine: Engine): void {
+  for (const source of [...engine.state.hungry]) feedSource(engine, source);
+}
+
+function leaseNext(
+  engine: Engine,
+  torrent: KnownTorrent,
+  source: Source,
+  maxBlocks: number,
+): boolean {
+  const { open, layout } = torrent.content;
+  const current = source.leases.at(-1)?.piece;
+  if (current && leaseFree(engine, source, current, maxBlocks)) return true;
+  if (leaseOpen(engine, open, source, maxBlocks, (piece) => piece.holders === 0)) return true;
+  const ownPiece =
+    layout.pieceLengthBytes <=
+    Math.max(SMALL_PIECE_BYTES, source.rateBytesPerSec * WHOLE_PIECE_SEC);
+  if (ownPiece && leaseNew(engine, torrent, source, maxBlocks)) return true;
+  if (leaseOpen(engine, open, source, maxBlocks, () => true)) return true;
+  if (!ownPiece && leaseNew(engine, torrent, source, maxBlocks)) return true;
+  return false;
+}
+
+function leaseFree(engine: Engine, source: Source, piece: PieceState, maxBlocks: number): boolean {
+  if (piece.verifying || piece.blocks.freeBlocks === 0 || !mayFill(source, piece)) return false;
+  const run = piece.blocks.takeFree(maxBlocks);
+  if (!run) return false;
+  if (piece.onParole && piece.sole === undefined) {
+    piece.sole = source.id;
+    piece.soleSinceMs = engine.nowMs();
+  }
+  leaseRun(engine, source, piece, run.firstBlock, run.blockCount);
+  return true;
+}
+
+function leaseOpen(
+  engine: Engine,
+  open: Iterable<PieceState>,
+  source: Source,
+  maxBlocks: number,
+  suits: (piece: PieceState) => boolean,
+): boolean {
+  for (const piece of open) {
+    if (!suits(piece) || !source.has(piece.blocks.piece)) continue;
+    if (leaseFree(engine, source, piece, maxBlocks)) return true;
+  }
+  return false;
+}
+
+function leaseNew(
+  engine: Engine,
+  torrent: KnownTorrent,
+  source: Source,
+  maxBlocks: number,
+): boolean {
+  const { picker } = torrent.content.possession;
+  if (picker.idle === 0) return false;
+  const index = picker.pick(source.isSeed ? 'all' : source.bits);
+  if (index === -1) return false;
+  const piece = startPiece(engine, torrent, index);
+  if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
+  // A piece of nothing but padding is full already; the next one may have blocks to request.
+  return piece !== undefined && (piece.verifying || leaseFree(engine, source, piece, maxBlocks));
+}

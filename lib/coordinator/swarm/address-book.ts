@@ -1,0 +1,302 @@
+// PURE. Every peer address of one torrent: where it came from, when to dial it next, which are
+// banned. Filled by trackers, by the user, and by incoming peers that send their listening port.
+
+import type { CloseReason } from '../../messages/close-reasons';
+import { isReachablePort } from '../../address/host-port';
+import { isLoopback } from '../../address/scope';
+
+/**
+ * Most addresses kept: a million addresses from a hostile tracker must not cost a million records.
+ */
+const MAX_ADDRESSES = 5_000;
+
+/**
+ * A full book picks the addresses to drop in groups of a sixteenth, and discards the choice after a
+ * second: a scan of all 5,000 for each of 5,000 new addresses would be 25 million steps.
+ */
+const MAX_CANDIDATES = Math.ceil(MAX_ADDRESSES / 16);
+const CANDIDATES_LIFE_MS = 1_000;
+
+/** Wait before the next dial: `firstMs`, multiplied by `factor` for each further failure. */
+interface Backoff {
+  readonly firstMs: number;
+  readonly factor: number;
+  readonly longestMs: number;
+}
+
+/** While we download: 2, 4, 8 … seconds, up to 10 minutes. */
+const DOWNLOADING: Backoff = { firstMs: 2_000, factor: 2, longestMs: 600_000 };
+/**
+ * While we seed: 8 s, 32 s, 2 min, 9 min, 34 min, 2.3 h, then 4 h. A dead peer is dialled seven
+ * times in its first three hours; after that, 50 of them in each of 1,000 torrents make 3.5 dials a
+ * second.
+ */
+const SEEDING: Backoff = { firstMs: 8_000, factor: 4, longestMs: 14_400_000 };
+/**
+ * A seed dialled by a seed: 6 h, 12 h, then once a day, in case its user started over. A thousand
+ * torrents with 50 seeds each make 0.6 dials a second.
+ */
+const SEED_MEETS_SEED: Backoff = { firstMs: 21_600_000, factor: 2, longestMs: 86_400_000 };
+/** After a connection that moved payload. */
+const USEFUL_RETRY_MS = 2_000;
+/**
+ * After a useless connection whose place went to another peer: not before that one may be given up
+ * too.
+ */
+const GAVE_WAY_RETRY_MS = 600_000;
+/** After a duplicate connection. Should the other connection end, a minute is soon enough. */
+const TWIN_RETRY_MS = 60_000;
+
+/**
+ * After a dial that found no free descriptor: the peer is not at fault, and one of our connections
+ * must end first.
+ */
+export const LOCAL_LIMIT_RETRY_MS = 10_000;
+
+/** Close reasons after which this torrent never dials the address again. */
+const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'self-connection',
+  'wrong-info-hash',
+  'banned',
+]);
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly source: string;
+  state: 'idle' | 'dialing' | 'connected' | 'useless';
+  failures: number;
+  nextDialMs: number;
+}
+
+/** How a dial or a connection ended. */
+export interface Ending {
+  readonly reason: CloseReason;
+  /** Payload moved, so the failure count restarts. */
+  readonly useful: boolean;
+  /** The peer has every piece. */
+  readonly peerIsSeed?: boolean;
+  /** We have every piece: only peers that lack some are worth dialling. */
+  readonly weSeed?: boolean;
+}
+
+export interface BookOptions {
+  /**
+   * A number in [0, 1). Spreads redials, so that peers that failed together do not return together.
+   */
+  readonly random: () => number;
+}
+
+export class AddressBook {
+  readonly #addresses = new Map<string, Address>();
+  readonly #bannedAddresses = new Set<string>();
+  readonly #bannedHosts = new Set<string>();
+  readonly #bannedLoopbackIds = new Set<string>();
+  /** Addresses to drop next from a full book, the first one last. */
+  #candidates: Address[] = [];
+  #candidatesAtMs = -Infinity;
+  readonly #random: () => number;
+
+  constructor(options: BookOptions) {
+    this.#random = options.random;
+  }
+
+  /** Addresses that may still be dialled, or are connected. */
+  get known(): number {
+    let count = 0;
+    for (const { state } of this.#addresses.values()) if (state !== 'useless') count++;
+    return count;
+  }
+
+  /**
+   * Adds an address; a known or banned one is left unchanged. In a full book a useless address
+   * makes room, else the idle one with the most failures and the latest dial. Returns true if the
+   * address is new; false also if every address of a full book is being dialled or connected.
+   * `source` names the origin (a tracker's URL, …).
+   */
+  add(host: string, port: number, nowMs: number, source = ''): boolean {
+    const key = keyOf(host, port);
+    if (!isReachablePort(port) || this.#addresses.has(key)) return false;
+    if (this.#bannedHosts.has(host) || this.#bannedAddresses.has(key)) return false;
+    if (this.#addresses.size >= MAX_ADDRESSES && !this.#makeRoom(nowMs)) return false;
+    this.#addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });
+    return true;
+  }
+
+  /** Number of addresses never dialled. */
+  get fresh(): number {
+    let count = 0;
+    for (const { state, failures } of this.#addresses.values()) {
+      if (state === 'idle' && failures === 0) count++;
+    }
+    return count;
+  }
+
+  /**
+   * Takes at most `count` addresses that are due, fewest failures first; among equals one of each
+   * source in turn, so that a thousand addresses of a lying tracker do not delay those of an honest
+   * one. They become `dialing`.
+   */
+  takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
+    if (count <= 0) return [];
+    const due: Address[] = [];
+    for (const address of this.#addresses.values()) {
+      if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
+    }
+    const taken = inTurn(due).slice(0, count);
+    for (const address of taken) address.state = 'dialing';
+    return taken.map(({ host, port }) => ({ host, port }));
+  }
+
+  /** Returns an address that was taken but not dialled. */
+  putBack(host: string, port: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (address?.state === 'dialing') address.state = 'idle';
+  }
+
+  connected(host: string, port: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (address?.state === 'idle' || address?.state === 'dialing') address.state = 'connected';
+  }
+
+  /**
+   * An incoming peer sent its listening port. Returns true if the address is now `connected`; the
+   * caller then reports its end by `ended`. Returns false if the address is in use, useless or
+   * banned, or the book is full.
+   */
+  adopt(host: string, port: number, nowMs: number): boolean {
+    if (this.#addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
+    const address = this.#addresses.get(keyOf(host, port));
+    if (address?.state !== 'idle') return false;
+    address.state = 'connected';
+    return true;
+  }
+
+  /** A dial or a connection ended. */
+  ended(host: string, port: number, ending: Ending, nowMs: number): void {
+    const address = this.#addresses.get(keyOf(host, port));
+    if (!address) return;
+    const { reason, useful, peerIsSeed = false, weSeed = false } = ending;
+    if (FINAL_REASONS.has(reason)) {
+      address.state = 'useless';
+      return;
+    }
+    address.state = 'idle';
+    if (reason === 'thread-died') {
+      address.nextDialMs = nowMs; // Our fault, not the peer's.
+      return;
+    }
+    if (reason === 'local-limit') {
+      address.nextDialMs = nowMs + LOCAL_LIMIT_RETRY_MS * (1 + this.#random() / 4);
+      return;
+    }
+    const seeds = weSeed && peerIsSeed;
+    address.failures = useful && !seeds ? 0 : address.failures + 1;
+    let waitMs = backoffMs(weSeed ? SEEDING : DOWNLOADING, address.failures);
+    if (seeds) waitMs = backoffMs(SEED_MEETS_SEED, address.failures);
+    else if (reason === 'gave-way') waitMs = Math.max(waitMs, GAVE_WAY_RETRY_MS);
+    else if (useful) waitMs = USEFUL_RETRY_MS;
+    else if (reason === 'duplicate-peer') waitMs = Math.max(waitMs, TWIN_RETRY_MS);
+    // A quarter of jitter: enough to spread, too little to matter.
+    address.nextDialMs = nowMs + waitMs * (1 + this.#random() / 4);
+  }
+
+  /** Makes everything due again: the torrent was resumed, or wants more peers. */
+  forgetFailures(nowMs: number): void {
+    for (const address of this.#addresses.values()) {
+      if (address.state === 'useless') continue;
+      address.failures = 0;
+      address.nextDialMs = nowMs;
+      address.state = 'idle';
+    }
+  }
+
+  /**
+   * Bans a peer that was proven to have sent wrong bytes: its address, and its whole host. Peer ids
+   * are public and can be forged, so they count on loopback only, where unrelated peers share a
+   * host and each incoming one has a new port.
+   */
+  ban(host: string, port: number, peerId: string): void {
+    const key = keyOf(host, port);
+    this.#bannedAddresses.add(key);
+    this.#addresses.delete(key);
+    if (isLoopback(host)) {
+      this.#bannedLoopbackIds.add(peerId);
+      return;
+    }
+    this.#bannedHosts.add(host);
+    for (const [other, address] of this.#addresses)
+      if (address.host === host) this.#addresses.delete(other);
+  }
+
+  isBanned(host: string, port: number, peerId: string): boolean {
+    return (
+      this.#bannedHosts.has(host) ||
+      this.#bannedAddresses.has(keyOf(host, port)) ||
+      (isLoopback(host) && this.#bannedLoopbackIds.has(peerId))
+    );
+  }
+
+  /** When the next idle address becomes due; Infinity if none is idle. */
+  get nextDueMs(): number {
+    let next = Infinity;
+    for (const address of this.#addresses.values()) {
+      if (address.state === 'idle' && address.nextDialMs < next) next = address.nextDialMs;
+    }
+    return next;
+  }
+
+  #makeRoom(nowMs: number): boolean {
+    if (this.#candidates.length === 0 || nowMs - this.#candidatesAtMs > CANDIDATES_LIFE_MS) {
+      this.#candidates = [...this.#addresses.values()]
+        .filter(isIdleOrUseless)
+        .sort(byWorth)
+        .slice(0, MAX_CANDIDATES)
+        .reverse();
+      this.#candidatesAtMs = nowMs;
+    }
+    for (let address = this.#candidates.pop(); address; address = this.#candidates.pop()) {
+      const key = keyOf(address.host, address.port);
+      // It may have come into use, or been removed, since it was chosen.
+      if (!isIdleOrUseless(address) || this.#addresses.get(key) !== address) continue;
+      this.#addresses.delete(key);
+      return true;
+    }
+    return false;
+  }
+}
+
+function backoffMs({ firstMs, factor, longestMs }: Backoff, failures: number): number {
+  return Math.min(longestMs, firstMs * factor ** Math.min(failures - 1, 16));
+}
+
+function keyOf(host: string, port: number): string {
+  return `${host}|${port}`;
+}
+
+/**
+ * Fewest failures first; among equals the first of each source, then the second of each, and so on.
+ */
+function inTurn(due: Address[]): readonly Address[] {
+  due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
+  const turns = new Map<Address, number>();
+  const next = new Map<string, number>();
+  for (const address of due) {
+    const key = `${address.failures} ${address.source}`;
+    const turn = next.get(key) ?? 0;
+    next.set(key, turn + 1);
+    turns.set(address, turn);
+  }
+  // The sort is stable: within a round, the address that is due longest stays first.
+  return due.sort((a, b) => a.failures - b.failures || (turns.get(a) ?? 0) - (turns.get(b) ?? 0));
+}
+
+function isIdleOrUseless({ state }: Address): boolean {
+  return state === 'idle' || state === 'useless';
+}
+
+/** The least valuable first. */
+function byWorth(a: Address, b: Address): number {
+  if (a.state !== b.state) return a.state === 'useless' ? -1 : 1;
+  return b.failures - a.failures || b.nextDialMs - a.nextDialMs;
+}

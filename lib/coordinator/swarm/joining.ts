@@ -1,0 +1,72 @@
+// A torrent joins its swarm: it is opened on the peer threads, and announced. Its content need not be known.
+
+import { Bitfield } from '../../bytes/bitfield';
+import type { PeerContent } from '../../messages/peer-thread';
+import { AnnounceSchedule } from '../../tracker/schedule';
+import type { Engine } from '../engine';
+import { receivedBytes } from '../state';
+import type { Content, TorrentState } from '../state';
+import { PATIENCE_MS } from './trackers';
+
+export interface Joining {
+  /** Every piece is here: trackers never get `completed`. */
+  readonly whole: boolean;
+  /** Nothing is wanted of peers, and nothing given: no tracker or peer is asked. */
+  readonly quiet?: boolean;
+}
+
+/** The announces of a run begin, and its connections. */
+export function joinSwarm(
+  engine: Engine,
+  torrent: TorrentState,
+  { whole, quiet = false }: Joining,
+): void {
+  const nowMs = engine.nowMs();
+  torrent.downloadedAtStart = receivedBytes(torrent);
+  torrent.uploadedAtStart = torrent.uploadedBytes;
+  torrent.schedule = new AnnounceSchedule({
+    tiers: quiet ? [] : torrent.trackers,
+    random: () => engine.random(),
+    nowMs,
+    startedComplete: whole,
+    announceToAll: torrent.options.announceToAll,
+    patienceMs: PATIENCE_MS,
+  });
+  torrent.book.forgetFailures(nowMs);
+  if (!quiet) openOnAll(engine, torrent);
+}
+
+export function openOnAll(engine: Engine, torrent: TorrentState): void {
+  const { peerThreads } = engine.state.settings;
+  for (let thread = 0; thread < peerThreads; thread++) openOn(engine, torrent, thread);
+}
+
+/** Opens the torrent on a peer thread. */
+export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
+  // A torrent that is complete and does not seed is open on no thread.
+  if (torrent.phase === 'complete') return;
+  // A thread that is down gets the order after its restart.
+  if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
+  torrent.openOn.add(thread);
+  const { id, infoHashBytes: infoHash } = torrent;
+  const content = torrent.content && contentFor(torrent.content);
+  engine.order(thread, { type: 'open-torrent', torrent: { torrent: id, infoHash, content } });
+}
+
+/** The content is known now: connections that began without it continue with it. */
+export function orderContent(engine: Engine, torrent: TorrentState, content: Content): void {
+  const { pieceCount } = content.layout;
+  for (const source of torrent.sources) source.bits = new Bitfield(pieceCount);
+  const order = {
+    type: 'torrent-content' as const,
+    torrent: torrent.id,
+    content: contentFor(content),
+  };
+  for (const thread of torrent.openOn) engine.order(thread, order);
+}
+
+function contentFor({ layout, possession, storage }: Content): PeerContent {
+  const { pieceCount, pieceLengthBytes, totalLengthBytes, files } = layout;
+  const have = possession.haveBuffer;
+  return { pieceCount, pieceLengthBytes, totalLengthBytes, have, storage, files };
+}

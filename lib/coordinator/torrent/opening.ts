@@ -1,0 +1,239 @@
+// The content of a torrent becomes known: everything that its storage needs is done in the order that
+// harms nothing. Then the torrent has its content, and is checked.
+
+import { Bitfield } from '../../bytes/bitfield';
+import { recordOf } from '../../errors/millrace-error';
+import type { StorageRef } from '../../messages/storage';
+import { layoutOf } from '../../metainfo/layout';
+import type { Metainfo } from '../../metainfo/metainfo';
+import { Availability } from '../../picker/availability';
+import type { OutputLook } from '../../storage/output-check';
+import { stateFile } from '../../storage/state-folder';
+import type { StorageLock, StorageState } from '../../storage/storage';
+import { ask } from '../engine';
+import type { Engine } from '../engine';
+import { watchFiles } from '../files/file-checks';
+import type { Happening } from '../happenings';
+import { enter, newCheck } from './life';
+import { claimOutput, releaseOutput } from '../files/output-files';
+import { committedBytesOf } from '../pieces/pieces';
+import { Possession } from '../pieces/possession';
+import { wake } from '../rest';
+import type { Content, TorrentState } from '../state';
+import { failTorrent } from './stopping';
+import { orderContent } from '../swarm/joining';
+
+type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
+
+/** The metainfo of a torrent that is at work was learnt. */
+export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>): void {
+  if (torrent.content !== undefined || torrent.opening || torrent.phase === 'closed') return;
+  torrent.opening = true;
+  ask(engine, openContent(engine, torrent, metainfo), (answer) => ({
+    type: 'content-opened',
+    torrent,
+    answer,
+  }));
+}
+
+/**
+ * A torrent that was stopped meanwhile gets its content all the same: then everything is given back as it is
+ * for others.
+ */
+export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content-opened'>): void {
+  torrent.opening = false;
+  if (answer.error) {
+    if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
+  } else {
+    torrent.content = answer.value;
+    if (torrent.phase === 'resolving') enter(torrent, newCheck({ resolved: true }));
+    orderContent(engine, torrent, answer.value);
+    wake(engine, torrent);
+    engine.turn.stats.add(torrent);
+  }
+  engine.happen({ type: 'go-on', torrent });
+}
+
+/** Locks the output and loads the record. On an error nothing is left behind. */
+export async function openContent(
+  engine: Engine,
+  torrent: TorrentState,
+  metainfo: Metainfo,
+  stop?: AbortSignal,
+): Promise<Content> {
+  const storage = storageOf(torrent);
+  const state = await engine.disk.openState(storage, torrent.infoHash);
+  try {
+    return await openWith(engine, torrent, metainfo, storage, state, stop);
+  } catch (error) {
+    await closeState(engine, torrent.infoHash, state);
+    throw error;
+  }
+}
+
+function storageOf({ id, infoHash, options }: TorrentState): StorageRef {
+  return {
+    module: options.storage?.module ?? 'files',
+    key: `${id}:${infoHash}`,
+    root: options.output,
+    followLinks: options.followLinks,
+    options: options.storage?.options,
+  };
+}
+
+async function openWith(
+  engine: Engine,
+  torrent: TorrentState,
+  unnamed: Metainfo,
+  store: StorageRef,
+  state: StorageState | undefined,
+  stop: AbortSignal | undefined,
+): Promise<Content> {
+  const { id, infoHash, options } = torrent;
+  const { output, download } = options;
+  const isFolder = state?.folder !== undefined;
+  const metainfo = isFolder ? await engine.disk.namesOnDisk(unnamed, output) : unnamed;
+  const made = stateFile(output, metainfo.infoHash, 'made');
+  const storage = isFolder && download ? { ...store, made } : store;
+  let look: OutputLook | undefined;
+  if (isFolder)
+    look = await engine.disk.checkOutput(output, layoutOf(metainfo).files, {
+      force: options.force,
+      followLinks: options.followLinks,
+      readOnly: !download,
+    });
+  stop?.throwIfAborted();
+  const budget = engine.state.budget.register(id, {
+    pieceLengthBytes: committedBytesOf(metainfo.pieceLengthBytes),
+  });
+  if (budget.grown) {
+    engine.log('info', 'the memory budget grew for long pieces', {
+      torrent: infoHash,
+      limitBytes: budget.limitBytes,
+    });
+  }
+  let lock: StorageLock | undefined;
+  let content: Content | undefined;
+  try {
+    lock = state ? await takeLock(state, download) : NO_LOCK;
+    const held = { release: () => letGo(engine, infoHash, lock, state) };
+    content = newContent(engine, metainfo, storage, state, held);
+    const resume = await content.record?.load();
+    if (look && resume) {
+      const canWrite = lock !== NO_LOCK;
+      content.outputFiles = await claimOutput(engine, torrent, content, look, resume, canWrite);
+    }
+    stop?.throwIfAborted();
+    if (!resume) content.toCheck.setAll();
+    else {
+      content.watch = watchFiles(content, resume, engine.nowMs());
+      addAll(content.toCheck, resume.recheck);
+      if (options.recheck) addAll(content.toCheck, resume.have);
+      else content.possession.trust(resume.have);
+    }
+    if (resume)
+      engine.log('info', 'resume record', {
+        torrent: infoHash,
+        status: resume.status,
+        reason: resume.reason,
+      });
+    return content;
+  } catch (error) {
+    engine.state.budget.unregister(id);
+    if (content) releaseOutput(engine, torrent, content);
+    await releaseLock(engine, infoHash, lock);
+    throw error;
+  }
+}
+
+const NO_LOCK: StorageLock = { release: () => undefined };
+
+/** Data that is only served may lie where nothing can be written, not even a lock. */
+async function takeLock(state: StorageState, download: boolean): Promise<StorageLock> {
+  try {
+    return await state.lock();
+  } catch (error) {
+    const { code } = recordOf(error);
+    if (!download && code === 'output-not-writable') return NO_LOCK;
+    throw error;
+  }
+}
+
+/** Releases a back end. An error there must not keep the torrent. */
+async function letGo(
+  engine: Engine,
+  infoHash: string,
+  lock: StorageLock | undefined,
+  state: StorageState | undefined,
+): Promise<void> {
+  await releaseLock(engine, infoHash, lock);
+  await closeState(engine, infoHash, state);
+}
+
+async function releaseLock(
+  engine: Engine,
+  torrent: string,
+  lock: StorageLock | undefined,
+): Promise<void> {
+  try {
+    await lock?.release();
+  } catch (error) {
+    const { message } = recordOf(error);
+    engine.log('warn', 'a lock could not be released', { torrent, error: message });
+  }
+}
+
+async function closeState(
+  engine: Engine,
+  torrent: string,
+  state: StorageState | undefined,
+): Promise<void> {
+  try {
+    await state?.close?.();
+  } catch (error) {
+    const { message } = recordOf(error);
+    engine.log('warn', 'a storage back end could not be closed', { torrent, error: message });
+  }
+}
+
+function addAll(target: Bitfield, source: Bitfield): void {
+  for (let piece = source.nextSet(0); piece !== -1; piece = source.nextSet(piece + 1))
+    target.set(piece);
+}
+
+function newContent(
+  engine: Engine,
+  metainfo: Metainfo,
+  storage: StorageRef,
+  state: StorageState | undefined,
+  lock: StorageLock,
+): Content {
+  const layout = layoutOf(metainfo);
+  const { pieceCount, pieceLengthBytes, files, names } = layout;
+  const shape = { infoHash: metainfo.infoHash, pieceCount, pieceLengthBytes, files };
+  const possession = new Possession(layout, () => engine.random());
+  return {
+    metainfo,
+    layout,
+    storage,
+    possession,
+    availability: new Availability(possession.picker),
+    active: new Map(),
+    open: new Set(),
+    filled: [],
+    jobsOut: 0,
+    makingEmptyFiles: false,
+    admitting: false,
+    watch: undefined,
+    recheckedRuns: 0,
+    record: state && engine.disk.openRecord(state, shape, names),
+    lock,
+    outputFiles: undefined,
+    toCheck: new Bitfield(pieceCount),
+    checkedPieces: 0,
+    checksOut: 0,
+    piecesToCheck: 0,
+    piecesFailed: 0,
+    lastNewsMs: -Infinity,
+  };
+}

@@ -1,0 +1,111 @@
+// The end of a torrent: when its data is durable and its record saved, the record is deleted if
+// requested, trackers receive the last announce, and everything is released.
+
+import { MillraceError, recordOf } from '../../errors/millrace-error';
+import type { ErrorRecord } from '../../errors/millrace-error';
+import { ask } from '../engine';
+import type { Engine } from '../engine';
+import type { Happening } from '../happenings';
+import type { Closed } from './life';
+import { releaseOutput } from '../files/output-files';
+import type { TorrentState } from '../state';
+import { errorOf } from './life';
+import { endRun, settleAll } from './stopping';
+
+/**
+ * Starts the removal: closes peers, syncs data, saves the record, releases the lock. Has no effect
+ * if repeated.
+ */
+export function removeTorrent(engine: Engine, torrent: TorrentState, forget: boolean): void {
+  if (torrent.life.phase === 'closed') return;
+  const error = errorOf(torrent.life);
+  endRun(engine, torrent, { phase: 'closed', step: 'settling', error, forget });
+}
+
+/** Resolves when a torrent that is being removed is gone; rejects if part of the removal failed. */
+export function removed({ life, onRemoved }: TorrentState): Promise<void> {
+  if (life.phase === 'closed' && life.step === 'gone') return Promise.resolve();
+  return new Promise((resolve, reject) =>
+    onRemoved.push((error) => (error === undefined ? resolve() : reject(error))),
+  );
+}
+
+/** Its record is saved. */
+export function goOnRemoving(engine: Engine, torrent: TorrentState, life: Closed): void {
+  const record = torrent.content?.record;
+  if (!life.forget || !record) return leave(engine, torrent, life);
+  life.step = 'forgetting';
+  ask(engine, record.remove(), (answer) => ({
+    type: 'record-removed',
+    torrent,
+    answer,
+  }));
+}
+
+export function onRecordRemoved(
+  engine: Engine,
+  { torrent, answer }: Extract<Happening, { readonly type: 'record-removed' }>,
+): void {
+  const { life } = torrent;
+  if (life.phase !== 'closed') return;
+  if (answer.error) releaseAll(engine, torrent, life, answer.error);
+  else leave(engine, torrent, life);
+}
+
+function leave(engine: Engine, torrent: TorrentState, life: Closed): void {
+  const made = torrent.content?.storage.made;
+  if (made !== undefined) engine.disk.forgetMade(made);
+  life.step = 'leaving';
+  releaseAfterAnnounces(engine, torrent);
+}
+
+/** Releases everything once its last announces are over. */
+function releaseAfterAnnounces(engine: Engine, torrent: TorrentState): void {
+  const { life } = torrent;
+  if (life.phase !== 'closed' || life.step !== 'leaving') return;
+  if (torrent.lastAnnounces === undefined) releaseAll(engine, torrent, life);
+}
+
+export function onLastAnnouncesOver(
+  engine: Engine,
+  { torrent, lastAnnounces }: Extract<Happening, { readonly type: 'last-announces-over' }>,
+): void {
+  if (torrent.lastAnnounces !== lastAnnounces) return; // Another run has ended since.
+  torrent.lastAnnounces = undefined;
+  releaseAfterAnnounces(engine, torrent);
+}
+
+function releaseAll(
+  engine: Engine,
+  torrent: TorrentState,
+  life: Closed,
+  failure?: ErrorRecord,
+): void {
+  life.step = 'releasing';
+  engine.state.budget.unregister(torrent.id);
+  engine.verify.closeHandles();
+  releaseOutput(engine, torrent);
+  // A custom back end may take its time, or throw.
+  const released = Promise.resolve().then(() => torrent.content?.lock.release());
+  ask(engine, released, ({ error }) => ({ type: 'released', torrent, failure: failure ?? error }));
+}
+
+export function onReleased(
+  engine: Engine,
+  { torrent, failure }: Extract<Happening, { readonly type: 'released' }>,
+): void {
+  const { life } = torrent;
+  if (life.phase !== 'closed') return;
+  life.step = 'gone';
+  engine.state.torrents.delete(torrent.id);
+  settleAll(torrent.onStopped);
+  const error = failure && MillraceError.fromRecord(failure);
+  for (const settle of torrent.onRemoved.splice(0)) settle(error);
+}
+
+/** A happening could not be handled: the removal must not wait for it for ever. */
+export function abandonRemoval(engine: Engine, torrent: TorrentState, error: unknown): void {
+  const { life } = torrent;
+  if (life.phase !== 'closed' || life.step === 'releasing' || life.step === 'gone') return;
+  releaseAll(engine, torrent, life, recordOf(error));
+}

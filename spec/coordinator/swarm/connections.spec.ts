@@ -1,0 +1,229 @@
+import { expect } from 'chai';
+import { closePeer } from '../../../lib/coordinator/swarm/peer-orders';
+import { addPeersTo } from './dialing-helper';
+import { SimDesk } from '../../support/sim-desk';
+import { KIB, MIB } from '../../support/sim-torrent';
+
+const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+
+describe('coordinator/connections', () => {
+  describe('a connection', () => {
+    const refusals = async (
+      act: (desk: Awaited<ReturnType<typeof SimDesk.with>>) => number,
+      settings = {},
+    ) => {
+      const made = await SimDesk.with(SHORT, { settings });
+      const connection = act(made);
+      return { ...made, reason: made.engine.ordersOf('close', connection)[0]?.reason };
+    };
+
+    it('is refused when the peer is connected already', async () => {
+      const { reason } = await refusals(({ desk, torrent }) => {
+        desk.connect(torrent, { peerId: 'twin' });
+        return desk.connect(torrent, { peerId: 'twin' });
+      });
+      expect(reason).to.equal('duplicate-peer');
+    });
+
+    it('that crossed one of ours: the one that the greater peer id dialled stays', async () => {
+      // Our id begins with -MR; which of the two came first must not matter.
+      for (const [peerId, oursStays] of [
+        ['+smaller', true],
+        ['Zgreater', false],
+      ] as const) {
+        for (const oursFirst of [true, false]) {
+          const { desk, engine, torrent } = await SimDesk.with(SHORT);
+          addPeersTo(engine, torrent, 1);
+          const dial = engine.ordersOf('dial')[0]?.dial ?? 0;
+          const connect = (ours: boolean): number =>
+            desk.connect(torrent, { peerId, unchoke: false, ...(ours ? { dial } : {}) });
+          const first = connect(oursFirst);
+          engine.clockMs += 100;
+          const second = connect(!oursFirst);
+          const closed = oursFirst === oursStays ? second : first;
+          expect(engine.ordersOf('close')).to.deep.equal([
+            { type: 'close', connection: closed, reason: 'duplicate-peer' },
+          ]);
+        }
+      }
+    });
+
+    it('is refused when one of ours is established, whichever peer id is greater', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      desk.connect(torrent, { peerId: 'Zgreater', dial: engine.ordersOf('dial')[0]?.dial ?? 0 });
+      engine.pass(60_000);
+      const second = desk.connect(torrent, { peerId: 'Zgreater', unchoke: false });
+      expect(engine.ordersOf('close').map(({ connection }) => connection)).to.deep.equal([second]);
+    });
+
+    it('takes the place of one that is being closed', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const first = desk.connect(torrent, { peerId: 'twin' });
+      closePeer(engine, desk.peer(first), 'idle-timeout');
+      const second = desk.connect(torrent, { peerId: 'twin' });
+      expect(engine.ordersOf('close', second)).to.have.length(0);
+    });
+
+    it('is refused beyond the limits', async () => {
+      const perTorrent = await refusals(
+        ({ desk, torrent }) => {
+          desk.connect(torrent);
+          return desk.connect(torrent);
+        },
+        { maxConnectionsPerTorrent: 1 },
+      );
+      expect(perTorrent.reason).to.equal('too-many-connections');
+      const inAll = await refusals(
+        ({ desk, torrent }) => {
+          desk.connect(torrent);
+          return desk.connect(torrent);
+        },
+        { maxConnections: 1 },
+      );
+      expect(inAll.reason).to.equal('too-many-connections');
+    });
+
+    it('is refused while the torrent is paused', async () => {
+      const { reason } = await refusals(({ desk, torrent }) => {
+        void desk.control.pause(torrent.state.id);
+        return desk.connect(torrent, { unchoke: false });
+      });
+      expect(reason).to.equal('torrent-closed');
+    });
+
+    it('is refused where its torrent is open on no thread: it is checked, or complete and gone', async () => {
+      const desk = new SimDesk();
+      const checked = await desk.begin(SHORT);
+      const early = desk.connect(checked);
+      expect(desk.engine.ordersOf('close', early)[0]?.reason).to.equal('torrent-closed');
+      const { engine, ...other } = await SimDesk.with(SHORT, { request: { seed: false } });
+      const peer = other.desk.connect(other.torrent, { creditBlocks: 100 });
+      await other.desk.serveAll(peer);
+      expect(engine.eventsOf('complete')).to.have.length(1);
+      const late = other.desk.connect(other.torrent);
+      expect(engine.ordersOf('close', late)[0]?.reason).to.equal('torrent-closed');
+    });
+
+    it('of a torrent that is gone is closed, and counted once', async () => {
+      const { desk, engine } = await SimDesk.with(SHORT);
+      engine.facts({
+        type: 'connected',
+        connection: 32,
+        torrent: 99,
+        host: 'h',
+        port: 1,
+        peerId: new Uint8Array(20),
+      });
+      expect(engine.ordersOf('close', 32)[0]?.reason).to.equal('torrent-closed');
+      expect(engine.state.peers.size).to.equal(0);
+      desk.close(32, 'torrent-closed');
+      expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
+    });
+
+    it('refused gets no work, and its end is reported with our reason', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      desk.connect(torrent, { peerId: 'twin' });
+      const twin = desk.connect(torrent, { peerId: 'twin', creditBlocks: 8 });
+      expect(desk.leases(twin)).to.have.length(0);
+      expect(engine.ordersOf('interest', twin)).to.have.length(0);
+      desk.close(twin, 'remote-closed');
+      expect(engine.eventsOf('peer-closed')[0]?.reason).to.equal('duplicate-peer');
+    });
+  });
+
+  describe('dials', () => {
+    it('go out as addresses come, within the limit of half-open ones', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT, { settings: { maxHalfOpen: 3 } });
+      addPeersTo(engine, torrent, 5);
+      const dials = engine.ordersOf('dial');
+      expect(dials).to.have.length(3);
+      expect(torrent.state.dialing).to.equal(3);
+      engine.facts({
+        type: 'dial-failed',
+        dial: dials[0]?.dial ?? 0,
+        reason: 'dial-failed',
+        detail: 'refused',
+      });
+      await new Promise(setImmediate);
+      engine.pass(250);
+      expect(engine.ordersOf('dial')).to.have.length(4);
+      expect(engine.eventsOf('peer-closed')[0]).to.include({ reason: 'dial-failed' });
+    });
+
+    it('that succeed leave the address connected; its end brings a redial', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      const [dial] = engine.ordersOf('dial');
+      const peer = desk.connect(torrent, {
+        dial: dial?.dial ?? 0,
+        host: dial?.host,
+        port: dial?.port,
+      });
+      await new Promise(setImmediate);
+      expect(torrent.state.dialing).to.equal(0);
+      expect(engine.eventsOf('peer-connected')[0]?.incoming).to.equal(false);
+      engine.pass(60_000);
+      expect(engine.ordersOf('dial')).to.have.length(1);
+      desk.close(peer, 'remote-closed', 1);
+      engine.pass(1_000);
+      expect(engine.ordersOf('dial')).to.have.length(1);
+      engine.pass(2_000);
+      expect(engine.ordersOf('dial')).to.have.length(2);
+    });
+
+    it('that fail once their torrent is gone are counted', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      const [dial] = engine.ordersOf('dial');
+      engine.state.torrents.delete(torrent.state.id);
+      const fact = { type: 'dial-failed', dial: dial?.dial ?? 0, detail: '' } as const;
+      engine.facts({ ...fact, reason: 'torrent-closed' });
+      engine.facts({ ...fact, reason: 'torrent-closed' });
+      expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
+    });
+
+    it('go to the least busy thread, and to none that is down', async () => {
+      const { engine, torrent } = await SimDesk.with(SHORT, { settings: { peerThreads: 3 } });
+      engine.state.downThreads.add(1);
+      addPeersTo(engine, torrent, 4);
+      const threads = engine.orders
+        .filter(({ order }) => order.type === 'dial')
+        .map(({ thread }) => thread);
+      expect(threads.sort()).to.deep.equal([0, 0, 2, 2]);
+    });
+  });
+
+  it('adds traffic up per peer and torrent, and ignores closed connections', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT);
+    const peer = desk.connect(torrent);
+    engine.facts({ type: 'traffic', rows: [peer, 1000, 20, 3, 999, 5, 5, 5] });
+    engine.facts({ type: 'traffic', rows: [peer, 1, 2, 3] });
+    expect(desk.peer(peer)).to.include({ downloadedBytes: 1001, uploadedBytes: 22 });
+    expect(torrent.state).to.include({ downloadedBytes: 1001, uploadedBytes: 22, wastedBytes: 6 });
+  });
+
+  it('ignores late facts of unknown connections', async () => {
+    const { engine } = await SimDesk.with(SHORT);
+    const connection = 4_711;
+    engine.facts(
+      {
+        type: 'closed',
+        connection,
+        reason: 'remote-closed',
+        detail: '',
+        downloadedBytes: 0,
+        uploadedBytes: 0,
+      },
+      { type: 'peer-bitfield', connection, bits: new Uint8Array(2) },
+      { type: 'peer-have', connection, pieces: [1] },
+      { type: 'peer-choke', connection, choked: false, epoch: 0 },
+      { type: 'peer-interest', connection, interested: true },
+      { type: 'extended-handshake', connection },
+      { type: 'appetite', connection, epoch: 0, creditBlocks: 1, rateBytesPerSec: 1 },
+      { type: 'dial-failed', dial: 77, reason: 'dial-failed', detail: '' },
+    );
+    expect(engine.ordersOf('lease')).to.have.length(0);
+    expect(engine.logs).to.deep.equal([]);
+  });
+});
