@@ -276,12 +276,78 @@ describe('net/upload', () => {
     const hogs = await neverReading(upload, BUDGET_CHUNKS);
     const { pinned } = upload.memory.heldBytes;
     expect(pinned).to.equal(NEWCOMERS_CHUNKS * CHUNK_LENGTH_BYTES);
-    const served = hogs.map(({ servedBytes }) => servedBytes);
-    const pinners = served.filter((bytes) => bytes >= CHUNK_LENGTH_BYTES);
-    expect(pinners.reduce((sum, bytes) => sum + bytes, 0)).to.equal(pinned);
-    const others = served.filter((bytes) => bytes < CHUNK_LENGTH_BYTES);
-    expect(new Set(others)).to.deep.equal(new Set([8 * BLOCK]));
-    expect(upload.memory.heldBytes.copied).to.equal(others.length * 8 * BLOCK);
+    expect(new Set(hogs.map(({ servedBytes }) => servedBytes))).to.deep.equal(new Set([8 * BLOCK]));
+    const copiers = BUDGET_CHUNKS - NEWCOMERS_CHUNKS;
+    expect(upload.memory.heldBytes.copied).to.equal(copiers * 8 * BLOCK);
+  });
+
+  /** Peers that never read hold all copies, each with one pin besides; five hold one chunk each. */
+  async function crowd(upload: Uploader): Promise<{ pinners: Peer[]; copiers: Peer[] }> {
+    const source = numberedSource();
+    const pinners = Array.from({ length: NEWCOMERS_CHUNKS - 1 }, () => new Peer(source, false));
+    for (const [piece, peer] of pinners.entries()) {
+      peer.serving.request(piece, 0, BLOCK);
+      peer.pump(upload);
+      await turns(5);
+    }
+    const copiers: Peer[] = [];
+    while (upload.memory.heldBytes.copied < BUDGET_CHUNKS * CHUNK_LENGTH_BYTES) {
+      const peer = new Peer(source, false);
+      peer.serving.request(0, 0, BLOCK);
+      for (let block = 0; block < 7; block++) peer.serving.request(9, block * BLOCK, BLOCK);
+      peer.pump(upload);
+      await turns(5);
+      copiers.push(peer);
+    }
+    pinners.push(...(await neverReading(upload, 1)));
+    expect(upload.memory.heldBytes.pinned).to.equal(NEWCOMERS_CHUNKS * CHUNK_LENGTH_BYTES);
+    return { pinners, copiers };
+  }
+
+  /** It asks for two blocks at a time, which are not copied for it while there is no room. */
+  function longRequester(upload: Uploader): Peer {
+    const reader = new Peer(numberedSource(), false);
+    for (let piece = 0; piece < 8; piece++) reader.serving.request(piece, 0, 2 * BLOCK);
+    reader.pump(upload);
+    return reader;
+  }
+
+  it('closes a peer that holds copies and a pin, where another waits for room for a copy', async () => {
+    const upload = uploader();
+    const { copiers } = await crowd(upload);
+    const reader = longRequester(upload);
+    await turns(20);
+    expect(reader.servedBytes).to.equal(0);
+    upload.tick(NOT_READING_MS);
+    await until(() => reader.servedBytes > 0, 'a block');
+    expect(copiers[0]?.ending?.reason).to.equal('not-reading');
+  });
+
+  it('serves a peer that waits for room for a copy when it may pin a chunk', async () => {
+    const upload = uploader();
+    const { pinners } = await crowd(upload);
+    const reader = longRequester(upload);
+    await turns(20);
+    expect(reader.servedBytes).to.equal(0);
+    for (const peer of pinners) peer.beginToRead();
+    await until(() => reader.servedBytes > 0, 'a block');
+  });
+
+  it('queues a quarter of what a peer has taken, eight blocks at least and 1 MiB at most', async () => {
+    const upload = uploader();
+    const peer = new Peer(numberedSource(), true);
+    const mostQueued: number[] = [];
+    askForBlocks(peer);
+    const { noteServed } = peer;
+    peer.noteServed = (lengthBytes) => {
+      noteServed.call(peer, lengthBytes);
+      mostQueued.push(peer.queuedBytes / BLOCK);
+    };
+    peer.pump(upload);
+    await until(() => peer.numbers.length === PIECES * 16, 'all blocks');
+    expect(mostQueued[0]).to.equal(8);
+    expect(Math.max(...mostQueued.slice(0, 8))).to.be.at.most(16);
+    expect(Math.max(...mostQueued)).to.be.within(32, 64);
   });
 
   it('copies hardly anything for eight peers that begin at once, with the memory of a thread', async () => {

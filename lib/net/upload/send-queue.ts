@@ -6,7 +6,13 @@ import type { Chunk } from './chunk-cache';
 /** A peer with more payload queued than this gets no more until it has read some: 64 blocks. */
 const PINNED_WATERMARK_BYTES = 1_048_576;
 
-/** Copies are queued for a peer that may pin nothing up to this length: eight blocks, or one long request. */
+/**
+ * Nor may the queue exceed this share of what the peer has taken since its last slow write. So it
+ * grows with the speed of the peer, and one of 300 KiB/s does not seem stalled while it reads 1 MiB.
+ */
+const QUEUED_SHARE_OF_TAKEN = 1 / 4;
+
+/** But this much is always queued, pinned or copied: eight blocks, or one long request. */
 const COPIED_WATERMARK_BYTES = 131_072;
 
 /**
@@ -43,8 +49,13 @@ export class SendQueue {
 
   /** Whether a block may be queued after `queuedBytes`. */
   hasRoom(lengthBytes: number, queuedBytes: number, way: 'pinned' | 'copied'): boolean {
-    if (way === 'pinned') return queuedBytes < PINNED_WATERMARK_BYTES;
-    return queuedBytes === 0 || queuedBytes + lengthBytes <= COPIED_WATERMARK_BYTES;
+    const mostBytes = way === 'pinned' ? this.pinnedWatermarkBytes : COPIED_WATERMARK_BYTES;
+    return queuedBytes === 0 || queuedBytes + lengthBytes <= mostBytes;
+  }
+
+  private get pinnedWatermarkBytes(): number {
+    const share = this.takenBytes * QUEUED_SHARE_OF_TAKEN;
+    return Math.min(PINNED_WATERMARK_BYTES, Math.max(COPIED_WATERMARK_BYTES, share));
   }
 
   add(lengthBytes: number, nowMs: number): void {

@@ -71,8 +71,9 @@ export class UploadMemory {
     return this.copiedBytes + batchBytes + lengthBytes <= this.maxCopiedBytes;
   }
 
-  get hasRoomForCopies(): boolean {
-    return this.copiedBytes < this.maxCopiedBytes;
+  /** Whether a peer that holds nothing and is not known to read gets a copy, or a chunk. */
+  get hasRoomForNewcomers(): boolean {
+    return this.copiedBytes < this.maxCopiedBytes || this.mayPinMoreThan(0, false);
   }
 
   /** Notes new copies or, with a negative `lengthBytes`, copies that are no longer needed. */

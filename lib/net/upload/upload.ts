@@ -76,6 +76,10 @@ export class Upload implements SharingUpload {
     return this.queue.pins.size > 0;
   }
 
+  get hasCopies(): boolean {
+    return this.flights.some(({ pinned }) => pinned === undefined);
+  }
+
   /** Answers what can be answered now; requests that wait for the disk continue by themselves. */
   pump(): void {
     if (this.requests.length === 0 || this.session.closed) return;

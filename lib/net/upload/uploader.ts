@@ -17,6 +17,7 @@ const NOT_READING_MS = 5_000;
 /** An upload, as seen by what shares memory among uploads. */
 export interface SharingUpload extends ReadingUpload {
   readonly hasPins: boolean;
+  readonly hasCopies: boolean;
   /** How long the peer has read nothing of its queue; 0 if the queue is empty. */
   stalledMs(nowMs: number): number;
   closeStalled(stalledMs: number): void;
@@ -73,7 +74,7 @@ export class Uploader {
   /** The memory of a write was released. */
   onReleased(): void {
     this.reads.onBufferFree();
-    if (this.crowded.size === 0 || !this.memory.hasRoomForCopies) return;
+    if (this.crowded.size === 0 || !this.memory.hasRoomForNewcomers) return;
     const { crowded } = this;
     this.crowded = new Set();
     for (const upload of crowded) upload.resume();
@@ -103,7 +104,8 @@ export class Uploader {
     let worst: SharingUpload | undefined;
     let worstMs = 0;
     for (const upload of this.uploads) {
-      const holdsIt = upload.hasPins ? pinsAreShort : this.crowded.size > 0;
+      const holdsIt =
+        (pinsAreShort && upload.hasPins) || (this.crowded.size > 0 && upload.hasCopies);
       const stalledMs = upload.stalledMs(nowMs);
       if (!holdsIt || stalledMs < NOT_READING_MS || stalledMs <= worstMs) continue;
       worst = upload;
