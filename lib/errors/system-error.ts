@@ -75,7 +75,7 @@ export function meaningOf(code: string): string | undefined {
 
 /** The process or the system has no free descriptor: the file or peer is not at fault. */
 export function isOutOfDescriptors(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return code === 'EMFILE' || code === 'ENFILE';
 }
 

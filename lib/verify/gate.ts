@@ -15,24 +15,18 @@ export const JOBS_PER_WORKER = 2;
  */
 const GROW_AFTER_MS = 50;
 
-/** After this long without a job the number of workers is reset; the pool has ended them by then. */
-export const IDLE_AFTER_MS = 60_000;
-
 export class VerifyGate {
   /**
    * Number of workers that jobs go out for. The pool starts another one for the first job without a
    * place.
    */
   private workers: number;
-  private readonly minWorkers: number;
   private readonly maxWorkers: number;
   private jobsOut = 0;
-  private lastAnswerMs = -Infinity;
   private waitingSinceMs: number | undefined;
 
   constructor(minWorkers: number, maxWorkers: number) {
     this.workers = minWorkers;
-    this.minWorkers = minWorkers;
     this.maxWorkers = maxWorkers;
   }
 
@@ -53,14 +47,11 @@ export class VerifyGate {
   }
 
   /** A job goes out; an urgent one may do so even if the gate is shut. */
-  onOut(nowMs: number): void {
-    if (this.jobsOut === 0 && nowMs - this.lastAnswerMs >= IDLE_AFTER_MS)
-      this.workers = this.minWorkers;
+  onOut(): void {
     this.jobsOut++;
   }
 
-  onAnswer(nowMs: number): void {
-    this.lastAnswerMs = nowMs;
+  onAnswer(): void {
     this.jobsOut--;
   }
 

@@ -9,20 +9,19 @@ import { MillraceError } from '../errors/millrace-error';
 import { failureReason, systemAdvice, systemReason } from '../errors/system-error';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../messages/verify';
 import { workerFile } from '../threads/worker-file';
-import { IDLE_AFTER_MS, JOBS_PER_WORKER } from './gate';
+import { JOBS_PER_WORKER } from './gate';
 import { JobQueue } from './job-queue';
 import type { JobPriority, QueuedJob } from './job-queue';
 
 /** A job fails after this many workers have died running it: it is probably the cause. */
 export const MAX_DEATHS_PER_JOB = 3;
 /**
- * After this many pools in a row without a finished job, workers are considered unable to start.
+ * After this many pools in a row whose last worker died before it was ready, workers are considered
+ * unable to start.
  */
 const MAX_FRUITLESS_POOLS = 2;
 /** After the system has refused a thread, the running ones do the work for this long. */
 const REFUSED_FOR_MS = 10_000;
-/** Idle workers look every second whether they are to close their handles. */
-const CLOSE_HANDLES_MS = 2_000;
 
 export interface VerifyPoolOptions {
   /**
@@ -32,8 +31,6 @@ export interface VerifyPoolOptions {
   readonly start: VerifyStart;
   /** Entry point of the workers; specs pass their own. */
   readonly workerPath?: string;
-  /** After this long without a job the workers end, in milliseconds. Default 60,000. */
-  readonly idleAfterMs?: number;
 }
 
 /** A job without a result yet. */
@@ -74,28 +71,22 @@ export class VerifyPool {
 
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
-  private readonly idleAfterMs: number;
   /** Jobs without a result. */
   private readonly tickets = new Set<Ticket>();
   /** Syncs without a result; only the first one is running. */
   private readonly syncs = new Set<Ticket>();
   private started: Started | undefined;
-  /**
-   * Settles when a pool that lost workers for good, or was idle, has ended; no job runs before
-   * that.
-   */
+  /** Settles when a pool that lost workers for good has ended; no job runs before that. */
   private rebuilding: Promise<void> | undefined;
   private fruitlessPools = 0;
   private closing: Promise<void> | undefined;
   private onIdle: (() => void) | undefined;
-  private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(options: VerifyPoolOptions) {
     this.threads = options.threads;
     this.maxJobs = options.threads * JOBS_PER_WORKER;
     this.startData = options.start;
     this.workerPath = options.workerPath ?? workerFile('verify');
-    this.idleAfterMs = options.idleAfterMs ?? IDLE_AFTER_MS;
   }
 
   /** Worker threads, those that are starting included. */
@@ -149,7 +140,6 @@ export class VerifyPool {
   }
 
   private async closeWhenIdle(): Promise<void> {
-    clearTimeout(this.idleTimer);
     this.started?.queue.clear();
     this.syncs.clear();
     for (const ticket of this.tickets) if (!ticket.begun) this.refuse(ticket, shuttingDown());
@@ -228,33 +218,10 @@ export class VerifyPool {
 
   private end(ticket: Ticket): void {
     if (!this.tickets.delete(ticket)) return;
-    if (this.tickets.size === 0) {
-      this.onIdle?.();
-      this.endLater();
-    }
+    if (this.tickets.size === 0) this.onIdle?.();
     if (!this.syncs.delete(ticket)) return;
     const [next] = this.syncs;
     if (next) void this.run(next);
-  }
-
-  /**
-   * Workers are cheap to start again, and each holds 13 MiB. First they close what they have open.
-   */
-  private endLater(): void {
-    if (this.closing !== undefined) return;
-    clearTimeout(this.idleTimer);
-    this.idleTimer = setTimeout(() => {
-      if (this.tickets.size > 0) return;
-      this.closeHandles();
-      this.idleTimer = setTimeout(() => this.endIdle(), CLOSE_HANDLES_MS).unref();
-    }, this.idleAfterMs).unref();
-  }
-
-  private endIdle(): void {
-    const { started } = this;
-    if (started === undefined || this.tickets.size > 0 || this.rebuilding !== undefined) return;
-    this.started = undefined; // The end of these workers is no death.
-    this.rebuilding = started.workers.destroy().finally(() => (this.rebuilding = undefined));
   }
 
   private ensurePool(): Started {
@@ -293,25 +260,26 @@ export class VerifyPool {
       started.stillborn = true;
       for (const worker of ready) if (worker.destroyed) started.stillborn = !ready.delete(worker);
       // Piscina emits this before it rejects the worker's jobs; other workers take them over.
+      const { stillborn } = started;
       setImmediate(() => {
         started.stillborn = false;
-        this.onWorkerGone(started, lastError);
+        this.onWorkerGone(started, stillborn, lastError);
       });
     });
     return (this.started = started);
   }
 
-  private onWorkerGone(started: Started, error: string): void {
+  private onWorkerGone(started: Started, stillborn: boolean, error: string): void {
     if (started !== this.started || this.rebuilding !== undefined) return;
     this.onThreadDeath?.(error === '' ? 'the worker was terminated' : error);
-    // It died while it started, and jobs wait for it in the queue: Piscina starts no other.
+    // It was the last one, and jobs wait for it in the queue: Piscina starts no other.
     if (started.workers.threads.length > 0 || started.queue.size === 0) return;
     if (this.closing !== undefined) return;
+    if (stillborn) this.fruitlessPools++;
     this.rebuilding = this.rebuild(started, error);
   }
 
   private async rebuild(started: Started, reason: string): Promise<void> {
-    this.fruitlessPools++;
     const waiting = [...this.tickets].filter(({ begun }) => !begun);
     const ended = started.workers.destroy(); // Waits for its threads to end.
     started.stillborn = false; // The last worker was stillborn, but jobs of others end, too.

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { IDLE_AFTER_MS, VerifyGate } from '../../lib/verify/gate';
+import { VerifyGate } from '../../lib/verify/gate';
 
 /** Jobs that the gate lets out now, one after another. */
 function letOut(gate: VerifyGate, nowMs: number): number {
   let jobs = 0;
-  for (; gate.isOpen(nowMs); jobs++) gate.onOut(nowMs);
+  for (; gate.isOpen(nowMs); jobs++) gate.onOut();
   return jobs;
 }
 
@@ -12,7 +12,7 @@ describe('verify/gate', () => {
   it('lets out two jobs for each worker, and another for each answer', () => {
     const gate = new VerifyGate(2, 2);
     expect(letOut(gate, 0)).to.equal(4);
-    gate.onAnswer(1_000);
+    gate.onAnswer();
     expect(letOut(gate, 1_000)).to.equal(1);
     expect(letOut(gate, 9_000)).to.equal(0);
   });
@@ -32,30 +32,17 @@ describe('verify/gate', () => {
     letOut(gate, 0);
     gate.onNoneWaiting();
     expect(letOut(gate, 60)).to.equal(0);
-    gate.onAnswer(100);
+    gate.onAnswer();
     expect(letOut(gate, 100)).to.equal(1);
     expect(letOut(gate, 110)).to.equal(2);
   });
 
   it('is shut until there is room again for what could not wait', () => {
     const gate = new VerifyGate(1, 1);
-    for (let job = 0; job < 3; job++) gate.onOut(0);
-    gate.onAnswer(0);
+    for (let job = 0; job < 3; job++) gate.onOut();
+    gate.onAnswer();
     expect(gate.isOpen(0)).to.equal(false);
-    gate.onAnswer(0);
+    gate.onAnswer();
     expect(gate.isOpen(0)).to.equal(true);
-  });
-
-  it('begins anew with the fewest workers after a minute without a job', () => {
-    const gate = new VerifyGate(1, 4);
-    for (const nowMs of [0, 50, 100]) letOut(gate, nowMs);
-    for (let job = 0; job < 8; job++) gate.onAnswer(200);
-    gate.onNoneWaiting();
-    expect(letOut(gate, 200 + IDLE_AFTER_MS - 1), 'a moment too early').to.equal(8);
-    for (let job = 0; job < 7; job++) gate.onAnswer(70_000);
-    expect(letOut(gate, 70_000 + IDLE_AFTER_MS), 'one job is still out').to.equal(7);
-    for (let job = 0; job < 8; job++) gate.onAnswer(200_000);
-    gate.onNoneWaiting();
-    expect(letOut(gate, 200_000 + IDLE_AFTER_MS)).to.equal(2);
   });
 });

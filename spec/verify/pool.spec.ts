@@ -211,19 +211,21 @@ describe('verify pool', function () {
     expect(Atomics.load(gate, ENTERED), 'what it gave up did not run').to.equal(2);
   });
 
-  it('ends the workers of an idle pool, which is no death, and starts others', async () => {
-    const start = refusing();
-    const pool = open(1, { start, idleAfterMs: 1 });
-    const deaths: string[] = [];
-    pool.onThreadDeath = (reason) => deaths.push(reason);
-    openGate();
-    await pool.submit(pieceJob(gated(), 1), 'live');
-    await until(() => pool.running === 0, 'the end of the worker');
-    expect(Atomics.load(gate, CLOSED_WRITERS), 'it closed its writer').to.equal(1);
-    const { outcomes } = await pool.submit(pieceJob(files(), 2), 'live');
-    expect(outcomes).to.deep.equal([{ type: 'good', piece: 2 }]);
-    expect(start.asked).to.equal(2);
-    expect(deaths).to.deep.equal([]);
+  it('blames no job that waited for the deaths of workers under others', async () => {
+    const pool = open(1, {
+      workerPath: path.join(__dirname, '../support/faults/poisoned-worker.ts'),
+    });
+    const jobs = Array.from({ length: 6 }, (_, unit) =>
+      pool.submit(pieceJob(files(), unit), 'live').then(
+        ({ outcomes }) => outcomes[0]?.type,
+        ({ code }: { code: string }) => code,
+      ),
+    );
+    expect(await Promise.all(jobs)).to.deep.equal([
+      ...Array.from({ length: 4 }, () => 'verify-worker-died'),
+      'good',
+      'good',
+    ]);
   });
 
   it('blames no job for the death of a worker that is still starting', async () => {

@@ -18,7 +18,7 @@ import { failTorrent } from '../torrent/stopping';
 type Verified = Extract<Happening, { readonly type: 'verified' }>;
 
 export function onVerified(engine: Engine, { torrent, pieces, ticket, answer }: Verified): void {
-  engine.state.verifyGate.onAnswer(engine.nowMs());
+  engine.state.verifyGate.onAnswer();
   try {
     settleJob(engine, torrent, pieces, ticket, answer);
   } finally {

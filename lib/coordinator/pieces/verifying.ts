@@ -65,7 +65,7 @@ function submit(engine: Engine, torrent: KnownTorrent, pieces: readonly PieceSta
   };
   const ticket = torrent.content.watch?.begin(paths);
   torrent.content.jobsOut++;
-  engine.state.verifyGate.onOut(engine.nowMs());
+  engine.state.verifyGate.onOut();
   ask(engine, engine.verify.submit(job, 'live'), (answer) => ({
     type: 'verified',
     torrent,
