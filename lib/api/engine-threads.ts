@@ -55,7 +55,11 @@ export class EngineThreads {
     const started: Worker[] = [];
     const start = (...args: ConstructorParameters<typeof Worker>): Worker => {
       try {
-        started.push(new Worker(...args));
+        const worker = new Worker(...args);
+        // It may report an error before the listeners below, if another one cannot start.
+        worker.on('error', () => undefined);
+        started.push(worker);
+        return worker;
       } catch (error) {
         // Nobody gets hold of those that have started.
         for (const worker of started) void worker.terminate();
@@ -64,7 +68,6 @@ export class EngineThreads {
           `no engine can start: ${failureReason(error)}`,
         );
       }
-      return started.at(-1) as Worker;
     };
     const peers = ports.map(({ port2 }) => port2);
     this.#coordinator = start(workerFile('coordinator'), {

@@ -20,8 +20,9 @@ export class EngineLog {
   write(level: LogLevel, message: string, given: LogFields): void {
     const { component, torrent, thread, ...fields } = given;
     const child = this.#childOf({ component, torrent, thread });
-    if (child === undefined) this.#logger?.[level](given, message);
-    else child[level](fields, message);
+    // A record must not end the engine, whatever an embedder's `child` returns.
+    if (typeof child?.[level] === 'function') child[level](fields, message);
+    else this.#logger?.[level](given, message);
   }
 
   #childOf(bindings: LogBindings): Logger | undefined {
@@ -31,7 +32,11 @@ export class EngineLog {
     let child = this.#children.get(key);
     if (child === undefined) {
       if (this.#children.size === MAX_CHILDREN) this.#children.clear();
-      child = this.#logger.child(JSON.parse(key) as object);
+      try {
+        child = this.#logger.child(JSON.parse(key) as object);
+      } catch {
+        return undefined;
+      }
       this.#children.set(key, child);
     }
     return child;

@@ -9,7 +9,8 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-  const words = WORDS[error.code ?? ''];
+  // The message of a MillraceError is one line that says what to do.
+  const words = error.code === 'thread-start-failed' ? error.message : WORDS[error.code ?? ''];
   // Anything else is a bug, so its stack is printed.
   process.stderr.write(words === undefined ? `${error.stack ?? error}\n` : `millrace: ${words}\n`);
   process.exit(1);

@@ -144,7 +144,7 @@ function incomplete(facts: Facts, pieces: PiecesFinding): Judgement {
   const doubt = doubtOf(trackers);
   if (doubt !== undefined) return unknown(`Cannot tell: ${lack}, and ${doubt}.`);
   return dead(
-    `The torrent is dead for now: ${lack} and no tracker counts a seed; ask somebody who has the data to seed it.`,
+    `The torrent is dead for now: ${lack} and no tracker counts a seed; ask someone who has the data to seed it.`,
   );
 }
 
@@ -224,7 +224,7 @@ function nobodyKnown(facts: Facts): Judgement {
     const some =
       answering.length < trackers.length ? ` (${answering.length} of ${trackers.length})` : '';
     return dead(
-      `The torrent is dead for now: the trackers that answer${some} ${which}; ask whoever has the data to seed it, or for a newer .torrent.`,
+      `The torrent is dead for now: the trackers that answer${some} ${which}; ask someone who has the data to seed it, or for a newer .torrent.`,
     );
   }
   const gone = trackers.find(({ state, known }) => state === 'refuses' && known === false);

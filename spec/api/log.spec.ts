@@ -57,6 +57,21 @@ describe('api: the log', () => {
     new EngineLog(undefined).write('warn', 'nobody reads it', fields);
   });
 
+  it('puts all of it into the record where no child can be had', () => {
+    const fields = { component: 'peers', thread: 1, code: 'EIO' } as const;
+    const bad: unknown[] = [() => undefined, () => ({}), true];
+    bad.push(() => {
+      throw new Error('no children here');
+    });
+    for (const child of bad) {
+      const { logger, records } = notingLogger();
+      const log = new EngineLog({ ...logger, child } as Logger);
+      for (let again = 0; again < 2; again++) log.write('warn', 'failed', fields);
+      expect(records).to.have.length(2);
+      expect(records[0]).to.deep.equal(['warn', undefined, fields, 'failed']);
+    }
+  });
+
   it('keeps no more children than a thousand torrents need', () => {
     const children: object[] = [];
     const log = new EngineLog(notingLogger(children).logger);

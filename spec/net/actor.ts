@@ -161,7 +161,7 @@ export class Actor {
   }
 
   /**
-   * Leases a torrent, piece by piece, to whoever has appetite; resolves to its bytes once all are
+   * Leases a torrent, piece by piece, to the peers that have appetite; resolves to its bytes once all are
    * here. Every piece has its place from the start.
    */
   async download({ content }: KnownTorrent): Promise<Buffer> {

@@ -26,9 +26,9 @@ export function noPeerSource(
       : `none of the torrent's ${plural(ignoredTrackerCount, 'tracker URL')} is used (\`millrace info\` says why)`;
   const where = `port ${port ?? 'unknown'} of this machine`;
   const message = download
-    ? `nobody to ask for peers: ${why}, and no --peer is given; waiting for peers that connect to ` +
+    ? `no source of peers: ${why}, and no --peer is given; waiting for peers that connect to ` +
       `${where}: name one with --peer HOST:PORT, or use a .torrent with a tracker (\`millrace create --tracker URL\`)`
-    : `nobody is told of this seed: ${why}, and no --peer is given; waiting for peers that connect to ` +
+    : `this seed is not announced: ${why}, and no --peer is given; waiting for peers that connect to ` +
       `${where}: give them its address, or use a .torrent with a tracker (\`millrace create --tracker URL\`)`;
   return { ignoredTrackers: ignoredTrackerCount, port, message };
 }

@@ -8,7 +8,12 @@ import { transfers } from '../torrent/life';
 
 export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;
-  if (state.closing || state.downThreads.has(thread)) return;
+  if (state.closing) return;
+  if (state.downThreads.has(thread)) {
+    const where = { component: 'peers' as const, thread, error: error.message };
+    engine.log('warn', 'a peer thread could not be started again; another attempt follows', where);
+    return;
+  }
   engine.log('error', 'a peer thread died; another is started', {
     component: 'peers',
     thread,

@@ -68,7 +68,7 @@ describe('cli: advice', () => {
     // `option X must be …` names an option that was given, UDP trackers have options of their own,
     // and the table of a torrent's life is for its picture.
     const left = advice.filter(({ text }) => API_TERM.test(inOurWords(text)));
-    const others = /^(api.(checks|engine-threads)|inspect.dissect-udp|coordinator.life)/;
+    const others = /^(api.(checks|engine-threads)|inspect.dissect-udp|coordinator.torrent.life)/;
     expect(left.filter(({ file }) => !others.test(file))).to.deep.equal([]);
   });
 

@@ -74,7 +74,7 @@ describe('cli download', () => {
     it('reports at once that there is no way to find peers, with the remedy, also with --quiet', async () => {
       const { io } = await millrace(['download', 'x', '--quiet'], { api: alone().api });
       expect(io.err).to.equal(
-        `millrace: nobody to ask for peers: the torrent names no tracker, and ${WAITS}\n`,
+        `millrace: no source of peers: the torrent names no tracker, and ${WAITS}\n`,
       );
       const ignored = {
         ignoredTrackers: [{ url: 'ftp://t/', reason: 'it is odd' }],
@@ -109,7 +109,7 @@ describe('cli download', () => {
       const io = new FakeIo();
       await millrace(['download', 'x', '--quiet'], { api, io });
       expect(said[0]).to.equal('');
-      expect(said[1]).to.match(/^millrace: nobody to ask [^\n]*\n$/);
+      expect(said[1]).to.match(/^millrace: no source of peers: [^\n]*\n$/);
 
       const whole = alone();
       whole.engine.torrent.set({ phase: 'checking' });
@@ -217,7 +217,7 @@ describe('cli seed', () => {
     engine.onAdded = (torrent) => torrent.complete();
     const { io } = await millrace(argv('--seed-time', '0', '--quiet'), { api });
     expect(io.err).to.match(
-      /^millrace: nobody is told of this seed: the torrent names no tracker, .* port 6881 .*\n$/,
+      /^millrace: this seed is not announced: the torrent names no tracker, .* port 6881 .*\n$/,
     );
   });
 

@@ -190,7 +190,7 @@ describe('coordinator: the life of a torrent', () => {
     expect(engine.eventsOf('error').map(({ error }) => error.code)).to.deep.equal(['ENOSPC']);
     engine.happen({ type: 'resume', torrent: torrent.state });
     await desk.answerJobs();
-    expect(engine.eventsOf('error'), 'and not to whoever has resumed').to.have.length(1);
+    expect(engine.eventsOf('error'), 'and not to the run that resumed it').to.have.length(1);
   });
 
   it('reports a full disk with the missing space and the remedy', async () => {
