@@ -14,7 +14,10 @@ const PEER_ID_START = INFO_HASH_START + SHA1_LENGTH_BYTES;
 /** 1 + 19 + 8 reserved + 20 info hash + 20 peer id (BEP 3). */
 export const HANDSHAKE_LENGTH_BYTES = PEER_ID_START + PEER_ID_LENGTH_BYTES;
 
-/** The first byte: how long the name of the protocol is (BEP 3). An encrypted handshake has any other. */
+/**
+ * The first byte: the length of the protocol's name (BEP 3). An encrypted handshake begins with random
+ * bytes, so its first byte is nearly always another one.
+ */
 export const HANDSHAKE_FIRST_BYTE = PROTOCOL.length;
 
 // BEP 10: bit 20 from the right of the 64 reserved bits announces the extension protocol.

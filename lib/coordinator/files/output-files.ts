@@ -2,7 +2,7 @@
 // other torrents. After the check, when their contents are known, those that no record of ours
 // lists are admitted or refused. Until then nothing is written, created or cut.
 
-import { MillraceError, advised, recordOf } from '../../errors/millrace-error';
+import { recordOf } from '../../errors/millrace-error';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import type { Claim, ClaimConflict, ClaimRequest } from '../../storage/claims';
 import { inodeKey } from '../../storage/foreign-files';
@@ -16,7 +16,8 @@ import type { Disk } from '../outlets/disk';
 import { ask } from '../engine';
 import type { Engine } from '../engine';
 import type { Happening, Seen } from '../happenings';
-import type { PathUser } from './path-registry';
+import { elsewhere, inUse, notOurs, ownedBy, twice } from './output-errors';
+import type { Named } from './output-errors';
 import type { Content, KnownTorrent, OutputFiles, TorrentState } from '../state';
 import { failTorrent } from '../torrent/stopping';
 
@@ -349,57 +350,6 @@ export function releaseOutput(
   }
 }
 
-type Named = Pick<PathUser, 'name' | 'infoHash'>;
-
 function userOf({ infoHash, content }: KnownTorrent): Named {
   return { name: content.metainfo.name, infoHash };
-}
-
-function named({ name, infoHash }: Named): string {
-  return `torrent "${name}" (${infoHash})`;
-}
-
-function inUse(path: string, owner: Named, user: Named, where: string): MillraceError {
-  return new MillraceError(
-    'output-conflict',
-    `${path} is in use by ${named(owner)} in ${where}, and ${named(user)} has a file of that name: ` +
-      'use another output folder for one of them, or stop the other',
-    { path, infoHash: owner.infoHash },
-  );
-}
-
-function ownedBy(owner: Named & { path: string; record: string }, user: Named): MillraceError {
-  const { path, infoHash, record } = owner;
-  return new MillraceError(
-    'output-conflict',
-    `${path} belongs to ${named(owner)} by its record, and ${named(user)} would overwrite it: ` +
-      `use another output folder, or give the other up by removing its data and ${record}`,
-    { path, infoHash, record },
-  );
-}
-
-function notOurs(path: string, user: Named): MillraceError {
-  return advised(
-    'file-not-ours',
-    `${path} exists, and neither a record nor a good piece shows that it belongs to ${named(user)}: it is not overwritten`,
-    'move it away, use another output folder, or allow it by the option adopt',
-    { path },
-  );
-}
-
-function elsewhere(path: string, others: number, user: Named): MillraceError {
-  return advised(
-    'link-in-path',
-    `${path} has ${others === 1 ? 'another name' : `${others} other names`} on this disk (hard links), and ${named(user)} would change the file under each of them`,
-    'put a copy in its place, use another output folder, or allow it by the option followLinks',
-    { path },
-  );
-}
-
-function twice(path: string, user: Named): MillraceError {
-  return new MillraceError(
-    'output-conflict',
-    `two files of ${named(user)} are one file on this file system, ${path}: use an output folder on another`,
-    { path },
-  );
 }

@@ -344,14 +344,7 @@ describe('coordinator/leasing', () => {
 
     it('starts over when its one peer goes, or is not done after two minutes', async () => {
       for (const how of ['return', 'choke', 'close'] as const) {
-        const { desk, engine, torrent } = await SimDesk.with({
-          totalLengthBytes: 64 * KIB,
-          pieceLengthBytes: 64 * KIB,
-        });
-        const peers = [0, 1].map(() => desk.connect(torrent, { creditBlocks: 2 }));
-        for (const peer of peers)
-          for (const lease of desk.leases(peer)) desk.deliver(lease, { spoil: true });
-        await desk.answerJobs();
+        const { desk, engine, torrent } = await spoiled();
         engine.orders = [];
         const sole = desk.connect(torrent, { creditBlocks: 4 });
         const [lease] = desk.leases(sole);
