@@ -28,13 +28,13 @@ import { onAnnounced } from './swarm/trackers';
 import { endTurn } from './turn';
 
 export class Loop {
-  readonly #engine: Engine;
+  private readonly engine: Engine;
   /** Happenings posted while another one was being handled. */
-  readonly #waiting: Happening[] = [];
-  #busy = false;
+  private readonly waiting: Happening[] = [];
+  private busy = false;
 
   constructor(engine: Engine) {
-    this.#engine = engine;
+    this.engine = engine;
   }
 
   /**
@@ -42,39 +42,39 @@ export class Loop {
    * throws.
    */
   happen(happening: Happening): void {
-    if (this.#busy) {
-      this.#waiting.push(happening);
+    if (this.busy) {
+      this.waiting.push(happening);
       return;
     }
-    this.#busy = true;
-    this.#handle(happening);
+    this.busy = true;
+    this.handle(happening);
     do {
-      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#handle(next);
-      this.#try('end of a turn', () => endTurn(this.#engine));
-    } while (this.#waiting.length > 0);
-    this.#busy = false;
+      for (let next = this.waiting.shift(); next; next = this.waiting.shift()) this.handle(next);
+      this.try('end of a turn', () => endTurn(this.engine));
+    } while (this.waiting.length > 0);
+    this.busy = false;
   }
 
-  #handle(happening: Happening): void {
+  private handle(happening: Happening): void {
     if ('epoch' in happening && happening.epoch !== happening.torrent.epoch) return; // It belongs to an earlier run.
     try {
-      handle(this.#engine, happening);
+      handle(this.engine, happening);
     } catch (error) {
-      logFailure(this.#engine, happening.type, error);
+      logFailure(this.engine, happening.type, error);
       if (!('torrent' in happening) || typeof happening.torrent !== 'object') return;
       const { torrent } = happening;
-      this.#try('what follows a failure', () => {
-        abandonRemoval(this.#engine, torrent, error);
-        goOn(this.#engine, torrent); // A stop may be waiting for this.
+      this.try('what follows a failure', () => {
+        abandonRemoval(this.engine, torrent, error);
+        goOn(this.engine, torrent); // A stop may be waiting for this.
       });
     }
   }
 
-  #try(what: string, run: () => void): void {
+  private try(what: string, run: () => void): void {
     try {
       run();
     } catch (error) {
-      logFailure(this.#engine, what, error);
+      logFailure(this.engine, what, error);
     }
   }
 }

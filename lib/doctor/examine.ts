@@ -93,14 +93,14 @@ interface NamedTracker {
 }
 
 class Examiner {
-  readonly #metainfo: Metainfo;
-  readonly #options: ExamineOptions;
-  readonly #signal: AbortSignal;
-  readonly #tell: (...findings: readonly Finding[]) => void;
-  readonly #names: Names;
-  readonly #client: TrackerClients;
-  readonly #trackers: readonly NamedTracker[];
-  readonly #probes: TrackerProbe[] = [];
+  private readonly metainfo: Metainfo;
+  private readonly options: ExamineOptions;
+  private readonly signal: AbortSignal;
+  private readonly tell: (...findings: readonly Finding[]) => void;
+  private readonly names: Names;
+  private readonly client: TrackerClients;
+  private readonly trackers: readonly NamedTracker[];
+  private readonly probes: TrackerProbe[] = [];
 
   constructor(
     metainfo: Metainfo,
@@ -108,46 +108,46 @@ class Examiner {
     signal: AbortSignal,
     tell: (...findings: readonly Finding[]) => void,
   ) {
-    this.#metainfo = metainfo;
-    this.#options = options;
-    this.#signal = signal;
-    this.#tell = tell;
+    this.metainfo = metainfo;
+    this.options = options;
+    this.signal = signal;
+    this.tell = tell;
     const { version, timeoutMs, resolve } = options;
-    this.#names = new Names(timeoutMs, resolve);
-    this.#client = new TrackerClients({
+    this.names = new Names(timeoutMs, resolve);
+    this.client = new TrackerClients({
       version,
       timeoutMs,
       firstWaitMs: PROBE_FIRST_WAIT_MS,
       keepAlive: true,
-      resolve: this.#names.resolve,
+      resolve: this.names.resolve,
     });
-    this.#trackers = trackersOf(metainfo);
+    this.trackers = trackersOf(metainfo);
   }
 
   begin(): void {
-    const count = this.#trackers.length;
-    this.#tell(torrentFinding(this.#metainfo, count, Math.max(0, count - MAX_TRACKERS)));
+    const count = this.trackers.length;
+    this.tell(torrentFinding(this.metainfo, count, Math.max(0, count - MAX_TRACKERS)));
   }
 
   async disk(): Promise<void> {
-    const { output } = this.#options;
-    const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, this.#metainfo);
-    this.#tell(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
+    const { output } = this.options;
+    const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, this.metainfo);
+    this.tell(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
   }
 
   async port(open: OpenPort): Promise<void> {
-    const { reachedAt, notReachedAt } = await open.reach(this.#signal);
-    this.#tell(portFinding(open.port, reachedAt, notReachedAt, open.cause));
+    const { reachedAt, notReachedAt } = await open.reach(this.signal);
+    this.tell(portFinding(open.port, reachedAt, notReachedAt, open.cause));
   }
 
   async swarm(open: OpenPort): Promise<void> {
-    const { peers, samplePeers, timeoutMs, version } = this.#options;
-    const { infoHash, pieceCount } = this.#metainfo;
+    const { peers, samplePeers, timeoutMs, version } = this.options;
+    const { infoHash, pieceCount } = this.metainfo;
     const peerId = Buffer.concat([Buffer.from(peerIdPrefix(version)), randomBytes(12)]);
     const sampler = new Sampler(
       Math.max(samplePeers, peers.length),
-      { infoHash, peerId, pieceCount, timeoutMs, signal: this.#signal },
-      this.#tell,
+      { infoHash, peerId, pieceCount, timeoutMs, signal: this.signal },
+      this.tell,
     );
     sampler.offer(peers);
     const request: AnnounceRequest = {
@@ -157,62 +157,62 @@ class Examiner {
       uploadedBytes: 0,
       downloadedBytes: 0,
       // As a peer without pieces: trackers return no seeds to a seed.
-      leftBytes: this.#metainfo.totalLengthBytes,
+      leftBytes: this.metainfo.totalLengthBytes,
       numWant: NUM_WANT,
       key: randomInt(2 ** 32),
     };
-    const asked = this.#trackers.slice(0, MAX_TRACKERS);
+    const asked = this.trackers.slice(0, MAX_TRACKERS);
     const queue = new PQueue({ concurrency: CONCURRENT_HOSTS });
     await Promise.all([
-      ...hostsOf(asked).map((host) => this.#lookUp(host)),
-      ...byHost(asked).map((some) => queue.add(() => this.#ask(some, request, sampler))),
+      ...hostsOf(asked).map((host) => this.lookUp(host)),
+      ...byHost(asked).map((some) => queue.add(() => this.ask(some, request, sampler))),
     ]);
-    this.#compare();
-    this.#tell(await sampler.finding());
+    this.compare();
+    this.tell(await sampler.finding());
   }
 
   /** Waits until trackers know that we have left, at most 2 s. */
   async leave(): Promise<void> {
-    await Promise.all(this.#probes.map(({ left }) => left));
-    this.#client.close();
+    await Promise.all(this.probes.map(({ left }) => left));
+    this.client.close();
   }
 
-  async #lookUp(host: string): Promise<void> {
+  private async lookUp(host: string): Promise<void> {
     try {
-      const found = await this.#names.resolve(host, this.#signal);
+      const found = await this.names.resolve(host, this.signal);
       const addresses = [...new Set(found.map(({ address }) => address))];
-      this.#tell(dnsFinding(host, addresses));
+      this.tell(dnsFinding(host, addresses));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      this.#tell(dnsFinding(host, [], code ?? 'unknown'));
+      this.tell(dnsFinding(host, [], code ?? 'unknown'));
     }
   }
 
-  async #ask(
+  private async ask(
     trackers: readonly NamedTracker[],
     request: AnnounceRequest,
     sampler: Sampler,
   ): Promise<void> {
-    const { timeoutMs, showSecrets } = this.#options;
-    if (this.#signal.aborted) return;
-    const client = this.#client;
+    const { timeoutMs, showSecrets } = this.options;
+    if (this.signal.aborted) return;
+    const client = this.client;
     const options = trackers.map(({ url, tier }) => {
       const shownUrl = showSecrets ? url : redactUrl(url);
-      return { client, url, shownUrl, tier, request, timeoutMs, signal: this.#signal };
+      return { client, url, shownUrl, tier, request, timeoutMs, signal: this.signal };
     });
     await probeTrackers(options, (probe, url) => {
-      this.#probes.push(probe);
+      this.probes.push(probe);
       const found = trackerFinding(probe.answers);
-      this.#tell(showSecrets ? found : withoutSecretsOf(found, url));
-      if (!this.#signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
+      this.tell(showSecrets ? found : withoutSecretsOf(found, url));
+      if (!this.signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
     });
   }
 
   /** Compares what trackers reported about this machine. */
-  #compare(): void {
-    const [seenAs] = this.#probes.flatMap(({ answers }) => answers.reply?.externalIp ?? []);
-    if (seenAs !== undefined) this.#tell(addressFinding(seenAs, localIps()));
-    this.#tell(clockFinding(this.#probes.flatMap(({ aheadSec }) => aheadSec ?? [])));
+  private compare(): void {
+    const [seenAs] = this.probes.flatMap(({ answers }) => answers.reply?.externalIp ?? []);
+    if (seenAs !== undefined) this.tell(addressFinding(seenAs, localIps()));
+    this.tell(clockFinding(this.probes.flatMap(({ aheadSec }) => aheadSec ?? [])));
   }
 }
 

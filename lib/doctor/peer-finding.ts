@@ -53,65 +53,65 @@ const MAX_RANGES = 1000;
 
 /** The pieces of the whole sample. Only bits are kept, not the peers. */
 export class Sample {
-  readonly #union: Bitfield;
-  #tried = 0;
-  #talking = 0;
-  #whole = 0;
+  private readonly union: Bitfield;
+  private tried = 0;
+  private talking = 0;
+  private whole = 0;
 
   constructor(pieceCount: number) {
-    this.#union = new Bitfield(pieceCount);
+    this.union = new Bitfield(pieceCount);
   }
 
   add({ outcome, pieces }: Pick<PeerAnswers, 'outcome' | 'pieces'>): void {
-    this.#tried += 1;
+    this.tried += 1;
     if (outcome !== 'talks' || pieces === undefined) return;
-    this.#talking += 1;
-    if (pieces.isFull()) this.#whole += 1;
+    this.talking += 1;
+    if (pieces.isFull()) this.whole += 1;
     for (const [at, byte] of pieces.bytes.entries()) {
-      this.#union.bytes[at] = (this.#union.bytes[at] ?? 0) | byte;
+      this.union.bytes[at] = (this.union.bytes[at] ?? 0) | byte;
     }
   }
 
   finding(knownPeers: number): PiecesFinding {
-    const pieceCount = this.#union.length;
-    const missingPieces = pieceCount - this.#union.count();
-    const missing = this.#missing();
+    const pieceCount = this.union.length;
+    const missingPieces = pieceCount - this.union.count();
+    const missing = this.missing();
     return {
       check: 'pieces',
-      level: this.#talking === 0 ? 'skip' : missingPieces === 0 ? 'ok' : 'fail',
+      level: this.talking === 0 ? 'skip' : missingPieces === 0 ? 'ok' : 'fail',
       pieceCount,
       knownPeers,
-      triedPeers: this.#tried,
-      talkingPeers: this.#talking,
-      wholePeers: this.#whole,
+      triedPeers: this.tried,
+      talkingPeers: this.talking,
+      wholePeers: this.whole,
       missingPieces,
       missing,
-      message: this.#words(knownPeers, missingPieces, missing),
+      message: this.words(knownPeers, missingPieces, missing),
     };
   }
 
-  #words(known: number, missingPieces: number, missing: readonly PieceRange[]): string {
+  private words(known: number, missingPieces: number, missing: readonly PieceRange[]): string {
     if (known === 0) return 'no peer is known to ask';
-    const tried = `of ${countOrNo(this.#tried, 'peer')} tried`;
-    if (this.#talking === 0) return `${tried} none announced its pieces`;
-    const answered = `${tried} ${this.#talking} answered`;
+    const tried = `of ${countOrNo(this.tried, 'peer')} tried`;
+    if (this.talking === 0) return `${tried} none announced its pieces`;
+    const answered = `${tried} ${this.talking} answered`;
     if (missingPieces > 0) {
-      const share = `${missingPieces} of ${countOrNo(this.#union.length, 'piece')}`;
+      const share = `${missingPieces} of ${countOrNo(this.union.length, 'piece')}`;
       return `${answered}, and none of them has ${share}: ${formatRanges(missing)}`;
     }
-    return `every piece is with somebody: ${answered}, ${this.#whole} with every piece`;
+    return `every piece is with somebody: ${answered}, ${this.whole} with every piece`;
   }
 
-  #missing(): PieceRange[] {
+  private missing(): PieceRange[] {
     const ranges: PieceRange[] = [];
-    const { length } = this.#union;
+    const { length } = this.union;
     let at = 0;
     while (at < length && ranges.length < MAX_RANGES) {
-      const next = this.#union.nextSet(at);
+      const next = this.union.nextSet(at);
       const end = next === -1 ? length : next;
       if (end > at) ranges.push({ first: at, last: end - 1 });
       at = end;
-      while (this.#union.get(at)) at += 1;
+      while (this.union.get(at)) at += 1;
     }
     return ranges;
   }

@@ -53,172 +53,172 @@ export async function probePeer(options: PeerProbeOptions): Promise<PeerAnswers>
 }
 
 class Probe {
-  readonly #options: PeerProbeOptions;
-  readonly #resolve: (answers: PeerAnswers) => void;
-  readonly #startedMs = performance.now();
-  readonly #handshake = new HandshakeDecoder();
-  readonly #decoder: WireDecoder;
-  readonly #pieces: Bitfield;
-  readonly #onAbort = (): void => this.#end(this.#unfinished());
-  #unwatch = (): void => undefined;
-  #socket: net.Socket | undefined;
-  #stage: 'connecting' | 'greeting' | 'telling' | 'ended' = 'connecting';
-  #deadline: NodeJS.Timeout | undefined;
-  #quiet: NodeJS.Timeout | undefined;
-  #heardBytes = 0;
-  #told = false;
+  private readonly options: PeerProbeOptions;
+  private readonly resolve: (answers: PeerAnswers) => void;
+  private readonly startedMs = performance.now();
+  private readonly handshake = new HandshakeDecoder();
+  private readonly decoder: WireDecoder;
+  private readonly pieces: Bitfield;
+  private readonly onAbort = (): void => this.end(this.unfinished());
+  private unwatch = (): void => undefined;
+  private socket: net.Socket | undefined;
+  private stage: 'connecting' | 'greeting' | 'telling' | 'ended' = 'connecting';
+  private deadline: NodeJS.Timeout | undefined;
+  private quiet: NodeJS.Timeout | undefined;
+  private heardBytes = 0;
+  private told = false;
   /** The last bytes may have announced every piece, in one message. */
-  #mayBeWhole = false;
-  #client: string | undefined;
+  private mayBeWhole = false;
+  private client: string | undefined;
 
   constructor(options: PeerProbeOptions, resolve: (answers: PeerAnswers) => void) {
-    this.#options = options;
-    this.#resolve = resolve;
-    this.#pieces = new Bitfield(options.pieceCount);
-    this.#decoder = new WireDecoder({ pieceCount: options.pieceCount });
+    this.options = options;
+    this.resolve = resolve;
+    this.pieces = new Bitfield(options.pieceCount);
+    this.decoder = new WireDecoder({ pieceCount: options.pieceCount });
   }
 
   start(): void {
-    const { host, port, infoHash, peerId, signal } = this.#options;
-    if (signal.aborted) return this.#onAbort();
-    this.#unwatch = onAbort(signal, this.#onAbort);
-    this.#limit();
+    const { host, port, infoHash, peerId, signal } = this.options;
+    if (signal.aborted) return this.onAbort();
+    this.unwatch = onAbort(signal, this.onAbort);
+    this.limit();
     const socket = net.connect({ host, port, noDelay: true });
-    this.#socket = socket;
+    this.socket = socket;
     socket.on('connect', () => {
-      this.#stage = 'greeting';
-      this.#limit();
+      this.stage = 'greeting';
+      this.limit();
       socket.write(encodeHandshake({ infoHash, peerId }));
     });
-    socket.on('data', (bytes) => this.#hear(bytes));
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#broke(error));
-    socket.on('close', () => this.#end(this.#unfinished('closed')));
+    socket.on('data', (bytes) => this.hear(bytes));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.broke(error));
+    socket.on('close', () => this.end(this.unfinished('closed')));
   }
 
   /** Starts the time limit of a new stage. */
-  #limit(): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#end(this.#unfinished()), this.#options.timeoutMs);
+  private limit(): void {
+    clearTimeout(this.deadline);
+    this.deadline = setTimeout(() => this.end(this.unfinished()), this.options.timeoutMs);
   }
 
   /** The outcome if it ends at this stage. */
-  #unfinished(greeting: PeerOutcome = 'silent'): PeerOutcome {
-    if (this.#stage === 'telling') return 'talks';
-    return this.#stage === 'greeting' ? greeting : 'no-connection';
+  private unfinished(greeting: PeerOutcome = 'silent'): PeerOutcome {
+    if (this.stage === 'telling') return 'talks';
+    return this.stage === 'greeting' ? greeting : 'no-connection';
   }
 
-  #broke({ code = 'unknown' }: NodeJS.ErrnoException): void {
-    if (this.#stage !== 'connecting') return this.#end(this.#unfinished('closed'));
-    if (code === 'ECONNREFUSED') return this.#end('refused');
-    if (code === 'ETIMEDOUT') return this.#end('no-connection');
-    this.#end('unreachable', causeText(code));
+  private broke({ code = 'unknown' }: NodeJS.ErrnoException): void {
+    if (this.stage !== 'connecting') return this.end(this.unfinished('closed'));
+    if (code === 'ECONNREFUSED') return this.end('refused');
+    if (code === 'ETIMEDOUT') return this.end('no-connection');
+    this.end('unreachable', causeText(code));
   }
 
-  #hear(bytes: Buffer): void {
-    if (this.#stage === 'ended') return;
-    this.#heardBytes += bytes.length;
-    if (this.#heardBytes > MAX_HEARD_BYTES) return this.#end('breaks-rules', 'it never stops');
+  private hear(bytes: Buffer): void {
+    if (this.stage === 'ended') return;
+    this.heardBytes += bytes.length;
+    if (this.heardBytes > MAX_HEARD_BYTES) return this.end('breaks-rules', 'it never stops');
     try {
-      const used = this.#stage === 'greeting' ? this.#greet(bytes) : 0;
-      if (this.#stage !== 'telling') return;
-      this.#decoder.feed(bytes, used, bytes.length, {
-        onMessage: (message) => this.#onMessage(message),
+      const used = this.stage === 'greeting' ? this.greet(bytes) : 0;
+      if (this.stage !== 'telling') return;
+      this.decoder.feed(bytes, used, bytes.length, {
+        onMessage: (message) => this.onMessage(message),
         onBlock: () => undefined,
       });
-      if (this.#mayBeWhole) this.#endIfWhole();
+      if (this.mayBeWhole) this.endIfWhole();
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
-      const greeting = this.#stage === 'greeting';
-      this.#end(greeting ? 'not-plain' : 'breaks-rules', greeting ? undefined : error.message);
+      const greeting = this.stage === 'greeting';
+      this.end(greeting ? 'not-plain' : 'breaks-rules', greeting ? undefined : error.message);
     }
   }
 
-  #greet(bytes: Buffer): number {
-    const used = this.#handshake.feed(bytes, 0, bytes.length);
-    const { handshake } = this.#handshake;
+  private greet(bytes: Buffer): number {
+    const used = this.handshake.feed(bytes, 0, bytes.length);
+    const { handshake } = this.handshake;
     if (handshake === undefined) return used;
-    if (!bytesEqual(handshake.infoHash, this.#options.infoHash)) this.#end('other-torrent');
+    if (!bytesEqual(handshake.infoHash, this.options.infoHash)) this.end('other-torrent');
     // Only we have our id: this is an echo.
-    else if (bytesEqual(handshake.peerId, this.#options.peerId)) this.#end('not-plain');
+    else if (bytesEqual(handshake.peerId, this.options.peerId)) this.end('not-plain');
     else {
-      this.#stage = 'telling';
-      this.#limit();
-      this.#waitForMore();
+      this.stage = 'telling';
+      this.limit();
+      this.waitForMore();
     }
     return used;
   }
 
-  #waitForMore(): void {
-    const { quietMs = DEFAULT_QUIET_MS } = this.#options;
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#end('talks'), this.#told ? quietMs : 4 * quietMs);
+  private waitForMore(): void {
+    const { quietMs = DEFAULT_QUIET_MS } = this.options;
+    clearTimeout(this.quiet);
+    this.quiet = setTimeout(() => this.end('talks'), this.told ? quietMs : 4 * quietMs);
   }
 
   /** All pieces are known; only the client's name may follow, which comes at once or never. */
-  #endIfWhole(): void {
-    this.#mayBeWhole = false;
-    const { handshake } = this.#handshake;
-    const named = this.#client !== undefined || !supportsExtensions(handshake?.reserved ?? NONE);
-    if (named && this.#pieces.isFull()) this.#end('talks');
+  private endIfWhole(): void {
+    this.mayBeWhole = false;
+    const { handshake } = this.handshake;
+    const named = this.client !== undefined || !supportsExtensions(handshake?.reserved ?? NONE);
+    if (named && this.pieces.isFull()) this.end('talks');
   }
 
-  #onMessage(message: WireMessage): void {
+  private onMessage(message: WireMessage): void {
     switch (message.type) {
       case 'bitfield':
-        if (message.bits.length !== this.#pieces.bytes.length) {
+        if (message.bits.length !== this.pieces.bytes.length) {
           throw new MillraceError('bad-message', 'its bitfield has another number of pieces');
         }
         for (const [at, byte] of Bitfield.withoutSpareBits(
           message.bits,
-          this.#pieces.length,
+          this.pieces.length,
         ).entries()) {
-          this.#pieces.bytes[at] = (this.#pieces.bytes[at] ?? 0) | byte;
+          this.pieces.bytes[at] = (this.pieces.bytes[at] ?? 0) | byte;
         }
-        this.#mayBeWhole = true;
+        this.mayBeWhole = true;
         break;
       case 'have':
-        if (message.piece >= this.#pieces.length) {
+        if (message.piece >= this.pieces.length) {
           throw new MillraceError('bad-message', `it claims piece ${message.piece}`);
         }
-        if (this.#pieces.get(message.piece)) return;
-        this.#pieces.set(message.piece);
+        if (this.pieces.get(message.piece)) return;
+        this.pieces.set(message.piece);
         break;
       case 'unknown':
         // Some peers send `have all` (BEP 6) although it was not negotiated.
         if (message.id !== MESSAGE_ID.haveAll || message.lengthBytes !== 0) return;
-        this.#pieces.setAll();
-        this.#mayBeWhole = true;
+        this.pieces.setAll();
+        this.mayBeWhole = true;
         break;
       case 'extended':
         if (message.id === EXTENDED_HANDSHAKE_ID) {
-          this.#client = decodeExtendedHandshake(message.payload).client;
-          this.#mayBeWhole = true;
+          this.client = decodeExtendedHandshake(message.payload).client;
+          this.mayBeWhole = true;
         }
         return;
       default:
         return;
     }
-    this.#told = true;
-    this.#waitForMore();
+    this.told = true;
+    this.waitForMore();
   }
 
-  #end(outcome: PeerOutcome, detail?: string): void {
-    if (this.#stage === 'ended') return;
-    this.#stage = 'ended';
-    clearTimeout(this.#deadline);
-    clearTimeout(this.#quiet);
-    this.#unwatch();
-    this.#decoder.stop();
-    this.#socket?.destroy();
-    const { host, port } = this.#options;
-    this.#resolve({
+  private end(outcome: PeerOutcome, detail?: string): void {
+    if (this.stage === 'ended') return;
+    this.stage = 'ended';
+    clearTimeout(this.deadline);
+    clearTimeout(this.quiet);
+    this.unwatch();
+    this.decoder.stop();
+    this.socket?.destroy();
+    const { host, port } = this.options;
+    this.resolve({
       host,
       port,
       outcome,
-      pieces: outcome === 'talks' ? this.#pieces : undefined,
-      client: this.#client,
+      pieces: outcome === 'talks' ? this.pieces : undefined,
+      client: this.client,
       detail,
-      elapsedMs: performance.now() - this.#startedMs,
+      elapsedMs: performance.now() - this.startedMs,
     });
   }
 }

@@ -14,50 +14,50 @@ export type SamplerOptions = Omit<PeerProbeOptions, 'host' | 'port'>;
 const CONCURRENT_PEERS = 8;
 
 export class Sampler {
-  readonly #options: SamplerOptions;
-  readonly #onPeer: (finding: PeerFinding) => void;
-  readonly #queue = new PQueue({ concurrency: CONCURRENT_PEERS });
-  readonly #known = new Set<string>();
-  readonly #sample: Sample;
-  readonly #probes: Promise<void>[] = [];
-  #placesLeft: number;
+  private readonly options: SamplerOptions;
+  private readonly onPeer: (finding: PeerFinding) => void;
+  private readonly queue = new PQueue({ concurrency: CONCURRENT_PEERS });
+  private readonly known = new Set<string>();
+  private readonly sample: Sample;
+  private readonly probes: Promise<void>[] = [];
+  private placesLeft: number;
 
   /** `size`: most peers to dial. */
   constructor(size: number, options: SamplerOptions, onPeer: (finding: PeerFinding) => void) {
-    this.#placesLeft = size;
-    this.#options = options;
-    this.#onPeer = onPeer;
-    this.#sample = new Sample(options.pieceCount);
+    this.placesLeft = size;
+    this.options = options;
+    this.onPeer = onPeer;
+    this.sample = new Sample(options.pieceCount);
   }
 
   /** Adds new peers of one source; dials some of them while there are places. */
   offer(peers: readonly PeerAddress[]): void {
     const fresh = peers.filter(({ host, port }) => {
       const key = `${host} ${port}`;
-      if (this.#known.has(key)) return false;
-      this.#known.add(key);
+      if (this.known.has(key)) return false;
+      this.known.add(key);
       return true;
     });
-    while (this.#placesLeft > 0 && fresh.length > 0) {
+    while (this.placesLeft > 0 && fresh.length > 0) {
       // Not the first ones: a tracker may put chosen peers there.
       const [peer] = fresh.splice(randomInt(fresh.length), 1);
       if (peer === undefined) break;
-      this.#placesLeft -= 1;
-      this.#probes.push(this.#queue.add(() => this.#probe(peer)));
+      this.placesLeft -= 1;
+      this.probes.push(this.queue.add(() => this.probe(peer)));
     }
   }
 
   /** The result, after all dials have ended. */
   async finding(): Promise<PiecesFinding> {
-    await Promise.all(this.#probes);
-    return this.#sample.finding(this.#known.size);
+    await Promise.all(this.probes);
+    return this.sample.finding(this.known.size);
   }
 
-  async #probe({ host, port }: PeerAddress): Promise<void> {
-    const answers = await probePeer({ ...this.#options, host, port });
+  private async probe({ host, port }: PeerAddress): Promise<void> {
+    const answers = await probePeer({ ...this.options, host, port });
     // An aborted dial shows nothing about the peer.
-    if (this.#options.signal.aborted) return;
-    this.#sample.add(answers);
-    this.#onPeer(peerFinding(answers));
+    if (this.options.signal.aborted) return;
+    this.sample.add(answers);
+    this.onPeer(peerFinding(answers));
   }
 }

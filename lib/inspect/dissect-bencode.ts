@@ -44,144 +44,144 @@ interface Open {
 }
 
 class Walker {
-  readonly #bytes: Uint8Array;
-  readonly #maxPeers: number;
-  readonly #maxRanges: number;
-  readonly #ranges: ByteRange[] = [];
-  readonly #open: Open[] = [];
-  #at = 0;
+  private readonly bytes: Uint8Array;
+  private readonly maxPeers: number;
+  private readonly maxRanges: number;
+  private readonly ranges: ByteRange[] = [];
+  private readonly open: Open[] = [];
+  private at = 0;
 
   constructor(bytes: Uint8Array, options: DissectOptions) {
-    this.#bytes = bytes;
-    this.#maxPeers = options.maxPeers ?? DEFAULT_MAX_PEERS;
-    this.#maxRanges = options.maxRanges ?? DEFAULT_MAX_RANGES;
+    this.bytes = bytes;
+    this.maxPeers = options.maxPeers ?? DEFAULT_MAX_PEERS;
+    this.maxRanges = options.maxRanges ?? DEFAULT_MAX_RANGES;
   }
 
   walk(): ByteRange[] {
-    const { length } = this.#bytes;
-    while (this.#at < length) {
-      if (this.#ranges.length >= this.#maxRanges) {
-        this.#put(length, 'frame', `and ${length - this.#at} more bytes, not listed`);
-      } else if (this.#open.length === 0 && this.#ranges.length > 0) this.#afterEnd();
-      else this.#next();
+    const { length } = this.bytes;
+    while (this.at < length) {
+      if (this.ranges.length >= this.maxRanges) {
+        this.put(length, 'frame', `and ${length - this.at} more bytes, not listed`);
+      } else if (this.open.length === 0 && this.ranges.length > 0) this.afterEnd();
+      else this.next();
     }
-    return this.#ranges;
+    return this.ranges;
   }
 
-  #next(): void {
-    const top = this.#open.at(-1);
-    const byte = this.#char();
+  private next(): void {
+    const top = this.open.at(-1);
+    const byte = this.char();
     const waitsForValue = top?.kind === 'dictionary' && top.key !== undefined;
     if (byte === 'e' && top !== undefined && !waitsForValue) {
-      this.#put(this.#at + 1, 'frame', `end of ${top.kind}`, top.label);
-      this.#open.pop();
-    } else if (top?.kind === 'dictionary' && !waitsForValue) this.#key(top);
-    else this.#value(top);
+      this.put(this.at + 1, 'frame', `end of ${top.kind}`, top.label);
+      this.open.pop();
+    } else if (top?.kind === 'dictionary' && !waitsForValue) this.key(top);
+    else this.value(top);
   }
 
-  #key(top: Open): void {
-    const key = this.#stringSpan();
-    if (typeof key === 'string') return this.#bad(key);
-    const bytes = this.#bytes.subarray(key.from, key.end);
+  private key(top: Open): void {
+    const key = this.stringSpan();
+    if (typeof key === 'string') return this.bad(key);
+    const bytes = this.bytes.subarray(key.from, key.end);
     // The keys of a scrape's `files` are info hashes, even if they look like text (BEP 48).
     top.key = top.label === 'files' ? toHex(bytes.subarray(0, 64)) : keyInWords(bytes);
-    this.#put(key.end, 'frame', 'key', `"${top.key}"`);
+    this.put(key.end, 'frame', 'key', `"${top.key}"`);
   }
 
-  #value(top: Open | undefined): void {
+  private value(top: Open | undefined): void {
     const label = labelIn(top);
     if (top !== undefined) {
       top.count += 1;
       top.key = undefined;
     }
-    const byte = this.#char();
-    if (byte === 'i') return this.#integer(label);
-    if (byte !== 'l' && byte !== 'd') return this.#string(label);
-    if (this.#open.length === MAX_DEPTH) return this.#bad(`nested deeper than ${MAX_DEPTH} levels`);
+    const byte = this.char();
+    if (byte === 'i') return this.integer(label);
+    if (byte !== 'l' && byte !== 'd') return this.string(label);
+    if (this.open.length === MAX_DEPTH) return this.bad(`nested deeper than ${MAX_DEPTH} levels`);
     const kind = byte === 'l' ? 'list' : 'dictionary';
-    this.#put(this.#at + 1, 'frame', kind, label);
-    this.#open.push({ kind, label, count: 0, key: undefined });
+    this.put(this.at + 1, 'frame', kind, label);
+    this.open.push({ kind, label, count: 0, key: undefined });
   }
 
-  #integer(label: string): void {
-    const start = this.#at + 1;
-    const head = this.#latin1(start, start + MAX_INTEGER_CHARS + 1);
+  private integer(label: string): void {
+    const start = this.at + 1;
+    const head = this.latin1(start, start + MAX_INTEGER_CHARS + 1);
     const match = /^(-?\d+)e/.exec(head);
     if (match !== null) {
-      return this.#put(start + match[0].length, 'field', label || 'reply', match[1] ?? '');
+      return this.put(start + match[0].length, 'field', label || 'reply', match[1] ?? '');
     }
-    const cut = start + head.length === this.#bytes.length && /^-?\d*$/.test(head);
-    this.#bad(cut ? 'an integer is cut short' : 'an integer must be i, digits, e');
+    const cut = start + head.length === this.bytes.length && /^-?\d*$/.test(head);
+    this.bad(cut ? 'an integer is cut short' : 'an integer must be i, digits, e');
   }
 
-  #string(label: string): void {
-    const span = this.#stringSpan();
-    if (typeof span === 'string') return this.#bad(span);
+  private string(label: string): void {
+    const span = this.stringSpan();
+    if (typeof span === 'string') return this.bad(span);
     const { from, end } = span;
-    const content = this.#bytes.subarray(from, end);
+    const content = this.bytes.subarray(from, end);
     const stride =
       label === 'peers' ? COMPACT_IPV4_BYTES : label === 'peers6' ? COMPACT_IPV6_BYTES : 0;
-    if (stride > 0 && content.length > 0) return this.#compact(label, from, end, stride);
+    if (stride > 0 && content.length > 0) return this.compact(label, from, end, stride);
     const address = label === 'external ip' ? formatAddress(content) : undefined;
-    this.#put(end, 'field', label || 'reply', address ?? bytesInWords(content));
+    this.put(end, 'field', label || 'reply', address ?? bytesInWords(content));
   }
 
-  #compact(label: string, from: number, end: number, stride: number): void {
+  private compact(label: string, from: number, end: number, stride: number): void {
     const lengthBytes = end - from;
     if (lengthBytes % stride !== 0) {
       const value = `${lengthBytes} bytes, which is no multiple of ${stride}`;
-      return this.#put(end, 'bad', label, value);
+      return this.put(end, 'bad', label, value);
     }
     const count = lengthBytes / stride;
-    this.#put(from, 'field', label, `${count} in ${lengthBytes} bytes, ${stride} each`);
-    const listed = Math.min(count, this.#maxPeers, this.#maxRanges - this.#ranges.length);
+    this.put(from, 'field', label, `${count} in ${lengthBytes} bytes, ${stride} each`);
+    const listed = Math.min(count, this.maxPeers, this.maxRanges - this.ranges.length);
     for (let index = 0; index < listed; index += 1) {
-      const next = this.#at + stride;
-      const value = peerInWords(this.#bytes.subarray(this.#at, next));
-      this.#put(next, 'field', `${label}[${index}]`, value);
+      const next = this.at + stride;
+      const value = peerInWords(this.bytes.subarray(this.at, next));
+      this.put(next, 'field', `${label}[${index}]`, value);
     }
-    if (listed < count) this.#put(end, 'field', label, `and ${count - listed} more`);
+    if (listed < count) this.put(end, 'field', label, `and ${count - listed} more`);
   }
 
   /** Where the content of the string that starts here lies, or the error. */
-  #stringSpan(): { readonly from: number; readonly end: number } | string {
-    const head = this.#latin1(this.#at, this.#at + MAX_LENGTH_DIGITS + 1);
+  private stringSpan(): { readonly from: number; readonly end: number } | string {
+    const head = this.latin1(this.at, this.at + MAX_LENGTH_DIGITS + 1);
     const match = /^(\d+):/.exec(head);
     if (match === null) {
-      const cut = this.#at + head.length === this.#bytes.length && /^\d+$/.test(head);
+      const cut = this.at + head.length === this.bytes.length && /^\d+$/.test(head);
       return cut ? 'the length of a string is cut short' : 'no bencoded value starts here';
     }
-    const from = this.#at + match[0].length;
+    const from = this.at + match[0].length;
     const length = Number(match[1]);
-    const left = this.#bytes.length - from;
+    const left = this.bytes.length - from;
     if (length > left) return `a string of ${length} bytes is announced, ${left} are left`;
     return { from, end: from + length };
   }
 
-  #afterEnd(): void {
-    const rest = this.#bytes.subarray(this.#at);
-    if (rest.every((byte) => byte <= 0x20)) this.#put(this.#bytes.length, 'frame', 'white space');
-    else this.#put(this.#bytes.length, 'bad', AFTER_THE_END, bytesInWords(rest));
+  private afterEnd(): void {
+    const rest = this.bytes.subarray(this.at);
+    if (rest.every((byte) => byte <= 0x20)) this.put(this.bytes.length, 'frame', 'white space');
+    else this.put(this.bytes.length, 'bad', AFTER_THE_END, bytesInWords(rest));
   }
 
   /** Everything from here on: the start of the next value is unknown. */
-  #bad(rule: string): void {
-    this.#put(this.#bytes.length, 'bad', 'not bencode', rule);
+  private bad(rule: string): void {
+    this.put(this.bytes.length, 'bad', 'not bencode', rule);
   }
 
-  #put(endByte: number, kind: ByteRange['kind'], label: string, value = ''): void {
-    this.#ranges.push({ startByte: this.#at, endByte, kind, label, value });
-    this.#at = endByte;
+  private put(endByte: number, kind: ByteRange['kind'], label: string, value = ''): void {
+    this.ranges.push({ startByte: this.at, endByte, kind, label, value });
+    this.at = endByte;
   }
 
-  #char(): string {
-    return String.fromCharCode(this.#bytes[this.#at] ?? 0);
+  private char(): string {
+    return String.fromCharCode(this.bytes[this.at] ?? 0);
   }
 
-  #latin1(start: number, end: number): string {
+  private latin1(start: number, end: number): string {
     let text = '';
-    for (let at = start; at < Math.min(end, this.#bytes.length); at += 1) {
-      text += String.fromCharCode(this.#bytes[at] ?? 0);
+    for (let at = start; at < Math.min(end, this.bytes.length); at += 1) {
+      text += String.fromCharCode(this.bytes[at] ?? 0);
     }
     return text;
   }

@@ -139,20 +139,20 @@ function lengthOf([, length = 0]: Uint8Array): string {
 }
 
 class Cursor {
-  readonly #packet: Uint8Array;
-  readonly #ranges: ByteRange[] = [];
-  #at = 0;
+  private readonly packet: Uint8Array;
+  private readonly ranges: ByteRange[] = [];
+  private at = 0;
 
   constructor(packet: Uint8Array) {
-    this.#packet = packet;
+    this.packet = packet;
   }
 
   get left(): number {
-    return this.#packet.length - this.#at;
+    return this.packet.length - this.at;
   }
 
   peek(count: number): Uint8Array {
-    return this.#packet.subarray(this.#at, this.#at + count);
+    return this.packet.subarray(this.at, this.at + count);
   }
 
   fields(fields: readonly Field[]): void {
@@ -164,7 +164,7 @@ class Cursor {
     if (this.left === 0) return;
     const bytes = this.peek(lengthBytes);
     const whole = bytes.length === lengthBytes;
-    this.#put(
+    this.put(
       bytes.length,
       whole ? kind : 'bad',
       label,
@@ -174,13 +174,13 @@ class Cursor {
 
   /** Bytes that the format does not explain become the last range. */
   end(): ByteRange[] {
-    if (this.left > 0) this.#put(this.left, 'bad', 'left over', bytesInWords(this.peek(this.left)));
-    return this.#ranges;
+    if (this.left > 0) this.put(this.left, 'bad', 'left over', bytesInWords(this.peek(this.left)));
+    return this.ranges;
   }
 
-  #put(lengthBytes: number, kind: ByteRange['kind'], label: string, value: string): void {
-    const startByte = this.#at;
-    this.#at += lengthBytes;
-    this.#ranges.push({ startByte, endByte: this.#at, kind, label, value });
+  private put(lengthBytes: number, kind: ByteRange['kind'], label: string, value: string): void {
+    const startByte = this.at;
+    this.at += lengthBytes;
+    this.ranges.push({ startByte, endByte: this.at, kind, label, value });
   }
 }

@@ -3,21 +3,21 @@
 
 /** The latest value per key, in the order of their arrival. */
 export class Latest<Key, Value> {
-  #values = new Map<Key, Value>();
+  private values = new Map<Key, Value>();
 
   get size(): number {
-    return this.#values.size;
+    return this.values.size;
   }
 
   put(key: Key, value: Value): void {
-    this.#values.delete(key); // Otherwise it would keep the position of the old value.
-    this.#values.set(key, value);
+    this.values.delete(key); // Otherwise it would keep the position of the old value.
+    this.values.set(key, value);
   }
 
   /** Returns everything that changed since the last call. */
   take(): Map<Key, Value> {
-    const values = this.#values;
-    if (values.size > 0) this.#values = new Map();
+    const values = this.values;
+    if (values.size > 0) this.values = new Map();
     return values;
   }
 }
@@ -29,19 +29,19 @@ interface Queued<T> {
 
 /** A queue with a limited length, which drops the least important events. */
 export class EventQueue<T> {
-  readonly #limit: number;
-  readonly #low: Queued<T>[] = [];
-  readonly #high: Queued<T>[] = [];
-  readonly #kept: Queued<T>[] = [];
-  #sequence = 0;
+  private readonly limit: number;
+  private readonly low: Queued<T>[] = [];
+  private readonly high: Queued<T>[] = [];
+  private readonly kept: Queued<T>[] = [];
+  private sequence = 0;
 
   /** Holds at most `limit` events, but at least 1. */
   constructor(limit: number) {
-    this.#limit = Math.max(1, limit);
+    this.limit = Math.max(1, limit);
   }
 
   get size(): number {
-    return this.#low.length + this.#high.length + this.#kept.length;
+    return this.low.length + this.high.length + this.kept.length;
   }
 
   /**
@@ -49,18 +49,18 @@ export class EventQueue<T> {
    * with priority `kept` are never dropped: the caller must bound their number.
    */
   push(event: T, priority: 'low' | 'high' | 'kept'): void {
-    if (this.size >= this.#limit) {
+    if (this.size >= this.limit) {
       // A shift moves at most `limit` slots, and only while the reader is slow.
-      if (this.#low.shift() === undefined) this.#high.shift();
+      if (this.low.shift() === undefined) this.high.shift();
     }
-    const queue = { low: this.#low, high: this.#high, kept: this.#kept }[priority];
-    queue.push({ sequence: this.#sequence++, event });
+    const queue = { low: this.low, high: this.high, kept: this.kept }[priority];
+    queue.push({ sequence: this.sequence++, event });
   }
 
   /** Removes and returns all events, in the order in which they were pushed. */
   take(): T[] {
-    const queued = [...this.#low, ...this.#high, ...this.#kept];
-    this.#low.length = this.#high.length = this.#kept.length = 0;
+    const queued = [...this.low, ...this.high, ...this.kept];
+    this.low.length = this.high.length = this.kept.length = 0;
     return queued.sort((a, b) => a.sequence - b.sequence).map(({ event }) => event);
   }
 }

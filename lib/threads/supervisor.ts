@@ -105,110 +105,110 @@ export function supervise<Start>(
 }
 
 class Supervisor<Start> implements SupervisedThread {
-  readonly #options: SuperviseOptions<Start>;
-  readonly #callbacks: SuperviseCallbacks;
-  readonly #clock: SupervisorClock;
-  readonly #gone: Promise<void>;
-  #resolveGone: () => void = () => undefined;
-  #state: ThreadState;
-  #failures = 0;
-  #wasReady = false;
+  private readonly options: SuperviseOptions<Start>;
+  private readonly callbacks: SuperviseCallbacks;
+  private readonly clock: SupervisorClock;
+  private readonly gone: Promise<void>;
+  private resolveGone: () => void = () => undefined;
+  private currentState: ThreadState;
+  private failures = 0;
+  private wasReady = false;
 
   constructor(options: SuperviseOptions<Start>, callbacks: SuperviseCallbacks) {
-    this.#options = options;
-    this.#callbacks = callbacks;
-    this.#clock = options.clock ?? REAL_CLOCK;
-    this.#gone = new Promise((resolve) => (this.#resolveGone = resolve));
-    this.#state = options.adopt ? this.#watch(options.adopt) : this.#begin();
+    this.options = options;
+    this.callbacks = callbacks;
+    this.clock = options.clock ?? REAL_CLOCK;
+    this.gone = new Promise((resolve) => (this.resolveGone = resolve));
+    this.currentState = options.adopt ? this.watch(options.adopt) : this.begin();
   }
 
   get state(): ThreadState {
-    return this.#state;
+    return this.currentState;
   }
 
   markReady(): void {
-    if (this.#state.type !== 'starting') return;
-    const { worker, cancelTimeout } = this.#state;
+    if (this.currentState.type !== 'starting') return;
+    const { worker, cancelTimeout } = this.currentState;
     cancelTimeout();
-    this.#wasReady = true;
-    this.#state = { type: 'ready', worker, sinceMs: this.#clock.nowMs() };
-    this.#callbacks.onReady?.(worker);
+    this.wasReady = true;
+    this.currentState = { type: 'ready', worker, sinceMs: this.clock.nowMs() };
+    this.callbacks.onReady?.(worker);
   }
 
   expectExit(): Promise<void> {
-    const state = this.#state;
+    const state = this.currentState;
     switch (state.type) {
       case 'starting':
         state.cancelTimeout();
-        this.#state = { type: 'stopping', worker: state.worker };
+        this.currentState = { type: 'stopping', worker: state.worker };
         break;
       case 'ready':
-        this.#state = { type: 'stopping', worker: state.worker };
+        this.currentState = { type: 'stopping', worker: state.worker };
         break;
       case 'waiting':
         state.cancelRestart();
-        this.#end({ type: 'stopped' });
+        this.end({ type: 'stopped' });
         break;
       case 'stopping':
       case 'stopped':
       case 'failed':
     }
-    return this.#gone;
+    return this.gone;
   }
 
   async terminate(): Promise<void> {
     const gone = this.expectExit();
-    if (this.#state.type === 'stopping') await this.#state.worker.terminate();
+    if (this.currentState.type === 'stopping') await this.currentState.worker.terminate();
     await gone;
   }
 
   /** The first start. A thread that Node refuses to start is one that fails before it is ready. */
-  #begin(): ThreadState {
+  private begin(): ThreadState {
     try {
-      return this.#watch(this.#start());
+      return this.watch(this.start());
     } catch (error) {
-      const failed = this.#startFailed(failureReason(error));
-      queueMicrotask(() => this.#callbacks.onFailed(failed));
-      this.#resolveGone();
+      const failed = this.startFailed(failureReason(error));
+      queueMicrotask(() => this.callbacks.onFailed(failed));
+      this.resolveGone();
       return { type: 'failed', error: failed };
     }
   }
 
-  #startFailed(cause: string): MillraceError {
+  private startFailed(cause: string): MillraceError {
     return new MillraceError(
       'thread-start-failed',
-      `the thread ${this.#options.name} failed before it was ready: ${cause}`,
+      `the thread ${this.options.name} failed before it was ready: ${cause}`,
     );
   }
 
   /** Where Node refuses to start a thread, for want of one or of memory, that was one more failure. */
-  #restart(): void {
+  private restart(): void {
     let worker: Thread;
     try {
-      worker = this.#start();
+      worker = this.start();
     } catch (error) {
-      this.#failures++;
-      return this.#restartLater(this.#startFailed(failureReason(error)));
+      this.failures++;
+      return this.restartLater(this.startFailed(failureReason(error)));
     }
-    this.#state = this.#watch(worker);
+    this.currentState = this.watch(worker);
   }
 
   /** Not at all if the policy gives up: then `error` is why. */
-  #restartLater(error: MillraceError): void {
-    const { restart = nextBackoffMs } = this.#options;
-    const delayMs = restart(this.#failures);
+  private restartLater(error: MillraceError): void {
+    const { restart = nextBackoffMs } = this.options;
+    const delayMs = restart(this.failures);
     if (delayMs === undefined) {
-      this.#end({ type: 'failed', error });
+      this.end({ type: 'failed', error });
     } else {
-      const cancelRestart = this.#clock.after(delayMs, () => this.#restart());
-      this.#state = { type: 'waiting', cancelRestart };
+      const cancelRestart = this.clock.after(delayMs, () => this.restart());
+      this.currentState = { type: 'waiting', cancelRestart };
     }
-    this.#callbacks.onDied?.(error, delayMs);
-    if (delayMs === undefined) this.#callbacks.onFailed(error);
+    this.callbacks.onDied?.(error, delayMs);
+    if (delayMs === undefined) this.callbacks.onFailed(error);
   }
 
-  #start(): Thread {
-    const { file, name, start, resourceLimits } = this.#options;
+  private start(): Thread {
+    const { file, name, start, resourceLimits } = this.options;
     return new Worker(file, {
       name,
       workerData: start,
@@ -218,7 +218,7 @@ class Supervisor<Start> implements SupervisedThread {
     });
   }
 
-  #watch(worker: Thread): ThreadState {
+  private watch(worker: Thread): ThreadState {
     // `error` comes before `exit` and has the reason; only after `exit` does no code of the thread
     // run.
     let cause: string | undefined;
@@ -232,41 +232,41 @@ class Supervisor<Start> implements SupervisedThread {
       if (message === READY_MARK) this.markReady();
     });
     worker.on('exit', (code) => {
-      this.#onExit(cause ?? (code === undefined ? 'it ended by itself' : `exit code ${code}`));
+      this.onExit(cause ?? (code === undefined ? 'it ended by itself' : `exit code ${code}`));
     });
-    const timeoutMs = this.#options.readyTimeoutMs ?? 60_000;
-    const cancelTimeout = this.#clock.after(timeoutMs, () => {
+    const timeoutMs = this.options.readyTimeoutMs ?? 60_000;
+    const cancelTimeout = this.clock.after(timeoutMs, () => {
       cause ??= `not ready after ${timeoutMs} ms`;
       void worker.terminate();
     });
-    this.#callbacks.onStarted(worker);
+    this.callbacks.onStarted(worker);
     return { type: 'starting', worker, cancelTimeout };
   }
 
-  #onExit(cause: string): void {
-    const state = this.#state;
-    const { name, stableAfterMs = 60_000 } = this.#options;
+  private onExit(cause: string): void {
+    const state = this.currentState;
+    const { name, stableAfterMs = 60_000 } = this.options;
     switch (state.type) {
       case 'starting': {
         state.cancelTimeout();
-        const error = this.#startFailed(cause);
-        if (this.#wasReady) {
+        const error = this.startFailed(cause);
+        if (this.wasReady) {
           // It has worked before: what ended it now may be over the next time.
-          this.#failures++;
-          return this.#restartLater(error);
+          this.failures++;
+          return this.restartLater(error);
         }
-        this.#end({ type: 'failed', error });
-        this.#callbacks.onFailed(error);
+        this.end({ type: 'failed', error });
+        this.callbacks.onFailed(error);
         return;
       }
       case 'ready': {
-        const lived = this.#clock.nowMs() - state.sinceMs;
-        this.#failures = lived >= stableAfterMs ? 1 : this.#failures + 1;
-        this.#restartLater(new MillraceError('thread-died', `the thread ${name} died: ${cause}`));
+        const lived = this.clock.nowMs() - state.sinceMs;
+        this.failures = lived >= stableAfterMs ? 1 : this.failures + 1;
+        this.restartLater(new MillraceError('thread-died', `the thread ${name} died: ${cause}`));
         return;
       }
       case 'stopping':
-        this.#end({ type: 'stopped' });
+        this.end({ type: 'stopped' });
         return;
       case 'waiting':
       case 'stopped':
@@ -275,9 +275,9 @@ class Supervisor<Start> implements SupervisedThread {
     }
   }
 
-  #end(state: ThreadState): void {
-    this.#state = state;
-    this.#resolveGone();
+  private end(state: ThreadState): void {
+    this.currentState = state;
+    this.resolveGone();
   }
 }
 

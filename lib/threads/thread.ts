@@ -31,35 +31,35 @@ export interface Thread {
  * started it receives its errors.
  */
 export class AdoptedThread implements Thread {
-  readonly #port: MessagePort;
-  readonly #terminate: () => void;
+  private readonly port: MessagePort;
+  private readonly askToTerminate: () => void;
 
   /** `terminate` asks the thread that started this one to terminate it. */
   constructor(port: MessagePort, terminate: () => void) {
-    this.#port = port;
-    this.#terminate = terminate;
+    this.port = port;
+    this.askToTerminate = terminate;
   }
 
   postMessage(value: unknown): void {
-    this.#port.postMessage(value);
+    this.port.postMessage(value);
   }
 
   on<Name extends keyof ThreadEvents>(
     event: Name,
     listener: (value: ThreadEvents[Name]) => void,
   ): void {
-    if (event === 'exit') this.#port.once('close', () => (listener as (code?: number) => void)());
-    else if (event !== 'error') this.#port.on(event, listener);
+    if (event === 'exit') this.port.once('close', () => (listener as (code?: number) => void)());
+    else if (event !== 'error') this.port.on(event, listener);
   }
 
   off<Name extends keyof ThreadEvents>(
     event: Name,
     listener: (value: ThreadEvents[Name]) => void,
   ): void {
-    this.#port.off(event, listener);
+    this.port.off(event, listener);
   }
 
   terminate(): void {
-    this.#terminate();
+    this.askToTerminate();
   }
 }

@@ -37,24 +37,24 @@ export interface TypedPortOptions<In> {
  * other protocols and are ignored.
  */
 export class TypedPort<Out, In> {
-  readonly #port: PortLike;
-  readonly #options: TypedPortOptions<In>;
-  readonly #limit: number;
-  #queue: Out[] = [];
-  #flushing: NodeJS.Immediate | undefined;
-  #closed = false;
+  private readonly port: PortLike;
+  private readonly options: TypedPortOptions<In>;
+  private readonly limit: number;
+  private queue: Out[] = [];
+  private flushing: NodeJS.Immediate | undefined;
+  private closed = false;
 
   constructor(port: PortLike, options: TypedPortOptions<In>) {
-    this.#port = port;
-    this.#options = options;
-    this.#limit = options.limit ?? DEFAULT_LIMIT;
-    port.on('message', this.#receive);
-    port.on('messageerror', this.#undecodable);
+    this.port = port;
+    this.options = options;
+    this.limit = options.limit ?? DEFAULT_LIMIT;
+    port.on('message', this.receive);
+    port.on('messageerror', this.undecodable);
   }
 
   /** Number of messages queued and not posted yet. */
   get pending(): number {
-    return this.#queue.length;
+    return this.queue.length;
   }
 
   /**
@@ -63,38 +63,38 @@ export class TypedPort<Out, In> {
    * once, because a lost message would break the state of both sides.
    */
   send(message: Out): void {
-    if (this.#closed) return;
-    if (this.#queue.length >= this.#limit) {
+    if (this.closed) return;
+    if (this.queue.length >= this.limit) {
       this.flush();
-      this.#options.onError(
+      this.options.onError(
         new MillraceError(
           'mailbox-overflow',
-          `more than ${this.#limit} messages were sent to another thread within one turn`,
-          { limit: this.#limit },
+          `more than ${this.limit} messages were sent to another thread within one turn`,
+          { limit: this.limit },
         ),
       );
     }
-    this.#queue.push(message);
+    this.queue.push(message);
     // Not a microtask: microtasks run after every single callback, so each socket read of a turn
     // would post its own message. Immediates run once, after all reads of the turn, and a pending
     // one keeps the loop from sleeping, so nothing is delayed.
-    this.#flushing ??= setImmediate(this.#flushNow);
+    this.flushing ??= setImmediate(this.flushNow);
   }
 
   /** Posts the queued messages now: before a process exits, or where latency matters. */
   flush(): void {
-    if (this.#flushing !== undefined) {
-      clearImmediate(this.#flushing);
-      this.#flushing = undefined;
+    if (this.flushing !== undefined) {
+      clearImmediate(this.flushing);
+      this.flushing = undefined;
     }
-    const batch = this.#queue;
+    const batch = this.queue;
     if (batch.length === 0) return;
-    this.#queue = [];
+    this.queue = [];
     try {
-      this.#port.postMessage(batch);
+      this.port.postMessage(batch);
     } catch {
       // A message that cannot be cloned must not take the rest of its batch with it.
-      for (const message of batch) this.#postAlone(message);
+      for (const message of batch) this.postAlone(message);
     }
   }
 
@@ -103,44 +103,44 @@ export class TypedPort<Out, In> {
    * it.
    */
   close(): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.flush();
-    this.#closed = true;
-    this.#port.off('message', this.#receive);
-    this.#port.off('messageerror', this.#undecodable);
+    this.closed = true;
+    this.port.off('message', this.receive);
+    this.port.off('messageerror', this.undecodable);
   }
 
-  readonly #flushNow = (): void => {
-    this.#flushing = undefined;
+  private readonly flushNow = (): void => {
+    this.flushing = undefined;
     this.flush();
   };
 
-  #postAlone(message: Out): void {
+  private postAlone(message: Out): void {
     try {
-      this.#port.postMessage([message]);
+      this.port.postMessage([message]);
     } catch (error) {
-      this.#options.onError(error);
+      this.options.onError(error);
     }
   }
 
-  readonly #receive = (batch: unknown): void => {
+  private readonly receive = (batch: unknown): void => {
     if (!Array.isArray(batch)) return;
     for (const message of batch as In[]) {
-      if (this.#closed) return; // A handler closed the port.
+      if (this.closed) return; // A handler closed the port.
       try {
-        this.#options.onMessage(message);
+        this.options.onMessage(message);
       } catch (error) {
-        this.#options.onError(error);
+        this.options.onError(error);
       }
     }
     try {
-      this.#options.onBatchEnd?.();
+      this.options.onBatchEnd?.();
     } catch (error) {
-      this.#options.onError(error);
+      this.options.onError(error);
     }
   };
 
-  readonly #undecodable = (error: unknown): void => {
-    this.#options.onError(error);
+  private readonly undecodable = (error: unknown): void => {
+    this.options.onError(error);
   };
 }

@@ -40,91 +40,91 @@ interface Held<C> {
 
 /** Every operation is O(1), even when full: sets and maps keep insertion order. */
 export class ConnectionTable<C> {
-  readonly #options: ConnectionTableOptions;
-  readonly #customers = new Map<number | string, Customer<C>>();
-  readonly #held = new Map<C, Held<C>>();
+  private readonly options: ConnectionTableOptions;
+  private readonly byAddress = new Map<number | string, Customer<C>>();
+  private readonly held = new Map<C, Held<C>>();
   /** When each entered its state, oldest first. */
-  readonly #since: Readonly<Record<State, Map<C, number>>> = {
+  private readonly since: Readonly<Record<State, Map<C, number>>> = {
     silent: new Map(),
     idle: new Map(),
     busy: new Map(),
   };
 
   constructor(options: ConnectionTableOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** Connections held. */
   get size(): number {
-    return this.#held.size;
+    return this.held.size;
   }
 
   /** Number of customers with connections. */
   get customers(): number {
-    return this.#customers.size;
+    return this.byAddress.size;
   }
 
   /** Finds a place for a new connection, if necessary that of another one. */
   admit(connection: C, address: string, nowMs: number): Admission<C> {
-    const { max, maxPerIp } = this.#options;
+    const { max, maxPerIp } = this.options;
     const key = householdOfHost(address);
-    if ((this.#customers.get(key)?.count ?? 0) >= maxPerIp) return { admitted: false };
+    if ((this.byAddress.get(key)?.count ?? 0) >= maxPerIp) return { admitted: false };
     let evicted: C | undefined;
-    if (this.#held.size >= max) {
-      evicted = this.#dispensable(this.#customers.get(key), nowMs);
+    if (this.held.size >= max) {
+      evicted = this.dispensable(this.byAddress.get(key), nowMs);
       if (evicted === undefined) return { admitted: false };
       this.ended(evicted);
     }
-    const customer: Customer<C> = this.#customers.get(key) ?? {
+    const customer: Customer<C> = this.byAddress.get(key) ?? {
       key,
       count: 0,
       silent: new Set(),
       idle: new Set(),
     };
-    this.#customers.set(key, customer);
+    this.byAddress.set(key, customer);
     customer.count += 1;
-    this.#held.set(connection, { customer, state: 'silent' });
-    this.#enter(connection, customer, 'silent', nowMs);
+    this.held.set(connection, { customer, state: 'silent' });
+    this.enter(connection, customer, 'silent', nowMs);
     return evicted === undefined ? { admitted: true } : { admitted: true, evicted };
   }
 
   /** A complete request arrived; its reply is not sent yet. */
   asked(connection: C, nowMs: number): void {
-    this.#move(connection, 'busy', nowMs);
+    this.move(connection, 'busy', nowMs);
   }
 
   /** Its replies are sent. */
   answered(connection: C, nowMs: number): void {
-    this.#move(connection, 'idle', nowMs);
+    this.move(connection, 'idle', nowMs);
   }
 
   /** The connection has ended; may be called for one that lost its place before. */
   ended(connection: C): void {
-    const held = this.#held.get(connection);
+    const held = this.held.get(connection);
     if (held === undefined) return;
     const { customer, state } = held;
-    this.#held.delete(connection);
-    this.#leave(connection, customer, state);
+    this.held.delete(connection);
+    this.leave(connection, customer, state);
     customer.count -= 1;
-    if (customer.count === 0) this.#customers.delete(customer.key);
+    if (customer.count === 0) this.byAddress.delete(customer.key);
   }
 
   /** A connection that sends another request while it is busy keeps its age. */
-  #move(connection: C, state: State, nowMs: number): void {
-    const held = this.#held.get(connection);
+  private move(connection: C, state: State, nowMs: number): void {
+    const held = this.held.get(connection);
     if (held === undefined || (held.state === 'busy' && state === 'busy')) return;
-    this.#leave(connection, held.customer, held.state);
+    this.leave(connection, held.customer, held.state);
     held.state = state;
-    this.#enter(connection, held.customer, state, nowMs);
+    this.enter(connection, held.customer, state, nowMs);
   }
 
-  #enter(connection: C, customer: Customer<C>, state: State, nowMs: number): void {
-    this.#since[state].set(connection, nowMs);
+  private enter(connection: C, customer: Customer<C>, state: State, nowMs: number): void {
+    this.since[state].set(connection, nowMs);
     if (state !== 'busy') customer[state].add(connection);
   }
 
-  #leave(connection: C, customer: Customer<C>, state: State): void {
-    this.#since[state].delete(connection);
+  private leave(connection: C, customer: Customer<C>, state: State): void {
+    this.since[state].delete(connection);
     if (state !== 'busy') customer[state].delete(connection);
   }
 
@@ -134,13 +134,13 @@ export class ConnectionTable<C> {
    * beyond `graceMs`, the longest idle, the longest silent, one that has not read its reply for
    * `patienceMs`.
    */
-  #dispensable(newcomer: Customer<C> | undefined, nowMs: number): C | undefined {
-    const { max, graceMs, patienceMs } = this.#options;
-    if (newcomer !== undefined && newcomer.count >= max / this.#customers.size) {
+  private dispensable(newcomer: Customer<C> | undefined, nowMs: number): C | undefined {
+    const { max, graceMs, patienceMs } = this.options;
+    if (newcomer !== undefined && newcomer.count >= max / this.byAddress.size) {
       const [own] = newcomer.silent.size > 0 ? newcomer.silent : newcomer.idle;
       if (own !== undefined) return own;
     }
-    const { silent, idle, busy } = this.#since;
+    const { silent, idle, busy } = this.since;
     return (
       oldest(silent, nowMs - graceMs) ??
       oldest(idle, nowMs) ??

@@ -8,91 +8,91 @@ const FIRST_CAPACITY = 2;
 
 export class PeerTable {
   /** Length of an address and a port in bytes: 6 or 18. */
-  readonly #stride: number;
+  private readonly stride: number;
   /** Slot of a peer by its address and port. */
-  readonly #slots = new Map<number | string, number>();
+  private readonly slots = new Map<number | string, number>();
   /** Slots 0 … seeds − 1 hold seeds, those up to `count` − 1 all others. */
-  #seeds = 0;
-  #paused = 0;
-  #capacity = FIRST_CAPACITY;
-  #compact: Uint8Array;
-  #ids = new Uint8Array(FIRST_CAPACITY * PEER_ID_LENGTH_BYTES);
-  #seenMs = new Float64Array(FIRST_CAPACITY);
-  #pausedFlags = new Uint8Array(FIRST_CAPACITY);
+  private seedCount = 0;
+  private pausedCount = 0;
+  private capacity = FIRST_CAPACITY;
+  private compact: Uint8Array;
+  private ids = new Uint8Array(FIRST_CAPACITY * PEER_ID_LENGTH_BYTES);
+  private seenMs = new Float64Array(FIRST_CAPACITY);
+  private pausedFlags = new Uint8Array(FIRST_CAPACITY);
 
   constructor(stride: number) {
-    this.#stride = stride;
-    this.#compact = new Uint8Array(FIRST_CAPACITY * stride);
+    this.stride = stride;
+    this.compact = new Uint8Array(FIRST_CAPACITY * stride);
   }
 
   get count(): number {
-    return this.#slots.size;
+    return this.slots.size;
   }
 
   get seeds(): number {
-    return this.#seeds;
+    return this.seedCount;
   }
 
   /** Partial seeds (BEP 21). */
   get paused(): number {
-    return this.#paused;
+    return this.pausedCount;
   }
 
   /** The slot of this peer, or −1. `peer` is packed: address and port. */
   find(peer: Uint8Array): number {
-    return this.#slots.get(this.#keyOf(peer, 0)) ?? -1;
+    return this.slots.get(this.keyOf(peer, 0)) ?? -1;
   }
 
   isSeed(slot: number): boolean {
-    return slot < this.#seeds;
+    return slot < this.seedCount;
   }
 
   /** Adds a peer that is not in the table. */
   add(peer: Uint8Array, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
-    const slot = this.#slots.size;
-    if (slot === this.#capacity) this.#grow();
-    this.#compact.set(peer, slot * this.#stride);
-    this.#slots.set(this.#keyOf(peer, 0), slot);
-    this.#pausedFlags[slot] = 0;
+    const slot = this.slots.size;
+    if (slot === this.capacity) this.grow();
+    this.compact.set(peer, slot * this.stride);
+    this.slots.set(this.keyOf(peer, 0), slot);
+    this.pausedFlags[slot] = 0;
     this.update(slot, peerId, seed, paused, nowMs);
   }
 
   /** Updates the peer in `slot`, which may move. */
   update(slot: number, peerId: Uint8Array, seed: boolean, paused: boolean, nowMs: number): void {
-    this.#ids.set(peerId, slot * PEER_ID_LENGTH_BYTES);
-    this.#seenMs[slot] = nowMs;
+    this.ids.set(peerId, slot * PEER_ID_LENGTH_BYTES);
+    this.seenMs[slot] = nowMs;
     const flag = paused ? 1 : 0;
-    this.#paused += flag - (this.#pausedFlags[slot] ?? 0);
-    this.#pausedFlags[slot] = flag;
-    if (seed === slot < this.#seeds) return;
+    this.pausedCount += flag - (this.pausedFlags[slot] ?? 0);
+    this.pausedFlags[slot] = flag;
+    if (seed === slot < this.seedCount) return;
     if (seed) {
-      this.#swap(slot, this.#seeds);
-      this.#seeds += 1;
+      this.swap(slot, this.seedCount);
+      this.seedCount += 1;
     } else {
-      this.#seeds -= 1;
-      this.#swap(slot, this.#seeds);
+      this.seedCount -= 1;
+      this.swap(slot, this.seedCount);
     }
   }
 
   remove(slot: number): void {
-    this.#paused -= this.#pausedFlags[slot] ?? 0;
+    this.pausedCount -= this.pausedFlags[slot] ?? 0;
     let hole = slot;
-    if (hole < this.#seeds) {
-      this.#seeds -= 1;
-      this.#swap(hole, this.#seeds);
-      hole = this.#seeds;
+    if (hole < this.seedCount) {
+      this.seedCount -= 1;
+      this.swap(hole, this.seedCount);
+      hole = this.seedCount;
     }
-    const last = this.#slots.size - 1;
-    this.#swap(hole, last);
-    this.#slots.delete(this.#keyOf(this.#compact, last * this.#stride));
+    const last = this.slots.size - 1;
+    this.swap(hole, last);
+    this.slots.delete(this.keyOf(this.compact, last * this.stride));
     // A swarm that has shrunk must free its memory.
-    if (this.#capacity > 4 * FIRST_CAPACITY && last < this.#capacity / 4)
-      this.#resize(this.#capacity / 2);
+    if (this.capacity > 4 * FIRST_CAPACITY && last < this.capacity / 4)
+      this.resize(this.capacity / 2);
   }
 
   /** The packed address and port in a slot: a view, valid until the next change. */
   peerAt(slot: number): Uint8Array {
-    return this.#compact.subarray(slot * this.#stride, (slot + 1) * this.#stride);
+    return this.compact.subarray(slot * this.stride, (slot + 1) * this.stride);
   }
 
   /**
@@ -102,8 +102,8 @@ export class PeerTable {
   expire(deadMs: number, onRemove: (peer: Uint8Array) => void): number {
     let oldestMs = Infinity;
     // From the end: a peer that a removal moves into a slot was already visited, or will be.
-    for (let slot = this.#slots.size - 1; slot >= 0; slot -= 1) {
-      const seenMs = this.#seenMs[slot] ?? 0;
+    for (let slot = this.slots.size - 1; slot >= 0; slot -= 1) {
+      const seenMs = this.seenMs[slot] ?? 0;
       if (seenMs > deadMs) {
         oldestMs = Math.min(oldestMs, seenMs);
         continue;
@@ -132,13 +132,13 @@ export class PeerTable {
     const usableSeeds = withSeeds ? seeds - (skip >= 0 && skip < seeds ? 1 : 0) : 0;
     const fromSeeds = Math.min(usableSeeds, Math.max(wanted >> 1, wanted - others));
     const fromOthers = Math.min(others, wanted - fromSeeds);
-    this.#copy(target, 0, fromSeeds, 0, seeds, skip, random, ids);
-    this.#copy(target, fromSeeds, fromOthers, seeds, count, skip, random, ids);
-    return (fromSeeds + fromOthers) * this.#stride;
+    this.copy(target, 0, fromSeeds, 0, seeds, skip, random, ids);
+    this.copy(target, fromSeeds, fromOthers, seeds, count, skip, random, ids);
+    return (fromSeeds + fromOthers) * this.stride;
   }
 
   /** Copies `amount` peers of the slots `from` … `to` − 1, wrapping around. */
-  #copy(
+  private copy(
     chosen: Uint8Array,
     at: number,
     amount: number,
@@ -149,16 +149,16 @@ export class PeerTable {
     ids: Uint8Array[] | undefined,
   ): void {
     if (amount === 0) return;
-    const stride = this.#stride;
+    const stride = this.stride;
     let slot = from + Math.min(Math.floor(random() * (to - from)), to - from - 1);
     let target = at * stride;
     for (let left = amount; left > 0;) {
       if (slot !== skip) {
         const source = slot * stride;
         for (let byte = 0; byte < stride; byte += 1) {
-          chosen[target + byte] = this.#compact[source + byte] ?? 0;
+          chosen[target + byte] = this.compact[source + byte] ?? 0;
         }
-        ids?.push(this.#ids.slice(slot * PEER_ID_LENGTH_BYTES, (slot + 1) * PEER_ID_LENGTH_BYTES));
+        ids?.push(this.ids.slice(slot * PEER_ID_LENGTH_BYTES, (slot + 1) * PEER_ID_LENGTH_BYTES));
         target += stride;
         left -= 1;
       }
@@ -168,45 +168,45 @@ export class PeerTable {
   }
 
   /** Six bytes fit into a number exactly; eighteen become a string. */
-  #keyOf(bytes: Uint8Array, at: number): number | string {
-    if (this.#stride === COMPACT_IPV4_BYTES) {
+  private keyOf(bytes: Uint8Array, at: number): number | string {
+    if (this.stride === COMPACT_IPV4_BYTES) {
       const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
       const middle = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
       return (
         high * 2 ** 32 + middle * 2 ** 16 + (((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0))
       );
     }
-    return Buffer.from(bytes.buffer, bytes.byteOffset + at, this.#stride).toString('latin1');
+    return Buffer.from(bytes.buffer, bytes.byteOffset + at, this.stride).toString('latin1');
   }
 
-  #swap(a: number, b: number): void {
+  private swap(a: number, b: number): void {
     if (a === b) return;
-    const stride = this.#stride;
-    const keyA = this.#keyOf(this.#compact, a * stride);
-    const keyB = this.#keyOf(this.#compact, b * stride);
-    swapBytes(this.#compact, a * stride, b * stride, stride);
-    swapBytes(this.#ids, a * PEER_ID_LENGTH_BYTES, b * PEER_ID_LENGTH_BYTES, PEER_ID_LENGTH_BYTES);
-    swapBytes(this.#pausedFlags, a, b, 1);
-    const seenMs = this.#seenMs[a] ?? 0;
-    this.#seenMs[a] = this.#seenMs[b] ?? 0;
-    this.#seenMs[b] = seenMs;
-    this.#slots.set(keyA, b);
-    this.#slots.set(keyB, a);
+    const stride = this.stride;
+    const keyA = this.keyOf(this.compact, a * stride);
+    const keyB = this.keyOf(this.compact, b * stride);
+    swapBytes(this.compact, a * stride, b * stride, stride);
+    swapBytes(this.ids, a * PEER_ID_LENGTH_BYTES, b * PEER_ID_LENGTH_BYTES, PEER_ID_LENGTH_BYTES);
+    swapBytes(this.pausedFlags, a, b, 1);
+    const seenMs = this.seenMs[a] ?? 0;
+    this.seenMs[a] = this.seenMs[b] ?? 0;
+    this.seenMs[b] = seenMs;
+    this.slots.set(keyA, b);
+    this.slots.set(keyB, a);
   }
 
-  #grow(): void {
+  private grow(): void {
     // Grows by half once it is large: doubling 10,000 peers would waste half a megabyte.
-    this.#resize(this.#capacity < 64 ? this.#capacity * 2 : Math.ceil(this.#capacity * 1.5));
+    this.resize(this.capacity < 64 ? this.capacity * 2 : Math.ceil(this.capacity * 1.5));
   }
 
-  #resize(capacity: number): void {
-    this.#capacity = Math.floor(capacity);
-    this.#compact = resized(this.#compact, this.#capacity * this.#stride);
-    this.#ids = resized(this.#ids, this.#capacity * PEER_ID_LENGTH_BYTES);
-    this.#pausedFlags = resized(this.#pausedFlags, this.#capacity);
-    const seenMs = new Float64Array(this.#capacity);
-    seenMs.set(this.#seenMs.subarray(0, this.#capacity));
-    this.#seenMs = seenMs;
+  private resize(capacity: number): void {
+    this.capacity = Math.floor(capacity);
+    this.compact = resized(this.compact, this.capacity * this.stride);
+    this.ids = resized(this.ids, this.capacity * PEER_ID_LENGTH_BYTES);
+    this.pausedFlags = resized(this.pausedFlags, this.capacity);
+    const seenMs = new Float64Array(this.capacity);
+    seenMs.set(this.seenMs.subarray(0, this.capacity));
+    this.seenMs = seenMs;
   }
 }
 

@@ -12,8 +12,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const SUFFIX = '.torrent';
 
 export class PublishedTorrents {
-  readonly #torrents = new Map<string, Uint8Array>();
-  #bytes = 0;
+  private readonly torrents = new Map<string, Uint8Array>();
+  private bytes = 0;
 
   /** Publishes a torrent; one with the same name is replaced. Throws `bad-option`. */
   put(name: string, torrent: Uint8Array): void {
@@ -24,24 +24,24 @@ export class PublishedTorrents {
         `a published torrent is its bytes under a name like a file's, ending in ${SUFFIX}, not "${String(name)}"`,
       );
     }
-    const before = this.#torrents.get(name);
-    const count = this.#torrents.size + (before === undefined ? 1 : 0);
-    const bytes = this.#bytes + torrent.length - (before?.length ?? 0);
+    const before = this.torrents.get(name);
+    const count = this.torrents.size + (before === undefined ? 1 : 0);
+    const bytes = this.bytes + torrent.length - (before?.length ?? 0);
     if (count > MAX_TORRENTS || bytes > MAX_BYTES) {
       throw new MillraceError(
         'bad-option',
         `a tracker publishes at most ${MAX_TORRENTS} torrents of ${MAX_BYTES} bytes together`,
       );
     }
-    this.#bytes = bytes;
-    this.#torrents.set(name, torrent);
+    this.bytes = bytes;
+    this.torrents.set(name, torrent);
   }
 
   /** The torrent for the raw path of a request: `/NAME.torrent`, percent-encoded. */
   find(path: string): Uint8Array | undefined {
-    if (this.#torrents.size === 0 || !path.endsWith(SUFFIX)) return undefined;
+    if (this.torrents.size === 0 || !path.endsWith(SUFFIX)) return undefined;
     try {
-      return this.#torrents.get(decodeURIComponent(path.slice(1)));
+      return this.torrents.get(decodeURIComponent(path.slice(1)));
     } catch {
       return undefined; // A broken escape.
     }

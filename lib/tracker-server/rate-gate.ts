@@ -20,34 +20,34 @@ export interface RateGateOptions {
 }
 
 export class RateGate {
-  readonly #perSec: number;
-  readonly #spacingMs: number;
-  readonly #toleranceMs: number;
-  readonly #seeds: readonly [number, number];
+  private readonly perSec: number;
+  private readonly spacingMs: number;
+  private readonly toleranceMs: number;
+  private readonly seeds: readonly [number, number];
   /** When the cell's allowance is full again (the "theoretical arrival time" of GCRA). */
-  readonly #rows: readonly [Float64Array, Float64Array];
+  private readonly rows: readonly [Float64Array, Float64Array];
 
   constructor({ perSec, burst, seeds }: RateGateOptions) {
-    this.#perSec = perSec;
-    this.#spacingMs = 1000 / perSec;
-    this.#toleranceMs = this.#spacingMs * (burst - 1);
-    this.#seeds = seeds;
+    this.perSec = perSec;
+    this.spacingMs = 1000 / perSec;
+    this.toleranceMs = this.spacingMs * (burst - 1);
+    this.seeds = seeds;
     const cells = perSec === Infinity ? 0 : CELLS;
-    this.#rows = [new Float64Array(cells).fill(-Infinity), new Float64Array(cells).fill(-Infinity)];
+    this.rows = [new Float64Array(cells).fill(-Infinity), new Float64Array(cells).fill(-Infinity)];
   }
 
   /** Whether this request may be served; a refused one uses no allowance. */
   allow(address: Uint8Array, nowMs: number): boolean {
-    if (this.#perSec === Infinity) return true;
-    const [first, second] = this.#rows;
-    const a = cellOf(address, this.#seeds[0]);
-    const b = cellOf(address, this.#seeds[1]);
+    if (this.perSec === Infinity) return true;
+    const [first, second] = this.rows;
+    const a = cellOf(address, this.seeds[0]);
+    const b = cellOf(address, this.seeds[1]);
     const wholeA = Math.max(first[a] ?? nowMs, nowMs);
     const wholeB = Math.max(second[b] ?? nowMs, nowMs);
     // A thousandth of a spacing absorbs rounding errors.
-    if (Math.min(wholeA, wholeB) - nowMs > this.#toleranceMs + this.#spacingMs / 1000) return false;
-    first[a] = wholeA + this.#spacingMs;
-    second[b] = wholeB + this.#spacingMs;
+    if (Math.min(wholeA, wholeB) - nowMs > this.toleranceMs + this.spacingMs / 1000) return false;
+    first[a] = wholeA + this.spacingMs;
+    second[b] = wholeB + this.spacingMs;
     return true;
   }
 }

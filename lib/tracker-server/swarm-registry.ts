@@ -71,25 +71,25 @@ interface Swarm {
 const NO_PEERS = new Uint8Array(0);
 
 export class SwarmRegistry {
-  readonly #expiryMs: number;
-  readonly #random: () => number;
-  readonly #limits: Required<SwarmLimits>;
+  private readonly expiryMs: number;
+  private readonly random: () => number;
+  private readonly limits: Required<SwarmLimits>;
   /** Keys are the 20 bytes as Latin-1. */
-  readonly #swarms = new Map<string, Swarm>();
+  private readonly swarms = new Map<string, Swarm>();
   /** Number of peers per address; kept only if there is a limit. */
-  readonly #perIp = new Map<Household, number>();
+  private readonly perIp = new Map<Household, number>();
   /** Buffers in which replies are built: their bytes are copied into a packet at once. */
-  readonly #scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
-  readonly #scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
-  #peerCount = 0;
-  #seedCount = 0;
-  #completedCount = 0;
-  #nextSweepMs = -Infinity;
+  private readonly scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
+  private readonly scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
+  private totalPeers = 0;
+  private totalSeeds = 0;
+  private totalCompleted = 0;
+  private nextSweepMs = -Infinity;
 
   constructor({ forgetAfterMs, random, limits = {} }: SwarmRegistryOptions) {
-    this.#expiryMs = forgetAfterMs;
-    this.#random = random;
-    this.#limits = {
+    this.expiryMs = forgetAfterMs;
+    this.random = random;
+    this.limits = {
       maxTorrents: limits.maxTorrents ?? MAX_TORRENTS,
       maxPeers: limits.maxPeers ?? MAX_PEERS,
       maxPeersPerTorrent: limits.maxPeersPerTorrent ?? MAX_PEERS_PER_TORRENT,
@@ -98,53 +98,53 @@ export class SwarmRegistry {
   }
 
   get torrentCount(): number {
-    return this.#swarms.size;
+    return this.swarms.size;
   }
 
   get peerCount(): number {
-    return this.#peerCount;
+    return this.totalPeers;
   }
 
   get seedCount(): number {
-    return this.#seedCount;
+    return this.totalSeeds;
   }
 
   /** For all torrents since the start, including removed ones. */
   get completedCount(): number {
-    return this.#completedCount;
+    return this.totalCompleted;
   }
 
   /** Handles an announce, and returns the reply. */
   announce(announce: ReceivedAnnounce, nowMs: number): SwarmAnswer {
-    if (nowMs >= this.#nextSweepMs) this.expire(nowMs);
+    if (nowMs >= this.nextSweepMs) this.expire(nowMs);
     const id = latin1(announce.infoHash);
-    let swarm = this.#swarms.get(id);
-    if (swarm !== undefined) this.#look(swarm, nowMs);
+    let swarm = this.swarms.get(id);
+    if (swarm !== undefined) this.look(swarm, nowMs);
     const own = swarm === undefined ? undefined : tableOf(swarm, announce.address);
     const packed = pack(announce.address, announce.port);
     let slot = own?.find(packed) ?? -1;
     if (announce.event === 'stopped') {
-      if (own !== undefined && slot >= 0) this.#remove(own, slot);
-      if (swarm !== undefined && countOf(swarm) === 0) this.#swarms.delete(id);
+      if (own !== undefined && slot >= 0) this.remove(own, slot);
+      if (swarm !== undefined && countOf(swarm) === 0) this.swarms.delete(id);
       return answerOf(swarm, NO_PEERS, NO_PEERS, [], false);
     }
     let full = false;
-    if (slot < 0 && !this.#hasRoom(swarm, announce.address)) full = true;
+    if (slot < 0 && !this.hasRoom(swarm, announce.address)) full = true;
     else {
-      swarm ??= this.#open(id, nowMs);
-      slot = this.#store(swarm, slot, packed, announce, nowMs);
+      swarm ??= this.open(id, nowMs);
+      slot = this.store(swarm, slot, packed, announce, nowMs);
     }
     if (swarm === undefined) return answerOf(undefined, NO_PEERS, NO_PEERS, [], full);
     const ids: Uint8Array[] = [];
-    const [peers, peers6] = this.#choose(swarm, announce, slot, ids);
+    const [peers, peers6] = this.choose(swarm, announce, slot, ids);
     return answerOf(swarm, peers, peers6, ids, full);
   }
 
   /** The counts of a torrent; zeros if unknown. */
   scrape(infoHash: Uint8Array, nowMs: number): Required<ScrapeCounts> {
-    const swarm = this.#swarms.get(latin1(infoHash));
+    const swarm = this.swarms.get(latin1(infoHash));
     if (swarm === undefined) return { seeds: 0, leechers: 0, completed: 0, downloaders: 0 };
-    this.#look(swarm, nowMs);
+    this.look(swarm, nowMs);
     const seeds = seedsOf(swarm);
     const leechers = countOf(swarm) - seeds;
     const paused = swarm.v4.paused + (swarm.v6?.paused ?? 0);
@@ -153,55 +153,52 @@ export class SwarmRegistry {
 
   /** Removes peers that were silent for too long. */
   expire(nowMs: number): void {
-    this.#nextSweepMs = nowMs + this.#expiryMs / SWEEPS_PER_EXPIRY;
-    for (const [id, swarm] of this.#swarms) {
-      this.#look(swarm, nowMs);
-      if (countOf(swarm) === 0) this.#swarms.delete(id);
+    this.nextSweepMs = nowMs + this.expiryMs / SWEEPS_PER_EXPIRY;
+    for (const [id, swarm] of this.swarms) {
+      this.look(swarm, nowMs);
+      if (countOf(swarm) === 0) this.swarms.delete(id);
     }
   }
 
-  #look(swarm: Swarm, nowMs: number): void {
+  private look(swarm: Swarm, nowMs: number): void {
     if (nowMs < swarm.nextLookMs) return;
-    const deadMs = nowMs - this.#expiryMs;
+    const deadMs = nowMs - this.expiryMs;
     let oldestMs = Infinity;
     for (const table of [swarm.v4, swarm.v6]) {
       if (table === undefined) continue;
       const before = table.seeds;
-      const oldest = table.expire(deadMs, (peer) => this.#forgetIp(peer));
-      this.#seedCount -= before - table.seeds;
+      const oldest = table.expire(deadMs, (peer) => this.forgetIp(peer));
+      this.totalSeeds -= before - table.seeds;
       oldestMs = Math.min(oldestMs, oldest);
     }
-    swarm.nextLookMs = Math.max(
-      oldestMs + this.#expiryMs,
-      nowMs + this.#expiryMs / LOOKS_PER_EXPIRY,
-    );
+    swarm.nextLookMs = Math.max(oldestMs + this.expiryMs, nowMs + this.expiryMs / LOOKS_PER_EXPIRY);
   }
 
-  #open(id: string, nowMs: number): Swarm {
+  private open(id: string, nowMs: number): Swarm {
     const swarm: Swarm = {
       v4: new PeerTable(COMPACT_IPV4_BYTES),
       completed: 0,
-      nextLookMs: nowMs + this.#expiryMs,
+      nextLookMs: nowMs + this.expiryMs,
     };
-    this.#swarms.set(id, swarm);
+    this.swarms.set(id, swarm);
     return swarm;
   }
 
-  #hasRoom(swarm: Swarm | undefined, address: Uint8Array): boolean {
-    const { maxTorrents, maxPeers, maxPeersPerTorrent, maxPeersPerIp } = this.#limits;
-    if (this.#peerCount >= maxPeers) return false;
+  private hasRoom(swarm: Swarm | undefined, address: Uint8Array): boolean {
+    const { maxTorrents, maxPeers, maxPeersPerTorrent, maxPeersPerIp } = this.limits;
+    if (this.totalPeers >= maxPeers) return false;
     if (
-      swarm === undefined ? this.#swarms.size >= maxTorrents : countOf(swarm) >= maxPeersPerTorrent
+      swarm === undefined ? this.swarms.size >= maxTorrents : countOf(swarm) >= maxPeersPerTorrent
     ) {
       return false;
     }
     return (
-      maxPeersPerIp === Infinity || (this.#perIp.get(householdOf(address)) ?? 0) < maxPeersPerIp
+      maxPeersPerIp === Infinity || (this.perIp.get(householdOf(address)) ?? 0) < maxPeersPerIp
     );
   }
 
   /** Returns the slot of the peer afterwards. */
-  #store(
+  private store(
     swarm: Swarm,
     slot: number,
     packed: Uint8Array,
@@ -215,43 +212,43 @@ export class SwarmRegistry {
     const wasSeed = slot >= 0 && table.isSeed(slot);
     if (event === 'completed' && seed && !wasSeed) {
       swarm.completed += 1;
-      this.#completedCount += 1;
+      this.totalCompleted += 1;
     }
     if (slot >= 0) table.update(slot, peerId, seed, partialSeed && !seed, nowMs);
     else {
       table.add(packed, peerId, seed, partialSeed && !seed, nowMs);
-      this.#peerCount += 1;
-      this.#countIp(address);
+      this.totalPeers += 1;
+      this.countIp(address);
     }
-    this.#seedCount += table.seeds - seedsBefore;
+    this.totalSeeds += table.seeds - seedsBefore;
     return slot >= 0 && seed === wasSeed ? slot : table.find(packed);
   }
 
-  #remove(table: PeerTable, slot: number): void {
-    if (table.isSeed(slot)) this.#seedCount -= 1;
-    this.#forgetIp(table.peerAt(slot));
+  private remove(table: PeerTable, slot: number): void {
+    if (table.isSeed(slot)) this.totalSeeds -= 1;
+    this.forgetIp(table.peerAt(slot));
     table.remove(slot);
   }
 
-  #countIp(address: Uint8Array): void {
-    if (this.#limits.maxPeersPerIp === Infinity) return;
+  private countIp(address: Uint8Array): void {
+    if (this.limits.maxPeersPerIp === Infinity) return;
     const key = householdOf(address);
-    this.#perIp.set(key, (this.#perIp.get(key) ?? 0) + 1);
+    this.perIp.set(key, (this.perIp.get(key) ?? 0) + 1);
   }
 
-  #forgetIp(peer: Uint8Array): void {
-    this.#peerCount -= 1;
-    if (this.#limits.maxPeersPerIp === Infinity) return;
+  private forgetIp(peer: Uint8Array): void {
+    this.totalPeers -= 1;
+    if (this.limits.maxPeersPerIp === Infinity) return;
     const key = householdOf(peer.subarray(0, peer.length - 2));
-    const left = (this.#perIp.get(key) ?? 1) - 1;
-    if (left === 0) this.#perIp.delete(key);
-    else this.#perIp.set(key, left);
+    const left = (this.perIp.get(key) ?? 1) - 1;
+    if (left === 0) this.perIp.delete(key);
+    else this.perIp.set(key, left);
   }
 
   /**
    * Chooses peers of both families in proportion, or only of the client's own. Seeds get no seeds.
    */
-  #choose(
+  private choose(
     { v4, v6 }: Swarm,
     { address, numWant = DEFAULT_NUM_WANT, leftBytes, families = 'all', withIds }: ReceivedAnnounce,
     slot: number,
@@ -268,13 +265,13 @@ export class SwarmRegistry {
     const skip4 = isV4 ? slot : -1;
     const skip6 = isV4 ? -1 : slot;
     const length4 =
-      want4 === 0 ? 0 : v4.choose(this.#scratch, want4, skip4, withSeeds, this.#random, into);
+      want4 === 0 ? 0 : v4.choose(this.scratch, want4, skip4, withSeeds, this.random, into);
     const length6 =
       v6 === undefined || want6 === 0
         ? 0
-        : v6.choose(this.#scratch6, want6, skip6, withSeeds, this.#random, into);
-    const peers = length4 === 0 ? NO_PEERS : this.#scratch.subarray(0, length4);
-    const peers6 = length6 === 0 ? NO_PEERS : this.#scratch6.subarray(0, length6);
+        : v6.choose(this.scratch6, want6, skip6, withSeeds, this.random, into);
+    const peers = length4 === 0 ? NO_PEERS : this.scratch.subarray(0, length4);
+    const peers6 = length6 === 0 ? NO_PEERS : this.scratch6.subarray(0, length6);
     return [peers, peers6];
   }
 }

@@ -87,44 +87,50 @@ export class Tracker {
   readonly intervalSec: number;
   /** Sent as `min interval`. */
   readonly minIntervalSec: number;
-  readonly #registry: SwarmRegistry;
-  readonly #gate: RateGate;
-  readonly #whitelist: Set<string> | undefined;
-  readonly #startedMs: number;
-  readonly #announces = { http: 0, udp: 0 };
-  readonly #scrapes = { http: 0, udp: 0 };
-  readonly #refused = { tooFast: 0, notListed: 0, full: 0, malformed: 0, badConnectionId: 0 };
-  #connects = 0;
-  #nextSweepMs = -Infinity;
+  private readonly registry: SwarmRegistry;
+  private readonly gate: RateGate;
+  private readonly whitelist: Set<string> | undefined;
+  private readonly startedMs: number;
+  private readonly announces = { http: 0, udp: 0 };
+  private readonly scrapes = { http: 0, udp: 0 };
+  private readonly refused = {
+    tooFast: 0,
+    notListed: 0,
+    full: 0,
+    malformed: 0,
+    badConnectionId: 0,
+  };
+  private connects = 0;
+  private nextSweepMs = -Infinity;
 
   constructor({ intervalSec, whitelist, limits = {}, random, nowMs }: TrackerOptions) {
     this.intervalSec = intervalSec;
     this.minIntervalSec = Math.min(intervalSec, MIN_INTERVAL_SEC);
     const forgetAfterSec = Math.max(FORGET_AFTER_INTERVALS * intervalSec, LEAST_FORGET_AFTER_SEC);
-    this.#registry = new SwarmRegistry({ forgetAfterMs: forgetAfterSec * 1000, random, limits });
+    this.registry = new SwarmRegistry({ forgetAfterMs: forgetAfterSec * 1000, random, limits });
     const perSec = limits.requestsPerSecPerIp ?? REQUESTS_PER_SEC_PER_IP;
-    this.#gate = new RateGate({
+    this.gate = new RateGate({
       perSec,
       burst: Math.max(1, limits.requestBurstPerIp ?? 2 * perSec),
       seeds: [random32(random), random32(random)],
     });
-    this.#whitelist = whitelist && new Set(whitelist.map(keyOf));
-    this.#startedMs = nowMs;
+    this.whitelist = whitelist && new Set(whitelist.map(keyOf));
+    this.startedMs = nowMs;
   }
 
   /** Whether this address is within its rate limit; counts the request. */
   mayAsk(address: Uint8Array, nowMs: number): boolean {
-    const allowed = this.#gate.allow(address, nowMs);
-    if (!allowed) this.#refused.tooFast += 1;
+    const allowed = this.gate.allow(address, nowMs);
+    if (!allowed) this.refused.tooFast += 1;
     return allowed;
   }
 
   announce(protocol: Protocol, announce: ReceivedAnnounce, nowMs: number): SwarmAnswer | Refusal {
     if (!this.mayAsk(announce.address, nowMs)) return 'too-fast';
-    if (!this.#isListed(announce.infoHash)) return this.#notListed();
-    this.#announces[protocol] += 1;
-    const answer = this.#registry.announce(announce, nowMs);
-    if (answer.full) this.#refused.full += 1;
+    if (!this.isListed(announce.infoHash)) return this.notListed();
+    this.announces[protocol] += 1;
+    const answer = this.registry.announce(announce, nowMs);
+    if (answer.full) this.refused.full += 1;
     return answer;
   }
 
@@ -136,52 +142,52 @@ export class Tracker {
     nowMs: number,
   ): Required<ScrapeCounts>[] | 'too-fast' {
     if (!this.mayAsk(address, nowMs)) return 'too-fast';
-    this.#scrapes[protocol] += 1;
-    return infoHashes.map((hash) => this.#registry.scrape(hash, nowMs));
+    this.scrapes[protocol] += 1;
+    return infoHashes.map((hash) => this.registry.scrape(hash, nowMs));
   }
 
   /** Adds a torrent to the whitelist, if there is one. */
   allow(infoHash: Uint8Array): void {
-    this.#whitelist?.add(keyOf(infoHash));
+    this.whitelist?.add(keyOf(infoHash));
   }
 
   connected(): void {
-    this.#connects += 1;
+    this.connects += 1;
   }
 
   malformed(): void {
-    this.#refused.malformed += 1;
+    this.refused.malformed += 1;
   }
 
   badConnectionId(): void {
-    this.#refused.badConnectionId += 1;
+    this.refused.badConnectionId += 1;
   }
 
   /** O(1), except for the first call in a second, which scans all torrents for silent peers. */
   stats(nowMs: number): TrackerServerStats {
-    if (nowMs >= this.#nextSweepMs) {
-      this.#nextSweepMs = nowMs + SWEEP_EVERY_MS;
-      this.#registry.expire(nowMs);
+    if (nowMs >= this.nextSweepMs) {
+      this.nextSweepMs = nowMs + SWEEP_EVERY_MS;
+      this.registry.expire(nowMs);
     }
     return {
-      uptimeSec: Math.floor((nowMs - this.#startedMs) / 1000),
-      torrents: this.#registry.torrentCount,
-      peers: this.#registry.peerCount,
-      seeds: this.#registry.seedCount,
-      completed: this.#registry.completedCount,
-      announces: { ...this.#announces },
-      scrapes: { ...this.#scrapes },
-      connects: this.#connects,
-      refused: { ...this.#refused },
+      uptimeSec: Math.floor((nowMs - this.startedMs) / 1000),
+      torrents: this.registry.torrentCount,
+      peers: this.registry.peerCount,
+      seeds: this.registry.seedCount,
+      completed: this.registry.completedCount,
+      announces: { ...this.announces },
+      scrapes: { ...this.scrapes },
+      connects: this.connects,
+      refused: { ...this.refused },
     };
   }
 
-  #isListed(infoHash: Uint8Array): boolean {
-    return this.#whitelist === undefined || this.#whitelist.has(keyOf(infoHash));
+  private isListed(infoHash: Uint8Array): boolean {
+    return this.whitelist === undefined || this.whitelist.has(keyOf(infoHash));
   }
 
-  #notListed(): 'not-listed' {
-    this.#refused.notListed += 1;
+  private notListed(): 'not-listed' {
+    this.refused.notListed += 1;
     return 'not-listed';
   }
 }

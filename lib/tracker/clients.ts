@@ -14,13 +14,13 @@ import type { UdpTrackerOptions } from './udp-client';
 export interface TrackerClientsOptions extends HttpTrackerOptions, UdpTrackerOptions {}
 
 export class TrackerClients implements TrackerClient {
-  readonly #bySchemes: Readonly<Record<string, TrackerClient>>;
+  private readonly bySchemes: Readonly<Record<string, TrackerClient>>;
 
   constructor(options: TrackerClientsOptions) {
     const { resolve = sharedResolve() } = options;
     const overHttp = new HttpTrackerClient({ ...options, resolve });
     const overUdp = new UdpTrackerClient({ ...options, resolve });
-    this.#bySchemes = { 'http:': overHttp, 'https:': overHttp, 'udp:': overUdp };
+    this.bySchemes = { 'http:': overHttp, 'https:': overHttp, 'udp:': overUdp };
   }
 
   /** See `TrackerClient`. */
@@ -30,7 +30,7 @@ export class TrackerClients implements TrackerClient {
     signal?: AbortSignal,
   ): Promise<AnnounceReply> {
     return withoutPasskey(url, async () => {
-      const reply = await this.#clientOf(url).announce(url, request, signal);
+      const reply = await this.clientOf(url).announce(url, request, signal);
       const { warning } = reply;
       return warning === undefined ? reply : { ...reply, warning: withoutSecrets(warning, url) };
     });
@@ -42,17 +42,17 @@ export class TrackerClients implements TrackerClient {
     infoHashes: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<ScrapeReply> {
-    return withoutPasskey(url, () => this.#clientOf(url).scrape(url, infoHashes, signal));
+    return withoutPasskey(url, () => this.clientOf(url).scrape(url, infoHashes, signal));
   }
 
   /** See `TrackerClient`. */
   close(): void {
-    for (const client of new Set(Object.values(this.#bySchemes))) client.close();
+    for (const client of new Set(Object.values(this.bySchemes))) client.close();
   }
 
-  #clientOf(url: string): TrackerClient {
+  private clientOf(url: string): TrackerClient {
     const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase() ?? '';
-    const client = Object.hasOwn(this.#bySchemes, scheme) ? this.#bySchemes[scheme] : undefined;
+    const client = Object.hasOwn(this.bySchemes, scheme) ? this.bySchemes[scheme] : undefined;
     if (client !== undefined) return client;
     throw new MillraceError(
       'tracker-unsupported',

@@ -41,14 +41,14 @@ const DEFAULT_MAX_REDIRECTS = 5;
 const KEEP_ALIVE = { keepAlive: true, maxFreeSockets: 4, timeout: 30_000 };
 
 export class HttpTrackerClient implements TrackerClient {
-  readonly #options: HttpTrackerOptions;
-  readonly #proxy: ProxySettings;
-  readonly #agents: HttpAgents | undefined;
+  private readonly options: HttpTrackerOptions;
+  private readonly proxy: ProxySettings;
+  private readonly agents: HttpAgents | undefined;
 
   constructor(options: HttpTrackerOptions) {
-    this.#options = options;
-    this.#proxy = options.proxy ?? proxyFromEnvironment(process.env);
-    this.#agents =
+    this.options = options;
+    this.proxy = options.proxy ?? proxyFromEnvironment(process.env);
+    this.agents =
       options.keepAlive === true
         ? { http: new http.Agent(KEEP_ALIVE), https: new https.Agent(KEEP_ALIVE) }
         : undefined;
@@ -60,18 +60,18 @@ export class HttpTrackerClient implements TrackerClient {
     request: AnnounceRequest,
     signal?: AbortSignal,
   ): Promise<AnnounceReply> {
-    const { family, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
-    if (this.#options.bothFamilies !== true || family !== undefined || !this.#isDirect(url)) {
-      return this.#announceOnce(url, request, family, signal);
+    const { family, timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+    if (this.options.bothFamilies !== true || family !== undefined || !this.isDirect(url)) {
+      return this.announceOnce(url, request, family, signal);
     }
     return withDeadline({ subject: 'tracker', url, timeoutMs, signal }, async (stop) => {
-      const families = await this.#familiesOf(url, stop);
+      const families = await this.familiesOf(url, stop);
       const announce = (over: Family, end: AbortSignal): Promise<AnnounceReply> =>
-        this.#announceOnce(url, request, over, end);
+        this.announceOnce(url, request, over, end);
       // Rejects with this deadline's own error, not with those of the announces inside it.
       const reply = await unlessStopped(announceToFamilies(families, announce, stop), stop);
       // Over one family the tracker may return our address of the other one.
-      return this.#withoutUs(reply, request, reply.externalIps ?? []);
+      return this.withoutUs(reply, request, reply.externalIps ?? []);
     });
   }
 
@@ -86,8 +86,8 @@ export class HttpTrackerClient implements TrackerClient {
     let dateMs: number | undefined;
     for (let at = 0; at < infoHashes.length; at += MAX_HASHES_PER_REQUEST) {
       const part = infoHashes.slice(at, at + MAX_HASHES_PER_REQUEST);
-      const { family } = this.#options;
-      const reply = await this.#get('scrape', buildScrapeUrl(url, part), url, family, signal);
+      const { family } = this.options;
+      const reply = await this.get('scrape', buildScrapeUrl(url, part), url, family, signal);
       counts.push(...parseScrapeReply(reply.body, part));
       ({ remoteIp: trackerIp, dateMs } = reply);
     }
@@ -96,17 +96,17 @@ export class HttpTrackerClient implements TrackerClient {
 
   /** See `TrackerClient`. */
   close(): void {
-    this.#agents?.http.destroy();
-    this.#agents?.https.destroy();
+    this.agents?.http.destroy();
+    this.agents?.https.destroy();
   }
 
-  async #announceOnce(
+  private async announceOnce(
     url: string,
     request: AnnounceRequest,
     family: Family | undefined,
     signal: AbortSignal | undefined,
   ): Promise<AnnounceReply> {
-    const { body, remoteIp, localIp, dateMs } = await this.#get(
+    const { body, remoteIp, localIp, dateMs } = await this.get(
       'announce',
       buildAnnounceUrl(url, request),
       url,
@@ -115,15 +115,15 @@ export class HttpTrackerClient implements TrackerClient {
     );
     const reply = { ...parseAnnounceReply(body), trackerIp: remoteIp, dateMs };
     const seenAs = [localIp, reply.externalIp].filter((ip) => ip !== undefined);
-    return this.#withoutUs(reply, request, seenAs);
+    return this.withoutUs(reply, request, seenAs);
   }
 
-  #withoutUs(
+  private withoutUs(
     reply: AnnounceReply,
     { port }: AnnounceRequest,
     seenAs: readonly string[],
   ): AnnounceReply {
-    const { ownIps = localIps() } = this.#options;
+    const { ownIps = localIps() } = this.options;
     const peers = filterPeers(reply.peers, {
       trackerIp: reply.trackerIp,
       ownIps: [...ownIps, ...seenAs],
@@ -133,14 +133,14 @@ export class HttpTrackerClient implements TrackerClient {
     return { ...reply, peers, droppedPeers };
   }
 
-  async #get(
+  private async get(
     what: 'announce' | 'scrape',
     target: string,
     url: string,
     family: Family | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HttpReply> {
-    const options = this.#options;
+    const options = this.options;
     const reply = await httpGet(target, {
       subject: 'tracker',
       userAgent: `Millrace/${options.version}`,
@@ -148,9 +148,9 @@ export class HttpTrackerClient implements TrackerClient {
       maxBodyBytes: options.maxReplyBytes ?? DEFAULT_MAX_REPLY_BYTES,
       maxRedirects: options.maxRedirects ?? DEFAULT_MAX_REDIRECTS,
       family,
-      proxy: this.#proxy,
+      proxy: this.proxy,
       reach: { trusted: options.trusted ?? false, onLoopback: what },
-      agents: this.#agents,
+      agents: this.agents,
       resolve: options.resolve,
       overhear: options.overhear,
       signal,
@@ -166,13 +166,13 @@ export class HttpTrackerClient implements TrackerClient {
     });
   }
 
-  #isDirect(url: string): boolean {
-    return URL.canParse(url) && proxyFor(new URL(url), this.#proxy) === undefined;
+  private isDirect(url: string): boolean {
+    return URL.canParse(url) && proxyFor(new URL(url), this.proxy) === undefined;
   }
 
-  async #familiesOf(url: string, stop: AbortSignal): Promise<Family[]> {
+  private async familiesOf(url: string, stop: AbortSignal): Promise<Family[]> {
     try {
-      const { resolve = resolveHost } = this.#options;
+      const { resolve = resolveHost } = this.options;
       const addresses = await resolve(new URL(url).hostname, stop);
       return [...new Set(addresses.map(({ family }) => family))];
     } catch (error) {

@@ -118,19 +118,19 @@ interface Lane {
  * in parallel, and calls `succeeded` or `failed` for each.
  */
 export class AnnounceSchedule {
-  readonly #tiers: Tracker[][];
-  readonly #lanes: readonly Lane[];
-  readonly #random: () => number;
-  #startedComplete: boolean;
-  readonly #patienceMs: number;
-  #state: 'running' | 'stopped' = 'running';
-  #completed = false;
+  private readonly tiers: Tracker[][];
+  private readonly lanes: readonly Lane[];
+  private readonly random: () => number;
+  private startedComplete: boolean;
+  private readonly patienceMs: number;
+  private state: 'running' | 'stopped' = 'running';
+  private isComplete = false;
 
   constructor(options: AnnounceScheduleOptions) {
     const { tiers, random, nowMs, announceToAll = 'none' } = options;
-    this.#random = random;
-    this.#startedComplete = options.startedComplete ?? false;
-    this.#patienceMs = options.patienceMs ?? Infinity;
+    this.random = random;
+    this.startedComplete = options.startedComplete ?? false;
+    this.patienceMs = options.patienceMs ?? Infinity;
     const lanes: Lane[] = [];
     const openLane = (): Lane => {
       const lane = { dueMs: nowMs };
@@ -139,7 +139,7 @@ export class AnnounceSchedule {
     };
     const common = announceToAll === 'none' ? openLane() : undefined;
     const seen = new Set<string>();
-    this.#tiers = tiers.map((urls, tier) => {
+    this.tiers = tiers.map((urls, tier) => {
       const ofTier = announceToAll === 'tiers' ? openLane() : undefined;
       return shuffled(urls, random).flatMap((url) => {
         // A duplicate URL would double the announces.
@@ -148,7 +148,7 @@ export class AnnounceSchedule {
         return [newTracker(url, tier, common ?? ofTier ?? openLane())];
       });
     });
-    this.#lanes = lanes;
+    this.lanes = lanes;
   }
 
   /**
@@ -156,7 +156,7 @@ export class AnnounceSchedule {
    */
   get nextDueMs(): number {
     let earliestMs = Infinity;
-    for (const { readyMs } of this.#candidates()) earliestMs = Math.min(earliestMs, readyMs);
+    for (const { readyMs } of this.candidates()) earliestMs = Math.min(earliestMs, readyMs);
     return earliestMs;
   }
 
@@ -166,8 +166,8 @@ export class AnnounceSchedule {
    * it.
    */
   next(nowMs: number, only?: AnnounceEvent): DueAnnounce | undefined {
-    const ready = this.#candidates().filter(({ readyMs }) => readyMs <= nowMs);
-    const due = ready.map(({ tracker }) => ({ tracker, event: this.#eventFor(tracker) }));
+    const ready = this.candidates().filter(({ readyMs }) => readyMs <= nowMs);
+    const due = ready.map(({ tracker }) => ({ tracker, event: this.eventFor(tracker) }));
     const wanted = only === undefined ? due : due.filter(({ event }) => event === only);
     const first = wanted.find(({ event }) => event === 'completed') ?? wanted[0];
     if (first === undefined) return undefined;
@@ -178,7 +178,7 @@ export class AnnounceSchedule {
 
   /** An announce in flight got a reply. */
   succeeded(url: string, reply: AnnounceReply, nowMs: number): void {
-    const landed = this.#land(url);
+    const landed = this.land(url);
     if (landed === undefined) return;
     const { tracker, event } = landed;
     if (event === 'started') tracker.gotStarted = true;
@@ -192,9 +192,9 @@ export class AnnounceSchedule {
     tracker.trackerId = reply.trackerId ?? tracker.trackerId;
     tracker.externalIp = reply.externalIp ?? tracker.externalIp;
     tracker.minNextMs = nowMs + minIntervalMs;
-    this.#promote(tracker);
+    this.promote(tracker);
     tracker.lane.dueMs =
-      this.#eventFor(tracker) === undefined
+      this.eventFor(tracker) === undefined
         ? nowMs + Math.max(reply.intervalSec * 1000, minIntervalMs)
         : nowMs;
   }
@@ -204,7 +204,7 @@ export class AnnounceSchedule {
    * once.
    */
   failed(url: string, error: ErrorRecord, nowMs: number): void {
-    const tracker = this.#land(url)?.tracker;
+    const tracker = this.land(url)?.tracker;
     if (tracker === undefined) return;
     const { code, message, details } = error;
     tracker.lastError = details === undefined ? { code, message } : { code, message, details };
@@ -218,37 +218,37 @@ export class AnnounceSchedule {
       return;
     }
     tracker.status = 'failing';
-    tracker.retryMs = nowMs + this.#waitMs(tracker.failures, error);
+    tracker.retryMs = nowMs + this.waitMs(tracker.failures, error);
   }
 
   /** The wait that the tracker requested (BEP 31), else our own back-off; both with jitter. */
-  #waitMs(failures: number, { code, details }: ErrorRecord): number {
+  private waitMs(failures: number, { code, details }: ErrorRecord): number {
     const retryInSec = details?.['retryInSec'];
     const firstMs = code === 'tracker-failure' ? BACKOFF_REFUSED_MS : BACKOFF_FIRST_MS;
     const waitMs =
       typeof retryInSec === 'number'
         ? retryInSec * 1000
         : Math.min(firstMs * 2 ** Math.min(failures - 1, 20), BACKOFF_MAX_MS);
-    return waitMs * (1 + BACKOFF_JITTER * this.#random());
+    return waitMs * (1 + BACKOFF_JITTER * this.random());
   }
 
   /** More peers are wanted: announce as soon as the min interval allows. */
   wantPeers(nowMs: number): void {
-    for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
+    for (const lane of this.lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
   /** The torrent was found complete when this run began, so `completed` is never sent. */
   foundComplete(): void {
-    this.#startedComplete = true;
+    this.startedComplete = true;
   }
 
   /**
    * The download is complete. Only the first call counts, and none if the torrent started complete.
    */
   completed(nowMs: number): void {
-    if (this.#startedComplete || this.#completed) return;
-    this.#completed = true;
-    for (const lane of this.#lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
+    if (this.startedComplete || this.isComplete) return;
+    this.isComplete = true;
+    for (const lane of this.lanes) lane.dueMs = Math.min(lane.dueMs, nowMs);
   }
 
   /**
@@ -256,22 +256,22 @@ export class AnnounceSchedule {
    * `never`: `completed` if it is due and not in flight, then `stopped`.
    */
   stop(): DueAnnounce[] {
-    if (this.#state === 'stopped') return [];
-    this.#state = 'stopped';
-    return this.#tiers.flat().flatMap((tracker) => {
+    if (this.state === 'stopped') return [];
+    this.state = 'stopped';
+    return this.tiers.flat().flatMap((tracker) => {
       const { url, trackerId, flight } = tracker;
       tracker.flight = undefined;
       if (!tracker.gotStarted || tracker.status === 'gone') return [];
       const stopped: DueAnnounce = { url, event: 'stopped', trackerId };
-      const owed = this.#eventFor(tracker) === 'completed' && flight?.event !== 'completed';
+      const owed = this.eventFor(tracker) === 'completed' && flight?.event !== 'completed';
       return owed ? [{ url, event: 'completed', trackerId }, stopped] : [stopped];
     });
   }
 
   /** Every tracker, in the order in which they are tried. */
   snapshot(): TrackerSnapshot[] {
-    const readyMs = new Map(this.#candidates().map((found) => [found.tracker, found.readyMs]));
-    return this.#tiers.flat().map((tracker) => ({
+    const readyMs = new Map(this.candidates().map((found) => [found.tracker, found.readyMs]));
+    return this.tiers.flat().map((tracker) => ({
       url: tracker.url,
       tier: tracker.tier,
       status: tracker.flight === undefined ? tracker.status : 'announcing',
@@ -286,11 +286,11 @@ export class AnnounceSchedule {
   }
 
   /** The trackers that may be next, lane by lane in order, and when each may be. */
-  #candidates(): { readonly tracker: Tracker; readonly readyMs: number }[] {
-    if (this.#state === 'stopped') return [];
-    const trackers = this.#tiers.flat();
-    return this.#lanes.flatMap((lane) =>
-      this.#candidatesOf(trackers.filter((tracker) => tracker.lane === lane)),
+  private candidates(): { readonly tracker: Tracker; readonly readyMs: number }[] {
+    if (this.state === 'stopped') return [];
+    const trackers = this.tiers.flat();
+    return this.lanes.flatMap((lane) =>
+      this.candidatesOf(trackers.filter((tracker) => tracker.lane === lane)),
     );
   }
 
@@ -298,47 +298,49 @@ export class AnnounceSchedule {
    * The failing trackers, in order, up to and including the first that does not fail. Later ones
    * are backups, which are asked only when all before them fail (BEP 12) or do not reply in time.
    */
-  #candidatesOf(trackers: readonly Tracker[]): { tracker: Tracker; readyMs: number }[] {
+  private candidatesOf(trackers: readonly Tracker[]): { tracker: Tracker; readyMs: number }[] {
     const found: { tracker: Tracker; readyMs: number }[] = [];
     let notBeforeMs = -Infinity;
     for (const { flight } of trackers) {
       if (flight !== undefined)
-        notBeforeMs = Math.max(notBeforeMs, flight.sinceMs + this.#patienceMs);
+        notBeforeMs = Math.max(notBeforeMs, flight.sinceMs + this.patienceMs);
     }
     if (notBeforeMs === Infinity) return found;
     for (const tracker of trackers) {
       if (tracker.status === 'unsupported' || tracker.status === 'gone') continue;
       if (tracker.flight !== undefined) continue;
-      found.push({ tracker, readyMs: Math.max(this.#readyMs(tracker), notBeforeMs) });
+      found.push({ tracker, readyMs: Math.max(this.readyMs(tracker), notBeforeMs) });
       if (tracker.status !== 'failing') break;
     }
     return found;
   }
 
-  #readyMs(tracker: Tracker): number {
+  private readyMs(tracker: Tracker): number {
     const backoffMs = tracker.status === 'failing' ? tracker.retryMs : -Infinity;
-    const minNextMs = this.#eventFor(tracker) === undefined ? tracker.minNextMs : -Infinity;
+    const minNextMs = this.eventFor(tracker) === undefined ? tracker.minNextMs : -Infinity;
     return Math.max(tracker.lane.dueMs, backoffMs, minNextMs);
   }
 
   /**
    * The event that this tracker has not received yet: each gets its own `started` and `completed`.
    */
-  #eventFor(tracker: Tracker): AnnounceEvent | undefined {
+  private eventFor(tracker: Tracker): AnnounceEvent | undefined {
     if (!tracker.gotStarted) return 'started';
-    return this.#completed && !tracker.gotCompleted ? 'completed' : undefined;
+    return this.isComplete && !tracker.gotCompleted ? 'completed' : undefined;
   }
 
-  #land(url: string): { readonly tracker: Tracker; readonly event?: AnnounceEvent } | undefined {
-    const tracker = this.#tiers.flat().find((candidate) => candidate.url === url);
+  private land(
+    url: string,
+  ): { readonly tracker: Tracker; readonly event?: AnnounceEvent } | undefined {
+    const tracker = this.tiers.flat().find((candidate) => candidate.url === url);
     const flight = tracker?.flight;
     if (tracker === undefined || flight === undefined) return undefined;
     tracker.flight = undefined;
     return { tracker, event: flight.event };
   }
 
-  #promote(tracker: Tracker): void {
-    const tier = this.#tiers[tracker.tier] ?? [];
+  private promote(tracker: Tracker): void {
+    const tier = this.tiers[tracker.tier] ?? [];
     tier.splice(tier.indexOf(tracker), 1);
     tier.unshift(tracker);
   }

@@ -48,12 +48,12 @@ interface Target extends ResolvedAddress {
 type Encode = (connectionId: ConnectionId, transactionId: number) => Uint8Array;
 
 export class UdpTrackerClient implements TrackerClient {
-  readonly #options: UdpTrackerOptions;
-  readonly #connectionIds = new ConnectionIds();
-  readonly #sockets = new Map<Family, SharedSocket>();
+  private readonly options: UdpTrackerOptions;
+  private readonly connectionIds = new ConnectionIds();
+  private readonly sockets = new Map<Family, SharedSocket>();
 
   constructor(options: UdpTrackerOptions = {}) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** See `TrackerClient`. */
@@ -65,10 +65,10 @@ export class UdpTrackerClient implements TrackerClient {
     const urlData = urlDataOf(url);
     const encode: Encode = (connectionId, transactionId) =>
       encodeAnnounce(connectionId, transactionId, request, urlData);
-    return this.#within(url, signal, async (targets, stop) => {
+    return this.within(url, signal, async (targets, stop) => {
       const announce = async (some: readonly Target[], end: AbortSignal): Promise<AnnounceReply> =>
-        this.#replyOf(await this.#exchange(some, 'announce', encode, end), request);
-      if (this.#options.bothFamilies !== true) return announce(targets, stop);
+        this.replyOf(await this.exchange(some, 'announce', encode, end), request);
+      if (this.options.bothFamilies !== true) return announce(targets, stop);
       const families = [...new Set(targets.map(({ family }) => family))];
       return announceToFamilies(
         families,
@@ -88,14 +88,14 @@ export class UdpTrackerClient implements TrackerClient {
     infoHashes: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<ScrapeReply> {
-    return this.#within(url, signal, async (targets, stop) => {
+    return this.within(url, signal, async (targets, stop) => {
       const counts: ScrapeReply['counts'][number][] = [];
       let trackerIp: string | undefined;
       for (let at = 0; at < infoHashes.length; at += MAX_SCRAPE_HASHES) {
         const part = infoHashes.slice(at, at + MAX_SCRAPE_HASHES);
         const encode: Encode = (connectionId, transactionId) =>
           encodeScrape(connectionId, transactionId, part);
-        const { reply, target } = await this.#exchange(targets, 'scrape', encode, stop);
+        const { reply, target } = await this.exchange(targets, 'scrape', encode, stop);
         trackerIp = target.address;
         // The reply has no hashes: its entries are in the order of the request.
         const known = reply.action === 'scrape' ? reply.counts : [];
@@ -107,25 +107,25 @@ export class UdpTrackerClient implements TrackerClient {
 
   /** See `TrackerClient`. */
   close(): void {
-    for (const socket of this.#sockets.values()) socket.closeWhenIdle();
-    this.#sockets.clear();
+    for (const socket of this.sockets.values()) socket.closeWhenIdle();
+    this.sockets.clear();
   }
 
-  #within<T>(
+  private within<T>(
     url: string,
     signal: AbortSignal | undefined,
     work: (targets: readonly Target[], stop: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
     return withDeadline({ subject: 'tracker', url, timeoutMs, signal }, async (stop) => {
-      const targets = await this.#resolve(url, stop);
+      const targets = await this.resolve(url, stop);
       return unlessStopped(work(targets, stop), stop);
     });
   }
 
-  async #resolve(url: string, stop: AbortSignal): Promise<Target[]> {
+  private async resolve(url: string, stop: AbortSignal): Promise<Target[]> {
     if (!URL.canParse(url)) throw requestError('tracker', 'unsupported', url, 'is not a URL');
-    const { resolve = resolveHost, family, trusted = false } = this.#options;
+    const { resolve = resolveHost, family, trusted = false } = this.options;
     const { hostname, port, pathname: path } = new URL(url);
     if (port === '' || port === '0') {
       throw requestError('tracker', 'unsupported', url, 'has no port: UDP has no usual one');
@@ -162,7 +162,7 @@ export class UdpTrackerClient implements TrackerClient {
   }
 
   /** Uses the first target to which packets can be sent. */
-  async #exchange(
+  private async exchange(
     targets: readonly Target[],
     wanted: 'announce' | 'scrape',
     encode: Encode,
@@ -177,14 +177,14 @@ export class UdpTrackerClient implements TrackerClient {
         family,
         wanted,
         encode,
-        connectionIds: this.#connectionIds,
+        connectionIds: this.connectionIds,
         random32: () => randomInt(2 ** 32),
         nowMs,
-        firstWaitMs: this.#options.firstWaitMs,
+        firstWaitMs: this.options.firstWaitMs,
       });
       try {
-        const socket = this.#socketOf(family);
-        return { reply: await run(socket, target, exchange, this.#options.overhear, stop), target };
+        const socket = this.socketOf(family);
+        return { reply: await run(socket, target, exchange, this.options.overhear, stop), target };
       } catch (reason) {
         error = reason as NodeJS.ErrnoException;
         if (!NO_WAY.includes(error.code ?? '')) throw reason;
@@ -193,22 +193,22 @@ export class UdpTrackerClient implements TrackerClient {
     throw connectionError('tracker', targets[0]?.url ?? '', error ?? new Error('no address'));
   }
 
-  #socketOf(family: Family): SharedSocket {
-    const open = this.#sockets.get(family);
+  private socketOf(family: Family): SharedSocket {
+    const open = this.sockets.get(family);
     if (open !== undefined && !open.broken) return open;
     const socket = new SharedSocket(family);
-    this.#sockets.set(family, socket);
+    this.sockets.set(family, socket);
     return socket;
   }
 
-  #replyOf(
+  private replyOf(
     { reply, target }: { readonly reply: WantedReply; readonly target: Target },
     { port }: AnnounceRequest,
   ): AnnounceReply {
     // The exchange accepts nothing else; this is for the compiler.
     if (reply.action !== 'announce') throw new TypeError('not an announce reply');
     const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
-    const { ownIps = localIps() } = this.#options;
+    const { ownIps = localIps() } = this.options;
     const listed = readCompactPeers(reply.peers, stride);
     const peers = filterPeers(listed, { trackerIp: target.address, ownIps, ownPort: port });
     return {
@@ -307,48 +307,48 @@ interface Listener {
 
 /** One socket for all exchanges of a family. It keeps the process alive only during an exchange. */
 class SharedSocket {
-  readonly #socket: dgram.Socket;
-  readonly #exchanges = new Map<UdpExchange, Target & { readonly listener: Listener }>();
-  #closing = false;
+  private readonly socket: dgram.Socket;
+  private readonly exchanges = new Map<UdpExchange, Target & { readonly listener: Listener }>();
+  private closing = false;
   /** Its error was passed to every exchange; a new socket is needed. */
   broken = false;
 
   constructor(family: Family) {
-    this.#socket = dgram.createSocket(
+    this.socket = dgram.createSocket(
       family === 4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true },
     );
-    this.#socket.unref();
-    this.#socket.on('message', (packet, from) => this.#receive(packet, from));
-    this.#socket.on('error', (error) => this.#break(error));
+    this.socket.unref();
+    this.socket.on('message', (packet, from) => this.receive(packet, from));
+    this.socket.on('error', (error) => this.break(error));
   }
 
   add(exchange: UdpExchange, target: Target, listener: Listener): void {
-    if (this.#exchanges.size === 0) this.#socket.ref();
-    this.#exchanges.set(exchange, { ...target, listener });
+    if (this.exchanges.size === 0) this.socket.ref();
+    this.exchanges.set(exchange, { ...target, listener });
   }
 
   remove(exchange: UdpExchange): void {
-    if (!this.#exchanges.delete(exchange) || this.#exchanges.size > 0 || this.broken) return;
-    if (this.#closing) this.#socket.close();
-    else this.#socket.unref();
+    if (!this.exchanges.delete(exchange) || this.exchanges.size > 0 || this.broken) return;
+    if (this.closing) this.socket.close();
+    else this.socket.unref();
   }
 
   send(packet: Uint8Array, { address, port }: Target, done: (error: Error | null) => void): void {
     try {
-      this.#socket.send(packet, port, address, done);
+      this.socket.send(packet, port, address, done);
     } catch (error) {
       done(error as Error);
     }
   }
 
   closeWhenIdle(): void {
-    this.#closing = true;
-    if (this.#exchanges.size === 0 && !this.broken) this.#socket.close();
+    this.closing = true;
+    if (this.exchanges.size === 0 && !this.broken) this.socket.close();
   }
 
   /** Forged packets could try many ids, so the source must also match. */
-  #receive(packet: Buffer, from: dgram.RemoteInfo): void {
-    for (const [exchange, { address, port, listener }] of this.#exchanges) {
+  private receive(packet: Buffer, from: dgram.RemoteInfo): void {
+    for (const [exchange, { address, port, listener }] of this.exchanges) {
       if (from.port !== port || !isSameAddress(from.address, address)) continue;
       listener.overhear?.(packet);
       const received = exchange.receive(packet, performance.now());
@@ -356,10 +356,10 @@ class SharedSocket {
     }
   }
 
-  #break(error: Error): void {
+  private break(error: Error): void {
     this.broken = true;
-    for (const { listener } of [...this.#exchanges.values()]) listener.fail(error);
-    this.#socket.close();
+    for (const { listener } of [...this.exchanges.values()]) listener.fail(error);
+    this.socket.close();
   }
 }
 

@@ -27,27 +27,30 @@ const MAX_TEXT_CHARS = 500;
 
 /** Connection ids by endpoint (`address port`), shared by all requests to it. */
 export class ConnectionIds {
-  readonly #ids = new Map<string, { readonly id: ConnectionId; readonly receivedMs: number }>();
+  private readonly ids = new Map<
+    string,
+    { readonly id: ConnectionId; readonly receivedMs: number }
+  >();
 
   /** The present id, if there is a valid one. */
   get(endpoint: string, nowMs: number): ConnectionId | undefined {
-    const entry = this.#ids.get(endpoint);
+    const entry = this.ids.get(endpoint);
     if (entry === undefined) return undefined;
     if (nowMs - entry.receivedMs < CONNECTION_ID_LIFE_MS) return entry.id;
-    this.#ids.delete(endpoint);
+    this.ids.delete(endpoint);
     return undefined;
   }
 
   set(endpoint: string, id: ConnectionId, nowMs: number): void {
-    this.#ids.delete(endpoint);
-    this.#ids.set(endpoint, { id, receivedMs: nowMs });
-    if (this.#ids.size <= MAX_ENDPOINTS) return;
-    const [oldest] = this.#ids.keys();
-    if (oldest !== undefined) this.#ids.delete(oldest);
+    this.ids.delete(endpoint);
+    this.ids.set(endpoint, { id, receivedMs: nowMs });
+    if (this.ids.size <= MAX_ENDPOINTS) return;
+    const [oldest] = this.ids.keys();
+    if (oldest !== undefined) this.ids.delete(oldest);
   }
 
   delete(endpoint: string): void {
-    this.#ids.delete(endpoint);
+    this.ids.delete(endpoint);
   }
 }
 
@@ -80,82 +83,82 @@ export type Received =
   | MillraceError;
 
 export class UdpExchange {
-  readonly #options: UdpExchangeOptions;
+  private readonly options: UdpExchangeOptions;
   /** What our last packet requested. */
-  #asked: 'nothing' | 'connect' | Wanted = 'nothing';
-  #transactionId = 0;
+  private asked: 'nothing' | 'connect' | Wanted = 'nothing';
+  private sentTransactionId = 0;
   /** Retransmissions since the last reply. */
-  #doublings = 0;
-  #dueMs: number;
+  private doublings = 0;
+  private dueMs: number;
   /** We connected in this exchange, so a refused id is not a stale one. */
-  #connected = false;
+  private connected = false;
 
   constructor(options: UdpExchangeOptions) {
-    this.#options = options;
-    this.#dueMs = options.nowMs;
+    this.options = options;
+    this.dueMs = options.nowMs;
   }
 
   /** When to call `poll`; `Infinity` never. */
   get nextDueMs(): number {
-    return this.#dueMs;
+    return this.dueMs;
   }
 
   /** Of the last packet sent: replies contain it. */
   get transactionId(): number {
-    return this.#transactionId;
+    return this.sentTransactionId;
   }
 
   /** Returns the packet to send now; undefined before its time; `expired` after the last wait. */
   poll(nowMs: number): Uint8Array | 'expired' | undefined {
-    if (nowMs < this.#dueMs) return undefined;
-    if (this.#asked !== 'nothing') {
-      if (this.#doublings === MAX_DOUBLINGS) {
-        this.#dueMs = Infinity;
+    if (nowMs < this.dueMs) return undefined;
+    if (this.asked !== 'nothing') {
+      if (this.doublings === MAX_DOUBLINGS) {
+        this.dueMs = Infinity;
         return 'expired';
       }
-      this.#doublings += 1;
+      this.doublings += 1;
     }
-    return this.#send(nowMs);
+    return this.send(nowMs);
   }
 
-  #send(nowMs: number): Uint8Array {
-    const { endpoint, connectionIds, wanted, encode, firstWaitMs = FIRST_WAIT_MS } = this.#options;
+  private send(nowMs: number): Uint8Array {
+    const { endpoint, connectionIds, wanted, encode, firstWaitMs = FIRST_WAIT_MS } = this.options;
     const connectionId = connectionIds.get(endpoint, nowMs);
     const ask = connectionId === undefined ? 'connect' : wanted;
     // A retransmission keeps its id, so that the reply to either copy counts.
-    if (ask !== this.#asked) this.#transactionId = this.#options.random32() >>> 0;
-    this.#asked = ask;
-    this.#dueMs = nowMs + firstWaitMs * 2 ** this.#doublings;
+    if (ask !== this.asked) this.sentTransactionId = this.options.random32() >>> 0;
+    this.asked = ask;
+    this.dueMs = nowMs + firstWaitMs * 2 ** this.doublings;
     return connectionId === undefined
-      ? encodeConnect(this.#transactionId)
-      : encode(connectionId, this.#transactionId);
+      ? encodeConnect(this.sentTransactionId)
+      : encode(connectionId, this.sentTransactionId);
   }
 
   /** Handles a packet from the endpoint. */
   receive(packet: Uint8Array, nowMs: number): Received {
-    if (this.#asked === 'nothing' || transactionOf(packet) !== this.#transactionId)
+    if (this.asked === 'nothing' || transactionOf(packet) !== this.sentTransactionId)
       return 'ignored';
-    const { endpoint, connectionIds, family } = this.#options;
+    const { endpoint, connectionIds, family } = this.options;
     const reply = decodeReply(packet, family);
     if (reply === undefined) {
-      if (isBareHeader(packet) && this.#asked === 'announce') return notServed();
+      if (isBareHeader(packet) && this.asked === 'announce') return notServed();
       return badReply(
         `the tracker's answer of ${packet.length} bytes is too short or of no known kind`,
       );
     }
-    if (reply.action === 'error') return this.#refused(reply.message, nowMs);
-    if (reply.action !== this.#asked) {
+    if (reply.action === 'error') return this.refused(reply.message, nowMs);
+    if (reply.action !== this.asked) {
       return badReply(
-        `the tracker answered a request to ${this.#asked} with action ${reply.action}`,
+        `the tracker answered a request to ${this.asked} with action ${reply.action}`,
       );
     }
     if (reply.action === 'connect') {
       connectionIds.set(endpoint, reply.connectionId, nowMs);
-      this.#connected = true;
-      this.#startOver(nowMs);
+      this.connected = true;
+      this.startOver(nowMs);
       return 'connected';
     }
-    this.#dueMs = Infinity;
+    this.dueMs = Infinity;
     return reply;
   }
 
@@ -163,26 +166,26 @@ export class UdpExchange {
    * An id that is valid for us may be refused (after a restart of the tracker): try one new
    * connect.
    */
-  #refused(message: Uint8Array, nowMs: number): Received {
-    const { endpoint, connectionIds } = this.#options;
+  private refused(message: Uint8Array, nowMs: number): Received {
+    const { endpoint, connectionIds } = this.options;
     const reason = printableBytes(message, MAX_TEXT_CHARS);
-    if (this.#asked !== 'connect' && !this.#connected && /connection/i.test(reason)) {
+    if (this.asked !== 'connect' && !this.connected && /connection/i.test(reason)) {
       connectionIds.delete(endpoint);
-      this.#startOver(nowMs);
+      this.startOver(nowMs);
       return 'connected';
     }
     connectionIds.delete(endpoint);
-    this.#dueMs = Infinity;
+    this.dueMs = Infinity;
     const shown = reason === '' ? '(no reason given)' : reason;
     return new MillraceError('tracker-failure', `the tracker refused the request: ${shown}`, {
       reason: shown,
     });
   }
 
-  #startOver(nowMs: number): void {
-    this.#asked = 'nothing';
-    this.#doublings = 0;
-    this.#dueMs = nowMs;
+  private startOver(nowMs: number): void {
+    this.asked = 'nothing';
+    this.doublings = 0;
+    this.dueMs = nowMs;
   }
 }
 

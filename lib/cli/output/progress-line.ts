@@ -5,42 +5,42 @@ import type { Io, RunFlags } from '../context';
 import { formatBytes, formatPercent } from '../../text/quantities';
 
 export class ProgressLine {
-  readonly #io: Io;
-  readonly #drawnOver: boolean;
+  private readonly io: Io;
+  private readonly drawnOver: boolean;
   /** The last content is drawn, and not printed as a line of its own. */
-  #isDrawn = false;
-  #last = '';
+  private isDrawn = false;
+  private last = '';
 
   /** `drawnOver`: overwrite instead of printing. Default: on a terminal. */
   constructor(io: Io, drawnOver = io.terminal) {
-    this.#io = io;
-    this.#drawnOver = drawnOver;
+    this.io = io;
+    this.drawnOver = drawnOver;
   }
 
   /** `bar` precedes the line where it is overwritten, and is not part of the line that stays. */
   show(line: string, bar = ''): void {
-    if (this.#drawnOver) this.#io.draw(`${bar}${line}`);
-    else if (line !== this.#last) this.say(line);
-    this.#isDrawn = this.#drawnOver;
-    this.#last = line;
+    if (this.drawnOver) this.io.draw(`${bar}${line}`);
+    else if (line !== this.last) this.say(line);
+    this.isDrawn = this.drawnOver;
+    this.last = line;
   }
 
   /** Prints a separate line; the next progress is drawn below it. */
   say(line: string): void {
-    this.#isDrawn = false;
-    this.#io.stderr(`${line}\n`);
+    this.isDrawn = false;
+    this.io.stderr(`${line}\n`);
   }
 
   /** Keeps the progress as a line: the last one shown, or `line`. */
-  settle(line = this.#last): void {
-    if (this.#isDrawn || line !== this.#last) this.say(line);
-    this.#last = line;
+  settle(line = this.last): void {
+    if (this.isDrawn || line !== this.last) this.say(line);
+    this.last = line;
   }
 
   /** Erases the progress line. */
   wipe(): void {
-    this.#isDrawn = false;
-    this.#io.wipe();
+    this.isDrawn = false;
+    this.io.wipe();
   }
 }
 

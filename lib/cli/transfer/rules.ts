@@ -4,24 +4,24 @@ import type { TorrentStats } from '../../index';
 
 /** Detects that no payload has arrived for `timeoutMs` while there was something to download. */
 export class StallWatch {
-  readonly #timeoutMs: number;
-  #sinceMs: number;
-  #downloadedBytes = 0;
+  private readonly timeoutMs: number;
+  private sinceMs: number;
+  private downloadedBytes = 0;
 
   constructor(timeoutMs: number, nowMs: number) {
-    this.#timeoutMs = timeoutMs;
-    this.#sinceMs = nowMs;
+    this.timeoutMs = timeoutMs;
+    this.sinceMs = nowMs;
   }
 
   /** Takes the latest figures; returns true once the time is up. */
   isStalled(nowMs: number, stats: TorrentStats): boolean {
     // Hashing existing data is our own work, however long it takes.
-    if (stats.phase !== 'downloading' || stats.downloadedBytes > this.#downloadedBytes) {
-      this.#sinceMs = nowMs;
-      this.#downloadedBytes = stats.downloadedBytes;
+    if (stats.phase !== 'downloading' || stats.downloadedBytes > this.downloadedBytes) {
+      this.sinceMs = nowMs;
+      this.downloadedBytes = stats.downloadedBytes;
       return false;
     }
-    return nowMs - this.#sinceMs >= this.#timeoutMs;
+    return nowMs - this.sinceMs >= this.timeoutMs;
   }
 }
 

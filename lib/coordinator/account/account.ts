@@ -9,32 +9,32 @@ import type { LimitBehind, TransferAccount, TransferLimit } from '../../messages
 const MIN_SEC = 1;
 
 export class Account {
-  readonly #seconds: Record<TransferLimit, number> = { ...EMPTY_ACCOUNT.seconds };
-  readonly #behind: Record<LimitBehind, number> = { ...EMPTY_ACCOUNT.memoryBehind };
-  readonly #hashMs = [...EMPTY_ACCOUNT.hashMs];
-  readonly #writeMs = [...EMPTY_ACCOUNT.writeMs];
-  #hashSec = 0;
-  #writeSec = 0;
+  private readonly seconds: Record<TransferLimit, number> = { ...EMPTY_ACCOUNT.seconds };
+  private readonly behind: Record<LimitBehind, number> = { ...EMPTY_ACCOUNT.memoryBehind };
+  private readonly hashMs = [...EMPTY_ACCOUNT.hashMs];
+  private readonly writeMs = [...EMPTY_ACCOUNT.writeMs];
+  private hashSec = 0;
+  private writeSec = 0;
   /** Seconds limited by `verify` that are not yet split into `hash` and `write`. */
-  #unattributedSec = 0;
+  private unattributedSec = 0;
   /** The verify threads' totals at the last split. */
-  #attributedHashSec = 0;
-  #attributedWriteSec = 0;
+  private attributedHashSec = 0;
+  private attributedWriteSec = 0;
 
   /** `behind` is given with `memory`; `attribute` later splits `verify` into `hash` and `write`. */
   charge(limit: TransferLimit, sec: number, behind?: 'verify' | 'write' | 'fill'): void {
-    this.#seconds[limit] += sec;
+    this.seconds[limit] += sec;
     if (limit !== 'memory' || behind === undefined) return;
-    if (behind === 'verify') this.#unattributedSec += sec;
-    else this.#behind[behind] += sec;
+    if (behind === 'verify') this.unattributedSec += sec;
+    else this.behind[behind] += sec;
   }
 
   /** Notes a finished verify job. */
   noteJob(hashMs: number, writeMs: number): void {
-    this.#hashSec += hashMs / 1000;
-    this.#writeSec += writeMs / 1000;
-    count(this.#hashMs, hashMs);
-    count(this.#writeMs, writeMs);
+    this.hashSec += hashMs / 1000;
+    this.writeSec += writeMs / 1000;
+    count(this.hashMs, hashMs);
+    count(this.writeMs, writeMs);
   }
 
   /**
@@ -43,37 +43,37 @@ export class Account {
    * another.
    */
   attribute(work: Account): void {
-    const hashSec = work.#hashSec - this.#attributedHashSec;
-    const writeSec = work.#writeSec - this.#attributedWriteSec;
+    const hashSec = work.hashSec - this.attributedHashSec;
+    const writeSec = work.writeSec - this.attributedWriteSec;
     if (hashSec + writeSec <= 0) return; // No job has ended since.
-    this.#attributedHashSec = work.#hashSec;
-    this.#attributedWriteSec = work.#writeSec;
-    const hash = (this.#unattributedSec * hashSec) / (hashSec + writeSec);
-    this.#behind.hash += hash;
-    this.#behind.write += this.#unattributedSec - hash;
-    this.#unattributedSec = 0;
+    this.attributedHashSec = work.hashSec;
+    this.attributedWriteSec = work.writeSec;
+    const hash = (this.unattributedSec * hashSec) / (hashSec + writeSec);
+    this.behind.hash += hash;
+    this.behind.write += this.unattributedSec - hash;
+    this.unattributedSec = 0;
   }
 
   snapshot(now: Pick<TransferAccount, 'bytesInFlight' | 'verifyQueue'>): TransferAccount {
     return {
-      seconds: { ...this.#seconds },
-      memoryBehind: { ...this.#behind },
-      limit: this.#limit(),
+      seconds: { ...this.seconds },
+      memoryBehind: { ...this.behind },
+      limit: this.limit(),
       bytesInFlight: now.bytesInFlight,
       verifyQueue: now.verifyQueue,
-      work: { hashSec: this.#hashSec, writeSec: this.#writeSec },
-      hashMs: [...this.#hashMs],
-      writeMs: [...this.#writeMs],
+      work: { hashSec: this.hashSec, writeSec: this.writeSec },
+      hashMs: [...this.hashMs],
+      writeMs: [...this.writeMs],
     };
   }
 
-  #limit(): TransferAccount['limit'] {
+  private limit(): TransferAccount['limit'] {
     let totalSec = 0;
-    for (const sec of Object.values(this.#seconds)) totalSec += sec;
+    for (const sec of Object.values(this.seconds)) totalSec += sec;
     if (totalSec < MIN_SEC) return undefined;
-    const what = largest(this.#seconds) ?? 'network';
-    const behind = what === 'memory' ? largest(this.#behind) : undefined;
-    return { what, behind, share: this.#seconds[what] / totalSec };
+    const what = largest(this.seconds) ?? 'network';
+    const behind = what === 'memory' ? largest(this.behind) : undefined;
+    return { what, behind, share: this.seconds[what] / totalSec };
   }
 }
 

@@ -58,8 +58,8 @@ export class FileWatch {
   lookedMs: number;
   /** A look at all files is under way. */
   looking = false;
-  readonly #files = new Map<string, Watched>();
-  readonly #exactTimes: boolean;
+  private readonly files = new Map<string, Watched>();
+  private readonly exactTimes: boolean;
 
   /**
    * `present`: the files found at the start. `exactTimes`: a time that is read right after a write
@@ -67,7 +67,7 @@ export class FileWatch {
    * arrives).
    */
   constructor(present: Iterable<RecordedFile>, exactTimes: boolean, nowMs: number) {
-    this.#exactTimes = exactTimes;
+    this.exactTimes = exactTimes;
     this.lookedMs = nowMs;
     for (const { path, ...found } of present) this.accept(path, found);
   }
@@ -75,7 +75,7 @@ export class FileWatch {
   /** The file states for the resume record. */
   recorded(): RecordedFile[] {
     const recorded: RecordedFile[] = [];
-    for (const [path, { seen, recorded: synced }] of this.#files) {
+    for (const [path, { seen, recorded: synced }] of this.files) {
       const file = seen ?? synced;
       if (file !== undefined) recorded.push({ path, ...file });
     }
@@ -84,7 +84,7 @@ export class FileWatch {
 
   /** Accepts the present state of the file; undefined: it does not exist. */
   accept(path: string, now: FileIdentity | undefined): void {
-    const file = this.#fileOf(path);
+    const file = this.fileOf(path);
     file.left = now;
     file.recorded = now;
     file.seen = undefined;
@@ -97,7 +97,7 @@ export class FileWatch {
     this.dirty = true;
     const ticket = new Map<string, number>();
     for (const path of paths) {
-      const file = this.#fileOf(path);
+      const file = this.fileOf(path);
       ticket.set(path, file.minBytes);
       file.jobs++;
       if (file.jobs > 1) file.mixed = true;
@@ -110,7 +110,7 @@ export class FileWatch {
   known(paths: Iterable<string>): KnownFile[] {
     const known: KnownFile[] = [];
     for (const path of paths) {
-      const { place, left, jobs } = this.#fileOf(path);
+      const { place, left, jobs } = this.fileOf(path);
       if (place === undefined) continue;
       known.push({ path, inode: place.inode, ...(left && jobs === 0 && { left }) });
     }
@@ -129,7 +129,7 @@ export class FileWatch {
     const changes: FileChange[] = [];
     const seen = new Map(written?.map((file) => [file.path, file]));
     for (const [path, minBytes] of ticket) {
-      const file = this.#fileOf(path);
+      const file = this.fileOf(path);
       const found = seen.get(path);
       const alone = !file.mixed && !again;
       if (found) {
@@ -138,16 +138,16 @@ export class FileWatch {
           kindOf({ place: file.place, minBytes }, found.before, then),
           kindAfter(found),
         ];
-        if (this.#exactTimes && file.mixed) {
+        if (this.exactTimes && file.mixed) {
           const cuts = [found.before, found.after].map((state) => shrank(file.atOnce, state));
           if (cuts.includes(true)) kinds.push('touched');
         }
-        for (const kind of kinds) this.#note(changes, path, kind);
+        for (const kind of kinds) this.note(changes, path, kind);
         const isKnown = file.recorded !== undefined && file.seen === undefined;
         if (!kinds.includes('replaced') && !(isKnown && kinds.every((kind) => kind === undefined)))
           file.seen = found.after;
       }
-      file.left = alone && this.#exactTimes ? found?.after : undefined;
+      file.left = alone && this.exactTimes ? found?.after : undefined;
       file.place = found?.after ?? file.place;
       file.minBytes = Math.max(file.minBytes, found?.endBytes ?? 0, found?.after.sizeBytes ?? 0);
       file.jobs--;
@@ -162,7 +162,7 @@ export class FileWatch {
   beginSync(paths: Iterable<string>): void {
     this.dirty = true;
     for (const path of paths) {
-      const file = this.#fileOf(path);
+      const file = this.fileOf(path);
       file.quiet = file.jobs === 0;
       file.syncMinBytes = file.minBytes;
     }
@@ -172,10 +172,10 @@ export class FileWatch {
   synced(files: readonly SyncedFile[]): FileChange[] {
     const changes: FileChange[] = [];
     for (const { path, now } of files) {
-      const file = this.#fileOf(path);
+      const file = this.fileOf(path);
       const minBytes = file.syncMinBytes;
       const kind = kindOf({ place: file.place, minBytes }, now, file.quiet ? file.left : undefined);
-      this.#note(changes, path, kind);
+      this.note(changes, path, kind);
       if (kind === 'cut') file.seen = now;
       if (now === undefined || (kind !== undefined && kind !== 'touched')) continue;
       file.recorded = now;
@@ -192,20 +192,20 @@ export class FileWatch {
    * it does not.
    */
   compare(path: string, now: FileIdentity | undefined): FileChange | undefined {
-    const file = this.#fileOf(path);
+    const file = this.fileOf(path);
     const kind = kindOf(file, now, file.left ?? file.recorded);
     if (kind === 'cut' || kind === 'touched') file.seen = now;
     return kind && { path, kind };
   }
 
-  #note(changes: FileChange[], path: string, kind: FileChange['kind'] | undefined): void {
+  private note(changes: FileChange[], path: string, kind: FileChange['kind'] | undefined): void {
     if (kind === undefined) return;
     changes.push({ path, kind });
     this.doubtful.add(path);
   }
 
-  #fileOf(path: string): Watched {
-    let file = this.#files.get(path);
+  private fileOf(path: string): Watched {
+    let file = this.files.get(path);
     if (!file) {
       file = {
         left: undefined,
@@ -219,7 +219,7 @@ export class FileWatch {
         mixed: false,
         quiet: false,
       };
-      this.#files.set(path, file);
+      this.files.set(path, file);
     }
     return file;
   }

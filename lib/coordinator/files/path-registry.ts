@@ -30,8 +30,8 @@ interface Use {
 }
 
 export class PathRegistry {
-  readonly #uses = new Map<string, Use>();
-  readonly #keysOf = new Map<number, readonly string[]>();
+  private readonly uses = new Map<string, Use>();
+  private readonly keysOf = new Map<number, readonly string[]>();
 
   /**
    * Claims all files for `user`, or none: then the first conflict is returned. Linear in the files.
@@ -42,7 +42,7 @@ export class PathRegistry {
       // Two paths with one inode within a torrent are hard links that the user made to save space.
       if (writes && own.has(path)) return { path, user };
       for (const key of inode === undefined ? [path] : [path, inode]) {
-        const use = this.#uses.get(key);
+        const use = this.uses.get(key);
         const other = use?.writer ?? (writes ? use?.readers[0] : undefined);
         if (other !== undefined) return { path, user: other };
         own.add(key);
@@ -50,27 +50,27 @@ export class PathRegistry {
     }
     const alone: Use = writes ? { writer: user, readers: [] } : { readers: [user] };
     for (const key of own) {
-      const use = this.#uses.get(key);
-      this.#uses.set(key, use === undefined ? alone : { readers: [...use.readers, user] });
+      const use = this.uses.get(key);
+      this.uses.set(key, use === undefined ? alone : { readers: [...use.readers, user] });
     }
-    this.#keysOf.set(user.id, [...own]);
+    this.keysOf.set(user.id, [...own]);
     return undefined;
   }
 
   /** Releases all files of this torrent. May be called again. */
   release(id: number): void {
-    for (const key of this.#keysOf.get(id) ?? []) {
-      const use = this.#uses.get(key);
+    for (const key of this.keysOf.get(id) ?? []) {
+      const use = this.uses.get(key);
       if (use === undefined) continue;
       const readers = use.readers.filter((reader) => reader.id !== id);
-      if (readers.length > 0) this.#uses.set(key, { readers });
-      else if (use.writer === undefined || use.writer.id === id) this.#uses.delete(key);
+      if (readers.length > 0) this.uses.set(key, { readers });
+      else if (use.writer === undefined || use.writer.id === id) this.uses.delete(key);
     }
-    this.#keysOf.delete(id);
+    this.keysOf.delete(id);
   }
 
   /** Number of keys in use: for specs that look for leaks. */
   get size(): number {
-    return this.#uses.size;
+    return this.uses.size;
   }
 }

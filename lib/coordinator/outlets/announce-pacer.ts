@@ -18,23 +18,23 @@ export const HTTP_ANNOUNCES = 256;
 
 export class AnnouncePacer {
   /** Keyed by scheme and host; an entry is removed when its queue is empty. */
-  readonly #trackers = new Map<string, PQueue>();
-  readonly #http = new PQueue({ concurrency: HTTP_ANNOUNCES });
+  private readonly trackers = new Map<string, PQueue>();
+  private readonly http = new PQueue({ concurrency: HTTP_ANNOUNCES });
 
   add(task: () => Promise<void>, url: string): void {
     const tracker = trackerOf(url);
-    let queue = this.#trackers.get(tracker);
+    let queue = this.trackers.get(tracker);
     if (queue === undefined) {
       queue = new PQueue({ concurrency: ANNOUNCES_PER_TRACKER });
-      queue.on('idle', () => this.#trackers.delete(tracker));
-      this.#trackers.set(tracker, queue);
+      queue.on('idle', () => this.trackers.delete(tracker));
+      this.trackers.set(tracker, queue);
     }
-    void queue.add(() => (/^udp:/i.test(url) ? task() : this.#http.add(task)));
+    void queue.add(() => (/^udp:/i.test(url) ? task() : this.http.add(task)));
   }
 
   /** Number of trackers with announces queued or in flight. */
   get busyTrackers(): number {
-    return this.#trackers.size;
+    return this.trackers.size;
   }
 }
 

@@ -28,77 +28,77 @@ type Stage =
   | 'alone';
 
 export class Listeners {
-  readonly #options: ListenersOptions;
+  private readonly options: ListenersOptions;
   /** Resolves once every thread that should listen does so. */
   readonly ready: Promise<void>;
-  #onReady: () => void = () => undefined;
-  #stage: Stage = 'alone';
+  private onReady: () => void = () => undefined;
+  private stage: Stage = 'alone';
   /** Threads that run and were not ordered to listen. */
-  readonly #idle = new Set<number>();
+  private readonly idle = new Set<number>();
   /** Threads that have reported that they listen. */
-  readonly #seen = new Set<number>();
+  private readonly seen = new Set<number>();
   /** Kept after a restart, so that the port known to trackers stays valid. */
-  #port: number | undefined;
-  #claim: claims.PortClaim | undefined;
-  #closed = false;
+  private openPort: number | undefined;
+  private claim: claims.PortClaim | undefined;
+  private closed = false;
 
   constructor(options: ListenersOptions) {
-    this.#options = options;
-    this.ready = new Promise((done) => (this.#onReady = done));
-    if (options.threads === 1 || !this.#claims.canSharePorts()) return;
+    this.options = options;
+    this.ready = new Promise((done) => (this.onReady = done));
+    if (options.threads === 1 || !this.claims.canSharePorts()) return;
     // A port that the system picks is claimed once it is known.
-    if (options.port === 0) this.#stage = 'first';
-    else void this.#claimPort(options.port, 'first');
+    if (options.port === 0) this.stage = 'first';
+    else void this.claimPort(options.port, 'first');
   }
 
-  get #claims(): Claims {
-    return this.#options.claims ?? loadClaims();
+  private get claims(): Claims {
+    return this.options.claims ?? loadClaims();
   }
 
   /** The port that peers can connect to, once it is open. */
   get port(): number | undefined {
-    return this.#port;
+    return this.openPort;
   }
 
   /** A thread runs, for the first time or as a replacement. */
   onThread(thread: number): void {
-    this.#idle.add(thread);
-    this.#enter(this.#stage);
+    this.idle.add(thread);
+    this.enter(this.stage);
   }
 
   onListening(thread: number, port: number): void {
-    this.#port = port;
-    this.#seen.add(thread);
-    if (this.#stage === 'first' && this.#claim === undefined) void this.#claimPort(port, 'all');
-    else this.#enter(this.#stage === 'first' ? 'all' : this.#stage);
+    this.openPort = port;
+    this.seen.add(thread);
+    if (this.stage === 'first' && this.claim === undefined) void this.claimPort(port, 'all');
+    else this.enter(this.stage === 'first' ? 'all' : this.stage);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#claim?.release();
+    this.closed = true;
+    this.claim?.release();
   }
 
-  async #claimPort(port: number, next: Stage): Promise<void> {
-    this.#stage = 'claiming';
-    this.#claim = await this.#claims.claimPort(port);
-    if (this.#closed) this.#claim?.release();
-    else this.#enter(this.#claim === undefined ? 'alone' : next);
+  private async claimPort(port: number, next: Stage): Promise<void> {
+    this.stage = 'claiming';
+    this.claim = await this.claims.claimPort(port);
+    if (this.closed) this.claim?.release();
+    else this.enter(this.claim === undefined ? 'alone' : next);
   }
 
   /** Enters a stage, and orders idle threads to listen if the stage wants them to. */
-  #enter(stage: Stage): void {
-    this.#stage = stage;
+  private enter(stage: Stage): void {
+    this.stage = stage;
     if (stage === 'claiming') return;
-    const { host, order, threads } = this.#options;
-    const port = this.#port ?? this.#options.port;
+    const { host, order, threads } = this.options;
+    const port = this.openPort ?? this.options.port;
     const share = stage === 'all' ? 'beside' : stage;
-    for (const thread of this.#idle) {
+    for (const thread of this.idle) {
       if (thread !== 0 && stage !== 'all') continue;
-      this.#idle.delete(thread);
+      this.idle.delete(thread);
       order(thread, { type: 'listen', port, share, ...(host === undefined ? {} : { host }) });
     }
     const wanted = stage === 'all' ? threads : 1;
-    if (stage !== 'first' && this.#seen.size >= wanted) this.#onReady();
+    if (stage !== 'first' && this.seen.size >= wanted) this.onReady();
   }
 }
 

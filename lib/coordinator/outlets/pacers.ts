@@ -7,52 +7,52 @@ import type * as announcing from './announce-pacer';
 const DIAL_WINDOW_MS = 1000;
 
 export class Pacers {
-  readonly #maxHalfOpen: number;
-  readonly #dialsPerSec: number;
+  private readonly maxHalfOpen: number;
+  private readonly dialsPerSec: number;
   // Not p-queue: it takes 10 ms to load, and every start waits for its first dial.
-  readonly #dials: (() => Promise<void>)[] = [];
-  #halfOpen = 0;
-  #dialledInWindow = 0;
-  #announces: announcing.AnnouncePacer | undefined;
+  private readonly dials: (() => Promise<void>)[] = [];
+  private halfOpen = 0;
+  private dialledInWindow = 0;
+  private announces: announcing.AnnouncePacer | undefined;
 
   constructor(settings: Pick<EngineSettings, 'maxHalfOpen' | 'dialsPerSec'>) {
-    this.#maxHalfOpen = settings.maxHalfOpen;
-    this.#dialsPerSec = settings.dialsPerSec;
+    this.maxHalfOpen = settings.maxHalfOpen;
+    this.dialsPerSec = settings.dialsPerSec;
   }
 
   /** Runs the task when a slot is free; it counts as half open until it settles. */
   dial(task: () => Promise<void>): void {
-    this.#dials.push(task);
-    this.#dialDue();
+    this.dials.push(task);
+    this.dialDue();
   }
 
   announce(task: () => Promise<void>, url: string): void {
-    this.#announces ??= loadAnnouncePacer();
-    this.#announces.add(task, url);
+    this.announces ??= loadAnnouncePacer();
+    this.announces.add(task, url);
   }
 
   /** Number of trackers with announces queued or in flight. */
   get busyTrackers(): number {
-    return this.#announces?.busyTrackers ?? 0;
+    return this.announces?.busyTrackers ?? 0;
   }
 
-  #dialDue(): void {
-    while (this.#halfOpen < this.#maxHalfOpen && this.#dialledInWindow < this.#dialsPerSec) {
-      const task = this.#dials.shift();
+  private dialDue(): void {
+    while (this.halfOpen < this.maxHalfOpen && this.dialledInWindow < this.dialsPerSec) {
+      const task = this.dials.shift();
       if (task === undefined) return;
-      if (this.#dialledInWindow++ === 0) setTimeout(this.#nextWindow, DIAL_WINDOW_MS).unref();
-      this.#halfOpen++;
+      if (this.dialledInWindow++ === 0) setTimeout(this.nextWindow, DIAL_WINDOW_MS).unref();
+      this.halfOpen++;
       const settled = (): void => {
-        this.#halfOpen--;
-        this.#dialDue();
+        this.halfOpen--;
+        this.dialDue();
       };
       task().then(settled, settled);
     }
   }
 
-  readonly #nextWindow = (): void => {
-    this.#dialledInWindow = 0;
-    this.#dialDue();
+  private readonly nextWindow = (): void => {
+    this.dialledInWindow = 0;
+    this.dialDue();
   };
 }
 

@@ -54,48 +54,48 @@ interface Slot {
 }
 
 export class PeerThreads {
-  readonly #options: PeerThreadsOptions;
-  readonly #slots: Slot[] = [];
-  readonly #ready: Promise<unknown>;
-  #listener: PeerThreadsListener | undefined;
-  readonly #listeners: Listeners | undefined;
-  #onStartFailed: ((error: MillraceError) => void) | undefined;
+  private readonly options: PeerThreadsOptions;
+  private readonly slots: Slot[] = [];
+  private readonly allReady: Promise<unknown>;
+  private listener: PeerThreadsListener | undefined;
+  private readonly listeners: Listeners | undefined;
+  private onStartFailed: ((error: MillraceError) => void) | undefined;
 
   /** Adopts the threads that were started already, and starts the missing ones in parallel. */
   constructor(options: PeerThreadsOptions) {
-    this.#options = options;
+    this.options = options;
     const { listen, count: threads } = options;
     if (listen !== null) {
       const order = (thread: number, order: PeerOrder): void => this.order(thread, order);
-      this.#listeners = new Listeners({ ...listen, threads, order });
+      this.listeners = new Listeners({ ...listen, threads, order });
     }
     const ready: Promise<void>[] = [];
-    const failed = new Promise<never>((_, reject) => (this.#onStartFailed = reject));
+    const failed = new Promise<never>((_, reject) => (this.onStartFailed = reject));
     for (let thread = 0; thread < options.count; thread++) {
-      ready.push(new Promise((done) => this.#startThread(thread, done)));
+      ready.push(new Promise((done) => this.startThread(thread, done)));
     }
-    if (this.#listeners !== undefined) ready.push(this.#listeners.ready);
-    this.#ready = Promise.race([Promise.all(ready), failed]);
-    this.#ready.catch(() => undefined); // Callers of `ready()` get the error.
+    if (this.listeners !== undefined) ready.push(this.listeners.ready);
+    this.allReady = Promise.race([Promise.all(ready), failed]);
+    this.allReady.catch(() => undefined); // Callers of `ready()` get the error.
   }
 
   listen(listener: PeerThreadsListener): void {
-    this.#listener = listener;
+    this.listener = listener;
   }
 
   /** Resolves when all threads are ready and the port is open; rejects if one cannot start. */
   async ready(): Promise<void> {
-    await this.#ready;
-    this.#onStartFailed = undefined;
+    await this.allReady;
+    this.onStartFailed = undefined;
   }
 
   order(thread: number, order: PeerOrder): void {
-    this.#slots[thread]?.port?.send(order);
+    this.slots[thread]?.port?.send(order);
   }
 
   /** Ends a thread as a crash would, also one that is still starting. */
   kill(thread: number): boolean {
-    const state = this.#slots[thread]?.thread?.state;
+    const state = this.slots[thread]?.thread?.state;
     if (state?.type !== 'ready' && state?.type !== 'starting') return false;
     void state.worker.terminate();
     return true;
@@ -104,7 +104,7 @@ export class PeerThreads {
   /** Asks every thread to close its sockets and end; terminates those that take too long. */
   async stop(): Promise<void> {
     await Promise.all(
-      this.#slots.map(async (slot) => {
+      this.slots.map(async (slot) => {
         const stopped = new Promise<void>((done) => (slot.stopped = done));
         slot.port?.send({ type: 'stop' });
         slot.port?.flush();
@@ -118,14 +118,14 @@ export class PeerThreads {
         await slot.thread?.terminate();
       }),
     );
-    this.#listeners?.close();
+    this.listeners?.close();
   }
 
-  #startThread(thread: number, ready: () => void): void {
+  private startThread(thread: number, ready: () => void): void {
     const slot: Slot = { thread: undefined, port: undefined, facts: [], stopped: () => undefined };
-    this.#slots.push(slot);
-    const start = this.#options.start(thread);
-    const adopt = this.#options.booted[thread];
+    this.slots.push(slot);
+    const start = this.options.start(thread);
+    const adopt = this.options.booted[thread];
     adopt?.postMessage(start);
     slot.thread = supervise(
       {
@@ -135,52 +135,52 @@ export class PeerThreads {
         adopt,
       },
       {
-        onStarted: (worker) => this.#attach(thread, slot, worker),
+        onStarted: (worker) => this.attach(thread, slot, worker),
         onReady: () => ready(),
         onDied: (error) => {
           slot.port = undefined;
-          this.#listener?.onDied(thread, error);
+          this.listener?.onDied(thread, error);
         },
         onFailed: (error) => {
           slot.port = undefined;
-          if (!this.#onStartFailed) this.#listener?.onDied(thread, error);
-          this.#fail(error);
+          if (!this.onStartFailed) this.listener?.onDied(thread, error);
+          this.fail(error);
         },
       },
     );
   }
 
-  #attach(thread: number, slot: Slot, worker: Thread): void {
+  private attach(thread: number, slot: Slot, worker: Thread): void {
     const restarted = slot.thread !== undefined;
     const port = new TypedPort<PeerOrder, PeerFact>(worker, {
-      onMessage: (fact) => this.#onFact(slot, thread, fact),
+      onMessage: (fact) => this.onFact(slot, thread, fact),
       onBatchEnd: () => {
-        this.#listener?.onFacts(thread, slot.facts);
+        this.listener?.onFacts(thread, slot.facts);
         slot.facts.length = 0;
       },
-      onError: (error) => this.#listener?.onError(error),
+      onError: (error) => this.listener?.onError(error),
     });
     slot.port = port;
-    const listenPort = this.#listeners?.port;
+    const listenPort = this.listeners?.port;
     if (listenPort !== undefined) port.send({ type: 'listen-port', port: listenPort });
-    if (restarted) this.#listener?.onRestarted(thread);
-    this.#listeners?.onThread(thread); // Last: the first peers then find the torrents open.
+    if (restarted) this.listener?.onRestarted(thread);
+    this.listeners?.onThread(thread); // Last: the first peers then find the torrents open.
   }
 
-  #onListening(thread: number, port: number): void {
-    if (this.#listeners?.port === undefined) {
-      for (const other of this.#slots) other.port?.send({ type: 'listen-port', port });
-      this.#listener?.onListening(port);
+  private onListening(thread: number, port: number): void {
+    if (this.listeners?.port === undefined) {
+      for (const other of this.slots) other.port?.send({ type: 'listen-port', port });
+      this.listener?.onListening(port);
     }
-    this.#listeners?.onListening(thread, port);
+    this.listeners?.onListening(thread, port);
   }
 
-  #fail(error: MillraceError): void {
-    if (this.#onStartFailed) this.#onStartFailed(error);
-    else this.#listener?.onFailed(error);
+  private fail(error: MillraceError): void {
+    if (this.onStartFailed) this.onStartFailed(error);
+    else this.listener?.onFailed(error);
   }
 
-  #onFact(slot: Slot, thread: number, fact: PeerFact): void {
+  private onFact(slot: Slot, thread: number, fact: PeerFact): void {
     switch (fact.type) {
       case 'ready':
         slot.thread?.markReady();
@@ -189,11 +189,11 @@ export class PeerThreads {
         slot.stopped();
         return;
       case 'listening':
-        this.#onListening(thread, fact.port);
+        this.onListening(thread, fact.port);
         return;
       case 'listen-failed': {
-        const { host, port = 0 } = this.#options.listen ?? {};
-        this.#fail(
+        const { host, port = 0 } = this.options.listen ?? {};
+        this.fail(
           new MillraceError(
             'listen-failed',
             `cannot listen on ${host ?? 'any address'}, port ${port}: ${fact.message}`,

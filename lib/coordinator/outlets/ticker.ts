@@ -10,16 +10,16 @@ const LONGEST_WAIT_MS = 3_600_000;
 
 /** All ticks fall on a grid of `TICK_MS`, so that one tick serves several callers. */
 export class Ticker {
-  readonly #tick: () => void;
-  readonly #clock: TickerClock;
-  #lastMs = -Infinity;
-  #nextMs = Infinity;
-  #cancel: (() => void) | undefined;
-  #stopped = false;
+  private readonly tick: () => void;
+  private readonly clock: TickerClock;
+  private lastMs = -Infinity;
+  private nextMs = Infinity;
+  private cancel: (() => void) | undefined;
+  private stopped = false;
 
   constructor(tick: () => void, clock: TickerClock) {
-    this.#tick = tick;
-    this.#clock = clock;
+    this.tick = tick;
+    this.clock = clock;
   }
 
   /**
@@ -27,23 +27,23 @@ export class Ticker {
    * schedules none.
    */
   by(atMs: number): void {
-    const nextMs = Math.max(Math.ceil(atMs / TICK_MS) * TICK_MS, this.#lastMs + TICK_MS);
-    if (nextMs >= this.#nextMs || this.#stopped) return;
-    this.#nextMs = nextMs;
-    this.#cancel?.();
-    const waitMs = Math.max(0, nextMs - this.#clock.nowMs());
-    this.#cancel = this.#clock.after(Math.min(waitMs, LONGEST_WAIT_MS), () => this.#run());
+    const nextMs = Math.max(Math.ceil(atMs / TICK_MS) * TICK_MS, this.lastMs + TICK_MS);
+    if (nextMs >= this.nextMs || this.stopped) return;
+    this.nextMs = nextMs;
+    this.cancel?.();
+    const waitMs = Math.max(0, nextMs - this.clock.nowMs());
+    this.cancel = this.clock.after(Math.min(waitMs, LONGEST_WAIT_MS), () => this.run());
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#cancel?.();
+    this.stopped = true;
+    this.cancel?.();
   }
 
-  #run(): void {
+  private run(): void {
     // Rounded to the grid: a timer may fire a little early, or late.
-    this.#lastMs = Math.round(this.#clock.nowMs() / TICK_MS) * TICK_MS;
-    this.#nextMs = Infinity;
-    this.#tick();
+    this.lastMs = Math.round(this.clock.nowMs() / TICK_MS) * TICK_MS;
+    this.nextMs = Infinity;
+    this.tick();
   }
 }

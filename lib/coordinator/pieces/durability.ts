@@ -21,47 +21,47 @@ export interface SyncBatch {
 export class Durability {
   /** Pieces that survive a power cut. */
   readonly durable: ReadonlyBitfield;
-  readonly #durable: Bitfield;
-  #pieces: number[] = [];
-  #paths = new Set<string>();
+  private readonly durableBits: Bitfield;
+  private pieces: number[] = [];
+  private paths = new Set<string>();
   /** Pieces that were lost and not written again. */
-  readonly #lost = new Set<number>();
-  #bytes = 0;
-  #sinceMs = Infinity;
-  #syncing = false;
-  #broken = false;
+  private readonly lost = new Set<number>();
+  private bytes = 0;
+  private sinceMs = Infinity;
+  private isSyncing = false;
+  private isBroken = false;
 
   constructor(durable: Bitfield) {
     this.durable = durable;
-    this.#durable = durable;
+    this.durableBits = durable;
   }
 
   get syncing(): boolean {
-    return this.#syncing;
+    return this.isSyncing;
   }
 
   /** A sync failed in this run: no other one starts until `mend`. */
   get broken(): boolean {
-    return this.#broken;
+    return this.isBroken;
   }
 
   /** Number of written pieces that no finished sync covers yet. */
   get unsynced(): number {
-    return this.#pieces.length;
+    return this.pieces.length;
   }
 
   /** According to the resume record, a finished sync covers this piece. */
   trust(piece: number): void {
-    this.#durable.set(piece);
+    this.durableBits.set(piece);
   }
 
   /** A piece was written to these files. */
   written(piece: number, lengthBytes: number, paths: readonly string[], nowMs: number): void {
-    if (this.#pieces.length === 0) this.#sinceMs = nowMs;
-    this.#pieces.push(piece);
-    this.#lost.delete(piece);
-    for (const path of paths) this.#paths.add(path);
-    this.#bytes += lengthBytes;
+    if (this.pieces.length === 0) this.sinceMs = nowMs;
+    this.pieces.push(piece);
+    this.lost.delete(piece);
+    for (const path of paths) this.paths.add(path);
+    this.bytes += lengthBytes;
   }
 
   isDue(nowMs: number): boolean {
@@ -73,8 +73,8 @@ export class Durability {
    * failed.
    */
   get dueMs(): number {
-    if (this.#syncing || this.#broken || this.#pieces.length === 0) return Infinity;
-    return this.#bytes >= SYNC_BYTES ? -Infinity : this.#sinceMs + SYNC_INTERVAL_MS;
+    if (this.isSyncing || this.isBroken || this.pieces.length === 0) return Infinity;
+    return this.bytes >= SYNC_BYTES ? -Infinity : this.sinceMs + SYNC_INTERVAL_MS;
   }
 
   /**
@@ -82,27 +82,27 @@ export class Durability {
    * running, or one has failed.
    */
   begin(): SyncBatch | undefined {
-    if (this.#syncing || this.#broken || this.#pieces.length === 0) return undefined;
-    this.#syncing = true;
-    return this.#take();
+    if (this.isSyncing || this.isBroken || this.pieces.length === 0) return undefined;
+    this.isSyncing = true;
+    return this.take();
   }
 
   /** The sync succeeded: its pieces are durable, except for those lost meanwhile. */
   succeeded(batch: SyncBatch): void {
-    this.#syncing = false;
-    for (const piece of batch.pieces) if (!this.#lost.has(piece)) this.#durable.set(piece);
+    this.isSyncing = false;
+    for (const piece of batch.pieces) if (!this.lost.has(piece)) this.durableBits.set(piece);
   }
 
   /** Another program touched the piece's file: the written data no longer counts. */
   lose(piece: number): void {
-    this.#durable.clear(piece);
-    this.#lost.add(piece);
+    this.durableBits.clear(piece);
+    this.lost.add(piece);
   }
 
   /** The sync failed: its pieces may or may not be on the disk, and nothing can tell. */
   failed(): void {
-    this.#syncing = false;
-    this.#broken = true;
+    this.isSyncing = false;
+    this.isBroken = true;
   }
 
   /**
@@ -110,20 +110,20 @@ export class Durability {
    * the system reports a lost write only once, and may have reported it to that sync.
    */
   discard(): readonly number[] {
-    return this.#take().pieces;
+    return this.take().pieces;
   }
 
   /** A new run begins: later writes may be synced again. */
   mend(): void {
-    this.#broken = false;
+    this.isBroken = false;
   }
 
-  #take(): SyncBatch {
-    const batch = { pieces: this.#pieces, paths: [...this.#paths] };
-    this.#pieces = [];
-    this.#paths = new Set();
-    this.#bytes = 0;
-    this.#sinceMs = Infinity;
+  private take(): SyncBatch {
+    const batch = { pieces: this.pieces, paths: [...this.paths] };
+    this.pieces = [];
+    this.paths = new Set();
+    this.bytes = 0;
+    this.sinceMs = Infinity;
     return batch;
   }
 }

@@ -22,20 +22,20 @@ export interface Identity {
 const MAX_DEPARTED = 4_096;
 
 export class Departed {
-  readonly #identities = new Map<number, Identity>();
+  private readonly identities = new Map<number, Identity>();
 
   note(identity: Identity): void {
-    if (this.#identities.size >= MAX_DEPARTED) {
-      for (const oldest of this.#identities.keys()) {
-        this.#identities.delete(oldest);
+    if (this.identities.size >= MAX_DEPARTED) {
+      for (const oldest of this.identities.keys()) {
+        this.identities.delete(oldest);
         break;
       }
     }
-    this.#identities.set(identity.id, identity);
+    this.identities.set(identity.id, identity);
   }
 
   find(connection: number): Identity | undefined {
-    return this.#identities.get(connection);
+    return this.identities.get(connection);
   }
 }
 
@@ -53,22 +53,22 @@ const MAX_ATTEMPTS = 8;
  * succeeds, comparing digests shows exactly which sources lied.
  */
 export class BlockWitness {
-  readonly #attempts: Attempt[] = [];
+  private readonly attempts: Attempt[] = [];
 
   /** Adds a failed attempt. `fillers[i]` filled block i. */
   failed(fillers: readonly string[], blockDigests: Uint8Array): void {
-    if (this.#attempts.length < MAX_ATTEMPTS) this.#attempts.push({ fillers, blockDigests });
+    if (this.attempts.length < MAX_ATTEMPTS) this.attempts.push({ fillers, blockDigests });
   }
 
   /** All sources that filled a block in any failed attempt. */
   suspects(): Set<string> {
-    return new Set(this.#attempts.flatMap((attempt) => attempt.fillers));
+    return new Set(this.attempts.flatMap((attempt) => attempt.fillers));
   }
 
   /** The piece is good with these block digests: the sources that sent a block that differs. */
   liars(goodDigests: Uint8Array): Set<string> {
     const liars = new Set<string>();
-    for (const { fillers, blockDigests } of this.#attempts) {
+    for (const { fillers, blockDigests } of this.attempts) {
       fillers.forEach((filler, block) => {
         if (!sameDigest(blockDigests, goodDigests, block * SHA1_LENGTH_BYTES)) liars.add(filler);
       });

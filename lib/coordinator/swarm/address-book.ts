@@ -88,23 +88,23 @@ export interface BookOptions {
 }
 
 export class AddressBook {
-  readonly #addresses = new Map<string, Address>();
-  readonly #bannedAddresses = new Set<string>();
-  readonly #bannedHosts = new Set<string>();
-  readonly #bannedLoopbackIds = new Set<string>();
+  private readonly addresses = new Map<string, Address>();
+  private readonly bannedAddresses = new Set<string>();
+  private readonly bannedHosts = new Set<string>();
+  private readonly bannedLoopbackIds = new Set<string>();
   /** Addresses to drop next from a full book, the first one last. */
-  #candidates: Address[] = [];
-  #candidatesAtMs = -Infinity;
-  readonly #random: () => number;
+  private candidates: Address[] = [];
+  private candidatesAtMs = -Infinity;
+  private readonly random: () => number;
 
   constructor(options: BookOptions) {
-    this.#random = options.random;
+    this.random = options.random;
   }
 
   /** Addresses that may still be dialled, or are connected. */
   get known(): number {
     let count = 0;
-    for (const { state } of this.#addresses.values()) if (state !== 'useless') count++;
+    for (const { state } of this.addresses.values()) if (state !== 'useless') count++;
     return count;
   }
 
@@ -116,17 +116,17 @@ export class AddressBook {
    */
   add(host: string, port: number, nowMs: number, source = ''): boolean {
     const key = keyOf(host, port);
-    if (!isReachablePort(port) || this.#addresses.has(key)) return false;
-    if (this.#bannedHosts.has(host) || this.#bannedAddresses.has(key)) return false;
-    if (this.#addresses.size >= MAX_ADDRESSES && !this.#makeRoom(nowMs)) return false;
-    this.#addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });
+    if (!isReachablePort(port) || this.addresses.has(key)) return false;
+    if (this.bannedHosts.has(host) || this.bannedAddresses.has(key)) return false;
+    if (this.addresses.size >= MAX_ADDRESSES && !this.makeRoom(nowMs)) return false;
+    this.addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });
     return true;
   }
 
   /** Number of addresses never dialled. */
   get fresh(): number {
     let count = 0;
-    for (const { state, failures } of this.#addresses.values()) {
+    for (const { state, failures } of this.addresses.values()) {
       if (state === 'idle' && failures === 0) count++;
     }
     return count;
@@ -140,7 +140,7 @@ export class AddressBook {
   takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
     if (count <= 0) return [];
     const due: Address[] = [];
-    for (const address of this.#addresses.values()) {
+    for (const address of this.addresses.values()) {
       if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
     }
     const taken = inTurn(due).slice(0, count);
@@ -150,12 +150,12 @@ export class AddressBook {
 
   /** Returns an address that was taken but not dialled. */
   putBack(host: string, port: number): void {
-    const address = this.#addresses.get(keyOf(host, port));
+    const address = this.addresses.get(keyOf(host, port));
     if (address?.state === 'dialing') address.state = 'idle';
   }
 
   connected(host: string, port: number): void {
-    const address = this.#addresses.get(keyOf(host, port));
+    const address = this.addresses.get(keyOf(host, port));
     if (address?.state === 'idle' || address?.state === 'dialing') address.state = 'connected';
   }
 
@@ -165,8 +165,8 @@ export class AddressBook {
    * banned, or the book is full.
    */
   adopt(host: string, port: number, nowMs: number): boolean {
-    if (this.#addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
-    const address = this.#addresses.get(keyOf(host, port));
+    if (this.addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
+    const address = this.addresses.get(keyOf(host, port));
     if (address?.state !== 'idle') return false;
     address.state = 'connected';
     return true;
@@ -174,7 +174,7 @@ export class AddressBook {
 
   /** A dial or a connection ended. */
   ended(host: string, port: number, ending: Ending, nowMs: number): void {
-    const address = this.#addresses.get(keyOf(host, port));
+    const address = this.addresses.get(keyOf(host, port));
     if (!address) return;
     const { reason, useful, peerIsSeed = false, weSeed = false } = ending;
     if (FINAL_REASONS.has(reason)) {
@@ -187,7 +187,7 @@ export class AddressBook {
       return;
     }
     if (reason === 'local-limit') {
-      address.nextDialMs = nowMs + LOCAL_LIMIT_RETRY_MS * (1 + this.#random() / 4);
+      address.nextDialMs = nowMs + LOCAL_LIMIT_RETRY_MS * (1 + this.random() / 4);
       return;
     }
     const seeds = weSeed && peerIsSeed;
@@ -198,12 +198,12 @@ export class AddressBook {
     else if (useful) waitMs = USEFUL_RETRY_MS;
     else if (reason === 'duplicate-peer') waitMs = Math.max(waitMs, TWIN_RETRY_MS);
     // A quarter of jitter: enough to spread, too little to matter.
-    address.nextDialMs = nowMs + waitMs * (1 + this.#random() / 4);
+    address.nextDialMs = nowMs + waitMs * (1 + this.random() / 4);
   }
 
   /** Makes everything due again: the torrent was resumed, or wants more peers. */
   forgetFailures(nowMs: number): void {
-    for (const address of this.#addresses.values()) {
+    for (const address of this.addresses.values()) {
       if (address.state === 'useless') continue;
       address.failures = 0;
       address.nextDialMs = nowMs;
@@ -218,48 +218,48 @@ export class AddressBook {
    */
   ban(host: string, port: number, peerId: string): void {
     const key = keyOf(host, port);
-    this.#bannedAddresses.add(key);
-    this.#addresses.delete(key);
+    this.bannedAddresses.add(key);
+    this.addresses.delete(key);
     if (isLoopback(host)) {
-      this.#bannedLoopbackIds.add(peerId);
+      this.bannedLoopbackIds.add(peerId);
       return;
     }
-    this.#bannedHosts.add(host);
-    for (const [other, address] of this.#addresses)
-      if (address.host === host) this.#addresses.delete(other);
+    this.bannedHosts.add(host);
+    for (const [other, address] of this.addresses)
+      if (address.host === host) this.addresses.delete(other);
   }
 
   isBanned(host: string, port: number, peerId: string): boolean {
     return (
-      this.#bannedHosts.has(host) ||
-      this.#bannedAddresses.has(keyOf(host, port)) ||
-      (isLoopback(host) && this.#bannedLoopbackIds.has(peerId))
+      this.bannedHosts.has(host) ||
+      this.bannedAddresses.has(keyOf(host, port)) ||
+      (isLoopback(host) && this.bannedLoopbackIds.has(peerId))
     );
   }
 
   /** When the next idle address becomes due; Infinity if none is idle. */
   get nextDueMs(): number {
     let next = Infinity;
-    for (const address of this.#addresses.values()) {
+    for (const address of this.addresses.values()) {
       if (address.state === 'idle' && address.nextDialMs < next) next = address.nextDialMs;
     }
     return next;
   }
 
-  #makeRoom(nowMs: number): boolean {
-    if (this.#candidates.length === 0 || nowMs - this.#candidatesAtMs > CANDIDATES_LIFE_MS) {
-      this.#candidates = [...this.#addresses.values()]
+  private makeRoom(nowMs: number): boolean {
+    if (this.candidates.length === 0 || nowMs - this.candidatesAtMs > CANDIDATES_LIFE_MS) {
+      this.candidates = [...this.addresses.values()]
         .filter(isIdleOrUseless)
         .sort(byWorth)
         .slice(0, MAX_CANDIDATES)
         .reverse();
-      this.#candidatesAtMs = nowMs;
+      this.candidatesAtMs = nowMs;
     }
-    for (let address = this.#candidates.pop(); address; address = this.#candidates.pop()) {
+    for (let address = this.candidates.pop(); address; address = this.candidates.pop()) {
       const key = keyOf(address.host, address.port);
       // It may have come into use, or been removed, since it was chosen.
-      if (!isIdleOrUseless(address) || this.#addresses.get(key) !== address) continue;
-      this.#addresses.delete(key);
+      if (!isIdleOrUseless(address) || this.addresses.get(key) !== address) continue;
+      this.addresses.delete(key);
       return true;
     }
     return false;

@@ -6,33 +6,33 @@ const SLOTS = 8;
 const SLOT_MS = WINDOW_MS / SLOTS;
 
 export class RateMeter {
-  readonly #slots = new Float64Array(SLOTS);
-  #current = 0;
-  #startedMs: number | undefined;
+  private readonly slots = new Float64Array(SLOTS);
+  private current = 0;
+  private startedMs: number | undefined;
 
   add(bytes: number, nowMs: number): void {
-    this.#advance(nowMs);
-    const slot = this.#current % SLOTS;
-    this.#slots[slot] = (this.#slots[slot] ?? 0) + bytes;
+    this.advance(nowMs);
+    const slot = this.current % SLOTS;
+    this.slots[slot] = (this.slots[slot] ?? 0) + bytes;
   }
 
   bytesPerSec(nowMs: number): number {
-    this.#advance(nowMs);
+    this.advance(nowMs);
     let sum = 0;
-    for (const bytes of this.#slots) sum += bytes;
-    const sinceMs = nowMs - (this.#startedMs ?? nowMs);
+    for (const bytes of this.slots) sum += bytes;
+    const sinceMs = nowMs - (this.startedMs ?? nowMs);
     return (sum * 1000) / Math.max(SLOT_MS, Math.min(WINDOW_MS, sinceMs));
   }
 
-  #advance(nowMs: number): void {
+  private advance(nowMs: number): void {
     const slot = Math.floor(nowMs / SLOT_MS);
-    if (this.#startedMs === undefined) {
-      this.#startedMs = nowMs;
-      this.#current = slot;
+    if (this.startedMs === undefined) {
+      this.startedMs = nowMs;
+      this.current = slot;
       return;
     }
-    const steps = Math.min(SLOTS, slot - this.#current);
-    for (let step = 1; step <= steps; step++) this.#slots[(this.#current + step) % SLOTS] = 0;
-    this.#current = Math.max(this.#current, slot);
+    const steps = Math.min(SLOTS, slot - this.current);
+    for (let step = 1; step <= steps; step++) this.slots[(this.current + step) % SLOTS] = 0;
+    this.current = Math.max(this.current, slot);
   }
 }
