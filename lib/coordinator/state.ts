@@ -303,7 +303,6 @@ export class Peer extends Source {
   lastUnchokedMs = 0;
   /** Its `uploadedBytes` when its last upload turn began. */
   uploadedAtTurn = 0;
-  client: string | undefined = undefined;
 
   constructor(
     thread: number,

@@ -134,7 +134,6 @@ function holdDials(engine: Engine, detail: string): void {
 export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-handshake'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
-  peer.client = fact.client;
   if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
   engine.log('debug', 'extended handshake', {
     torrent: peer.torrent.infoHash,

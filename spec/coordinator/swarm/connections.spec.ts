@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { closePeer } from '../../../lib/coordinator/swarm/peer-orders';
 import { addPeersTo } from './dialing-helper';
 import { SimDesk } from '../../support/sim-desk';
+import { settled } from '../../support/sim-engine';
 import { KIB, MIB } from '../../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -191,6 +192,145 @@ describe('coordinator/connections', () => {
         .filter(({ order }) => order.type === 'dial')
         .map(({ thread }) => thread);
       expect(threads.sort()).to.deep.equal([0, 0, 2, 2]);
+    });
+  });
+
+  describe('what the app learns of a peer', () => {
+    it('that it connected, and who dialled', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      addPeersTo(engine, torrent, 1);
+      const dial = engine.ordersOf('dial')[0]?.dial ?? 0;
+      desk.connect(torrent, { host: '10.0.0.1', port: 6001 });
+      desk.connect(torrent, { host: '10.2.0.1', port: 6881, dial });
+      const event = { type: 'peer-connected', torrent: torrent.state.id } as const;
+      expect(engine.eventsOf('peer-connected')).to.deep.equal([
+        { ...event, host: '10.0.0.1', port: 6001, incoming: true },
+        { ...event, host: '10.2.0.1', port: 6881, incoming: false },
+      ]);
+    });
+
+    it('how its connection or its dial ended', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const connection = desk.connect(torrent, { host: '10.0.0.1', port: 6001 });
+      const end = { detail: 'ECONNRESET', downloadedBytes: 3, uploadedBytes: 4 };
+      engine.facts({ type: 'closed', connection, reason: 'connection-error', ...end });
+      addPeersTo(engine, torrent, 1);
+      const dial = engine.ordersOf('dial')[0]?.dial ?? 0;
+      engine.facts({ type: 'dial-failed', dial, reason: 'dial-timeout', detail: 'too slow' });
+      const event = { type: 'peer-closed', torrent: torrent.state.id } as const;
+      expect(engine.eventsOf('peer-closed')).to.deep.equal([
+        { ...event, host: '10.0.0.1', port: 6001, reason: 'connection-error', ...end },
+        {
+          ...event,
+          host: '10.2.0.1',
+          port: 6881,
+          reason: 'dial-timeout',
+          detail: 'too slow',
+          downloadedBytes: 0,
+          uploadedBytes: 0,
+        },
+      ]);
+      const counts = { 'connection-error': 1, 'dial-timeout': 1 };
+      expect((await desk.control.stats()).peersClosed).to.deep.equal(counts);
+    });
+
+    it('that an incoming connection ended before its torrent was known', async () => {
+      const { desk, engine } = await SimDesk.with(SHORT);
+      const rejected = {
+        host: '10.0.0.1',
+        port: 6001,
+        reason: 'bad-handshake',
+        detail: 'GET / HTTP',
+      } as const;
+      engine.facts({ type: 'rejected', ...rejected }, { type: 'rejected', ...rejected });
+      const event = { type: 'peer-rejected', ...rejected };
+      expect(engine.eventsOf('peer-rejected')).to.deep.equal([event, event]);
+      expect((await desk.control.stats()).peersRejected).to.deep.equal({ 'bad-handshake': 2 });
+    });
+  });
+
+  describe('an incoming peer that sends its listening port', () => {
+    /** A peer that connected from a random port and listens on 7000; dials to it so far. */
+    async function listening() {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const peer = desk.connect(torrent, { host: '10.0.0.1', port: 50_000 });
+      const fact = { type: 'extended-handshake', connection: peer, client: 'Other 1.0' } as const;
+      engine.facts({ ...fact, listenPort: 7000, requestQueue: 250 });
+      const dialled = (): string[] =>
+        engine.ordersOf('dial').map(({ host, port }) => `${host}:${port}`);
+      return { desk, engine, torrent, peer, dialled };
+    }
+
+    it('is not dialled while it is connected, also if a tracker lists it, and is afterwards', async () => {
+      const { desk, engine, torrent, peer, dialled } = await listening();
+      await desk.control.addPeers(torrent.state.id, [{ host: '10.0.0.1', port: 7000 }]);
+      engine.pass(60_000);
+      expect(dialled()).to.deep.equal([]);
+      expect(desk.stats(torrent).peers.known).to.equal(1);
+      desk.close(peer);
+      engine.pass(2_500);
+      expect(dialled()).to.deep.equal(['10.0.0.1:7000']);
+    });
+
+    it('has one address: a second port is ignored', async () => {
+      const { desk, engine, torrent, peer } = await listening();
+      engine.facts({ type: 'extended-handshake', connection: peer, listenPort: 7001 });
+      expect(desk.stats(torrent).peers.known).to.equal(1);
+    });
+
+    it('is forgotten where we close it, or where it sent none', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const [closing = 0, silent = 0] = [1, 2].map(() => desk.connect(torrent));
+      closePeer(engine, desk.peer(closing), 'not-useful');
+      engine.facts(
+        { type: 'extended-handshake', connection: closing, listenPort: 7000 },
+        { type: 'extended-handshake', connection: silent },
+      );
+      expect(desk.stats(torrent).peers.known).to.equal(0);
+      expect(engine.logs).to.deep.equal([]);
+    });
+
+    it('is not dialled a second time by a peer that only claims its port', async () => {
+      const { desk, engine, torrent, peer, dialled } = await listening();
+      // Behind the same address: the port is taken, so this peer has no address of its own.
+      const other = desk.connect(torrent, { host: '10.0.0.1', port: 50_001 });
+      engine.facts({ type: 'extended-handshake', connection: other, listenPort: 7000 });
+      desk.close(other);
+      engine.pass(60_000);
+      expect(dialled(), 'the first is still connected').to.deep.equal([]);
+      desk.close(peer);
+      engine.pass(60_000);
+      expect(dialled()).to.deep.equal(['10.0.0.1:7000']);
+    });
+  });
+
+  describe('a removal', () => {
+    it('waits for the end of the last peer, so that its event still comes', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      const peers = [1, 2].map(() => desk.connect(torrent));
+      let removed = false;
+      const removal = desk.control.remove(torrent.state.id, false).then(() => (removed = true));
+      for (const peer of peers) {
+        await settled();
+        expect(removed).to.equal(false);
+        desk.close(peer, 'torrent-closed');
+      }
+      await removal;
+      expect(engine.events.at(-1)?.type).to.equal('removed');
+      expect(engine.timers).to.equal(0);
+    });
+
+    it('waits three seconds at most', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      desk.connect(torrent);
+      let removed = false;
+      const removal = desk.control.remove(torrent.state.id, false).then(() => (removed = true));
+      await settled();
+      engine.passTimers(2_999);
+      await settled();
+      expect(removed).to.equal(false);
+      engine.passTimers(1);
+      await removal;
     });
   });
 

@@ -3,6 +3,8 @@
 
 import { expect } from 'chai';
 import { uselessSinceMs } from '../../../lib/coordinator/swarm/places';
+import { closePeer } from '../../../lib/coordinator/swarm/peer-orders';
+import type { EngineSettings } from '../../../lib/messages/control';
 import { addPeersTo } from './dialing-helper';
 import { SimDesk } from '../../support/sim-desk';
 import type { DeskTorrent } from '../../support/sim-desk';
@@ -13,9 +15,8 @@ const ALL = Array.from({ length: 16 }, (_, piece) => piece);
 const ATTACKER = '192.0.2.66';
 
 /** A seed with that many places; each connection ordered to close does so. */
-async function seedWith(settings: object): Promise<{ desk: SimDesk; torrent: DeskTorrent }> {
-  const { desk, torrent } = await SimDesk.with(SHORT, { good: ALL, settings });
-  return { desk, torrent };
+function seedWith(settings: Partial<EngineSettings>): ReturnType<typeof SimDesk.with> {
+  return SimDesk.with(SHORT, { good: ALL, settings });
 }
 
 /** Connects, and closes the connections ordered to close; returns whether the newcomer stays. */
@@ -75,6 +76,19 @@ describe('coordinator/places', () => {
     expect(comes(desk, torrent, '10.0.0.99')).to.equal(false);
   });
 
+  it('an address has four times its share in the whole engine, a quarter of its places at most', async () => {
+    for (const [maxConnections, connectionsPerAddress, kept] of [
+      [40, 2, 8],
+      [24, 2, 6],
+      [8, 6, 6],
+    ] as const) {
+      const { desk, torrent } = await seedWith({ maxConnections, connectionsPerAddress });
+      for (let n = 0; n < maxConnections; n++) comes(desk, torrent, ATTACKER);
+      for (let n = 0; n < maxConnections; n++) comes(desk, torrent, `10.0.0.${n}`);
+      expect(countOf(desk, ATTACKER), `of ${maxConnections}`).to.equal(kept);
+    }
+  });
+
   it('loopback is exempt', async () => {
     const { desk, torrent } = await seedWith({ maxConnectionsPerTorrent: 20 });
     for (let n = 0; n < 20; n++) comes(desk, torrent, '127.0.0.1');
@@ -89,6 +103,35 @@ describe('coordinator/places', () => {
     const second = desk.connect(torrent, { have: [], peerId: 'twin', unchoke: false });
     expect(desk.engine.ordersOf('close')).to.deep.equal([
       { type: 'close', connection: second, reason: 'duplicate-peer' },
+    ]);
+  });
+
+  it('in a full torrent of a full engine one peer gives way, not two', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+      good: ALL,
+      settings: { maxConnections: 3, maxConnectionsPerTorrent: 2 },
+    });
+    const other = await desk.add({ ...SHORT, seed: 2 }, ALL);
+    desk.connect(other, { have: [], unchoke: false }); // useless for longest
+    engine.clockMs += 1_000;
+    const [first] = [1, 2].map(() => desk.connect(torrent, { have: [], unchoke: false }));
+    engine.clockMs += 60_000;
+    desk.connect(torrent, { have: [], unchoke: false });
+    expect(engine.ordersOf('close')).to.deep.equal([
+      { type: 'close', connection: first, reason: 'gave-way' },
+    ]);
+  });
+
+  it('a connection that is being closed holds no place', async () => {
+    const { desk, engine, torrent } = await seedWith({ maxConnectionsPerTorrent: 2 });
+    const [leaving = 0] = [1, 2].map(() => desk.connect(torrent, { have: [], unchoke: false }));
+    closePeer(engine, desk.peer(leaving), 'idle-timeout');
+    engine.orders = [];
+    desk.connect(torrent, { have: [], unchoke: false });
+    expect(engine.ordersOf('close')).to.deep.equal([]);
+    const tooMany = desk.connect(torrent, { have: [], unchoke: false });
+    expect(engine.ordersOf('close')).to.deep.equal([
+      { type: 'close', connection: tooMany, reason: 'too-many-connections' },
     ]);
   });
 
@@ -152,7 +195,28 @@ describe('coordinator/places', () => {
       expect(since(desk, idler)).to.equal(undefined);
       engine.clockMs += 1;
       expect(since(desk, idler)).to.be.a('number');
-      expect(since(desk, taker)).to.equal(undefined);
+      engine.clockMs += 3_600_000;
+      expect(since(desk, taker), 'it took something, and waits').to.equal(undefined);
+    });
+
+    it('while it holds a slot, a minute after it got it, or after the last byte', async () => {
+      const { desk, engine, torrent } = await seed();
+      const [first = 0, second = 0] = [1, 2].map(() =>
+        desk.connect(torrent, { have: [], unchoke: false }),
+      );
+      for (const connection of [first, second])
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      engine.pass(90_000); // The first has held the slot for long, and loses it.
+      expect(desk.peer(second).weChoke).to.equal(false);
+      engine.clockMs += 59_999;
+      expect(since(desk, second)).to.equal(undefined);
+      engine.clockMs += 1;
+      expect(since(desk, second)).to.equal(engine.nowMs() - 60_000);
+      engine.facts({ type: 'traffic', rows: [second, 0, 16_384, 0] });
+      engine.clockMs += 59_999;
+      expect(since(desk, second)).to.equal(undefined);
+      engine.clockMs += 1;
+      expect(since(desk, second)).to.equal(engine.nowMs() - 60_000);
     });
 
     it('after 20 s with a stalled upload', async () => {
