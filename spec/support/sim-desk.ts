@@ -10,13 +10,14 @@ import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { EngineControl } from '../../lib/messages/control';
 import type { TorrentStats } from '../../lib/messages/stats';
 import type { Lease } from '../../lib/messages/peer-thread';
+import type { VerifyJob } from '../../lib/messages/verify';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { unitsOf } from './segments';
 import { SimEngine, settled } from './sim-engine';
-import type { SimEngineOptions, SimRequest } from './sim-engine';
+import type { PendingJob, SimEngineOptions, SimRequest } from './sim-engine';
 import { KIB, simTorrent } from './sim-torrent';
 import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
-import { runVerifyJob } from './sim-verify';
+import { outcomeForAll, runVerifyJob } from './sim-verify';
 
 const BLOCK = 16 * KIB;
 
@@ -143,6 +144,32 @@ export class SimDesk {
       }
       await settled();
     }
+  }
+
+  /** The jobs of a type that wait for an answer. */
+  jobsOf(type: VerifyJob['type']): PendingJob[] {
+    return this.engine.jobs.filter(({ job }) => job.type === type);
+  }
+
+  /** Takes the first waiting job of a type, for the spec to answer. */
+  takeJob(type: VerifyJob['type']): PendingJob {
+    const [pending] = this.jobsOf(type);
+    if (pending === undefined) throw new Error(`no job ${type}`);
+    this.engine.jobs.splice(this.engine.jobs.indexOf(pending), 1);
+    return pending;
+  }
+
+  /** A peer brings one piece, up to the job that verifies it. */
+  fetch(torrent: DeskTorrent, piece: number): void {
+    const peer = this.connect(torrent, { have: [piece], creditBlocks: 4 });
+    for (const lease of this.leases(peer)) this.deliver(lease);
+  }
+
+  /** The first job with pieces finds all of them good. */
+  async verify(): Promise<void> {
+    const { job, resolve } = this.takeJob('pieces');
+    resolve(outcomeForAll(job, 'good'));
+    await settled();
   }
 
   /** The figures that the app gets on request. */

@@ -35,7 +35,12 @@ export class SimDisk implements Disk {
   /** Info hashes that are locked now. */
   readonly locks: string[] = [];
   /** What fails from now on. */
-  failing: { readonly remove?: Error; readonly release?: Error } = {};
+  failing: {
+    readonly remove?: Error;
+    readonly release?: Error;
+    readonly save?: Error;
+    readonly stat?: Error;
+  } = {};
   /** The file lay there before, nobody knows whose it is, and it may be too long. */
   stranger: Pick<FileIdentity, 'sizeBytes'> | undefined;
   #heldSaves: Held<void>[] | undefined;
@@ -83,11 +88,13 @@ export class SimDisk implements Disk {
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
   }
 
-  /** Memory storage keeps no state. */
+  /** Memory storage keeps no state; storage of another name keeps it, but in no output folder. */
   async openState({ module }: StorageRef, infoHash: string): Promise<StorageState | undefined> {
-    if (module !== 'files') return undefined;
+    if (module === 'memory') return undefined;
     return {
-      folder: { boot: undefined, keepsExactTimes: async () => true },
+      ...(module === 'files' && {
+        folder: { boot: undefined, keepsExactTimes: async () => true },
+      }),
       lock: () => {
         this.locks.push(infoHash);
         return {
@@ -116,9 +123,13 @@ export class SimDisk implements Disk {
       save: (have, { open }) => {
         this.records.push(open ? 'open' : 'closed');
         this.recordedPieces.push(piecesIn(have));
+        if (this.failing.save) return Promise.reject(this.failing.save);
         return answered(this.#heldSaves, () => undefined);
       },
-      stat: async (paths) => paths.map(() => undefined),
+      stat: async (paths) => {
+        if (this.failing.stat) throw this.failing.stat;
+        return paths.map((_, at) => (at === 0 ? this.file : undefined));
+      },
       remove: async () => {
         if (this.failing.remove) throw this.failing.remove;
       },

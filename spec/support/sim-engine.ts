@@ -1,6 +1,7 @@
 // The coordinator's engine with every outlet under a spec's control: a clock that the spec moves,
 // seeded dice, orders and events in plain lists, verify jobs that wait until the spec answers them.
 
+import { expect } from 'chai';
 import type { Clock } from '../../lib/coordinator/outlets/clock';
 import { engineControl } from '../../lib/coordinator/control';
 import type { Engine, Turn, VerifyOutlet } from '../../lib/coordinator/engine';
@@ -98,6 +99,19 @@ export interface SimEngineOptions {
 /** What a spec may say of a torrent that it adds. */
 export type SimRequest = TorrentOptions & Pick<AddRequest, 'peers'>;
 
+/** The engines of the test that runs. */
+const engines: SimEngine[] = [];
+
+// The loop logs what a handler throws and goes on. A test that means to see that takes it out of `logs`.
+if (typeof afterEach === 'function')
+  afterEach('no handler has failed', () => {
+    const failures = engines
+      .splice(0)
+      .flatMap(({ logs }) => logs)
+      .filter(({ message }) => message.includes('could not be handled'));
+    expect(failures).to.deep.equal([]);
+  });
+
 interface Timer {
   readonly atMs: number;
   readonly callback: () => void;
@@ -186,6 +200,7 @@ export class SimEngine implements Engine {
     this.generations = this.recorder?.engine.generations ?? new GenerationCounter();
     this.turn = this.recorder?.engine.turn ?? newTurn();
     this.control = this.recorder?.control ?? engineControl(this, NO_THREADS);
+    engines.push(this);
   }
 
   order(thread: number, order: PeerOrder): void {

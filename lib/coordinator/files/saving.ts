@@ -30,9 +30,9 @@ export function syncIfDue(engine: Engine, torrent: KnownTorrent): void {
  */
 export function isSynced(engine: Engine, torrent: KnownTorrent): boolean {
   const { durability } = torrent.content.possession;
-  if (durability.unsynced > 0 && !durability.broken) startSync(engine, torrent);
+  startSync(engine, torrent);
   if (durability.syncing) return false;
-  if (durability.broken) lose(torrent, durability.discard());
+  lose(torrent, durability.discard()); // Only a failed sync leaves any.
   return true;
 }
 
@@ -89,19 +89,8 @@ export function onSynced(engine: Engine, { torrent, batch, answer }: Of<'synced'
  * these records.
  */
 function isAtWork({ life }: KnownTorrent): boolean {
-  switch (life.phase) {
-    case 'checking':
-      return life.step === 'hashing' || life.step === 'admitting';
-    case 'downloading':
-      return true;
-    case 'seeding':
-    case 'complete':
-      return life.step === 'reported';
-    case 'paused':
-    case 'failed':
-    case 'closed':
-      return false;
-  }
+  if (life.phase === 'downloading') return true;
+  return life.step === 'hashing' || life.step === 'admitting';
 }
 
 /** Creates the empty files, which no piece creates. */
@@ -164,8 +153,9 @@ export function saveRecord(
 ): void {
   const { epoch } = torrent;
   const happening = { type: 'record-saved', torrent, epoch, occasion } as const;
-  if (!torrent.content.record) return engine.happen({ ...happening, answer: { value: undefined } });
-  ask(engine, save(engine, torrent, true), (answer) => ({ ...happening, answer }));
+  const { record } = torrent.content;
+  if (!record) return engine.happen({ ...happening, answer: { value: undefined } });
+  ask(engine, save(engine, torrent, record, true), (answer) => ({ ...happening, answer }));
 }
 
 /** Replaces the resume record at the end of a run. */
@@ -174,17 +164,21 @@ export function saveLastRecord(engine: Engine, torrent: TorrentState): void {
   const happening = { type: 'last-record-saved', torrent } as const;
   if (!isKnown(torrent) || !torrent.content.record)
     return engine.happen({ ...happening, answer: { value: undefined } });
+  const { record, toCheck, watch, possession } = torrent.content;
   // An interrupted check, a touched file or a failed sync leaves good pieces that no record lists:
   // only a record marked `open` makes the next start look for them.
-  const { toCheck, watch, possession } = torrent.content;
-  const { durability } = possession;
   const inDoubt = !toCheck.isEmpty() || (watch?.doubtful.size ?? 0) > 0;
-  const open = inDoubt || durability.unsynced > 0 || durability.broken;
-  ask(engine, save(engine, torrent, open), (answer) => ({ ...happening, answer }));
+  const open = inDoubt || possession.durability.broken;
+  ask(engine, save(engine, torrent, record, open), (answer) => ({ ...happening, answer }));
 }
 
-async function save(engine: Engine, torrent: KnownTorrent, open: boolean): Promise<void> {
-  await torrent.content.record?.save(torrent.content.possession.durability.durable, {
+async function save(
+  engine: Engine,
+  torrent: KnownTorrent,
+  record: RecordOutlet,
+  open: boolean,
+): Promise<void> {
+  await record.save(torrent.content.possession.durability.durable, {
     open,
     savedAtMs: engine.clock.wallMs(),
     files: recordedFiles(torrent),

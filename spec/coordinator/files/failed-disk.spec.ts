@@ -6,34 +6,11 @@ import { SimDesk } from '../../support/sim-desk';
 import type { DeskTorrent } from '../../support/sim-desk';
 import { ON_DISK } from '../../support/sim-disk';
 import { settled } from '../../support/sim-engine';
-import type { PendingJob } from '../../support/sim-engine';
 import { KIB } from '../../support/sim-torrent';
 import { DISK_FAILS, NO_OUTCOMES, outcomeForAll } from '../../support/sim-verify';
 
 const SHORT = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
 const ALL = [0, 1, 2, 3];
-
-function jobsOf({ engine }: SimDesk, type: PendingJob['job']['type']): PendingJob[] {
-  return engine.jobs.filter(({ job }) => job.type === type);
-}
-
-function take({ engine }: SimDesk, pending: PendingJob | undefined): PendingJob {
-  if (pending === undefined) throw new Error('no such job');
-  engine.jobs.splice(engine.jobs.indexOf(pending), 1);
-  return pending;
-}
-
-/** A peer brings one piece, up to the job that verifies it. */
-function fetch(desk: SimDesk, torrent: DeskTorrent, piece: number): void {
-  const peer = desk.connect(torrent, { have: [piece], creditBlocks: 4 });
-  for (const lease of desk.leases(peer)) desk.deliver(lease);
-}
-
-async function verify(desk: SimDesk): Promise<void> {
-  const { job, resolve } = take(desk, jobsOf(desk, 'pieces')[0]);
-  resolve(outcomeForAll(job, 'good'));
-  await settled();
-}
 
 /** A peer thread reports that the file cannot be read any more. */
 function cannotRead({ engine }: SimDesk, { state, metainfo }: DeskTorrent): void {
@@ -47,14 +24,14 @@ describe('coordinator: a disk that fails', () => {
     /** One piece in the sync that is out, one written since, one that is being written. */
     async function syncing() {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
-      fetch(desk, torrent, 0);
-      await verify(desk);
+      desk.fetch(torrent, 0);
+      await desk.verify();
       engine.pass(2_000);
-      const sync = take(desk, jobsOf(desk, 'sync')[0]);
-      fetch(desk, torrent, 1);
-      await verify(desk);
-      fetch(desk, torrent, 2);
-      expect(jobsOf(desk, 'pieces')).to.have.length(1);
+      const sync = desk.takeJob('sync');
+      desk.fetch(torrent, 1);
+      await desk.verify();
+      desk.fetch(torrent, 2);
+      expect(desk.jobsOf('pieces')).to.have.length(1);
       expect(desk.stats(torrent).piecesDone).to.equal(2);
       return { desk, engine, torrent, sync };
     }
@@ -73,7 +50,7 @@ describe('coordinator: a disk that fails', () => {
       sync.resolve(DISK_FAILS);
       await settled();
       await desk.control.resume(torrent.state.id);
-      await verify(desk);
+      await desk.verify();
       await desk.answerJobs();
       expect(desk.stats(torrent)).to.include({ phase: 'downloading', piecesDone: 0 });
       expect(disk.records).to.not.include('closed');
@@ -87,7 +64,7 @@ describe('coordinator: a disk that fails', () => {
       const closed = desk.control.close();
       sync.resolve(DISK_FAILS);
       await settled();
-      await verify(desk);
+      await desk.verify();
       await closed;
       expect(engine.eventsOf('error')).to.deep.equal([]);
       expect(torrent.state.content.possession.durability.durable.isEmpty()).to.equal(true);
@@ -98,13 +75,13 @@ describe('coordinator: a disk that fails', () => {
   it('the record after a job that failed names nothing that the same job found in doubt', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
     const disk = engine.disk.sinceNow();
-    fetch(desk, torrent, 0);
-    await verify(desk);
+    desk.fetch(torrent, 0);
+    await desk.verify();
     engine.pass(2_000);
     await desk.answerJobs();
     expect(disk.recordedPieces.at(-1)).to.deep.equal([0]);
-    fetch(desk, torrent, 1);
-    const { resolve } = take(desk, jobsOf(desk, 'pieces')[0]);
+    desk.fetch(torrent, 1);
+    const { resolve } = desk.takeJob('pieces');
     const after = { sizeBytes: 256 * KIB, mtimeNs: 300n, device: 1n, inode: 2n };
     resolve({
       ...NO_OUTCOMES,
@@ -119,21 +96,21 @@ describe('coordinator: a disk that fails', () => {
 
   it('full pieces that wait for their check are not written to it any more', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    fetch(desk, torrent, 0);
-    fetch(desk, torrent, 1);
-    expect(jobsOf(desk, 'pieces'), 'the second waits for the first').to.have.length(1);
+    desk.fetch(torrent, 0);
+    desk.fetch(torrent, 1);
+    expect(desk.jobsOf('pieces'), 'the second waits for the first').to.have.length(1);
     cannotRead(desk, torrent);
-    const { job, resolve } = take(desk, jobsOf(desk, 'pieces')[0]);
+    const { job, resolve } = desk.takeJob('pieces');
     resolve(outcomeForAll(job, 'good'));
     await settled();
-    expect(jobsOf(desk, 'pieces')).to.deep.equal([]);
+    expect(desk.jobsOf('pieces')).to.deep.equal([]);
     expect(engine.memoryIsBack).to.equal(true);
   });
 
   it('… but those of a pause are', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT);
-    fetch(desk, torrent, 0);
-    fetch(desk, torrent, 1);
+    desk.fetch(torrent, 0);
+    desk.fetch(torrent, 1);
     const paused = desk.control.pause(torrent.state.id);
     await desk.answerJobs();
     await paused;
@@ -177,16 +154,16 @@ describe('coordinator: a disk that fails', () => {
   it('an empty file that cannot be made stops the torrent', async () => {
     const desk = new SimDesk();
     const torrent = await desk.begin({ ...SHORT, emptyFiles: ['empty'] });
-    const check = take(desk, jobsOf(desk, 'recheck')[0]);
+    const check = desk.takeJob('recheck');
     check.resolve(outcomeForAll(check.job, 'bad'));
     await settled();
-    take(desk, jobsOf(desk, 'create-empty')[0]).resolve(DISK_FAILS);
+    desk.takeJob('create-empty').resolve(DISK_FAILS);
     await settled();
     expect(desk.stats(torrent).phase).to.equal('failed');
     expect(torrent.state.life, 'all is done').to.include({ step: 'rest' });
     await desk.control.resume(torrent.state.id);
     await settled();
-    take(desk, jobsOf(desk, 'create-empty')[0]).resolve(NO_OUTCOMES);
+    desk.takeJob('create-empty').resolve(NO_OUTCOMES);
     await settled();
     expect(desk.stats(torrent).phase).to.equal('downloading');
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { FileWatch } from '../../../lib/coordinator/files/file-watch';
 import type { FileIdentity } from '../../../lib/messages/storage';
 
@@ -65,6 +66,22 @@ describe('coordinator/file watch', () => {
     }
   });
 
+  it('knows how long a file is by the end of what was written, and by its size if others wrote more', () => {
+    for (const { found, endBytes, shorter } of [
+      { found: 19, endBytes: 20, shorter: 19 },
+      { found: 30, endBytes: 20, shorter: 29 },
+    ]) {
+      const watch = watchOf();
+      watch.begin(['a']);
+      const written = { path: 'a', before: FOUND, after: file(found, 200), endBytes };
+      watch.end(watch.begin(['a']), [written], false);
+      const now = file(shorter, 300);
+      expect(
+        kindsOf(watch.end(watch.begin(['a']), [{ ...written, before: now }], false)),
+      ).to.include('cut');
+    }
+  });
+
   it('finds a file that was cut between the writes of two jobs that were out at once', () => {
     // The first wrote up to 20 at 200; another program cut it at 300; the second wrote 20 to 40 at
     // 400.
@@ -84,7 +101,60 @@ describe('coordinator/file watch', () => {
         kindsOf(watch.end(tickets.pop() ?? new Map(), [job], false)),
       );
       expect(kinds).to.deep.equal(wanted);
+      const elsewhere = watchOf(file(0, 50), false);
+      const out = [elsewhere.begin(['a']), elsewhere.begin(['a'])];
+      const there = seen.flatMap((job) =>
+        kindsOf(elsewhere.end(out.pop() ?? new Map(), [job], false)),
+      );
+      expect(there, 'a server sets other times').to.deep.equal([]);
     }
+  });
+
+  it('orders what jobs saw by times that differ, and takes an equal length for no cut', () => {
+    for (const [one, two] of [
+      [file(20, 200), file(40, 200)],
+      [file(40, 200), file(20, 200)],
+      [file(40, 400), file(40, 300)],
+    ] as const) {
+      const watch = watchOf(file(0, 50));
+      const tickets = [watch.begin(['a']), watch.begin(['a'])];
+      const kinds = [one, two].flatMap((state) =>
+        kindsOf(
+          watch.end(
+            tickets.pop() ?? new Map(),
+            [{ path: 'a', before: state, after: state, endBytes: 0 }],
+            false,
+          ),
+        ),
+      );
+      expect(kinds).to.deep.equal([]);
+    }
+  });
+
+  it('remembers what the last 16 jobs saw, however long others stay out', () => {
+    const long = file(100, 1_000);
+    const short = file(0, 1_000);
+    const cut = file(50, 1_500);
+    for (const [between, wanted] of [
+      [15, ['touched']],
+      [16, []],
+    ] as const) {
+      const watch = watchOf(file(0, 50));
+      const tickets = Array.from({ length: between + 2 }, () => watch.begin(['a']));
+      const see = (before: FileIdentity, after: FileIdentity) =>
+        kindsOf(
+          watch.end(tickets.pop() ?? new Map(), [{ path: 'a', before, after, endBytes: 0 }], false),
+        );
+      see(long, short);
+      while (tickets.length > 1) see(short, short);
+      expect(see(cut, cut)).to.deep.equal(wanted);
+    }
+  });
+
+  it('takes a clock that was set back between two jobs in a row for no other program', () => {
+    const watch = watchOf();
+    expect(job(watch, FOUND, file(20, 50))).to.deep.equal([]);
+    expect(job(watch, file(20, 50), file(30, 40))).to.deep.equal([]);
   });
 
   it('recognises our own writes, one job after the other', () => {
@@ -152,6 +222,30 @@ describe('coordinator/file watch', () => {
     expect(job(watch, file(35, 400), file(40, 500))).to.deep.equal([]);
   });
 
+  it('compares a file that a lost job may have written to with what the last sync found', () => {
+    const watch = watchOf();
+    watch.end(watch.begin(['a']), undefined, false);
+    expect(watch.compare('a', FOUND)).to.equal(undefined);
+    expect(watch.compare('a', file(10, 101))?.kind).to.equal('touched');
+  });
+
+  it('knows how long a file was that a sync found, though jobs were out', () => {
+    const watch = watchOf();
+    watch.begin(['a']);
+    expect(sync(watch, file(30, 150))).to.deep.equal([]);
+    expect(sync(watch, file(25, 160))).to.deep.equal(['cut']);
+  });
+
+  it('must be compared before completion once something was written or synced', () => {
+    const watch = watchOf();
+    expect(watch.dirty).to.equal(false);
+    for (const use of [() => void watch.begin(['a']), () => watch.beginSync(['a'])]) {
+      use();
+      expect(watch.dirty).to.equal(true);
+      watch.dirty = false;
+    }
+  });
+
   it('waits for a sync where a server sets the time', () => {
     const watch = watchOf(FOUND, false);
     expect(job(watch, FOUND, file(20, 200))).to.deep.equal([]);
@@ -169,13 +263,19 @@ describe('coordinator/file watch', () => {
     expect(watch.recorded(), 'as of the sync').to.deep.equal([{ path: 'a', ...file(10, 200) }]);
     job(watch, file(5, 400), file(20, 500));
     expect(watch.recorded(), 'cut').to.deep.equal([{ path: 'a', ...file(20, 500) }]);
+    job(watch, file(20, 500), file(20, 550));
+    expect(watch.recorded(), 'written once more').to.deep.equal([{ path: 'a', ...file(20, 550) }]);
     sync(watch, file(6, 600));
     expect(watch.recorded(), 'cut again').to.deep.equal([{ path: 'a', ...file(6, 600) }]);
     watch.compare('a', file(7, 700));
     expect(watch.recorded(), 'seen at the end').to.deep.equal([{ path: 'a', ...file(7, 700) }]);
+    watch.compare('a', file(20, 750));
+    expect(watch.recorded(), 'touched').to.deep.equal([{ path: 'a', ...file(20, 750) }]);
+    watch.compare('a', file(7, 700));
     for (const other of [file(30, 800, 2), undefined]) {
       watch.compare('a', other);
       sync(watch, other);
+      if (other) job(watch, other, other);
       expect(watch.recorded(), 'another file').to.deep.equal([{ path: 'a', ...file(7, 700) }]);
     }
   });
@@ -201,5 +301,107 @@ describe('coordinator/file watch', () => {
     watch.accept('a', undefined);
     expect(watch.recorded()).to.deep.equal([]);
     expect(job(watch, file(0, 600, 8), file(9, 700, 8))).to.deep.equal([]);
+  });
+
+  describe('with jobs and syncs in any order', () => {
+    /** One step: a job begins, writes or ends, or a sync begins, looks or ends. */
+    const steps = fc.array(
+      fc.record({
+        what: fc.constantFrom('begin', 'write', 'end', 'lose', 'sync', 'stat', 'synced'),
+        which: fc.nat(3),
+        upTo: fc.integer({ min: 1, max: 100 }),
+      }),
+      { maxLength: 60 },
+    );
+    type Steps = readonly {
+      readonly what: string;
+      readonly which: number;
+      readonly upTo: number;
+    }[];
+    interface Job {
+      readonly ticket: ReturnType<FileWatch['begin']>;
+      before?: FileIdentity;
+      after?: FileIdentity;
+      endBytes: number;
+    }
+
+    /** Takes the steps, then ends every job and syncs. Returns the changes that were found. */
+    function run(watch: FileWatch, taken: Steps): { changes: string[]; now: FileIdentity } {
+      let now = FOUND;
+      const jobs: Job[] = [];
+      let syncing: { found?: FileIdentity } | undefined;
+      const changes: string[] = [];
+      const write = (job: Job, upTo: number): void => {
+        job.before ??= now;
+        now = file(Math.max(now.sizeBytes, upTo), Number(now.mtimeNs) + 1);
+        job.after = now;
+        job.endBytes = Math.max(job.endBytes, upTo);
+      };
+      const end = (job: Job, lost: boolean): void => {
+        const { ticket, before, after, endBytes } = job;
+        const written = before && after ? [{ path: 'a', before, after, endBytes }] : [];
+        changes.push(...kindsOf(watch.end(ticket, lost ? undefined : written, false)));
+        jobs.splice(jobs.indexOf(job), 1);
+      };
+      const synced = (): void => {
+        changes.push(...kindsOf(watch.synced([{ path: 'a', now: syncing?.found ?? now }])));
+        syncing = undefined;
+      };
+      for (const { what, which, upTo } of taken) {
+        const job = jobs[which];
+        if (what === 'begin' && jobs.length < 4)
+          jobs.push({ ticket: watch.begin(['a']), endBytes: 0 });
+        else if (what === 'write' && job) write(job, upTo);
+        else if ((what === 'end' || what === 'lose') && job) end(job, what === 'lose');
+        else if (what === 'sync' && !syncing) {
+          watch.beginSync(['a']);
+          syncing = {};
+        } else if (what === 'stat' && syncing) syncing.found = now;
+        else if (what === 'synced' && syncing) synced();
+      }
+      for (const job of [...jobs]) end(job, false);
+      if (syncing) synced();
+      watch.beginSync(['a']);
+      synced();
+      return { changes, now };
+    }
+
+    it('never takes our own writes for those of another program', () => {
+      fc.assert(
+        fc.property(steps, fc.boolean(), (taken, exactTimes) => {
+          const watch = watchOf(FOUND, exactTimes);
+          const { changes, now } = run(watch, taken);
+          expect(changes).to.deep.equal([]);
+          expect(watch.compare('a', now)).to.equal(undefined);
+          expect(watch.recorded()).to.deep.equal([{ path: 'a', ...now }]);
+          expect([...watch.doubtful]).to.deep.equal([]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('then finds whatever another program did, by a look, a sync and a job', () => {
+      const intrusion = fc.record({
+        sizeBytes: fc.nat(200),
+        laterNs: fc.integer({ min: 1, max: 9 }),
+        inode: fc.constantFrom(1, 2),
+      });
+      fc.assert(
+        fc.property(steps, intrusion, (taken, { sizeBytes, laterNs, inode }) => {
+          const finders: readonly ((watch: FileWatch, now: FileIdentity) => number)[] = [
+            (watch, now) => (watch.compare('a', now) ? 1 : 0),
+            (watch, now) => sync(watch, now).length,
+            (watch, now) => job(watch, now, now).length,
+          ];
+          for (const find of finders) {
+            const watch = watchOf();
+            const { now } = run(watch, taken);
+            const then = file(sizeBytes, Number(now.mtimeNs) + laterNs, inode);
+            expect(find(watch, then)).to.be.greaterThan(0);
+          }
+        }),
+        { numRuns: 200 },
+      );
+    });
   });
 });
