@@ -5,6 +5,7 @@ import { householdOf } from '../address/household';
 import type { Household } from '../address/household';
 import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import { Finishes } from './finishes';
 import { PeerTable } from './peer-table';
 
 /** Scans of a swarm for silent peers, per expiry time. */
@@ -78,6 +79,7 @@ export class SwarmRegistry {
   private readonly swarms = new Map<string, Swarm>();
   /** Number of peers per address; kept only if there is a limit. */
   private readonly perIp = new Map<Household, number>();
+  private readonly finishes = new Finishes();
   /** Buffers in which replies are built: their bytes are copied into a packet at once. */
   private readonly scratch = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV4_BYTES);
   private readonly scratch6 = new Uint8Array(MAX_NUM_WANT * COMPACT_IPV6_BYTES);
@@ -125,7 +127,7 @@ export class SwarmRegistry {
     let slot = own?.find(packed) ?? -1;
     if (announce.event === 'stopped') {
       if (own !== undefined && slot >= 0) this.remove(own, slot);
-      if (swarm !== undefined && countOf(swarm) === 0) this.swarms.delete(id);
+      if (swarm !== undefined) this.closeIfEmpty(id, swarm);
       return answerOf(swarm, NO_PEERS, NO_PEERS, [], false);
     }
     let full = false;
@@ -133,6 +135,7 @@ export class SwarmRegistry {
     else {
       swarm ??= this.open(id, nowMs);
       slot = this.store(swarm, slot, packed, announce, nowMs);
+      if (isFinish(announce)) this.countFinish(id, swarm, announce.peerId);
     }
     if (swarm === undefined) return answerOf(undefined, NO_PEERS, NO_PEERS, [], full);
     const ids: Uint8Array[] = [];
@@ -142,8 +145,11 @@ export class SwarmRegistry {
 
   /** The counts of a torrent; zeros if unknown. */
   scrape(infoHash: Uint8Array, nowMs: number): Required<ScrapeCounts> {
-    const swarm = this.swarms.get(latin1(infoHash));
-    if (swarm === undefined) return { seeds: 0, leechers: 0, completed: 0, downloaders: 0 };
+    const id = latin1(infoHash);
+    const swarm = this.swarms.get(id);
+    if (swarm === undefined) {
+      return { seeds: 0, leechers: 0, completed: this.finishes.kept(id), downloaders: 0 };
+    }
     this.look(swarm, nowMs);
     const seeds = seedsOf(swarm);
     const leechers = countOf(swarm) - seeds;
@@ -156,7 +162,7 @@ export class SwarmRegistry {
     this.nextSweepMs = nowMs + this.expiryMs / SWEEPS_PER_EXPIRY;
     for (const [id, swarm] of this.swarms) {
       this.look(swarm, nowMs);
-      if (countOf(swarm) === 0) this.swarms.delete(id);
+      this.closeIfEmpty(id, swarm);
     }
   }
 
@@ -177,11 +183,23 @@ export class SwarmRegistry {
   private open(id: string, nowMs: number): Swarm {
     const swarm: Swarm = {
       v4: new PeerTable(COMPACT_IPV4_BYTES),
-      completed: 0,
+      completed: this.finishes.kept(id),
       nextLookMs: nowMs + this.expiryMs,
     };
     this.swarms.set(id, swarm);
     return swarm;
+  }
+
+  private closeIfEmpty(id: string, swarm: Swarm): void {
+    if (countOf(swarm) > 0) return;
+    this.swarms.delete(id);
+    this.finishes.keep(id, swarm.completed);
+  }
+
+  private countFinish(id: string, swarm: Swarm, peerId: Uint8Array): void {
+    if (!this.finishes.add(id, latin1(peerId))) return;
+    swarm.completed += 1;
+    this.totalCompleted += 1;
   }
 
   private hasRoom(swarm: Swarm | undefined, address: Uint8Array): boolean {
@@ -202,7 +220,7 @@ export class SwarmRegistry {
     swarm: Swarm,
     slot: number,
     packed: Uint8Array,
-    { address, peerId, leftBytes, event, partialSeed = false }: ReceivedAnnounce,
+    { address, peerId, leftBytes, partialSeed = false }: ReceivedAnnounce,
     nowMs: number,
   ): number {
     if (address.length === 16) swarm.v6 ??= new PeerTable(COMPACT_IPV6_BYTES);
@@ -210,10 +228,6 @@ export class SwarmRegistry {
     const seed = leftBytes === 0;
     const seedsBefore = table.seeds;
     const wasSeed = slot >= 0 && table.isSeed(slot);
-    if (event === 'completed' && seed && !wasSeed) {
-      swarm.completed += 1;
-      this.totalCompleted += 1;
-    }
     if (slot >= 0) table.update(slot, peerId, seed, partialSeed && !seed, nowMs);
     else {
       table.add(packed, peerId, seed, partialSeed && !seed, nowMs);
@@ -286,6 +300,14 @@ function answerOf(
   const seeds = swarm === undefined ? 0 : seedsOf(swarm);
   const leechers = swarm === undefined ? 0 : countOf(swarm) - seeds;
   return { seeds, leechers, peers, peers6, peerIds, full };
+}
+
+/**
+ * Whether the peer was listed as a seed before does not matter: where its first tracker URL failed,
+ * it reports to the next one that it has everything (`started`), and then that it finished.
+ */
+function isFinish({ event, leftBytes }: ReceivedAnnounce): boolean {
+  return event === 'completed' && leftBytes === 0;
 }
 
 function tableOf(swarm: Swarm, address: Uint8Array): PeerTable | undefined {

@@ -55,7 +55,7 @@ export interface TrackerServerStats {
   readonly torrents: number;
   readonly peers: number;
   readonly seeds: number;
-  /** Number of `completed` events: downloads finished since the start. */
+  /** Downloads finished since the start; one that is reported repeatedly counts once. */
   readonly completed: number;
   readonly announces: { readonly http: number; readonly udp: number };
   readonly scrapes: { readonly http: number; readonly udp: number };

@@ -184,6 +184,8 @@ describe('tracker: built-in server', () => {
   });
 });
 
+const HASH_1 = new Uint8Array(20).fill(1);
+
 describe('tracker: swarm registry', () => {
   function announce(
     torrent: number,
@@ -192,7 +194,7 @@ describe('tracker: swarm registry', () => {
   ): ReceivedAnnounce {
     return {
       infoHash: new Uint8Array(20).fill(torrent),
-      peerId: new Uint8Array(20),
+      peerId: new Uint8Array(20).fill(peer),
       address: Uint8Array.of(10, 0, peer >> 8, peer & 255),
       port: 1,
       leftBytes: 1,
@@ -302,15 +304,14 @@ describe('tracker: swarm registry', () => {
     for (let again = 0; again < 3; again += 1) {
       swarms.announce(announce(1, 1, { leftBytes: 0, event: 'completed' }), 0);
     }
-    const hash = new Uint8Array(20).fill(1);
-    expect(swarms.scrape(hash, 0)).to.deep.equal({
+    expect(swarms.scrape(HASH_1, 0)).to.deep.equal({
       seeds: 1,
       leechers: 1,
       completed: 1,
       downloaders: 0,
     });
     swarms.announce(announce(1, 2), 0);
-    expect(swarms.scrape(hash, 0).downloaders).to.equal(1);
+    expect(swarms.scrape(HASH_1, 0).downloaders).to.equal(1);
     expect(swarms.scrape(new Uint8Array(20), 0)).to.include({ seeds: 0, leechers: 0 });
   });
 
@@ -319,7 +320,7 @@ describe('tracker: swarm registry', () => {
       peer: fc.nat(11),
       six: fc.boolean(),
       left: fc.nat(1),
-      kind: fc.constantFrom('announce', 'announce', 'announce', 'stopped', 'paused'),
+      kind: fc.constantFrom('announce', 'announce', 'announce', 'stopped', 'paused', 'completed'),
       waitMs: fc.constantFrom(0, 0, 10, 400, 1500),
     });
     fc.assert(
@@ -330,6 +331,7 @@ describe('tracker: swarm registry', () => {
           const random = (): number => (noise.next().value as number) / 100;
           const swarms = new SwarmRegistry({ forgetAfterMs: 2000, random });
           const naive = new Map<string, { seed: boolean; paused: boolean; seenMs: number }>();
+          const finished = new Set<number>();
           let nowMs = 0;
           for (const { peer, six, left, kind, waitMs } of steps) {
             nowMs += waitMs;
@@ -341,15 +343,18 @@ describe('tracker: swarm registry', () => {
             const host = formatAddress(address) ?? '';
             const partialSeed = kind === 'paused';
             const answer = swarms.announce(
-              announce(1, 0, {
+              announce(1, peer, {
                 address,
                 leftBytes: left,
                 partialSeed,
-                event: kind === 'stopped' ? 'stopped' : undefined,
+                event: kind === 'stopped' || kind === 'completed' ? kind : undefined,
                 numWant: 200,
               }),
               nowMs,
             );
+            if (kind === 'completed' && left === 0) finished.add(peer);
+            expect(swarms.completedCount).to.equal(finished.size);
+            expect(swarms.scrape(HASH_1, nowMs).completed).to.equal(finished.size);
             const given = [
               ...readCompactPeers(answer.peers, 6),
               ...readCompactPeers(answer.peers6, 18),
