@@ -187,6 +187,8 @@ export interface Content {
   piecesFailed: number;
   /** When fetched pieces were last announced to peers. */
   lastNewsMs: number;
+  /** When peers that came before the content was known learnt of it; `-Infinity` without such. */
+  sharedAtMs: number;
 }
 
 /** A piece in progress: its memory, which source holds which block, what failed attempts showed. */

@@ -9,7 +9,7 @@ import { watchSeed } from './files/file-checks';
 import { feedEndGame } from './pieces/end-game';
 import { evictStale } from './pieces/eviction';
 import type { Happening } from './happenings';
-import { needsPeers, transfers } from './torrent/life';
+import { isInSwarm, needsPeers } from './torrent/life';
 import { endLongParoles } from './pieces/parole';
 import { syncIfDue } from './files/saving';
 import { isKnown } from './state';
@@ -117,7 +117,7 @@ function isContentBusy({ jobsOut, filled, possession }: Content): boolean {
 function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number {
   const { book } = torrent;
   const syncDueMs = torrent.content?.possession.durability.dueMs ?? Infinity;
-  if (!transfers(torrent.life)) return syncDueMs;
+  if (!isInSwarm(torrent.life)) return syncDueMs;
   const dueMs = Math.min(syncDueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
   // Without a free slot it neither dials nor asks for peers, and no event wakes it when a slot

@@ -46,6 +46,8 @@ export class Conversation implements SessionOutput, PausedReader {
   private serveWanted = false;
   /** The peer has exceeded its message budget: its data waits in its stream. */
   private paused = false;
+  /** More of our pieces are announced when the bytes on their way are sent. */
+  private announcing = false;
 
   /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
   constructor(line: Line, source: OpenTorrent, extensions: boolean) {
@@ -153,7 +155,7 @@ export class Conversation implements SessionOutput, PausedReader {
     if (together) stream.cork();
     if (messages !== undefined) {
       tap?.sent(messages);
-      stream.write(messages);
+      stream.write(messages, this.onSent());
       this.session.noteSent(context.nowMs());
     }
     if (serve) this.serveNow();
@@ -161,6 +163,18 @@ export class Conversation implements SessionOutput, PausedReader {
     if (stream.queuedBytes - this.queuedBytes > MAX_UNREAD_BYTES) {
       this.close('not-reading', `the peer left more than ${MAX_UNREAD_BYTES} bytes unread`);
     }
+  }
+
+  /** Continues a long announcement of our pieces; undefined if there is none, or it goes on anyway. */
+  private onSent(): (() => void) | undefined {
+    if (this.announcing || !this.session.isAnnouncing) return undefined;
+    this.announcing = true;
+    return () =>
+      this.line.guard(() => {
+        this.announcing = false;
+        this.session.announceOn();
+        this.flush();
+      });
   }
 
   private serveNow(): void {

@@ -12,6 +12,7 @@ import { Download } from './download';
 import { Extensions } from './extensions/registry';
 import { failureOf } from './failure';
 import { MessageBudget } from './message-budget';
+import { OurPieces } from './our-pieces';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
@@ -32,6 +33,7 @@ export class PeerSession implements WireSink {
   private readonly budget: MessageBudget;
   private readonly states: StateFacts;
   private readonly theirPieces: TheirPieces;
+  private readonly ourPieces: OurPieces;
   private readonly extensions: Extensions;
   private readonly silence: Silence;
   private phase: Phase = 'opening';
@@ -48,6 +50,7 @@ export class PeerSession implements WireSink {
     this.serving = new Serving(requestQueue, options.hashSeed, options.refusal);
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
+    this.ourPieces = new OurPieces(options.writer, options.content?.have);
     this.theirPieces = new TheirPieces(options.connection, options.output, this.budget);
     this.states = new StateFacts(options.connection, options.output);
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
@@ -84,15 +87,14 @@ export class PeerSession implements WireSink {
   /** Sends the first messages: our bitfield if we have anything, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
-    const { content, writer, extensionProtocol } = this.options;
-    if (content && !content.have.isEmpty()) writer.bitfield(content.have.bytes);
-    if (extensionProtocol) this.extensions.start();
+    this.ourPieces.start();
+    if (this.options.extensionProtocol) this.extensions.start();
   }
 
   /**
    * Adds the metainfo to a session that began without it. The peer's announced pieces are reported,
-   * or close it if they are invalid. Our own pieces, if any, are announced one by one, because a
-   * bitfield may only come first (BEP 3).
+   * or close it if they are invalid. Our own pieces, if any, are announced a part at a time: see
+   * `announceOn`.
    */
   open(content: SessionContent, nowMs: number): void {
     if (this.isClosed) return;
@@ -103,14 +105,18 @@ export class PeerSession implements WireSink {
       this.fail(error);
       return;
     }
-    for (
-      let piece = content.have.nextSet(0);
-      piece !== -1;
-      piece = content.have.nextSet(piece + 1)
-    ) {
-      this.options.writer.have(piece);
-    }
+    this.ourPieces.open(content.have);
     this.endTurn();
+  }
+
+  /** Some of our pieces wait for `announceOn`. */
+  get isAnnouncing(): boolean {
+    return !this.isClosed && this.ourPieces.areWaiting;
+  }
+
+  /** Announces more of our pieces. The driver calls it when what was written is sent. */
+  announceOn(): void {
+    if (!this.isClosed) this.ourPieces.announceOn();
   }
 
   /** Handles received bytes `start` to `end`; none of them is kept by reference. */
@@ -175,7 +181,7 @@ export class PeerSession implements WireSink {
     if (this.isClosed) return false;
     let news = false;
     for (const piece of pieces) {
-      this.options.writer.have(piece);
+      this.ourPieces.gained(piece);
       if (!this.theirPieces.has(piece)) news = true;
     }
     return news;

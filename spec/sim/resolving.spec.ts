@@ -39,7 +39,43 @@ describe('sim: torrents whose content is known later', () => {
     expect(present, 'they are its peers to the end').to.deep.equal(before);
   });
 
+  it('serve what their check finds to peers that came before it ended', async () => {
+    const swarm = new SimSwarm(SMALL);
+    // It reads for 10 s what it has.
+    const stored = { have: 'all', hashBytesPerMs: 50, writeBytesPerMs: 1_000_000 } as const;
+    const late = await swarm.add({ ...stored, resolvesAfterMs: 3_000 });
+    for (let n = 0; n < 3; n++) await swarm.add();
+    swarm.introduceAll();
+    await swarm.runFor(5);
+    expect(late.state.phase).to.equal('checking');
+    expect(late.state.peers.size).to.equal(3);
+    await swarm.runUntilComplete(40);
+    expectWhole(swarm);
+    expect(late.dials, 'nobody is dialled twice').to.be.at.most(3);
+  });
+
   for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`complete each other though each has a part, reads it slowly and loses its threads (seed ${seed})`, async () => {
+      const swarm = new SimSwarm({ ...SMALL, seed });
+      const dice = seededRandom(seed);
+      const parts: number[][] = [[], [], [], []];
+      for (let piece = 0; piece < 16; piece++) parts[Math.floor(4 * dice())]?.push(piece);
+      for (const have of parts)
+        await swarm.add({
+          have,
+          resolvesAfterMs: 1 + 5_000 * dice(),
+          hashBytesPerMs: 10 + 100 * dice(),
+          latencyMs: 50 * dice(),
+        });
+      swarm.introduceAll();
+      for (const node of swarm.nodes) {
+        await swarm.runFor(3 * dice());
+        if (dice() < 0.7) node.loseThread();
+      }
+      await swarm.runUntilComplete(300);
+      expectWhole(swarm);
+    });
+
     it(`complete all the same where threads die, peers leave and others wait for their content, too (seed ${seed})`, async () => {
       const swarm = new SimSwarm({ ...SMALL, seed });
       const dice = seededRandom(seed);

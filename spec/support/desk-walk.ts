@@ -169,6 +169,7 @@ export class Walk implements Simulation {
     const down = new Set(this.engine.state.downThreads);
     await this.#happen(what, place, torrent, a, b, c);
     await settled();
+    this.desk.reportEarly();
     this.#noteLostOrders(down);
     this.#noteDials();
   }
@@ -427,7 +428,7 @@ export class Walk implements Simulation {
           epoch: choked ? epoch : epoch + 1,
         });
       case 'have':
-        return engine.facts({ type: 'peer-have', connection, pieces: [b % PIECES, c % PIECES] });
+        return desk.announce(connection, [b % PIECES, c % PIECES]);
       case 'interest':
         return engine.facts(
           { type: 'peer-interest', connection, interested: b % 2 === 0 },

@@ -88,8 +88,14 @@ export class SimConnection implements SessionOutput {
     if (bytes !== undefined && this.#open) {
       this.session.noteSent(this.node.clock.nowMs);
       this.send(bytes);
+      if (this.session.isAnnouncing) this.node.clock.after(0, () => this.announceOn());
     }
     if (this.wantsToServe) this.node.serveSoon();
+  }
+
+  announceOn(): void {
+    this.session.announceOn();
+    this.flush();
   }
 
   send(bytes: Uint8Array): void {

@@ -4,6 +4,7 @@
 import { removed } from '../../lib/coordinator/torrent/removing';
 import { wake } from '../../lib/coordinator/rest';
 import { Source, isKnown } from '../../lib/coordinator/state';
+import { isInSwarm, transfers } from '../../lib/coordinator/torrent/life';
 import type { KnownTorrent, Peer, PieceState, TorrentState } from '../../lib/coordinator/state';
 import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
@@ -51,6 +52,8 @@ export class SimDesk {
   readonly torrents = new Map<number, DeskTorrent>();
   /** Of every connection ever made: late writes come after a connection has ended. */
   readonly #torrentOf = new Map<number, DeskTorrent>();
+  /** What peers announced that their threads cannot report: they do not know the content. */
+  readonly #early = new Map<number, Bitfield>();
   #nextConnection = 1;
 
   constructor(options: SimEngineOptions = {}) {
@@ -205,22 +208,39 @@ export class SimDesk {
     const bits = new Bitfield(torrent.metainfo.pieceCount);
     if (have === 'all') bits.setAll();
     else for (const piece of have) bits.set(piece);
-    this.engine.facts(
-      {
-        type: 'connected',
-        connection,
-        torrent: torrent.state.id,
-        ...(options.dial === undefined ? {} : { dial: options.dial }),
-        host: options.host ?? `10.0.0.${this.#nextConnection}`,
-        port: options.port ?? 6881,
-        peerId: Buffer.from((options.peerId ?? `peer-${connection}`).padEnd(20, '.')),
-      },
-      { type: 'peer-bitfield', connection, bits: bits.bytes },
-    );
+    this.engine.facts({
+      type: 'connected',
+      connection,
+      torrent: torrent.state.id,
+      ...(options.dial === undefined ? {} : { dial: options.dial }),
+      host: options.host ?? `10.0.0.${this.#nextConnection}`,
+      port: options.port ?? 6881,
+      peerId: Buffer.from((options.peerId ?? `peer-${connection}`).padEnd(20, '.')),
+    });
+    const { life } = torrent.state;
+    if (isInSwarm(life) && !transfers(life)) this.#early.set(connection, bits);
+    else this.engine.facts({ type: 'peer-bitfield', connection, bits: bits.bytes });
     if (unchoke) this.engine.facts({ type: 'peer-choke', connection, choked: false, epoch: 0 });
     if (options.creditBlocks !== undefined)
       this.want(connection, options.creditBlocks, options.rateBytesPerSec);
     return connection;
+  }
+
+  /** A peer announces pieces. */
+  announce(connection: number, pieces: readonly number[]): void {
+    const early = this.#early.get(connection);
+    if (early === undefined) this.engine.facts({ type: 'peer-have', connection, pieces });
+    else for (const piece of pieces) early.set(piece);
+  }
+
+  /** Threads that know the content now report what peers announced before. */
+  reportEarly(): void {
+    for (const [connection, { bytes: bits }] of this.#early) {
+      const peer = this.engine.state.peers.get(connection);
+      if (peer !== undefined && !transfers(peer.torrent.life)) continue;
+      this.#early.delete(connection);
+      if (peer !== undefined) this.engine.facts({ type: 'peer-bitfield', connection, bits });
+    }
   }
 
   /** Adds a source that has everything and is no peer: there is no connect, choke or interest. */

@@ -3,6 +3,7 @@
 import { chooseUnchoked } from '../../choke/round-robin';
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
+import { transfers } from '../torrent/life';
 import type { Peer, TorrentState } from '../state';
 
 /** How long an upload slot is kept while others wait: the rechoke interval of BEP 3. */
@@ -33,9 +34,9 @@ export function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
   rechoke(engine, torrent);
 }
 
-/** Reassigns the torrent's upload slots. */
+/** Reassigns the torrent's upload slots. There are none before peers know what we have. */
 export function rechoke(engine: Engine, torrent: TorrentState): void {
-  if (torrent.peers.size === 0) return;
+  if (torrent.peers.size === 0 || !transfers(torrent.life)) return;
   const nowMs = engine.nowMs();
   const peers = [...torrent.peers];
   const unchoked = chooseUnchoked(

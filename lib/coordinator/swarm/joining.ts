@@ -1,11 +1,11 @@
 // A torrent joins its swarm: it is opened on the peer threads, and announced. Its content need not be known.
 
-import { Bitfield } from '../../bytes/bitfield';
 import type { PeerContent } from '../../messages/peer-thread';
 import { AnnounceSchedule } from '../../tracker/schedule';
 import type { Engine } from '../engine';
+import { transfers } from '../torrent/life';
 import { receivedBytes } from '../state';
-import type { Content, TorrentState } from '../state';
+import type { Content, KnownTorrent, TorrentState } from '../state';
 import { PATIENCE_MS } from './trackers';
 
 export interface Joining {
@@ -41,7 +41,7 @@ export function openOnAll(engine: Engine, torrent: TorrentState): void {
   for (let thread = 0; thread < peerThreads; thread++) openOn(engine, torrent, thread);
 }
 
-/** Opens the torrent on a peer thread. */
+/** Opens the torrent on a peer thread. Peers learn of its content only once it is checked. */
 export function openOn(engine: Engine, torrent: TorrentState, thread: number): void {
   // A torrent that is complete and does not seed is open on no thread.
   if (torrent.phase === 'complete') return;
@@ -49,14 +49,19 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
   const { id, infoHashBytes: infoHash } = torrent;
-  const content = torrent.content && contentFor(torrent.content);
+  const { content: known, life } = torrent;
+  const content = known && transfers(life) ? contentFor(known) : undefined;
   engine.order(thread, { type: 'open-torrent', torrent: { torrent: id, infoHash, content } });
 }
 
-/** The content is known now: connections that began without it continue with it. */
-export function orderContent(engine: Engine, torrent: TorrentState, content: Content): void {
-  const { pieceCount } = content.layout;
-  for (const source of torrent.sources) source.bits = new Bitfield(pieceCount);
+/**
+ * The content is known and checked: connections that began without it continue with it, and their
+ * peers get all of our pieces at once. Before that, each piece that the check finds would have to be
+ * announced on its own.
+ */
+export function shareContent(engine: Engine, torrent: KnownTorrent): void {
+  const { content } = torrent;
+  content.sharedAtMs = engine.nowMs();
   const order = {
     type: 'torrent-content' as const,
     torrent: torrent.id,

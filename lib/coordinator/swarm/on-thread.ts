@@ -4,7 +4,7 @@
 import type { Engine } from '../engine';
 import { forgetPeer, onDialFailed } from './connections';
 import { openOn } from './joining';
-import { transfers } from '../torrent/life';
+import { isInSwarm } from '../torrent/life';
 
 export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 'message'>): void {
   const { state } = engine;
@@ -47,6 +47,6 @@ export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 
 export function onThreadRestarted(engine: Engine, thread: number): void {
   engine.state.downThreads.delete(thread);
   for (const torrent of engine.state.torrents.values()) {
-    if (transfers(torrent.life)) openOn(engine, torrent, thread);
+    if (isInSwarm(torrent.life)) openOn(engine, torrent, thread);
   }
 }

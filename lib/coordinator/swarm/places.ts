@@ -15,11 +15,12 @@ import type { Peer, TorrentState } from '../state';
 const ACQUAINTANCE_MS = 20_000;
 /**
  * Time after which an unanswered request counts as lost: even a slow peer answers within seconds.
+ * While the content is not known, a peer gets as long to tell us what it is.
  */
 const SILENCE_MS = 60_000;
 /**
  * How long a peer may choke us while it has pieces we want: a seed with a long queue takes its
- * time.
+ * time. While the content is checked, we keep the peer waiting, and a newcomer would wait, too.
  */
 const CHOKED_MS = 600_000;
 
@@ -104,9 +105,14 @@ function holdersOf(engine: Engine, { peers }: Scope): PlaceHolder[] {
 
 /** Since when the peer has been useless; undefined while it is useful, or may become so. */
 export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
-  const sinceMs = Math.max(peer.connectedAtMs, peer.lastPayloadMs);
+  const { phase, content } = peer.torrent;
+  // Before peers know what we have, none can show what it wants.
+  const sharedAtMs = content?.sharedAtMs ?? -Infinity;
+  const sinceMs = Math.max(peer.connectedAtMs, peer.lastPayloadMs, sharedAtMs);
   const after = (patienceMs: number, startMs = sinceMs): number | undefined =>
     nowMs - startMs >= patienceMs ? startMs : undefined;
+  if (phase === 'resolving') return after(SILENCE_MS);
+  if (phase === 'checking') return after(CHOKED_MS);
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);
   if (!peer.theyAreInterested) return after(ACQUAINTANCE_MS);
   // It gets no turn while others wait, so it might wait for ever.

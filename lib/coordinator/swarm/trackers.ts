@@ -9,7 +9,7 @@ import { dialMore, dialsNow, freeSlots } from './dialing';
 import { answerOf } from '../engine';
 import type { Engine } from '../engine';
 import type { Happening } from '../happenings';
-import { transfers } from '../torrent/life';
+import { isInSwarm } from '../torrent/life';
 import { wake } from '../rest';
 import { receivedBytes } from '../state';
 import type { AnnounceUnderWay, TorrentState } from '../state';
@@ -63,7 +63,7 @@ function recentAnnounces(torrent: TorrentState, nowMs: number): readonly Announc
  * one due.
  */
 export function announceIfDue(engine: Engine, torrent: TorrentState): void {
-  if (!transfers(torrent.life)) return;
+  if (!isInSwarm(torrent.life)) return;
   const nowMs = engine.nowMs();
   let room = MAX_ANNOUNCES_UNDER_WAY - recentAnnounces(torrent, nowMs).length;
   for (;;) {

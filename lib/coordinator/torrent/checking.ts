@@ -52,8 +52,9 @@ export function checkOn(engine: Engine, { torrent, jobs, answer }: Checked): boo
     if (outcome.type === 'storage-error') return fail(engine, torrent, outcome.error);
     torrent.content.checkedPieces++;
     torrent.content.toCheck.clear(outcome.piece);
+    // Peers learn of the content after the check, but a source need not be a peer.
     if (outcome.type === 'good' && torrent.content.possession.adopt(outcome.piece, engine.nowMs()))
-      noteGain(engine, torrent, outcome.piece); // Peers may be here from before the content was known.
+      noteGain(engine, torrent, outcome.piece);
   }
   checkNext(engine, torrent, jobs);
   return torrent.content.checksOut === 0;

@@ -21,7 +21,10 @@ export interface Checking {
   step: 'settling' | 'saving' | 'looking' | 'hashing' | 'admitting';
   /** A record must be saved before the files are looked at. */
   recordFirst: boolean;
-  /** This run began with `resolving`: it has peers, and its announces go on. */
+  /**
+   * This run began with `resolving`: it has peers, and its announces go on. Its peers learn what we
+   * have once the check is over.
+   */
   readonly resolved: boolean;
 }
 
@@ -145,18 +148,20 @@ export function enter(torrent: { life: Life }, next: Life): void {
   torrent.life = next;
 }
 
-/** It has peers, or may get some. */
+/** It is open on the peer threads, and announced: it has peers, or may get some. */
+export function isInSwarm(life: Life): boolean {
+  if (life.phase === 'checking') return life.resolved;
+  return life.phase === 'resolving' || transfers(life);
+}
+
+/** It may send and receive pieces: its peers learn what it consists of, and what of that we have. */
 export function transfers({ phase }: Life): boolean {
-  return phase === 'resolving' || phase === 'downloading' || isWhole(phase);
+  return phase === 'downloading' || phase === 'seeding' || phase === 'complete';
 }
 
 /** It wants something that only peers have: its pieces, or to know what it consists of. */
 export function needsPeers({ phase }: Life): boolean {
   return phase === 'resolving' || phase === 'downloading';
-}
-
-function isWhole(phase: Phase): boolean {
-  return phase === 'seeding' || phase === 'complete';
 }
 
 /** Why it failed; undefined while it runs. */

@@ -21,7 +21,6 @@ import { Possession } from '../pieces/possession';
 import { wake } from '../rest';
 import type { Content, TorrentState } from '../state';
 import { failTorrent } from './stopping';
-import { orderContent } from '../swarm/joining';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
@@ -45,9 +44,10 @@ export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content
   if (answer.error) {
     if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
   } else {
+    const { pieceCount } = answer.value.layout;
     torrent.content = answer.value;
+    for (const source of torrent.sources) source.bits = new Bitfield(pieceCount);
     if (torrent.phase === 'resolving') enter(torrent, newCheck({ resolved: true }));
-    orderContent(engine, torrent, answer.value);
     wake(engine, torrent);
     engine.turn.stats.add(torrent);
   }
@@ -235,5 +235,6 @@ function newContent(
     piecesToCheck: 0,
     piecesFailed: 0,
     lastNewsMs: -Infinity,
+    sharedAtMs: -Infinity,
   };
 }

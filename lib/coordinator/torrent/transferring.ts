@@ -5,8 +5,9 @@ import { advised } from '../../errors/millrace-error';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import { accountLastSync, openAccount } from '../account/accounting';
 import type { Engine } from '../engine';
-import { joinSwarm, openOnAll } from '../swarm/joining';
+import { joinSwarm, shareContent } from '../swarm/joining';
 import { enter } from './life';
+import type { Whole } from './life';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
 import { makeEmptyFiles } from '../files/saving';
 import type { KnownTorrent } from '../state';
@@ -22,13 +23,13 @@ export function startTransfer(engine: Engine, torrent: KnownTorrent): void {
   if (!hasAllWanted && (!options.download || torrent.completeSent))
     return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = hasAllWanted && !options.seed;
+  enter(torrent, hasAllWanted ? wholeLife(torrent) : { phase: 'downloading' });
   if (life.phase === 'checking' && life.resolved) {
     if (hasAll) torrent.schedule.foundComplete();
-    if (!quiet) openOnAll(engine, torrent);
+    if (!quiet) shareContent(engine, torrent);
   } else joinSwarm(engine, torrent, { whole: hasAll, quiet });
   if (options.download) makeEmptyFiles(engine, torrent);
-  if (hasAllWanted) return becomeWhole(engine, torrent);
-  enter(torrent, { phase: 'downloading' });
+  if (hasAllWanted) return finish(engine, torrent);
   openAccount(engine, torrent);
   for (const peer of torrent.peers) updateInterest(engine, peer);
 }
@@ -47,12 +48,16 @@ function notWhole({ content, options, completeSent }: KnownTorrent): ErrorRecord
  * stops.
  */
 export function finishIfWhole(engine: Engine, torrent: KnownTorrent): void {
-  if (torrent.phase === 'downloading' && torrent.content.possession.hasAllWanted)
-    becomeWhole(engine, torrent);
+  if (torrent.phase !== 'downloading' || !torrent.content.possession.hasAllWanted) return;
+  enter(torrent, wholeLife(torrent));
+  finish(engine, torrent);
 }
 
-function becomeWhole(engine: Engine, torrent: KnownTorrent): void {
-  enter(torrent, { phase: torrent.options.seed ? 'seeding' : 'complete', step: 'settling' });
+function wholeLife({ options }: KnownTorrent): Whole {
+  return { phase: options.seed ? 'seeding' : 'complete', step: 'settling' };
+}
+
+function finish(engine: Engine, torrent: KnownTorrent): void {
   accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
   if (torrent.content.possession.hasAll) torrent.schedule.completed(engine.nowMs());

@@ -78,14 +78,17 @@ describe('coordinator/availability', () => {
     });
   });
 
-  it('pieces that a check finds are of no more use from peers that were there before it', async () => {
+  it('pieces that a check finds are of no more use from those who were there before it', async () => {
     const desk = new SimDesk();
     const shape = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
     const torrent = await desk.learn(await desk.addUnknown(shape, [0, 1, 2]));
+    const source = desk.addSource(torrent, 0);
     const seed = desk.connect(torrent);
     const idle = desk.connect(torrent, { have: [0] });
-    expect(desk.peer(seed).usefulPieces).to.equal(4);
+    expect(desk.source(source).usefulPieces).to.equal(4);
     await desk.answerJobs();
+    desk.reportEarly();
+    expect(desk.source(source).usefulPieces).to.equal(1);
     expect(desk.peer(seed).usefulPieces).to.equal(1);
     expect(desk.peer(idle).usefulPieces).to.equal(0);
     expect(desk.engine.ordersOf('interest', idle)).to.deep.equal([]);

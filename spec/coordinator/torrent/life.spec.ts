@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import {
   TRANSITIONS,
   enter,
+  isInSwarm,
   newCheck,
   newLife,
   transfers,
@@ -59,8 +60,15 @@ describe('coordinator/life', () => {
   });
 
   it('has peers, or may get some, before its content is known and from the end of the check on', () => {
+    const present = PHASES.filter((phase) => isInSwarm(LIVES[phase]));
+    expect(present).to.deep.equal(['resolving', 'downloading', 'seeding', 'complete']);
+    expect(isInSwarm(newCheck({ resolved: true })), 'it stays in its swarm').to.equal(true);
+  });
+
+  it('transfers pieces from the end of the check on', () => {
     const transferring = PHASES.filter((phase) => transfers(LIVES[phase]));
-    expect(transferring).to.deep.equal(['resolving', 'downloading', 'seeding', 'complete']);
+    expect(transferring).to.deep.equal(['downloading', 'seeding', 'complete']);
+    expect(transfers(newCheck({ resolved: true }))).to.equal(false);
   });
 
   it('nothing but `enter` changes the phase, and only the loop ends turns', () => {

@@ -75,13 +75,13 @@ describe('coordinator: a torrent whose content is not known', () => {
     const early = [connect(desk, unknown), connect(desk, unknown)];
     const torrent = await desk.learn(unknown, early);
     expect(torrent.state.phase).to.equal('checking');
+    expect(engine.ordersOf('torrent-content'), 'while it is checked').to.deep.equal([]);
+    await desk.answerJobs();
+    expect(torrent.state.phase).to.equal('downloading');
     const [content] = engine.ordersOf('torrent-content');
     expect(content?.content.have).to.equal(torrent.state.content.possession.haveBuffer);
     expect(content?.content.pieceCount).to.equal(4);
-    report(desk, early[0] ?? 0); // while it is checked
-    await desk.answerJobs();
-    expect(torrent.state.phase).to.equal('downloading');
-    report(desk, early[1] ?? 0); // and after that
+    for (const connection of early) report(desk, connection);
     expect(engine.ordersOf('interest').map(({ connection }) => connection)).to.deep.equal(early);
     for (const connection of early) desk.want(connection, 8);
     await desk.serveAll(...early);
@@ -236,7 +236,7 @@ describe('coordinator: a torrent whose content is not known', () => {
       desk.engine.happen({ type: 'metainfo', torrent, metainfo });
       await proceed();
       desk.engine.happen({ type: 'metainfo', torrent, metainfo });
-      await settled();
+      await desk.answerJobs();
       expect(desk.engine.disk.locks).to.have.length(1);
       expect(desk.engine.ordersOf('torrent-content')).to.have.length(1);
     });

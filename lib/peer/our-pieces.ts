@@ -1,0 +1,59 @@
+// PURE. What a peer knows of our pieces: a bitfield as the first message, a `have` for each later
+// one. A bitfield may come only first (BEP 3), and rTorrent closes on a later one; so a session that
+// began without the content catches up with `have`s, a part at a time.
+
+import type { ReadonlyBitfield } from '../bytes/bitfield';
+import type { WireWriter } from '../wire/encoder';
+
+/**
+ * Most `have`s in a part: 36 KiB of 9 bytes each. The next part follows when the system has taken this one,
+ * so a peer that reads slowly holds no more than that of our memory, however many pieces there are.
+ */
+const HAVES_IN_PART = 4_096;
+
+export class OurPieces {
+  private readonly writer: WireWriter;
+  private have: ReadonlyBitfield | undefined;
+  /** The peer was sent the pieces below this one; those from it on follow in order. */
+  private next: number;
+
+  /** `have`: undefined while the content is not known; `open` adds it. */
+  constructor(writer: WireWriter, have: ReadonlyBitfield | undefined) {
+    this.writer = writer;
+    this.have = have;
+    this.next = have === undefined ? 0 : Infinity;
+  }
+
+  /** Sends the bitfield, which is the first message, if there is anything to announce. */
+  start(): void {
+    if (this.have !== undefined && !this.have.isEmpty()) this.writer.bitfield(this.have.bytes);
+  }
+
+  /** A session that began without the content gets it. */
+  open(have: ReadonlyBitfield): void {
+    this.have = have;
+    this.announceOn();
+  }
+
+  /** Some pieces wait for `announceOn`. */
+  get areWaiting(): boolean {
+    return this.have !== undefined && this.next !== Infinity;
+  }
+
+  /** Announces the next part of the pieces that wait. */
+  announceOn(): void {
+    const { have, writer } = this;
+    if (have === undefined || this.next === Infinity) return;
+    let piece = have.nextSet(this.next);
+    for (let left = HAVES_IN_PART; piece !== -1 && left > 0; left--) {
+      writer.have(piece);
+      piece = have.nextSet(piece + 1);
+    }
+    this.next = piece === -1 ? Infinity : piece;
+  }
+
+  /** A piece was gained: it is announced now, or in its turn. */
+  gained(piece: number): void {
+    if (piece < this.next) this.writer.have(piece);
+  }
+}
