@@ -67,6 +67,61 @@ describe('coordinator/address-book', () => {
     ]);
   });
 
+  it('hands out by number of failures, whatever the order of the addresses', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(4), { maxLength: 12 }), (failures) => {
+        const addresses = book();
+        for (const [port, times] of failures.entries()) {
+          addresses.add('a', port + 1, 0);
+          for (let n = 0; n < times; n++)
+            addresses.ended('a', port + 1, { reason: 'dial-failed', useful: false }, 0);
+        }
+        const taken = addresses.takeDue(12, 1e9).map(({ port }) => failures[port - 1] ?? -1);
+        expect(taken).to.deep.equal([...failures].sort((a, b) => a - b));
+      }),
+    );
+  });
+
+  it('knows when the next address is due, whichever it is', () => {
+    for (const [first, second] of [
+      [10, 20],
+      [20, 10],
+    ] as const) {
+      const addresses = book();
+      addresses.add('a', 1, first);
+      addresses.add('b', 1, second);
+      expect(addresses.nextDueMs).to.equal(10);
+    }
+  });
+
+  describe('waits after an end that says little about the peer', () => {
+    /** Wait after an ending that follows two failures, and after one more failure. */
+    const waitsAfter = (reason: CloseReason, random = 0): readonly number[] => {
+      const addresses = book(() => random);
+      addresses.add('a', 1, 0);
+      const end = (why: CloseReason): number => {
+        addresses.ended('a', 1, { reason: why, useful: false }, 1_000);
+        return addresses.nextDueMs - 1_000;
+      };
+      end('dial-failed');
+      end('dial-failed');
+      return [end(reason), end('dial-failed')];
+    };
+
+    it('not at all where its thread died, which is no failure of the peer', () => {
+      expect(waitsAfter('thread-died')).to.deep.equal([0, 8_000]);
+    });
+
+    it('10 s where we had no descriptor, which is none either; with jitter', () => {
+      expect(waitsAfter('local-limit')).to.deep.equal([10_000, 8_000]);
+      expect(waitsAfter('local-limit', 0.8)[0]).to.equal(12_000);
+    });
+
+    it('10 minutes where it gave way to another peer', () => {
+      expect(waitsAfter('gave-way')).to.deep.equal([600_000, 16_000]);
+    });
+  });
+
   it('waits 2 s after the first failure, twice as long after each further one, 10 minutes at most', () => {
     const addresses = book();
     addresses.add('a', 1, 0);
@@ -202,6 +257,25 @@ describe('coordinator/address-book', () => {
     expect(addresses.takeDue(1, 0), 'a connected address is not put back').to.deep.equal([]);
   });
 
+  it('has no use for the return of an address that was banned meanwhile', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.ban('a', 1, 'liar');
+    addresses.putBack('a', 1);
+    addresses.connected('a', 1);
+    expect(addresses.known).to.equal(0);
+  });
+
+  it('dials no address that is connected by a dial of an earlier run', () => {
+    const addresses = book();
+    addresses.add('a', 1, 0);
+    addresses.takeDue(1, 0);
+    addresses.forgetFailures(0);
+    addresses.connected('a', 1);
+    expect(addresses.takeDue(1, 1e12)).to.deep.equal([]);
+  });
+
   it('may dial everything at once after failures are forgotten', () => {
     const addresses = book();
     addresses.add('a', 1, 0);
@@ -228,63 +302,6 @@ describe('coordinator/address-book', () => {
     expect(addresses.add('10.0.0.1', 2, 0)).to.equal(false);
     expect(addresses.add('127.0.0.1', 2, 0)).to.equal(true);
     expect(addresses.takeDue(9, 1e12)).to.deep.equal([{ host: '127.0.0.1', port: 2 }]);
-  });
-
-  it('remembers 5,000 addresses at most', () => {
-    const addresses = book();
-    for (let port = 1; port <= 6_000; port++) addresses.add('10.0.0.1', port, 0);
-    expect(addresses.known).to.equal(5_000);
-    expect(addresses.takeDue(1e6, 0)).to.have.length(5_000);
-  });
-
-  describe('when full', () => {
-    const full = (): AddressBook => {
-      const addresses = book();
-      for (let port = 1; port <= 5_000; port++) addresses.add('10.0.0.1', port, 0);
-      return addresses;
-    };
-    const fail = (addresses: AddressBook, ports: number, reason: CloseReason): void => {
-      for (const { host, port } of addresses.takeDue(ports, 1e9))
-        addresses.ended(host, port, { reason, useful: false }, 1e9);
-    };
-
-    it('lets a useless address go before one that failed', () => {
-      const addresses = full();
-      fail(addresses, 4_999, 'dial-failed');
-      fail(addresses, 1, 'self-connection');
-      expect(addresses.known).to.equal(4_999);
-      expect(addresses.add('10.0.0.2', 1, 1e9)).to.equal(true);
-      expect(addresses.known).to.equal(5_000);
-      expect(addresses.add('10.0.0.1', 1, 1e9), 'who failed is still known').to.equal(false);
-      expect(addresses.add('10.0.0.1', 5_000, 1e9), 'the useless one is not').to.equal(true);
-    });
-
-    it('lets the idle address go that failed most often', () => {
-      const addresses = full();
-      fail(addresses, 1, 'dial-failed');
-      expect(addresses.add('10.0.0.2', 1, 1e9)).to.equal(true);
-      expect(addresses.known).to.equal(5_000);
-      const left = addresses.takeDue(5_000, 2e9).map(({ host, port }) => `${host}:${port}`);
-      expect(left).to.include('10.0.0.2:1').and.not.include('10.0.0.1:1');
-    });
-
-    it('keeps what is dialled or connected', () => {
-      const addresses = full();
-      expect(addresses.takeDue(5_000, 0)).to.have.length(5_000);
-      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(false);
-      addresses.connected('10.0.0.1', 7);
-      addresses.putBack('10.0.0.1', 9);
-      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(true);
-      expect(addresses.add('10.0.0.1', 7, 0), 'connected').to.equal(false);
-      expect(addresses.takeDue(9, 0)).to.deep.equal([{ host: '10.0.0.2', port: 1 }]);
-    });
-
-    it('has the room back that a banned host took', () => {
-      const addresses = full();
-      addresses.ban('10.0.0.1', 1, 'liar');
-      expect(addresses.known).to.equal(0);
-      expect(addresses.add('10.0.0.2', 1, 0)).to.equal(true);
-    });
   });
 
   it('never hands out what is banned, dialling or not due, whatever happens', () => {
