@@ -1,7 +1,9 @@
 // Leaving the trackers: `completed` where it is still due, then `stopped`, with a short time limit.
 
 import { fired } from '../../async/on-abort';
+import { toHex } from '../../bytes/hex';
 import { MillraceError, recordOf } from '../../errors/millrace-error';
+import type { AnnounceRequest } from '../../tracker/announce';
 import type { DueAnnounce } from '../../tracker/schedule';
 import type { Engine } from '../engine';
 import type { AnnounceUnderWay, TorrentState } from '../state';
@@ -47,9 +49,11 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
   const last = new Map<string, Promise<unknown>>();
   for (const due of torrent.schedule.stop()) {
     const before = last.get(due.url) ?? deliveryOf('completed', due.url, underWay);
+    // Built now: when it is sent, the next run may have begun, and with it new figures.
+    const request = requestOf(engine, torrent, due);
     const sent = Promise.race([before, deadline]).then(() => {
       if (signal.aborted) return undefined;
-      return Promise.race([announceWhenPaced(engine, torrent, due, signal), deadline]);
+      return Promise.race([announceWhenPaced(engine, due.url, request, signal), deadline]);
     });
     last.set(due.url, sent);
   }
@@ -84,30 +88,30 @@ function deliveryOf(
  */
 function announceWhenPaced(
   engine: Engine,
-  torrent: TorrentState,
-  due: DueAnnounce,
+  url: string,
+  request: AnnounceRequest,
   signal: AbortSignal,
 ): Promise<void> {
   return new Promise((settle) => {
     engine.paceAnnounce(async () => {
-      if (!signal.aborted) await announceLast(engine, torrent, due, signal);
+      if (!signal.aborted) await announceLast(engine, url, request, signal);
       settle();
-    }, due.url);
+    }, url);
   });
 }
 
 async function announceLast(
   engine: Engine,
-  torrent: TorrentState,
-  due: DueAnnounce,
+  url: string,
+  request: AnnounceRequest,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await engine.announce(due.url, requestOf(engine, torrent, due), signal);
+    await engine.announce(url, request, signal);
   } catch (error) {
     engine.log('debug', 'a last announce to a tracker failed', {
-      torrent: torrent.infoHash,
-      event: due.event,
+      torrent: toHex(request.infoHash),
+      event: request.event,
       error: recordOf(error).message,
     });
   }

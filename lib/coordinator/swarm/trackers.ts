@@ -135,7 +135,7 @@ export function requestOf(
     downloadedBytes: receivedBytes(torrent) - torrent.downloadedAtStart,
     leftBytes: leftBytes(torrent),
     event: due.event,
-    numWant: due.event === 'stopped' ? 0 : peersWanted(engine, torrent),
+    numWant: peersWanted(engine, torrent),
     key: torrent.announceKey,
     trackerId: due.trackerId,
   };
@@ -147,7 +147,7 @@ export function requestOf(
 function leftBytes({ content }: TorrentState): number {
   if (content === undefined) return UNKNOWN_LEFT_BYTES;
   const { layout, possession } = content;
-  if (possession.hasAll) return 0;
+  if (possession.hasAll) return 0; // A torrent of 0 bytes has no last piece.
   const { pieceLengthBytes, pieceCount } = layout;
   const last = pieceCount - 1;
   const shortBytes = possession.have.get(last)
@@ -156,7 +156,7 @@ function leftBytes({ content }: TorrentState): number {
   return possession.missingPieces * pieceLengthBytes - shortBytes;
 }
 
-/** The number of free connections that no fresh address will fill; fewer for a seed. */
+/** The number of free connections that no fresh address will fill; fewer for a seed, 0 after a run. */
 function peersWanted(engine: Engine, torrent: TorrentState): number {
   if (!dialsNow(torrent)) return 0;
   const most = torrent.phase === 'seeding' ? MAX_SEED_NUM_WANT : MAX_NUM_WANT;
