@@ -213,7 +213,7 @@ export interface PieceState {
   sole: number | undefined;
   soleSinceMs: number;
   /** Connections that had it alone on parole and did not finish it. */
-  readonly declined: Set<number>;
+  readonly declined: number[];
   /** How often it was on parole with one source. */
   paroles: number;
   onParole: boolean;

@@ -4,7 +4,8 @@
 /** Appends units to a list, and extends its last pair if they are adjacent. */
 export function appendSegment(segments: number[], first: number, count: number): void {
   const last = segments.length - 2;
-  const lastFirst = segments[last] ?? -1; // Negative: there is none, or it has no memory.
+  // Reading below index 0 would be slow. Negative: there is none, or it has no memory.
+  const lastFirst = last < 0 ? -1 : (segments[last] ?? -1);
   if (lastFirst >= 0 && lastFirst + (segments[last + 1] ?? 0) === first) {
     segments[last + 1] = (segments[last + 1] ?? 0) + count;
   } else {

@@ -110,7 +110,9 @@ export class Layout implements LayoutShape {
 
   /** The files with bytes of a piece. */
   pathsOfPiece(piece: number): string[] {
-    return this.spansOfPiece(piece).flatMap(({ path }) => path ?? []);
+    const paths: string[] = [];
+    for (const { path } of this.spansOfPiece(piece)) if (path !== undefined) paths.push(path);
+    return paths;
   }
 
   /** Stored bytes of a piece: its length without padding. */

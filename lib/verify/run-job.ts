@@ -1,12 +1,10 @@
 // Executes one verify job inside a worker. A failure belongs to its piece: it becomes an outcome,
 // and the other pieces of the job continue. Nothing is thrown to Piscina.
 import { createHash } from 'node:crypto';
-import { isZero } from '../bytes/compare';
 import { MillraceError, assertNever, recordOf } from '../errors/millrace-error';
-import type { FileIdentity, StorageRef } from '../messages/storage';
+import type { StorageRef } from '../messages/storage';
 import type {
   DigestPiece,
-  FilledPiece,
   PieceOutcome,
   StoredPiece,
   SyncedFile,
@@ -14,9 +12,9 @@ import type {
   VerifyResult,
   WrittenFile,
 } from '../messages/verify';
-import { pieceChunks, spanChunks } from '../storage/spans';
 import type { StorageWriter } from '../storage/storage';
-import { blockDigests, checkPiece } from './check-piece';
+import { PieceWriting, storageError, writeGroups } from './write-pieces';
+import type { Clock } from './write-pieces';
 import { WriterCache } from './writers';
 
 /**
@@ -26,12 +24,6 @@ import { WriterCache } from './writers';
 const READ_BUFFER_BYTES = 256 * 1024;
 
 const sha1 = () => createHash('sha1');
-
-/** Time spent in one job so far. */
-interface Clock {
-  hashMs: number;
-  storageMs: number;
-}
 
 export class JobRunner {
   private readonly slab: Uint8Array;
@@ -48,26 +40,12 @@ export class JobRunner {
   async run(job: VerifyJob): Promise<VerifyResult> {
     const clock: Clock = { hashMs: 0, storageMs: 0 };
     switch (job.type) {
-      case 'pieces': {
-        const written = new Map<string, WrittenFile>();
-        const result = await this.each(
-          job.storage,
-          job.pieces,
-          clock,
-          (writer, piece) => this.checkAndWrite(writer, piece, clock, written),
-          (writer) => lookAfter(writer, written),
-          (writer) => writer.expect?.(job.known ?? []),
-        );
-        return written.size === 0 ? result : { ...result, written: [...written.values()] };
-      }
+      case 'pieces':
+        return this.checkAndWrite(job, clock);
       case 'recheck':
-        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
-          this.recheck(writer, piece, clock),
-        );
+        return this.each(job, clock, (writer, piece) => this.recheck(writer, piece, clock));
       case 'digest':
-        return this.each(job.storage, job.pieces, clock, (writer, piece) =>
-          this.digest(writer, piece, clock),
-        );
+        return this.each(job, clock, (writer, piece) => this.digest(writer, piece, clock));
       case 'sync':
         return this.sync(job.storage, job.paths, clock);
       case 'create-empty':
@@ -82,32 +60,49 @@ export class JobRunner {
     return this.writers.retireAll();
   }
 
-  private async each<Piece extends { readonly piece: number }>(
-    storage: StorageRef,
-    pieces: readonly Piece[],
+  private async checkAndWrite(
+    { storage, pieces, known = [] }: Extract<VerifyJob, { readonly type: 'pieces' }>,
+    clock: Clock,
+  ): Promise<VerifyResult> {
+    let written: WrittenFile[] = [];
+    const result = await this.outcomesOf(storage, pieces, clock, async (writer, outcomes) => {
+      writer.expect?.(known);
+      const writing = new PieceWriting(this.slab, writer, clock);
+      for (const group of writeGroups(pieces)) outcomes.push(...(await writing.run(group)));
+      written = await writing.finish();
+    });
+    return written.length === 0 ? result : { ...result, written };
+  }
+
+  private each<Piece extends { readonly piece: number }>(
+    { storage, pieces }: { readonly storage: StorageRef; readonly pieces: readonly Piece[] },
     clock: Clock,
     run: (writer: StorageWriter, piece: Piece) => Promise<PieceOutcome>,
-    finish?: (writer: StorageWriter) => Promise<void>,
-    begin?: (writer: StorageWriter) => void,
+  ): Promise<VerifyResult> {
+    return this.outcomesOf(storage, pieces, clock, async (writer, outcomes) => {
+      for (const piece of pieces) {
+        try {
+          outcomes.push(await run(writer, piece));
+        } catch (error) {
+          outcomes.push(storageError(piece.piece, error));
+        }
+      }
+    });
+  }
+
+  /** `run` appends an outcome for each piece, in order; those that it leaves out have failed with it. */
+  private async outcomesOf(
+    storage: StorageRef,
+    pieces: readonly { readonly piece: number }[],
+    clock: Clock,
+    run: (writer: StorageWriter, outcomes: PieceOutcome[]) => Promise<void>,
   ): Promise<VerifyResult> {
     const outcomes: PieceOutcome[] = [];
-    const failed = (piece: Piece, error: unknown): void => {
-      outcomes.push({ type: 'storage-error', piece: piece.piece, error: recordOf(error) });
-    };
     try {
-      await this.writers.use(storage, async (writer) => {
-        begin?.(writer);
-        for (const piece of pieces) {
-          try {
-            outcomes.push(await run(writer, piece));
-          } catch (error) {
-            failed(piece, error);
-          }
-        }
-        await finish?.(writer);
-      });
+      await this.writers.use(storage, (writer) => run(writer, outcomes));
     } catch (error) {
-      for (const piece of pieces.slice(outcomes.length)) failed(piece, error);
+      for (const { piece } of pieces.slice(outcomes.length))
+        outcomes.push(storageError(piece, error));
     }
     return { outcomes, ...clock };
   }
@@ -140,39 +135,6 @@ export class JobRunner {
     }
     clock.storageMs += performance.now() - start;
     return { outcomes: [], ...failure, ...clock };
-  }
-
-  private async checkAndWrite(
-    writer: StorageWriter,
-    piece: FilledPiece,
-    clock: Clock,
-    written: Map<string, WrittenFile>,
-  ): Promise<PieceOutcome> {
-    const chunks = pieceChunks(this.slab, piece.segments, piece.lengthBytes);
-    const spans = spanChunks(chunks, piece.spans);
-    const start = performance.now();
-    const wrong = checkPiece(chunks, piece.sha1, sha1);
-    const hashed = performance.now();
-    clock.hashMs += hashed - start;
-    if (wrong !== undefined) return { type: 'bad', piece: piece.piece, blockDigests: wrong };
-    try {
-      for (const { span, chunks: parts } of spans) {
-        if (span.path === undefined) checkPadding(parts, piece.piece);
-      }
-      for (const { span, chunks: parts } of spans) {
-        if (span.path === undefined) continue;
-        if (writer.identify) {
-          const endBytes = span.offsetBytes + span.lengthBytes;
-          const now = await writer.identify(span.path);
-          written.set(span.path, nextWrite(span.path, written.get(span.path), now, endBytes));
-        }
-        await writer.write(span.path, span.offsetBytes, parts);
-      }
-    } finally {
-      clock.storageMs += performance.now() - hashed;
-    }
-    if (!piece.wantBlockDigests) return { type: 'good', piece: piece.piece };
-    return { type: 'good', piece: piece.piece, blockDigests: blockDigests(chunks, sha1) };
   }
 
   private async recheck(
@@ -231,46 +193,4 @@ export class JobRunner {
       this.buffers.push(buffer);
     }
   }
-}
-
-/**
- * Notes a write that is about to start. After it, a file that was cut would be long again, with a
- * hole.
- */
-function nextWrite(
-  path: string,
-  earlier: WrittenFile | undefined,
-  now: FileIdentity,
-  endBytes: number,
-): WrittenFile {
-  if (earlier === undefined) return { path, before: now, after: now, endBytes };
-  const wasCut = now.sizeBytes < earlier.endBytes;
-  const end = Math.max(endBytes, earlier.endBytes);
-  return { ...earlier, endBytes: end, ...(wasCut && { cut: true }) };
-}
-
-/** Notes the final state of the files. One that cannot be examined may be gone: it is left out. */
-async function lookAfter(writer: StorageWriter, written: Map<string, WrittenFile>): Promise<void> {
-  for (const [path, file] of written) {
-    try {
-      const after = await writer.identify?.(path);
-      if (after) written.set(path, { ...file, after });
-    } catch {
-      written.delete(path);
-    }
-  }
-}
-
-/**
- * Padding is not stored, and is read back as zeros. If a torrent's hashes covered other padding, it
- * could be downloaded, but never found complete again, and its seeds would serve data that others
- * must refuse.
- */
-function checkPadding(chunks: readonly Uint8Array[], piece: number): void {
-  if (chunks.every(isZero)) return;
-  throw new MillraceError(
-    'bad-padding',
-    `the padding in piece ${piece} is not made of zeros (BEP 47): this torrent was made wrong, nobody can have it whole`,
-    { piece },
-  );
 }

@@ -22,7 +22,7 @@ export function mayFill(source: Source, piece: PieceState): boolean {
 }
 
 function isFit(source: Source, piece: PieceState, suspects: ReadonlySet<string>): boolean {
-  return !suspects.has(source.identity.name) && !piece.declined.has(source.id);
+  return !suspects.has(source.identity.name) && !piece.declined.includes(source.id);
 }
 
 /**
@@ -36,7 +36,7 @@ const MAX_PAROLES = 3;
  */
 export function giveUpParole(engine: Engine, piece: PieceState): void {
   piece.torrent.wastedBytes += bytesHere(piece);
-  if (piece.sole !== undefined) piece.declined.add(piece.sole);
+  if (piece.sole !== undefined) piece.declined.push(piece.sole);
   piece.paroles++;
   if (piece.paroles >= MAX_PAROLES) piece.onParole = false; // The digests still show which source lied.
   restartPiece(engine, piece);

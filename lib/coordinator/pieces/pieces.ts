@@ -36,7 +36,7 @@ export function startPiece(
     holders: 0,
     sole: undefined,
     soleSinceMs: 0,
-    declined: new Set(),
+    declined: [],
     paroles: 0,
     onParole: false,
     witness: undefined,

@@ -76,7 +76,10 @@ function submit(engine: Engine, torrent: KnownTorrent, pieces: readonly PieceSta
 }
 
 function pathsOf(pieces: readonly FilledPiece[]): Set<string> {
-  return new Set(pieces.flatMap(({ spans }) => spans.flatMap(({ path }) => path ?? [])));
+  const paths = new Set<string>();
+  for (const { spans } of pieces)
+    for (const { path } of spans) if (path !== undefined) paths.add(path);
+  return paths;
 }
 
 function filledPiece(torrent: KnownTorrent, piece: PieceState): FilledPiece {
