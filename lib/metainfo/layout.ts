@@ -110,8 +110,13 @@ export class Layout implements LayoutShape {
 
   /** The files with bytes of a piece. */
   pathsOfPiece(piece: number): string[] {
+    const start = piece * this.pieceLengthBytes;
+    const end = start + this.geometry.pieceLengthBytes(piece);
     const paths: string[] = [];
-    for (const { path } of this.spansOfPiece(piece)) if (path !== undefined) paths.push(path);
+    for (let file = this.fileHolding(start); (this.fileStarts[file] ?? end) < end; file++) {
+      const path = this.files[file]?.path;
+      if (path !== undefined && this.fileStarts[file] !== this.fileEnds[file]) paths.push(path);
+    }
     return paths;
   }
 

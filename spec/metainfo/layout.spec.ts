@@ -126,6 +126,8 @@ describe('Layout', () => {
           for (let piece = 0; piece < layout.pieceCount; piece++) {
             const length = layout.geometry.pieceLengthBytes(piece);
             const spans = layout.spansOfPiece(piece);
+            const stored = spans.filter(({ path }) => path !== undefined);
+            expect(layout.pathsOfPiece(piece)).to.deep.equal(stored.map(({ path }) => path));
             const walked = spans.flatMap((span) => {
               if (span.path !== undefined) piecesOf[Number(span.path.slice(1))]?.add(piece);
               return Array.from({ length: span.lengthBytes }, (_, at) =>
