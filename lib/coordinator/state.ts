@@ -68,6 +68,11 @@ export interface TorrentState {
   readonly options: TorrentOptions;
   /** Undefined until the metainfo is known and the output is opened. Set once. */
   content: Content | undefined;
+  /**
+   * The metainfo that was learnt from others, until the content is opened: kept over a pause and a
+   * failure, so that it is not fetched again.
+   */
+  learnt: Metainfo | undefined;
   /** Its content is being opened: files are looked at, the lock is taken, the record is read. */
   opening: boolean;
   /** The phase, and what belongs to it. Only `enter` (`life.ts`) replaces it. */

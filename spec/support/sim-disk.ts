@@ -43,6 +43,7 @@ export class SimDisk implements Disk {
   } = {};
   /** The file lay there before, nobody knows whose it is, and it may be too long. */
   stranger: Pick<FileIdentity, 'sizeBytes'> | undefined;
+  #heldOpenings: Held<void>[] | undefined;
   #heldSaves: Held<void>[] | undefined;
   #heldStats: Held<void>[] | undefined;
   #heldLooks: Held<FileIdentity | undefined>[] | undefined;
@@ -52,6 +53,11 @@ export class SimDisk implements Disk {
     this.records.length = 0;
     this.recordedPieces.length = 0;
     return this;
+  }
+
+  /** From now on each back end takes until the spec says so to open. */
+  holdOpenings(): Held<void>[] {
+    return (this.#heldOpenings = []);
   }
 
   /** From now on each save waits until the spec answers it. */
@@ -71,6 +77,7 @@ export class SimDisk implements Disk {
 
   /** From now on the disk answers at once again. */
   holdNothing(): void {
+    this.#heldOpenings = undefined;
     this.#heldSaves = undefined;
     this.#heldLooks = undefined;
     this.#heldStats = undefined;
@@ -90,6 +97,7 @@ export class SimDisk implements Disk {
 
   /** Memory storage keeps no state; storage of another name keeps it, but in no output folder. */
   async openState({ module }: StorageRef, infoHash: string): Promise<StorageState | undefined> {
+    if (this.#heldOpenings) await answered(this.#heldOpenings, () => undefined);
     if (module === 'memory') return undefined;
     return {
       ...(module === 'files' && {

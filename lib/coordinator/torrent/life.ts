@@ -51,8 +51,8 @@ export interface Stopped {
    * nothing is left to do.
    */
   step: 'settling' | 'saving' | 'rest';
-  /** Why it failed; kept when a failed torrent is paused. */
-  readonly error: TorrentError | undefined;
+  /** Why it failed; kept when a failed torrent is paused. One may come while it settles. */
+  error: TorrentError | undefined;
 }
 
 /** It is being removed. */

@@ -2,6 +2,7 @@
 // harms nothing. Then the torrent has its content, and is checked.
 
 import { Bitfield } from '../../bytes/bitfield';
+import { toHex } from '../../bytes/hex';
 import { recordOf } from '../../errors/millrace-error';
 import type { StorageRef } from '../../messages/storage';
 import { layoutOf } from '../../metainfo/layout';
@@ -19,16 +20,33 @@ import { claimOutput, releaseOutput } from '../files/output-files';
 import { committedBytesOf } from '../pieces/pieces';
 import { Possession } from '../pieces/possession';
 import { wake } from '../rest';
+import { isKnown } from '../state';
 import type { Content, TorrentState } from '../state';
 import { failTorrent } from './stopping';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
-/** The metainfo of a torrent that is at work was learnt. */
+/** The metainfo of a torrent was learnt. */
 export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>): void {
-  if (torrent.content !== undefined || torrent.opening || torrent.phase === 'closed') return;
+  if (isKnown(torrent) || torrent.learnt !== undefined || torrent.phase === 'closed') return;
+  if (Buffer.compare(metainfo.infoHash, torrent.infoHashBytes) !== 0) {
+    const other = toHex(metainfo.infoHash);
+    engine.log('warn', 'metainfo of another torrent was dropped', {
+      torrent: torrent.infoHash,
+      other,
+    });
+    return;
+  }
+  torrent.learnt = metainfo;
+  openLearnt(engine, torrent);
+}
+
+/** Opens what was learnt, unless the torrent is stopped: then its next run does. */
+export function openLearnt(engine: Engine, torrent: TorrentState): void {
+  const { learnt, opening, phase } = torrent;
+  if (learnt === undefined || opening || phase !== 'resolving') return;
   torrent.opening = true;
-  ask(engine, openContent(engine, torrent, metainfo), (answer) => ({
+  ask(engine, openContent(engine, torrent, learnt), (answer) => ({
     type: 'content-opened',
     torrent,
     answer,
@@ -37,7 +55,7 @@ export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>
 
 /**
  * A torrent that was stopped meanwhile gets its content all the same: then everything is given back as it is
- * for others.
+ * for others. After an error, the next run opens it again.
  */
 export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content-opened'>): void {
   torrent.opening = false;
@@ -46,6 +64,7 @@ export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content
   } else {
     const { pieceCount } = answer.value.layout;
     torrent.content = answer.value;
+    torrent.learnt = undefined;
     for (const source of torrent.sources) source.bits = new Bitfield(pieceCount);
     if (torrent.phase === 'resolving') enter(torrent, newCheck({ resolved: true }));
     wake(engine, torrent);
@@ -71,6 +90,42 @@ export async function openContent(
   }
 }
 
+/**
+ * Deletes what earlier runs left of a torrent whose content is not open: its record, and the list of
+ * the files that they made. Throws `output-locked` where another engine works on it.
+ */
+export async function forgetUnopened(engine: Engine, torrent: TorrentState): Promise<void> {
+  const { infoHash, options } = torrent;
+  const state = await engine.disk.openState(storageOf(torrent), infoHash);
+  if (state === undefined) return;
+  try {
+    // A lock would make the folder.
+    if (state.folder && !(await hasState(engine, torrent))) return;
+    const lock = await state.lock();
+    try {
+      await state.remove();
+      if (state.folder) engine.disk.forgetMade(madeFiles(torrent, options.output));
+    } finally {
+      await releaseLock(engine, infoHash, lock);
+    }
+  } finally {
+    await closeState(engine, infoHash, state);
+  }
+}
+
+async function hasState(engine: Engine, torrent: TorrentState): Promise<boolean> {
+  const { output } = torrent.options;
+  const files = (['resume', 'made'] as const).map((kind) =>
+    stateFile('', torrent.infoHashBytes, kind),
+  );
+  const found = await engine.disk.statFiles(output, files);
+  return found.some((file) => file !== undefined);
+}
+
+function madeFiles({ infoHashBytes }: TorrentState, output: string): string {
+  return stateFile(output, infoHashBytes, 'made');
+}
+
 function storageOf({ id, infoHash, options }: TorrentState): StorageRef {
   return {
     module: options.storage?.module ?? 'files',
@@ -93,7 +148,7 @@ async function openWith(
   const { output, download } = options;
   const isFolder = state?.folder !== undefined;
   const metainfo = isFolder ? await engine.disk.namesOnDisk(unnamed, output) : unnamed;
-  const made = stateFile(output, metainfo.infoHash, 'made');
+  const made = madeFiles(torrent, output);
   const storage = isFolder && download ? { ...store, made } : store;
   let look: OutputLook | undefined;
   if (isFolder)

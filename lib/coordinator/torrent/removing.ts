@@ -7,6 +7,7 @@ import { ask } from '../engine';
 import type { Engine } from '../engine';
 import type { Happening } from '../happenings';
 import type { Closed } from './life';
+import { forgetUnopened } from './opening';
 import { releaseOutput } from '../files/output-files';
 import type { TorrentState } from '../state';
 import { errorOf } from './life';
@@ -32,10 +33,11 @@ export function removed({ life, onRemoved }: TorrentState): Promise<void> {
 
 /** Its record is saved. */
 export function goOnRemoving(engine: Engine, torrent: TorrentState, life: Closed): void {
-  const record = torrent.content?.record;
-  if (!life.forget || !record) return leave(engine, torrent, life);
+  const { content } = torrent;
+  if (!life.forget || (content && !content.record)) return leave(engine, torrent, life);
   life.step = 'forgetting';
-  ask(engine, record.remove(), (answer) => ({
+  const forgotten = content?.record?.remove() ?? forgetUnopened(engine, torrent);
+  ask(engine, forgotten, (answer) => ({
     type: 'record-removed',
     torrent,
     answer,
@@ -107,5 +109,7 @@ export function onReleased(
 export function abandonRemoval(engine: Engine, torrent: TorrentState, error: unknown): void {
   const { life } = torrent;
   if (life.phase !== 'closed' || life.step === 'releasing' || life.step === 'gone') return;
+  // Only what is open can be released. The removal goes on when the opening is over.
+  if (torrent.opening) return;
   releaseAll(engine, torrent, life, recordOf(error));
 }

@@ -7,6 +7,7 @@ import { lookFor } from '../files/file-checks';
 import type { Happening } from '../happenings';
 import { joinSwarm } from '../swarm/joining';
 import { enter, newCheck } from './life';
+import { openLearnt } from './opening';
 import type { Checking } from './life';
 import { admitFiles, admitOn, needsAdmission } from '../files/output-files';
 import { wake } from '../rest';
@@ -28,11 +29,12 @@ export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): 
   else resolve(engine, torrent);
 }
 
-/** Its content is not known: it joins its swarm, whose peers know it. */
+/** Its content is not open: it joins its swarm, whose peers know what it consists of. */
 function resolve(engine: Engine, torrent: TorrentState): void {
   settleAll(torrent.onStopped);
   joinSwarm(engine, torrent, { whole: false });
   tickTorrent(engine, torrent);
+  openLearnt(engine, torrent);
 }
 
 /** The user resumes a torrent after a pause or a failure. An interrupted check continues. */
@@ -65,7 +67,9 @@ export function beginRun(engine: Engine, torrent: KnownTorrent): void {
 export function lookAtFiles(engine: Engine, torrent: KnownTorrent, life: Checking): void {
   torrent.content.possession.durability.mend();
   life.step = 'looking';
-  if (torrent.epoch > 0 && torrent.content.watch) lookFor(engine, torrent, 'start');
+  // In the first run with its content, the record was loaded a moment ago.
+  const isFirst = life.resolved || torrent.epoch === 0;
+  if (!isFirst && torrent.content.watch) lookFor(engine, torrent, 'start');
   else check(engine, torrent);
 }
 

@@ -48,11 +48,12 @@ export function pauseTorrent(engine: Engine, torrent: TorrentState): void {
 }
 
 /**
- * An error that only the user can fix (disk full, no permission): like a pause, with its reason.
+ * An error that only the user can fix (disk full, no permission): like a pause, with its reason. A
+ * paused torrent stays paused.
  */
 export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorRecord): void {
-  if (torrent.phase === 'failed' || torrent.phase === 'closed' || torrent.phase === 'paused')
-    return;
+  if (torrent.phase === 'failed' || torrent.phase === 'closed') return;
+  if (torrent.life.phase === 'paused') return notePaused(engine, torrent, torrent.life, cause);
   const error = withRemedy(torrent, cause);
   const { code, message } = error;
   torrent.completeSent = false; // After a resume, `complete` is emitted again.
@@ -60,6 +61,23 @@ export function failTorrent(engine: Engine, torrent: TorrentState, cause: ErrorR
   endRun(engine, torrent, { phase: 'failed', step: 'settling', error: { code, message } });
   // Emitted at once: later, the app might have resumed the torrent already.
   engine.emit({ type: 'error', torrent: torrent.id, error });
+}
+
+/** Work that was under way at the pause has failed. The next run tries it again. */
+function notePaused(
+  engine: Engine,
+  torrent: TorrentState,
+  life: Stopped,
+  cause: ErrorRecord,
+): void {
+  const { code, message } = withRemedy(torrent, cause);
+  engine.log('warn', 'a paused torrent has an error', {
+    torrent: torrent.infoHash,
+    code,
+    error: message,
+  });
+  life.error ??= { code, message };
+  engine.turn.stats.add(torrent);
 }
 
 /** Another program touched files that may still be right: the run ends, and they are read again. */

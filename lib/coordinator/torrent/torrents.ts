@@ -53,7 +53,7 @@ export async function addTorrent(
     if (request.metainfo !== undefined) {
       torrent.content = await openContent(engine, torrent, request.metainfo, stop);
       enter(torrent, newCheck());
-    }
+    } else stop?.throwIfAborted();
     engine.happen({ type: 'added', torrent, peers: request.peers });
     return torrent.content?.metainfo.names;
   } finally {
@@ -76,6 +76,7 @@ function newTorrent(
     trackers: request.trackers,
     options: request.options,
     content: undefined,
+    learnt: undefined,
     opening: false,
     life: newLife(),
     get phase() {

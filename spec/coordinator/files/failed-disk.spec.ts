@@ -151,6 +151,26 @@ describe('coordinator: a disk that fails', () => {
     });
   });
 
+  it('a paused torrent stays paused, and says why its last pieces are lost', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+    desk.fetch(torrent, 0);
+    await desk.verify();
+    const paused = desk.control.pause(torrent.state.id);
+    await settled();
+    desk.takeJob('sync').resolve(DISK_FAILS);
+    await paused;
+    const { phase, piecesDone, error } = desk.stats(torrent);
+    expect({ phase, piecesDone }).to.deep.equal({ phase: 'paused', piecesDone: 0 });
+    expect(error?.code).to.equal(DISK_FAILS.error?.code);
+    expect(engine.logs.splice(0).map(({ message }) => message)).to.match(/a paused torrent/);
+    expect(engine.eventsOf('error')).to.deep.equal([]);
+    await desk.control.resume(torrent.state.id);
+    await desk.answerJobs();
+    const after = desk.stats(torrent);
+    expect(after.phase).to.equal('downloading');
+    expect(after.error).to.equal(undefined);
+  });
+
   it('an empty file that cannot be made stops the torrent', async () => {
     const desk = new SimDesk();
     const torrent = await desk.begin({ ...SHORT, emptyFiles: ['empty'] });

@@ -1,0 +1,227 @@
+// The metainfo of a torrent is learnt: it is kept until its output is open, whatever stops the
+// torrent or fails, and a removal leaves nothing behind.
+
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { SYSTEM_DISK } from '../../../lib/coordinator/outlets/disk';
+import { acquireLock } from '../../../lib/storage/lock';
+import { codeOf } from '../../support/code-of';
+import { SimDesk } from '../../support/sim-desk';
+import type { UnknownTorrent } from '../../support/sim-desk';
+import { ON_DISK } from '../../support/sim-disk';
+import type { Held } from '../../support/sim-disk';
+import { settled } from '../../support/sim-engine';
+import { KIB, simTorrent } from '../../support/sim-torrent';
+import { useTempFolder } from '../../storage/temp';
+
+const SHORT = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
+const LOCKED = Object.assign(new Error('process 77 is at work there'), { code: 'output-locked' });
+
+describe('coordinator: learnt metainfo', () => {
+  /** A torrent on disk of which nothing is known, and the opening of its output, which waits. */
+  async function resolving(): Promise<{
+    desk: SimDesk;
+    unknown: UnknownTorrent;
+    openings: Held<void>[];
+    learn: () => Promise<void>;
+  }> {
+    const desk = new SimDesk();
+    const unknown = await desk.addUnknown(SHORT, [], ON_DISK);
+    const openings = desk.engine.disk.holdOpenings();
+    const learn = async (): Promise<void> => {
+      const { state: torrent, metainfo } = unknown;
+      desk.engine.happen({ type: 'metainfo', torrent, metainfo });
+      await settled();
+    };
+    return { desk, unknown, openings, learn };
+  }
+
+  const take = (openings: Held<void>[]): Held<void> => {
+    const [opening, ...others] = openings.splice(0);
+    expect(others).to.have.length(0);
+    if (opening === undefined) throw new Error('nothing is being opened');
+    return opening;
+  };
+
+  it('of another torrent is dropped, and the right one is opened after it', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { metainfo } = simTorrent({ ...SHORT, seed: 9 });
+    desk.engine.happen({ type: 'metainfo', torrent: unknown.state, metainfo });
+    await settled();
+    expect(openings).to.have.length(0);
+    expect(desk.engine.logs.splice(0).map(({ message }) => message)).to.match(/another torrent/);
+    await learn();
+    take(openings).answer();
+    await settled();
+    expect(unknown.state.phase).to.equal('checking');
+    expect(unknown.state.content?.metainfo.infoHash).to.deep.equal(unknown.metainfo.infoHash);
+  });
+
+  it('is opened again by a resume after an error, without being learnt again', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { state } = unknown;
+    await learn();
+    take(openings).fail(LOCKED);
+    await settled();
+    expect(state.phase).to.equal('failed');
+    desk.engine.logs.length = 0;
+    expect(openings, 'it is stopped').to.have.length(0);
+    await desk.control.resume(state.id);
+    expect(state.phase).to.equal('resolving');
+    take(openings).answer();
+    await settled();
+    expect(state.phase).to.equal('checking');
+    expect(state.learnt, 'its content has it').to.equal(undefined);
+    expect(desk.engine.eventsOf('error')).to.have.length(1);
+  });
+
+  it('keeps the error that came while it was paused, and is opened by the resume', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { state } = unknown;
+    await learn();
+    const paused = desk.control.pause(state.id);
+    take(openings).fail(LOCKED);
+    await paused;
+    expect(state.life).to.deep.include({
+      phase: 'paused',
+      step: 'rest',
+      error: { code: 'output-locked', message: LOCKED.message },
+    });
+    expect(desk.engine.logs.splice(0).map(({ message }) => message)).to.match(/output-locked/);
+    expect(desk.engine.eventsOf('error'), 'it was stopped by its user').to.deep.equal([]);
+    await desk.control.resume(state.id);
+    take(openings).fail(LOCKED);
+    await settled();
+    expect(state.phase).to.equal('failed');
+    expect(desk.engine.eventsOf('error')).to.have.length(1);
+    desk.engine.logs.length = 0;
+  });
+
+  it('that comes to a paused torrent is opened by its next run', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { state } = unknown;
+    await desk.control.pause(state.id);
+    await learn();
+    expect(openings).to.have.length(0);
+    await desk.control.resume(state.id);
+    take(openings).answer();
+    await settled();
+    expect(state.phase).to.equal('checking');
+  });
+
+  it('is opened once, though the torrent is paused and resumed meanwhile', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { state } = unknown;
+    await learn();
+    const paused = desk.control.pause(state.id);
+    await desk.control.resume(state.id);
+    await paused;
+    take(openings).answer();
+    await settled();
+    expect(state.life).to.include({ phase: 'checking', resolved: true });
+    expect(desk.engine.disk.looks, 'the record was loaded a moment ago').to.equal(0);
+    expect(desk.engine.disk.locks).to.have.length(1);
+    await desk.answerJobs();
+    expect(state.phase).to.equal('downloading');
+  });
+
+  it('whose output was opened during a pause is compared with the disk before it is checked', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    await learn();
+    const paused = desk.control.pause(unknown.state.id);
+    take(openings).answer();
+    await paused;
+    await desk.control.resume(unknown.state.id);
+    await settled();
+    expect(desk.engine.disk.looks).to.equal(1);
+  });
+
+  it('leaves no lock where a removal meets a bug of ours while the output is opened', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { state: torrent } = unknown;
+    const { engine } = desk;
+    await learn();
+    const gone = desk.remove(unknown);
+    const nobody = undefined as never;
+    engine.happen({ type: 'add-peers', torrent, peers: [nobody] });
+    expect(engine.logs.splice(0)).to.have.length(1);
+    await settled();
+    expect(engine.state.torrents.size, 'what is opened must be closed').to.equal(1);
+    take(openings).answer();
+    await gone;
+    expect(engine.disk.locks).to.deep.equal([]);
+    expect(engine.state.paths.size).to.equal(0);
+    expect(engine.state.torrents.size).to.equal(0);
+  });
+
+  describe('a removal that forgets, before it came', () => {
+    const temp = useTempFolder();
+
+    /** An unknown torrent at a real folder. */
+    async function atFolder(): Promise<{ desk: SimDesk; unknown: UnknownTorrent; file: string }> {
+      const desk = new SimDesk();
+      const { disk } = desk.engine;
+      const { openState, statFiles, forgetMade } = SYSTEM_DISK;
+      Object.assign(disk, { openState, statFiles, forgetMade });
+      const output = path.join(temp(), 'output');
+      const unknown = await desk.addUnknown(SHORT, [], { ...ON_DISK, output });
+      const file = path.join(output, '.millrace', unknown.state.infoHash);
+      return { desk, unknown, file };
+    }
+
+    function leave(file: string, ...kinds: readonly string[]): void {
+      mkdirSync(path.dirname(file), { recursive: true });
+      for (const kind of [...kinds, 'other']) writeFileSync(`${file}.${kind}`, 'left');
+    }
+
+    for (const kinds of [['resume', 'made'], ['resume'], ['made']])
+      it(`deletes what an earlier run left: ${kinds.join(', ')}`, async () => {
+        const { desk, unknown, file } = await atFolder();
+        leave(file, ...kinds);
+        await desk.control.remove(unknown.state.id, true);
+        expect(readdirSync(path.dirname(file))).to.deep.equal([`${unknown.state.infoHash}.other`]);
+      });
+
+    it('leaves it where it is not to forget', async () => {
+      const { desk, unknown, file } = await atFolder();
+      leave(file, 'resume', 'made');
+      await desk.control.remove(unknown.state.id, false);
+      expect(readdirSync(path.dirname(file))).to.have.length(3);
+    });
+
+    it('makes no folder where there is nothing', async () => {
+      const { desk, unknown, file } = await atFolder();
+      await desk.control.remove(unknown.state.id, true);
+      expect(existsSync(path.dirname(path.dirname(file)))).to.equal(false);
+    });
+
+    it('touches nothing of another engine, and says so', async () => {
+      const { desk, unknown, file } = await atFolder();
+      leave(file, 'resume', 'made');
+      const output = path.dirname(path.dirname(file));
+      const lock = acquireLock(output, unknown.metainfo.infoHash);
+      expect(await codeOf(desk.control.remove(unknown.state.id, true))).to.equal('output-locked');
+      expect(readdirSync(path.dirname(file))).to.have.length(4);
+      expect(desk.engine.state.torrents.size, 'it is gone from this engine').to.equal(0);
+      lock.release();
+    });
+
+    it('asks a back end without files, too', async () => {
+      const desk = new SimDesk();
+      const calls: string[] = [];
+      const call = (name: string) => (): undefined => void calls.push(name);
+      desk.engine.disk.openState = async () => ({
+        lock: () => (calls.push('lock'), { release: call('release') }),
+        load: call('load'),
+        save: call('save'),
+        remove: call('remove'),
+        stat: () => [],
+        close: call('close'),
+      });
+      const unknown = await desk.addUnknown(SHORT);
+      await desk.control.remove(unknown.state.id, true);
+      expect(calls).to.deep.equal(['lock', 'remove', 'release', 'close']);
+    });
+  });
+});
