@@ -1,4 +1,5 @@
-// Entry point of a verify worker: Piscina calls the default export once per job.
+// Entry point of a verify worker: Piscina calls the default export once per job, and `closeWriters`
+// when the pool closes.
 import { workerData } from 'node:worker_threads';
 import type { VerifyJob, VerifyResult, VerifyStart } from '../lib/messages/verify';
 import { JobRunner } from '../lib/verify/run-job';
@@ -23,4 +24,8 @@ setInterval(watchEpoch, CLOSE_WATCH_MS).unref();
 export default function runJob(job: VerifyJob): Promise<VerifyResult> {
   watchEpoch(); // so that a torrent added again never meets handles from before its removal
   return runner.run(job);
+}
+
+export function closeWriters(): Promise<void> {
+  return runner.closeHandles();
 }

@@ -22,6 +22,11 @@ export const MAX_DEATHS_PER_JOB = 3;
 const MAX_FRUITLESS_POOLS = 2;
 /** After the system has refused a thread, the running ones do the work for this long. */
 const REFUSED_FOR_MS = 10_000;
+/**
+ * Time for the writers of an embedder to close. With 3 s for peer threads and 2 s for the last
+ * announces, the engine still closes within half of its 20 s.
+ */
+const WRITERS_CLOSE_MS = 5_000;
 
 export interface VerifyPoolOptions {
   /**
@@ -31,6 +36,8 @@ export interface VerifyPoolOptions {
   readonly start: VerifyStart;
   /** Entry point of the workers; specs pass their own. */
   readonly workerPath?: string;
+  /** When the pool closes, writers have this long to close. Default 5,000. */
+  readonly writersCloseMs?: number;
 }
 
 /** A job without a result yet. */
@@ -50,6 +57,8 @@ interface Started {
   readonly queue: JobQueue<piscina.PiscinaTask>;
   /** The key under which a task carries its ticket to the queue; it is not sent to the worker. */
   readonly ticketKey: typeof piscina.queueOptionsSymbol;
+  /** The workers that can run jobs. */
+  readonly ready: Set<Seen>;
   /** A worker has died in this turn of the event loop before it was ready: its jobs never ran. */
   stillborn: boolean;
   /** No worker is started before this time, because Node has refused one. */
@@ -71,6 +80,7 @@ export class VerifyPool {
 
   private readonly startData: VerifyStart;
   private readonly workerPath: string;
+  private readonly writersCloseMs: number;
   /** Jobs without a result. */
   private readonly tickets = new Set<Ticket>();
   /** Syncs without a result; only the first one is running. */
@@ -87,6 +97,7 @@ export class VerifyPool {
     this.maxJobs = options.threads * JOBS_PER_WORKER;
     this.startData = options.start;
     this.workerPath = options.workerPath ?? workerFile('verify');
+    this.writersCloseMs = options.writersCloseMs ?? WRITERS_CLOSE_MS;
   }
 
   /** Worker threads, those that are starting included. */
@@ -133,7 +144,10 @@ export class VerifyPool {
     return true;
   }
 
-  /** Rejects waiting jobs, waits for running ones, then ends the workers. May be called again. */
+  /**
+   * Rejects waiting jobs, waits for running ones, has the workers close their writers, and ends them.
+   * May be called again.
+   */
   close(): Promise<void> {
     this.closing ??= this.closeWhenIdle();
     return this.closing;
@@ -147,7 +161,21 @@ export class VerifyPool {
     await this.rebuilding;
     const started = this.started;
     this.started = undefined;
-    await started?.workers.destroy();
+    if (started === undefined) return;
+    await this.closeWriters(started);
+    await started.workers.destroy();
+  }
+
+  /** All workers are idle, so that Piscina gives each of them one of these calls. */
+  private async closeWriters({ workers, ready, ticketKey }: Started): Promise<void> {
+    const closed = Array.from(ready, () => {
+      const job: QueuedJob = { priority: 'sync', again: false, begun: true };
+      return workers.run({ [ticketKey]: job }, { name: 'closeWriters' }) as Promise<void>;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((done) => (timer = setTimeout(done, this.writersCloseMs)));
+    await Promise.race([Promise.allSettled(closed), late]);
+    clearTimeout(timer);
   }
 
   /** Gives the job to one worker after another until one finishes it. */
@@ -250,6 +278,7 @@ export class VerifyPool {
       workers,
       queue,
       ticketKey,
+      ready,
       stillborn: false,
       refusedUntilMs: -Infinity,
     };

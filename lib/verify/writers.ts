@@ -12,6 +12,8 @@ interface Entry {
 
 export class WriterCache {
   private readonly entries = new Map<string, Entry>();
+  /** Closes that have not returned. */
+  private readonly closing = new Set<Promise<void>>();
 
   /** Runs `job` with the writer of `ref`; throws what loading the module throws. */
   async use<T>(ref: StorageRef, job: (writer: StorageWriter) => Promise<T>): Promise<T> {
@@ -26,18 +28,29 @@ export class WriterCache {
       return await job(entry.writer);
     } finally {
       entry.users--;
-      if (entry.retired && entry.users === 0) await closeQuietly(entry.writer);
+      if (entry.retired && entry.users === 0) await this.close(entry.writer);
     }
   }
 
-  /** Closes every idle writer now, and the others when they become idle. */
+  /**
+   * Closes every idle writer now, and the others when they become idle. Resolves when no close is in
+   * progress.
+   */
   async retireAll(): Promise<void> {
     const all = [...this.entries.values()];
     this.entries.clear();
     for (const entry of all) {
       entry.retired = true;
-      if (entry.users === 0) await closeQuietly(entry.writer);
+      if (entry.users === 0) void this.close(entry.writer);
     }
+    await Promise.all(this.closing);
+  }
+
+  private async close(writer: StorageWriter): Promise<void> {
+    const closed = closeQuietly(writer);
+    this.closing.add(closed);
+    await closed;
+    this.closing.delete(closed);
   }
 }
 

@@ -9,6 +9,7 @@ import { MAX_DEATHS_PER_JOB, VerifyPool } from '../../lib/verify/pool';
 import type { VerifyPoolOptions } from '../../lib/verify/pool';
 import { useTempFolder } from '../storage/temp';
 import { CLOSED_WRITERS, ENTERED, OPEN } from '../support/storages/gated';
+import type { GatedOptions } from '../support/storages/gated';
 import { until as untilDeadline } from '../support/until';
 import { noThread } from '../support/no-thread';
 
@@ -55,11 +56,11 @@ describe('verify pool', function () {
   });
 
   const files = (): StorageRef => ({ module: 'files', key: `files ${example}`, root: folder() });
-  const gated = (): StorageRef => ({
+  const gated = (hangsInClose = false): StorageRef => ({
     module: path.join(__dirname, '../support/storages/gated.ts'),
-    key: `gated ${example}`,
+    key: `gated ${example} ${hangsInClose}`,
     root: '/',
-    options: { gate: gate.buffer },
+    options: { gate: gate.buffer as SharedArrayBuffer, hangsInClose } satisfies GatedOptions,
   });
   const pieceJob = (storage: StorageRef, unit: number): VerifyJob => ({
     type: 'pieces',
@@ -121,8 +122,8 @@ describe('verify pool', function () {
     let died = 0;
     const jobs = [1, 2, 3, 4, 5].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
     pool.onThreadDeath = () => {
-      // The newest thread is last: kill what replaces the dead one before it can be ready.
-      if (++died < 2) pool.killOneThread(1);
+      // Threads that are starting come first: this kills the replacement of the dead one.
+      if (++died < 2) pool.killOneThread(0);
     };
     await entered(2);
     pool.killOneThread(0);
@@ -131,6 +132,7 @@ describe('verify pool', function () {
     for (const [at, result] of (await Promise.all(jobs)).entries()) {
       expect(result.outcomes).to.deep.equal([{ type: 'good', piece: at + 1 }]);
     }
+    expect(Atomics.load(gate, ENTERED), 'only the job of the first dead ran twice').to.equal(6);
   });
 
   it('gives up on a job that took three workers with it, and goes on with others', async () => {
@@ -351,6 +353,25 @@ describe('verify pool', function () {
     pool.closeHandles();
     await until(() => Atomics.load(gate, CLOSED_WRITERS) > 0, 'the writer to be closed');
     expect(Atomics.load(gate, ENTERED), 'without another job').to.equal(1);
+  });
+
+  it('close has each worker close its writers', async () => {
+    const pool = open(2);
+    const jobs = [1, 2, 3].map((unit) => pool.submit(pieceJob(gated(), unit), 'live'));
+    await entered(2);
+    openGate();
+    await Promise.all(jobs);
+    await pool.close();
+    expect(Atomics.load(gate, CLOSED_WRITERS)).to.equal(2);
+  });
+
+  it('close does not wait for a writer that does not close, and closes the others', async () => {
+    const pool = open(1, { writersCloseMs: 100 });
+    openGate();
+    await pool.submit(pieceJob(gated(true), 1), 'live');
+    await pool.submit(pieceJob(gated(), 2), 'live');
+    await pool.close();
+    expect(Atomics.load(gate, CLOSED_WRITERS)).to.equal(1);
   });
 
   it('close refuses what waits, finishes what runs, and leaves nothing behind', async () => {

@@ -1,11 +1,14 @@
 import { createHash, randomBytes, randomFillSync } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { StorageRef, StoredSpan } from '../../lib/messages/storage';
 import { JobRunner } from '../../lib/verify/run-job';
 import { useTempFolder } from '../storage/temp';
 import { cuttingStorage } from '../support/storages/cutting';
+import { CLOSED_WRITERS, OPEN } from '../support/storages/gated';
+import type { GatedOptions } from '../support/storages/gated';
 
 const UNIT = 16_384;
 const sha1 = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
@@ -65,6 +68,33 @@ describe('verify job', () => {
     await runner.closeHandles();
     const cut = await runner.run({ type: 'recheck', storage, pieces: [good] });
     expect(cut.outcomes).to.deep.equal([{ type: 'bad', piece: 4 }]);
+  });
+
+  it('closes all writers at a time, and waits for those that are closing already', async () => {
+    const gate = new Int32Array(new SharedArrayBuffer(12));
+    Atomics.store(gate, OPEN, 1);
+    const gated = (key: string, hangsInClose: boolean): StorageRef => ({
+      module: path.join(__dirname, '../support/storages/gated.ts'),
+      key,
+      root: '/',
+      options: { gate: gate.buffer, hangsInClose } satisfies GatedOptions,
+    });
+    const hanging = new JobRunner(slab);
+    for (const [runs, hangs] of [
+      [runner, false],
+      [hanging, true],
+      [hanging, false],
+    ] as const) {
+      const job = { type: 'sync', storage: gated(String(hangs), hangs), paths: [] } as const;
+      expect((await runs.run(job)).error).to.equal(undefined);
+    }
+    void runner.closeHandles();
+    await runner.closeHandles();
+    expect(Atomics.load(gate, CLOSED_WRITERS)).to.equal(1);
+    void hanging.closeHandles();
+    await nextTurn();
+    await nextTurn();
+    expect(Atomics.load(gate, CLOSED_WRITERS), 'beside one that hangs').to.equal(2);
   });
 
   it('returns the identity of its open files, and of the files at their paths', async () => {
