@@ -169,7 +169,7 @@ export class Walk implements Simulation {
     const down = new Set(this.engine.state.downThreads);
     await this.#happen(what, place, torrent, a, b, c);
     await settled();
-    this.desk.reportEarly();
+    if (this.desk.reportEarly()) await settled();
     this.#noteLostOrders(down);
     this.#noteDials();
   }

@@ -233,14 +233,16 @@ export class SimDesk {
     else for (const piece of pieces) early.set(piece);
   }
 
-  /** Threads that know the content now report what peers announced before. */
-  reportEarly(): void {
+  /** Threads that know the content now report what peers announced before. Returns true if any does. */
+  reportEarly(): boolean {
+    const before = this.#early.size;
     for (const [connection, { bytes: bits }] of this.#early) {
       const peer = this.engine.state.peers.get(connection);
       if (peer !== undefined && !transfers(peer.torrent.life)) continue;
       this.#early.delete(connection);
       if (peer !== undefined) this.engine.facts({ type: 'peer-bitfield', connection, bits });
     }
+    return this.#early.size < before;
   }
 
   /** Adds a source that has everything and is no peer: there is no connect, choke or interest. */
