@@ -10,6 +10,8 @@ import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { OutputLook } from '../../lib/storage/output-check';
 import type { FileStat } from '../../lib/storage/stat-files';
 import type { StorageState } from '../../lib/storage/storage';
+import type { RecordedFile } from '../../lib/storage/resume-record';
+import type { ResumeState } from '../../lib/storage/resume-rules';
 import type { LoadedRecord, TorrentShape } from '../../lib/storage/torrent-record';
 
 /** Adds a torrent that is stored on the engine's disk, not in memory. */
@@ -28,8 +30,14 @@ export class SimDisk implements Disk {
   readonly records: ('open' | 'closed')[] = [];
   /** The pieces that each of them names. */
   readonly recordedPieces: number[][] = [];
+  /** The files that each of them lists. */
+  readonly recordedFiles: (readonly RecordedFile[])[] = [];
   /** Identity of the first file from the time a torrent is added; undefined when there is none. */
   file: FileIdentity | undefined;
+  /** The same of each further file; default: an empty one. */
+  others: readonly (FileIdentity | undefined)[] | undefined;
+  /** What the record of a torrent that is added says; default: there is none. */
+  resume: (shape: TorrentShape) => Partial<ResumeState> = () => ({});
   /** Number of look-ups since then. */
   looks = 0;
   /** Info hashes that are locked now. */
@@ -42,7 +50,9 @@ export class SimDisk implements Disk {
     readonly stat?: Error;
   } = {};
   /** The file lay there before, nobody knows whose it is, and it may be too long. */
-  stranger: Pick<FileIdentity, 'sizeBytes'> | undefined;
+  stranger: Pick<FileStat, 'sizeBytes'> | undefined;
+  /** The same of files by their paths. */
+  strangers: ReadonlyMap<string, Pick<FileStat, 'sizeBytes'> & Partial<FileStat>> = new Map();
   #heldOpenings: Held<void>[] | undefined;
   #heldSaves: Held<void>[] | undefined;
   #heldStats: Held<void>[] | undefined;
@@ -52,6 +62,7 @@ export class SimDisk implements Disk {
   sinceNow(): this {
     this.records.length = 0;
     this.recordedPieces.length = 0;
+    this.recordedFiles.length = 0;
     return this;
   }
 
@@ -90,7 +101,7 @@ export class SimDisk implements Disk {
   }
 
   async checkOutput(root: string, files: readonly StoredFile[]): Promise<OutputLook> {
-    const stats = files.map((_, at) => (at === 0 ? this.#found() : undefined));
+    const stats = files.map(({ path }, at) => this.#found(path, at));
     const places = files.map(({ path }) => `${root}/${path}`);
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };
   }
@@ -124,13 +135,13 @@ export class SimDisk implements Disk {
       load: async () => this.#load(shape),
       look: async () => {
         this.looks++;
-        const [, ...empty] = shape.files;
         const file = await answered(this.#heldLooks, () => this.file);
-        return [file, ...empty.map(() => EMPTY_FILE)];
+        return [file, ...this.#others(shape)];
       },
-      save: (have, { open }) => {
+      save: (have, { open, files }) => {
         this.records.push(open ? 'open' : 'closed');
         this.recordedPieces.push(piecesIn(have));
+        this.recordedFiles.push(files);
         if (this.failing.save) return Promise.reject(this.failing.save);
         return answered(this.#heldSaves, () => undefined);
       },
@@ -144,17 +155,25 @@ export class SimDisk implements Disk {
     };
   }
 
-  #found(): FileStat | undefined {
-    if (this.stranger === undefined) return undefined;
+  #found(path: string, at: number): FileStat | undefined {
+    const found = this.strangers.get(path) ?? (at === 0 ? this.stranger : undefined);
+    if (found === undefined) return undefined;
     const times = { mtimeNs: 50n, bornNs: 50n };
-    return { ...this.stranger, ...times, kind: 'file', device: 1n, inode: 1n, names: 1 };
+    return { ...times, kind: 'file', device: 1n, inode: BigInt(at + 1), names: 1, ...found };
+  }
+
+  /** The files after the first. */
+  #others({ files }: TorrentShape): (FileIdentity | undefined)[] {
+    const [, ...others] = files;
+    return others.map((_, at) => (this.others ? this.others[at] : EMPTY_FILE));
   }
 
   /** No record; every piece may be there. */
-  #load({ pieceCount, files }: TorrentShape): LoadedRecord {
+  #load(shape: TorrentShape): LoadedRecord {
+    const { pieceCount, files } = shape;
     const [first] = files;
     if (first === undefined) throw new Error('the torrent has no file');
-    this.file = this.#found() ?? {
+    this.file = this.#found(first.path, 0) ?? {
       sizeBytes: first.lengthBytes,
       mtimeNs: 100n,
       device: 1n,
@@ -166,10 +185,13 @@ export class SimDisk implements Disk {
       status: 'none',
       have: new Bitfield(pieceCount),
       recheck,
-      ours: new Set(this.stranger ? [] : files.map(({ path }) => path)),
+      ours: new Set(
+        files.map(({ path }) => path).filter((path, at) => this.#found(path, at) === undefined),
+      ),
       reason: 'there is no record',
-      present: [this.file],
+      present: [this.file, ...this.#others(shape)],
       exactTimes: true,
+      ...this.resume(shape),
     };
   }
 
@@ -180,7 +202,7 @@ export class SimDisk implements Disk {
     paths: readonly string[],
   ): Promise<(FileStat | undefined)[]> => {
     await answered(this.#heldStats, () => undefined);
-    return paths.map((_, at) => (at === 0 ? this.#found() : undefined));
+    return paths.map((path, at) => this.#found(path, at));
   };
   cutLonger = async (_root: string, files: readonly StoredFile[]): Promise<string[]> => {
     const [first] = files;

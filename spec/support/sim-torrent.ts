@@ -28,6 +28,8 @@ export interface SimTorrentOptions {
   readonly paddingByte?: number;
   /** Files without a byte, beside the one with the content. */
   readonly emptyFiles?: readonly string[];
+  /** Lengths of more files, which take the end of the content; their names follow from the first one's. */
+  readonly moreFiles?: readonly number[];
 }
 
 export interface SimTorrent {
@@ -35,16 +37,18 @@ export interface SimTorrent {
   readonly content: Buffer;
 }
 
-/** A torrent of one file; its content follows from the seed. */
+/** A torrent of one file, unless more are asked for; its content follows from the seed. */
 export function simTorrent(options: SimTorrentOptions): SimTorrent {
   const { totalLengthBytes, pieceLengthBytes, seed = 1, trackers = [], emptyFiles = [] } = options;
   const { paddingBytes = 0, paddingByte = 0 } = options;
-  const fileBytes = totalLengthBytes - paddingBytes;
+  const { moreFiles = [] } = options;
+  const moreBytes = moreFiles.reduce((sum, bytes) => sum + bytes, 0);
+  const fileBytes = totalLengthBytes - paddingBytes - moreBytes;
   const random = seededRandom(seed);
   const words = new Uint32Array(Math.ceil(totalLengthBytes / 4));
   for (let at = 0; at < words.length; at++) words[at] = Math.floor(random() * 2 ** 32);
   const content = Buffer.from(words.buffer, 0, totalLengthBytes);
-  content.fill(paddingByte, fileBytes);
+  content.fill(paddingByte, totalLengthBytes - paddingBytes);
   const pieceCount = Math.ceil(totalLengthBytes / pieceLengthBytes);
   const pieceHashes = new Uint8Array(20 * pieceCount);
   for (let piece = 0; piece < pieceCount; piece++) {
@@ -52,10 +56,11 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
     pieceHashes.set(sha1(content.subarray(start, start + pieceLengthBytes)), 20 * piece);
   }
   const name = `sim-${seed}.bin`;
+  let offsetBytes = fileBytes;
   const metainfo: Metainfo = {
     infoHash: Uint8Array.from(sha1(Buffer.from(`${name} ${totalLengthBytes}`))),
     name,
-    multiFile: emptyFiles.length > 0,
+    multiFile: emptyFiles.length + moreFiles.length > 0,
     pieceLengthBytes,
     pieceCount,
     totalLengthBytes,
@@ -63,11 +68,12 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
     pieceHashes,
     files: [
       { path: [name], lengthBytes: fileBytes, offsetBytes: 0 },
-      ...emptyFiles.map((path) => ({
-        path: [path],
-        lengthBytes: 0,
-        offsetBytes: fileBytes,
-      })),
+      ...moreFiles.map((lengthBytes, at) => {
+        const file = { path: [`${name}.${at + 1}`], lengthBytes, offsetBytes };
+        offsetBytes += lengthBytes;
+        return file;
+      }),
+      ...emptyFiles.map((path) => ({ path: [path], lengthBytes: 0, offsetBytes })),
     ],
     trackers,
     private: false,

@@ -46,7 +46,7 @@ export function watchFiles(
  */
 export function needsLook({ options: { download }, content: { watch } }: KnownTorrent): boolean {
   // Where we wrote nothing, reads and later looks find what is missing.
-  return download && watch !== undefined && (watch.dirty || watch.doubtful.size > 0);
+  return download && watch?.dirty === true;
 }
 
 type Looked = Extract<Happening, { readonly type: 'looked' }>;
@@ -114,7 +114,7 @@ function takeFilesAsTheyAre(
   watch: FileWatch,
   present: readonly PresentFile[],
 ): void {
-  for (const [path, now] of withPaths(torrent.content, present)) {
+  for (const [path, now] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
     if (!change && !watch.doubtful.has(path)) continue;
     watch.doubtful.add(path);
@@ -132,7 +132,7 @@ function compareAll(
   present: readonly PresentFile[],
 ): FileChange[] {
   const changes: FileChange[] = [];
-  for (const [path, now, lengthBytes] of withPaths(torrent.content, present)) {
+  for (const [path, now, lengthBytes] of withPaths(torrent, present)) {
     const change = watch.compare(path, now);
     const isLonger = now !== undefined && now.sizeBytes > lengthBytes;
     // Files that are only served may have been longer from the start.
@@ -143,14 +143,16 @@ function compareAll(
   return changes;
 }
 
-/** The torrent's files. Empty ones are included only if they exist and are not empty. */
+/**
+ * The torrent's files. Empty ones are included if we make them, and they are missing or not empty.
+ */
 function* withPaths(
-  { layout }: Content,
+  { content: { layout }, options: { download } }: KnownTorrent,
   present: readonly (FileIdentity | undefined)[],
 ): Generator<readonly [string, FileIdentity | undefined, number]> {
   for (const [at, file] of layout.files.entries()) {
     const now = present[at];
-    if (file.lengthBytes > 0 || now === undefined || now.sizeBytes > 0)
+    if (file.lengthBytes > 0 || (download && now?.sizeBytes !== 0))
       yield [file.path, now, file.lengthBytes];
   }
 }
