@@ -56,10 +56,7 @@ export async function claimOutput(
     resume,
     storage.made === undefined ? new Set() : await engine.disk.readMade(storage.made),
   );
-  const claimed: ClaimRequest = {
-    ...look,
-    ...{ infoHash, writes: download, files: paths },
-  };
+  const claimed: ClaimRequest = { ...look, infoHash, writes: download, files: paths };
   const taken = await (canWrite
     ? engine.disk.claimFiles(claimed)
     : engine.disk.findConflict(claimed));
