@@ -66,6 +66,45 @@ describe('coordinator/availability', () => {
       expect(engine.state.counting.size).to.equal(0);
     });
 
+    it('is known of a peer that sends single pieces and no bitfield', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: [3] });
+      const { picker } = torrent.state.content.possession;
+      const [connection, id] = [32 * 50, torrent.state.id];
+      const peerId = Buffer.alloc(20, 1);
+      engine.facts({
+        type: 'connected',
+        connection,
+        torrent: id,
+        host: '10.3.0.1',
+        port: 7,
+        peerId,
+      });
+      for (const piece of [3, 5, 3])
+        engine.facts({ type: 'peer-have', connection, pieces: [piece] });
+      expect([3, 4, 5].map((piece) => picker.availability(piece))).to.deep.equal([1, 0, 1]);
+      expect(desk.peer(connection), 'piece 3 is here').to.include({
+        haveCount: 2,
+        usefulPieces: 1,
+      });
+      desk.close(connection);
+      expect(picker.availability(5)).to.equal(0);
+    });
+
+    it('is of no account of connections that are gone, and where the content is not known', async () => {
+      const { desk, engine } = await SimDesk.with(SHORT);
+      const { state } = await desk.addUnknown({ ...SHORT, seed: 2 });
+      const [connection, torrent] = [32 * 50, state.id];
+      const peerId = Buffer.alloc(20, 1);
+      engine.facts({ type: 'connected', connection, torrent, host: '10.3.0.1', port: 7, peerId });
+      for (const each of [connection, 32 * 60])
+        engine.facts(
+          { type: 'peer-bitfield', connection: each, bits: new Uint8Array(2).fill(255) },
+          { type: 'peer-have', connection: each, pieces: [1] },
+        );
+      expect(desk.peer(connection)).to.include({ haveCount: 0, usefulPieces: 0, isSeed: false });
+      desk.close(connection);
+    });
+
     it('is forgotten with the peer, however often its bitfield came', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peer = desk.connect(torrent, { have: [0, 1] });
