@@ -190,6 +190,26 @@ export class SimDesk {
     return gone;
   }
 
+  /**
+   * Closes the engine while a torrent is being added, whose storage opens when the returned function is called:
+   * until then the other torrents stay.
+   */
+  closeSlowly(): () => Promise<void> {
+    const { disk } = this.engine;
+    const open = disk.openState.bind(disk);
+    let opened = (): void => undefined;
+    disk.openState = (...ref) =>
+      new Promise((resolve) => (opened = () => void open(...ref).then(resolve)));
+    const { metainfo } = simTorrent({ totalLengthBytes: KIB, pieceLengthBytes: KIB, seed: 99 });
+    const added = this.engine.add(metainfo).catch(() => undefined);
+    const closed = this.control.close();
+    return async () => {
+      opened();
+      await added;
+      await closed;
+    };
+  }
+
   /** A peer thread dies; orders to it are lost until `threadIsBack`. */
   threadDies(thread: number): void {
     this.engine.threadDies(thread);

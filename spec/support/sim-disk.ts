@@ -195,27 +195,24 @@ export class SimDisk implements Disk {
     };
   }
 
-  claimFiles = async (): Promise<{ release(): void }> => ({ release: () => undefined });
-  findConflict = async (): Promise<undefined> => undefined;
-  statFiles = async (
-    _root: string,
-    paths: readonly string[],
-  ): Promise<(FileStat | undefined)[]> => {
+  claimFiles: Disk['claimFiles'] = async () => ({ release: () => undefined });
+  findConflict: Disk['findConflict'] = async () => undefined;
+  statFiles: Disk['statFiles'] = async (_root, paths) => {
     await answered(this.#heldStats, () => undefined);
     return paths.map((path, at) => this.#found(path, at));
   };
-  cutLonger = async (_root: string, files: readonly StoredFile[]): Promise<string[]> => {
+  cutLonger: Disk['cutLonger'] = async (_root, files) => {
     const [first] = files;
     const isLonger = first && this.file && this.file.sizeBytes > first.lengthBytes;
     if (!isLonger) return [];
     this.file = { ...this.file, sizeBytes: first.lengthBytes, mtimeNs: 200n } as FileIdentity;
     return [first.path];
   };
-  isBlank = async (): Promise<boolean> => true;
-  recordedOwner = async (): Promise<undefined> => undefined;
-  readMade = async (): Promise<ReadonlySet<string>> => new Set();
-  noteMade = (): void => undefined;
-  forgetMade = (): void => undefined;
+  isBlank: Disk['isBlank'] = async () => true;
+  recordedOwner: Disk['recordedOwner'] = async () => undefined;
+  readMade: Disk['readMade'] = async () => new Set();
+  noteMade: Disk['noteMade'] = () => undefined;
+  forgetMade: Disk['forgetMade'] = () => undefined;
 }
 
 function piecesIn(have: ReadonlyBitfield): number[] {

@@ -3,7 +3,6 @@
 
 import { expect } from 'chai';
 import type { ClaimRequest } from '../../../lib/storage/claims';
-import type { ForeignFile } from '../../../lib/storage/foreign-files';
 import { entryOf } from '../../../lib/storage/made-files';
 import { MillraceError } from '../../../lib/errors/millrace-error';
 import type { TorrentOptions } from '../../../lib/messages/control';
@@ -101,11 +100,11 @@ describe('coordinator: the claim of output files', () => {
       const { disk } = desk.engine;
       const writers: ClaimRequest[] = [];
       const readers: ClaimRequest[] = [];
-      disk.claimFiles = async (request: ClaimRequest) => {
+      disk.claimFiles = async (request) => {
         writers.push(request);
         return { release: () => undefined };
       };
-      disk.findConflict = async (request: ClaimRequest) => void readers.push(request);
+      disk.findConflict = async (request) => void readers.push(request);
       return { writers, readers };
     }
 
@@ -143,7 +142,7 @@ describe('coordinator: the claim of output files', () => {
       const desk = new SimDesk();
       const { engine } = desk;
       const conflict = { path: '/nowhere/x', name: 'theirs', infoHash: 'ab', pid: 77 };
-      Object.assign(engine.disk, { claimFiles: async () => conflict });
+      engine.disk.claimFiles = async () => conflict;
       const error = await refusal(desk.begin(SHORT, [], ON_DISK));
       expect(error.code).to.equal('output-conflict');
       expect(error.message).to.include(
@@ -184,13 +183,11 @@ describe('coordinator: files that no record of ours lists', () => {
     const { disk } = desk.engine;
     disk.strangers = setting.files ?? new Map([[ONE, { sizeBytes: 256 * KIB }]]);
     const found: Omit<Found, 'torrent'> = { desk, asked: [], noted: [], cuts: [] };
-    disk.isBlank = async (path: string, from?: number, end?: number) => {
+    disk.isBlank = async (path, from, end) => {
       found.asked.push(from === undefined ? [path] : [path, from, end]);
       return blank.includes(from === undefined ? path : `${path}@${from}`);
     };
-    Object.assign(disk, {
-      noteMade: (_list: string, entries: readonly string[]) => void found.noted.push(...entries),
-    });
+    disk.noteMade = (_list, entries) => void found.noted.push(...entries);
     const cut = disk.cutLonger;
     disk.cutLonger = async (root, files, followLinks) => {
       found.cuts.push([files.map(({ path }) => path), followLinks]);
@@ -262,8 +259,8 @@ describe('coordinator: files that no record of ours lists', () => {
     const found = await find({
       files: new Map([[ONE, { sizeBytes: 256 * KIB, ...made }]]),
       prepare: ({ engine }) => {
-        engine.disk.readMade = async (list?: string) => {
-          lists.push(String(list));
+        engine.disk.readMade = async (list) => {
+          lists.push(list);
           return new Set([entryOf(ONE, made)]);
         };
       },
@@ -315,7 +312,7 @@ describe('coordinator: files that no record of ours lists', () => {
       [ONE, { sizeBytes: 128 * KIB, names: 3 }],
       [OTHER, { sizeBytes: 0 }],
     ]);
-    const whole = await find({ shape: TWO, files, good: [0, 1], prepare: refuse });
+    const whole = await find({ shape: TWO, files, good: [0, 1, 2], prepare: refuse });
     expect(errorsOf(whole), 'whole').to.deep.equal([]);
     expect(whole.desk.stats(whole.torrent).phase).to.equal('downloading');
     const gone = await find({
@@ -326,9 +323,19 @@ describe('coordinator: files that no record of ours lists', () => {
     });
     expect(errorsOf(gone), 'gone').to.deep.equal([]);
     expect(gone.noted).to.deep.equal([]);
-    const served = await find({ request: { download: false }, good: ALL, prepare: refuse });
+    const serve = (good: readonly number[]): Promise<Found> =>
+      find({
+        request: { download: false },
+        good,
+        prepare: (desk) => {
+          refuse(desk);
+          desk.engine.disk.readMade = () => Promise.reject(new Error('read'));
+        },
+      });
+    const served = await serve(ALL);
     expect(errorsOf(served), 'served').to.deep.equal([]);
     expect(served.cuts).to.deep.equal([]);
+    expect(errorsOf(await serve([0])), 'not whole').to.deep.equal(['not-whole']);
   });
 
   it('are refused where the record of another torrent lists them, whatever the user allows', async () => {
@@ -338,12 +345,10 @@ describe('coordinator: files that no record of ours lists', () => {
       request: { adopt: true },
       good: [0],
       prepare: ({ engine }) => {
-        Object.assign(engine.disk, {
-          recordedOwner: async (files: readonly ForeignFile[], ...rest: readonly unknown[]) => {
-            asked.push([files.map(({ path }) => path), ...rest]);
-            return owner;
-          },
-        });
+        engine.disk.recordedOwner = async (files, ...rest) => {
+          asked.push([files.map(({ path }) => path), ...rest]);
+          return owner;
+        };
       },
     });
     const { infoHash } = found.torrent.state;
@@ -387,6 +392,17 @@ describe('coordinator: files that no record of ours lists', () => {
         request: { followLinks: true },
       });
       expect(errorsOf(followed)).to.deep.equal([]);
+      const unlike = await find({
+        shape: { ...TWO, moreFiles: [64 * KIB, 64 * KIB] },
+        files: new Map([
+          [ONE, { sizeBytes: 128 * KIB, names: 2 }],
+          [OTHER, { sizeBytes: 64 * KIB }],
+        ]),
+        good: [0, 2],
+      });
+      expect(errorsOf(unlike), 'others of the torrent are other files').to.deep.equal([
+        'link-in-path',
+      ]);
       const same = { sizeBytes: 128 * KIB, inode: 7n };
       for (const names of [2, 3]) {
         const files = new Map([
@@ -417,16 +433,40 @@ describe('coordinator: files that no record of ours lists', () => {
       }
     });
 
+    it('… also where another file is not, and then we know what they are', async () => {
+      const files = new Map([
+        [ONE, { sizeBytes: 200 * KIB }],
+        [OTHER, { sizeBytes: 128 * KIB }],
+      ]);
+      const { cuts, desk, torrent } = await find({ shape: TWO, files, good: [0, 2] });
+      expect(cuts).to.have.length(1);
+      const { file } = desk.engine.disk;
+      const known = torrent.state.content.watch?.recorded() ?? [];
+      expect(known.map(({ path }) => path)).to.deep.equal([ONE, OTHER]);
+      expect(known[0]).to.deep.equal({ path: ONE, ...file });
+      expect(file?.sizeBytes).to.equal(128 * KIB);
+    });
+
+    it('… and are not cut under other names, though all of their pieces are good', async () => {
+      const files = new Map([[ONE, { sizeBytes: 300 * KIB, names: 2 }]]);
+      const found = await find({ files, good: ALL });
+      expect(errorsOf(found)).to.deep.equal(['link-in-path']);
+      expect(found.cuts).to.deep.equal([]);
+    });
+
     it('… also if they are ours', async () => {
       const found = await find({
         files: long,
         good: [0],
         prepare: ({ engine }) => {
           engine.disk.resume = () => ({ ours: new Set([ONE]) });
+          engine.disk.noteMade = () => {
+            throw new Error('they were noted when they were made');
+          };
         },
       });
       expect(found.cuts).to.have.length(1);
-      expect(found.noted, 'they were noted when they were made').to.deep.equal([]);
+      expect(errorsOf(found)).to.deep.equal([]);
     });
 
     it('… but not in a later run, and no file that has the right length', async () => {
@@ -463,6 +503,8 @@ describe('coordinator: files that no record of ours lists', () => {
       entryOf(ONE, { inode: 7n, bornNs: 70n }),
       entryOf(OTHER, { inode: 8n, bornNs: 80n }),
     ]);
+    const { watch } = found.torrent.state.content;
+    expect(watch?.recorded().map(({ path }) => path)).to.deep.equal([ONE, OTHER]);
   });
 
   it('the torrent fails where they cannot be noted', async () => {
@@ -478,14 +520,17 @@ describe('coordinator: files that no record of ours lists', () => {
   });
 
   it('what fails while the engine closes is no error of the torrent', async () => {
+    let stats: Held<void>[] = [];
     const found = await find({
-      prepare: ({ engine }) => engine.disk.holdStats(),
+      prepare: ({ engine }) => {
+        stats = engine.disk.holdStats();
+      },
     });
-    const { desk } = found;
-    void desk.control.close();
-    desk.engine.disk.holdNothing();
+    const closed = found.desk.closeSlowly();
+    stats[0]?.answer();
     await settled();
     expect(errorsOf(found)).to.deep.equal([]);
+    await closed();
   });
 
   it('the run that follows a pause waits until they are noted', async () => {

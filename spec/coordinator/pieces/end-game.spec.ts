@@ -54,6 +54,17 @@ describe('coordinator/end-game', () => {
     ]);
   });
 
+  it('begins only when every piece is being fetched', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES);
+    desk.connect(torrent, { have: [0], creditBlocks: 4 });
+    const helper = desk.connect(torrent, { have: [0], creditBlocks: 4 });
+    engine.pass(1_000);
+    expect(desk.leases(helper), 'piece 1 is still to come').to.deep.equal([]);
+    desk.connect(torrent, { have: [1], creditBlocks: 4 });
+    engine.pass(1_000);
+    expect(runs(desk.leases(helper))).to.deep.equal([[0, 0, 4]]);
+  });
+
   it('asks a source only for pieces that it has', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES);
     desk.connect(torrent, { creditBlocks: 8 });
