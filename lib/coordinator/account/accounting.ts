@@ -33,8 +33,6 @@ export function accountLastSync(engine: Engine, torrent: TorrentState): void {
  * Looks at the torrent on each of its ticks, and charges the time since the last one to the result.
  */
 export function keepAccount(engine: Engine, torrent: TorrentState): void {
-  const { account } = torrent;
-  if (account.chargedMs === undefined) return;
   if (torrent.phase === 'downloading' && isKnown(torrent)) look(engine, torrent);
   charge(engine, torrent);
 }
