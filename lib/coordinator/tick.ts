@@ -9,7 +9,7 @@ import { watchSeed } from './files/file-checks';
 import { feedEndGame } from './pieces/end-game';
 import { evictStale } from './pieces/eviction';
 import type { Happening } from './happenings';
-import { isInSwarm, needsPeers } from './torrent/life';
+import { needsPeers } from './torrent/life';
 import { endLongParoles } from './pieces/parole';
 import { syncIfDue } from './files/saving';
 import { isKnown } from './state';
@@ -27,14 +27,14 @@ export function onTick(
   state.processBusy = processBusy;
   if (state.closing) return;
   const nowMs = engine.nowMs();
-  if (state.slab.retryQuarantined() > 0) engine.turn.feed = true;
+  state.slab.retryQuarantined();
   for (const torrent of state.torrents.values()) {
     const { restUntilMs = nowMs } = torrent;
     if (restUntilMs <= nowMs) tickTorrent(engine, torrent);
     else engine.tickBy(restUntilMs);
   }
   evictStale(engine);
-  if (state.hungry.size > 0) engine.turn.feed = true;
+  engine.turn.feed = true; // Blocks and memory may have become free by time alone.
 }
 
 /** Does what is due for one torrent: on ticks, and at once when its run begins. */
@@ -117,7 +117,6 @@ function isContentBusy({ jobsOut, filled, possession }: Content): boolean {
 function nextDueMs(engine: Engine, torrent: TorrentState, nowMs: number): number {
   const { book } = torrent;
   const syncDueMs = torrent.content?.possession.durability.dueMs ?? Infinity;
-  if (!isInSwarm(torrent.life)) return syncDueMs;
   const dueMs = Math.min(syncDueMs, nextAnnounceMs(torrent, nowMs));
   if (!dialsNow(torrent)) return dueMs;
   // Without a free slot it neither dials nor asks for peers, and no event wakes it when a slot

@@ -199,13 +199,14 @@ describe('coordinator/rest', () => {
   it('comes to rest with final figures: no peers, no bytes per second', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const connection = desk.connect(torrent, { unchoke: false });
-    engine.facts({ type: 'traffic', rows: [connection, 100_000, 0, 0] });
+    engine.facts({ type: 'traffic', rows: [connection, 100_000, 100_000, 0] });
     await passTicking(engine, 250);
     expect(told(desk, torrent).at(-1)?.downloadBytesPerSec).to.be.above(0);
     desk.close(connection);
     await passTicking(engine, 5000);
     expect(engine.tickAtMs).to.equal(Infinity);
-    expect(told(desk, torrent).at(-1)).to.deep.include({ downloadBytesPerSec: 0 });
+    const still = { downloadBytesPerSec: 0, uploadBytesPerSec: 0 };
+    expect(told(desk, torrent).at(-1)).to.deep.include(still);
     expect(told(desk, torrent).at(-1)?.peers).to.include({ connected: 0 });
   });
 
