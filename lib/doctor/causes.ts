@@ -1,5 +1,7 @@
 // PURE. System error codes in the words of a diagnosis.
 
+import { isLackCode, meaningOf, systemAdvice } from '../errors/system-error';
+
 /** Values of a tracker's `cause` if the look-up of its name failed. */
 export const NAME_CAUSES: readonly string[] = [
   'ENOTFOUND',
@@ -27,5 +29,10 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 export function causeText(cause: string): string {
-  return CAUSES[cause] ?? cause;
+  return CAUSES[cause] ?? (isLackCode(cause) ? meaningOf(cause) : undefined) ?? cause;
+}
+
+/** What this machine lacks, and what to do about it; undefined if the cause is another one. */
+export function shortageText(cause: string | undefined): string | undefined {
+  return isLackCode(cause) ? `${causeText(cause ?? '')}${systemAdvice(cause)}` : undefined;
 }

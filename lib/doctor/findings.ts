@@ -155,6 +155,8 @@ export interface PeerFinding extends Checked {
   readonly pieces?: number;
   /** Its own name for itself. */
   readonly client?: string;
+  /** The system's error code, with `unreachable`. */
+  readonly cause?: string;
   readonly elapsedMs: number;
 }
 

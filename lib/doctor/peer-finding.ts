@@ -16,6 +16,8 @@ export interface PeerAnswers {
   readonly client?: string;
   /** Details of the outcome. */
   readonly detail?: string;
+  /** The system's error code, with `unreachable`. */
+  readonly cause?: string;
   readonly elapsedMs: number;
 }
 
@@ -34,7 +36,7 @@ const WORDS: Readonly<Record<PeerOutcome, string>> = {
 };
 
 export function peerFinding(answers: PeerAnswers): PeerFinding {
-  const { host, port, outcome, pieces, client, detail, elapsedMs } = answers;
+  const { host, port, outcome, pieces, client, detail, cause, elapsedMs } = answers;
   const count = pieces?.count();
   let words = WORDS[outcome];
   let level: FindingLevel = 'warn';
@@ -45,7 +47,8 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   } else if (detail !== undefined) words = `${words}: ${detail}`;
   const name = client === undefined ? '' : `, ${client},`;
   const message = `${hostPort(host, port)}${name} ${words}`;
-  return { check: 'peer', level, host, port, outcome, pieces: count, client, elapsedMs, message };
+  const found = { level, host, port, outcome, pieces: count, client, cause, elapsedMs, message };
+  return { check: 'peer', ...found };
 }
 
 /** 1,000 ranges are 40 KB of JSON: still acceptable as a line. */

@@ -111,7 +111,7 @@ class Probe {
     if (this.stage !== 'connecting') return this.end(this.unfinished('closed'));
     if (code === 'ECONNREFUSED') return this.end('refused');
     if (code === 'ETIMEDOUT') return this.end('no-connection');
-    this.end('unreachable', causeText(code));
+    this.end('unreachable', causeText(code), code);
   }
 
   private hear(bytes: Buffer): void {
@@ -202,7 +202,7 @@ class Probe {
     this.waitForMore();
   }
 
-  private end(outcome: PeerOutcome, detail?: string): void {
+  private end(outcome: PeerOutcome, detail?: string, cause?: string): void {
     if (this.stage === 'ended') return;
     this.stage = 'ended';
     clearTimeout(this.deadline);
@@ -217,6 +217,7 @@ class Probe {
       outcome,
       pieces: outcome === 'talks' ? this.pieces : undefined,
       client: this.client,
+      cause,
       detail,
       elapsedMs: performance.now() - this.startedMs,
     });

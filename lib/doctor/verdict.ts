@@ -17,7 +17,7 @@ import type {
 } from './findings';
 import { countOrNo, formatRanges } from '../text/counts';
 import { roughBytes, roughDuration } from '../text/quantities';
-import { NAME_CAUSES, causeText } from './causes';
+import { NAME_CAUSES, causeText, shortageText } from './causes';
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -41,7 +41,22 @@ interface Facts {
 }
 
 export function judge(findings: readonly Finding[]): Judgement {
-  const facts = factsOf(findings);
+  const judgement = judgeFacts(factsOf(findings));
+  if (judgement.verdict === 'alive') return judgement;
+  // Without descriptors or memory, failed checks show nothing about the torrent.
+  const shortage = shortageOf(findings);
+  return shortage === undefined ? judgement : unknown(`Cannot tell: ${shortage}; then try again.`);
+}
+
+function shortageOf(findings: readonly Finding[]): string | undefined {
+  for (const finding of findings) {
+    const shortage = 'cause' in finding ? shortageText(finding.cause) : undefined;
+    if (shortage !== undefined) return shortage;
+  }
+  return undefined;
+}
+
+function judgeFacts(facts: Facts): Judgement {
   const { pieces } = facts;
   if (pieces !== undefined && pieces.talkingPeers > 0) {
     return pieces.missingPieces === 0 ? alive(facts, pieces) : incomplete(facts, pieces);
@@ -72,6 +87,10 @@ function factsOf(findings: readonly Finding[]): Facts {
 /** Connected peers have every piece: remaining problems are on this machine. */
 function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
   const say = (advice: string): Judgement => ({ verdict: 'alive', advice });
+  const shortage = shortageText(write?.cause) ?? shortageText(port?.cause);
+  if (shortage !== undefined) {
+    return say(`The torrent is alive, but not everything could be checked: ${shortage}.`);
+  }
   if (write?.level === 'fail') {
     const why = causeText(write.cause ?? 'it cannot be written');
     return say(

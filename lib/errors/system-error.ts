@@ -84,7 +84,12 @@ const LACKS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOM
 
 /** Whether a connection failed for a local shortage, and not because of its other end. */
 export function isLackOfOurs(error: unknown): boolean {
-  return LACKS.has((error as NodeJS.ErrnoException).code ?? '');
+  return isLackCode((error as NodeJS.ErrnoException).code);
+}
+
+/** The same for a system code, for errors that were reported as records. */
+export function isLackCode(code: unknown): boolean {
+  return typeof code === 'string' && LACKS.has(code);
 }
 
 /**

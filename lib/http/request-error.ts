@@ -2,7 +2,7 @@
 // URL in redacted form.
 
 import { MillraceError } from '../errors/millrace-error';
-import { isOutOfDescriptors, systemReason } from '../errors/system-error';
+import { isLackOfOurs, systemReason } from '../errors/system-error';
 import { redactUrl } from '../text/redact';
 import { printable } from '../text/printable';
 
@@ -71,7 +71,7 @@ export function connectionError(
       cause,
     });
   }
-  const why = isOutOfDescriptors(error) ? systemReason(error) : describe(error);
+  const why = isLackOfOurs(error) ? systemReason(error) : describe(error);
   const what = PLAIN_WORDS[cause] ?? `cannot be reached: ${why}`;
   return requestError(subject, 'unreachable', url, what, { cause });
 }

@@ -3,6 +3,7 @@
 // and random numbers are parameters; its owner makes the announces.
 
 import type { ErrorRecord } from '../errors/millrace-error';
+import { isLackCode } from '../errors/system-error';
 import type { AnnounceEvent, AnnounceReply } from './announce';
 
 /** First wait after a failure; doubles with each further one. */
@@ -13,6 +14,12 @@ export const BACKOFF_REFUSED_MS = 60_000;
 
 /** Longest wait, before jitter: the usual interval, so a dead tracker costs no more than a live one. */
 export const BACKOFF_MAX_MS = 1_800_000;
+
+/**
+ * Wait after an announce that failed for a shortage of this machine (descriptors, memory), as after
+ * such a dial. It does not count as a failure of the tracker, so the wait does not grow.
+ */
+export const LOCAL_SHORTAGE_RETRY_MS = 10_000;
 
 /** Added to each wait, up to a quarter of it, so that a swarm does not return all at once. */
 export const BACKOFF_JITTER = 0.25;
@@ -93,6 +100,7 @@ interface Tracker {
   status: Exclude<TrackerStatus, 'announcing'>;
   /** The announce in flight. */
   flight?: { readonly event?: AnnounceEvent; readonly sinceMs: number };
+  /** In a row, without those for a shortage of this machine. */
   failures: number;
   /** End of its back-off. */
   retryMs: number;
@@ -208,7 +216,8 @@ export class AnnounceSchedule {
     if (tracker === undefined) return;
     const { code, message, details } = error;
     tracker.lastError = details === undefined ? { code, message } : { code, message, details };
-    tracker.failures += 1;
+    const isOurFault = isLackCode(details?.['cause']);
+    if (!isOurFault) tracker.failures += 1;
     if (code === 'tracker-unsupported') {
       tracker.status = 'unsupported';
       return;
@@ -218,18 +227,8 @@ export class AnnounceSchedule {
       return;
     }
     tracker.status = 'failing';
-    tracker.retryMs = nowMs + this.waitMs(tracker.failures, error);
-  }
-
-  /** The wait that the tracker requested (BEP 31), else our own back-off; both with jitter. */
-  private waitMs(failures: number, { code, details }: ErrorRecord): number {
-    const retryInSec = details?.['retryInSec'];
-    const firstMs = code === 'tracker-failure' ? BACKOFF_REFUSED_MS : BACKOFF_FIRST_MS;
-    const waitMs =
-      typeof retryInSec === 'number'
-        ? retryInSec * 1000
-        : Math.min(firstMs * 2 ** Math.min(failures - 1, 20), BACKOFF_MAX_MS);
-    return waitMs * (1 + BACKOFF_JITTER * this.random());
+    const waitMs = isOurFault ? LOCAL_SHORTAGE_RETRY_MS : waitAfter(tracker.failures, error);
+    tracker.retryMs = nowMs + waitMs * (1 + BACKOFF_JITTER * this.random());
   }
 
   /** More peers are wanted: announce as soon as the min interval allows. */
@@ -358,6 +357,14 @@ function newTracker(url: string, tier: number, lane: Lane): Tracker {
     gotStarted: false,
     gotCompleted: false,
   };
+}
+
+/** The wait that the tracker requested (BEP 31), else our own back-off. */
+function waitAfter(failures: number, { code, details }: ErrorRecord): number {
+  const retryInSec = details?.['retryInSec'];
+  if (typeof retryInSec === 'number') return retryInSec * 1000;
+  const firstMs = code === 'tracker-failure' ? BACKOFF_REFUSED_MS : BACKOFF_FIRST_MS;
+  return Math.min(firstMs * 2 ** Math.min(failures - 1, 20), BACKOFF_MAX_MS);
 }
 
 function minIntervalOf(reply: AnnounceReply): number {

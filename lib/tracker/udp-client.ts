@@ -9,6 +9,7 @@ import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
 import type { ClientOptions } from './client-options';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
+import { isLackOfOurs } from '../errors/system-error';
 import { withDeadline } from '../http/deadline';
 import { resolveHost } from '../http/resolve';
 import type { Family, ResolvedAddress } from '../http/resolve';
@@ -187,6 +188,7 @@ export class UdpTrackerClient implements TrackerClient {
         return { reply: await run(socket, target, exchange, this.options.overhear, stop), target };
       } catch (reason) {
         error = reason as NodeJS.ErrnoException;
+        if (isLackOfOurs(error)) break;
         if (!NO_WAY.includes(error.code ?? '')) throw reason;
       }
     }

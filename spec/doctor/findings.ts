@@ -59,12 +59,13 @@ export const dns = (cause?: string, host = 'tracker.example'): DnsFinding => ({
   cause,
 });
 
-export const peer = (outcome: PeerFinding['outcome']): PeerFinding => ({
+export const peer = (outcome: PeerFinding['outcome'], cause?: string): PeerFinding => ({
   ...ok,
   check: 'peer',
   host: '192.0.2.9',
   port: 6881,
   outcome,
+  cause,
   elapsedMs: 1,
 });
 

@@ -56,6 +56,24 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
     /port 6881 cannot be used \(another program has it\)/,
   ],
   [
+    'the port is not opened for lack of descriptors',
+    [...talking, pieces(), write(), port('EMFILE')],
+    'alive',
+    /^The torrent is alive, but not everything could be checked: .*ulimit -n.*raise that limit[^;]*\.$/,
+  ],
+  [
+    'peers cannot be dialled for lack of descriptors',
+    [tracker(), peer('unreachable', 'EMFILE'), peer('refused'), mute(2)],
+    'unknown',
+    /^Cannot tell: .*ulimit -n.*raise that limit.*; then try again\.$/,
+  ],
+  [
+    'trackers cannot be asked for lack of memory',
+    [lost('ENOBUFS'), strange(), mute(0)],
+    'unknown',
+    /^Cannot tell: the system has no buffer left.*; close other programs.*; then try again\.$/,
+  ],
+  [
     'the clock is off',
     [...talking, pieces(), clock(-900)],
     'alive',

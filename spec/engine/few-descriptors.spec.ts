@@ -123,6 +123,39 @@ describe('engine: few file descriptors', function () {
     expect(message).to.include('ulimit -n').and.not.include('EMFILE');
   });
 
+  it('is reported as such by announces over HTTP and UDP, and by a dial of the doctor', async () => {
+    const script = `
+      const fs = require('node:fs');
+      const { TrackerClients } = require('./lib/tracker/clients.ts');
+      const { probePeer } = require('./lib/doctor/probe-peer.ts');
+      require('./lib/tracker/http-client.ts'), require('./lib/tracker/udp-client.ts');
+      const client = new TrackerClients({ version: '0', timeoutMs: 5000 });
+      const some = new Uint8Array(20);
+      const request = { infoHash: some, peerId: some, port: 1, uploadedBytes: 0, downloadedBytes: 0, leftBytes: 1, key: 1 };
+      const peer = { host: '127.0.0.1', port: 1, infoHash: some, peerId: some, pieceCount: 1, timeoutMs: 5000 };
+      try { for (;;) fs.openSync('/dev/null', 'r'); } catch {}
+      (async () => {
+        const found = [];
+        for (const scheme of ['http', 'udp']) {
+          await client.announce(scheme + '://127.0.0.1:9/announce', request).catch(({ code, details }) => {
+            found.push(code + ' ' + details?.cause);
+          });
+        }
+        const { outcome, cause } = await probePeer({ ...peer, signal: new AbortController().signal });
+        found.push(outcome + ' ' + cause);
+        client.close();
+        console.log(JSON.stringify(found));
+      })();
+    `;
+    const shell = 'ulimit -n 64; exec "$0" -r ./spec/register.cjs -e "$1"';
+    const { stdout } = await promisify(execFile)('sh', ['-c', shell, process.execPath, script]);
+    expect(JSON.parse(stdout)).to.deep.equal([
+      'tracker-unreachable EMFILE',
+      'tracker-unreachable EMFILE',
+      'unreachable EMFILE',
+    ]);
+  });
+
   it('gives cached handles back, the oldest first, before it gives up', () => {
     const cache = new HandleCache(8);
     const path = tree.path('data/f0');

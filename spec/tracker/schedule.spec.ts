@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { ErrorRecord } from '../../lib/errors/millrace-error';
 import type { AnnounceReply } from '../../lib/tracker/announce';
-import { AnnounceSchedule, LEAST_MIN_INTERVAL_MS, MAX_TRACKERS } from '../../lib/tracker/schedule';
+import {
+  AnnounceSchedule,
+  LEAST_MIN_INTERVAL_MS,
+  LOCAL_SHORTAGE_RETRY_MS,
+  MAX_TRACKERS,
+} from '../../lib/tracker/schedule';
 import type { AnnounceScheduleOptions } from '../../lib/tracker/schedule';
 
 const DOWN = { code: 'tracker-unreachable', message: 'down' };
@@ -115,6 +120,19 @@ describe('tracker: announce schedule', () => {
     const alone = scheduleOf([['udp']]);
     fail(alone, 0, { code: 'tracker-unsupported', message: 'udp' });
     expect(alone.nextDueMs).to.equal(Infinity);
+  });
+
+  it('does not count a shortage of this machine against a tracker', () => {
+    const schedule = scheduleOf([['a']]);
+    fail(schedule, 0);
+    let nowMs = schedule.nextDueMs;
+    for (const cause of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']) {
+      expect(fail(schedule, nowMs, { ...DOWN, details: { cause } })).to.equal('a started');
+      expect(schedule.nextDueMs - nowMs, cause).to.equal(LOCAL_SHORTAGE_RETRY_MS);
+      nowMs = schedule.nextDueMs;
+    }
+    fail(schedule, nowMs, { ...DOWN, details: { cause: 'ECONNREFUSED' } });
+    expect(schedule.nextDueMs - nowMs, 'its second failure').to.equal(30_000);
   });
 
   it('announces early for peers, but not before the min interval, and to no backup', () => {
