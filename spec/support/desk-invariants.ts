@@ -14,7 +14,11 @@ export function expectBalance(engine: SimEngine): void {
   let attached = 0;
   for (const torrent of state.torrents.values()) {
     expectPeers(engine, torrent);
-    if (!isKnown(torrent)) continue;
+    if (!isKnown(torrent)) {
+      expectUnknown(torrent);
+      continue;
+    }
+    expect(torrent.learnt, 'its content has the metainfo').to.equal(undefined);
     attached += expectPieces(engine, torrent);
     expectUse(torrent);
     expectPhase(torrent);
@@ -87,8 +91,21 @@ function expectPeers(engine: SimEngine, torrent: TorrentState): void {
     expect(leased, 'leases are paid for').to.be.at.most(source.leasedBlocks);
     expect(source.leasedBlocks).to.be.at.most(source.creditBlocks);
     expect(source.haveCount, 'pieces of a source').to.equal(source.bits.count());
-    expect(source.isSeed).to.equal(source.haveCount === source.bits.length);
+    const isSeed = isKnown(torrent) && source.haveCount === source.bits.length;
+    expect(source.isSeed).to.equal(isSeed);
   }
+  if (torrent.restUntilMs !== undefined)
+    expect(torrent.peers.size + torrent.dialing, 'peers of a torrent at rest').to.equal(0);
+}
+
+/** Nothing is leased of a torrent whose content is not known, and what was learnt is opened. */
+function expectUnknown({ life, sources, learnt, opening }: TorrentState): void {
+  expect(life.phase).to.be.oneOf(['resolving', 'paused', 'failed', 'closed']);
+  for (const { leases, bits } of sources)
+    expect([leases.length, bits.length], 'leases and pieces').to.deep.equal([0, 0]);
+  if (life.phase === 'resolving')
+    expect(opening, 'what was learnt is opened').to.equal(learnt !== undefined);
+  if ('step' in life && life.step === 'rest') expect(opening, 'it is at rest').to.equal(false);
 }
 
 function expectUse({ sources, content }: KnownTorrent): void {
@@ -119,8 +136,6 @@ function expectPhase(torrent: KnownTorrent): void {
     expect(jobsOut, 'jobs of a run that has ended').to.equal(0);
     expect(possession.durability.syncing, 'a sync of a run that has ended').to.equal(false);
   }
-  if (torrent.restUntilMs !== undefined)
-    expect(torrent.peers.size + torrent.dialing, 'peers of a torrent at rest').to.equal(0);
 }
 
 /** Nothing is called good, or durable, that is not stored. */

@@ -7,13 +7,14 @@ import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { VerifyResult } from '../../lib/messages/verify';
 import { noteSimulation } from './recipes';
 import type { Simulation } from './recipes';
-import { SimDesk } from './sim-desk';
-import type { DeskTorrent } from './sim-desk';
+import { SimDesk, isOpen } from './sim-desk';
+import type { DeskTorrent, UnknownTorrent } from './sim-desk';
+import { ThreadBooks } from './thread-books';
 import { ON_DISK } from './sim-disk';
 import type { Held } from './sim-disk';
 import { settled } from './sim-engine';
 import type { HeldAnnounce, PendingJob, SimEngine } from './sim-engine';
-import { KIB } from './sim-torrent';
+import { KIB, simTorrent } from './sim-torrent';
 import type { SimTorrentOptions } from './sim-torrent';
 import { runVerifyJob } from './sim-verify';
 
@@ -52,6 +53,8 @@ const WEIGHTS = {
   resume: 4,
   remove: 1,
   add: 3,
+  learn: 5,
+  open: 5,
 } as const;
 
 type What = keyof typeof WEIGHTS;
@@ -63,7 +66,7 @@ export interface WalkOptions {
   readonly seed: number;
   /** Leave the swarm once a torrent is complete. */
   readonly seedsStay: boolean;
-  /** The engine learns the content of a torrent after it was added. */
+  /** Torrents are added without their content, which is learnt and opened when a step says so. */
   readonly contentIsLate: boolean;
   readonly paddingBytes: number;
   /** A file that nobody knows lies where the second torrent is to be stored, this long. */
@@ -100,7 +103,7 @@ export class Walk implements Simulation {
   readonly #options: WalkOptions;
   readonly #log: string[] = [];
   /** Torrents by their place; undefined while one is being added, or is gone. */
-  readonly #places: (DeskTorrent | undefined)[] = [undefined, undefined];
+  readonly #places: (UnknownTorrent | undefined)[] = [undefined, undefined];
   readonly #adding = new Set<number>();
   /** What of each torrent was stored when it was removed. */
   readonly #left: (readonly number[])[] = [[], []];
@@ -108,6 +111,7 @@ export class Walk implements Simulation {
   readonly #credit = new Map<number, number>();
   readonly #dials: (() => Promise<void>)[];
   readonly #announces: HeldAnnounce[];
+  #openings: Held<void>[] = [];
   #saves: Held<void>[] = [];
   #looks: Held<SimEngine['disk']['file']>[] = [];
   #stats: Held<void>[] = [];
@@ -115,6 +119,7 @@ export class Walk implements Simulation {
   #ordersSeen = 0;
   #dialling: { readonly dial: number; readonly thread: number; readonly torrent: number }[] = [];
   #hosts = 0;
+  readonly #books = new ThreadBooks();
 
   private constructor(options: WalkOptions) {
     this.#options = options;
@@ -150,8 +155,14 @@ export class Walk implements Simulation {
     return this.desk.engine;
   }
 
-  get torrents(): DeskTorrent[] {
+  /** The present torrents. */
+  get #present(): UnknownTorrent[] {
     return this.#places.filter((torrent) => torrent !== undefined);
+  }
+
+  /** Those whose content is known. */
+  get torrents(): DeskTorrent[] {
+    return this.#present.filter(isOpen);
   }
 
   /** Jobs of a torrent's pieces that are not answered. */
@@ -172,6 +183,7 @@ export class Walk implements Simulation {
     if (this.desk.reportEarly()) await settled();
     this.#noteLostOrders(down);
     this.#noteDials();
+    this.#books.expectRight(this.engine);
   }
 
   /** An order to a thread that is down is lost; a connection of it is gone, so nothing is closed there. */
@@ -185,7 +197,7 @@ export class Walk implements Simulation {
   async #happen(
     what: What,
     place: number,
-    torrent: DeskTorrent | undefined,
+    torrent: UnknownTorrent | undefined,
     a: number,
     b: number,
     c: number,
@@ -238,7 +250,7 @@ export class Walk implements Simulation {
           b % 2 === 0 ? {} : { [b % 3 ? 'remove' : 'release']: new Error('EIO') };
         return;
       case 'readFailed':
-        return torrent && this.#failRead(torrent, b);
+        return torrent && isOpen(torrent) ? this.#failRead(torrent, b) : undefined;
       case 'threadDies':
         return this.#killThread(b % THREADS);
       case 'threadIsBack':
@@ -268,6 +280,11 @@ export class Walk implements Simulation {
       case 'add':
         if (torrent === undefined) ignore(this.#add(place));
         return;
+      case 'learn':
+        if (torrent) this.#learn(torrent, b % 5 === 0);
+        return;
+      case 'open':
+        return answer(takeOut(this.#openings, a), undefined, b % 4 === 0);
     }
   }
 
@@ -283,11 +300,17 @@ export class Walk implements Simulation {
       if (this.#places[place] === undefined) ignore(this.#add(place));
     await this.#answerAll();
     for (let attempt = 0; attempt < 4; attempt++) {
-      for (const { state } of this.torrents) ignore(desk.control.resume(state.id));
+      for (const torrent of this.#present) {
+        ignore(desk.control.resume(torrent.state.id));
+        this.#learn(torrent, false);
+        await settled();
+      }
       await this.#answerAll();
       for (const torrent of this.torrents) await this.#bring(torrent);
-      if (this.torrents.every(({ state }) => state.content.possession.hasAll)) break;
+      const whole = this.torrents.filter(({ state }) => state.content.possession.hasAll);
+      if (whole.length === this.#places.length) break;
     }
+    this.#books.expectRight(engine);
     engine.pass(3_000);
     await this.#answerAll();
   }
@@ -322,9 +345,17 @@ export class Walk implements Simulation {
     for (let rounds = 0; rounds < 100; rounds++) {
       await this.desk.answerJobs();
       const { file } = this.engine.disk;
-      const waiting = [this.#saves, this.#looks, this.#stats, this.#announces, this.#dials];
+      const waiting = [
+        this.#openings,
+        this.#saves,
+        this.#looks,
+        this.#stats,
+        this.#announces,
+        this.#dials,
+      ];
       this.#noteDials();
       if (waiting.every((held) => held.length === 0) && this.#dialling.length === 0) return;
+      for (const held of this.#openings.splice(0)) held.answer();
       for (const held of this.#saves.splice(0)) held.answer();
       for (const held of this.#looks.splice(0)) held.answer(file);
       for (const held of this.#stats.splice(0)) held.answer();
@@ -338,6 +369,7 @@ export class Walk implements Simulation {
 
   #hold(): void {
     const { disk } = this.engine;
+    if (this.#options.contentIsLate) this.#openings = disk.holdOpenings();
     this.#saves = disk.holdSaves();
     this.#looks = disk.holdLooks();
     this.#stats = disk.holdStats();
@@ -365,14 +397,24 @@ export class Walk implements Simulation {
       const { seedsStay, contentIsLate } = this.#options;
       const request = { ...(isOnDisk && { ...ON_DISK, force: true }), seed: seedsStay };
       this.#places[place] = contentIsLate
-        ? await desk.learn(await desk.addUnknown(torrent, left, request))
+        ? await desk.addUnknown(torrent, left, request)
         : await desk.begin(torrent, left, request);
     } finally {
       this.#adding.delete(place);
     }
   }
 
-  #remove(place: number, torrent: DeskTorrent, forget: boolean): void {
+  /** Metainfo comes: of the torrent, or of another one. */
+  #learn({ state: torrent, metainfo }: UnknownTorrent, isWrong: boolean): void {
+    const other = simTorrent({ totalLengthBytes: PIECE, pieceLengthBytes: PIECE, seed: 99 });
+    this.engine.happen({
+      type: 'metainfo',
+      torrent,
+      metainfo: isWrong ? other.metainfo : metainfo,
+    });
+  }
+
+  #remove(place: number, torrent: UnknownTorrent, forget: boolean): void {
     this.#places[place] = undefined;
     const { content, metainfo } = torrent;
     const gone = this.desk.control.remove(torrent.state.id, forget);
@@ -388,7 +430,7 @@ export class Walk implements Simulation {
 
   // ---- peers and their threads ----
 
-  #connect(torrent: DeskTorrent, b: number, c: number, dial?: number, thread?: number): void {
+  #connect(torrent: UnknownTorrent, b: number, c: number, dial?: number, thread?: number): void {
     const on = thread ?? c % THREADS;
     if (this.engine.state.downThreads.has(on) || this.#peers.length > 40) return;
     const some = Array.from({ length: PIECES }, (_, piece) => piece).filter(
@@ -466,6 +508,7 @@ export class Walk implements Simulation {
     for (const { thread, order } of orders.slice(this.#ordersSeen))
       if (order.type === 'dial')
         this.#dialling.push({ dial: order.dial, thread, torrent: order.torrent });
+    for (const { thread, order } of orders.slice(this.#ordersSeen)) this.#books.note(thread, order);
     this.#ordersSeen = orders.length;
   }
 
@@ -474,7 +517,7 @@ export class Walk implements Simulation {
     b: number,
     c: number,
   ): void {
-    const torrent = this.torrents.find(({ state }) => state.id === id);
+    const torrent = this.#present.find(({ state }) => state.id === id);
     if (b % 2 === 1 && torrent && this.#peers.length <= 40)
       return this.#connect(torrent, c, b, dial, thread);
     const reasons: CloseReason[] = ['dial-timeout', 'dial-failed', 'local-limit', 'banned'];
@@ -489,6 +532,8 @@ export class Walk implements Simulation {
   #killThread(thread: number): void {
     if (this.engine.state.downThreads.has(thread)) return;
     this.#dialling = this.#dialling.filter((dialled) => dialled.thread !== thread);
+    this.#noteDials();
+    this.#books.forget(thread);
     this.desk.threadDies(thread);
   }
 

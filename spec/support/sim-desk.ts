@@ -49,15 +49,22 @@ export interface UnknownTorrent extends SimTorrent {
 
 export class SimDesk {
   readonly engine: SimEngine;
-  readonly torrents = new Map<number, DeskTorrent>();
+  readonly #torrents = new Map<number, UnknownTorrent>();
   /** Of every connection ever made: late writes come after a connection has ended. */
-  readonly #torrentOf = new Map<number, DeskTorrent>();
+  readonly #torrentOf = new Map<number, UnknownTorrent>();
   /** What peers announced that their threads cannot report: they do not know the content. */
   readonly #early = new Map<number, Bitfield>();
   #nextConnection = 1;
 
   constructor(options: SimEngineOptions = {}) {
     this.engine = new SimEngine(options);
+  }
+
+  /** The torrents whose content is known, removed ones included. */
+  get torrents(): ReadonlyMap<number, DeskTorrent> {
+    return new Map(
+      [...this.#torrents.values()].filter(isOpen).map((each) => [each.state.id, each]),
+    );
   }
 
   /** What the app thread calls. */
@@ -101,7 +108,7 @@ export class SimDesk {
     const stored = storedTorrent(options, good);
     const state = await this.engine.add(stored.metainfo, request);
     const torrent = { ...stored, state };
-    this.torrents.set(state.id, torrent);
+    this.#torrents.set(state.id, torrent);
     await settled();
     return torrent;
   }
@@ -114,8 +121,10 @@ export class SimDesk {
   ): Promise<UnknownTorrent> {
     const stored = storedTorrent(options, good);
     const state = await this.engine.addUnknown(stored.metainfo, request);
+    const torrent = { ...stored, state };
+    this.#torrents.set(state.id, torrent);
     await settled();
-    return { ...stored, state };
+    return torrent;
   }
 
   /**
@@ -126,11 +135,9 @@ export class SimDesk {
     const { state, metainfo } = unknown;
     this.engine.happen({ type: 'metainfo', torrent: state, metainfo });
     await settled();
-    if (!isKnown(state)) throw new Error('its content is still not known');
-    const torrent = { ...unknown, state };
-    this.torrents.set(state.id, torrent);
-    for (const connection of connections) this.#torrentOf.set(connection, torrent);
-    return torrent;
+    if (!isOpen(unknown)) throw new Error('its content is still not known');
+    for (const connection of connections) this.#torrentOf.set(connection, unknown);
+    return unknown;
   }
 
   /** Answers every waiting verify job, and those that follow. */
@@ -221,7 +228,7 @@ export class SimDesk {
   }
 
   /** Connects a peer; returns its connection number. */
-  connect(torrent: DeskTorrent, options: DeskPeerOptions = {}): number {
+  connect(torrent: UnknownTorrent, options: DeskPeerOptions = {}): number {
     const connection = (options.thread ?? 0) + 32 * this.#nextConnection++;
     this.#torrentOf.set(connection, torrent);
     const { have = 'all', unchoke = true } = options;
@@ -392,6 +399,10 @@ export class SimDesk {
   ): void {
     this.engine.facts({ type, connection, epoch, piece, generation, firstBlock, blockCount });
   }
+}
+
+export function isOpen(torrent: UnknownTorrent): torrent is DeskTorrent {
+  return isKnown(torrent.state);
 }
 
 /** A torrent made of nothing, some pieces of which are stored. */
