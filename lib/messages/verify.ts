@@ -87,8 +87,6 @@ export interface WrittenFile {
   readonly after: FileIdentity;
   /** Highest offset that was written. */
   readonly endBytes: number;
-  /** Between two writes, the file became shorter than the earlier write had left it. */
-  readonly cut?: boolean;
 }
 
 /**

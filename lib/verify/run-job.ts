@@ -13,7 +13,7 @@ import type {
   WrittenFile,
 } from '../messages/verify';
 import type { StorageWriter } from '../storage/storage';
-import { PieceWriting, storageError, writeGroups } from './write-pieces';
+import { PieceWriting, storageError } from './write-pieces';
 import type { Clock } from './write-pieces';
 import { WriterCache } from './writers';
 
@@ -68,7 +68,7 @@ export class JobRunner {
     const result = await this.outcomesOf(storage, pieces, clock, async (writer, outcomes) => {
       writer.expect?.(known);
       const writing = new PieceWriting(this.slab, writer, clock);
-      for (const group of writeGroups(pieces)) outcomes.push(...(await writing.run(group)));
+      outcomes.push(...(await writing.run(pieces)));
       written = await writing.finish();
     });
     return written.length === 0 ? result : { ...result, written };

@@ -1,5 +1,5 @@
-// Checks the pieces of a job and writes the good ones, some at a time: between two groups it looks
-// whether another program has cut a file that is being written.
+// Checks the pieces of a job and writes the good ones. Looks at each file before its first write and
+// after its last, so that changes by other programs are noticed.
 import { createHash } from 'node:crypto';
 import { isZero } from '../bytes/compare';
 import { MillraceError, recordOf } from '../errors/millrace-error';
@@ -9,12 +9,6 @@ import { pieceChunks, spanChunks } from '../storage/spans';
 import type { SpanChunks } from '../storage/spans';
 import type { StorageWriter } from '../storage/storage';
 import { blockDigests, checkPiece } from './check-piece';
-
-/**
- * A group is hashed and then written while it is in the core's cache. Examining a file takes 6 µs:
- * for every 16 KiB it is a tenth of a worker's time, for every 256 KiB nothing.
- */
-const GROUP_BYTES = 256 * 1024;
 
 /** Time spent in one job so far. */
 export interface Clock {
@@ -27,30 +21,9 @@ export function storageError(piece: number, error: unknown): PieceOutcome {
   return { type: 'storage-error', piece, error: recordOf(error) };
 }
 
-/** Divides the pieces of a job into groups of 256 KiB or one piece. */
-export function* writeGroups(pieces: readonly FilledPiece[]): Generator<readonly FilledPiece[]> {
-  let start = 0;
-  let bytes = 0;
-  for (const [at, { lengthBytes }] of pieces.entries()) {
-    bytes += lengthBytes;
-    if (bytes < GROUP_BYTES && at + 1 < pieces.length) continue;
-    yield pieces.slice(start, at + 1);
-    start = at + 1;
-    bytes = 0;
-  }
-}
-
-interface Checked {
-  readonly piece: number;
-  /** Where a good piece is to be written; empty for any other. */
-  readonly spans: readonly SpanChunks[];
-  outcome: PieceOutcome;
-}
-
 interface FileInUse {
   readonly before: FileIdentity;
   endBytes: number;
-  wasCut: boolean;
 }
 
 /** The writes of one job. */
@@ -67,24 +40,30 @@ export class PieceWriting {
     this.clock = clock;
   }
 
-  /** Returns an outcome for each piece, in order. */
-  async run(group: readonly FilledPiece[]): Promise<PieceOutcome[]> {
-    const start = performance.now();
-    const checked = group.map((piece) => this.check(piece));
-    const hashed = performance.now();
-    await this.writeAll(checked);
-    this.clock.hashMs += hashed - start;
-    this.clock.storageMs += performance.now() - hashed;
-    return checked.map(({ outcome }) => outcome);
+  /**
+   * Returns an outcome for each piece, in order. The last piece of the torrent is written first: when
+   * a file is cut during the job, no later write makes it as long again, so `finish` finds it short.
+   */
+  async run(pieces: readonly FilledPiece[]): Promise<PieceOutcome[]> {
+    const outcomes = new Map<number, PieceOutcome>();
+    for (const filled of [...pieces].sort((a, b) => b.piece - a.piece)) {
+      const { piece } = filled;
+      try {
+        outcomes.set(piece, await this.checkAndWrite(filled));
+      } catch (error) {
+        outcomes.set(piece, storageError(piece, error));
+      }
+    }
+    return pieces.flatMap(({ piece }) => outcomes.get(piece) ?? []);
   }
 
   /** The files written to. One that cannot be examined any more may be gone: it is left out. */
   async finish(): Promise<WrittenFile[]> {
     const written: WrittenFile[] = [];
-    for (const [path, { before, endBytes, wasCut }] of this.files) {
+    for (const [path, file] of this.files) {
       try {
         const after = await this.writer.identify?.(path);
-        if (after) written.push({ path, before, after, endBytes, ...(wasCut && { cut: true }) });
+        if (after) written.push({ path, ...file, after });
       } catch {
         continue;
       }
@@ -92,57 +71,37 @@ export class PieceWriting {
     return written;
   }
 
-  private check(filled: FilledPiece): Checked {
+  private async checkAndWrite(filled: FilledPiece): Promise<PieceOutcome> {
     const { piece } = filled;
+    const chunks = pieceChunks(this.slab, filled.segments, filled.lengthBytes);
+    const spans = spanChunks(chunks, filled.spans);
+    const start = performance.now();
+    const wrong = checkPiece(chunks, filled.sha1, sha1);
+    const hashed = performance.now();
+    this.clock.hashMs += hashed - start;
+    if (wrong !== undefined) return { type: 'bad', piece, blockDigests: wrong };
     try {
-      const chunks = pieceChunks(this.slab, filled.segments, filled.lengthBytes);
-      const spans = spanChunks(chunks, filled.spans);
-      const wrong = checkPiece(chunks, filled.sha1, sha1);
-      if (wrong !== undefined) {
-        return { piece, spans: [], outcome: { type: 'bad', piece, blockDigests: wrong } };
-      }
       for (const { span, chunks: parts } of spans) {
         if (span.path === undefined) checkPadding(parts, piece);
       }
-      const digests = filled.wantBlockDigests ? { blockDigests: blockDigests(chunks, sha1) } : {};
-      return { piece, spans, outcome: { type: 'good', piece, ...digests } };
-    } catch (error) {
-      return { piece, spans: [], outcome: storageError(piece, error) };
+      for (const span of spans) await this.write(span);
+    } finally {
+      this.clock.storageMs += performance.now() - hashed;
     }
+    if (filled.wantBlockDigests !== true) return { type: 'good', piece };
+    return { type: 'good', piece, blockDigests: blockDigests(chunks, sha1) };
   }
 
-  /**
-   * Writes the good pieces of a group, and looks at each file once, before its first write. That is
-   * the write that reaches furthest: if the file is cut later, no write makes it as long again, and
-   * the next look notices it.
-   */
-  private async writeAll(checked: readonly Checked[]): Promise<void> {
-    const looked = new Set<string>();
-    for (const one of [...checked].sort((a, b) => b.piece - a.piece)) {
-      try {
-        for (const span of one.spans) await this.write(span, looked);
-      } catch (error) {
-        one.outcome = storageError(one.piece, error);
-      }
-    }
-  }
-
-  private async write({ span, chunks }: SpanChunks, looked: Set<string>): Promise<void> {
+  private async write({ span, chunks }: SpanChunks): Promise<void> {
     const { path, offsetBytes, lengthBytes } = span;
     if (path === undefined) return;
-    if (this.writer.identify && !looked.has(path)) {
-      this.onLook(path, await this.writer.identify(path));
-      looked.add(path);
+    let file = this.files.get(path);
+    if (!file && this.writer.identify) {
+      file = { before: await this.writer.identify(path), endBytes: 0 };
+      this.files.set(path, file);
     }
     await this.writer.write(path, offsetBytes, chunks);
-    const file = this.files.get(path);
     if (file) file.endBytes = Math.max(file.endBytes, offsetBytes + lengthBytes);
-  }
-
-  private onLook(path: string, now: FileIdentity): void {
-    const file = this.files.get(path);
-    if (!file) this.files.set(path, { before: now, endBytes: 0, wasCut: false });
-    else if (now.sizeBytes < file.endBytes) file.wasCut = true;
   }
 }
 

@@ -310,7 +310,7 @@ const fileIdentity = { sizeBytes: 1, mtimeNs: 2n ** 60n, device: 3n, inode: 2n *
 export const verifyResult: Full<VerifyResult> = {
   outcomes: Object.values(pieceOutcomes),
   error: { code: 'EIO', message: 'm' },
-  written: [{ path: 'a/b', before: fileIdentity, after: fileIdentity, endBytes: 1, cut: true }],
+  written: [{ path: 'a/b', before: fileIdentity, after: fileIdentity, endBytes: 1 }],
   synced: [{ path: 'a/b', now: fileIdentity }],
   again: true,
   hashMs: 0.5,

@@ -242,9 +242,9 @@ function shrank(earlier: FileIdentity[], seen: FileIdentity): boolean {
 }
 
 /** What happened to a file during a job, judged by its inode and length. */
-function kindAfter({ before, after, endBytes, cut }: WrittenFile): FileChange['kind'] | undefined {
+function kindAfter({ before, after, endBytes }: WrittenFile): FileChange['kind'] | undefined {
   if (after.inode !== before.inode) return 'replaced';
-  return cut === true || after.sizeBytes < endBytes ? 'cut' : undefined;
+  return after.sizeBytes < endBytes ? 'cut' : undefined;
 }
 
 /** `then`: the last known state, if none of our writes has followed it; else undefined. */
