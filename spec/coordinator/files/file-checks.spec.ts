@@ -235,6 +235,11 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     await settled();
     expect(disk.looks, 'not reported').to.equal(looks);
     for (const save of saves) save.answer();
+    const leech = await SimDesk.with(SHORT, { good: ALL, request: { ...ON_DISK, seed: false } });
+    leech.engine.disk.looks = 0;
+    leech.engine.pass(60_000);
+    await leech.desk.answerJobs();
+    expect(leech.engine.disk.looks, 'not seeded').to.equal(0);
     const own = await SimDesk.with(SHORT, {
       good: ALL,
       request: { storage: { module: 'own' } },
@@ -340,9 +345,19 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
     it('reads again what another program touched, and may go on to write to it', async () => {
       const { desk, torrent, disk, resume } = await paused();
-      disk.file = { ...FOUND, mtimeNs: 200n };
-      expect(await resume()).to.equal(8);
-      expect(desk.stats(torrent)).to.include({ phase: 'downloading', piecesDone: 8 });
+      for (const [mtimeNs, piecesDone] of [
+        [200n, 8],
+        [300n, 0],
+      ] as const) {
+        if (piecesDone === 0) torrent.stored.fill(0);
+        disk.stranger = { sizeBytes: MIB };
+        disk.isBlank = async () => false;
+        disk.file = { ...FOUND, mtimeNs };
+        expect(await resume()).to.equal(8);
+        expect(desk.stats(torrent)).to.include({ phase: 'downloading', piecesDone });
+        void desk.control.pause(torrent.state.id);
+        await desk.answerJobs();
+      }
     });
 
     it('a file that replaced ours is not ours: it is not overwritten', async () => {
@@ -429,6 +444,20 @@ describe('coordinator: files of a torrent that other programs touch', () => {
           '/nowhere/empty is empty in the torrent, and another program wrote to it while it was in use; ' +
           'move it away and start the download again',
       });
+    });
+
+    it('that its user has emptied again may be touched as before', async () => {
+      const { desk, engine, torrent, state, disk, pass } = await seed({}, EMPTY);
+      disk.others = [{ ...empty, sizeBytes: 3, mtimeNs: 300n }];
+      await pass(30_000);
+      disk.others = [{ ...empty, mtimeNs: 400n }];
+      await desk.control.resume(torrent.state.id);
+      await desk.answerJobs();
+      expect(state.phase).to.equal('seeding');
+      engine.logs.length = 0;
+      disk.others = [{ ...empty, mtimeNs: 500n }];
+      await pass(30_000);
+      expect(engine.logs).to.deep.equal([]);
     });
 
     it('must not be removed where we made it', async () => {
