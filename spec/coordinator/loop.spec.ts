@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { SimDesk } from '../support/sim-desk';
 import { ON_DISK } from '../support/sim-disk';
-import { SimEngine, addRequest } from '../support/sim-engine';
+import { SimEngine, addRequest, settled } from '../support/sim-engine';
 import { KIB, simTorrent } from '../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
@@ -109,6 +109,31 @@ describe('coordinator/loop', () => {
     expect(engine.state.torrents.size).to.equal(0);
     expect(engine.disk.locks).to.deep.equal([]);
     expect(engine.logs.splice(0)).to.have.length(1);
+  });
+
+  it('… once only, though its record is deleted after that', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+    const other = await desk.add({ ...SHORT, seed: 2 }, [], { ...ON_DISK, output: '/elsewhere' });
+    const deletions = engine.disk.holdRemovals();
+    const gone = desk.remove(torrent, true);
+    const settledGone = gone.catch((error: unknown) => String(error));
+    await settled();
+    const peer = {
+      port: 1,
+      get host(): string {
+        throw new Error('a bug');
+      },
+    };
+    engine.happen({ type: 'add-peers', torrent: torrent.state, peers: [peer] });
+    expect(engine.logs.splice(0)).to.have.length(1);
+    expect(await settledGone).to.include('a bug');
+    let released = 0;
+    torrent.state.content.lock.release = () => void released++;
+    deletions.splice(0).forEach((deletion) => deletion.answer());
+    await settled();
+    expect(released).to.equal(0);
+    expect(torrent.state.life).to.include({ step: 'gone' });
+    expect(engine.disk.locks).to.deep.equal([other.state.infoHash]);
   });
 
   it('a pause whose last job meets a bug of ours comes to rest all the same', async () => {

@@ -191,9 +191,9 @@ export class SimDesk {
   }
 
   /** Resolves when the torrent is removed, even if its peers are still closing. */
-  remove({ state }: { readonly state: TorrentState }): Promise<void> {
+  remove({ state }: { readonly state: TorrentState }, forget = false): Promise<void> {
     const gone = removed(state);
-    this.engine.happen({ type: 'remove', torrent: state, forget: false });
+    this.engine.happen({ type: 'remove', torrent: state, forget });
     return gone;
   }
 

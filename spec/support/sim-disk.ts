@@ -55,6 +55,7 @@ export class SimDisk implements Disk {
   strangers: ReadonlyMap<string, Pick<FileStat, 'sizeBytes'> & Partial<FileStat>> = new Map();
   #heldOpenings: Held<void>[] | undefined;
   #heldSaves: Held<void>[] | undefined;
+  #heldRemovals: Held<void>[] | undefined;
   #heldStats: Held<void>[] | undefined;
   #heldLooks: Held<FileIdentity | undefined>[] | undefined;
 
@@ -76,6 +77,11 @@ export class SimDisk implements Disk {
     return (this.#heldSaves = []);
   }
 
+  /** From now on each deletion of a record waits until the spec answers it. */
+  holdRemovals(): Held<void>[] {
+    return (this.#heldRemovals = []);
+  }
+
   /** From now on each look-up waits until the spec answers it. */
   holdLooks(): Held<FileIdentity | undefined>[] {
     return (this.#heldLooks = []);
@@ -90,6 +96,7 @@ export class SimDisk implements Disk {
   holdNothing(): void {
     this.#heldOpenings = undefined;
     this.#heldSaves = undefined;
+    this.#heldRemovals = undefined;
     this.#heldLooks = undefined;
     this.#heldStats = undefined;
   }
@@ -151,6 +158,7 @@ export class SimDisk implements Disk {
       },
       remove: async () => {
         if (this.failing.remove) throw this.failing.remove;
+        if (this.#heldRemovals) await answered(this.#heldRemovals, () => undefined);
       },
     };
   }

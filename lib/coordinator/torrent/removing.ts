@@ -31,10 +31,19 @@ export function removed({ life, onRemoved }: TorrentState): Promise<void> {
   );
 }
 
-/** Its record is saved. */
-export function goOnRemoving(engine: Engine, torrent: TorrentState, life: Closed): void {
+/** Its record is saved, or could not be. */
+export function goOnRemoving(
+  engine: Engine,
+  torrent: TorrentState,
+  life: Closed,
+  isSaved: boolean,
+): void {
   const { content } = torrent;
-  if (!life.forget || (content && !content.record)) return leave(engine, torrent, life);
+  if (!life.forget || (content && !content.record)) {
+    // Files that no record lists are ours by the list of made files.
+    if (isSaved) forgetMade(engine, torrent);
+    return leave(engine, torrent, life);
+  }
   life.step = 'forgetting';
   const forgotten = content?.record?.remove() ?? forgetUnopened(engine, torrent);
   ask(engine, forgotten, (answer) => ({
@@ -49,14 +58,17 @@ export function onRecordRemoved(
   { torrent, answer }: Extract<Happening, { readonly type: 'record-removed' }>,
 ): void {
   const { life } = torrent;
-  if (life.phase !== 'closed') return;
-  if (answer.error) releaseAll(engine, torrent, life, answer.error);
-  else leave(engine, torrent, life);
+  if (life.phase !== 'closed' || life.step !== 'forgetting') return;
+  if (answer.error) return releaseAll(engine, torrent, life, answer.error);
+  forgetMade(engine, torrent);
+  leave(engine, torrent, life);
+}
+
+function forgetMade({ disk }: Engine, { content }: TorrentState): void {
+  if (content?.storage.made !== undefined) disk.forgetMade(content.storage.made);
 }
 
 function leave(engine: Engine, torrent: TorrentState, life: Closed): void {
-  const made = torrent.content?.storage.made;
-  if (made !== undefined) engine.disk.forgetMade(made);
   life.step = 'leaving';
   releaseAfterAnnounces(engine, torrent);
 }

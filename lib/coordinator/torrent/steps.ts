@@ -83,7 +83,7 @@ export function onLastRecordSaved(
       return settleAll(torrent.onStopped);
     case 'closed':
       settleAll(torrent.onStopped);
-      return goOnRemoving(engine, torrent, life);
+      return goOnRemoving(engine, torrent, life, answer.error === undefined);
     case 'seeding':
     case 'complete':
       return; // Its record is saved as `record-saved`.

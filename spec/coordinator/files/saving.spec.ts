@@ -222,4 +222,18 @@ describe('coordinator: making verified pieces durable', () => {
         .and.include('no space');
     }
   });
+
+  for (const [what, failing, forgotten] of [
+    ['is deleted with the last record', {}, 1],
+    ['stays where that cannot be saved', { save: new Error('no space') }, 0],
+  ] as const)
+    it(`the list of the files that it made ${what}`, async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
+      const lists: string[] = [];
+      engine.disk.forgetMade = (list) => void lists.push(list);
+      engine.disk.failing = failing;
+      await desk.remove(torrent);
+      expect(lists).to.deep.equal(Array(forgotten).fill(torrent.state.content.storage.made));
+      expect(engine.logs.splice(0)).to.have.length(1 - forgotten);
+    });
 });
