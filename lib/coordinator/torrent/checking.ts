@@ -8,17 +8,17 @@ import { noteGain } from '../pieces/availability';
 import { ask } from '../engine';
 import type { Engine } from '../engine';
 import type { Happening } from '../happenings';
-import type { KnownTorrent } from '../state';
+import type { Content, KnownTorrent } from '../state';
 import { failTorrent } from './stopping';
 import { pieceHash } from '../../metainfo/layout';
 
 /** Starts to hash the pieces in `toCheck`. Returns true if there are none. */
 export function beginCheck(engine: Engine, torrent: KnownTorrent): boolean {
-  const { epoch, content } = torrent;
+  const { content } = torrent;
   content.piecesToCheck = content.toCheck.count();
   content.checkedPieces = 0;
   content.checksOut = 0;
-  const jobs = batchPieces(piecesToCheck(torrent, epoch))[Symbol.iterator]();
+  const jobs = batchPieces(piecesToCheck(content))[Symbol.iterator]();
   for (let lane = 0; lane < engine.verify.maxJobs; lane++) checkNext(engine, torrent, jobs);
   return content.checksOut === 0;
 }
@@ -65,11 +65,9 @@ function fail(engine: Engine, torrent: KnownTorrent, error: ErrorRecord): false 
   return false;
 }
 
-/** Yields the pieces to check; stops when the run ends. */
-function* piecesToCheck(torrent: KnownTorrent, epoch: number): Generator<StoredPiece> {
-  const { toCheck, layout, metainfo } = torrent.content;
+/** Yields the pieces to check. Once the run has ended, nothing asks for more. */
+function* piecesToCheck({ toCheck, layout, metainfo }: Content): Generator<StoredPiece> {
   for (let piece = toCheck.nextSet(0); piece !== -1; piece = toCheck.nextSet(piece + 1)) {
-    if (torrent.epoch !== epoch) return;
     yield {
       piece,
       lengthBytes: layout.geometry.pieceLengthBytes(piece),
