@@ -1,7 +1,8 @@
 // Swarms in which some know their torrent by its info hash alone at first.
 
 import { expect } from 'chai';
-import { tellRecipes } from '../support/recipes';
+import fc from 'fast-check';
+import { tellRecipes, withRecipes } from '../support/recipes';
 import { SimSwarm } from '../support/sim-swarm';
 import type { SimNode } from '../support/sim-node';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
@@ -10,6 +11,7 @@ const SMALL = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
 
 function expectWhole(swarm: SimSwarm): void {
   for (const node of swarm.nodes) {
+    if (node.gone) continue;
     const same = Buffer.from(node.stored.buffer).equals(swarm.torrent.content);
     expect(same, `${node.host}: the bytes`).to.equal(true);
     expect(node.engine.memoryIsBack, `${node.host}: memory`).to.equal(true);
@@ -52,6 +54,51 @@ describe('sim: torrents whose content is known later', () => {
     await swarm.runUntilComplete(40);
     expectWhole(swarm);
     expect(late.dials, 'nobody is dialled twice').to.be.at.most(3);
+  });
+
+  it('come to their end with any seed, any part stored, and any comings and goings', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), (seed) =>
+        withRecipes(async () => {
+          const dice = seededRandom(seed);
+          const swarm = new SimSwarm({ ...SMALL, seed });
+          const odds = (chance: number): boolean => dice() < chance;
+          const join = (): Promise<SimNode> =>
+            swarm.add({
+              have: [...Array(16).keys()].filter(() => odds(0.3)),
+              latencyMs: 1 + dice() * 100,
+              uplinkBytesPerSec: (50 + 500 * dice()) * KIB,
+              hashBytesPerMs: 20 + 400 * dice(),
+              ...(odds(0.7) && { resolvesAfterMs: 1 + 6_000 * dice() }),
+            });
+          await swarm.add({ have: 'all', resolvesAfterMs: 4_000 * dice() });
+          for (let n = 0; n < 4; n++) await join();
+          swarm.introduceAll();
+          const paused = new Set<SimNode>();
+          for (let change = 0; change < 8; change++) {
+            await swarm.runFor(1.5 * dice());
+            const present = swarm.nodes.filter(({ gone }) => !gone);
+            const node = present[Math.floor(dice() * present.length)];
+            if (node === undefined) continue;
+            const what = dice();
+            if (paused.delete(node)) await node.resume();
+            else if (what < 0.4) {
+              paused.add(node);
+              await node.pause();
+            } else if (what < 0.7) node.loseThread();
+            else if (what < 0.85 && node !== swarm.nodes[0]) node.vanish();
+            else {
+              await join();
+              swarm.introduceAll();
+            }
+          }
+          for (const node of paused) if (!node.gone) await node.resume();
+          await swarm.runUntilComplete(400);
+          expectWhole(swarm);
+        }),
+      ),
+      { numRuns: 20 },
+    );
   });
 
   for (const seed of [1, 2, 3, 4, 5, 6]) {

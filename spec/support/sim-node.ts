@@ -171,6 +171,22 @@ export class SimNode {
     await settled();
   }
 
+  /** Its user pauses the torrent. */
+  async pause(): Promise<void> {
+    this.swarm.record(this, 'pause');
+    this.#syncClock();
+    void this.engine.control.pause(this.state.id); // It waits for jobs, which take time.
+    await settled();
+  }
+
+  /** Its user resumes the torrent. */
+  async resume(): Promise<void> {
+    this.swarm.record(this, 'resume');
+    this.#syncClock();
+    await this.engine.control.resume(this.state.id);
+    await settled();
+  }
+
   #goOnceAlone(): void {
     if (this.connections.size === 0) this.gone = true;
     else this.clock.after(HOP_MS, () => this.#goOnceAlone());
