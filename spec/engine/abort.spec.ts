@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createTorrent, readTorrent, verifyTorrent } from '../../lib/index';
 import type { AddOptions, Coordinator, Torrent, TorrentSource } from '../../lib/index';
+import { ListenerLeaks } from '../support/listener-leaks';
 import { MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, expectError, nextEvent, within } from '../support/swarm';
 
@@ -27,16 +28,15 @@ const MOMENTS: readonly (readonly [string, () => Promise<unknown>])[] = [
 describe('engine: aborted adds', function () {
   this.timeout(SPEC_TIMEOUT_MS);
   const swarm = new Swarm();
-  const warnings: Error[] = [];
-  const onWarning = (warning: Error): void => void warnings.push(warning);
   let engine: Coordinator;
+  let leaks: ListenerLeaks;
 
   before(async () => {
-    process.on('warning', onWarning);
+    leaks = new ListenerLeaks((emitter) => emitter instanceof AbortSignal);
     engine = await swarm.engine();
   });
   after(async () => {
-    process.off('warning', onWarning);
+    leaks.end();
     await swarm.close();
   });
 
@@ -148,7 +148,7 @@ describe('engine: aborted adds', function () {
     expect(engine.torrents).to.deep.equal([]);
     expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
     await new Promise((done) => setImmediate(done)); // warnings come a turn later
-    expect(warnings).to.deep.equal([]);
+    expect(leaks.found).to.deep.equal([]);
   });
 
   it('leaves no listener behind where no torrent lives on', async () => {
@@ -164,7 +164,7 @@ describe('engine: aborted adds', function () {
     await verifyTorrent(bytes, { data: folder, threads: 1, signal });
     expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
     await new Promise((done) => setImmediate(done));
-    expect(warnings).to.deep.equal([]);
+    expect(leaks.found).to.deep.equal([]);
   });
 
   it('rejects with the reason of the signal while a .torrent is fetched', async () => {

@@ -1,11 +1,14 @@
-// Waiting for something that no event tells of.
+// Waiting for a condition that no event reports.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Below mocha's 60 s, so that a failure has a name. */
 const DEADLINE_MS = 50_000;
 
-/** Looks once in each turn of the loop until it is so; rejects at the deadline, naming what was waited for. */
+/** Between two checks: checking in each turn of the loop would take a core from what is awaited. */
+const CHECK_EVERY_MS = 2;
+
+/** Checks until it is so; rejects at the deadline with an error that names `what` was awaited. */
 export async function until(
   isSo: () => boolean,
   what: string,
@@ -16,7 +19,7 @@ export async function until(
   try {
     while (!isSo()) {
       if (late) throw new Error(`waited too long for: ${what}`);
-      await nextTurn();
+      await delay(CHECK_EVERY_MS);
     }
   } finally {
     clearTimeout(timer);

@@ -2,9 +2,8 @@
 
 import { expect } from 'chai';
 import { once } from 'node:events';
-import { get } from 'node:http';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { ServerResponse, get } from 'node:http';
+import { Socket, connect } from 'node:net';
 import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer, TrackerServerOptions } from '../../lib/tracker-server/server';
 import { startHttpServer } from '../../lib/tracker-server/http-server';
@@ -12,6 +11,7 @@ import type { ListeningServer } from '../../lib/tracker-server/udp-server';
 import { PublishedTorrents } from '../../lib/tracker-server/published-torrents';
 import { Tracker } from '../../lib/tracker-server/tracker';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
+import { ListenerLeaks } from '../support/listener-leaks';
 
 const HASH = new Uint8Array(20).fill(0xfe);
 const client = new HttpTrackerClient({ version: '0' });
@@ -206,17 +206,17 @@ describe('tracker: a flood over HTTP', () => {
 
     it('requests for a torrent add no listener each', async () => {
       published.put('a.torrent', new Uint8Array(10));
-      const warnings: Error[] = [];
-      const note = (warning: Error): void => void warnings.push(warning);
-      process.on('warning', note);
+      const leaks = new ListenerLeaks(
+        (emitter) => emitter instanceof Socket || emitter instanceof ServerResponse,
+      );
       try {
         const socket = send('GET /a.torrent HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20)).resume();
         await new Promise((resolve) => socket.once('close', resolve));
         await new Promise(setImmediate);
       } finally {
-        process.off('warning', note);
+        leaks.end();
       }
-      expect(warnings).to.deep.equal([]);
+      expect(leaks.found).to.deep.equal([]);
     });
   });
 });
