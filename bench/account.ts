@@ -76,7 +76,7 @@ const CASES: readonly Case[] = [
 /** Transfers that take longer are stopped after this time. */
 const CUT_MS = 6000;
 
-function told({ limit }: TransferAccount): string {
+function limitText({ limit }: TransferAccount): string {
   if (limit === undefined) return 'nothing';
   return limit.behind === undefined ? limit.what : `${limit.what}, ${limit.behind}`;
 }
@@ -156,7 +156,7 @@ async function runOnOneCore(engine: Engine, folder: string): Promise<TransferAcc
       .split('\n')
       .map((line) => JSON.parse(line) as Complete);
     const account = events.find(({ type }) => type === 'complete')?.account;
-    if (account === undefined) throw new Error('the download told no `complete`');
+    if (account === undefined) throw new Error('the download sent no `complete`');
     return { ...account, limit: account.limit && { ...account.limit, behind: undefined } };
   } finally {
     await seeders.stop();
@@ -173,7 +173,7 @@ async function main(): Promise<void> {
   const memory = mkdtempSync('/dev/shm/millrace-account-');
   let wrong = 0;
   const show = (throttled: string, expected: string, account: TransferAccount): void => {
-    const label = told(account);
+    const label = limitText(account);
     if (label !== expected) wrong++;
     const share = `${Math.floor((account.limit?.share ?? 0) * 100)} %`.padStart(5);
     const verdict = label === expected ? '' : `  expected ${expected}`;

@@ -48,7 +48,7 @@ interface Run {
   readonly busiest?: number;
   readonly second?: number;
   readonly all?: number;
-  readonly mibSaidPerSec?: number;
+  readonly mibSentPerSec?: number;
 }
 
 interface Bench {
@@ -118,7 +118,7 @@ async function measureAttack(bench: Bench, attack: AttackName): Promise<void> {
       `honest ${of(quiet, 'mibPerSec')} MiB/s, beside it ${of(disturbed, 'mibPerSec')}`,
       `ratio ${shown(figuresOf(ratios), '', 2).trim()}`,
       `CPU ms/s of it alone: busiest thread ${of(disturbed, 'busiest')}, next ${of(disturbed, 'second')}, all ${of(disturbed, 'all')}`,
-      `${of(disturbed, 'mibSaidPerSec')} MiB/s said`,
+      `${of(disturbed, 'mibSentPerSec')} MiB/s sent`,
     ].join(' | '),
   );
 }
@@ -160,9 +160,9 @@ async function measureRun(bench: Bench, attack: AttackName | undefined): Promise
       };
       const honest = await fetchOften(torrent, port, children);
       attackers.process.stdin?.end();
-      const { mibSaid } = await untilReported<AttackersDone>(attackers, DEADLINE_MS);
+      const { mibSent } = await untilReported<AttackersDone>(attackers, DEADLINE_MS);
       const elapsedSec = (performance.now() - startedMs) / 1000;
-      return { ...cost, mibPerSec: honest, mibSaidPerSec: mibSaid / elapsedSec };
+      return { ...cost, mibPerSec: honest, mibSentPerSec: mibSent / elapsedSec };
     }
     return { mibPerSec: await fetchOften(torrent, port, children) };
   } finally {

@@ -22,7 +22,7 @@ export interface AttackersConfig {
 }
 
 export interface AttackersDone {
-  readonly mibSaid: number;
+  readonly mibSent: number;
   readonly connections: number;
 }
 
@@ -81,7 +81,7 @@ function burstOf({ attack, pieceCount }: AttackersConfig): Buffer | undefined {
 }
 
 class Attacker {
-  static saidBytes = 0;
+  static sentBytes = 0;
   static connections = 0;
   readonly #config: AttackersConfig;
   readonly #number: number;
@@ -89,7 +89,7 @@ class Attacker {
   readonly #onFirstWords: () => void;
   #socket!: Socket;
   #trickle: NodeJS.Timeout | undefined;
-  #said = false;
+  #hasBegun = false;
 
   constructor(
     config: AttackersConfig,
@@ -119,7 +119,7 @@ class Attacker {
 
   #open(): void {
     const { attack, infoHash, pieceCount } = this.#config;
-    this.#say(Buffer.from(handshake(infoHash, 1000 + this.#number)));
+    this.#send(Buffer.from(handshake(infoHash, 1000 + this.#number)));
     switch (attack) {
       case 'never-read':
       case 'trickle':
@@ -129,14 +129,14 @@ class Attacker {
       case 'cancel':
       case 'flapping-requests':
         this.#whenUnchoked();
-        this.#say(interested);
+        this.#send(interested);
         return;
       case 'reconnect': {
         const bits = Buffer.alloc(Math.ceil(pieceCount / 8), 0xff);
         bits[0] = 0x7f; // a seed is counted in one step
         bits[bits.length - 1] = (0xff << (bits.length * 8 - pieceCount)) & 0xff;
         this.#socket.resume();
-        this.#say(message(MESSAGE_ID.bitfield, bits), () => this.#socket.end());
+        this.#send(message(MESSAGE_ID.bitfield, bits), () => this.#socket.end());
         break;
       }
       case 'come-and-go':
@@ -154,10 +154,10 @@ class Attacker {
   }
 
   #whenUnchoked(): void {
-    let heard = Buffer.alloc(0);
+    let received = Buffer.alloc(0);
     const listen = (bytes: Buffer): void => {
-      heard = Buffer.concat([heard, bytes]).subarray(-BURST_BYTES);
-      if (!heard.includes(Buffer.from([0, 0, 0, 1, MESSAGE_ID.unchoke]), 68)) return;
+      received = Buffer.concat([received, bytes]).subarray(-BURST_BYTES);
+      if (!received.includes(Buffer.from([0, 0, 0, 1, MESSAGE_ID.unchoke]), 68)) return;
       this.#socket.off('data', listen);
       this.#onUnchoked();
       this.#done();
@@ -182,7 +182,7 @@ class Attacker {
       return this.#requestAndCancel();
     }
     this.#socket.pause();
-    this.#say(this.#requests(BLOCK_BYTES));
+    this.#send(this.#requests(BLOCK_BYTES));
     if (attack === 'cancel') this.#flood();
     if (attack === 'trickle' || attack === 'crawl') {
       const lengthBytes = attack === 'trickle' ? 1 : BLOCK_BYTES;
@@ -211,7 +211,7 @@ class Attacker {
       this.#askForCrumbs();
     };
     this.#socket.on('data', count);
-    this.#say(this.#requests(1));
+    this.#send(this.#requests(1));
   }
 
   /** Requests blocks far apart and cancels each at once, to cause useless disk reads. */
@@ -226,33 +226,33 @@ class Attacker {
 
   #repeat(bytes: Buffer): void {
     if (this.#socket.destroyed) return;
-    this.#say(bytes, () => setImmediate(() => this.#repeat(bytes)));
+    this.#send(bytes, () => setImmediate(() => this.#repeat(bytes)));
   }
 
   #flood(): void {
     const burst = this.#burst;
     if (burst === undefined || this.#socket.destroyed) return;
-    this.#say(burst, () => this.#flood());
+    this.#send(burst, () => this.#flood());
   }
 
   /** Sends one change of interest in its own TCP segment. */
   #step(round: number): void {
     if (this.#socket.destroyed) return;
     const what = round % 2 === 0 ? interested : message(MESSAGE_ID.notInterested);
-    this.#say(what, () => setImmediate(() => this.#step(round + 1)));
+    this.#send(what, () => setImmediate(() => this.#step(round + 1)));
   }
 
-  #say(bytes: Buffer, onFlushed?: () => void): void {
+  #send(bytes: Buffer, onFlushed?: () => void): void {
     this.#socket.write(bytes, (error) => {
       if (error) return;
-      Attacker.saidBytes += bytes.length;
+      Attacker.sentBytes += bytes.length;
       onFlushed?.();
     });
   }
 
   #done(): void {
-    if (this.#said) return;
-    this.#said = true;
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
     this.#onFirstWords();
   }
 }
@@ -283,8 +283,8 @@ function main(): void {
   }
   process.stdin
     .once('end', () => {
-      const { saidBytes, connections } = Attacker;
-      const done: AttackersDone = { mibSaid: saidBytes / 2 ** 20, connections };
+      const { sentBytes, connections } = Attacker;
+      const done: AttackersDone = { mibSent: sentBytes / 2 ** 20, connections };
       console.log(JSON.stringify(done));
       process.exit(0);
     })

@@ -87,12 +87,12 @@ class Leecher implements WireSink {
     this.#refill();
   }
 
-  onMessage(said: WireMessage): void {
-    if (said.type === 'unchoke') {
+  onMessage(message: WireMessage): void {
+    if (message.type === 'unchoke') {
       this.#unchoked = true;
       firstUnchokeMs ??= performance.now();
     }
-    if (said.type !== 'choke') return;
+    if (message.type !== 'choke') return;
     this.#unchoked = false; // Outstanding requests are dropped by the choke (BEP 3) and made again.
     const [first] = this.#outstanding;
     if (first === undefined) return;
@@ -140,8 +140,8 @@ class Leecher implements WireSink {
   #flush(): void {
     // aria2 drops a peer that sends more than its handshake before it has answered.
     if (this.#handshake.handshake === undefined) return;
-    const said = this.#writer.take();
-    if (said !== undefined) this.#socket.write(said);
+    const message = this.#writer.take();
+    if (message !== undefined) this.#socket.write(message);
   }
 
   #end(): void {

@@ -80,9 +80,10 @@ class SeedConnection implements WireSink {
     this.#socket.write(fullBitfield(payload.pieceCount));
   }
 
-  onMessage(said: WireMessage): void {
-    if (said.type === 'interested') this.#socket.write(UNCHOKE);
-    else if (said.type === 'request') this.#serve(said.piece, said.begin, said.lengthBytes);
+  onMessage(message: WireMessage): void {
+    if (message.type === 'interested') this.#socket.write(UNCHOKE);
+    else if (message.type === 'request')
+      this.#serve(message.piece, message.begin, message.lengthBytes);
   }
 
   onBlock(): void {

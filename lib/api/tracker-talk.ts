@@ -29,7 +29,7 @@ import {
 } from './checks';
 import type { Check, Checks } from './checks';
 import { readTorrent, type TorrentSource } from './sources';
-import { buildReport, type Conversation, type Heard } from '../inspect/build-report';
+import { buildReport, type Conversation, type Observation } from '../inspect/build-report';
 import type { TrackerReport } from '../inspect/report';
 import { VERSION } from './version';
 
@@ -78,7 +78,7 @@ const DEFAULT_NUM_WANT = 50;
 /** Trackers asked at the same time: a slow one delays the others little. */
 const CONCURRENT_TRACKERS = 8;
 /** Packets kept per conversation, which normally has at most a dozen; more are dropped. */
-const MAX_HEARD = 64;
+const MAX_OBSERVATIONS = 64;
 /** How long to wait for the reply to `stopped`. */
 const STOP_DEADLINE_MS = 2_000;
 /**
@@ -216,8 +216,8 @@ function leftOut(report: TrackerReport, url: string, { urls, unasked }: Target):
 }
 
 /** Whether more was sent than a request for a connection id. */
-function sentSomething({ heard }: Conversation): boolean {
-  return heard.some(
+function sentSomething({ observations }: Conversation): boolean {
+  return observations.some(
     ({ what }) =>
       what.type === 'http-request' ||
       (what.type === 'datagram' &&
@@ -228,7 +228,7 @@ function sentSomething({ heard }: Conversation): boolean {
 
 function recording(url: string, { infoHash, trusted }: Target, timeoutMs: number): Converse {
   return async (kind, event, ask) => {
-    const heard: Heard[] = [];
+    const observations: Observation[] = [];
     const startedMs = performance.now();
     const clients = new TrackerClients({
       version: VERSION,
@@ -236,10 +236,11 @@ function recording(url: string, { infoHash, trusted }: Target, timeoutMs: number
       trusted,
       firstWaitMs: PROBE_FIRST_WAIT_MS,
       overhear: (what) => {
-        if (heard.length < MAX_HEARD) heard.push({ what, atMs: performance.now() - startedMs });
+        if (observations.length < MAX_OBSERVATIONS)
+          observations.push({ what, atMs: performance.now() - startedMs });
       },
     });
-    const facts = { kind, url, infoHash, event, heard };
+    const facts = { kind, url, infoHash, event, observations };
     try {
       const outcome = await ask(clients);
       return { ...facts, ...outcome, elapsedMs: performance.now() - startedMs };

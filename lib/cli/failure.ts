@@ -29,9 +29,9 @@ export function failureOf(error: unknown): Failure {
   if (typeof code !== 'string') {
     return { code: 'unexpected', message: error.message, exitCode: EXIT.failed };
   }
-  const said = 'details' in error ? messageOf(error as MillraceError) : systemMessage(error);
+  const reason = 'details' in error ? messageOf(error as MillraceError) : systemMessage(error);
   const advice = systemAdvice(code) || (OUR_ADVICE[code] ?? '');
-  const message = said.includes(advice) ? said : said + advice;
+  const message = reason.includes(advice) ? reason : reason + advice;
   return { code, message, exitCode: USAGE_CODES.has(code) ? EXIT.usage : EXIT.failed };
 }
 

@@ -67,7 +67,7 @@ export async function examine(metainfo: Metainfo, options: ExamineOptions): Prom
   const { signal } = stop;
   let thrown: { readonly error: unknown } | undefined;
   const unwatch = onAbort(options.signal, () => stop.abort(options.signal?.reason));
-  const tell = (...findings: readonly Finding[]): void => {
+  const report = (...findings: readonly Finding[]): void => {
     try {
       if (!signal.aborted) findings.forEach((each) => options.onFinding(each));
     } catch (error) {
@@ -75,7 +75,7 @@ export async function examine(metainfo: Metainfo, options: ExamineOptions): Prom
       stop.abort();
     }
   };
-  const examiner = new Examiner(metainfo, options, signal, tell);
+  const examiner = new Examiner(metainfo, options, signal, report);
   try {
     examiner.begin();
     await Promise.all([examiner.disk(), examiner.port(port), examiner.swarm(port)]);
@@ -96,7 +96,7 @@ class Examiner {
   private readonly metainfo: Metainfo;
   private readonly options: ExamineOptions;
   private readonly signal: AbortSignal;
-  private readonly tell: (...findings: readonly Finding[]) => void;
+  private readonly report: (...findings: readonly Finding[]) => void;
   private readonly names: Names;
   private readonly client: TrackerClients;
   private readonly trackers: readonly NamedTracker[];
@@ -106,12 +106,12 @@ class Examiner {
     metainfo: Metainfo,
     options: ExamineOptions,
     signal: AbortSignal,
-    tell: (...findings: readonly Finding[]) => void,
+    report: (...findings: readonly Finding[]) => void,
   ) {
     this.metainfo = metainfo;
     this.options = options;
     this.signal = signal;
-    this.tell = tell;
+    this.report = report;
     const { version, timeoutMs, resolve } = options;
     this.names = new Names(timeoutMs, resolve);
     this.client = new TrackerClients({
@@ -126,18 +126,18 @@ class Examiner {
 
   begin(): void {
     const count = this.trackers.length;
-    this.tell(torrentFinding(this.metainfo, count, Math.max(0, count - MAX_TRACKERS)));
+    this.report(torrentFinding(this.metainfo, count, Math.max(0, count - MAX_TRACKERS)));
   }
 
   async disk(): Promise<void> {
     const { output } = this.options;
     const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, this.metainfo);
-    this.tell(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
+    this.report(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
   }
 
   async port(open: OpenPort): Promise<void> {
     const { reachedAt, notReachedAt } = await open.reach(this.signal);
-    this.tell(portFinding(open.port, reachedAt, notReachedAt, open.cause));
+    this.report(portFinding(open.port, reachedAt, notReachedAt, open.cause));
   }
 
   async swarm(open: OpenPort): Promise<void> {
@@ -147,7 +147,7 @@ class Examiner {
     const sampler = new Sampler(
       Math.max(samplePeers, peers.length),
       { infoHash, peerId, pieceCount, timeoutMs, signal: this.signal },
-      this.tell,
+      this.report,
     );
     sampler.offer(peers);
     const request: AnnounceRequest = {
@@ -168,7 +168,7 @@ class Examiner {
       ...byHost(asked).map((some) => queue.add(() => this.ask(some, request, sampler))),
     ]);
     this.compare();
-    this.tell(await sampler.finding());
+    this.report(await sampler.finding());
   }
 
   /** Waits until trackers know that we have left, at most 2 s. */
@@ -181,10 +181,10 @@ class Examiner {
     try {
       const found = await this.names.resolve(host, this.signal);
       const addresses = [...new Set(found.map(({ address }) => address))];
-      this.tell(dnsFinding(host, addresses));
+      this.report(dnsFinding(host, addresses));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      this.tell(dnsFinding(host, [], code ?? 'unknown'));
+      this.report(dnsFinding(host, [], code ?? 'unknown'));
     }
   }
 
@@ -203,7 +203,7 @@ class Examiner {
     await probeTrackers(options, (probe, url) => {
       this.probes.push(probe);
       const found = trackerFinding(probe.answers);
-      this.tell(showSecrets ? found : withoutSecretsOf(found, url));
+      this.report(showSecrets ? found : withoutSecretsOf(found, url));
       if (!this.signal.aborted) sampler.offer(probe.answers.reply?.peers ?? []);
     });
   }
@@ -211,8 +211,8 @@ class Examiner {
   /** Compares what trackers reported about this machine. */
   private compare(): void {
     const [seenAs] = this.probes.flatMap(({ answers }) => answers.reply?.externalIp ?? []);
-    if (seenAs !== undefined) this.tell(addressFinding(seenAs, localIps()));
-    this.tell(clockFinding(this.probes.flatMap(({ aheadSec }) => aheadSec ?? [])));
+    if (seenAs !== undefined) this.report(addressFinding(seenAs, localIps()));
+    this.report(clockFinding(this.probes.flatMap(({ aheadSec }) => aheadSec ?? [])));
   }
 }
 

@@ -39,7 +39,7 @@ const DEFAULT_QUIET_MS = 500;
  * Most bytes read: the longest bitfield is 256 KiB, and 2 million `have` messages are 18 MiB. More
  * is abuse.
  */
-const MAX_HEARD_BYTES = 32 * 1024 * 1024;
+const MAX_RECEIVED_BYTES = 32 * 1024 * 1024;
 const NONE = new Uint8Array(0);
 
 /**
@@ -62,11 +62,11 @@ class Probe {
   private readonly onAbort = (): void => this.end(this.unfinished());
   private unwatch = (): void => undefined;
   private socket: net.Socket | undefined;
-  private stage: 'connecting' | 'greeting' | 'telling' | 'ended' = 'connecting';
+  private stage: 'connecting' | 'greeting' | 'announcing' | 'ended' = 'connecting';
   private deadline: NodeJS.Timeout | undefined;
   private quiet: NodeJS.Timeout | undefined;
-  private heardBytes = 0;
-  private told = false;
+  private receivedBytes = 0;
+  private hasAnnounced = false;
   /** The last bytes may have announced every piece, in one message. */
   private mayBeWhole = false;
   private client: string | undefined;
@@ -90,7 +90,7 @@ class Probe {
       this.limit();
       socket.write(encodeHandshake({ infoHash, peerId }));
     });
-    socket.on('data', (bytes) => this.hear(bytes));
+    socket.on('data', (bytes) => this.receive(bytes));
     socket.on('error', (error: NodeJS.ErrnoException) => this.broke(error));
     socket.on('close', () => this.end(this.unfinished('closed')));
   }
@@ -103,7 +103,7 @@ class Probe {
 
   /** The outcome if it ends at this stage. */
   private unfinished(greeting: PeerOutcome = 'silent'): PeerOutcome {
-    if (this.stage === 'telling') return 'talks';
+    if (this.stage === 'announcing') return 'talks';
     return this.stage === 'greeting' ? greeting : 'no-connection';
   }
 
@@ -114,13 +114,13 @@ class Probe {
     this.end('unreachable', causeText(code), code);
   }
 
-  private hear(bytes: Buffer): void {
+  private receive(bytes: Buffer): void {
     if (this.stage === 'ended') return;
-    this.heardBytes += bytes.length;
-    if (this.heardBytes > MAX_HEARD_BYTES) return this.end('breaks-rules', 'it never stops');
+    this.receivedBytes += bytes.length;
+    if (this.receivedBytes > MAX_RECEIVED_BYTES) return this.end('breaks-rules', 'it never stops');
     try {
       const used = this.stage === 'greeting' ? this.greet(bytes) : 0;
-      if (this.stage !== 'telling') return;
+      if (this.stage !== 'announcing') return;
       this.decoder.feed(bytes, used, bytes.length, {
         onMessage: (message) => this.onMessage(message),
         onBlock: () => undefined,
@@ -141,7 +141,7 @@ class Probe {
     // Only we have our id: this is an echo.
     else if (bytesEqual(handshake.peerId, this.options.peerId)) this.end('not-plain');
     else {
-      this.stage = 'telling';
+      this.stage = 'announcing';
       this.limit();
       this.waitForMore();
     }
@@ -151,7 +151,7 @@ class Probe {
   private waitForMore(): void {
     const { quietMs = DEFAULT_QUIET_MS } = this.options;
     clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => this.end('talks'), this.told ? quietMs : 4 * quietMs);
+    this.quiet = setTimeout(() => this.end('talks'), this.hasAnnounced ? quietMs : 4 * quietMs);
   }
 
   /** All pieces are known; only the client's name may follow, which comes at once or never. */
@@ -198,7 +198,7 @@ class Probe {
       default:
         return;
     }
-    this.told = true;
+    this.hasAnnounced = true;
     this.waitForMore();
   }
 

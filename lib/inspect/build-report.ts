@@ -14,7 +14,7 @@ import type { Overheard } from '../tracker/overhear';
 import { maskBytes, maskText, redactUrl, secretsOf } from '../text/redact';
 import type { ReportField, ReportPacket, TrackerReport } from './report';
 
-export interface Heard {
+export interface Observation {
   readonly what: Overheard;
   /** Milliseconds since the conversation began. */
   readonly atMs: number;
@@ -26,7 +26,7 @@ export interface Conversation {
   readonly url: string;
   readonly infoHash: Uint8Array;
   readonly event?: AnnounceEvent;
-  readonly heard: readonly Heard[];
+  readonly observations: readonly Observation[];
   readonly elapsedMs: number;
   readonly announced?: AnnounceReply;
   readonly scraped?: ScrapeReply;
@@ -43,17 +43,19 @@ const OWN_KEYS =
   );
 
 export function buildReport(talk: Conversation, showSecrets: boolean): TrackerReport {
-  const { kind, url, infoHash, event, heard, announced, scraped, failure } = talk;
+  const { kind, url, infoHash, event, observations, announced, scraped, failure } = talk;
   const secrets = showSecrets ? [] : secretsIn(talk);
   const mask = (text: string): string => maskText(text, secrets);
-  const packets = heard.flatMap((each) => packetsOf(each, heard, secrets, showSecrets));
+  const packets = observations.flatMap((each) =>
+    packetsOf(each, observations, secrets, showSecrets),
+  );
 
   const sent = packets.filter(({ direction }) => direction === 'sent');
   const received = packets.filter(({ direction }) => direction === 'received');
   const asked = sent.filter(({ what }) => what !== CONNECT_REQUEST).at(-1) ?? sent.at(-1);
   const first = isHttp(url) ? sent[0] : asked;
   const answers = received.filter(({ what }) => !NO_ANSWERS.includes(what));
-  const http = lastOf(heard, 'http-answer');
+  const http = lastOf(observations, 'http-answer');
   const counts = scraped?.counts[0];
   const { seeds, leechers } = announced ?? counts ?? {};
   const { peers = [], droppedPeers = 0, intervalSec, warning } = announced ?? {};
@@ -68,9 +70,10 @@ export function buildReport(talk: Conversation, showSecrets: boolean): TrackerRe
     failureReason: reason === undefined ? undefined : String(reason),
     cause: failure?.details?.cause === undefined ? undefined : String(failure.details.cause),
     status: http?.status,
-    body: (lastOf(heard, 'http-body') ?? http)?.body ?? lastOf(heard, 'not-http')?.bytes,
+    body:
+      (lastOf(observations, 'http-body') ?? http)?.body ?? lastOf(observations, 'not-http')?.bytes,
     bytesAfterReply: bytesAfterReply(answers.at(-1)),
-    redirectedTo: redirectIn(heard),
+    redirectedTo: redirectIn(observations),
     packetsReceived: received.map(({ what }) => what),
     packetsSent: sent.length,
     peers: announced && peers.length,
@@ -85,12 +88,12 @@ export function buildReport(talk: Conversation, showSecrets: boolean): TrackerRe
     ok: peers.length > 0 || seeds !== undefined || leechers !== undefined,
     infoHash: toHex(infoHash),
     infoHashEscaped: percentEncode(infoHash),
-    requestUrl: requestUrlIn(heard, secrets, showSecrets),
+    requestUrl: requestUrlIn(observations, secrets, showSecrets),
     request: fieldsOf(first),
     attempts: sent.length,
     status: http?.status,
     elapsedMs: Math.round(talk.elapsedMs * 10) / 10,
-    trackerIp: announced?.trackerIp ?? scraped?.trackerIp ?? trackerIpIn(heard),
+    trackerIp: announced?.trackerIp ?? scraped?.trackerIp ?? trackerIpIn(observations),
     reply: fieldsOf(answers.at(-1)),
     failure: failure && {
       code: failure.code,
@@ -123,8 +126,8 @@ function isHttp(url: string): boolean {
 }
 
 function packetsOf(
-  { what, atMs }: Heard,
-  heard: readonly Heard[],
+  { what, atMs }: Observation,
+  observations: readonly Observation[],
   secrets: readonly string[],
   showSecrets: boolean,
 ): ReportPacket[] {
@@ -155,7 +158,7 @@ function packetsOf(
         ];
       }
       // A conversation has only one complete body, so the decompressed one belongs to it.
-      const compressed = compressedBody(body, lastOf(heard, 'http-body')?.body, secrets);
+      const compressed = compressedBody(body, lastOf(observations, 'http-body')?.body, secrets);
       return [head, { ...received, what: 'HTTP answer, compressed body', ...compressed }];
     }
     case 'http-body': {
@@ -260,8 +263,8 @@ function bytesAfterReply(packet: ReportPacket | undefined): number | undefined {
 const MAX_SECRETS = 100;
 
 /** The secrets of the tracker's URL, also as encoded in URL data, and of redirects. */
-function secretsIn({ url, heard }: Conversation): string[] {
-  const others = heard.flatMap(({ what }) => {
+function secretsIn({ url, observations }: Conversation): string[] {
+  const others = observations.flatMap(({ what }) => {
     if (what.type === 'http-request') return [what.url];
     if (what.type !== 'http-answer') return [];
     const location = /^location:\s*(.*?)\s*$/im.exec(what.head)?.[1] ?? '';
@@ -284,11 +287,11 @@ function withoutCredentials(head: string): string {
 }
 
 function requestUrlIn(
-  heard: readonly Heard[],
+  observations: readonly Observation[],
   secrets: readonly string[],
   showSecrets: boolean,
 ): string | undefined {
-  const request = heard.find(({ what }) => what.type === 'http-request')?.what;
+  const request = observations.find(({ what }) => what.type === 'http-request')?.what;
   if (request?.type !== 'http-request') return undefined;
   if (showSecrets) return request.url;
   const url = new URL(request.url);
@@ -297,22 +300,24 @@ function requestUrlIn(
   return maskText(url.href, secrets);
 }
 
-function redirectIn(heard: readonly Heard[]): string | undefined {
-  const requests = heard.flatMap(({ what }) => (what.type === 'http-request' ? [what.url] : []));
+function redirectIn(observations: readonly Observation[]): string | undefined {
+  const requests = observations.flatMap(({ what }) =>
+    what.type === 'http-request' ? [what.url] : [],
+  );
   return requests.length > 1 ? requests.at(-1) : undefined;
 }
 
-function trackerIpIn(heard: readonly Heard[]): string | undefined {
-  const answer = lastOf(heard, 'http-answer');
+function trackerIpIn(observations: readonly Observation[]): string | undefined {
+  const answer = lastOf(observations, 'http-answer');
   if (answer !== undefined) return answer.remoteIp;
-  const datagram = lastOf(heard, 'datagram');
+  const datagram = lastOf(observations, 'datagram');
   return datagram?.direction === 'received' ? datagram.address : undefined;
 }
 
 function lastOf<Type extends Overheard['type']>(
-  heard: readonly Heard[],
+  observations: readonly Observation[],
   type: Type,
 ): Extract<Overheard, { readonly type: Type }> | undefined {
-  const found = heard.filter(({ what }) => what.type === type).at(-1)?.what;
+  const found = observations.filter(({ what }) => what.type === type).at(-1)?.what;
   return found as Extract<Overheard, { readonly type: Type }> | undefined;
 }

@@ -355,7 +355,7 @@ export class PeerThread {
     this.readTurns.tick();
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
-    this.tellTraffic(nowMs);
+    this.reportTraffic(nowMs);
     if (this.connections.size === 0 && !this.loadReported && this.uploader.isEmpty)
       this.stopTicking();
   }
@@ -365,17 +365,17 @@ export class PeerThread {
     this.ticker = undefined;
   }
 
-  private tellTraffic(nowMs: number): void {
+  private reportTraffic(nowMs: number): void {
     // A tick early is as good as a tick late, and keeps the average interval right.
     if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
     this.lastTrafficMs = nowMs;
     const rows: number[] = [];
     for (const connection of this.connections.values()) connection.pushTraffic(rows);
     if (rows.length > 0) this.send({ type: 'traffic', rows });
-    this.tellLoad(nowMs);
+    this.reportLoad(nowMs);
   }
 
-  private tellLoad(nowMs: number): void {
+  private reportLoad(nowMs: number): void {
     const busy = this.loopBusy();
     const rows: number[] = [];
     for (const { session } of this.connections.values()) session?.download.pushLoad(rows, nowMs);

@@ -145,7 +145,7 @@ export class PeerSession implements WireSink {
     }
     if (this.silence.keepAliveIsDue(nowMs)) {
       this.options.writer.keepAlive();
-      this.silence.said(nowMs);
+      this.silence.sent(nowMs);
     }
     this.download.checkDeadline(nowMs);
     this.endTurn();
@@ -153,13 +153,13 @@ export class PeerSession implements WireSink {
 
   /** The driver has sent the content of the writer. */
   noteSent(nowMs: number): void {
-    this.silence.said(nowMs);
+    this.silence.sent(nowMs);
   }
 
   /** The driver has answered a request with `lengthBytes` of payload. */
   noteServed(lengthBytes: number, nowMs: number): void {
     this.uploadedBytes += lengthBytes;
-    this.silence.said(nowMs);
+    this.silence.sent(nowMs);
   }
 
   // ---- orders ----
@@ -235,14 +235,14 @@ export class PeerSession implements WireSink {
 
   onBlock(piece: number, begin: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.isClosed) return;
-    this.silence.heard(this.nowMs);
+    this.silence.received(this.nowMs);
     this.phase = 'open';
     this.download.onBlock(piece, begin, bytes, start, end, this.nowMs);
   }
 
   onMessage(message: WireMessage): void {
     if (this.isClosed) return;
-    this.silence.heard(this.nowMs);
+    this.silence.received(this.nowMs);
     const before = this.phase;
     this.phase = phaseAfter(before, message.type);
     switch (message.type) {

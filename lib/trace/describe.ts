@@ -97,12 +97,12 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
   const isWhole = bytes.length === LENGTH_FIELD_BYTES + lengthBytes;
   if (id !== 0 || !isWhole) return `extended id=${id} length=${lengthBytes - 2}`;
   try {
-    const told = decodeExtendedHandshake(bytes.subarray(6));
-    const offers = Object.entries(told.extensions).map(([name, code]) => `${name}:${code}`);
+    const handshake = decodeExtendedHandshake(bytes.subarray(6));
+    const offers = Object.entries(handshake.extensions).map(([name, code]) => `${name}:${code}`);
     const fields = [
-      told.client === undefined ? '' : ` client=${quoted(told.client)}`,
-      told.listenPort === undefined ? '' : ` port=${told.listenPort}`,
-      told.requestQueue === undefined ? '' : ` reqq=${told.requestQueue}`,
+      handshake.client === undefined ? '' : ` client=${quoted(handshake.client)}`,
+      handshake.listenPort === undefined ? '' : ` port=${handshake.listenPort}`,
+      handshake.requestQueue === undefined ? '' : ` reqq=${handshake.requestQueue}`,
       offers.length === 0 ? '' : ` offers=${quoted(offers.join(' '))}`,
     ];
     return `extended-handshake${fields.join('')}`;

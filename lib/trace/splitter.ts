@@ -26,7 +26,7 @@ export interface Segment {
 
 export class MessageSplitter {
   private readonly payload: boolean;
-  private readonly tell: (segment: Segment) => void;
+  private readonly onSegment: (segment: Segment) => void;
   private held = new Uint8Array(INITIAL_CAPACITY_BYTES);
   private heldBytes = 0;
   private cutBytes = 0;
@@ -41,9 +41,9 @@ export class MessageSplitter {
   private keepBytes = HANDSHAKE_LENGTH_BYTES;
 
   /** `payload`: whether blocks are kept in full, or only their 13-byte headers. */
-  constructor(payload: boolean, tell: (segment: Segment) => void) {
+  constructor(payload: boolean, onSegment: (segment: Segment) => void) {
     this.payload = payload;
-    this.tell = tell;
+    this.onSegment = onSegment;
   }
 
   /** No part of `bytes` is kept by reference. */
@@ -72,7 +72,7 @@ export class MessageSplitter {
     this.heldBytes = 0;
     this.cutBytes = 0;
     this.kind = 'rest';
-    this.tell({ bytes: held, keptBytes: heldBytes, cutBytes, kind });
+    this.onSegment({ bytes: held, keptBytes: heldBytes, cutBytes, kind });
   }
 
   /** The next fact about the message is known: its length, its id, its end. */

@@ -41,17 +41,17 @@ describe('diagnose', function () {
 
   async function run(payload: Payload, options: DiagnoseOptions = {}): Promise<Diagnosis> {
     const output = options.output ?? (await swarm.folder());
-    const told: Finding[] = [];
+    const reported: Finding[] = [];
     const diagnosis = await within(
       diagnose(payload.torrent, {
         timeoutMs: TIMEOUT_MS,
-        onFinding: (finding) => told.push(finding),
+        onFinding: (finding) => reported.push(finding),
         ...options,
         output,
       }),
       'a diagnosis',
     );
-    if (options.onFinding === undefined) expect(told).to.deep.equal(diagnosis.findings);
+    if (options.onFinding === undefined) expect(reported).to.deep.equal(diagnosis.findings);
     return diagnosis;
   }
 
@@ -200,8 +200,8 @@ describe('diagnose', function () {
     const one = await swarm.seed(bare, { pieces: [...Array(12).keys()] });
     const two = await swarm.seed(bare, { pieces: [0, 1, 15, 16, 17, 18, 19] });
     const peers = compact(one.port, two.port);
-    const said = await tracker(() => ({ interval: 60, complete: 0, incomplete: 3, peers }));
-    const diagnosis = await run(torrentOf([said.url]));
+    const scripted = await tracker(() => ({ interval: 60, complete: 0, incomplete: 3, peers }));
+    const diagnosis = await run(torrentOf([scripted.url]));
     expect(diagnosis.verdict).to.equal('dead');
     expect(diagnosis.advice).to.match(/none of the 2 peers that answered has pieces 12-14 /);
     const [pieces] = found(diagnosis, 'pieces');
@@ -214,11 +214,11 @@ describe('diagnose', function () {
     await once(taken, 'listening');
     swarm.onClose(async () => taken.close());
     const { port } = taken.address() as AddressInfo;
-    const said = await tracker(() => ({ interval: 60, peers: '', 'tracker id': 'you' }));
-    const diagnosis = await run(torrentOf([said.url]), { port });
+    const scripted = await tracker(() => ({ interval: 60, peers: '', 'tracker id': 'you' }));
+    const diagnosis = await run(torrentOf([scripted.url]), { port });
     expect(found(diagnosis, 'port')[0]).to.include({ level: 'fail', cause: 'EADDRINUSE', port });
-    const [first, last] = said.queries;
-    expect(said.queries).to.have.length(2);
+    const [first, last] = scripted.queries;
+    expect(scripted.queries).to.have.length(2);
     expect([first?.get('event'), first?.get('left')]).to.deep.equal([null, String(320 * KIB)]);
     expect([last?.get('event'), last?.get('trackerid')]).to.deep.equal(['stopped', 'you']);
     expect(first?.get('port')).to.equal(last?.get('port')).and.not.equal(String(port));
@@ -226,8 +226,8 @@ describe('diagnose', function () {
 
   it('dials no more than the sample, but every peer that was named by hand', async () => {
     const ports = [await freePort(), await freePort(), await freePort()];
-    const said = await tracker(() => ({ interval: 60, complete: 3, peers: compact(...ports) }));
-    const payload = torrentOf([said.url]);
+    const scripted = await tracker(() => ({ interval: 60, complete: 3, peers: compact(...ports) }));
+    const payload = torrentOf([scripted.url]);
     const small = await run(payload, { samplePeers: 2 });
     expect(found(small, 'peer')).to.have.length(2);
     expect(found(small, 'pieces')[0]).to.include({ knownPeers: 3, triedPeers: 2 });
@@ -238,8 +238,8 @@ describe('diagnose', function () {
 
   it('shows secrets only on request', async () => {
     const secret = '0123456789abcdef0123456789abcdef';
-    const said = await tracker(() => ({ 'failure reason': `who is ${secret}?` }));
-    const url = said.url
+    const scripted = await tracker(() => ({ 'failure reason': `who is ${secret}?` }));
+    const url = scripted.url
       .replace('http://', 'http://user:word@')
       .replace('/announce', `/announce/${secret}/announce`);
     const payload = torrentOf([url]);
@@ -251,9 +251,9 @@ describe('diagnose', function () {
   });
 
   it('has left one tracker of a host before it asks the next: they may be the same', async () => {
-    const said = await tracker(() => ({ interval: 60, peers: '' }));
-    await run(torrentOf([`${said.url}?way=1`, `${said.url}?way=2`]));
-    expect(said.queries.map((query) => [query.get('way'), query.get('event')])).to.deep.equal([
+    const scripted = await tracker(() => ({ interval: 60, peers: '' }));
+    await run(torrentOf([`${scripted.url}?way=1`, `${scripted.url}?way=2`]));
+    expect(scripted.queries.map((query) => [query.get('way'), query.get('event')])).to.deep.equal([
       ['1', null],
       ['1', 'stopped'],
       ['2', null],
@@ -262,8 +262,8 @@ describe('diagnose', function () {
   });
 
   it('does not wait for many silent trackers of a host one by one', async () => {
-    const said = await tracker(() => undefined);
-    const urls = Array.from({ length: 50 }, (_, at) => `${said.url}?way=${at}`);
+    const scripted = await tracker(() => undefined);
+    const urls = Array.from({ length: 50 }, (_, at) => `${scripted.url}?way=${at}`);
     // 50 times 400 ms would be 20 s.
     const diagnosing = run(torrentOf(urls), { timeoutMs: 400 });
     expect(found(await within(diagnosing, 'all of them', 15_000), 'tracker')).to.have.length(50);
@@ -271,8 +271,8 @@ describe('diagnose', function () {
 
   it('compares the clock with that of a tracker', async () => {
     const date = new Date(Date.now() - 3_600_000).toUTCString();
-    const said = await tracker(() => ({ interval: 60, peers: '' }), { date });
-    const [clock] = found(await run(torrentOf([said.url])), 'clock');
+    const scripted = await tracker(() => ({ interval: 60, peers: '' }), { date });
+    const [clock] = found(await run(torrentOf([scripted.url])), 'clock');
     expect(clock?.level).to.equal('warn');
     expect(clock?.aheadSec).to.be.within(3590, 3690);
   });
@@ -327,27 +327,27 @@ describe('diagnose', function () {
 
   it('ends at once when its signal aborts, and announces stopped', async () => {
     const stop = new AbortController();
-    const said = await tracker((query) => {
+    const scripted = await tracker((query) => {
       if (query.has('event')) return { interval: 60 };
       stop.abort(new Error('enough'));
       return undefined;
     });
-    const payload = torrentOf([said.url]);
+    const payload = torrentOf([scripted.url]);
     const reason = within(diagnose(payload.torrent, { signal: stop.signal }), 'the end').then(
       () => undefined,
       (error: Error) => error.message,
     );
     expect(await reason).to.equal('enough');
-    expect(said.queries.map((query) => query.get('event'))).to.deep.equal([null, 'stopped']);
+    expect(scripted.queries.map((query) => query.get('event'))).to.deep.equal([null, 'stopped']);
   });
 
   it('rejects with what a listener throws, once all has ended', async () => {
     const error = new Error('not mine');
-    const said = await tracker(() => ({ interval: 60, peers: '' }));
+    const scripted = await tracker(() => ({ interval: 60, peers: '' }));
     const onFinding = (finding: Finding): void => {
       if (finding.check === 'tracker') throw error;
     };
-    await expectError(diagnose(torrentOf([said.url]).torrent, { onFinding }), error);
+    await expectError(diagnose(torrentOf([scripted.url]).torrent, { onFinding }), error);
   });
 
   it('lists the allowed values of its options', async () => {

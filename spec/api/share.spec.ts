@@ -47,7 +47,7 @@ describe('api/share', function () {
     const output = tree.path('output');
     const download = await engine.add(downloadUrl, { output, seed: false });
     await download.completed;
-    await engine.close(); // By now the tracker was told.
+    await engine.close(); // By now the tracker has its `completed`.
     expect(readFileSync(join(output, metainfo.name))).to.deep.equal(readFileSync(file));
     expect(tracker.stats()).to.include({ completed: 1, peers: 1 });
     expect(torrent.stats().phase).to.equal('seeding');
@@ -133,13 +133,13 @@ describe('api/share', function () {
   });
 
   it('reports the progress of hashing and then of verifying', async () => {
-    const told: string[] = [];
+    const calls: string[] = [];
     const note =
       (pass: string): ShareOptions['onProgress'] =>
       ({ doneBytes, totalBytes }) => {
-        told.push(pass);
+        calls.push(pass);
         expect(doneBytes).to.be.at.most(totalBytes);
-        if (doneBytes === totalBytes) told.push(`all ${pass}, ${totalBytes}`);
+        if (doneBytes === totalBytes) calls.push(`all ${pass}, ${totalBytes}`);
       };
     const started = await share(tree.write('one.bin', 50_000), {
       host: HOST,
@@ -148,7 +148,7 @@ describe('api/share', function () {
       onVerifyProgress: note('verified'),
     });
     open.push(started);
-    expect(told).to.include('all hashed, 50000').and.include('all verified, 50000');
-    expect(told.lastIndexOf('hashed')).to.be.lessThan(told.indexOf('verified'));
+    expect(calls).to.include('all hashed, 50000').and.include('all verified, 50000');
+    expect(calls.lastIndexOf('hashed')).to.be.lessThan(calls.indexOf('verified'));
   });
 });

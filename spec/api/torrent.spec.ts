@@ -98,7 +98,7 @@ describe('api/torrent: stats', () => {
     const { torrent, phase } = torrentInPhase(() => asked.push(nowMs));
     for (; nowMs < 12_000; nowMs += 500) torrent.stats();
     expect(asked).to.deep.equal([5500, 11_000]);
-    phase('downloading'); // told
+    phase('downloading'); // reported
     nowMs += 5000;
     torrent.stats();
     expect(asked).to.have.length(2);

@@ -37,9 +37,9 @@ describe('api/until-seeding', () => {
 
   it('reports the second reading in bytes, without what is not read', () => {
     const torrent = whole();
-    const told: string[] = [];
+    const calls: string[] = [];
     const end = reportVerified(torrent, ({ doneBytes, totalBytes }) =>
-      told.push(`${doneBytes} of ${totalBytes}`),
+      calls.push(`${doneBytes} of ${totalBytes}`),
     );
     const { pieceLengthBytes, totalBytes, pieceCount } = torrent;
     for (const [piecesChecked, piecesToCheck] of [
@@ -53,7 +53,7 @@ describe('api/until-seeding', () => {
     }
     end();
     torrent.emit('complete');
-    expect(told).to.deep.equal([
+    expect(calls).to.deep.equal([
       `0 of ${totalBytes}`,
       `${pieceLengthBytes} of ${totalBytes}`,
       `${pieceLengthBytes} of ${2 * pieceLengthBytes}`,

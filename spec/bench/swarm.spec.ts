@@ -44,8 +44,8 @@ describe('bench swarm', function () {
       for (const [way, tracker] of [['peers'], ['tracker', trackerUrl]] as const) {
         const output = join(folder, way);
         const source = writeTorrent(torrent, join(folder, `${way}.torrent`), tracker);
-        const told = way === 'peers' ? peers : [];
-        const added = await engine.add(source, { output, peers: told, seed: false });
+        const given = way === 'peers' ? peers : [];
+        const added = await engine.add(source, { output, peers: given, seed: false });
         await added.completed;
         await added.remove();
         checkDownload(torrent, output);

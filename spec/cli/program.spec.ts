@@ -79,7 +79,7 @@ describe('cli program', () => {
   it('prints system errors in words', () => {
     const raised = (code: string, syscall: string, raw: string): Error =>
       Object.assign(new Error(`${code}: ${raw}`), { code, syscall, path: '/data/x' });
-    const said: readonly (readonly [Error, string])[] = [
+    const cases: readonly (readonly [Error, string])[] = [
       [
         raised('ENOSPC', 'write', 'no space left on device, write'),
         'cannot write /data/x: the disk is full; free space, or use another place',
@@ -99,7 +99,7 @@ describe('cli program', () => {
       ],
       [new MillraceError('EIO', 'no; check the disk'), 'no; check the disk'],
     ];
-    for (const [error, words] of said) expect(failureOf(error).message).to.equal(words);
+    for (const [error, words] of cases) expect(failureOf(error).message).to.equal(words);
     expect(failureOf('thrown text').message).to.equal('thrown text');
   });
 

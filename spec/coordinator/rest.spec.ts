@@ -34,7 +34,7 @@ async function passTicking(engine: SimEngine, ms: number): Promise<number> {
   }
 }
 
-function told({ engine }: SimDesk, torrent: DeskTorrent): TorrentStats[] {
+function statsOf({ engine }: SimDesk, torrent: DeskTorrent): TorrentStats[] {
   return engine
     .eventsOf('stats')
     .filter((event) => event.torrent === torrent.state.id)
@@ -48,7 +48,7 @@ describe('coordinator/rest', () => {
     engine.events = [];
     expect(await passTicking(engine, HOUR_MS)).to.equal(0);
     expect(engine.tickAtMs).to.equal(Infinity);
-    expect(told(desk, torrent)).to.deep.equal([]);
+    expect(statsOf(desk, torrent)).to.deep.equal([]);
   });
 
   it('a complete seed ticks only for its announces', async () => {
@@ -106,8 +106,8 @@ describe('coordinator/rest', () => {
     desk.connect(busy, { unchoke: false });
     desk.engine.events = [];
     expect(await passTicking(desk.engine, 10_000)).to.equal(40);
-    expect(told(desk, busy)).to.have.length(40);
-    for (const torrent of idle) expect(told(desk, torrent)).to.deep.equal([]);
+    expect(statsOf(desk, busy)).to.have.length(40);
+    for (const torrent of idle) expect(statsOf(desk, torrent)).to.deep.equal([]);
   });
 
   it('an announce is made when it is due', async () => {
@@ -201,13 +201,13 @@ describe('coordinator/rest', () => {
     const connection = desk.connect(torrent, { unchoke: false });
     engine.facts({ type: 'traffic', rows: [connection, 100_000, 100_000, 0] });
     await passTicking(engine, 250);
-    expect(told(desk, torrent).at(-1)?.downloadBytesPerSec).to.be.above(0);
+    expect(statsOf(desk, torrent).at(-1)?.downloadBytesPerSec).to.be.above(0);
     desk.close(connection);
     await passTicking(engine, 5000);
     expect(engine.tickAtMs).to.equal(Infinity);
     const still = { downloadBytesPerSec: 0, uploadBytesPerSec: 0 };
-    expect(told(desk, torrent).at(-1)).to.deep.include(still);
-    expect(told(desk, torrent).at(-1)?.peers).to.include({ connected: 0 });
+    expect(statsOf(desk, torrent).at(-1)).to.deep.include(still);
+    expect(statsOf(desk, torrent).at(-1)?.peers).to.include({ connected: 0 });
   });
 
   it('figures are reported on request', async () => {
@@ -215,9 +215,9 @@ describe('coordinator/rest', () => {
     await passTicking(engine, 10_000);
     engine.events = [];
     engine.happen({ type: 'stats-wanted', torrent: torrent.state.id });
-    expect(told(desk, torrent).map(({ trackers }) => trackers[0]?.nextAnnounceSec)).to.deep.equal([
-      50,
-    ]);
+    expect(
+      statsOf(desk, torrent).map(({ trackers }) => trackers[0]?.nextAnnounceSec),
+    ).to.deep.equal([50]);
     engine.happen({ type: 'stats-wanted', torrent: 999 }); // removed meanwhile
     expect(engine.eventsOf('stats')).to.have.length(1);
   });
@@ -259,8 +259,8 @@ describe('coordinator/rest', () => {
     await desk.control.resume(torrent.state.id);
     engine.events = [];
     await passTicking(engine, 1000);
-    expect(told(desk, torrent).map(({ phase }) => phase)).to.include('checking');
-    expect(told(desk, torrent).at(-1)).to.include({ piecesChecked: 0, piecesToCheck: 4 });
+    expect(statsOf(desk, torrent).map(({ phase }) => phase)).to.include('checking');
+    expect(statsOf(desk, torrent).at(-1)).to.include({ piecesChecked: 0, piecesToCheck: 4 });
     expect(torrentAccount(engine, torrent.state).seconds.peers, 'a pause is no want').to.equal(0);
   });
 

@@ -59,66 +59,66 @@ describe('doctor: a dial', () => {
     const far = await peer;
     close(); // A second dial, with encryption, finds nobody.
     await script(far);
-    const told = await within(answers, 'the end of the dial');
+    const found = await within(answers, 'the end of the dial');
     await within(far.closed, 'the socket to go');
-    return told;
+    return found;
   }
 
   /** Completes a handshake for this torrent, then sends these bytes. */
   const honest =
     (...parts: readonly Uint8Array[]) =>
     async (peer: HostilePeer): Promise<void> => {
-      await peer.hear(68);
+      await peer.receive(68);
       // In one write: a pause between them could look like the end.
-      peer.say(Buffer.concat([encodeHandshake({ infoHash, peerId: theirId }), ...parts]));
+      peer.send(Buffer.concat([encodeHandshake({ infoHash, peerId: theirId }), ...parts]));
     };
 
   it('learns every piece and the client name, and sends a correct handshake', async () => {
-    let heard: Buffer = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     // It ends because everything has come, not by a time limit or silence.
-    const told = await probe(
+    const found = await probe(
       async (peer) => {
-        heard = await peer.hear(68);
+        received = await peer.receive(68);
         await honest(bitfield(all), name)(peer);
       },
       { quietMs: LONG_MS },
     );
-    expect(told).to.include({ outcome: 'talks', client: 'Thing 1.0', detail: undefined });
-    expect(told.pieces?.isFull()).to.equal(true);
-    expect(heard).to.deep.equal(Buffer.from(encodeHandshake({ infoHash, peerId })));
+    expect(found).to.include({ outcome: 'talks', client: 'Thing 1.0', detail: undefined });
+    expect(found.pieces?.isFull()).to.equal(true);
+    expect(received).to.deep.equal(Buffer.from(encodeHandshake({ infoHash, peerId })));
   });
 
   it('adds up a bitfield and what comes behind it', async () => {
-    const told = await probe(honest(bitfield(Uint8Array.of(0x80, 0, 0x10)), have(3, 4, 3)));
-    expect(told.outcome).to.equal('talks');
-    const pieces = [...Array(PIECES).keys()].filter((piece) => told.pieces?.get(piece));
+    const found = await probe(honest(bitfield(Uint8Array.of(0x80, 0, 0x10)), have(3, 4, 3)));
+    expect(found.outcome).to.equal('talks');
+    const pieces = [...Array(PIECES).keys()].filter((piece) => found.pieces?.get(piece));
     expect(pieces).to.deep.equal([0, 3, 4, 19]);
   });
 
   it('treats a peer that sends nothing about pieces as one that has none', async () => {
-    const told = await probe(honest());
-    expect(told.outcome).to.equal('talks');
-    expect(told.pieces?.count()).to.equal(0);
+    const found = await probe(honest());
+    expect(found.outcome).to.equal('talks');
+    expect(found.pieces?.count()).to.equal(0);
   });
 
   it('accepts `have all` (BEP 6) although it was not negotiated', async () => {
-    const told = await probe(honest(Uint8Array.of(0, 0, 0, 1, 14)));
-    expect(told.pieces?.isFull()).to.equal(true);
+    const found = await probe(honest(Uint8Array.of(0, 0, 0, 1, 14)));
+    expect(found.pieces?.isFull()).to.equal(true);
   });
 
   it('understands one that sends byte by byte', async () => {
     const parts = [encodeHandshake({ infoHash, peerId: theirId }), name, bitfield(all)];
-    const told = await probe((peer) => peer.trickle(Buffer.concat(parts)), { quietMs: LONG_MS });
-    expect(told.pieces?.isFull()).to.equal(true);
+    const found = await probe((peer) => peer.trickle(Buffer.concat(parts)), { quietMs: LONG_MS });
+    expect(found.pieces?.isFull()).to.equal(true);
   });
 
   it('counts the pieces of a peer that closes the connection', async () => {
-    const told = await probe(async (peer) => {
+    const found = await probe(async (peer) => {
       await honest(have(7))(peer);
       peer.socket.end();
     });
-    expect(told.outcome).to.equal('talks');
-    expect(told.pieces?.count()).to.equal(1);
+    expect(found.outcome).to.equal('talks');
+    expect(found.pieces?.count()).to.equal(1);
   });
 
   it('asks a seed of another make', async () => {
@@ -127,9 +127,9 @@ describe('doctor: a dial', () => {
     const { infoHash: hash, pieceCount } = payload.metainfo;
     const { signal } = new AbortController();
     const where = { host: '127.0.0.1', port: seed.port, infoHash: hash, peerId, pieceCount };
-    const told = await probePeer({ ...where, timeoutMs: LONG_MS, quietMs: 100, signal });
-    expect(told.outcome).to.equal('talks');
-    expect([told.pieces?.get(0), told.pieces?.get(1), told.pieces?.get(12)]).to.deep.equal([
+    const found = await probePeer({ ...where, timeoutMs: LONG_MS, quietMs: 100, signal });
+    expect(found.outcome).to.equal('talks');
+    expect([found.pieces?.get(0), found.pieces?.get(1), found.pieces?.get(12)]).to.deep.equal([
       true,
       false,
       true,
@@ -140,19 +140,19 @@ describe('doctor: a dial', () => {
     const port = await freePort();
     const { signal } = new AbortController();
     const where = { host: '127.0.0.1', port, infoHash, peerId, pieceCount: PIECES };
-    const told = await probePeer({ ...where, timeoutMs: LONG_MS, signal });
-    expect(told).to.include({ outcome: 'refused', pieces: undefined });
+    const found = await probePeer({ ...where, timeoutMs: LONG_MS, signal });
+    expect(found).to.include({ outcome: 'refused', pieces: undefined });
   });
 
   it('reports a peer that sends nothing', async () => {
-    const told = await probe(() => undefined, { timeoutMs: 500 });
-    expect(told.outcome).to.equal('silent');
+    const found = await probe(() => undefined, { timeoutMs: 500 });
+    expect(found.outcome).to.equal('silent');
   });
 
   it('finds one that hangs up, and one that does so in the middle of a handshake', async () => {
     const first = await probe((peer) => peer.end());
     const second = await probe((peer) => {
-      peer.say(encodeHandshake({ infoHash, peerId: infoHash }).subarray(0, 50));
+      peer.send(encodeHandshake({ infoHash, peerId: infoHash }).subarray(0, 50));
       peer.socket.end();
     });
     expect([first.outcome, second.outcome]).to.deep.equal(['closed', 'closed']);
@@ -160,13 +160,15 @@ describe('doctor: a dial', () => {
 
   describe('of one that closes at a plain handshake', () => {
     /** Answers the first bytes of each connection; undefined closes it. */
-    async function outcomeOf(answer: (heard: Buffer) => Uint8Array | undefined): Promise<string> {
+    async function outcomeOf(
+      answer: (received: Buffer) => Uint8Array | undefined,
+    ): Promise<string> {
       const server = createServer((socket) => {
         socket.on('error', () => undefined);
         socket.on('data', (bytes) => {
-          const said = answer(bytes);
-          if (said === undefined) socket.end();
-          else socket.write(said);
+          const reply = answer(bytes);
+          if (reply === undefined) socket.end();
+          else socket.write(reply);
         });
       });
       server.listen(0, '127.0.0.1');
@@ -181,9 +183,9 @@ describe('doctor: a dial', () => {
 
     it('recognises encryption by the answer to a key', async () => {
       const keys: Buffer[] = [];
-      const outcome = await outcomeOf((heard) => {
-        if (heard[0] === 19) return undefined;
-        keys.push(heard);
+      const outcome = await outcomeOf((received) => {
+        if (received[0] === 19) return undefined;
+        keys.push(received);
         return new Uint8Array(200).fill(0xa5); // a key and some padding
       });
       expect(outcome).to.equal('encrypted');
@@ -197,20 +199,20 @@ describe('doctor: a dial', () => {
 
     it('nor of one that answers a key in plain', async () => {
       const plain = encodeHandshake({ infoHash, peerId: theirId });
-      const outcome = await outcomeOf((heard) => (heard[0] === 19 ? undefined : plain));
+      const outcome = await outcomeOf((received) => (received[0] === 19 ? undefined : plain));
       expect(outcome).to.equal('closed');
     });
   });
 
   it('finds one of another torrent', async () => {
-    const told = await probe((peer) => peer.sayHandshake(Buffer.alloc(20, 1)));
-    expect(told).to.include({ outcome: 'other-torrent', pieces: undefined });
+    const found = await probe((peer) => peer.sendHandshake(Buffer.alloc(20, 1)));
+    expect(found).to.include({ outcome: 'other-torrent', pieces: undefined });
   });
 
   it('finds what is no peer: another protocol, noise, an echo', async () => {
-    const web = await probe((peer) => peer.say(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')));
-    const noise = await probe((peer) => peer.say(Buffer.alloc(1000, 0x13)));
-    const echo = await probe(async (peer) => peer.say(await peer.hear(68)));
+    const web = await probe((peer) => peer.send(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')));
+    const noise = await probe((peer) => peer.send(Buffer.alloc(1000, 0x13)));
+    const echo = await probe(async (peer) => peer.send(await peer.receive(68)));
     expect([web, noise, echo].map(({ outcome }) => outcome)).to.deep.equal(
       Array(3).fill('not-plain'),
     );
@@ -225,35 +227,35 @@ describe('doctor: a dial', () => {
   ];
   for (const [what, bytes] of LIES) {
     it(`believes nothing of one that sends ${what}`, async () => {
-      const told = await probe(honest(have(1), bytes), { quietMs: LONG_MS });
-      expect(told).to.include({ outcome: 'breaks-rules', pieces: undefined });
-      expect(told.detail).to.be.a('string');
+      const found = await probe(honest(have(1), bytes), { quietMs: LONG_MS });
+      expect(found).to.include({ outcome: 'breaks-rules', pieces: undefined });
+      expect(found.detail).to.be.a('string');
     });
   }
 
   it('reads a bitfield with spare bits set, as other clients do', async () => {
-    const told = await probe(honest(bitfield(Uint8Array.of(0xff, 0xff, 0xff))));
-    expect(told).to.include({ outcome: 'talks' });
-    expect([...(told.pieces?.bytes ?? [])]).to.deep.equal([0xff, 0xff, 0xf0]);
+    const found = await probe(honest(bitfield(Uint8Array.of(0xff, 0xff, 0xff))));
+    expect(found).to.include({ outcome: 'talks' });
+    expect([...(found.pieces?.bytes ?? [])]).to.deep.equal([0xff, 0xff, 0xf0]);
   });
 
   it('does not listen for ever to one that never stops', async () => {
     const chatter = Buffer.concat([have(1), new Uint8Array(400), have(1)]);
-    const told = await probe(async (peer) => {
+    const found = await probe(async (peer) => {
       await honest()(peer);
       const go = (): void => {
         if (!peer.socket.destroyed) peer.socket.write(chatter, () => setImmediate(go));
       };
       go();
     });
-    expect(told.outcome).to.equal('talks');
-    expect(told.pieces?.count()).to.equal(1);
+    expect(found.outcome).to.equal('talks');
+    expect(found.pieces?.count()).to.equal(1);
   });
 
   it('ends at once when its signal aborts', async () => {
     const stop = new AbortController();
-    const told = await probe(() => stop.abort(), { signal: stop.signal });
-    expect(told.outcome).to.be.oneOf(['silent', 'no-connection']);
+    const found = await probe(() => stop.abort(), { signal: stop.signal });
+    expect(found.outcome).to.be.oneOf(['silent', 'no-connection']);
     const again = await probePeer({
       host: '127.0.0.1',
       port: 1,

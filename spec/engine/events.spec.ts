@@ -6,24 +6,24 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Torrent } from '../../lib/index';
 import { expectOrder } from '../support/event-order';
-import type { Told } from '../support/event-order';
+import type { OrderedEvent } from '../support/event-order';
 import { KIB, MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, nextEvent, within } from '../support/swarm';
 
 /** All events of a torrent, in order. */
-function record(torrent: Torrent): Told[] {
-  const told: Told[] = [];
-  torrent.on('stats', ({ piecesDone }) => told.push({ event: 'stats', piecesDone }));
-  torrent.on('pieces', ({ pieces }) => told.push({ event: 'pieces', pieces }));
+function record(torrent: Torrent): OrderedEvent[] {
+  const events: OrderedEvent[] = [];
+  torrent.on('stats', ({ piecesDone }) => events.push({ event: 'stats', piecesDone }));
+  torrent.on('pieces', ({ pieces }) => events.push({ event: 'pieces', pieces }));
   torrent.on('peerConnected', ({ host, port }) =>
-    told.push({ event: 'peerConnected', peer: `${host}:${port}` }),
+    events.push({ event: 'peerConnected', peer: `${host}:${port}` }),
   );
   torrent.on('peerClosed', ({ host, port, reason }) =>
-    told.push({ event: 'peerClosed', peer: `${host}:${port}`, dial: reason === 'dial-failed' }),
+    events.push({ event: 'peerClosed', peer: `${host}:${port}`, dial: reason === 'dial-failed' }),
   );
-  torrent.on('complete', () => told.push({ event: 'complete' }));
-  torrent.on('closed', () => told.push({ event: 'closed' }));
-  return told;
+  torrent.on('complete', () => events.push({ event: 'complete' }));
+  torrent.on('closed', () => events.push({ event: 'closed' }));
+  return events;
 }
 
 describe('engine: the order of events', function () {
@@ -43,15 +43,15 @@ describe('engine: the order of events', function () {
       for (let n = 0; n < 4; n++) peers.push((await swarm.seed(payload)).address);
       const output = await swarm.folder();
       const torrent = await engine.add(payload.torrent, { output, peers, seed: run % 2 === 0 });
-      const told = record(torrent);
+      const events = record(torrent);
       await within(torrent.completed, 'the download');
       await torrent.remove();
-      expectOrder(told);
-      expect(told.filter(({ event }) => event === 'complete')).to.have.length(1);
-      expect(told.flatMap((each) => (each.event === 'pieces' ? each.pieces : []))).to.have.length(
+      expectOrder(events);
+      expect(events.filter(({ event }) => event === 'complete')).to.have.length(1);
+      expect(events.flatMap((each) => (each.event === 'pieces' ? each.pieces : []))).to.have.length(
         payload.metainfo.pieceCount,
       );
-      expect(told.at(-1)?.event).to.equal('closed');
+      expect(events.at(-1)?.event).to.equal('closed');
     }
   });
 
@@ -66,15 +66,15 @@ describe('engine: the order of events', function () {
           output,
           peers: await slowSeeds(payload),
         });
-        const told = record(torrent);
+        const events = record(torrent);
         for (let news = 0; news < run; news++) await nextEvent(torrent, 'pieces');
         await torrent.remove({ forget });
         left.set(output, filesIn(output));
-        expectOrder(told);
-        const { length } = told;
-        expect(told[length - 1]?.event).to.equal('closed');
+        expectOrder(events);
+        const { length } = events;
+        expect(events[length - 1]?.event).to.equal('closed');
         await engine.stats();
-        expect(told, 'after closed').to.have.length(length);
+        expect(events, 'after closed').to.have.length(length);
       }
       await engine.close();
       for (const [output, files] of left) expect(filesIn(output)).to.deep.equal(files);
@@ -89,14 +89,14 @@ describe('engine: the order of events', function () {
     const output = await swarm.folder();
     const peers = await slowSeeds(payload);
     const torrent = await engine.add(payload.torrent, { output, peers });
-    const told = record(torrent);
+    const events = record(torrent);
     await nextEvent(torrent, 'pieces');
     const closing = engine.close();
     // Every thread ends while this one looks away: then all news of that are there at once.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
     await within(closing, 'the end of the engine');
-    expectOrder(told);
-    expect(told.at(-1)?.event).to.equal('closed');
+    expectOrder(events);
+    expect(events.at(-1)?.event).to.equal('closed');
     const ended = lines.filter((line) => / · closed reason=/.test(line));
     expect(ended).to.have.length(peers.length);
   });

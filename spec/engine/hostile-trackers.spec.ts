@@ -79,7 +79,7 @@ describe('engine: hostile trackers', function () {
     for (const { host } of closed) expect(host).to.match(/^127\./);
     expect(closed.map(({ reason }) => reason)).not.to.include('self-connection');
     // An interval of 0 is no reason to come back before the download is over.
-    await within(hostile.hears('liar', 'completed'), 'the word that we are complete');
+    await within(hostile.untilAnnounced('liar', 'completed'), 'the word that we are complete');
     expect(hostile.eventsAt('liar')).to.deep.equal(['started', 'completed']);
     // Text from a tracker is safe to print on a terminal.
     expect(trackers.map(({ message }) => message ?? '').join('')).not.to.include('\u001b');

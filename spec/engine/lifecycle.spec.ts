@@ -45,15 +45,15 @@ describe('engine life cycle', function () {
       output,
       peers: [`127.0.0.1:${seeder.port}`],
     });
-    const told: string[] = [];
+    const events: string[] = [];
     const pieces: number[] = [];
-    torrent.on('peerConnected', () => told.push('peer'));
+    torrent.on('peerConnected', () => events.push('peer'));
     torrent.on('pieces', (event) => pieces.push(...event.pieces));
-    torrent.on('pieces', () => told.at(-1) === 'pieces' || told.push('pieces'));
-    torrent.on('complete', () => told.push('complete'));
+    torrent.on('pieces', () => events.at(-1) === 'pieces' || events.push('pieces'));
+    torrent.on('complete', () => events.push('complete'));
     await within(torrent.completed, 'the download');
     await payload.expectIn(output);
-    expect(told).to.deep.equal(['peer', 'pieces', 'complete']);
+    expect(events).to.deep.equal(['peer', 'pieces', 'complete']);
     expect(pieces.sort((a, b) => a - b)).to.deep.equal(
       Array.from({ length: payload.metainfo.pieceCount }, (_, piece) => piece),
     );

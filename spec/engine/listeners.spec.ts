@@ -68,11 +68,11 @@ async function start(swarm: Swarm) {
 async function dial(port: number, host: string): Promise<boolean> {
   try {
     const peer = await HostilePeer.connect(port, host);
-    peer.sayHandshake(INFO_HASH);
-    const heard = await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    peer.sendHandshake(INFO_HASH);
+    const received = await peer.receive(HANDSHAKE_LENGTH_BYTES);
     peer.end();
     await peer.closed;
-    return heard.length >= HANDSHAKE_LENGTH_BYTES;
+    return received.length >= HANDSHAKE_LENGTH_BYTES;
   } catch {
     return false; // refused, or reset
   }

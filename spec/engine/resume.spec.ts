@@ -35,7 +35,7 @@ describe('engine resume', function () {
       swarm.onClose(async () => void child.process.kill('SIGKILL'));
       const line = await child.line<DownloadLine>(
         'progress to kill it in',
-        (told) => told.type === 'complete' || told.downloadedBytes > 600 * KIB,
+        (shown) => shown.type === 'complete' || shown.downloadedBytes > 600 * KIB,
       );
       if (line.type === 'complete') break;
       child.process.kill('SIGKILL');

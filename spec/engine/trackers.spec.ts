@@ -9,7 +9,7 @@ import { encode } from '../../lib/bencode/encode';
 import { MIB, Payload } from '../support/payload';
 import { SPEC_TIMEOUT_MS, Swarm, nextEvent, untilStats, within } from '../support/swarm';
 
-interface TrackerTold {
+interface TrackerEvent {
   readonly url: string;
   readonly ok: boolean;
   readonly message: string | undefined;
@@ -68,9 +68,9 @@ describe('engine and trackers', function () {
     const payload = new Payload({ lengthBytes: MIB, trackers: [[tracker.url]] });
     const engine = await swarm.engine();
     const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
-    const told = await nextEvent<TrackerTold>(torrent, 'tracker');
-    expect(told).to.include({ url: tracker.url, ok: true, peers: 0, seeds: 0 });
-    expect(told.nextAnnounceSec).to.be.within(800, 900);
+    const event = await nextEvent<TrackerEvent>(torrent, 'tracker');
+    expect(event).to.include({ url: tracker.url, ok: true, peers: 0, seeds: 0 });
+    expect(event.nextAnnounceSec).to.be.within(800, 900);
     const stats = await untilStats(torrent, 'the figures', ({ trackers }) =>
       trackers.some(({ status }) => status === 'working'),
     );
@@ -84,9 +84,9 @@ describe('engine and trackers', function () {
     const payload = new Payload({ lengthBytes: MIB, trackers: [[tracker.url]] });
     const engine = await swarm.engine();
     const torrent = await engine.add(payload.torrent, { output: await swarm.folder() });
-    const told = await nextEvent<TrackerTold>(torrent, 'tracker');
-    expect(told.ok).to.equal(false);
-    expect(told.message).to.include(reason);
+    const event = await nextEvent<TrackerEvent>(torrent, 'tracker');
+    expect(event.ok).to.equal(false);
+    expect(event.message).to.include(reason);
   });
 
   it('finds a seed through a tracker and announces started, completed, stopped, in that order', async () => {

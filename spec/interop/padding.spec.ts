@@ -38,7 +38,7 @@ const FILES: Readonly<Record<string, number>> = {
 };
 
 /** What libtorrent reports about the torrent that it made. */
-interface Said {
+interface MadeTorrent {
   readonly infoHash: string;
   readonly totalBytes: number;
   readonly doneBytes: number;
@@ -96,7 +96,7 @@ describeWith(['libtorrent'], 'interop of padding', () => {
   useClients();
   let folder = '';
   let payload: Payload;
-  let said: Said;
+  let made: MadeTorrent;
   let tracker: Awaited<ReturnType<typeof startNotingTracker>>;
 
   before(async function () {
@@ -115,9 +115,9 @@ describeWith(['libtorrent'], 'interop of padding', () => {
     const torrent = join(folder, 'padded.torrent');
     const script = join(__dirname, 'libtorrent-padding.py');
     const output = execFileSync('/usr/bin/python3', [script, source, torrent, tracker.url]);
-    said = JSON.parse(output.toString()) as Said;
+    made = JSON.parse(output.toString()) as MadeTorrent;
     tracker.left.length = 0;
-    payload = { folder: data, torrent, infoHash: said.infoHash, digests: await digestsOf(data) };
+    payload = { folder: data, torrent, infoHash: made.infoHash, digests: await digestsOf(data) };
   });
   after(async () => {
     tracker.server.closeAllConnections();
@@ -135,12 +135,12 @@ describeWith(['libtorrent'], 'interop of padding', () => {
   it('has the size and the files that libtorrent reports', async () => {
     const metainfo = await readTorrent(payload.torrent);
     const { totalLengthBytes, paddingBytes = 0, files } = metainfo;
-    expect(Buffer.from(metainfo.infoHash).toString('hex')).to.equal(said.infoHash);
-    expect(totalLengthBytes).to.equal(said.paddedBytes);
+    expect(Buffer.from(metainfo.infoHash).toString('hex')).to.equal(made.infoHash);
+    expect(totalLengthBytes).to.equal(made.paddedBytes);
     expect(totalLengthBytes - paddingBytes)
-      .to.equal(said.totalBytes)
-      .and.equal(said.doneBytes);
-    expect(files.map(({ path }) => path.join('/'))).to.deep.equal(said.files);
+      .to.equal(made.totalBytes)
+      .and.equal(made.doneBytes);
+    expect(files.map(({ path }) => path.join('/'))).to.deep.equal(made.files);
     const report = await verifyTorrent(metainfo, { data: payload.folder, threads: 1 });
     expect(report.whole).to.equal(true);
   });
@@ -161,9 +161,9 @@ describeWith(['libtorrent'], 'interop of padding', () => {
       const asksForBytes = spans.some(({ path }) => path !== undefined);
       expect(asksForBytes, `${piece} at ${begin}`).to.equal(true);
     }
-    expect(tracker.left).to.include(said.paddedBytes);
+    expect(tracker.left).to.include(made.paddedBytes);
     const [complete] = eventsOf(client, 'complete');
-    expect(complete).to.include({ totalBytes: said.totalBytes });
+    expect(complete).to.include({ totalBytes: made.totalBytes });
   });
 
   it('goes to libtorrent', async function () {
@@ -174,6 +174,6 @@ describeWith(['libtorrent'], 'interop of padding', () => {
     await downloadWithLibtorrent(payload, output);
     await expectSameFiles(output);
     // What libtorrent reports as missing matches ours above.
-    expect(tracker.left).to.deep.equal([said.paddedBytes]);
+    expect(tracker.left).to.deep.equal([made.paddedBytes]);
   });
 });

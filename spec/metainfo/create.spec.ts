@@ -115,8 +115,8 @@ describe('buildMetainfo', () => {
         const metainfo = namedBy(parseMetainfo(bytes, sha1), 'raw', 'linux');
         if (metainfo === undefined) throw new Error('the names are not legal');
         const { files, ...rest } = wanted;
-        const told = Object.entries(rest).filter(([, value]) => value !== undefined);
-        expect(metainfo).to.deep.include(Object.fromEntries(told));
+        const given = Object.entries(rest).filter(([, value]) => value !== undefined);
+        expect(metainfo).to.deep.include(Object.fromEntries(given));
         expect(
           metainfo.files.map(({ path, lengthBytes }) => ({ path, lengthBytes })),
         ).to.deep.equal(files);

@@ -43,14 +43,14 @@ describe('net/peer-thread: content that is known later', () => {
   });
 
   /** A peer whose messages reached a torrent without content. */
-  async function heard(
+  async function earlyPeer(
     target: Actor,
     write: (writer: WireWriter) => void,
   ): Promise<{ peer: HostilePeer; connection: number }> {
     const port = await target.listen();
     const peer = await HostilePeer.connect(port);
-    peer.sayHandshake(INFO_HASH);
-    peer.say(words((writer) => (write(writer), writer.interested())));
+    peer.sendHandshake(INFO_HASH);
+    peer.send(words((writer) => (write(writer), writer.interested())));
     const { connection } = await target.fact('peer-interest'); // so all before it was read
     return { peer, connection };
   }
@@ -80,7 +80,7 @@ describe('net/peer-thread: content that is known later', () => {
     const target = actor(1);
     const { content, ...rest } = emptyCopy(wholeTorrent());
     target.order({ type: 'open-torrent', torrent: unknown({ ...rest, content }) });
-    const { peer, connection } = await heard(target, (writer) => {
+    const { peer, connection } = await earlyPeer(target, (writer) => {
       writer.bitfield(Uint8Array.of(0x80, 0, 0));
       writer.have(17);
     });
@@ -88,7 +88,7 @@ describe('net/peer-thread: content that is known later', () => {
     target.order({ type: 'torrent-content', torrent: 1, content });
     const { bits } = await target.fact('peer-bitfield');
     expect([...bits]).to.deep.equal([0x80, 0, 0x40]);
-    peer.say(words((writer) => writer.have(3)));
+    peer.send(words((writer) => writer.have(3)));
     const have = await target.fact('peer-have');
     expect(have).to.deep.equal({ type: 'peer-have', connection, pieces: [3] });
     peer.end();
@@ -99,15 +99,15 @@ describe('net/peer-thread: content that is known later', () => {
     const whole = wholeTorrent();
     target.order({ type: 'open-torrent', torrent: unknown(whole) });
     target.seed();
-    const { peer } = await heard(target, (writer) => writer.request(2, 0, 16_384));
+    const { peer } = await earlyPeer(target, (writer) => writer.request(2, 0, 16_384));
     target.order({ type: 'torrent-content', torrent: 1, content: whole.content });
     const haveOfTheLast = Buffer.from([0, 0, 0, 5, 4, 0, 0, 0, 19]);
-    while (!peer.heard.includes(haveOfTheLast)) await peer.hear(peer.heard.length + 1);
-    peer.say(words((writer) => writer.request(1, 0, 16_384)));
+    while (!peer.received.includes(haveOfTheLast)) await peer.receive(peer.received.length + 1);
+    peer.send(words((writer) => writer.request(1, 0, 16_384)));
     const wanted = patternBytes(LENGTH_BYTES).subarray(PIECE_BYTES, PIECE_BYTES + 16_384);
-    while (!peer.heard.includes(wanted)) await peer.hear(peer.heard.length + 1);
+    while (!peer.received.includes(wanted)) await peer.receive(peer.received.length + 1);
     const unanswered = patternBytes(LENGTH_BYTES).subarray(2 * PIECE_BYTES, 2 * PIECE_BYTES + 64);
-    expect(peer.heard.includes(unanswered)).to.equal(false);
+    expect(peer.received.includes(unanswered)).to.equal(false);
     peer.end();
   });
 
@@ -115,13 +115,13 @@ describe('net/peer-thread: content that is known later', () => {
     const target = actor(1);
     const { content, ...rest } = emptyCopy(wholeTorrent());
     target.order({ type: 'open-torrent', torrent: unknown({ ...rest, content }) });
-    const { connection, peer } = await heard(target, (writer) =>
+    const { connection, peer } = await earlyPeer(target, (writer) =>
       writer.bitfield(Uint8Array.of(255)),
     );
     const port = target.of('listening')[0]?.port ?? 0;
     const good = await HostilePeer.connect(port);
-    good.sayHandshake(INFO_HASH);
-    good.say(words((writer) => (writer.have(4), writer.interested())));
+    good.sendHandshake(INFO_HASH);
+    good.send(words((writer) => (writer.have(4), writer.interested())));
     await target.fact('peer-interest', (fact) => fact.connection !== connection);
     target.order({ type: 'torrent-content', torrent: 1, content });
     const closed = await target.fact('closed');
@@ -142,7 +142,7 @@ describe('net/peer-thread: content that is known later', () => {
       torrent: 1,
       content: { ...whole.content, ...shorter },
     });
-    const { peer } = await heard(target, (writer) =>
+    const { peer } = await earlyPeer(target, (writer) =>
       writer.bitfield(Uint8Array.of(255, 255, 0xf0)),
     );
     expect([...(await target.fact('peer-bitfield')).bits]).to.deep.equal([255, 255, 0xf0]);

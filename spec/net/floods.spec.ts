@@ -50,8 +50,8 @@ describe('net/floods', () => {
   async function greeted(peerId: string, localAddress = '127.0.0.1'): Promise<HostilePeer> {
     const peer = await HostilePeer.connect(port, '127.0.0.1', localAddress);
     peers.push(peer);
-    peer.sayHandshake(INFO_HASH, Buffer.from(peerId));
-    await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    peer.sendHandshake(INFO_HASH, Buffer.from(peerId));
+    await peer.receive(HANDSHAKE_LENGTH_BYTES);
     return peer;
   }
 
@@ -87,27 +87,27 @@ describe('net/floods', () => {
       const flooder = await greeted('-XX0000-the-flooder!');
       const { connection } = await actor.fact('connected');
       const one = words(say);
-      flooder.say(words((writer) => writer.bitfield(Uint8Array.of(0, 0))));
-      flooder.say(Buffer.alloc(Math.ceil(FLOOD_BYTES / one.length) * one.length, one));
-      flooder.say(words((writer) => writer.have(5)));
+      flooder.send(words((writer) => writer.bitfield(Uint8Array.of(0, 0))));
+      flooder.send(Buffer.alloc(Math.ceil(FLOOD_BYTES / one.length) * one.length, one));
+      flooder.send(words((writer) => writer.have(5)));
 
       const honest = await greeted('-XX0000-honest-peer-');
-      honest.say(words((writer) => writer.interested()));
+      honest.send(words((writer) => writer.interested()));
       const unchoke = Buffer.from([0, 0, 0, 1, 1]);
-      while (!honest.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
-        await honest.hear(honest.heard.length + 1);
+      while (!honest.received.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+        await honest.receive(honest.received.length + 1);
       }
       honest.forget();
       const pieces = [...Array(16).keys()];
-      honest.say(words((writer) => pieces.forEach((p) => writer.request(p, 0, PIECE_BYTES))));
+      honest.send(words((writer) => pieces.forEach((p) => writer.request(p, 0, PIECE_BYTES))));
       const wantedBytes = 16 * (PIECE_HEADER_LENGTH_BYTES + PIECE_BYTES);
-      expect(await honest.hear(wantedBytes)).to.have.length(wantedBytes);
+      expect(await honest.receive(wantedBytes)).to.have.length(wantedBytes);
       expect(actor.of('peer-have').flatMap((fact) => fact.pieces)).not.to.include(5);
       const stalled = await actor.fact('upload-stalled');
       expect(stalled, 'its slot is for others').to.include({ connection, stalled: true });
 
       frozen = false;
-      const last = await actor.fact('peer-have', ({ pieces: told }) => told.includes(5));
+      const last = await actor.fact('peer-have', ({ pieces }) => pieces.includes(5));
       expect(last.connection).to.equal(connection);
       expect(actor.of('closed')).to.deep.equal([]);
     });
@@ -121,11 +121,11 @@ describe('net/floods', () => {
     const order: number[] = [];
     for (let number = 0; number < FLOODERS; number++) {
       const flooder = await greeted(`-XX0000-flooder-no-${number}`);
-      flooder.say(flood);
+      flooder.send(flood);
       const { localPort: port } = flooder.socket;
       const { connection } = await actor.fact('connected', (fact) => fact.port === port);
       await actor.fact('upload-stalled', (fact) => fact.connection === connection);
-      flooder.say(words((writer) => writer.have(5)));
+      flooder.send(words((writer) => writer.have(5)));
       order.push(connection);
     }
     frozen = false;
@@ -146,10 +146,10 @@ describe('net/floods', () => {
       await Promise.all([...Array(8).keys()].map((at) => visit(number + at)));
     }
     const other = await greeted('-XX0000-another-host', '127.0.0.2');
-    other.say(words((writer) => writer.have(6)));
+    other.send(words((writer) => writer.have(6)));
     expect((await actor.fact('peer-have')).pieces, 'others need not wait').to.deep.equal([6]);
     const last = await greeted('-XX0000-comes-last--');
-    last.say(words((writer) => writer.have(5)));
+    last.send(words((writer) => writer.have(5)));
     const met = actor.of('connected').length;
     expect(met).to.be.within(480, 520);
 

@@ -44,17 +44,17 @@ describe('net/hostile peers', () => {
   /** A peer past its handshake, with the bytes received so far dropped. */
   async function greeted(): Promise<HostilePeer> {
     const peer = await connect();
-    peer.sayHandshake(INFO_HASH);
-    await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    peer.sendHandshake(INFO_HASH);
+    await peer.receive(HANDSHAKE_LENGTH_BYTES);
     await actor.fact('connected', (fact) => fact.port === peer.socket.localPort);
     return peer;
   }
   async function greetedAndUnchoked(): Promise<HostilePeer> {
     const peer = await greeted();
-    peer.say(words((w) => w.interested()));
+    peer.send(words((w) => w.interested()));
     const unchoke = Buffer.from([0, 0, 0, 1, 1]);
-    while (!peer.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
-      await peer.hear(peer.heard.length + 1);
+    while (!peer.received.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+      await peer.receive(peer.received.length + 1);
     }
     peer.forget();
     return peer;
@@ -81,17 +81,17 @@ describe('net/hostile peers', () => {
     for (const [what, reason, bytes] of CASES) {
       it(`${what}: ${reason}, at once`, async () => {
         const peer = await connect();
-        peer.say(bytes);
+        peer.send(bytes);
         await peer.closed;
         expect((await actor.fact('rejected')).reason).to.equal(reason);
-        expect(peer.heard).to.have.length(0);
+        expect(peer.received).to.have.length(0);
         expect(actor.of('connected')).to.deep.equal([]);
       });
     }
 
     it('our own peer id: self-connection', async () => {
       const peer = await connect();
-      peer.sayHandshake(INFO_HASH, Buffer.from(actor.start.peerId));
+      peer.sendHandshake(INFO_HASH, Buffer.from(actor.start.peerId));
       await peer.closed;
       expect((await actor.fact('rejected')).reason).to.equal('self-connection');
     });
@@ -111,11 +111,11 @@ describe('net/hostile peers', () => {
       for (let cut = 1; cut < HANDSHAKE_LENGTH_BYTES; cut++) {
         const peer = await connect();
         await peer.trickle(handshake.subarray(0, 1));
-        peer.say(handshake.subarray(1, cut));
+        peer.send(handshake.subarray(1, cut));
         await new Promise((resolve) => setImmediate(resolve));
-        peer.say(handshake.subarray(cut));
-        const heard = await peer.hear(HANDSHAKE_LENGTH_BYTES);
-        expect(heard.subarray(28, 48).equals(INFO_HASH)).to.equal(true);
+        peer.send(handshake.subarray(cut));
+        const received = await peer.receive(HANDSHAKE_LENGTH_BYTES);
+        expect(received.subarray(28, 48).equals(INFO_HASH)).to.equal(true);
         peer.end();
         await peer.closed;
       }
@@ -183,21 +183,21 @@ describe('net/hostile peers', () => {
       it(`${what}: ${reason}, and a bystander is served on`, async () => {
         const bystander = await greetedAndUnchoked();
         const peer = await greeted();
-        peer.say(bytes);
+        peer.send(bytes);
         await peer.closed;
         const closed = await actor.fact('closed');
         expect(closed.reason).to.equal(reason);
         expect(actor.of('closed')).to.have.length(1);
-        bystander.say(words((w) => w.request(1, 5, 100)));
-        const heard = await bystander.hear(PIECE_HEADER_LENGTH_BYTES + 100);
+        bystander.send(words((w) => w.request(1, 5, 100)));
+        const received = await bystander.receive(PIECE_HEADER_LENGTH_BYTES + 100);
         const expected = patternBytes(FILE_BYTES).subarray(65_541, 65_641);
-        expect(heard.subarray(PIECE_HEADER_LENGTH_BYTES).equals(expected)).to.equal(true);
+        expect(received.subarray(PIECE_HEADER_LENGTH_BYTES).equals(expected)).to.equal(true);
       });
     }
 
     it('more requests than we announced', async () => {
       const peer = await greetedAndUnchoked();
-      peer.say(
+      peer.send(
         words((w) => {
           for (let index = 0; index < 20_000; index++) w.request(index % 15, 0, 65_536);
         }),
@@ -210,13 +210,13 @@ describe('net/hostile peers', () => {
       const greedy = await greetedAndUnchoked();
       greedy.socket.pause();
       for (let round = 0; round < 40; round++) {
-        greedy.say(words((w) => [...Array(12).keys()].forEach((p) => w.request(p, 0, 65_536))));
+        greedy.send(words((w) => [...Array(12).keys()].forEach((p) => w.request(p, 0, 65_536))));
       }
       const other = await greetedAndUnchoked();
       const asked = [...Array(14).keys()];
-      other.say(words((w) => asked.forEach((piece) => w.request(piece, 0, 65_536))));
-      const heard = await other.hear(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
-      expect(heard.length).to.equal(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
+      other.send(words((w) => asked.forEach((piece) => w.request(piece, 0, 65_536))));
+      const received = await other.receive(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
+      expect(received.length).to.equal(asked.length * (PIECE_HEADER_LENGTH_BYTES + 65_536));
       const uploaded = (): number =>
         actor.of('closed').reduce((sum, c) => sum + c.uploadedBytes, 0);
       greedy.end();
@@ -252,17 +252,17 @@ describe('net/hostile peers', () => {
     const connections: number[] = [];
     for (let number = 0; number < 40; number++) {
       const hog = await connect();
-      hog.sayHandshake(
+      hog.sendHandshake(
         torrent.infoHash,
         Buffer.from(`-XX0000-hog-${number + 10_000_000}`.slice(0, 20)),
       );
-      hog.say(words((w) => w.interested()));
+      hog.send(words((w) => w.interested()));
       const unchoke = Buffer.from([0, 0, 0, 1, 1]);
-      while (!hog.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
-        await hog.hear(hog.heard.length + 1);
+      while (!hog.received.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+        await hog.receive(hog.received.length + 1);
       }
       hog.socket.pause();
-      hog.say(ask(3 * number, 100)); // 25 MiB: more than the system's buffers hold
+      hog.send(ask(3 * number, 100)); // 25 MiB: more than the system's buffers hold
       const port = hog.socket.localPort;
       connections.push((await actor.fact('connected', (f) => f.port === port)).connection);
     }
@@ -270,15 +270,15 @@ describe('net/hostile peers', () => {
       await actor.fact('upload-stalled', (f) => f.connection === connection && f.stalled);
     }
     const reader = await connect();
-    reader.sayHandshake(torrent.infoHash);
-    reader.say(words((w) => w.interested()));
-    await reader.hear(HANDSHAKE_LENGTH_BYTES + 5);
-    const { length: start } = reader.heard;
-    reader.say(ask(0, 64));
+    reader.sendHandshake(torrent.infoHash);
+    reader.send(words((w) => w.interested()));
+    await reader.receive(HANDSHAKE_LENGTH_BYTES + 5);
+    const { length: start } = reader.received;
+    reader.send(ask(0, 64));
     const wanted = 64 * 16 * (PIECE_HEADER_LENGTH_BYTES + 16_384);
-    const heard = await reader.hear(start + wanted);
-    expect(heard.length).to.be.at.least(wanted);
-    const last = heard.subarray(-16_384);
+    const received = await reader.receive(start + wanted);
+    expect(received.length).to.be.at.least(wanted);
+    const last = received.subarray(-16_384);
     expect(last.equals(content.subarray(64 * pieceBytes - 16_384, 64 * pieceBytes))).to.equal(true);
     expect(actor.of('closed')).to.deep.equal([]);
   });
@@ -295,7 +295,7 @@ describe('net/hostile peers', () => {
     const peer = await greeted();
     const { connection } = await actor.fact('connected');
     actor.order({ type: 'interest', connection, interested: true });
-    peer.say(words((w) => w.unchoke()));
+    peer.send(words((w) => w.unchoke()));
     const { epoch } = await actor.fact('appetite');
     actor.table.assign(7, 3);
     const run = { piece: 1, firstBlock: 0, blockCount: 1, generation: 3, segments: [7, 1] };

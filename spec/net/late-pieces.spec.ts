@@ -87,7 +87,7 @@ describe('net: our pieces, for a peer that came before the content', () => {
     };
     stream.mostBytes = 0;
     actor.order({ type: 'torrent-content', torrent: 1, content });
-    // More is said meanwhile, so that not each write carries pieces on.
+    // Other messages are sent meanwhile, so that not every write contains pieces.
     const [{ connection } = { connection: 0 }] = actor.of('connected');
     actor.order({ type: 'choke', connection, choked: false });
     actor.order({ type: 'choke', connection, choked: true });

@@ -89,12 +89,12 @@ describe('net/peer-thread', () => {
       await listening.listen();
       const full = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
       for (nowMs = 0; nowMs <= 60_000; nowMs += 100) server?.emit('error', full);
-      const said = listening.of('log');
-      expect(said.map(({ level, fields }) => [level, fields?.times])).to.deep.equal([
+      const logs = listening.of('log');
+      expect(logs.map(({ level, fields }) => [level, fields?.times])).to.deep.equal([
         ['warn', 1],
         ['warn', 600],
       ]);
-      expect(said[0]?.message).to.match(/^incoming connections cannot be accepted: .*ulimit -n/);
+      expect(logs[0]?.message).to.match(/^incoming connections cannot be accepted: .*ulimit -n/);
     } finally {
       net.createServer = createServer;
       await listening.stop();
@@ -107,9 +107,9 @@ describe('net/peer-thread', () => {
     actor.order({ type: 'dial', dial: far.port, torrent: 1, host: '127.0.0.1', port: far.port });
     const peer = await far.peer;
     far.close();
-    const ours = await peer.hear(HANDSHAKE_LENGTH_BYTES);
+    const ours = await peer.receive(HANDSHAKE_LENGTH_BYTES);
     expect(ours.subarray(28, 48).equals(INFO_HASH)).to.equal(true);
-    peer.sayHandshake(INFO_HASH);
+    peer.sendHandshake(INFO_HASH);
     const { connection } = await actor.fact('connected', (fact) => fact.dial === far.port);
     return { peer, connection };
   }
@@ -122,7 +122,7 @@ describe('net/peer-thread', () => {
     actor.order({ type: 'listen', port: 0 }, { type: 'open-torrent', torrent: torrent('all') });
     const { port } = await actor.fact('listening');
     const peer = await HostilePeer.connect(port);
-    peer.sayHandshake(INFO_HASH);
+    peer.sendHandshake(INFO_HASH);
     expect((await actor.fact('connected')).host).to.equal('127.0.0.1');
     peer.end();
   });
@@ -137,7 +137,7 @@ describe('net/peer-thread', () => {
   });
 
   it('knows a peer that closes at a plain handshake from one that closes in its own', async () => {
-    for (const [said, reason] of [
+    for (const [sentBytes, reason] of [
       [0, 'plain-refused'],
       [10, 'remote-closed'],
     ] as const) {
@@ -147,8 +147,8 @@ describe('net/peer-thread', () => {
       actor.order({ type: 'dial', dial: port, torrent: 1, host: '127.0.0.1', port });
       const peer = await far.peer;
       far.close();
-      const handshake = await peer.hear(HANDSHAKE_LENGTH_BYTES);
-      peer.say(handshake.subarray(0, said));
+      const handshake = await peer.receive(HANDSHAKE_LENGTH_BYTES);
+      peer.send(handshake.subarray(0, sentBytes));
       peer.end();
       const failed = await actor.fact('dial-failed', ({ dial }) => dial === port);
       expect(failed.reason).to.equal(reason);
@@ -184,8 +184,8 @@ describe('net/peer-thread', () => {
       const far = await HostilePeer.listen();
       actor.order({ type: 'dial', dial, torrent: 1, host: '127.0.0.1', port: far.port });
       const peer = await far.peer;
-      if (dial === 1) peer.sayHandshake(new Uint8Array(20));
-      else peer.say(Uint8Array.of(1));
+      if (dial === 1) peer.sendHandshake(new Uint8Array(20));
+      else peer.send(Uint8Array.of(1));
       expect((await actor.fact('dial-failed', (f) => f.dial === dial)).reason).to.equal(reason);
       await peer.closed;
       far.close();
@@ -201,7 +201,7 @@ describe('net/peer-thread', () => {
     await actor.fact('torrent-closed');
     await peer.closed;
     const late = await HostilePeer.connect(port);
-    late.sayHandshake(INFO_HASH);
+    late.sendHandshake(INFO_HASH);
     await late.closed;
     expect((await actor.fact('rejected')).reason).to.equal('wrong-info-hash');
     actor.order({ type: 'close-torrent', torrent: 1, reason: 'torrent-closed' });
@@ -216,19 +216,19 @@ describe('net/peer-thread', () => {
     file.fill(0, PIECE_BYTES); // only piece 0 is there
     actor.order({ type: 'open-torrent', torrent: mine });
     const { peer } = await dialled();
-    peer.say(words((w) => (w.interested(), w.request(0, 0, 16_384))));
+    peer.send(words((w) => (w.interested(), w.request(0, 0, 16_384))));
     const { connection } = await actor.fact('peer-interest');
-    peer.say(words((w) => w.request(0, 0, 16_384)));
+    peer.send(words((w) => w.request(0, 0, 16_384)));
     const bitfieldAndUnchoke = 7 + 5;
-    await peer.hear(HANDSHAKE_LENGTH_BYTES + bitfieldAndUnchoke);
+    await peer.receive(HANDSHAKE_LENGTH_BYTES + bitfieldAndUnchoke);
     // Piece 1 arrives, is verified, and is announced.
     file.set(patternBytes(1_048_576).subarray(PIECE_BYTES, 2 * PIECE_BYTES), PIECE_BYTES);
     new Bitfield(mine.content.pieceCount, new Uint8Array(mine.content.have)).set(1);
     actor.order({ type: 'have', torrent: 1, pieces: [1] });
-    peer.say(words((w) => w.request(1, 0, 16_384)));
+    peer.send(words((w) => w.request(1, 0, 16_384)));
     const wanted = patternBytes(1_048_576).subarray(PIECE_BYTES, PIECE_BYTES + 16_384);
-    while (!peer.heard.includes(wanted)) await peer.hear(peer.heard.length + 1);
-    expect(peer.heard.includes(Buffer.from([0, 0, 0, 5, 4, 0, 0, 0, 1]))).to.equal(true);
+    while (!peer.received.includes(wanted)) await peer.receive(peer.received.length + 1);
+    expect(peer.received.includes(Buffer.from([0, 0, 0, 5, 4, 0, 0, 0, 1]))).to.equal(true);
     actor.order({ type: 'close', connection, reason: 'not-useful' });
     expect((await actor.fact('closed')).reason).to.equal('not-useful');
   });
@@ -237,20 +237,20 @@ describe('net/peer-thread', () => {
     // The second half of the file is gone.
     actor.order({ type: 'open-torrent', torrent: torrent('all', 1_048_576, 524_288) });
     const { peer } = await dialled();
-    peer.say(words((w) => w.interested()));
+    peer.send(words((w) => w.interested()));
     await actor.fact('peer-interest');
     const unchoke = Buffer.from([0, 0, 0, 1, 1]);
-    while (!peer.heard.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
-      await peer.hear(peer.heard.length + 1);
+    while (!peer.received.includes(unchoke, HANDSHAKE_LENGTH_BYTES)) {
+      await peer.receive(peer.received.length + 1);
     }
-    peer.say(words((w) => (w.request(12, 0, 16_384), w.request(1, 0, 16_384))));
+    peer.send(words((w) => (w.request(12, 0, 16_384), w.request(1, 0, 16_384))));
     expect(await actor.fact('read-failed')).to.deep.include({
       torrent: 1,
       code: 'short-read',
       path: 'f',
     });
     const wanted = patternBytes(1_048_576).subarray(PIECE_BYTES, PIECE_BYTES + 16_384);
-    while (!peer.heard.includes(wanted)) await peer.hear(peer.heard.length + 1);
+    while (!peer.received.includes(wanted)) await peer.receive(peer.received.length + 1);
     expect(actor.of('closed')).to.deep.equal([]);
     peer.end();
   });
@@ -260,7 +260,7 @@ describe('net/peer-thread', () => {
     const first = await dialled();
     const second = await dialled();
     actor.order({ type: 'interest', connection: first.connection, interested: true });
-    first.peer.say(words((w) => w.unchoke()));
+    first.peer.send(words((w) => w.unchoke()));
     await actor.fact('appetite');
     const broken = { piece: 0, firstBlock: 99, blockCount: 1, generation: 1, segments: [0, 1] };
     actor.table.assign(0, 1);
@@ -269,7 +269,7 @@ describe('net/peer-thread', () => {
     const closed = await actor.fact('closed');
     expect(closed).to.deep.include({ connection: first.connection, reason: 'connection-error' });
     expect(actor.of('log').map((fact) => fact.level)).to.deep.equal(['error']);
-    second.peer.say(words((w) => w.unchoke()));
+    second.peer.send(words((w) => w.unchoke()));
     await actor.fact('peer-choke', (fact) => fact.connection === second.connection);
   });
 

@@ -21,11 +21,11 @@ const CASES: readonly (readonly [string, string, (side: Side) => void])[] = [
   ['a have of 2^32 - 1', 'bad-piece-index', (s) => s.feed(frame(4, 255, 255, 255, 255))],
   ['a block never asked for', 'unrequested-piece', (s) => s.feed(s.block(0, 0))],
   ['a block of no piece', 'bad-piece-index', (s) => s.feed(frame(7, 0, 0, 0, 99, 0, 0, 0, 0, 1))],
-  ['a request out of range', 'bad-piece-index', (s) => s.hear((w) => w.request(16, 0, 1))],
-  ['a request past the end', 'bad-request', (s) => s.hear((w) => w.request(0, 65_536 - 1, 2))],
-  ['a request at 2^32 - 1', 'bad-request', (s) => s.hear((w) => w.request(0, 2 ** 32 - 1, 1))],
-  ['a request for nothing', 'bad-request', (s) => s.hear((w) => w.request(0, 0, 0))],
-  ['a request too long', 'bad-request', (s) => s.hear((w) => w.request(0, 0, 131_073))],
+  ['a request out of range', 'bad-piece-index', (s) => s.receive((w) => w.request(16, 0, 1))],
+  ['a request past the end', 'bad-request', (s) => s.receive((w) => w.request(0, 65_536 - 1, 2))],
+  ['a request at 2^32 - 1', 'bad-request', (s) => s.receive((w) => w.request(0, 2 ** 32 - 1, 1))],
+  ['a request for nothing', 'bad-request', (s) => s.receive((w) => w.request(0, 0, 0))],
+  ['a request too long', 'bad-request', (s) => s.receive((w) => w.request(0, 0, 131_073))],
   ['a broken extended handshake', 'bad-extended-message', (s) => s.feed(frame(20, 0, 0x64))],
 ];
 
@@ -57,7 +57,7 @@ describe('peer/bad input', () => {
     function asked(): Side {
       const side = new Side();
       side.session.setInterested(true, side.nowMs);
-      side.hear((writer) => writer.unchoke());
+      side.receive((writer) => writer.unchoke());
       side.lease(0);
       side.take();
       return side;

@@ -12,14 +12,14 @@ import { Pair, Side } from '../support/pair';
 function unchoked(options: ConstructorParameters<typeof Side>[0] = {}): Side {
   const side = new Side(options);
   side.session.setInterested(true, side.nowMs);
-  side.hear((writer) => writer.unchoke());
+  side.receive((writer) => writer.unchoke());
   side.take();
   return side;
 }
 
 function requests(side: Side): string[] {
   return side
-    .said()
+    .sent()
     .filter((message) => message.type === 'request')
     .map((message) => `${message.piece}:${message.begin}+${message.lengthBytes}`);
 }
@@ -28,7 +28,7 @@ describe('peer/download', () => {
   it('reports the end of a run as done where only its beginning is missing', () => {
     const side = unchoked();
     side.lease(0);
-    side.feed(side.block(0, 3)).hear((writer) => writer.choke());
+    side.feed(side.block(0, 3)).receive((writer) => writer.choke());
     const [done, ...more] = side.of('lease-done');
     expect(done).to.deep.include({ type: 'lease-done', piece: 0, firstBlock: 3, blockCount: 1 });
     expect(more).to.deep.equal([]);
@@ -97,7 +97,7 @@ describe('peer/download', () => {
 
   it('posts no appetite while choked or not interested', () => {
     const side = new Side();
-    side.hear((writer) => writer.unchoke());
+    side.receive((writer) => writer.unchoke());
     expect(side.of('appetite')).to.have.length(0);
     side.session.setInterested(true, side.nowMs);
     side.session.endTurn();
@@ -134,7 +134,7 @@ describe('peer/download', () => {
       let piece = 0;
       for (let round = 0; round < rounds; round++) {
         while (download.heldBlocks < 2 * download.pipeline.depth) side.lease(piece++ % 200);
-        for (const message of side.said()) {
+        for (const message of side.sent()) {
           if (message.type !== 'request') continue;
           wanted.push({ piece: message.piece, block: message.begin / 16_384 });
         }
@@ -166,14 +166,14 @@ describe('peer/download', () => {
 
     it('is capped by the reqq that the peer sends, and by ours', () => {
       const timid = unchoked(big);
-      const tell = (requestQueue: number) =>
+      const handshakeWith = (requestQueue: number) =>
         encodeExtendedHandshake({ extensions: {}, requestQueue });
-      timid.hear((writer) => writer.extended(0, tell(3)));
+      timid.receive((writer) => writer.extended(0, handshakeWith(3)));
       timid.lease(0);
       timid.lease(1);
       expect(requests(timid)).to.have.length(3);
       const bold = unchoked(big);
-      bold.hear((writer) => writer.extended(0, tell(100_000)));
+      bold.receive((writer) => writer.extended(0, handshakeWith(100_000)));
       stream(bold, 8, 10);
       expect(bold.session.download.pipeline.depth).to.equal(MAX_DEPTH_BLOCKS);
     });
@@ -230,7 +230,7 @@ describe('peer/download', () => {
       side.feed(side.block(0, 0));
       side.session.cancelLease(0, lease.generation, side.nowMs);
       side.session.endTurn();
-      expect(side.said().map((message) => message.type)).to.deep.equal([
+      expect(side.sent().map((message) => message.type)).to.deep.equal([
         'cancel',
         'cancel',
         'cancel',
@@ -249,7 +249,7 @@ describe('peer/download', () => {
       const side = unchoked();
       const lease = side.lease(0);
       side.feed(side.block(0, 0), side.block(0, 2));
-      side.hear((writer) => writer.choke());
+      side.receive((writer) => writer.choke());
       expect(side.of('peer-choke').at(-1)).to.deep.include({ choked: true, epoch: 1 });
       expect(side.of('lease-done').map((fact) => [fact.firstBlock, fact.blockCount])).to.deep.equal(
         [
@@ -269,10 +269,10 @@ describe('peer/download', () => {
     it('drops leases of an older epoch, and leases that come while choked', () => {
       const side = unchoked();
       const old = side.makeLease(0);
-      side.hear((writer) => writer.choke());
+      side.receive((writer) => writer.choke());
       side.grant(old);
       side.lease(1);
-      side.hear((writer) => writer.unchoke());
+      side.receive((writer) => writer.unchoke());
       side.take();
       side.grant(old);
       expect(side.session.download.heldBlocks).to.equal(0);
@@ -284,8 +284,8 @@ describe('peer/download', () => {
     it('counts credit anew in each epoch', () => {
       const side = unchoked();
       side.lease(0);
-      side.hear((writer) => writer.choke());
-      side.hear((writer) => writer.unchoke());
+      side.receive((writer) => writer.choke());
+      side.receive((writer) => writer.unchoke());
       const last = side.of('appetite').at(-1);
       expect(last).to.deep.include({ epoch: 1, creditBlocks: 2 * MIN_DEPTH_BLOCKS });
     });
@@ -308,7 +308,7 @@ describe('peer/download', () => {
           .map((fact) => `${fact.piece}:${fact.firstBlock}+${fact.blockCount}`),
       ).to.deep.equal(['0:0+1', '0:2+2', '1:0+4', '2:0+4']);
       expect(side.of('lease-done').map((fact) => fact.firstBlock)).to.deep.equal([1]);
-      expect(side.said().every((message) => message.type === 'cancel')).to.equal(true);
+      expect(side.sent().every((message) => message.type === 'cancel')).to.equal(true);
       expect(side.session.download.pipeline.depth).to.equal(1);
       // Still good for one block, and what exceeds that goes back at once.
       side.lease(3);
@@ -326,7 +326,7 @@ describe('peer/download', () => {
       expect(side.of('lease-returned')).to.have.length(1);
       const chatty = unchoked({ limits: { requestTimeoutMs: 1000 } });
       chatty.lease(0);
-      for (let at = 0; at < 10; at++) chatty.hear((writer) => writer.keepAlive()).tick(100);
+      for (let at = 0; at < 10; at++) chatty.receive((writer) => writer.keepAlive()).tick(100);
       expect(chatty.of('lease-returned')).to.have.length(1);
     });
 

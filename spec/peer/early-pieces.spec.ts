@@ -47,9 +47,9 @@ describe('peer/session without content', () => {
     );
     fc.assert(
       fc.property(fc.array(word, { maxLength: 12 }), fc.nat(12), (words, opensAt) => {
-        const say = (side: Side, said: typeof words): Side =>
-          side.hear((writer) => {
-            for (const one of said) {
+        const say = (side: Side, pieces: typeof words): Side =>
+          side.receive((writer) => {
+            for (const one of pieces) {
               if (typeof one === 'number') writer.have(one);
               else writer.bitfield(Uint8Array.from(one));
             }
@@ -78,7 +78,7 @@ describe('peer/session without content', () => {
 
   it('reports early pieces once, as a bitfield without spare bits', () => {
     const side = later();
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.bitfield(Uint8Array.of(0x80, 0x0f));
       writer.have(3);
       writer.have(3);
@@ -88,7 +88,7 @@ describe('peer/session without content', () => {
     expect(side.facts).to.deep.equal([
       { type: 'peer-bitfield', connection: 32, bits: Uint8Array.of(0x90, 0x08) },
     ]);
-    side.hear((writer) => writer.have(4));
+    side.receive((writer) => writer.have(4));
     expect(knownPieces(side)).to.deep.equal([0, 3, 4, 12]);
   });
 
@@ -99,14 +99,14 @@ describe('peer/session without content', () => {
     ['a bitfield too long', 'bad-bitfield', (w) => w.bitfield(new Uint8Array(3))],
   ] as [string, string, (writer: WireWriter) => void][]) {
     it(`closes on ${what}: ${reason}`, () => {
-      const side = later().hear(say).open();
+      const side = later().receive(say).open();
       expect(side.closed?.reason).to.equal(reason);
       expect(side.facts).to.deep.equal([]);
     });
   }
 
   it('closes at once on bitfields of two lengths: one of them is wrong', () => {
-    const side = later().hear((writer) => {
+    const side = later().receive((writer) => {
       writer.bitfield(new Uint8Array(2));
       writer.bitfield(new Uint8Array(3));
     });
@@ -134,7 +134,7 @@ describe('peer/session without content', () => {
     const side = later({ have: 'all' });
     side.start();
     side.session.setChoked(false);
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.unchoke();
       writer.interested();
       writer.request(0, 0, 16_384);
@@ -143,7 +143,7 @@ describe('peer/session without content', () => {
       writer.extended(0, encodeExtendedHandshake({ extensions: {}, client: 'x' }));
     });
     expect(side.session.serving.waiting).to.equal(0);
-    expect(side.said().map(({ type }) => type)).to.deep.equal(['extended', 'unchoke']);
+    expect(side.sent().map(({ type }) => type)).to.deep.equal(['extended', 'unchoke']);
     expect(side.facts.map(({ type }) => type)).to.have.members([
       'extended-handshake',
       'peer-choke',
@@ -157,20 +157,20 @@ describe('peer/session without content', () => {
   it('once open announces what we have piece by piece, serves and downloads', () => {
     const side = later({ have: [2, 12] }).start();
     side.take();
-    side.hear((writer) => writer.bitfield(Uint8Array.of(0xff, 0xf8)));
+    side.receive((writer) => writer.bitfield(Uint8Array.of(0xff, 0xf8)));
     side.open();
-    expect(side.said()).to.deep.equal([
+    expect(side.sent()).to.deep.equal([
       { type: 'have', piece: 2 },
       { type: 'have', piece: 12 },
     ]);
     side.session.setChoked(false);
     side.session.setInterested(true, side.nowMs);
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.unchoke();
       writer.request(2, 0, 16_384);
     });
     const lease = side.lease(0);
-    expect(side.said().map(({ type }) => type)).to.have.members([
+    expect(side.sent().map(({ type }) => type)).to.have.members([
       'unchoke',
       'interested',
       'piece',
@@ -178,7 +178,7 @@ describe('peer/session without content', () => {
     ]);
     side.feed(side.block(0, 0));
     expect(side.leased(lease)).to.deep.equal(side.content.subarray(0, 16_384));
-    side.hear((writer) => writer.request(PIECES, 0, 16_384));
+    side.receive((writer) => writer.request(PIECES, 0, 16_384));
     expect(side.closed?.reason).to.equal('bad-piece-index');
   });
 
@@ -186,13 +186,13 @@ describe('peer/session without content', () => {
     const side = later({ have: 'all' });
     side.session.close('not-useful', 'done');
     side.open();
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
   });
 
   it('charges repeated messages, as after the content is known', () => {
     const flood = (say: (writer: WireWriter) => void): number => {
       const side = later();
-      side.hear((writer) => {
+      side.receive((writer) => {
         for (let time = 0; time < 10_000; time++) say(writer);
       });
       return side.session.readAgainMs - side.nowMs;

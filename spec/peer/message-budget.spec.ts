@@ -95,7 +95,7 @@ describe('peer/message-budget', () => {
     it(`has the driver wait after a flood of ${what}, and read again once time has paid`, () => {
       const side = settled({ have: 'all' });
       const flood = (count: number): void => {
-        side.hear((writer) => {
+        side.receive((writer) => {
           for (let time = 0; time < count; time++) say(writer);
         });
       };
@@ -114,7 +114,7 @@ describe('peer/message-budget', () => {
 
   it('gives a newcomer a tenth of what one of long standing has saved', () => {
     const wait = (side: Side, count: number): number => {
-      side.hear((writer) => {
+      side.receive((writer) => {
         for (let time = 0; time < count; time++) writer.keepAlive();
       });
       return side.session.readAgainMs - side.nowMs;
@@ -127,7 +127,7 @@ describe('peer/message-budget', () => {
   it('has one that goes on at once wait for half a minute each time, until it was good for ten seconds', () => {
     const side = new Side({ limits: { idleTimeoutMs: 1e9 } });
     const wait = (): number => {
-      side.hear((writer) => {
+      side.receive((writer) => {
         for (let time = 0; time < 24_000; time++) writer.keepAlive();
       });
       const waitMs = side.session.readAgainMs - side.nowMs;
@@ -144,7 +144,7 @@ describe('peer/message-budget', () => {
 
   it('does not take for silence what it does not read', () => {
     const side = new Side({ limits: { idleTimeoutMs: 1_000 } });
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let time = 0; time < 40_000; time++) writer.keepAlive();
     });
     const waitMs = side.session.readAgainMs - side.nowMs;
@@ -157,7 +157,7 @@ describe('peer/message-budget', () => {
   it('counts the length of what is ignored, and that of bencoding eight times', () => {
     const wait = (say: (writer: WireWriter) => void): number => {
       const side = settled();
-      for (let time = 0; time < 100; time++) side.hear(say);
+      for (let time = 0; time < 100; time++) side.receive(say);
       return side.session.readAgainMs - side.nowMs;
     };
     const long = new Uint8Array(32_000);
@@ -171,7 +171,7 @@ describe('peer/message-budget', () => {
       const side = settled({ have: 'all', pieceLengthBytes });
       side.session.setChoked(false);
       for (let round = 0; round < 10; round++) {
-        side.hear((writer) => {
+        side.receive((writer) => {
           for (let time = 0; time < count; time++) writer.request(0, 0, lengthBytes);
         });
       }
@@ -196,16 +196,16 @@ describe('peer/message-budget', () => {
 
   it('lets a peer tell each of its pieces in a read of its own', () => {
     const side = new Side({ pieceLengthBytes: BLOCK, totalLengthBytes: 30_000 * BLOCK });
-    for (let piece = 0; piece < 30_000; piece++) side.hear((writer) => writer.have(piece));
+    for (let piece = 0; piece < 30_000; piece++) side.receive((writer) => writer.have(piece));
     expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
   });
 
   it('lets 2,000 requests that a choke made void pass, each in a read of its own where they are 500', () => {
     const side = settled({ have: 'all' });
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let time = 0; time < 2_000; time++) writer.request(0, 0, BLOCK);
     });
-    for (let time = 0; time < 500; time++) side.hear((writer) => writer.request(0, 0, BLOCK));
+    for (let time = 0; time < 500; time++) side.receive((writer) => writer.request(0, 0, BLOCK));
     expect(side.session.readAgainMs).to.be.at.most(side.nowMs);
   });
 
@@ -217,7 +217,7 @@ describe('peer/message-budget', () => {
     expect(right.session.readAgainMs).to.be.at.most(right.nowMs - 9_000);
     right.session.uploadedBytes += 40_000 * BLOCK; // as if it had been served at an unheard-of rate
     for (let round = 0; round < 10_000; round++) {
-      right.hear((writer) => {
+      right.receive((writer) => {
         writer.interested();
         writer.notInterested();
       });
@@ -226,7 +226,7 @@ describe('peer/message-budget', () => {
     const other = new Side({ have: 'all' });
     for (let round = 0; round < 10_000; round++) {
       other.session.uploadedBytes += 2 * BLOCK;
-      other.hear((writer) => {
+      other.receive((writer) => {
         writer.interested();
         writer.notInterested();
       });

@@ -26,7 +26,7 @@ function waiting({ session }: Side): number[][] {
 describe('peer/serving', () => {
   it('queues requests in order and up to 128 KiB long', () => {
     const side = serving({ pieceLengthBytes: 262_144 });
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.request(1, 100, 131_072);
       writer.request(0, 0, 1);
     });
@@ -40,16 +40,16 @@ describe('peer/serving', () => {
 
   it('ignores requests while it chokes, and forgets those queued when it begins to', () => {
     const side = serving();
-    side.hear((writer) => writer.request(0, 0, 16_384));
+    side.receive((writer) => writer.request(0, 0, 16_384));
     side.session.setChoked(true);
-    side.hear((writer) => writer.request(0, 0, 16_384));
+    side.receive((writer) => writer.request(0, 0, 16_384));
     expect(side.session.serving.waiting).to.equal(0);
     expect(side.closed).to.equal(undefined);
   });
 
   it('ignores requests for pieces that it does not have', () => {
     const side = serving({ have: [1] });
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.request(0, 0, 16_384);
       writer.request(1, 0, 16_384);
     });
@@ -59,7 +59,7 @@ describe('peer/serving', () => {
 
   it('refuses more than 128 KiB at once also where the piece is longer', () => {
     const side = serving({ pieceLengthBytes: 262_144 });
-    side.hear((writer) => writer.request(0, 0, 131_073));
+    side.receive((writer) => writer.request(0, 0, 131_073));
     expect(side.closed).to.deep.equal({
       reason: 'bad-request',
       detail: 'a request for 131073 bytes: 1 to 131072 are allowed',
@@ -87,24 +87,24 @@ describe('peer/serving', () => {
 
   it('sends no reject unless the fast extension is negotiated', () => {
     const side = serving({ have: [1] });
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.request(0, 0, 16_384);
       writer.request(1, 0, 16_384);
     });
     side.session.setChoked(true);
-    side.hear((writer) => writer.request(1, 0, 16_384));
-    expect(side.said()).to.deep.equal([{ type: 'choke' }]);
+    side.receive((writer) => writer.request(1, 0, 16_384));
+    expect(side.sent()).to.deep.equal([{ type: 'choke' }]);
   });
 
   it('with the fast extension answers each request, also those that a choke voids (BEP 6)', () => {
     const side = serving({ have: [1], refusal: 'reject' });
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.request(1, 0, 16_384);
       writer.request(0, 0, 16_384);
       writer.request(1, 16_384, 100);
     });
     side.session.setChoked(true);
-    side.hear((writer) => writer.request(1, 32_768, 16_384));
+    side.receive((writer) => writer.request(1, 32_768, 16_384));
     const reject = (piece: number, begin: number, lengthBytes: number): number[] => {
       const bytes = Buffer.alloc(17);
       bytes.writeUInt32BE(13, 0);
@@ -126,7 +126,7 @@ describe('peer/serving', () => {
 
   it('takes back what is cancelled, wherever it stands', () => {
     const side = serving();
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let block = 0; block < 4; block++) writer.request(0, block * 16_384, 16_384);
       writer.cancel(0, 16_384, 16_384);
       writer.cancel(0, 49_152, 16_384);
@@ -138,7 +138,7 @@ describe('peer/serving', () => {
   it('holds as many as it announced, and closes on one more', () => {
     const side = serving({ limits: { requestQueue: 100 } });
     const ask = (count: number) =>
-      side.hear((writer) => {
+      side.receive((writer) => {
         for (let index = 0; index < count; index++) writer.request(index % 16, 0, 16_384);
       });
     ask(60);
@@ -156,7 +156,7 @@ describe('peer/serving', () => {
 
   it('drops the requests for a piece that cannot be read', () => {
     const side = serving();
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (const piece of [0, 1, 0, 2]) writer.request(piece, 0, 16_384);
     });
     side.session.serving.queue.dropPiece(0);

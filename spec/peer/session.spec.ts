@@ -9,9 +9,9 @@ import { Pair, Side } from '../support/pair';
 describe('peer/session', () => {
   it('opens with the bitfield, then the extended handshake', () => {
     const side = new Side({ have: [0, 9] }).start();
-    const said = side.said();
-    expect(said.map((message) => message.type)).to.deep.equal(['bitfield', 'extended']);
-    const [bitfield, extended] = said;
+    const messages = side.sent();
+    expect(messages.map((message) => message.type)).to.deep.equal(['bitfield', 'extended']);
+    const [bitfield, extended] = messages;
     expect(bitfield).to.deep.include({ bits: Uint8Array.of(0x80, 0x40) });
     if (extended?.type !== 'extended') throw new Error('no extended handshake');
     expect(decodeExtendedHandshake(extended.payload)).to.deep.include({
@@ -22,12 +22,12 @@ describe('peer/session', () => {
   });
 
   it('sends no bitfield without pieces and no extended handshake to a peer without BEP 10', () => {
-    expect(new Side({ extensionProtocol: false }).start().said()).to.deep.equal([]);
+    expect(new Side({ extensionProtocol: false }).start().sent()).to.deep.equal([]);
   });
 
   it('reports bitfield, haves (each once) and the extended handshake', () => {
     const side = new Side();
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.bitfield(Uint8Array.of(0x80, 0x01));
       const handshake = { extensions: {}, client: 'x', requestQueue: 30, listenPort: 7 };
       writer.extended(0, encodeExtendedHandshake(handshake));
@@ -42,12 +42,12 @@ describe('peer/session', () => {
 
   it('accepts the extended handshake before the bitfield, as aria2 sends it', () => {
     const side = new Side();
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.extended(0, encodeExtendedHandshake({ extensions: {} }));
       writer.keepAlive();
     });
     side.feed(Uint8Array.of(0, 0, 0, 3, 9, 0x1a, 0xe1)); // the port of a DHT node
-    side.hear((writer) => writer.bitfield(Uint8Array.of(1, 0)));
+    side.receive((writer) => writer.bitfield(Uint8Array.of(1, 0)));
     expect(side.closed).to.equal(undefined);
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
@@ -62,9 +62,9 @@ describe('peer/session', () => {
       }
     }
     expect(side.facts).to.deep.equal([]);
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
     expect(side.closed).to.equal(undefined);
-    side.hear((writer) => writer.bitfield(Uint8Array.of(0xff, 0xff))); // still the first word on pieces
+    side.receive((writer) => writer.bitfield(Uint8Array.of(0xff, 0xff))); // still the first word on pieces
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
 
@@ -72,7 +72,7 @@ describe('peer/session', () => {
     const side = new Side({ pieceLengthBytes: 16, totalLengthBytes: 16 * 20_001 });
     const late = new Uint8Array(2501).fill(0xff);
     late[0] = 0x0f;
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.bitfield(new Uint8Array(2501));
       writer.have(1);
       writer.bitfield(late);
@@ -85,7 +85,7 @@ describe('peer/session', () => {
     merged[2500] = 0x80; // no spare bits
     expect(facts[1]?.bits).to.deep.equal(merged);
     expect(side.of('peer-have').flatMap(({ pieces }) => pieces)).to.deep.equal([2]);
-    side.hear((writer) => writer.bitfield(late));
+    side.receive((writer) => writer.bitfield(late));
     expect(side.of('peer-bitfield')).to.have.length(2);
   });
 
@@ -93,20 +93,20 @@ describe('peer/session', () => {
     const side = new Side();
     const handshake = (requestQueue: number): Uint8Array =>
       encodeExtendedHandshake({ extensions: {}, requestQueue });
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let time = 0; time < 3_000; time++) writer.keepAlive();
       writer.extended(0, handshake(7));
       for (let time = 0; time < 30_000; time++) writer.extended(0, Uint8Array.of(0x78)); // no bencoding
     });
     expect(side.closed).to.equal(undefined);
     expect(side.of('extended-handshake').map((fact) => fact.requestQueue)).to.deep.equal([7]);
-    side.hear((writer) => writer.extended(0, Uint8Array.of(0x78)));
+    side.receive((writer) => writer.extended(0, Uint8Array.of(0x78)));
     expect(side.closed?.reason).to.equal('bad-extended-message');
   });
 
   it('reads a late bitfield as haves, as aria2 means it', () => {
     const side = new Side();
-    side.hear((writer) => {
+    side.receive((writer) => {
       writer.bitfield(Uint8Array.of(0x80, 0));
       writer.have(3);
       for (let time = 0; time < 100; time++) writer.bitfield(Uint8Array.of(0x90, 0x01));
@@ -119,7 +119,7 @@ describe('peer/session', () => {
 
   it('merges a flood of state changes into a fact or two a turn', () => {
     const side = new Side();
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let round = 0; round < 1000; round++) {
         writer.unchoke();
         writer.choke();
@@ -136,8 +136,8 @@ describe('peer/session', () => {
     const { left, right } = new Pair({}, { have: 'all' }).open();
     left.session.setInterested(true, left.nowMs);
     right.session.setChoked(false);
-    expect(left.said()).to.deep.equal([]);
-    expect(right.said()).to.deep.equal([]);
+    expect(left.sent()).to.deep.equal([]);
+    expect(right.sent()).to.deep.equal([]);
     expect(right.of('peer-interest').map((fact) => fact.interested)).to.deep.equal([true]);
     expect(left.of('peer-choke')).to.deep.equal([
       { type: 'peer-choke', connection: 32, choked: false, epoch: 0 },
@@ -149,7 +149,7 @@ describe('peer/session', () => {
     for (const interested of [true, true, false, false, true]) {
       side.session.setInterested(interested, side.nowMs);
     }
-    expect(side.said().map(({ type }) => type)).to.deep.equal([
+    expect(side.sent().map(({ type }) => type)).to.deep.equal([
       'interested',
       'not-interested',
       'interested',
@@ -159,17 +159,17 @@ describe('peer/session', () => {
   it('reports haves of a peer that sends us blocks after 100 ms', () => {
     const side = new Side();
     side.session.setInterested(true, side.nowMs);
-    side.hear((writer) => writer.unchoke());
+    side.receive((writer) => writer.unchoke());
     side.lease(0);
     const say = (piece: number): (readonly number[])[] => {
-      side.hear((writer) => writer.have(piece));
+      side.receive((writer) => writer.have(piece));
       return side.of('peer-have').map(({ pieces }) => pieces);
     };
     expect(say(1)).to.deep.equal([[1]]);
     expect(say(2)).to.deep.equal([[1]]);
     side.tick(100);
     expect(say(3)).to.deep.equal([[1], [2]]);
-    side.hear((writer) => writer.choke());
+    side.receive((writer) => writer.choke());
     expect(say(4)).to.deep.equal([[1], [2], [3], [4]]);
   });
 
@@ -185,7 +185,7 @@ describe('peer/session', () => {
     side.session.setInterested(true, side.nowMs);
     side.tick(250);
     expect(load(), 'choked').to.deep.equal([]);
-    side.hear((writer) => writer.unchoke());
+    side.receive((writer) => writer.unchoke());
     side.lease(0);
     side.tick(250);
     expect(load()).to.deep.equal([32, 65_536, 0]);
@@ -196,20 +196,20 @@ describe('peer/session', () => {
 
   it('announces pieces, and returns whether that is news to the peer', () => {
     const side = new Side();
-    side.hear((writer) => writer.bitfield(Uint8Array.of(0x80, 0)));
+    side.receive((writer) => writer.bitfield(Uint8Array.of(0x80, 0)));
     expect(side.session.haveAnnounced([0])).to.equal(false);
     expect(side.session.haveAnnounced([0, 5])).to.equal(true);
-    expect(side.said().map((message) => message.type)).to.deep.equal(['have', 'have', 'have']);
+    expect(side.sent().map((message) => message.type)).to.deep.equal(['have', 'have', 'have']);
   });
 
   it('sends a keep-alive after its own silence only', () => {
     const side = new Side();
     side.tick(59_999);
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
     side.tick(1);
-    expect(side.said()).to.deep.equal([{ type: 'keep-alive' }]);
+    expect(side.sent()).to.deep.equal([{ type: 'keep-alive' }]);
     side.tick(59_999);
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
   });
 
   it('counts as having sent something once its driver has sent something, also a block', () => {
@@ -220,12 +220,12 @@ describe('peer/session', () => {
     side.tick(59_999);
     side.session.noteServed(16_384, side.nowMs);
     side.tick(1);
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
   });
 
   it('closes after the silence of the peer, and a keep-alive is no silence', () => {
     const side = new Side();
-    side.tick(100_000).hear((writer) => writer.keepAlive());
+    side.tick(100_000).receive((writer) => writer.keepAlive());
     side.tick(119_999);
     expect(side.closed).to.equal(undefined);
     side.tick(1);
@@ -256,13 +256,13 @@ describe('peer/session', () => {
   it('sends and reports nothing after its end', () => {
     const side = new Side();
     side.session.close('not-useful', 'done');
-    side.hear((writer) => writer.unchoke()).tick(1_000_000);
+    side.receive((writer) => writer.unchoke()).tick(1_000_000);
     side.session.setChoked(false);
     side.session.setInterested(true, side.nowMs);
     side.session.haveAnnounced([1]);
     side.grant(side.makeLease(0));
     expect(side.facts).to.deep.equal([]);
-    expect(side.said()).to.deep.equal([]);
+    expect(side.sent()).to.deep.equal([]);
     expect(side.closed?.reason).to.equal('not-useful');
   });
 });

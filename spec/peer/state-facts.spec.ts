@@ -29,9 +29,9 @@ describe('peer/state facts', () => {
     side.session.setInterested(true, side.nowMs);
     return side;
   }
-  const say = (side: Side, ...said: readonly Word[]): void => {
-    side.hear((writer) => {
-      for (const word of said) writer[word]();
+  const say = (side: Side, ...words: readonly Word[]): void => {
+    side.receive((writer) => {
+      for (const word of words) writer[word]();
     });
   };
   const states = (side: Side) =>
@@ -47,10 +47,10 @@ describe('peer/state facts', () => {
         const side = begin();
         let [choked, interested] = [true, false];
         const startMs = side.nowMs;
-        for (const [passedMs, said] of script) {
+        for (const [passedMs, words] of script) {
           side.tick(passedMs);
-          say(side, ...said);
-          for (const word of said) {
+          say(side, ...words);
+          for (const word of words) {
             if (word === 'choke' || word === 'unchoke') choked = word === 'choke';
             else interested = word === 'interested';
           }
@@ -85,13 +85,13 @@ describe('peer/state facts', () => {
     say(side, 'interested');
     say(side, 'unchoke', 'choke', 'notInterested');
     side.facts = [];
-    const toldMs = side.nowMs;
+    const reportedMs = side.nowMs;
     say(side, 'interested');
     say(side, 'unchoke');
     say(side, 'choke', 'notInterested');
     expect(side.of('peer-interest').map(({ interested }) => interested)).to.deep.equal([true]);
     expect(side.of('peer-choke').map(({ choked }) => choked)).to.deep.equal([false]);
-    expect(side.session.nextDeadlineMs).to.be.at.most(toldMs + 100);
+    expect(side.session.nextDeadlineMs).to.be.at.most(reportedMs + 100);
     side.facts = [];
     side.tick(99);
     expect(states(side)).to.equal(0);

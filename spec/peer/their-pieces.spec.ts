@@ -114,7 +114,7 @@ describe('peer/their pieces', () => {
 
   it('that are news cost nothing, each in a read of its own, before the content is known, too', () => {
     const side = new Side({ pieceLengthBytes: 16, totalLengthBytes: 48_000, openLater: true });
-    for (let piece = 0; piece < 3_000; piece++) side.hear((writer) => writer.have(piece));
+    for (let piece = 0; piece < 3_000; piece++) side.receive((writer) => writer.have(piece));
     expect(side.session.readAgainMs).to.equal(-Infinity);
   });
 });

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import type { TransferAccount } from '../../lib/messages/account';
 import { torrentAccount } from '../../lib/coordinator/account/accounting';
-import { tellRecipes } from '../support/recipes';
+import { printRecipes } from '../support/recipes';
 import type { SimNode, SimNodeOptions } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
@@ -31,7 +31,7 @@ async function fetch(
 }
 
 describe('sim: the account names what limits', () => {
-  tellRecipes();
+  printRecipes();
 
   it('a slow uplink: network', async () => {
     const { limit } = await fetch({}, [{ uplinkBytesPerSec: 512 * KIB }]);

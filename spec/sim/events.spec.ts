@@ -3,25 +3,25 @@
 import { expect } from 'chai';
 import type { EngineEvent } from '../../lib/messages/control';
 import { expectOrder } from '../support/event-order';
-import type { Told } from '../support/event-order';
-import { tellRecipes } from '../support/recipes';
+import type { OrderedEvent } from '../support/event-order';
+import { printRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
 /** All events of a node's engine from now on. */
-function record({ engine }: SimNode): Told[] {
-  const told: Told[] = [];
+function record({ engine }: SimNode): OrderedEvent[] {
+  const events: OrderedEvent[] = [];
   const emit = engine.emit.bind(engine);
   engine.emit = (event) => {
-    const known = toldOf(event);
-    if (known) told.push(known);
+    const known = orderedEventOf(event);
+    if (known) events.push(known);
     emit(event);
   };
-  return told;
+  return events;
 }
 
-function toldOf(event: EngineEvent): Told | undefined {
+function orderedEventOf(event: EngineEvent): OrderedEvent | undefined {
   switch (event.type) {
     case 'peer-connected':
       return { event: 'peerConnected', peer: event.host };
@@ -43,7 +43,7 @@ function toldOf(event: EngineEvent): Told | undefined {
 }
 
 describe('sim: the order of events', () => {
-  tellRecipes();
+  printRecipes();
 
   for (const seed of [1, 2, 3, 4, 5, 6]) {
     it(`holds in a swarm where peers lie, leave and lose their thread (seed ${seed})`, async () => {
@@ -63,9 +63,9 @@ describe('sim: the order of events', () => {
       await parting.leave();
       leechers[0]?.loseThread();
       await swarm.run(() => leechers.every(({ completedMs }) => completedMs !== undefined), 30);
-      for (const told of all) {
-        expectOrder(told);
-        expect(told.filter(({ event }) => event === 'complete')).to.have.length(1);
+      for (const events of all) {
+        expectOrder(events);
+        expect(events.filter(({ event }) => event === 'complete')).to.have.length(1);
       }
     });
   }

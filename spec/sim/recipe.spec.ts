@@ -15,7 +15,7 @@ async function recipeOf(run: () => Promise<void>): Promise<string[]> {
     if (error instanceof Error && error.cause instanceof Error)
       return error.cause.message.split('\n');
   }
-  throw new Error('it did not fail, or told nothing');
+  throw new Error('it did not fail, or printed nothing');
 }
 
 describe('sim: a failure', () => {

@@ -12,7 +12,7 @@ import type { Journal, Step } from '../support/journal/journal';
 import { Divergence, replay } from '../support/journal/replay';
 import { textOf } from '../support/journal/values';
 import { WALK, WALK_OPTIONS, Walk } from '../support/desk-walk';
-import { tellRecipes, withRecipes } from '../support/recipes';
+import { printRecipes, withRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
@@ -58,7 +58,7 @@ function changed(journal: Journal, at: number, change: Partial<Step>): Journal {
 }
 
 describe('sim: replay', () => {
-  tellRecipes();
+  printRecipes();
 
   for (const seed of [1, 2, 3, 4])
     it(`of a swarm where peers lie, leave and lose their thread (seed ${seed})`, async () => {

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { tellRecipes, withRecipes } from '../support/recipes';
+import { printRecipes, withRecipes } from '../support/recipes';
 import { SimSwarm } from '../support/sim-swarm';
 import type { SimNode } from '../support/sim-node';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
@@ -20,7 +20,7 @@ function expectWhole(swarm: SimSwarm): void {
 }
 
 describe('sim: torrents whose content is known later', () => {
-  tellRecipes();
+  printRecipes();
 
   it('keep the peers that they found meanwhile, and download from them', async () => {
     const swarm = new SimSwarm(SMALL);

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { tellRecipes, withRecipes } from '../support/recipes';
+import { printRecipes, withRecipes } from '../support/recipes';
 import type { SimNode } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB, seededRandom } from '../support/sim-torrent';
@@ -26,7 +26,7 @@ async function seedAnd(swarm: SimSwarm, leechers: number): Promise<void> {
 }
 
 describe('sim: swarms in virtual time', () => {
-  tellRecipes();
+  printRecipes();
 
   it('one seed and twenty leechers of 4 MiB: all complete, faster than the seed alone could', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 4 * MIB, pieceLengthBytes: 64 * KIB });
@@ -198,10 +198,10 @@ describe('sim: swarms in virtual time', () => {
       for (let n = 0; n < 4; n++) await swarm.add({ have: [n, n + 4], uplinkBytesPerSec: MIB });
       await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
       await swarm.runUntilComplete(60);
-      await swarm.runFor(1); // until the last traffic is told
+      await swarm.runFor(1); // until the last traffic is reported
       for (const { engine, torrent } of swarm.nodes.slice(0, 4)) {
-        const told = engine.announces.find(({ request }) => request.event === 'completed');
-        const came = told?.request.downloadedBytes ?? 0;
+        const completed = engine.announces.find(({ request }) => request.event === 'completed');
+        const came = completed?.request.downloadedBytes ?? 0;
         expect(came).to.be.at.least(SMALL.totalLengthBytes - 2 * SMALL.pieceLengthBytes);
         expect(came).to.be.at.most(torrent.downloadedBytes);
         // Blocks that others have sent already may come after the end, and nothing else.

@@ -118,11 +118,11 @@ describe('claims of output files', () => {
     const racers = await Promise.all([claimer(), claimer(), claimer(), claimer()]);
     for (const [at, racer] of racers.entries())
       racer.ask(request(folder(), `r${at}`, ['t/own' + at, 't/shared']));
-    const said = await Promise.all(racers.map((racer) => racer.line()));
-    const winners = said.filter((line) => line === 'taken');
+    const lines = await Promise.all(racers.map((racer) => racer.line()));
+    const winners = lines.filter((line) => line === 'taken');
     expect(winners).to.have.length(1);
-    const winner = racers[said.indexOf('taken')];
-    for (const line of said) {
+    const winner = racers[lines.indexOf('taken')];
+    for (const line of lines) {
       if (line === 'taken') continue;
       expect(line).to.include({ pid: winner?.child.pid, name: 't' });
       expect(line).to.have.property('path', path.join(folder(), 't/shared'));

@@ -107,8 +107,13 @@ describe('output lock', () => {
     const racers = [taker(), taker(), taker(), taker()];
     for (const racer of racers) expect(await racer.line()).to.equal('ready');
     for (const racer of racers) racer.go();
-    const said = await Promise.all(racers.map((racer) => racer.line()));
-    expect(said.sort()).to.deep.equal(['output-locked', 'output-locked', 'output-locked', 'taken']);
+    const lines = await Promise.all(racers.map((racer) => racer.line()));
+    expect(lines.sort()).to.deep.equal([
+      'output-locked',
+      'output-locked',
+      'output-locked',
+      'taken',
+    ]);
     expect(leftovers()).to.deep.equal([path.basename(lockFile())]);
   });
 

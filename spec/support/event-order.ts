@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 
 /** The part of an event that decides whether it came in order. */
-export type Told =
+export type OrderedEvent =
   | { readonly event: 'peerConnected'; readonly peer: string }
   /** `dial`: the close may be that of a failed dial, without a `peerConnected` before it. */
   | { readonly event: 'peerClosed'; readonly peer: string; readonly dial: boolean }
@@ -12,35 +12,35 @@ export type Told =
   | { readonly event: 'complete' | 'closed' };
 
 /** Fails unless the events of a torrent that started empty came in this order. */
-export function expectOrder(all: readonly Told[]): void {
+export function expectOrder(all: readonly OrderedEvent[]): void {
   const connections = new Map<string, number>();
   const pieces = new Set<number>();
   const ends = new Set<string>();
-  for (const told of all) {
-    expect(ends.has('closed'), `${told.event} after closed`).to.equal(false);
-    switch (told.event) {
+  for (const event of all) {
+    expect(ends.has('closed'), `${event.event} after closed`).to.equal(false);
+    switch (event.event) {
       case 'peerConnected':
-        connections.set(told.peer, (connections.get(told.peer) ?? 0) + 1);
+        connections.set(event.peer, (connections.get(event.peer) ?? 0) + 1);
         break;
       case 'peerClosed': {
-        const open = connections.get(told.peer) ?? 0;
-        if (!told.dial) expect(open, `connections to ${told.peer} before its end`).to.be.above(0);
-        if (open > 0) connections.set(told.peer, open - 1);
+        const open = connections.get(event.peer) ?? 0;
+        if (!event.dial) expect(open, `connections to ${event.peer} before its end`).to.be.above(0);
+        if (open > 0) connections.set(event.peer, open - 1);
         break;
       }
       case 'pieces':
         expect(connections.size, 'peers before pieces').to.be.above(0);
         expect(ends.has('complete'), 'pieces after complete').to.equal(false);
-        for (const piece of told.pieces) {
+        for (const piece of event.pieces) {
           expect(pieces.has(piece), `piece ${piece} twice`).to.equal(false);
           pieces.add(piece);
         }
         break;
       case 'stats':
-        expect(told.piecesDone, 'counted before told').to.be.at.most(pieces.size);
+        expect(event.piecesDone, 'counted before reported').to.be.at.most(pieces.size);
         break;
       default:
-        ends.add(told.event);
+        ends.add(event.event);
     }
   }
   if (!ends.has('closed')) return;

@@ -144,8 +144,8 @@ export class Side {
   }
 
   /** The same as messages; blocks appear as `piece`. */
-  said(): (WireMessage | { type: 'piece'; piece: number; begin: number; lengthBytes: number })[] {
-    const messages: ReturnType<Side['said']> = [];
+  sent(): (WireMessage | { type: 'piece'; piece: number; begin: number; lengthBytes: number })[] {
+    const messages: ReturnType<Side['sent']> = [];
     const decoder = new WireDecoder({
       pieceCount: this.geometry.pieceCount,
       maxBlockLengthBytes: 131_072,
@@ -166,7 +166,7 @@ export class Side {
   }
 
   /** Feeds the session with the bytes that `write` produces. */
-  hear(write: (writer: WireWriter) => void): this {
+  receive(write: (writer: WireWriter) => void): this {
     const writer = new WireWriter();
     write(writer);
     return this.feed(writer.take() ?? new Uint8Array(0));

@@ -15,7 +15,7 @@ export function noteSimulation(simulation: Simulation): void {
 }
 
 /** Call in a `describe`: a failing spec then prints how to reproduce each of its simulations. */
-export function tellRecipes(): void {
+export function printRecipes(): void {
   beforeEach(() => {
     made = [];
   });

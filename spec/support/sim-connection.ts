@@ -131,7 +131,7 @@ export class SimConnection implements SessionOutput {
   // ---- SessionOutput ----
 
   fact(fact: PeerFact): void {
-    this.node.tell(fact);
+    this.node.report(fact);
   }
 
   serve(): void {
@@ -144,8 +144,8 @@ export class SimConnection implements SessionOutput {
     this.session.close(reason, detail);
     const rows: number[] = [];
     this.pushTraffic(rows);
-    if (rows.length > 0) this.node.tell({ type: 'traffic', rows });
-    this.node.tell({
+    if (rows.length > 0) this.node.report({ type: 'traffic', rows });
+    this.node.report({
       type: 'closed',
       connection: this.id,
       reason,

@@ -185,9 +185,9 @@ export class SimDesk {
   /** The figures that the app gets on request. */
   stats({ state }: DeskTorrent): TorrentStats {
     this.engine.happen({ type: 'stats-wanted', torrent: state.id });
-    const told = this.engine.eventsOf('stats').findLast(({ torrent }) => torrent === state.id);
-    if (told === undefined) throw new Error('no figures were told');
-    return told.stats;
+    const last = this.engine.eventsOf('stats').findLast(({ torrent }) => torrent === state.id);
+    if (last === undefined) throw new Error('no figures were reported');
+    return last.stats;
   }
 
   /** Resolves when the torrent is removed, even if its peers are still closing. */

@@ -218,7 +218,7 @@ export class SimNode {
 
   // ---- facts up, orders down ----
 
-  tell(fact: PeerFact): void {
+  report(fact: PeerFact): void {
     if (this.#facts.push(fact) === 1) this.clock.after(HOP_MS, () => this.#handleFacts());
   }
 
@@ -276,7 +276,7 @@ export class SimNode {
         this.content = undefined;
         for (const connection of [...this.connections.values()])
           connection.close(order.reason, 'the torrent was closed');
-        this.tell({ type: 'torrent-closed', torrent: order.torrent });
+        this.report({ type: 'torrent-closed', torrent: order.torrent });
         return;
       case 'dial':
         return this.#dial(order.dial, order.host);
@@ -313,7 +313,9 @@ export class SimNode {
     this.dials++;
     const target = this.swarm.find(host);
     const fail = (reason: CloseReason, afterMs: number): void =>
-      this.clock.after(afterMs, () => this.tell({ type: 'dial-failed', dial, reason, detail: '' }));
+      this.clock.after(afterMs, () =>
+        this.report({ type: 'dial-failed', dial, reason, detail: '' }),
+      );
     const thread = this.#threads;
     if (!target?.dialable || target.gone) return fail('dial-timeout', 10_000);
     // Connect and handshake: the listener connects half a round trip before the dialler.
@@ -340,7 +342,7 @@ export class SimNode {
   #accept(peer: SimNode, dial: number | undefined): SimConnection {
     const connection = new SimConnection(32 * ++this.#counter, this);
     this.connections.set(connection.id, connection);
-    this.tell({
+    this.report({
       type: 'connected',
       connection: connection.id,
       torrent: this.state.id,
@@ -444,16 +446,16 @@ export class SimNode {
     const rows: number[] = [];
     for (const connection of [...this.connections.values()]) connection.tick();
     for (const connection of this.connections.values()) connection.pushTraffic(rows);
-    if (rows.length > 0) this.tell({ type: 'traffic', rows });
-    if (this.#peerTicks++ % 2 === 0) this.#tellLoad();
+    if (rows.length > 0) this.report({ type: 'traffic', rows });
+    if (this.#peerTicks++ % 2 === 0) this.#reportLoad();
     this.clock.after(PEER_TICK_MS, () => this.#peerTick());
   }
 
-  #tellLoad(): void {
+  #reportLoad(): void {
     const rows: number[] = [];
     for (const { session } of this.connections.values())
       session.download.pushLoad(rows, this.clock.nowMs);
-    this.tell({ type: 'load', busy: 0, rows });
+    this.report({ type: 'load', busy: 0, rows });
   }
 
   #syncClock(): void {

@@ -63,12 +63,12 @@ describe('tracker: secrets of a URL', () => {
   });
 
   it('are masked in text and bytes without changing their length', () => {
-    const said = 'GET /0123456789abcdef/announce?passkey=ABCDEF&left=1 ABCDEF';
+    const text = 'GET /0123456789abcdef/announce?passkey=ABCDEF&left=1 ABCDEF';
     const masked = 'GET /****************/announce?passkey=******&left=1 ******';
-    expect(maskText(said, secretsOf(URL_OF_US))).to.equal(masked);
-    const bytes = Buffer.from(said);
+    expect(maskText(text, secretsOf(URL_OF_US))).to.equal(masked);
+    const bytes = Buffer.from(text);
     expect(Buffer.from(maskBytes(bytes, secretsOf(URL_OF_US))).toString()).to.equal(masked);
-    expect(bytes.toString()).to.equal(said);
+    expect(bytes.toString()).to.equal(text);
     expect(maskBytes(bytes, [])).to.equal(bytes);
   });
 });

@@ -1,4 +1,4 @@
-// The worker thread of `thread.spec.ts`: says a hundred things on its port, then ends as it is told.
+// The worker thread of `thread.spec.ts`: posts a hundred messages on its port, then ends as its start data says.
 
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';

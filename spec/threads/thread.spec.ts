@@ -23,12 +23,12 @@ describe('threads: an adopted thread', () => {
   for (const end of ['exit', 'throw', 'return'] as const) {
     it(`that ends by ${end} delivers all its messages before its exit`, async () => {
       const { adopted } = start(end);
-      const heard: unknown[] = [];
+      const received: unknown[] = [];
       await new Promise<void>((done) => {
-        adopted.on('message', (message) => heard.push(message));
+        adopted.on('message', (message) => received.push(message));
         adopted.on('exit', () => done());
       });
-      expect(heard).to.have.length(100);
+      expect(received).to.have.length(100);
     });
   }
 
@@ -50,14 +50,14 @@ describe('threads: an adopted thread', () => {
 
   it('is seen to end even when ended before its first line', async () => {
     const { worker, adopted } = start('return');
-    const heard: string[] = [];
-    adopted.on('message', () => heard.push('message'));
-    adopted.on('exit', () => heard.push('exit'));
+    const received: string[] = [];
+    adopted.on('message', () => received.push('message'));
+    adopted.on('exit', () => received.push('exit'));
     await worker.terminate();
-    await until(() => heard.includes('exit'), 'the end of the thread');
-    expect(heard, 'it never came to its first line').to.deep.equal(['exit']);
+    await until(() => received.includes('exit'), 'the end of the thread');
+    expect(received, 'it never came to its first line').to.deep.equal(['exit']);
     await new Promise((done) => setImmediate(done));
-    expect(heard, 'once').to.deep.equal(['exit']);
+    expect(received, 'once').to.deep.equal(['exit']);
   });
 
   it('is restarted by its supervisor, which starts the second itself', async () => {

@@ -100,8 +100,8 @@ describe('a traced connection', () => {
     tap.opened(OURS, THEIRS);
     tap.received(HANDSHAKE, 0, HANDSHAKE.length);
     const names = Array.from({ length: 32 }, (_, at) => `30:${'\n'.repeat(28)}${at + 10}i1e`);
-    const said = Buffer.from(`d1:md${names.join('')}ee`);
-    const message = messages((writer) => writer.extended(0, said));
+    const sent = Buffer.from(`d1:md${names.join('')}ee`);
+    const message = messages((writer) => writer.extended(0, sent));
     tap.received(message, 0, message.length);
     tap.closed('bad-message', '"'.repeat(5000));
     expect(lines.slice(-2).map((line) => [line.length, line.at(-1)])).to.deep.equal([
@@ -122,7 +122,7 @@ describe('a traced connection', () => {
   it('acknowledges only what the trace has shown', () => {
     const { tap, read } = trace();
     tap.opened(OURS, THEIRS);
-    tap.received(HANDSHAKE, 0, 30); // not told yet
+    tap.received(HANDSHAKE, 0, 30); // not written yet
     tap.sent(HANDSHAKE);
     tap.received(HANDSHAKE, 30, 68);
     tap.sent(messages((writer) => writer.choke()));
@@ -183,9 +183,9 @@ describe('a traced connection', () => {
         fc.array(message, { maxLength: 12 }),
         cuts,
         fc.boolean(),
-        (said, reads, payload) => {
+        (sent, reads, payload) => {
           const { tap, read } = trace({ payload });
-          const stream = Buffer.concat([HANDSHAKE, ...said]);
+          const stream = Buffer.concat([HANDSHAKE, ...sent]);
           tap.opened(OURS, THEIRS);
           for (let at = 0, turn = 0; at < stream.length; turn++) {
             const end = Math.min(stream.length, at + (reads[turn % reads.length] ?? 1));
@@ -212,14 +212,14 @@ describe('a traced connection', () => {
   });
 
   it('gives every message a segment of its own, however it was read', () => {
-    const said = [
+    const sent = [
       messages((w) => w.bitfield(new Uint8Array(100))),
       messages((w) => w.request(1, 2, 3)),
       blockMessage(1, 0, 16_384),
       messages((w) => w.keepAlive()),
       messages((w) => w.unchoke()),
     ];
-    const stream = Buffer.concat([HANDSHAKE, ...said]);
+    const stream = Buffer.concat([HANDSHAKE, ...sent]);
     for (const readBytes of [1, 7, 1448, stream.length]) {
       const { tap, read } = trace();
       tap.opened(OURS, THEIRS);
@@ -229,7 +229,7 @@ describe('a traced connection', () => {
       const lengths = read()
         .slice(3)
         .map(({ payloadBytes }) => payloadBytes);
-      expect(lengths).to.deep.equal([68, ...said.map(({ length }) => length)]);
+      expect(lengths).to.deep.equal([68, ...sent.map(({ length }) => length)]);
     }
   });
 });

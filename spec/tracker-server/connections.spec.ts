@@ -35,11 +35,11 @@ describe('tracker: connections of the HTTP server', () => {
   /** Everything that comes back until the connection ends. */
   async function talk(server: TrackerServer, text: string, from?: string): Promise<string> {
     const socket = dial(server, from);
-    let heard = '';
-    socket.setEncoding('latin1').on('data', (more: string) => (heard += more));
+    let received = '';
+    socket.setEncoding('latin1').on('data', (more: string) => (received += more));
     socket.write(text);
     await once(socket, 'close');
-    return heard;
+    return received;
   }
 
   const CLOSE = 'Connection: close';
@@ -83,16 +83,16 @@ describe('tracker: connections of the HTTP server', () => {
   for (const [title, rest] of smuggled) {
     it(`never reads a request with a body as two requests: ${title}`, async () => {
       const server = await start();
-      const heard = await talk(server, `GET /stats HTTP/1.1\r\nHost: x\r\n${rest}`);
-      expect(heard.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 400']);
+      const received = await talk(server, `GET /stats HTTP/1.1\r\nHost: x\r\n${rest}`);
+      expect(received.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 400']);
       expect(server.stats().announces.http).to.equal(0);
     });
   }
 
   it('looks at nothing behind a request that ended the connection', async () => {
     const server = await start();
-    const heard = await talk(server, `PUT /x HTTP/1.1\r\nHost: x\r\n\r\n${ANOTHER.repeat(3)}`);
-    expect(heard.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 405']);
+    const received = await talk(server, `PUT /x HTTP/1.1\r\nHost: x\r\n\r\n${ANOTHER.repeat(3)}`);
+    expect(received.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 405']);
     expect(server.stats().announces.http).to.equal(0);
   });
 
@@ -130,12 +130,12 @@ describe('tracker: connections of the HTTP server', () => {
       const server = await start({ limits });
       await besiege(server, 6, 8, text);
       for (let turn = 0; turn < 5; turn += 1) {
-        const heard = await talk(
+        const received = await talk(
           server,
           `GET /announce?${QUERY} HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n\r\n`,
           `127.8.0.${turn + 1}`,
         );
-        expect(heard, `turn ${turn}`).to.match(/^HTTP\/1\.1 200 [^]*d8:complete/);
+        expect(received, `turn ${turn}`).to.match(/^HTTP\/1\.1 200 [^]*d8:complete/);
       }
     });
   }

@@ -189,16 +189,16 @@ describe('tracker: announce schedule', () => {
       return schedule;
     };
     expect(succeed(owing(), 20_000)).to.equal('b completed');
-    const said = (schedule: AnnounceSchedule): unknown[] =>
+    const lastAnnounces = (schedule: AnnounceSchedule): unknown[] =>
       schedule.stop().map(({ url, event }) => `${url} ${event}`);
-    expect(said(owing())).to.deep.equal(['b completed', 'b stopped']);
+    expect(lastAnnounces(owing())).to.deep.equal(['b completed', 'b stopped']);
     const underWay = owing();
     expect(underWay.next(20_000, 'completed')?.url).to.equal('b');
     expect(underWay.next(1e9, 'completed')).to.equal(undefined);
-    expect(said(underWay)).to.deep.equal(['b stopped']);
+    expect(lastAnnounces(underWay)).to.deep.equal(['b stopped']);
     const answered = owing();
     succeed(answered, 20_000);
-    expect(said(answered)).to.deep.equal(['b stopped']);
+    expect(lastAnnounces(answered)).to.deep.equal(['b stopped']);
   });
 
   it('sends stopped to the trackers that received started, and then nothing more', () => {

@@ -105,11 +105,11 @@ describe('transport/wrapped', () => {
       const peer = await far.peer;
       far.close();
       const flushed = new Promise<void>((resolve) => stream.write(shared, resolve));
-      const heard = await peer.hear(shared.length);
+      const received = await peer.receive(shared.length);
       await flushed;
       stream.destroy();
       await peer.closed;
-      return heard.equals(before.map((byte) => byte ^ key));
+      return received.equals(before.map((byte) => byte ^ key));
     });
     expect(await Promise.all(sent)).to.deep.equal([true, true]);
     expect(shared.equals(before)).to.equal(true);

@@ -115,24 +115,24 @@ describe('wire decoder', () => {
     const stream = oracleEncodeAll([
       { type: 'piece', piece: 1, begin: 2, block: new Uint8Array(16_384).fill(9) },
     ]);
-    const told: unknown[] = [];
+    const calls: unknown[] = [];
     newDecoder().feed(stream, 0, stream.length, {
-      onMessage: (message) => told.push(message),
+      onMessage: (message) => calls.push(message),
       onBlock: (piece, begin, bytes, start, end) =>
-        told.push(piece, begin, bytes === stream, start, end),
+        calls.push(piece, begin, bytes === stream, start, end),
     });
-    expect(told).to.deep.equal([1, 2, true, 13, 13 + 16_384]);
+    expect(calls).to.deep.equal([1, 2, true, 13, 13 + 16_384]);
   });
 
   it('passes messages without payload as frozen constants', () => {
-    const told: WireMessage[] = [];
+    const calls: WireMessage[] = [];
     const stream = oracleEncodeAll([{ type: 'choke' }, { type: 'choke' }, { type: 'keep-alive' }]);
     newDecoder().feed(stream, 0, stream.length, {
-      onMessage: (message) => told.push(message),
+      onMessage: (message) => calls.push(message),
       onBlock: () => undefined,
     });
-    expect(told[0]).to.equal(told[1]);
-    expect(told.every((message) => Object.isFrozen(message))).to.equal(true);
+    expect(calls[0]).to.equal(calls[1]);
+    expect(calls.every((message) => Object.isFrozen(message))).to.equal(true);
   });
 
   describe('lengths', () => {
@@ -266,17 +266,17 @@ describe('wire decoder', () => {
     const stream = oracleEncodeAll(EVERYTHING);
     for (const cut of [stream.length, 2]) {
       const decoder = newDecoder();
-      let told = 0;
+      let calls = 0;
       const sink = {
         onMessage: () => {
-          told += 1;
+          calls += 1;
           decoder.stop();
         },
-        onBlock: () => expect.fail('told after stop'),
+        onBlock: () => expect.fail('called after stop'),
       };
       decoder.feed(stream, 0, cut, sink);
       decoder.feed(stream, cut, stream.length, sink);
-      expect(told).to.equal(1);
+      expect(calls).to.equal(1);
       expect(decoder.heldBytes).to.equal(0);
     }
   });
@@ -284,17 +284,17 @@ describe('wire decoder', () => {
   it('is dead after its sink threw', () => {
     const decoder = newDecoder();
     const stream = oracleEncodeAll([{ type: 'choke' }, { type: 'unchoke' }]);
-    let told = 0;
+    let calls = 0;
     const sink = {
       onMessage: () => {
-        told += 1;
+        calls += 1;
         throw new RangeError('from the sink');
       },
       onBlock: () => undefined,
     };
     expect(() => decoder.feed(stream, 0, stream.length, sink)).to.throw(RangeError);
     decoder.feed(stream, 0, stream.length, sink);
-    expect(told).to.equal(1);
+    expect(calls).to.equal(1);
   });
 
   it('refuses to be fed from within its sink', () => {

@@ -40,8 +40,8 @@ describe('extended handshake', () => {
       { requiredKeys: ['extensions'] },
     );
     fc.assert(
-      fc.property(handshake, (said) => {
-        expect(decodeExtendedHandshake(encodeExtendedHandshake(said))).to.deep.equal(said);
+      fc.property(handshake, (sent) => {
+        expect(decodeExtendedHandshake(encodeExtendedHandshake(sent))).to.deep.equal(sent);
       }),
       { numRuns: 200 },
     );

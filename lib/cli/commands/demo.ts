@@ -79,12 +79,12 @@ export async function demo(flags: DemoFlags, context: Context): Promise<number> 
 
 async function run(folder: string, flags: DemoFlags, context: Context): Promise<void> {
   const { api, io, signal } = context;
-  const tell = (line: string): void => io.stdout(`${line}\n`);
+  const print = (line: string): void => io.stdout(`${line}\n`);
   const source = join(folder, 'seed', NAME);
   const files = demoFiles(flags.size);
 
   await writeRandomFiles(source, files, signal);
-  tell(
+  print(
     `1. Wrote ${plural(files.length, 'file')} of random bytes, ${formatBytes(flags.size)} in all.`,
   );
 
@@ -102,14 +102,14 @@ async function run(folder: string, flags: DemoFlags, context: Context): Promise<
       .finally(() => progress.end());
     await writeFile(join(folder, `${NAME}.torrent`), bytes);
     const pieces = plural(metainfo.pieceCount, 'piece');
-    tell(`2. Made a torrent of them: ${pieces} of ${formatBytes(metainfo.pieceLengthBytes)}.`);
-    tell(`3. Started a tracker at ${tracker.url}`);
+    print(`2. Made a torrent of them: ${pieces} of ${formatBytes(metainfo.pieceLengthBytes)}.`);
+    print(`3. Started a tracker at ${tracker.url}`);
 
     const seeder = await api.Coordinator.start({ host: HOST, signal });
     open.push(() => seeder.close());
     const seed = await seeder.add(bytes, { output: join(folder, 'seed') });
     await untilAnnounced(seed, signal);
-    tell(`4. Started a seed on port ${seeder.port}; the tracker knows it.`);
+    print(`4. Started a seed on port ${seeder.port}; the tracker knows it.`);
 
     const startedMs = performance.now();
     const leecher = await api.Coordinator.start({ host: HOST, signal });
@@ -126,16 +126,16 @@ async function run(folder: string, flags: DemoFlags, context: Context): Promise<
     }
     const { elapsedSec, downloadedBytes } = summaryOf(torrent, startedMs);
     const rate = downloadedBytes / MIB / Math.max(elapsedSec, 0.001);
-    tell(
+    print(
       `5. Downloaded ${formatBytes(downloadedBytes)} in ${elapsedSec.toFixed(1)} s ` +
         `(${rate.toFixed(0)} MiB/s, threads started and every piece verified in that time).`,
     );
     await compareFiles(source, join(output, NAME), files, context);
-    tell('6. Compared the download with the source: every byte is the same.');
+    print('6. Compared the download with the source: every byte is the same.');
   } finally {
     for (const close of open.reverse()) await close();
   }
-  tell('7. Closed everything; the temporary folder is removed.');
+  print('7. Closed everything; the temporary folder is removed.');
 }
 
 async function writeRandomFiles(

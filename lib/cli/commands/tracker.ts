@@ -201,11 +201,11 @@ function urlsOf(
 /** All the counters in one line. */
 export function statsLine(stats: TrackerServerStats): string {
   const { announces, scrapes, refused } = stats;
-  const told = announces.http + announces.udp;
+  const total = announces.http + announces.udp;
   const turnedAway = Object.values(refused).reduce((sum, more) => sum + more, 0);
   return (
     `${plural(stats.torrents, 'torrent')}, ${plural(stats.peers, 'peer')}, ` +
-    `${plural(stats.seeds, 'seed')}; ${plural(told, 'announce')} (${announces.http} HTTP, ` +
+    `${plural(stats.seeds, 'seed')}; ${plural(total, 'announce')} (${announces.http} HTTP, ` +
     `${announces.udp} UDP), ${plural(scrapes.http + scrapes.udp, 'scrape')}, ${turnedAway} refused`
   );
 }

@@ -53,11 +53,11 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
   const say = (text: string): void => line.say(text);
   let ended = false;
   /** The last line on each subject; it is not repeated until it changes. */
-  const said = new Map<string, string>();
+  const lastLines = new Map<string, string>();
 
   const sayOnce = (subject: string, text: string): void => {
-    if (ended || said.get(subject) === text) return;
-    said.set(subject, text);
+    if (ended || lastLines.get(subject) === text) return;
+    lastLines.set(subject, text);
     say(text);
   };
   return {
@@ -81,7 +81,7 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
       const given = givenAs(event, options.peers);
       // One line for each peer is enough: others may have the port of a peer that was given by
       // name.
-      if (given === undefined || said.has(given)) return;
+      if (given === undefined || lastLines.has(given)) return;
       sayOnce(given, peerClosedLine(event, options.reasons));
     },
     alone({ message }) {

@@ -49,7 +49,7 @@ interface Channel {
   readonly extension: Extension;
   readonly peer: FarHalf;
   /** A message has been handled. */
-  heard: boolean;
+  wasUsed: boolean;
 }
 
 export class Extensions {
@@ -72,9 +72,9 @@ export class Extensions {
     );
     this.others = options.extensions.map((make): Channel => {
       const peer = new FarHalf(options);
-      return { extension: make(peer), peer, heard: false };
+      return { extension: make(peer), peer, wasUsed: false };
     });
-    this.channels = [{ extension: this.handshake, peer, heard: false }, ...this.others];
+    this.channels = [{ extension: this.handshake, peer, wasUsed: false }, ...this.others];
     this.turning = this.others.flatMap(({ extension }) => (extension.endTurn ? [extension] : []));
   }
 
@@ -110,8 +110,8 @@ export class Extensions {
       );
     }
     // A read buffer may contain thousands of them. The first of each extension is always handled.
-    if (!budget.mayDecode && channel.heard) return budget.charge(payload.length);
-    channel.heard = true;
+    if (!budget.mayDecode && channel.wasUsed) return budget.charge(payload.length);
+    channel.wasUsed = true;
     if (channel.extension.onMessage(payload, nowMs)) budget.welcome();
     else budget.chargeBencoded(payload.length);
   }

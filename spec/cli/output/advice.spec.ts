@@ -73,9 +73,9 @@ describe('cli: advice', () => {
   });
 
   it('has no words that the library does not say', () => {
-    const said = all.map(({ text }) => text).join('\n');
+    const texts = all.map(({ text }) => text).join('\n');
     const bad = Object.keys(IN_OUR_WORDS).filter(
-      (words) => !said.includes(words) && words !== 'the option host',
+      (words) => !texts.includes(words) && words !== 'the option host',
     );
     expect(bad).to.deep.equal([]);
   });

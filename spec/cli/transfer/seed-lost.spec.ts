@@ -56,9 +56,11 @@ describe('cli: a seed whose data vanishes', function () {
     const closed = nextEvent<{ reason: string }>(leecher, 'peerClosed');
     const { code, err } = await ended;
     expect(code, err).to.equal(1);
-    const said = err.split('\n').filter((text) => text.includes('payload.bin is missing'));
-    expect(said, err).to.have.length(1);
-    expect(said[0]).to.match(/^millrace: .* was removed or cut .*; put it back, or fetch it again/);
+    const lines = err.split('\n').filter((text) => text.includes('payload.bin is missing'));
+    expect(lines, err).to.have.length(1);
+    expect(lines[0]).to.match(
+      /^millrace: .* was removed or cut .*; put it back, or fetch it again/,
+    );
     // A reset, where requests came in that the seed had not read yet.
     expect((await closed).reason).to.be.oneOf(['remote-closed', 'connection-error']);
   });

@@ -169,9 +169,9 @@ describe('cli: the account of closed peers', () => {
     };
     const traced = { ...api, Coordinator: { start } } as unknown as Api;
     const { io } = await millrace(['download', 'x', '--json'], { api: traced });
-    const said = io.json();
-    expect(said[1]).to.deep.equal({ type: 'peer-rejected', ...refused });
-    expect(said.at(-1)).to.deep.include({ rejectedTotal: 1, total: 0, encryptedOnly: ['::1'] });
+    const lines = io.json();
+    expect(lines[1]).to.deep.equal({ type: 'peer-rejected', ...refused });
+    expect(lines.at(-1)).to.deep.include({ rejectedTotal: 1, total: 0, encryptedOnly: ['::1'] });
     const text = await millrace(['download', 'x'], { api: traced });
     expect(text.io.out).to.match(/\nrefused: 1 \(encrypted-handshake 1\)\n1 of 1 peer .*: ::1\n$/);
   });

@@ -98,18 +98,18 @@ describe('cli download', () => {
     });
 
     it('reports it when the check of existing data has ended, not when that data is whole', async () => {
-      let said: string[] = [];
+      let printed: string[] = [];
       const { api, engine } = alone({}, (torrent) => {
-        said = [io.err];
+        printed = [io.err];
         torrent.set({ phase: 'downloading' });
         torrent.set({ phase: 'downloading' });
-        said.push(io.err);
+        printed.push(io.err);
       });
       engine.torrent.set({ phase: 'checking' });
       const io = new FakeIo();
       await millrace(['download', 'x', '--quiet'], { api, io });
-      expect(said[0]).to.equal('');
-      expect(said[1]).to.match(/^millrace: no source of peers: [^\n]*\n$/);
+      expect(printed[0]).to.equal('');
+      expect(printed[1]).to.match(/^millrace: no source of peers: [^\n]*\n$/);
 
       const whole = alone();
       whole.engine.torrent.set({ phase: 'checking' });

@@ -138,7 +138,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
     expect(state.phase).to.equal('seeding');
     expect(state.content.possession.have.isFull()).to.equal(true);
     expect(engine.eventsOf('error')).to.deep.equal([]);
-    expect(engine.eventsOf('complete'), 'told once').to.have.length(1);
+    expect(engine.eventsOf('complete'), 'reported once').to.have.length(1);
     await pass(30_000);
     await pass(30_000);
     expect(state.phase, 'it is known as it is now').to.equal('seeding');

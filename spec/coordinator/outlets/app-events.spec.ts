@@ -46,12 +46,12 @@ class App {
   }
 
   /** All that has come, batch upon batch. */
-  get heard(): EngineEvent[] {
+  get received(): EngineEvent[] {
     return this.batches.flat();
   }
 
   of<Type extends EngineEvent['type']>(type: Type): Of<Type>[] {
-    return this.heard.filter((event): event is Of<Type> => event.type === type);
+    return this.received.filter((event): event is Of<Type> => event.type === type);
   }
 
   async batch(count: number): Promise<readonly EngineEvent[]> {
@@ -127,7 +127,7 @@ describe('coordinator/app-events', () => {
       app.emit(stats(1, doneBytes), stats(2, 2 * doneBytes));
     }
     app.events.flush();
-    expect(app.heard).to.deep.equal([stats(1, 999), stats(2, 1_998)]);
+    expect(app.received).to.deep.equal([stats(1, 999), stats(2, 1_998)]);
   });
 
   it('keeps pieces between the coming and going of peers, and figures behind both', () => {
@@ -137,7 +137,7 @@ describe('coordinator/app-events', () => {
     const figures = { type: 'stats', torrent: 1 } as EngineEvent;
     app.emit(figures, connected, pieces(1, 1), pieces(1, 2), closed, connected, pieces(1, 3));
     app.events.flush();
-    expect(app.heard).to.deep.equal([
+    expect(app.received).to.deep.equal([
       connected,
       pieces(1, 1, 2),
       closed,
@@ -151,11 +151,11 @@ describe('coordinator/app-events', () => {
     const app = new App();
     app.emit(pieces(1, 4), pieces(2, 9), pieces(1, 2, 3));
     app.events.flush();
-    expect(app.heard).to.deep.equal([pieces(1, 4, 2, 3), pieces(2, 9)]);
+    expect(app.received).to.deep.equal([pieces(1, 4, 2, 3), pieces(2, 9)]);
     app.emit(pieces(1, 5));
     app.events.flush();
-    expect(app.heard).to.have.length(3);
-    expect(app.heard[0], 'what has left stays as it was').to.deep.equal(pieces(1, 4, 2, 3));
+    expect(app.received).to.have.length(3);
+    expect(app.received[0], 'what has left stays as it was').to.deep.equal(pieces(1, 4, 2, 3));
   });
 
   it('loses no end, whatever else waits', () => {
@@ -175,7 +175,7 @@ describe('coordinator/app-events', () => {
     const app = new App();
     app.emit(error(1, 'first'), complete(1), error(1, 'second'), complete(2), stats(1, 7));
     app.events.flush();
-    expect(app.heard).to.deep.equal([stats(1, 7), complete(1), error(1, 'second'), complete(2)]);
+    expect(app.received).to.deep.equal([stats(1, 7), complete(1), error(1, 'second'), complete(2)]);
   });
 
   it('sends a removal last', () => {
@@ -183,7 +183,7 @@ describe('coordinator/app-events', () => {
     const removed: EngineEvent = { type: 'removed', torrent: 1 };
     app.emit(pieces(1, 3), complete(1), removed, stats(1, 7));
     app.events.flush();
-    expect(app.heard).to.deep.equal([pieces(1, 3), stats(1, 7), complete(1), removed]);
+    expect(app.received).to.deep.equal([pieces(1, 3), stats(1, 7), complete(1), removed]);
   });
 
   it('flushes though the app does not listen, and sends no empty batch', () => {

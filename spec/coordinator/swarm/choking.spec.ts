@@ -49,15 +49,15 @@ describe('coordinator/choking', () => {
         settings: { uploadSlots: 1 },
       });
       const [flooder = 0, honest = 0] = [0, 1].map(() => desk.connect(torrent, { have: [] }));
-      const told = (connection: number, interested: boolean): void =>
+      const setInterest = (connection: number, interested: boolean): void =>
         engine.facts({ type: 'peer-interest', connection, interested });
-      told(flooder, true);
+      setInterest(flooder, true);
       engine.facts({ type: 'upload-stalled', connection: flooder, stalled: true });
-      for (let time = 0; time < 1_000; time++) told(flooder, time % 2 === 1);
-      told(honest, true);
+      for (let time = 0; time < 1_000; time++) setInterest(flooder, time % 2 === 1);
+      setInterest(honest, true);
       expect(desk.peer(honest).weChoke).to.equal(false);
       engine.facts({ type: 'upload-stalled', connection: honest, stalled: true });
-      told(honest, false);
+      setInterest(honest, false);
       engine.pass(250);
       expect(desk.peer(flooder).weChoke, 'with the next tick').to.equal(false);
     });

@@ -56,7 +56,7 @@ describe('coordinator: the death of a peer thread', () => {
     await desk.control.pause(paused.state.id);
     engine.orders = [];
     desk.threadDies(1);
-    expect(engine.orders, 'nobody is there to be told').to.deep.equal([]);
+    expect(engine.orders, 'no thread is there to get an order').to.deep.equal([]);
     desk.threadIsBack(1);
     const opened = engine.orders.map(({ thread, order }) => [
       thread,
@@ -73,13 +73,13 @@ describe('coordinator: the death of a peer thread', () => {
     engine.orders = [];
     await desk.control.resume(torrent.state.id);
     await settled();
-    const told = (): number[] =>
+    const openedOn = (): number[] =>
       engine.orders
         .filter(({ order }) => order.type === 'open-torrent')
         .map(({ thread }) => thread);
-    expect(told()).to.deep.equal([0]);
+    expect(openedOn()).to.deep.equal([0]);
     desk.threadIsBack(1);
-    expect(told()).to.deep.equal([0, 1]);
+    expect(openedOn()).to.deep.equal([0, 1]);
   });
 
   it('addresses that it was dialling are dialled by another', async () => {

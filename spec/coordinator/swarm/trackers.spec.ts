@@ -47,7 +47,7 @@ async function scene(
 }
 
 /** The announces as tracker and event, in order. */
-function heard({ engine }: Scene): string[] {
+function announcesOf({ engine }: Scene): string[] {
   return engine.announces.map(({ url, request }) => `${url} ${request.event ?? '-'}`);
 }
 
@@ -69,11 +69,11 @@ describe('coordinator: trackers', () => {
   describe('one slow tracker delays no other', () => {
     it('after some patience the next is asked', async () => {
       const it = await scene({ [A]: 'silence', [B]: {} });
-      expect(heard(it)).to.deep.equal([`${A} started`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`]);
       await pass(it, PATIENCE_MS - 1);
-      expect(heard(it)).to.have.length(1);
+      expect(announcesOf(it)).to.have.length(1);
       await pass(it, 1);
-      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`, `${B} started`]);
       expect(it.engine.eventsOf('tracker').map(({ url }) => url)).to.deep.equal([B]);
     });
 
@@ -82,7 +82,7 @@ describe('coordinator: trackers', () => {
         { [A]: 'silence', [B]: {}, [C]: 'silence' },
         { announceToAll: 'trackers' },
       );
-      expect(heard(it)).to.have.members([`${A} started`, `${B} started`, `${C} started`]);
+      expect(announcesOf(it)).to.have.members([`${A} started`, `${B} started`, `${C} started`]);
       expect(it.engine.eventsOf('tracker').map(({ url }) => url)).to.deep.equal([B]);
     });
 
@@ -110,7 +110,7 @@ describe('coordinator: trackers', () => {
 
     it('a failure makes the next due at once, without a tick', async () => {
       const it = await scene({ [A]: new MillraceError('tracker-unreachable', 'gone'), [B]: {} });
-      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`, `${B} started`]);
     });
 
     it('a list of a thousand dead trackers costs a bounded number of announces, at a time and in all', async () => {
@@ -118,13 +118,13 @@ describe('coordinator: trackers', () => {
       const it = await scene(Object.fromEntries(urls.map((url) => [url, 'silence'])), {
         announceToAll: 'trackers',
       });
-      expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
+      expect(announcesOf(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
       await pass(it, PATIENCE_MS - 1);
-      expect(heard(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
+      expect(announcesOf(it)).to.have.length(MAX_ANNOUNCES_UNDER_WAY);
       await pass(it, 1);
-      expect(heard(it)).to.have.length(2 * MAX_ANNOUNCES_UNDER_WAY);
+      expect(announcesOf(it)).to.have.length(2 * MAX_ANNOUNCES_UNDER_WAY);
       for (let n = 0; n < 10; n++) await pass(it, PATIENCE_MS);
-      expect(heard(it)).to.have.length(MAX_TRACKERS);
+      expect(announcesOf(it)).to.have.length(MAX_TRACKERS);
     });
 
     it('`completed` goes out however many are silent', async () => {
@@ -133,10 +133,10 @@ describe('coordinator: trackers', () => {
         { [B]: {}, ...Object.fromEntries(urls.map((url) => [url, 'silence'])) },
         { announceToAll: 'trackers' },
       );
-      const full = heard(it).length;
+      const full = announcesOf(it).length;
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      expect(heard(it).slice(full)).to.deep.equal([`${B} completed`]);
+      expect(announcesOf(it).slice(full)).to.deep.equal([`${B} completed`]);
     });
   });
 
@@ -273,9 +273,9 @@ describe('coordinator: trackers', () => {
     it('asks again after the min interval while no peer is connected, not before', async () => {
       const it = await scene({ [A]: { minIntervalSec: 120 } });
       await pass(it, 119_000);
-      expect(heard(it)).to.have.length(1);
+      expect(announcesOf(it)).to.have.length(1);
       await pass(it, 2_000);
-      expect(heard(it)).to.deep.equal([`${A} started`, `${A} -`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`, `${A} -`]);
     });
 
     it('asks early for more than a few peers, as long as the tracker has news', async () => {
@@ -286,10 +286,10 @@ describe('coordinator: trackers', () => {
       // One peer is connected: without news there is no reason to think that there are others.
       it.desk.connect(it.torrent);
       await pass(it, 300_000);
-      expect(heard(it)).to.have.length(1);
+      expect(announcesOf(it)).to.have.length(1);
       news = 3;
       await pass(it, 1_500_000);
-      expect(heard(it), 'the regular announce').to.have.length(2);
+      expect(announcesOf(it), 'the regular announce').to.have.length(2);
       for (const { dial } of it.engine.ordersOf('dial')) {
         it.engine.facts({ type: 'dial-failed', dial, reason: 'dial-failed', detail: '' });
       }
@@ -299,9 +299,9 @@ describe('coordinator: trackers', () => {
         it.engine.facts({ type: 'dial-failed', dial, reason: 'dial-failed', detail: '' });
       }
       await pass(it, 1_000);
-      expect(heard(it), 'an early one, as it had news').to.have.length(3);
+      expect(announcesOf(it), 'an early one, as it had news').to.have.length(3);
       await pass(it, 300_000);
-      expect(heard(it), 'none, as it had none').to.have.length(3);
+      expect(announcesOf(it), 'none, as it had none').to.have.length(3);
     });
 
     it('does not ask early for a torrent with all the connections it may have', async () => {
@@ -309,7 +309,7 @@ describe('coordinator: trackers', () => {
       it.torrent.state.trackersHadNews = true;
       for (let n = 0; n < 20; n++) it.desk.connect(it.torrent, { unchoke: false });
       await pass(it, 600_000);
-      expect(heard(it)).to.have.length(1);
+      expect(announcesOf(it)).to.have.length(1);
     });
   });
 
@@ -334,13 +334,13 @@ describe('coordinator: trackers', () => {
       const details = { reason: 'overloaded', retryInSec: 3600 };
       const later = await scene({ [A]: new MillraceError('tracker-failure', 'full', details) });
       await pass(later, 3_599_000);
-      expect(heard(later)).to.have.length(1);
+      expect(announcesOf(later)).to.have.length(1);
       await pass(later, 0.26 * 3_600_000);
-      expect(heard(later)).to.have.length(2);
+      expect(announcesOf(later)).to.have.length(2);
       const gone = { reason: 'banned', retryNever: true };
       const never = await scene({ [A]: new MillraceError('tracker-failure', 'no', gone) });
       await pass(never, 30 * 86_400_000);
-      expect(heard(never)).to.have.length(1);
+      expect(announcesOf(never)).to.have.length(1);
     });
 
     it('our address as the tracker sees it (BEP 24) is reported with the figures', async () => {
@@ -357,7 +357,7 @@ describe('coordinator: trackers', () => {
       await settled();
       await it.desk.remove(it.torrent);
       for (const url of [A, B]) {
-        expect(heard(it).filter((line) => line.startsWith(url))).to.deep.equal([
+        expect(announcesOf(it).filter((line) => line.startsWith(url))).to.deep.equal([
           `${url} started`,
           `${url} completed`,
           `${url} stopped`,
@@ -369,7 +369,7 @@ describe('coordinator: trackers', () => {
       const it = await scene({ [A]: 'silence', [B]: {} }, { announceToAll: 'trackers' });
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
     });
 
     it('`completed` follows at once where `started` was still out', async () => {
@@ -396,7 +396,7 @@ describe('coordinator: trackers', () => {
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
       await it.desk.remove(it.torrent);
-      expect(heard(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
+      expect(announcesOf(it).slice(before)).to.deep.equal([`${B} completed`, `${B} stopped`]);
     });
 
     it('`stopped` waits for its turn like every announce, and no longer than the deadline', async () => {
@@ -405,11 +405,11 @@ describe('coordinator: trackers', () => {
       it.engine.paceAnnounce = (task) => void queue.push(task);
       const removed = it.desk.remove(it.torrent);
       expect(await isSettled(removed)).to.equal(false);
-      expect(heard(it)).to.deep.equal([`${A} started`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`]);
       it.engine.passTimers(2_000);
       await removed;
       for (const task of queue) await task();
-      expect(heard(it), 'too late').to.deep.equal([`${A} started`]);
+      expect(announcesOf(it), 'too late').to.deep.equal([`${A} started`]);
     });
 
     it('an exit waits for the slowest tracker no longer than the deadline', async () => {
@@ -420,7 +420,7 @@ describe('coordinator: trackers', () => {
           : Promise.resolve({ intervalSec: 1800, peers: [] });
       const removed = it.desk.remove(it.torrent);
       expect(await isSettled(removed)).to.equal(false);
-      expect(heard(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
+      expect(announcesOf(it)).to.include.members([`${A} stopped`, `${B} stopped`]);
       it.engine.passTimers(2_000);
       await removed;
     });
@@ -441,7 +441,7 @@ describe('coordinator: trackers', () => {
       );
       await it.desk.serveAll(it.desk.connect(it.torrent, { creditBlocks: 64 }));
       await settled();
-      expect(heard(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
+      expect(announcesOf(it)).to.deep.equal([`${A} started`, `${B} started`, `${B} completed`]);
       it.engine.passTimers(PATIENCE_MS); // Of its patience with the silent one.
       await settled();
       await it.torrent.state.lastAnnounces;

@@ -147,7 +147,7 @@ describe('coordinator: the life of a torrent', () => {
           hashMs: 0,
           storageMs: 0,
         });
-        await desk.answerJobs(); // The disk is said to be well again, as Linux does.
+        await desk.answerJobs(); // The disk reports no error, as Linux does after a failed sync.
       } else await verifyAll(engine);
     }
     expect(syncs).to.equal(1);

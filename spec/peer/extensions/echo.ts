@@ -1,4 +1,4 @@
-// An extension for specs: it sends back what it gets, and notes what it is told.
+// An extension for specs: it sends back what it gets, and records the peer's offers.
 
 import type { BencodeDictionary } from '../../../lib/bencode/value';
 import type { Extension, ExtensionPeer } from '../../../lib/peer/extensions/extension';
@@ -13,8 +13,8 @@ export class Echo implements Extension {
   dueMs = Infinity;
   readonly peer: ExtensionPeer;
   readonly got: string[] = [];
-  /** What the peer's handshakes said of it, and whether it took messages then. */
-  readonly told: { readonly size: number | undefined; readonly accepts: boolean }[] = [];
+  /** What the peer's handshakes contained about it, and whether the peer accepted messages then. */
+  readonly offers: { readonly size: number | undefined; readonly accepts: boolean }[] = [];
   readonly turns: number[] = [];
   constructor(peer: ExtensionPeer, name = 'x_echo', size = 7) {
     this.peer = peer;
@@ -27,7 +27,7 @@ export class Echo implements Extension {
   }
 
   onHandshake(handshake: BencodeDictionary): void {
-    this.told.push({ size: handshake.integer('echo_size'), accepts: this.peer.accepts });
+    this.offers.push({ size: handshake.integer('echo_size'), accepts: this.peer.accepts });
   }
 
   onMessage(payload: Uint8Array): boolean {

@@ -31,17 +31,17 @@ function echoing(options: SideOptions = {}): { side: Side; echo: Echo; other: Ec
 
 function greet(side: Side, extensions: Record<string, number>, size?: number): void {
   const parts = size === undefined ? [] : [{ echo_size: size }];
-  side.hear((writer) => writer.extended(0, encodeExtendedHandshake({ extensions }, parts)));
+  side.receive((writer) => writer.extended(0, encodeExtendedHandshake({ extensions }, parts)));
 }
 
 function send(side: Side, id: number, text: string): void {
-  side.hear((writer) => writer.extended(id, Buffer.from(text, 'latin1')));
+  side.receive((writer) => writer.extended(id, Buffer.from(text, 'latin1')));
 }
 
 /** Messages that extensions sent to the peer: the id and the text. */
-function said(side: Side): [number, string][] {
+function messagesOf(side: Side): [number, string][] {
   return side
-    .said()
+    .sent()
     .flatMap((message) =>
       message.type === 'extended'
         ? [[message.id, Buffer.from(message.payload).toString('latin1')] as [number, string]]
@@ -53,7 +53,7 @@ describe('peer/extensions', () => {
   it('are announced with the ids of their places and with what they have to say', () => {
     const { side } = echoing();
     side.start();
-    const [message] = side.said();
+    const [message] = side.sent();
     if (message?.type !== 'extended') throw new Error('no extended handshake');
     expect(message.id).to.equal(0);
     expect(decodeExtendedHandshake(message.payload)).to.deep.equal({
@@ -68,11 +68,11 @@ describe('peer/extensions', () => {
   it('are not announced to a peer without the protocol, which may greet us all the same', () => {
     const { side, echo } = echoing({ extensionProtocol: false });
     side.start();
-    expect(said(side)).to.deep.equal([]);
+    expect(messagesOf(side)).to.deep.equal([]);
     expect(echo.say('too early')).to.equal(false);
     greet(side, { x_echo: 9 });
     expect(echo.say('now')).to.equal(true);
-    expect(said(side)).to.deep.equal([[9, 'now']]);
+    expect(messagesOf(side)).to.deep.equal([[9, 'now']]);
   });
 
   it('talk to their other halves, each way under the id that the receiver chose', () => {
@@ -95,8 +95,8 @@ describe('peer/extensions', () => {
     pair.exchange();
     expect(left.got).to.have.members(['from the right', 'from the left!']);
     expect(right.got).to.have.members(['from the left', 'from the right!']);
-    expect(left.told).to.deep.equal([{ size: 6, accepts: true }]);
-    expect(alone.told).to.deep.equal([{ size: 6, accepts: false }]);
+    expect(left.offers).to.deep.equal([{ size: 6, accepts: true }]);
+    expect(alone.offers).to.deep.equal([{ size: 6, accepts: false }]);
     expect(pair.left.closed ?? pair.right.closed).to.equal(undefined);
   });
 
@@ -106,7 +106,7 @@ describe('peer/extensions', () => {
       greet(side, { x_echo: 5 });
       greet(side, { x_echo: 6 });
       echo.say('hello');
-      expect(said(side)).to.deep.equal([[6, 'hello']]);
+      expect(messagesOf(side)).to.deep.equal([[6, 'hello']]);
       expect(side.of('extended-handshake')).to.have.length(1);
     });
 
@@ -119,9 +119,9 @@ describe('peer/extensions', () => {
       send(side, 2, 'we listen still');
       greet(side, { x_echo: 5 }, 13);
       echo.say('back');
-      expect(said(side)).to.deep.equal([[5, 'back']]);
+      expect(messagesOf(side)).to.deep.equal([[5, 'back']]);
       expect(echo.got).to.deep.equal(['we listen still']);
-      expect(echo.told).to.deep.equal([
+      expect(echo.offers).to.deep.equal([
         { size: 11, accepts: true },
         { size: 12, accepts: false },
         { size: 13, accepts: true },
@@ -134,7 +134,7 @@ describe('peer/extensions', () => {
       greet(side, { x_other: 255 });
       echo.say('a');
       other.say('b');
-      expect(said(side)).to.deep.equal([
+      expect(messagesOf(side)).to.deep.equal([
         [5, 'a'],
         [255, 'b'],
       ]);
@@ -144,10 +144,10 @@ describe('peer/extensions', () => {
       const { side, echo } = echoing();
       greet(side, { x_echo: 5 });
       for (const id of ['i256e', 'i-1e', '1:x', 'le']) {
-        side.hear((writer) => writer.extended(0, Buffer.from(`d1:md6:x_echo${id}ee`, 'latin1')));
+        side.receive((writer) => writer.extended(0, Buffer.from(`d1:md6:x_echo${id}ee`, 'latin1')));
       }
       echo.say('a');
-      expect(said(side)).to.deep.equal([[5, 'a']]);
+      expect(messagesOf(side)).to.deep.equal([[5, 'a']]);
     });
   });
 
@@ -189,7 +189,7 @@ describe('peer/extensions', () => {
     expect(echo?.say('hello')).to.equal(false);
     greet(side, { constructor: 4 });
     expect(echo?.say('hello')).to.equal(true);
-    expect(said(side)).to.deep.equal([[4, 'hello']]);
+    expect(messagesOf(side)).to.deep.equal([[4, 'hello']]);
   });
 
   it('do not hear messages under ids that were never announced', () => {
@@ -218,7 +218,7 @@ describe('peer/extensions', () => {
 
   it('hear few of the messages that one read brings, but the first of each always', () => {
     const { side, echo, other } = echoing();
-    side.hear((writer) => {
+    side.receive((writer) => {
       for (let time = 0; time < 10_000; time++) writer.extended(2, Buffer.from('!'));
       writer.extended(1, Buffer.from('!'));
       writer.extended(1, Buffer.from('!'));
@@ -231,7 +231,7 @@ describe('peer/extensions', () => {
     const flood = (text: string): number => {
       const { side } = echoing();
       for (let read = 0; read < 50; read++) {
-        side.hear((writer) => {
+        side.receive((writer) => {
           for (let time = 0; time < 50; time++) writer.extended(2, Buffer.from(text));
         });
       }
@@ -247,7 +247,7 @@ describe('peer/extensions', () => {
     echo.dueMs = side.nowMs + 500;
     expect(side.session.nextDeadlineMs).to.equal(side.nowMs + 500);
     side.tick(500);
-    side.hear((writer) => writer.keepAlive());
+    side.receive((writer) => writer.keepAlive());
     expect(echo.turns).to.deep.equal([side.nowMs, side.nowMs]);
     expect(side.session.nextDeadlineMs).to.be.above(side.nowMs + 500);
   });
@@ -281,7 +281,7 @@ describe('peer/extensions', () => {
           } else if ('id' in step) {
             if (step.id !== 0) send(side, step.id, step.text);
           } else expect(echo.say('x')).to.equal(theirId !== 0);
-          for (const [id, text] of said(side)) if (text === 'x') expect(id).to.equal(theirId);
+          for (const [id, text] of messagesOf(side)) if (text === 'x') expect(id).to.equal(theirId);
         }
         expect(side.closed?.reason).to.be.oneOf([undefined, 'message-too-long']);
         expect(side.of('log')).to.deep.equal([]);

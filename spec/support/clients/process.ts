@@ -102,8 +102,8 @@ export class Client {
   }
 
   #failure(what: string): Error {
-    const told = this.output.replaceAll(/^\{"type":"progress".*\n/gm, '');
-    const shown = told.trim().slice(-SHOWN_CHARS);
+    const lines = this.output.replaceAll(/^\{"type":"progress".*\n/gm, '');
+    const shown = lines.trim().slice(-SHOWN_CHARS);
     return new Error(`${this.name}\n  ${what}; it printed last:\n${shown || '(nothing)'}`);
   }
 }

@@ -210,7 +210,7 @@ class SeedPeer implements WireSink {
     this.#decoder = new WireDecoder({ pieceCount: seed.payload.metainfo.pieceCount });
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
-    const hear = (chunk: Buffer): void => {
+    const receive = (chunk: Buffer): void => {
       try {
         this.#onData(chunk);
       } catch {
@@ -218,8 +218,8 @@ class SeedPeer implements WireSink {
       }
     };
     const { latencyMs } = seed.script;
-    if (latencyMs === undefined) socket.on('data', hear);
-    else socket.on('data', (chunk: Buffer) => setTimeout(hear, latencyMs, chunk));
+    if (latencyMs === undefined) socket.on('data', receive);
+    else socket.on('data', (chunk: Buffer) => setTimeout(receive, latencyMs, chunk));
   }
 
   onBlock(): void {}

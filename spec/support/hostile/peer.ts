@@ -9,7 +9,7 @@ export class HostilePeer {
   /** Resolves when the connection is closed, by either side. */
   readonly closed: Promise<void>;
   private chunks: Buffer[] = [];
-  private heardBytes = 0;
+  private receivedBytes = 0;
   private waiters: (() => void)[] = [];
 
   constructor(socket: net.Socket) {
@@ -18,7 +18,7 @@ export class HostilePeer {
     socket.on('error', () => undefined); // a reset is a way of being closed
     socket.on('data', (chunk) => {
       this.chunks.push(chunk);
-      this.heardBytes += chunk.length;
+      this.receivedBytes += chunk.length;
       this.wake();
     });
     this.closed = new Promise((resolve) =>
@@ -58,25 +58,25 @@ export class HostilePeer {
   }
 
   /** Everything received so far. */
-  get heard(): Buffer {
+  get received(): Buffer {
     return Buffer.concat(this.chunks);
   }
 
   /** Resolves once `lengthBytes` were received, or with fewer when the connection is closed. */
-  async hear(lengthBytes: number): Promise<Buffer> {
-    while (this.heardBytes < lengthBytes && !this.socket.destroyed) {
+  async receive(lengthBytes: number): Promise<Buffer> {
+    while (this.receivedBytes < lengthBytes && !this.socket.destroyed) {
       await new Promise<void>((resolve) => this.waiters.push(resolve));
     }
-    return this.heard;
+    return this.received;
   }
 
   /** Drops the bytes received so far. */
   forget(): void {
     this.chunks = [];
-    this.heardBytes = 0;
+    this.receivedBytes = 0;
   }
 
-  say(...parts: readonly Uint8Array[]): this {
+  send(...parts: readonly Uint8Array[]): this {
     for (const part of parts) this.socket.write(part);
     return this;
   }
@@ -90,8 +90,8 @@ export class HostilePeer {
     }
   }
 
-  sayHandshake(infoHash: Uint8Array, peerId = Buffer.from('-XX0000-hostile-peer')): this {
-    return this.say(encodeHandshake({ infoHash, peerId }));
+  sendHandshake(infoHash: Uint8Array, peerId = Buffer.from('-XX0000-hostile-peer')): this {
+    return this.send(encodeHandshake({ infoHash, peerId }));
   }
 
   end(): void {

@@ -23,14 +23,14 @@ export const HTTP_WAYS = ['endless', 'bomb', 'circle', 'garbage', 'broken-off'] 
 /** Ways to answer over UDP that end at once. */
 export const UDP_WAYS = ['short', 'wrong-action'] as const;
 
-interface AnnounceHeard {
+interface ReceivedAnnounce {
   readonly url: URL;
   readonly port: number;
 }
 
 export class HostileTracker {
-  readonly #heard: AnnounceHeard[] = [];
-  #onHeard: () => void = () => undefined;
+  readonly #received: ReceivedAnnounce[] = [];
+  #onAnnounce: () => void = () => undefined;
   readonly #http: http.Server;
   readonly #udp = new Map<string, dgram.Socket>();
   #httpPort = 0;
@@ -60,17 +60,17 @@ export class HostileTracker {
 
   /** The events that were announced for this way, in order. */
   eventsAt(way: string): (string | null)[] {
-    const here = this.#heard.filter(({ url }) => url.pathname === `/announce/${way}`);
+    const here = this.#received.filter(({ url }) => url.pathname === `/announce/${way}`);
     return here.map(({ url }) => url.searchParams.get('event'));
   }
 
   /** Resolves when this event was announced for this way. */
-  hears(way: string, event: string): Promise<void> {
+  untilAnnounced(way: string, event: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#onHeard = (): void => {
+      this.#onAnnounce = (): void => {
         if (this.eventsAt(way).includes(event)) resolve();
       };
-      this.#onHeard();
+      this.#onAnnounce();
     });
   }
 
@@ -83,8 +83,8 @@ export class HostileTracker {
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
     const url = new URL(request.url ?? '', 'http://x');
     const asker = { url, port: Number(url.searchParams.get('port')) };
-    this.#heard.push(asker);
-    this.#onHeard();
+    this.#received.push(asker);
+    this.#onAnnounce();
     response.on('error', () => undefined);
     switch (url.pathname.replace('/announce/', '')) {
       case 'liar':
@@ -156,7 +156,7 @@ function deadEnds(count: number): Buffer {
 /**
  * Samples of every unusable address, the client's own, and dead ends up to the limit of a reply.
  */
-function lies({ port }: AnnounceHeard): Buffer {
+function lies({ port }: ReceivedAnnounce): Buffer {
   const own = [127, 0, 0, 1, port >> 8, port & 0xff];
   const nobody = [
     ...[10, 0, 0, 1, 0, 0], // port 0
