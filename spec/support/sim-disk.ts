@@ -107,7 +107,11 @@ export class SimDisk implements Disk {
     return metainfo;
   }
 
-  async checkOutput(root: string, files: readonly StoredFile[]): Promise<OutputLook> {
+  async checkOutput(
+    root: string,
+    files: readonly StoredFile[],
+    _options?: Parameters<Disk['checkOutput']>[2],
+  ): Promise<OutputLook> {
     const stats = files.map(({ path }, at) => this.#found(path, at));
     const places = files.map(({ path }) => `${root}/${path}`);
     return { root, stats, folders: [], places, hasLinks: false, fold: (name) => name };

@@ -455,8 +455,11 @@ describe('coordinator: files of a torrent that other programs touch', () => {
       await desk.answerJobs();
       expect(state.phase).to.equal('seeding');
       engine.logs.length = 0;
+      desk.connect(torrent, { have: [] });
+      const { looks } = disk;
       disk.others = [{ ...empty, mtimeNs: 500n }];
       await pass(30_000);
+      expect(disk.looks).to.equal(looks + 1);
       expect(engine.logs).to.deep.equal([]);
     });
 
