@@ -21,10 +21,10 @@ export class Account {
   private attributedHashSec = 0;
   private attributedWriteSec = 0;
 
-  /** `behind` is given with `memory`; `attribute` later splits `verify` into `hash` and `write`. */
-  charge(limit: TransferLimit, sec: number, behind?: 'verify' | 'write' | 'fill'): void {
+  /** `behind` counts with `memory` alone; `attribute` later splits `verify` into `hash` and `write`. */
+  charge(limit: TransferLimit, sec: number, behind: AccountState['behind']): void {
     this.seconds[limit] += sec;
-    if (limit !== 'memory' || behind === undefined) return;
+    if (limit !== 'memory') return;
     if (behind === 'verify') this.unattributedSec += sec;
     else this.behind[behind] += sec;
   }
@@ -93,7 +93,7 @@ function largest<Key extends string>(parts: Readonly<Record<Key, number>>): Key 
 const FIRST_EXPONENT = -2;
 
 function count(histogram: number[], ms: number): void {
-  const at = ms > 0 ? Math.floor(Math.log2(ms)) - FIRST_EXPONENT + 1 : 0;
+  const at = Math.floor(Math.log2(ms)) - FIRST_EXPONENT + 1; // -Infinity for 0 ms
   const bucket = Math.max(0, Math.min(HISTOGRAM_BUCKETS - 1, at));
   histogram[bucket] = (histogram[bucket] ?? 0) + 1;
 }

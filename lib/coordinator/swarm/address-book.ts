@@ -278,7 +278,7 @@ function keyOf(host: string, port: number): string {
  * Fewest failures first; among equals the first of each source, then the second of each, and so on.
  */
 function inTurn(due: Address[]): readonly Address[] {
-  due.sort((a, b) => a.failures - b.failures || a.nextDialMs - b.nextDialMs);
+  due.sort((a, b) => a.nextDialMs - b.nextDialMs);
   const turns = new Map<Address, number>();
   const next = new Map<string, number>();
   for (const address of due) {

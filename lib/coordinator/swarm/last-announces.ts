@@ -51,10 +51,9 @@ export function stopAnnouncing(engine: Engine, torrent: TorrentState): void {
     const before = last.get(due.url) ?? deliveryOf('completed', due.url, underWay);
     // Built now: when it is sent, the next run may have begun, and with it new figures.
     const request = requestOf(engine, torrent, due);
-    const sent = Promise.race([before, deadline]).then(() => {
-      if (signal.aborted) return undefined;
-      return Promise.race([announceWhenPaced(engine, due.url, request, signal), deadline]);
-    });
+    const sent = Promise.race([before, deadline]).then(() =>
+      Promise.race([announceWhenPaced(engine, due.url, request, signal), deadline]),
+    );
     last.set(due.url, sent);
   }
   if (last.size === 0) return cancel();

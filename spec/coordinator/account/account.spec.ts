@@ -21,10 +21,10 @@ function sumOf({ seconds }: TransferAccount): number {
 describe('coordinator/account', () => {
   it('names the largest part, and nothing before a second has passed', () => {
     const account = new Account();
-    account.charge('peers', 0.25);
-    account.charge('network', 0.5);
+    account.charge('peers', 0.25, 'fill');
+    account.charge('network', 0.5, 'fill');
     expect(account.snapshot(NOW).limit).to.equal(undefined);
-    account.charge('network', 0.25);
+    account.charge('network', 0.25, 'fill');
     const limit = { what: 'network', behind: undefined, share: 0.75 };
     expect(account.snapshot(NOW).limit).to.deep.equal(limit);
   });
@@ -40,11 +40,20 @@ describe('coordinator/account', () => {
     expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 0.5, write: 1.5, fill: 0 });
     // Reported time is not reported again: the next second is split by the next job alone.
     account.charge('memory', 1, 'verify');
-    account.noteJob(1000, 0);
+    account.noteJob(250, 250);
     account.attribute(account);
     account.charge('memory', 3, 'fill');
-    expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 1.5, write: 1.5, fill: 3 });
+    expect(account.snapshot(NOW).memoryBehind).to.deep.equal({ hash: 1, write: 2, fill: 3 });
     expect(account.snapshot(NOW).limit).to.deep.equal({ what: 'memory', behind: 'fill', share: 1 });
+  });
+
+  it('names what fills the memory where memory is the limit, and nothing behind any other', () => {
+    const account = new Account();
+    account.charge('memory', 1, 'fill');
+    account.charge('network', 2, 'fill');
+    const { memoryBehind, limit } = account.snapshot(NOW);
+    expect(memoryBehind).to.deep.equal({ hash: 0, write: 0, fill: 1 });
+    expect(limit).to.deep.equal({ what: 'network', behind: undefined, share: 2 / 3 });
   });
 
   it('counts jobs in powers of two of a millisecond', () => {

@@ -42,6 +42,22 @@ describe('coordinator/address-book', () => {
     expect(addresses.takeDue(2, 10)).to.have.length(2);
   });
 
+  it('takes in turn also those that failed, the one that is due longest first', () => {
+    const addresses = book();
+    const poor = [
+      ['a', 'liar', 30],
+      ['b', 'liar', 20],
+      ['c', 'liar', 10],
+      ['d', 'honest', 40],
+    ] as const;
+    for (const [host, source, atMs] of poor) {
+      addresses.add(host, 1, 0, source);
+      addresses.ended(host, 1, { reason: 'dial-failed', useful: false }, atMs);
+    }
+    const hosts = addresses.takeDue(9, 1e9).map(({ host }) => host);
+    expect(hosts).to.deep.equal(['c', 'd', 'b', 'a']);
+  });
+
   it('knows how many addresses wait for their first dial', () => {
     const addresses = book();
     for (let n = 1; n <= 5; n++) addresses.add(`10.1.0.${n}`, 1, 0);

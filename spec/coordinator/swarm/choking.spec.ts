@@ -106,4 +106,49 @@ describe('coordinator/choking', () => {
       expect([desk.peer(a).weChoke, desk.peer(b).weChoke]).to.deep.equal([true, false]);
     });
   });
+
+  describe('a peer that waits for its next turn', () => {
+    /** A seed with one slot and these peers, all interested; `turn` gives the next, who takes data or not. */
+    async function seed(count: number) {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots: 1 },
+      });
+      const peers = Array.from({ length: count }, () => desk.connect(torrent, { have: [] }));
+      for (const connection of peers)
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      const holder = (): number => peers.findIndex((peer) => !desk.peer(peer).weChoke);
+      const turn = (takes: boolean): number => {
+        const at = holder();
+        if (takes) engine.facts({ type: 'traffic', rows: [peers[at] ?? 0, 0, 16_384, 0] });
+        engine.pass(10_000);
+        return at;
+      };
+      return { turn, holder };
+    }
+
+    it('keeps its rank if it took something in the last one', async () => {
+      const { turn, holder } = await seed(3);
+      expect([turn(false), turn(true), turn(true)]).to.deep.equal([0, 1, 2]);
+      expect(holder(), 'it has waited for less time than the idler').to.equal(1);
+    });
+
+    it('loses it if it took something earlier, and nothing in the last one', async () => {
+      const { turn, holder } = await seed(2);
+      expect([turn(true), turn(true), turn(false), turn(true)]).to.deep.equal([0, 1, 0, 1]);
+      expect(holder()).to.equal(1);
+    });
+  });
+
+  it('a peer without a turn yet has let none pass, also in the first minute of the engine', async () => {
+    const desk = new SimDesk({ settings: { uploadSlots: 1 } });
+    const { engine } = desk;
+    engine.clockMs = 1_000;
+    const torrent = await desk.add(SHORT, [0]);
+    const [holder = 0, newcomer = 0] = [0, 1].map(() => desk.connect(torrent, { have: [] }));
+    for (const connection of [holder, newcomer])
+      engine.facts({ type: 'peer-interest', connection, interested: true });
+    engine.facts({ type: 'upload-stalled', connection: holder, stalled: true });
+    expect([desk.peer(holder).weChoke, desk.peer(newcomer).weChoke]).to.deep.equal([true, false]);
+  });
 });

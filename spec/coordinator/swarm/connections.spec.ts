@@ -305,6 +305,12 @@ describe('coordinator/connections', () => {
   });
 
   describe('a removal', () => {
+    it('waits for nobody where there is no peer', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      await desk.control.remove(torrent.state.id, false);
+      expect(engine.timers).to.equal(0);
+    });
+
     it('waits for the end of the last peer, so that its event still comes', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peers = [1, 2].map(() => desk.connect(torrent));
@@ -359,6 +365,7 @@ describe('coordinator/connections', () => {
       { type: 'peer-have', connection, pieces: [1] },
       { type: 'peer-choke', connection, choked: false, epoch: 0 },
       { type: 'peer-interest', connection, interested: true },
+      { type: 'upload-stalled', connection, stalled: true },
       { type: 'extended-handshake', connection },
       { type: 'appetite', connection, epoch: 0, creditBlocks: 1, rateBytesPerSec: 1 },
       { type: 'dial-failed', dial: 77, reason: 'dial-failed', detail: '' },

@@ -1,6 +1,7 @@
 // Which addresses are dialled, how many at once, and by which thread.
 
 import { expect } from 'chai';
+import type { CloseReason } from '../../../lib/messages/close-reasons';
 import { addPeersTo } from './dialing-helper';
 import { SimDesk } from '../../support/sim-desk';
 import { settled } from '../../support/sim-engine';
@@ -8,6 +9,7 @@ import type { SimEngine } from '../../support/sim-engine';
 import { KIB, MIB } from '../../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+const ALL = Array.from({ length: 16 }, (_, piece) => piece);
 const PEER = { host: '10.4.0.1', port: 7000 };
 
 /** The threads that dial, in order. */
@@ -29,8 +31,7 @@ describe('coordinator/dialing', () => {
     });
 
     it('once it is complete, where it is not to be seeded', async () => {
-      const all = Array.from({ length: 16 }, (_, piece) => piece);
-      const made = await SimDesk.with(SHORT, { good: all, request: { seed: false } });
+      const made = await SimDesk.with(SHORT, { good: ALL, request: { seed: false } });
       await made.desk.control.addPeers(made.torrent.state.id, [PEER]);
       expect(made.engine.ordersOf('dial')).to.deep.equal([]);
     });
@@ -181,13 +182,37 @@ describe('coordinator/dialing', () => {
     });
   });
 
+  describe('an address that could not be reached', () => {
+    /** Milliseconds until it is dialled again, in steps of half a second. */
+    async function redialled(reason: CloseReason, good: readonly number[]): Promise<number> {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good });
+      await desk.control.addPeers(torrent.state.id, [PEER]);
+      const [{ dial } = { dial: 0 }] = engine.ordersOf('dial');
+      engine.facts({ ...refused, dial, reason });
+      await settled();
+      for (let ms = 500; ms <= 60_000; ms += 500) {
+        engine.pass(500);
+        if (engine.ordersOf('dial').length > 1) return ms;
+      }
+      return Infinity;
+    }
+
+    it('is dialled again after 2 s, by a seed after 8 s, each with a quarter of jitter', async () => {
+      expect(await redialled('dial-failed', [])).to.be.within(2_000, 2_500);
+      expect(await redialled('dial-failed', ALL)).to.be.within(8_000, 10_000);
+    });
+
+    it('is not where the peer serves another torrent', async () => {
+      expect(await redialled('wrong-info-hash', [])).to.equal(Infinity);
+    });
+  });
+
   it('a seed dials another seed again after six hours, and a leecher after seconds', async () => {
-    const all = Array.from({ length: 16 }, (_, piece) => piece);
     for (const [have, first, last] of [
       ['all', 6 * 60, 7.5 * 60],
       [[], 0, 1],
     ] as const) {
-      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: all });
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, { good: ALL });
       await desk.control.addPeers(torrent.state.id, [PEER]);
       const [{ dial } = { dial: 0 }] = engine.ordersOf('dial');
       const connection = desk.connect(torrent, { ...PEER, dial, have, unchoke: false });

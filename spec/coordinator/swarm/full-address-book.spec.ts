@@ -1,6 +1,7 @@
 // An address book that is full: which addresses make room for new ones.
 
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { AddressBook } from '../../../lib/coordinator/swarm/address-book';
 import type { CloseReason } from '../../../lib/messages/close-reasons';
 
@@ -45,33 +46,39 @@ describe('coordinator: an address book that is full', () => {
     expect(left).to.include('10.0.0.2:1').and.not.include('10.0.0.1:1');
   });
 
-  it('drops by failures, then by how late an address is due', () => {
-    const addresses = book();
-    for (let port = 1; port <= 4_996; port++) addresses.add('10.0.0.1', port, 0);
-    // Its failures, and when the last of them was.
-    const poor = [
-      ['twice', 2, 0],
-      ['thrice', 3, 0],
-      ['late', 1, 9_000],
-      ['early', 1, 0],
-    ] as const;
-    for (const [host, failures, atMs] of poor) {
-      addresses.add(host, 1, 0);
-      for (let n = 0; n < failures; n++)
-        addresses.ended(host, 1, { reason: 'dial-failed', useful: false }, atMs);
-    }
-    const left = new Set<string>(poor.map(([host]) => host));
-    const dropped: string[] = [];
-    for (let n = 1; n <= 4; n++) {
-      addresses.add('10.0.0.2', n, 10_000);
-      for (const host of left) {
-        // What cannot be adopted any more is gone; what can is let go again.
-        if (!addresses.adopt(host, 1, 10_000)) dropped.push(host);
-        else addresses.ended(host, 1, { reason: 'thread-died', useful: false }, 10_000);
-      }
-      for (const host of dropped) left.delete(host);
-    }
-    expect(dropped).to.deep.equal(['thrice', 'twice', 'late', 'early']);
+  it('drops the useless first, then by failures, then by how late an address is due', () => {
+    const kind = fc.record({
+      useless: fc.boolean(),
+      failures: fc.integer({ min: 1, max: 3 }),
+      atMs: fc.nat(9),
+    });
+    const poor = fc.uniqueArray(kind, {
+      maxLength: 12,
+      selector: ({ useless, failures, atMs }) => (useless ? '' : `${failures} ${atMs}`),
+    });
+    fc.assert(
+      fc.property(poor, fc.nat(12), (kinds, count) => {
+        const addresses = book();
+        for (const [n, { useless, failures, atMs }] of kinds.entries()) {
+          addresses.add('10.0.0.2', n + 1, 0);
+          for (let time = 0; time < failures; time++)
+            addresses.ended('10.0.0.2', n + 1, { reason: 'dial-failed', useful: false }, atMs);
+          if (useless)
+            addresses.ended('10.0.0.2', n + 1, { reason: 'banned', useful: false }, atMs);
+        }
+        for (let n = kinds.length + 1; n <= 5_000; n++) addresses.add('10.0.0.1', n, 0);
+        const expected = [...kinds.entries()].sort(
+          ([, a], [, b]) =>
+            Number(b.useless) - Number(a.useless) || b.failures - a.failures || b.atMs - a.atMs,
+        );
+        for (let n = 1; n <= Math.min(count, kinds.length); n++) addresses.add('10.0.0.3', n, 10);
+        // An address that is known is not added; one that was dropped is, and another goes for it.
+        const isGone = ([n]: readonly [number, unknown]) => addresses.add('10.0.0.2', n + 1, 10);
+        expect(expected.slice(count).map(isGone)).to.not.include(true);
+        expect(expected.slice(0, count).map(isGone)).to.not.include(false);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it('finds the idle ones among many that are in use', () => {

@@ -1,6 +1,7 @@
 // The last announces of a run: what they report, and that they belong to the run that they end.
 
 import { expect } from 'chai';
+import { MillraceError } from '../../../lib/errors/millrace-error';
 import { SimDesk } from '../../support/sim-desk';
 import { settled } from '../../support/sim-engine';
 import { KIB } from '../../support/sim-torrent';
@@ -53,6 +54,7 @@ describe('coordinator/last-announces', () => {
     await desk.control.resume(torrent.state.id);
     await desk.answerJobs();
     expect(desk.stats(torrent).phase).to.equal('seeding');
+    expect(requests(), '`completed` is still out').to.have.length(2);
     held[1]?.answer();
     await settled();
     expect(requests().slice(2)).to.deep.equal([last]);
@@ -70,7 +72,44 @@ describe('coordinator/last-announces', () => {
     expect(held[1]?.signal.aborted).to.equal(false);
     engine.passTimers(2_000);
     await removed;
-    expect(held[1]?.signal.aborted).to.equal(true);
+    // By this name tracker clients know that it was the time, and not the user.
+    expect(held[1]?.signal.reason).to.include({ name: 'TimeoutError' });
     expect(engine.timers).to.equal(0);
+  });
+
+  it('wait only for `completed`, and only at the tracker where that is out', async () => {
+    const [a, b] = ['http://a.example/announce', 'http://b.example/announce'];
+    const desk = new SimDesk();
+    const held = desk.engine.holdAnnounces();
+    const torrent = await desk.add({ ...SHORT, trackers: [[a], [b]] }, [], {
+      announceToAll: 'trackers',
+    });
+    const sent = (): string[] => held.map(({ url, event }) => `${url} ${event ?? '-'}`);
+    for (const announce of held) announce.answer();
+    await settled();
+    await desk.serveAll(desk.connect(torrent, { creditBlocks: 16 }));
+    expect(sent().slice(2)).to.have.members([`${a} completed`, `${b} completed`]);
+    held.find(({ url, event }) => url === b && event === 'completed')?.answer();
+    await settled();
+    desk.engine.pass(1_800_000); // The regular announce to the other one, which never settles.
+    await settled();
+    expect(sent().slice(4)).to.deep.equal([`${b} -`]);
+    await desk.control.pause(torrent.state.id);
+    expect(sent().slice(5)).to.deep.equal([`${b} stopped`]);
+    held.find(({ url, event }) => url === a && event === 'completed')?.answer();
+    await settled();
+    expect(sent().slice(6)).to.deep.equal([`${a} stopped`]);
+  });
+
+  it('leave one after the other where `completed` is still owed', async () => {
+    const { desk, torrent, held } = await complete();
+    held[1]?.fail(new MillraceError('tracker-unreachable', 'no route'));
+    await settled();
+    await desk.control.pause(torrent.state.id);
+    const sent = () => held.slice(2).map(({ event }) => event);
+    expect(sent()).to.deep.equal(['completed']);
+    held[2]?.answer();
+    await settled();
+    expect(sent()).to.deep.equal(['completed', 'stopped']);
   });
 });
