@@ -98,7 +98,7 @@ export class Listeners {
       order(thread, { type: 'listen', port, share, ...(host === undefined ? {} : { host }) });
     }
     const wanted = stage === 'all' ? threads : 1;
-    if (stage !== 'first' && this.seen.size >= wanted) this.onReady();
+    if (this.seen.size >= wanted) this.onReady();
   }
 }
 

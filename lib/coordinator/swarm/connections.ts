@@ -103,8 +103,8 @@ export function forgetPeer(
 }
 
 /** We need nothing more from any peer, not even pieces that are currently unwanted. */
-function weSeed({ phase, content }: TorrentState): boolean {
-  return phase === 'seeding' && content?.possession.hasAll === true;
+function weSeed({ content }: TorrentState): boolean {
+  return content?.possession.hasAll === true;
 }
 
 export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void {

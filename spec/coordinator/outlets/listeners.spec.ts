@@ -142,4 +142,20 @@ describe('coordinator/listeners', () => {
     expect(held).to.deep.equal([]);
     expect(await that.orders()).to.deep.equal([]);
   });
+
+  it('can be closed where nothing was claimed', () => {
+    const { under, asked } = listeners({ port: 7, threads: 1 });
+    under.close();
+    expect(asked).to.deep.equal([]);
+  });
+
+  it('names the host in its orders, where there is one', () => {
+    for (const host of ['127.0.0.1', undefined]) {
+      const orders: unknown[] = [];
+      const order = (_thread: number, each: unknown): void => void orders.push(each);
+      new Listeners({ port: 7, host, threads: 1, order }).onThread(0);
+      const listen = { type: 'listen', port: 7, share: 'alone' };
+      expect(orders).to.deep.equal([host === undefined ? listen : { ...listen, host }]);
+    }
+  });
 });

@@ -99,6 +99,17 @@ describe('coordinator: pacing of dials', () => {
     expect(tasks.begun).to.have.length(5);
   });
 
+  it('one dial per second goes on for ever', async () => {
+    const pacers = new Pacers({ maxHalfOpen: 1, dialsPerSec: 1 });
+    const tasks = new Tasks();
+    for (let n = 0; n < 4; n++) pacers.dial(tasks.task('dial'));
+    for (let second = 1; second <= 4; second++) {
+      await tasks.endAll();
+      expect(tasks.begun).to.have.length(second);
+      mock.timers.tick(1000);
+    }
+  });
+
   it('a dial that fails makes room, too', async () => {
     const pacers = new Pacers(LIMITS);
     const tasks = new Tasks();

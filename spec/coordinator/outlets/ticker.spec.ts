@@ -94,8 +94,15 @@ describe('coordinator/ticker', () => {
     const bench = new Bench();
     bench.ticker.by(1100);
     bench.ticker.stop();
-    bench.ticker.by(1100);
+    bench.ticker.by(1000); // Earlier than what it had planned.
     bench.go(10_000);
     expect(bench.ticks).to.deep.equal([]);
+  });
+
+  it('can be stopped before anything was asked of it', () => {
+    const bench = new Bench();
+    bench.ticker.stop();
+    bench.ticker.by(1100);
+    expect(bench.waiting).to.equal(0);
   });
 });

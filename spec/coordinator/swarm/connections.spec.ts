@@ -122,6 +122,15 @@ describe('coordinator/connections', () => {
       expect([...engine.state.closed]).to.deep.equal([['torrent-closed', 1]]);
     });
 
+    it('of a dial that is not known any more counts as one that came in', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT);
+      desk.connect(torrent, { dial: 99 });
+      expect(engine.eventsOf('peer-connected').map(({ incoming }) => incoming)).to.deep.equal([
+        true,
+      ]);
+      expect(engine.logs).to.deep.equal([]);
+    });
+
     it('refused gets no work, and its end is reported with our reason', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       desk.connect(torrent, { peerId: 'twin' });

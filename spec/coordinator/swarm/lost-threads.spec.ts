@@ -2,6 +2,7 @@
 // cleaned up, and the new one gets all that it needs.
 
 import { expect } from 'chai';
+import { MillraceError } from '../../../lib/errors/millrace-error';
 import { SimDesk } from '../../support/sim-desk';
 import { settled } from '../../support/sim-engine';
 import { KIB } from '../../support/sim-torrent';
@@ -48,6 +49,75 @@ describe('coordinator: the death of a peer thread', () => {
     desk.want(peer, 4);
     const asked = desk.leases(peer).map(({ firstBlock, blockCount }) => [firstBlock, blockCount]);
     expect(asked).to.deep.equal([[0, 1]]);
+  });
+
+  it('is logged and counted once, also if its successor cannot be started', async () => {
+    const { desk, engine } = await SimDesk.with(SHORT, TWO_THREADS);
+    const dies = (message: string): void =>
+      engine.happen({
+        type: 'thread-died',
+        thread: 1,
+        error: new MillraceError('thread-died', message),
+      });
+    dies('out of memory');
+    dies('EAGAIN');
+    const where = (error: string): string =>
+      JSON.stringify({ component: 'peers', thread: 1, error });
+    expect(engine.logs).to.deep.equal([
+      {
+        level: 'error',
+        message: `a peer thread died; another is started ${where('out of memory')}`,
+      },
+      {
+        level: 'warn',
+        message: `a peer thread could not be started again; another attempt follows ${where('EAGAIN')}`,
+      },
+    ]);
+    expect((await desk.control.stats()).threadRestarts).to.equal(1);
+    engine.logs.length = 0;
+  });
+
+  it('is nothing to report of an engine that closes', async () => {
+    const { desk, engine } = await SimDesk.with(SHORT, TWO_THREADS);
+    const closed = desk.control.close();
+    engine.happen({
+      type: 'thread-died',
+      thread: 1,
+      error: new MillraceError('thread-died', 'it has stopped'),
+    });
+    await closed;
+    expect(engine.logs).to.deep.equal([]);
+    expect((await desk.control.stats()).threadRestarts).to.equal(0);
+  });
+
+  it('ends its connections and dials, and no others, with what they had moved', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, TWO_THREADS);
+    const [lost = 0, kept = 0] = [1, 0].map((thread) => desk.connect(torrent, { thread }));
+    engine.facts({ type: 'traffic', rows: [lost, 30, 4, 0, kept, 1, 1, 0] });
+    const addresses = [1, 2].map((n) => ({ host: `10.5.0.${n}`, port: 7000 }));
+    await desk.control.addPeers(torrent.state.id, addresses);
+    const dialledBy = engine.orders.flatMap(({ thread, order }) =>
+      order.type === 'dial' ? [[thread, order.host]] : [],
+    );
+    expect(dialledBy).to.deep.equal([
+      [0, '10.5.0.1'],
+      [1, '10.5.0.2'],
+    ]);
+    const lostHost = desk.peer(lost).host;
+    desk.threadDies(1);
+    const end = { reason: 'thread-died', detail: 'out of memory' };
+    const ended = engine
+      .eventsOf('peer-closed')
+      .map(({ host, reason, detail, downloadedBytes, uploadedBytes }) => ({
+        host,
+        reason,
+        detail,
+        moved: [downloadedBytes, uploadedBytes],
+      }));
+    expect(ended).to.deep.equal([
+      { host: lostHost, ...end, moved: [30, 4] },
+      { host: '10.5.0.2', ...end, moved: [0, 0] },
+    ]);
   });
 
   it('its successor gets every running torrent, and no other', async () => {

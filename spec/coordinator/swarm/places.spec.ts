@@ -167,6 +167,27 @@ describe('coordinator/places', () => {
       expect(since(desk, connection)).to.equal(desk.engine.nowMs() - 20_000);
     });
 
+    it('only when it has known for as long what we have', async () => {
+      const desk = new SimDesk();
+      const unknown = await desk.addUnknown(SHORT, ALL);
+      const { engine } = desk;
+      const connection = 32;
+      const id = { torrent: unknown.state.id, host: '10.0.0.1', port: 6881 };
+      engine.facts({ type: 'connected', connection, peerId: new Uint8Array(20), ...id });
+      engine.clockMs += 59_999;
+      expect(since(desk, connection), 'before the content is known').to.equal(undefined);
+      engine.clockMs += 1;
+      expect(since(desk, connection)).to.be.a('number');
+      await desk.learn(unknown, [connection]);
+      engine.clockMs += 500_000;
+      expect(since(desk, connection), 'while stored data is checked').to.equal(undefined);
+      await desk.answerJobs();
+      engine.clockMs += 19_999;
+      expect(since(desk, connection)).to.equal(undefined);
+      engine.clockMs += 1;
+      expect(since(desk, connection)).to.equal(engine.nowMs() - 20_000);
+    });
+
     it('never while it waits for its turn', async () => {
       const { desk, torrent } = await seed();
       const [first = 0, second = 0] = [1, 2].map(() =>
