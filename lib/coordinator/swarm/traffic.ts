@@ -7,7 +7,7 @@ import type { Engine } from '../engine';
 /** Rows of four numbers: connection, bytes in, bytes out, wasted bytes. */
 export function onTraffic(engine: Engine, fact: FactOf<'traffic'>): void {
   const nowMs = engine.nowMs();
-  for (let row = 0; row + 3 < fact.rows.length; row += 4) {
+  for (let row = 0; row < fact.rows.length; row += 4) {
     const source = engine.state.sources.get(fact.rows[row] ?? -1);
     if (!source) continue;
     const downloadedBytes = fact.rows[row + 1] ?? 0;
@@ -37,7 +37,7 @@ export function onLoad(engine: Engine, thread: number, { busy, rows }: FactOf<'l
     source.bytesInLately = 0;
     source.limit = SESSION_LIMIT.farSide;
   }
-  for (let row = 0; row + 3 < rows.length; row += 4) {
+  for (let row = 0; row < rows.length; row += 4) {
     const source = state.sources.get(rows[row] ?? -1);
     if (!source) continue;
     source.bytesInFlight = rows[row + 1] ?? 0;

@@ -139,6 +139,25 @@ describe('coordinator/accounting', () => {
     }
   });
 
+  it('a thread without downloads owes no report, and none resets what another reported', async () => {
+    const settings = { peerThreads: 2 };
+    const { desk, engine, torrent } = await SimDesk.with(TORRENT, { settings });
+    const [a = 0, b = 0] = [0, 1].map((thread) =>
+      desk.connect(torrent, { thread, creditBlocks: 8 }),
+    );
+    const gone = 4711;
+    for (const [thread, peer] of [a, b].entries()) {
+      const rows = [gone, 1, 1, 0, peer, 1000, 0, farSide];
+      engine.happen({ type: 'facts', thread, facts: [{ type: 'load', busy: 0.1, rows }] });
+    }
+    expect(torrentAccount(engine, torrent.state).bytesInFlight).to.equal(2000);
+    for (const thread of [0, 1])
+      engine.happen({ type: 'facts', thread, facts: [{ type: 'load', busy: 0.1, rows: [] }] });
+    expect(torrentAccount(engine, torrent.state).bytesInFlight).to.equal(0);
+    engine.pass(5_000);
+    expect(torrent.state.account.limit).to.equal('network');
+  });
+
   it('figures that are read between two ticks charge nothing: the next look does', async () => {
     const { desk, engine, torrent } = await SimDesk.with(TORRENT);
     const peer = desk.connect(torrent, { unchoke: false });
