@@ -97,7 +97,7 @@ function withoutHelp(argv: readonly string[]): readonly string[] {
   return help ? [name, '--help'] : argv;
 }
 
-/** Commander quotes what it refuses, which may be a tracker's URL with a passkey, or nearly one. */
+/** Commander quotes the word that it refuses: it may be a tracker's URL with a passkey, or resemble one. */
 function withoutSecrets(text: string, redact: (quoted: string) => string): string {
   return text.replace(
     /( (?:argument|value) '|unknown option ')(.*)('(?: is invalid|$))/ms,

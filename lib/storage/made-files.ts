@@ -9,7 +9,7 @@ import { OPEN_TO_APPEND, OPEN_TO_READ, openRegular, openRegularAsync } from './o
  * not read.
  */
 const MAX_LIST_BYTES = 128 * 1024 * 1024;
-/** Files that other workers created a moment ago are within this distance of the end. */
+/** The end of the list, where files that other workers have just created are searched first. */
 const TAIL_BYTES = 64 * 1024;
 
 /** Identifies a file: an inode number may be reused, but not with the same birth time. */

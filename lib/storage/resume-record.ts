@@ -33,7 +33,7 @@ const KEPT_BYTES = 40 * 1024 * 1024;
 const MAX_DEPTH = 32;
 /** Most values in unknown keys, to bound the cost of decoding them (see `decode`). */
 const MAX_KEPT_ITEMS = 1_048_576;
-/** A file's list, its path, its four integers and a mark. */
+/** Values per file, as `decode` counts them: a list, and in it the path, four integers and a mark. */
 const ITEMS_PER_FILE = 7;
 
 const KNOWN_KEYS: ReadonlySet<string> = new Set([

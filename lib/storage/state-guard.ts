@@ -14,8 +14,12 @@ export const STATE_PATIENCE_MS = 10_000;
  */
 export const STATS_PER_CALL = 1_000;
 
-/** Codes of errors with a specific meaning: these are passed on with their own message. */
-const MEANT: ReadonlySet<string> = new Set(['output-locked', 'output-not-writable', 'bad-resume']);
+/** Codes that a back end may use: such errors are passed on with their own message. */
+const PASSED_ON: ReadonlySet<string> = new Set([
+  'output-locked',
+  'output-not-writable',
+  'bad-resume',
+]);
 
 /** Opens the state of a back end, wrapped in a guard. */
 export async function openGuarded(
@@ -156,7 +160,7 @@ class GuardedCalls {
 
   private failed(name: string, error: unknown): MillraceError {
     const { code, message } = recordOf(error);
-    if (MEANT.has(code)) return new MillraceError(code, message);
+    if (PASSED_ON.has(code)) return new MillraceError(code, message);
     const { module } = this;
     return new MillraceError(
       'storage-failed',

@@ -38,7 +38,7 @@ export interface StorageWriter {
   identify?(path: string): Awaitable<FileIdentity>;
   /** Optional. The regular file that has this name now; undefined if there is none. */
   find?(path: string): Awaitable<FileIdentity | undefined>;
-  /** Closes every handle. The writer may be used again: it reopens what it needs. */
+  /** Closes every handle. No other call follows: a later job opens another writer. */
   close(): Awaitable<void>;
 }
 

@@ -23,8 +23,8 @@ const MAX_FRUITLESS_POOLS = 2;
 /** After the system has refused a thread, the running ones do the work for this long. */
 const REFUSED_FOR_MS = 10_000;
 /**
- * Time for the writers of an embedder to close. With 3 s for peer threads and 2 s for the last
- * announces, the engine still closes within half of its 20 s.
+ * Time for the writers of an embedder to close. With 2 s for the last announces and 3 s for the peer
+ * threads, that is 10 s of the 15 s after which `close()` ends the threads in any case.
  */
 const WRITERS_CLOSE_MS = 5_000;
 

@@ -1,5 +1,6 @@
-// The storage writers of one verify worker, opened once per torrent. When a torrent is closed all
-// are retired: those in use close after their last job, and torrents that remain open new ones.
+// The storage writers of one verify worker, one per torrent, opened for its first job. When a torrent
+// is closed, the writers of all torrents are retired: those in use are closed after their last job,
+// and the remaining torrents open new ones when they need them.
 import type { StorageRef } from '../messages/storage';
 import { loadStorageModule } from '../storage/module-loader';
 import type { StorageWriter } from '../storage/storage';

@@ -21,9 +21,7 @@ import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
 import { untilComplete, untilTrue } from '../transfer/wait';
 
-/**
- * Long enough to watch, short enough to wait for; twice the size fits into any temporary folder.
- */
+/** A transfer of a second or two; with the download, 512 MiB of the temporary folder. */
 const DEFAULT_SIZE = 256 * MIB;
 /** Loopback works at once or not at all. */
 const STALL_TIMEOUT_SEC = 30;

@@ -158,8 +158,8 @@ export interface ShareFigures {
   readonly uploadedBytes: number;
   readonly uploadBytesPerSec: number;
   /**
-   * Uploaded bytes divided by the size: above `finished`, the other machines have exchanged
-   * nothing.
+   * Uploaded bytes divided by the size. The more the other machines get from each other, the further
+   * this stays below `finished`.
    */
   readonly copies: number;
 }

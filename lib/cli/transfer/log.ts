@@ -6,10 +6,10 @@ import type { LogLevel } from '../../text/log-levels';
 import type { Io } from '../context';
 import { loadPino } from '../load';
 
-/** How deep pino looks for keys: a field of a record, and one of an object in such a field. */
+/** Where secrets may be: in a field of a record, or in a field of an object in such a field. */
 const DEPTHS = ['', '*'] as const;
 
-/** As pino names them; brackets, because of the hyphens of HTTP. */
+/** In pino's notation; in brackets, because names of HTTP headers contain hyphens. */
 const SECRET_PATHS = [...SECRET_KEYS, ...URL_KEYS].flatMap((key) =>
   DEPTHS.map((depth) => `${depth}["${key}"]`),
 );
