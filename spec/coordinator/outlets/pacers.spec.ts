@@ -33,13 +33,15 @@ describe('coordinator: pacing of announces', () => {
   it('a tracker that never answers delays the announces to itself only', async () => {
     const pacers = new Pacers(LIMITS);
     const tasks = new Tasks();
-    for (let n = 0; n < 1000; n++) pacers.announce(tasks.task('dead'), 'udp://dead.example:80/a');
+    for (let n = 0; n < 1000; n++)
+      pacers.announce(tasks.task('dead'), `udp://dead.example:80/${n}`);
     pacers.announce(tasks.task('live'), 'udp://live.example:80');
     pacers.announce(tasks.task('port'), 'udp://dead.example:81');
     pacers.announce(tasks.task('http'), 'http://dead.example:80/announce');
     await settled();
     expect(tasks.begun.filter((name) => name === 'dead')).to.have.length(ANNOUNCES_PER_TRACKER);
     expect(tasks.begun.slice(ANNOUNCES_PER_TRACKER)).to.deep.equal(['live', 'port', 'http']);
+    expect(pacers.busyTrackers).to.equal(4);
     await tasks.endAll();
     expect(tasks.begun).to.have.length(1003);
     expect(pacers.busyTrackers, 'nothing is left of them').to.equal(0);
@@ -49,7 +51,7 @@ describe('coordinator: pacing of announces', () => {
     const pacers = new Pacers(LIMITS);
     const tasks = new Tasks();
     for (let n = 0; n < HTTP_ANNOUNCES + 50; n++) {
-      pacers.announce(tasks.task('http'), `http://dead-${n}.example/announce`);
+      pacers.announce(tasks.task('http'), `http://dead-${n}.example/announce?by=udp:`);
     }
     pacers.announce(tasks.task('udp'), 'UDP://live.example:80');
     await settled();
