@@ -33,7 +33,7 @@ export function joinSwarm(
     patienceMs: PATIENCE_MS,
   });
   torrent.book.forgetFailures(nowMs);
-  if (!quiet) openOnAll(engine, torrent);
+  openOnAll(engine, torrent);
 }
 
 export function openOnAll(engine: Engine, torrent: TorrentState): void {
