@@ -5,13 +5,14 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { SYSTEM_DISK } from '../../../lib/coordinator/outlets/disk';
+import type { Disk } from '../../../lib/coordinator/outlets/disk';
 import { acquireLock } from '../../../lib/storage/lock';
 import { codeOf } from '../../support/code-of';
 import { SimDesk } from '../../support/sim-desk';
 import type { UnknownTorrent } from '../../support/sim-desk';
 import { ON_DISK } from '../../support/sim-disk';
 import type { Held } from '../../support/sim-disk';
-import { settled } from '../../support/sim-engine';
+import { addRequest, settled } from '../../support/sim-engine';
 import { KIB, simTorrent } from '../../support/sim-torrent';
 import { useTempFolder } from '../../storage/temp';
 
@@ -155,6 +156,55 @@ describe('coordinator: learnt metainfo', () => {
     expect(engine.state.torrents.size).to.equal(0);
   });
 
+  it('whose opening fails while the engine closes is no error', async () => {
+    const { desk, unknown, openings, learn } = await resolving();
+    const { engine } = desk;
+    await learn();
+    const [opening] = openings;
+    // The engine waits for what is being added before it removes torrents.
+    const { metainfo } = simTorrent({ ...SHORT, seed: 9 });
+    const adding = codeOf(desk.control.add(9, addRequest(metainfo, ON_DISK)));
+    await settled();
+    const closed = desk.control.close();
+    opening?.fail(LOCKED);
+    await settled();
+    expect(unknown.state.phase).to.equal('resolving');
+    openings[1]?.answer();
+    await closed;
+    expect(await adding).to.equal('closed');
+    expect(engine.eventsOf('error')).to.deep.equal([]);
+    expect(engine.state.torrents.size).to.equal(0);
+    expect(engine.disk.locks).to.deep.equal([]);
+  });
+
+  for (const download of [true, false])
+    it(`is opened as its app wished, ${download ? 'to be downloaded' : 'only to be served'}`, async () => {
+      const desk = new SimDesk();
+      const { disk } = desk.engine;
+      const { checkOutput } = disk;
+      const looks: unknown[] = [];
+      const look: Disk['checkOutput'] = (root, files, options) => {
+        looks.push({ root, ...options });
+        return checkOutput.call(disk, root, files);
+      };
+      Object.assign(disk, { checkOutput: look });
+      const wish = { ...ON_DISK, output: '/there', force: true, followLinks: true, download };
+      const { state } = await desk.learn(await desk.addUnknown(SHORT, [], wish));
+      const { force, followLinks } = wish;
+      expect(looks).to.deep.equal([{ root: '/there', force, followLinks, readOnly: !download }]);
+      const { key, root, made } = state.content.storage;
+      expect({ key, root }).to.deep.equal({ key: `${state.id}:${state.infoHash}`, root: '/there' });
+      const list = path.join('/there', '.millrace', `${state.infoHash}.made`);
+      expect(made).to.equal(download ? list : undefined);
+    });
+
+  it('of a torrent in memory looks at no folder', async () => {
+    const desk = new SimDesk();
+    desk.engine.disk.checkOutput = () => Promise.reject(new Error('a look'));
+    const { state } = await desk.learn(await desk.addUnknown(SHORT));
+    expect(state.content.storage.made).to.equal(undefined);
+  });
+
   describe('a removal that forgets, before it came', () => {
     const temp = useTempFolder();
 
@@ -211,6 +261,7 @@ describe('coordinator: learnt metainfo', () => {
       const desk = new SimDesk();
       const calls: string[] = [];
       const call = (name: string) => (): undefined => void calls.push(name);
+      desk.engine.disk.forgetMade = call('forget');
       desk.engine.disk.openState = async () => ({
         lock: () => (calls.push('lock'), { release: call('release') }),
         load: call('load'),
@@ -222,6 +273,13 @@ describe('coordinator: learnt metainfo', () => {
       const unknown = await desk.addUnknown(SHORT);
       await desk.control.remove(unknown.state.id, true);
       expect(calls).to.deep.equal(['lock', 'remove', 'release', 'close']);
+    });
+
+    it('has nothing to do where nothing is kept', async () => {
+      const desk = new SimDesk();
+      const unknown = await desk.addUnknown(SHORT);
+      await desk.control.remove(unknown.state.id, true);
+      expect(desk.engine.state.torrents.size).to.equal(0);
     });
   });
 });
