@@ -66,7 +66,7 @@ export interface TorrentStats {
   readonly trackers: readonly TrackerStats[];
   /** What limited the download since the torrent was added, without pauses. */
   readonly account: TransferAccount;
-  /** Why the torrent failed. */
+  /** Why the torrent failed; in the phase `paused` also what failed while it paused. */
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
