@@ -111,6 +111,7 @@ describe('coordinator: the opening of content', () => {
       const { engine } = desk;
       expect(await codeOf(desk.begin(SHORT, [], { ...ON_DISK, download }))).to.equal(code);
       expect(closed()).to.equal(1);
+      expect(engine.logs).to.deep.equal([]);
       expect(engine.state.paths.size).to.equal(0);
       expect(engine.state.torrents.size).to.equal(0);
       await desk.begin(SHORT, [], { ...ON_DISK, download });
@@ -183,5 +184,102 @@ describe('coordinator: the opening of content', () => {
     const long = { totalLengthBytes: 4 * MIB, pieceLengthBytes: 4 * MIB, seed: 2 };
     expect(await codeOf(desk.begin(long))).to.equal('piece-too-large');
     expect(desk.engine.state.torrents.size).to.equal(1);
+  });
+
+  it('an end without errors is silent, whatever the storage keeps', async () => {
+    for (const storage of [undefined, { module: 'memory' }, { module: 'own' }]) {
+      const desk = new SimDesk();
+      const torrent = await desk.add(SHORT, [0], { storage });
+      void desk.control.remove(torrent.state.id, true);
+      await desk.answerJobs();
+      expect(desk.engine.state.torrents.size).to.equal(0);
+      expect(desk.engine.logs).to.deep.equal([]);
+    }
+  });
+
+  it('logs what the record says, and that the memory budget grew', async () => {
+    const desk = new SimDesk({ settings: { memoryBytes: 4 * MIB } });
+    const { engine } = desk;
+    const logs: unknown[] = [];
+    engine.log = (...log) => void logs.push(log);
+    const { state } = await desk.begin(SHORT, [], ON_DISK);
+    const record = { status: 'none', reason: 'there is no record' };
+    const logged = ['info', 'resume record', { torrent: state.infoHash, ...record }];
+    expect(logs.splice(0)).to.deep.equal([logged]);
+    await desk.begin({ ...SHORT, seed: 2 });
+    expect(logs, 'without a record').to.deep.equal([]);
+    engine.state.budget.register = () => ({ grown: true, limitBytes: 99 });
+    const grown = await desk.begin({ ...SHORT, seed: 3 });
+    expect(logs).to.deep.equal([
+      [
+        'info',
+        'the memory budget grew for long pieces',
+        { torrent: grown.state.infoHash, limitBytes: 99 },
+      ],
+    ]);
+  });
+
+  it('begins with a piece that the dice choose', async () => {
+    const first = new Set<number | undefined>();
+    for (let seed = 1; seed <= 8; seed++) {
+      const { desk, torrent } = await SimDesk.with(SHORT, { seed });
+      const [lease] = desk.leases(desk.connect(torrent, { creditBlocks: 4 }));
+      first.add(lease?.piece);
+    }
+    expect(first.size).to.be.greaterThan(1);
+    expect([...first]).to.not.include(undefined);
+  });
+
+  describe('of a torrent that learnt it', () => {
+    it('is done once, and not after a removal', async () => {
+      const desk = new SimDesk();
+      const { disk } = desk.engine;
+      const unknown = await desk.addUnknown(SHORT, [], ON_DISK);
+      const { metainfo, state } = unknown;
+      const openings = disk.holdOpenings();
+      for (let time = 0; time < 2; time++)
+        desk.engine.happen({ type: 'metainfo', torrent: state, metainfo });
+      await settled();
+      expect(openings).to.have.length(1);
+      openings[0]?.answer();
+      await settled();
+      desk.engine.happen({ type: 'metainfo', torrent: state, metainfo });
+      await settled();
+      expect(openings).to.have.length(1);
+      expect(state.learnt).to.equal(undefined);
+      disk.holdNothing();
+      const gone = (await desk.addUnknown({ ...SHORT, seed: 2 })).state;
+      await desk.control.remove(gone.id, false);
+      desk.engine.happen({ type: 'metainfo', torrent: gone, metainfo });
+      expect(gone.learnt).to.equal(undefined);
+      expect(desk.engine.logs).to.deep.equal([]);
+    });
+
+    it('fails without an error while the engine closes', async () => {
+      const desk = new SimDesk();
+      const { metainfo, state } = await desk.addUnknown(SHORT, [], ON_DISK);
+      const openings = desk.engine.disk.holdOpenings();
+      desk.engine.happen({ type: 'metainfo', torrent: state, metainfo });
+      await settled();
+      const closed = desk.closeSlowly();
+      openings[0]?.fail(new Error('no such folder'));
+      await settled();
+      expect(desk.engine.eventsOf('error')).to.deep.equal([]);
+      desk.engine.disk.holdNothing();
+      await closed();
+    });
+
+    it('was never done: a removal forgets what the storage keeps, if it keeps anything', async () => {
+      for (const module of ['memory', 'own']) {
+        const { desk, disk, closed } = deskWith(() => ({}));
+        const made: string[] = [];
+        disk.forgetMade = (list) => void made.push(list);
+        const { state } = await desk.addUnknown(SHORT, [], { storage: { module } });
+        await desk.control.remove(state.id, true);
+        expect(closed()).to.equal(module === 'own' ? 1 : 0);
+        expect(made).to.deep.equal([]);
+        expect(desk.engine.logs).to.deep.equal([]);
+      }
+    });
   });
 });
