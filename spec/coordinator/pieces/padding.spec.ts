@@ -64,6 +64,9 @@ describe('coordinator/padding', () => {
     if (first === undefined) throw new Error('nothing was leased');
     desk.deliver(first, { spoil: true });
     await desk.answerJobs();
+    expect(engine.eventsOf('piece-failed')[0]?.suspects, 'nobody sent the padding').to.have.length(
+      1,
+    );
     const again = desk.leases(liar).at(-1);
     if (again === undefined) throw new Error('nothing was leased again');
     expect(again).to.include({ piece: 0, firstBlock: 0, blockCount: 4 });
