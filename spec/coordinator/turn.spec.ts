@@ -15,6 +15,9 @@ describe('coordinator/turn', () => {
     const bring = async (piece: number): Promise<void> => {
       const peer = desk.connect(torrent, { have: [piece], creditBlocks: 4 });
       for (const lease of desk.leases(peer)) desk.deliver(lease);
+      expect(engine.turn.touched.has(torrent.state), 'it waits with its news').to.equal(
+        torrent.state.content.possession.hasNews,
+      );
       for (const { job, resolve } of engine.jobs.splice(0)) resolve(outcomeForAll(job, 'good'));
       await settled();
     };
@@ -28,6 +31,26 @@ describe('coordinator/turn', () => {
     expect(announced()).to.deep.equal([[0], [1, 2]]);
     await bring(3);
     expect(announced(), 'nothing is left to wait for').to.deep.equal([[0], [1, 2], [3]]);
+    expect(torrent.state.phase, 'in the same turn').to.equal('seeding');
+    expect(engine.turn.touched.size).to.equal(0);
+  });
+
+  it('has no figures of a torrent whose content is not known', async () => {
+    const desk = new SimDesk();
+    const { state } = await desk.addUnknown(SHORT);
+    desk.engine.happen({ type: 'stats-wanted', torrent: state.id });
+    expect(desk.engine.eventsOf('stats')).to.deep.equal([]);
+  });
+
+  it('feeds hungry sources once blocks have come free, and not else', async () => {
+    const { desk, engine, torrent } = await SimDesk.with({ ...SHORT, totalLengthBytes: 64 * KIB });
+    const first = desk.connect(torrent, { creditBlocks: 4 });
+    const hungry = desk.connect(torrent, { creditBlocks: 4 });
+    expect(desk.leases(hungry)).to.deep.equal([]);
+    const [lease] = desk.leases(first);
+    if (lease) desk.giveBack(lease, 0, 2);
+    expect(desk.leases(hungry)).to.have.length(1);
+    expect(engine.turn.feed).to.equal(false);
   });
 
   it('sends figures once, however much there was to report', async () => {

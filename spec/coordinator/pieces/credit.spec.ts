@@ -1,6 +1,7 @@
 // What ends with a lease, and what does not; what a choke and an unchoke change.
 
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { SimDesk } from '../../support/sim-desk';
 import { KIB, MIB } from '../../support/sim-torrent';
 
@@ -65,5 +66,65 @@ describe('coordinator/credit', () => {
     desk.write(lease);
     desk.done(lease);
     expect(desk.piece(torrent, 0).holders, 'the new lease stays').to.equal(1);
+  });
+
+  it('a report ends what it names of the leases of one piece, as far as they follow one another', async () => {
+    const BLOCKS = 16;
+    const { desk, torrent } = await SimDesk.with({
+      totalLengthBytes: 2 * 256 * KIB,
+      pieceLengthBytes: 256 * KIB,
+    });
+    const runs = fc.record({
+      piece: fc.nat(1),
+      firstBlock: fc.nat(BLOCKS),
+      blockCount: fc.integer({ min: 1, max: BLOCKS }),
+      late: fc.boolean(),
+    });
+    const leased = (connection: number): string[] =>
+      desk
+        .source(connection)
+        .leases.flatMap(({ piece, firstBlock, blockCount }) =>
+          Array.from({ length: blockCount }, (_, at) => `${piece.blocks.piece} ${firstBlock + at}`),
+        );
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 7 }), { maxLength: 8 }),
+        fc.array(runs, { maxLength: 12 }),
+        (credits, reports) => {
+          const peer = desk.connect(torrent, { creditBlocks: 1 });
+          let credit = 1;
+          for (const more of credits) desk.want(peer, (credit += more));
+          // With this the peer gets no more, whatever it gives back.
+          desk.want(peer, 0);
+          for (const { piece, firstBlock, blockCount, late } of reports) {
+            const active = torrent.state.content.active.get(piece);
+            if (!active) continue;
+            const before = new Set(leased(peer));
+            const ended = new Set<string>();
+            for (let block = firstBlock; !late && block < firstBlock + blockCount; block++) {
+              if (!before.has(`${piece} ${block}`)) break;
+              ended.add(`${piece} ${block}`);
+            }
+            desk.engine.facts({
+              type: 'lease-returned',
+              connection: peer,
+              epoch: 0,
+              piece,
+              generation: active.generation + (late ? 1_000_000 : 0),
+              firstBlock,
+              blockCount,
+            });
+            expect(leased(peer).sort()).to.deep.equal(
+              [...before].filter((block) => !ended.has(block)).sort(),
+            );
+            expect(active.holders).to.equal(
+              desk.source(peer).leases.filter((lease) => lease.piece === active).length,
+            );
+          }
+          desk.close(peer);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
