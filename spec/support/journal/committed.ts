@@ -15,7 +15,8 @@ export interface CommittedRun {
 
 export const COMMITTED: readonly CommittedRun[] = [
   { name: 'leecher', record: leecher },
-  { name: 'walk', record: walk },
+  { name: 'walk', record: () => walk(false) },
+  { name: 'late-walk', record: () => walk(true) },
 ];
 
 export function fileOf({ name }: CommittedRun): string {
@@ -51,12 +52,15 @@ async function leecher(): Promise<Journal> {
   return journalOf(node.engine);
 }
 
-/** Two torrents at a desk where peers, threads, workers, the disk, trackers and the user do what they please. */
-async function walk(): Promise<Journal> {
+/**
+ * Two torrents at a desk where peers, threads, workers, the disk, trackers and the user do what they
+ * please.
+ */
+async function walk(contentIsLate: boolean): Promise<Journal> {
   const options = {
     seed: 3,
     seedsStay: true,
-    contentIsLate: false,
+    contentIsLate,
     paddingBytes: 0,
     strangerBytes: 1000,
     record: true,
