@@ -107,5 +107,5 @@ function transfer(engine: Engine, torrent: KnownTorrent): void {
   startTransfer(engine, torrent);
   tickTorrent(engine, torrent);
   engine.turn.stats.add(torrent);
-  if (!torrent.content.makingEmptyFiles) saveFirstRecord(engine, torrent);
+  saveFirstRecord(engine, torrent);
 }
