@@ -16,7 +16,7 @@ import { addRequest, SIM_SETTINGS } from '../support/sim-engine';
 import { KIB, simTorrent } from '../support/sim-torrent';
 import { until } from '../support/until';
 
-/** A torrent without a byte: it is whole at once, and no verify worker is started for it. */
+/** A torrent without a byte, of which nothing is written: no verify worker is started for it. */
 const EMPTY = { totalLengthBytes: 0, pieceLengthBytes: 64 * KIB };
 const PEER = { host: '10.4.0.1', port: 7000 };
 
@@ -102,7 +102,8 @@ describe('coordinator/run', () => {
     for (const end of ends.splice(0)) await end();
   });
 
-  const { metainfo } = simTorrent({ ...EMPTY, trackers: [['http://127.0.0.1:1/announce']] });
+  const trackers = [['http://127.0.0.1:1/announce']];
+  const request = addRequest(simTorrent({ ...EMPTY, trackers }).metainfo, { download: false });
 
   it('starts when the peer threads are ready, and knows the port that they opened', async () => {
     const { threads, reports, control } = start();
@@ -114,7 +115,7 @@ describe('coordinator/run', () => {
 
   it('orders what the app wants, and reports what becomes of it', async () => {
     const { threads, reports, control, app, events, eventOf } = start();
-    await control.add(1, addRequest(metainfo));
+    await control.add(1, request);
     const ordersOf = (type: PeerOrder['type']) =>
       threads.orders.filter(({ order }) => order.type === type);
     await until(() => ordersOf('open-torrent').length === 2, 'its opening');
@@ -194,12 +195,12 @@ describe('coordinator/run', () => {
     expect(threads.calls).to.deep.equal(['kill 1']);
   });
 
-  it('has ended with its last event when it is closed: no port stays open', async () => {
+  it('sends what is left and leaves no port open when it is closed', async () => {
     const { threads, control, events, close } = start();
-    await control.add(1, addRequest(metainfo));
+    await control.add(1, request);
     await close();
     expect(threads.calls).to.deep.equal(['stop']);
-    const last = events.at(-1);
-    expect(last?.type === 'stats' && last.stats.phase).to.equal('closed');
+    const phases = events.flatMap((event) => (event.type === 'stats' ? [event.stats.phase] : []));
+    expect(phases.at(-1)).to.equal('closed');
   });
 });
