@@ -131,6 +131,9 @@ describe('coordinator/peer-threads', () => {
       expect(ready).to.equal(true);
       expect(heard).to.deep.include(['listening', 4711]);
       expect(first.orders.slice(1)).to.deep.equal([{ type: 'listen-port', port: 4711 }]);
+      first.says({ type: 'listening', port: 4711 });
+      await settled();
+      expect(first.orders, 'it is no news').to.have.length(2);
     });
 
     const failure: PeerFact = { type: 'listen-failed', code: 'EADDRINUSE', message: 'in use' };
