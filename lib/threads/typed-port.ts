@@ -19,7 +19,13 @@ export interface PortLike {
  */
 const DEFAULT_LIMIT = 16_384;
 
-export interface TypedPortOptions<In> {
+/** How messages are posted, where that is not as they are. */
+export interface Packing<Out, In> {
+  readonly pack: (message: Out) => unknown;
+  readonly unpack: (posted: unknown) => In;
+}
+
+export interface TypedPortOptions<Out, In> {
   /** Called for each message, in the order of sending. */
   readonly onMessage: (message: In) => void;
   /**
@@ -30,6 +36,8 @@ export interface TypedPortOptions<In> {
   readonly onBatchEnd?: () => void;
   /** Most messages queued between two flushes. Default 16,384. */
   readonly limit?: number;
+  /** The other end must have the counterpart. Default: messages are posted as they are. */
+  readonly packing?: Packing<Out, In>;
 }
 
 /**
@@ -38,13 +46,14 @@ export interface TypedPortOptions<In> {
  */
 export class TypedPort<Out, In> {
   private readonly port: PortLike;
-  private readonly options: TypedPortOptions<In>;
+  private readonly options: TypedPortOptions<Out, In>;
   private readonly limit: number;
-  private queue: Out[] = [];
+  /** Packed messages. */
+  private queue: unknown[] = [];
   private flushing: NodeJS.Immediate | undefined;
   private closed = false;
 
-  constructor(port: PortLike, options: TypedPortOptions<In>) {
+  constructor(port: PortLike, options: TypedPortOptions<Out, In>) {
     this.port = port;
     this.options = options;
     this.limit = options.limit ?? DEFAULT_LIMIT;
@@ -74,7 +83,8 @@ export class TypedPort<Out, In> {
         ),
       );
     }
-    this.queue.push(message);
+    const { packing } = this.options;
+    this.queue.push(packing ? packing.pack(message) : message);
     // Not a microtask: microtasks run after every single callback, so each socket read of a turn
     // would post its own message. Immediates run once, after all reads of the turn, and a pending
     // one keeps the loop from sleeping, so nothing is delayed.
@@ -115,7 +125,7 @@ export class TypedPort<Out, In> {
     this.flush();
   };
 
-  private postAlone(message: Out): void {
+  private postAlone(message: unknown): void {
     try {
       this.port.postMessage([message]);
     } catch (error) {
@@ -125,10 +135,11 @@ export class TypedPort<Out, In> {
 
   private readonly receive = (batch: unknown): void => {
     if (!Array.isArray(batch)) return;
-    for (const message of batch as In[]) {
+    const { packing } = this.options;
+    for (const posted of batch as unknown[]) {
       if (this.closed) return; // A handler closed the port.
       try {
-        this.options.onMessage(message);
+        this.options.onMessage(packing ? packing.unpack(posted) : (posted as In));
       } catch (error) {
         this.options.onError(error);
       }

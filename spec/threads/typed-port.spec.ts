@@ -48,6 +48,31 @@ describe('typed port', () => {
     expect(typed.pending).to.equal(0);
   });
 
+  it('posts packed messages, and hands over unpacked ones', () => {
+    const port = new FakePort();
+    const messages: number[] = [];
+    const errors: unknown[] = [];
+    const typed = new TypedPort<number, number>(port, {
+      onMessage: (message) => messages.push(message),
+      onError: (error) => errors.push(error),
+      packing: {
+        pack: (message) => `${message}`,
+        unpack: (posted) => {
+          if (typeof posted !== 'string') throw new Error('not packed');
+          return Number(posted);
+        },
+      },
+    });
+    typed.send(1);
+    typed.send(2);
+    typed.flush();
+    expect(port.posted).to.deep.equal([['1', '2']]);
+    port.emit('message', ['3', 4, '5']);
+    expect(messages).to.deep.equal([3, 5]);
+    expect(errors).to.have.length(1);
+    typed.close();
+  });
+
   it('flushes on demand, and not again afterwards', async () => {
     const port = new FakePort();
     const { typed } = listen(port);
