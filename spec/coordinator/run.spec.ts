@@ -170,6 +170,16 @@ describe('coordinator/run', () => {
       expect(logs()).to.deep.equal([]);
     });
 
+    it('gets what a peer thread logs, with its number; lines of the trace are events', async () => {
+      const { reports, eventOf } = start();
+      const record = { level: 'warn', message: 'a handle could not be closed' } as const;
+      const trace = { type: 'trace', lines: ['a line'], lost: 2 } as const;
+      reports.onFacts(1, [{ type: 'log', ...record, fields: { code: 'EIO' } }, trace]);
+      expect(await eventOf('trace')).to.deep.equal(trace);
+      const fields = { component: 'peers', thread: 1, code: 'EIO' };
+      expect(await eventOf('log')).to.deep.equal({ type: 'log', ...record, fields });
+    });
+
     it('gets what goes wrong with peer threads', async () => {
       const { reports, control, logs } = start();
       const death = new MillraceError('thread-died', 'out of memory');

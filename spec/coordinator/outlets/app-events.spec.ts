@@ -5,6 +5,8 @@ import { expect } from 'chai';
 import { AppEvents } from '../../../lib/coordinator/outlets/app-events';
 import { SYSTEM_CLOCK } from '../../../lib/coordinator/outlets/clock';
 import type { EngineEvent } from '../../../lib/messages/control';
+import type { LogLevel } from '../../../lib/text/log-levels';
+import { SimEngine } from '../../support/sim-engine';
 
 type Of<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>;
 
@@ -194,5 +196,75 @@ describe('coordinator/app-events', () => {
     app.events.flush();
     app.events.flush();
     expect(app.batches).to.deep.equal([[complete(1)], [complete(2)]]);
+  });
+
+  describe('on a clock that is moved by hand', () => {
+    function start() {
+      const engine = new SimEngine();
+      const batches: (readonly EngineEvent[])[] = [];
+      const events = new AppEvents((batch) => batches.push(batch), engine.clock);
+      const emit = (...all: EngineEvent[]): void => all.forEach((event) => events.emit(event));
+      const handled = (): void => events.onMessage({ type: 'events-handled' });
+      return { batches, events, emit, handled, pass: (ms: number) => engine.passTimers(ms) };
+    }
+    const log = (level: LogLevel, message: string): EngineEvent => ({
+      type: 'log',
+      level,
+      message,
+      fields: {},
+    });
+
+    it('sends a batch at once, and the next 50 ms later, also after an end', () => {
+      const { batches, emit, handled, pass } = start();
+      emit(failed(1, 1), complete(1));
+      pass(0);
+      expect(batches.splice(0)).to.deep.equal([[failed(1, 1), complete(1)]]);
+      handled();
+      emit(failed(1, 2));
+      pass(49);
+      emit(failed(1, 3));
+      expect(batches).to.deep.equal([]);
+      pass(1);
+      expect(batches.splice(0)).to.deep.equal([[failed(1, 2), failed(1, 3)]]);
+      handled();
+      pass(50);
+      emit(failed(1, 4));
+      pass(0);
+      expect(batches).to.deep.equal([[failed(1, 4)]]);
+    });
+
+    it('waits for the app to handle a batch, whatever else it says', () => {
+      const { batches, events, emit, handled, pass } = start();
+      emit(failed(1, 1));
+      pass(0);
+      events.onMessage({ type: 'stats-wanted', torrent: 1 });
+      const lines: EngineEvent = { type: 'trace', lines: ['a line'], lost: 0 };
+      emit(lines);
+      pass(1_000);
+      expect(batches).to.have.length(1);
+      handled();
+      pass(0);
+      expect(batches.slice(1)).to.deep.equal([[lines]]);
+    });
+
+    it('drops records and refused connections before errors and trackers, the oldest first', () => {
+      const { batches, events, emit } = start();
+      const refused: EngineEvent = {
+        type: 'peer-rejected',
+        host: '10.0.0.1',
+        port: 1,
+        reason: 'bad-handshake',
+        detail: '',
+      };
+      const tracker = { type: 'tracker', torrent: 1, url: 'udp://a.example:80', ok: true };
+      const important = [log('error', 'a'), log('fatal', 'b'), tracker as unknown as EngineEvent];
+      emit(log('warn', 'oldest'), refused, ...important);
+      for (let n = 0; n < 10_000; n++) emit(log(n % 2 === 0 ? 'info' : 'warn', String(n)));
+      events.flush();
+      const [batch = []] = batches;
+      expect(batch).to.have.length(10_000);
+      expect(batch.slice(0, 4)).to.deep.equal([...important, log('warn', '3')]);
+      expect(batch.at(-1)).to.deep.equal(log('warn', '9999'));
+    });
   });
 });
