@@ -1,3 +1,3 @@
 // The version, for the peer id, the extended handshake and `--version`.
 
-export const VERSION = '0.1.0';
+export const VERSION = '0.2.0';

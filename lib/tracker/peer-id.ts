@@ -3,7 +3,7 @@
 /**
  * Azureus style: `-MR`, one digit (0–9, A–Z) for each part of the version, `0-`; 12 random bytes
  * follow. BEP 20 lists `MR` as Miro, a discontinued player; the client name in the extended
- * handshake (`Millrace 0.1.0`, BEP 10) distinguishes the two.
+ * handshake (`Millrace 0.2.0`, BEP 10) distinguishes the two.
  */
 export function peerIdPrefix(version: string): string {
   const [major = '0', minor = '0', patch = '0'] = version.split('.');
