@@ -134,4 +134,18 @@ describe('active piece', () => {
       { numRuns: 300 },
     );
   });
+
+  it('counts a block as free when its last holder gives it back, and never once it is here', () => {
+    const piece = new ActivePiece(0, 4);
+    piece.takeFree(4);
+    piece.takeDuplicate(4, () => false, 2);
+    piece.giveBack(0, 4);
+    expect(piece.freeBlocks, 'each has another holder').to.equal(0);
+    piece.markHere(1);
+    piece.giveBack(0, 4);
+    expect(piece.freeBlocks).to.equal(3);
+    expect(piece.takeFree(4)).to.deep.equal({ firstBlock: 0, blockCount: 1 });
+    expect(piece.takeFree(4)).to.deep.equal({ firstBlock: 2, blockCount: 2 });
+    expect(piece.freeBlocks).to.equal(0);
+  });
 });
