@@ -3,24 +3,17 @@
 // messages are posted as they are: an unpacked lease would live for so long that V8 allocates such
 // objects in old space, and the garbage there costs more than packing saves.
 
-import type { FactOf, PeerFact, PeerOrder } from './peer-thread';
+import type { FactOf, PeerFact } from './peer-thread';
 
-/** For `TypedPort`, in the coordinator. */
-export const COORDINATOR_PACKING = { pack: (order: PeerOrder) => order, unpack: unpackFact };
-
-/** For `TypedPort`, in a peer thread. */
-export const PEER_THREAD_PACKING = {
-  pack: packFact,
-  unpack: (posted: unknown) => posted as PeerOrder,
-};
-
-function packFact(fact: PeerFact): unknown {
+/** What a peer thread posts for a fact. */
+export function packFact(fact: PeerFact): unknown {
   if (fact.type !== 'lease-done') return fact;
   const { connection, epoch, piece, generation, firstBlock, blockCount } = fact;
   return [connection, epoch, piece, generation, firstBlock, blockCount];
 }
 
-function unpackFact(posted: unknown): PeerFact {
+/** The fact for which this was posted. */
+export function unpackFact(posted: unknown): PeerFact {
   return Array.isArray(posted) ? leaseDone(posted) : (posted as PeerFact);
 }
 

@@ -1,7 +1,7 @@
 // Connects the actor of a peer thread to the port of its orders.
 
 import { performance } from 'node:perf_hooks';
-import { PEER_THREAD_PACKING } from '../messages/packing';
+import { packFact } from '../messages/packing';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
 import { LoopLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
@@ -18,7 +18,7 @@ export function startPeerThread(
     onMessage: (order) => thread.handle(order),
     onBatchEnd: () => thread.endBatch(),
     onError: (error) => thread.reportError(error),
-    packing: PEER_THREAD_PACKING,
+    pack: packFact,
   });
   const loop = new LoopLoad();
   const thread = new PeerThread({

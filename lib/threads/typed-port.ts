@@ -19,12 +19,6 @@ export interface PortLike {
  */
 const DEFAULT_LIMIT = 16_384;
 
-/** How messages are posted, where that is not as they are. */
-export interface Packing<Out, In> {
-  readonly pack: (message: Out) => unknown;
-  readonly unpack: (posted: unknown) => In;
-}
-
 export interface TypedPortOptions<Out, In> {
   /** Called for each message, in the order of sending. */
   readonly onMessage: (message: In) => void;
@@ -36,8 +30,10 @@ export interface TypedPortOptions<Out, In> {
   readonly onBatchEnd?: () => void;
   /** Most messages queued between two flushes. Default 16,384. */
   readonly limit?: number;
-  /** The other end must have the counterpart. Default: messages are posted as they are. */
-  readonly packing?: Packing<Out, In>;
+  /** What is posted for a message; the other end must have the counterpart. Default: itself. */
+  readonly pack?: (message: Out) => unknown;
+  /** The message for which this was posted. Default: itself. */
+  readonly unpack?: (posted: unknown) => In;
 }
 
 /**
@@ -83,8 +79,8 @@ export class TypedPort<Out, In> {
         ),
       );
     }
-    const { packing } = this.options;
-    this.queue.push(packing ? packing.pack(message) : message);
+    const { pack } = this.options;
+    this.queue.push(pack ? pack(message) : message);
     // Not a microtask: microtasks run after every single callback, so each socket read of a turn
     // would post its own message. Immediates run once, after all reads of the turn, and a pending
     // one keeps the loop from sleeping, so nothing is delayed.
@@ -135,11 +131,11 @@ export class TypedPort<Out, In> {
 
   private readonly receive = (batch: unknown): void => {
     if (!Array.isArray(batch)) return;
-    const { packing } = this.options;
+    const { unpack } = this.options;
     for (const posted of batch as unknown[]) {
       if (this.closed) return; // A handler closed the port.
       try {
-        this.options.onMessage(packing ? packing.unpack(posted) : (posted as In));
+        this.options.onMessage(unpack ? unpack(posted) : (posted as In));
       } catch (error) {
         this.options.onError(error);
       }

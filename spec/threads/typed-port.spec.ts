@@ -55,12 +55,10 @@ describe('typed port', () => {
     const typed = new TypedPort<number, number>(port, {
       onMessage: (message) => messages.push(message),
       onError: (error) => errors.push(error),
-      packing: {
-        pack: (message) => `${message}`,
-        unpack: (posted) => {
-          if (typeof posted !== 'string') throw new Error('not packed');
-          return Number(posted);
-        },
+      pack: (message) => `${message}`,
+      unpack: (posted) => {
+        if (typeof posted !== 'string') throw new Error('not packed');
+        return Number(posted);
       },
     });
     typed.send(1);

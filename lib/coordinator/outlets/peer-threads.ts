@@ -2,7 +2,7 @@
 // and peers is in `on-thread.ts`.
 
 import { MillraceError } from '../../errors/millrace-error';
-import { COORDINATOR_PACKING } from '../../messages/packing';
+import { unpackFact } from '../../messages/packing';
 import type { PeerFact, PeerOrder, PeerThreadStart } from '../../messages/peer-thread';
 import { supervise, type SupervisedThread } from '../../threads/supervisor';
 import type { Thread } from '../../threads/thread';
@@ -160,7 +160,7 @@ export class PeerThreads {
         slot.facts.length = 0;
       },
       onError: (error) => this.listener?.onError(error),
-      packing: COORDINATOR_PACKING,
+      unpack: unpackFact,
     });
     slot.port = port;
     const listenPort = this.listeners?.port;
