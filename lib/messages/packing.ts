@@ -1,7 +1,6 @@
-// PURE. How the end of a lease is posted: a download reports one for every piece or more. As an array
-// of numbers it costs 0.6 µs to send and receive, as an object with named fields 1.7. All other
-// messages are posted as they are: an unpacked lease would live for so long that V8 allocates such
-// objects in old space, and the garbage there costs more than packing saves.
+// PURE. Packs the fact `lease-done`, which a download sends at least once for every piece. It takes
+// 0.6 µs to send and receive as an array of numbers, and 1.7 µs as an object. All other facts are
+// posted unchanged.
 
 import type { FactOf, PeerFact } from './peer-thread';
 

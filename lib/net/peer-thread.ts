@@ -19,6 +19,7 @@ import { Entrance } from './entrance';
 import { ReadTurns } from './read-turns';
 import { OpenTorrent } from './open-torrent';
 import type * as tracing from './tracer';
+import { TrafficReports } from './traffic-reports';
 import { Uploader } from './upload/uploader';
 
 /**
@@ -26,9 +27,6 @@ import { Uploader } from './upload/uploader';
  * 100 ms, long enough to be cheap.
  */
 export const TICK_MS = 125;
-
-/** Interval of `traffic` facts. */
-const TRAFFIC_INTERVAL_MS = 250;
 
 /**
  * Detail of an incoming connection that is refused, or closed for another one, before its
@@ -75,11 +73,9 @@ export class PeerThread {
   private ticker: NodeJS.Timeout | undefined;
   private listenPort: number | undefined;
   private counter: number;
-  private lastTrafficMs: number;
+  private readonly reports: TrafficReports;
   private stopping = false;
   private readonly notAccepted = new LogThrottle();
-  private readonly loopBusy: () => number;
-  private loadReported = false;
 
   constructor(options: PeerThreadOptions) {
     const { start, send, nowMs } = options;
@@ -87,7 +83,6 @@ export class PeerThread {
     this.send = send;
     this.onStopped = options.onStopped;
     this.nowMs = nowMs;
-    this.loopBusy = options.loopBusy ?? (() => 0);
     this.counter = options.firstConnection ?? 0;
     this.entrance = new Entrance(start.limits.maxHandshakes);
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
@@ -109,7 +104,7 @@ export class PeerThread {
       mayEnter: (connection) => this.entrance.mayEnter(connection, nowMs()),
       onGone: (connection) => this.onGone(connection),
     };
-    this.lastTrafficMs = nowMs();
+    this.reports = new TrafficReports(send, options.loopBusy ?? (() => 0), nowMs());
     send({ type: 'ready' });
   }
 
@@ -355,33 +350,14 @@ export class PeerThread {
     this.readTurns.tick();
     this.uploader.tick(nowMs);
     this.context.tracer?.flush();
-    this.reportTraffic(nowMs);
-    if (this.connections.size === 0 && !this.loadReported && this.uploader.isEmpty)
+    this.reports.tick(this.connections, nowMs, TICK_MS);
+    if (this.connections.size === 0 && !this.reports.isOneDue && this.uploader.isEmpty)
       this.stopTicking();
   }
 
   private stopTicking(): void {
     clearInterval(this.ticker);
     this.ticker = undefined;
-  }
-
-  private reportTraffic(nowMs: number): void {
-    // A tick early is as good as a tick late, and keeps the average interval right.
-    if (nowMs - this.lastTrafficMs < TRAFFIC_INTERVAL_MS - TICK_MS / 2) return;
-    this.lastTrafficMs = nowMs;
-    const rows: number[] = [];
-    for (const connection of this.connections.values()) connection.pushTraffic(rows);
-    if (rows.length > 0) this.send({ type: 'traffic', rows });
-    this.reportLoad(nowMs);
-  }
-
-  private reportLoad(nowMs: number): void {
-    const busy = this.loopBusy();
-    const rows: number[] = [];
-    for (const { session } of this.connections.values()) session?.download.pushLoad(rows, nowMs);
-    // Once more after the last download: nothing is in flight any longer.
-    if (rows.length > 0 || this.loadReported) this.send({ type: 'load', busy, rows });
-    this.loadReported = rows.length > 0;
   }
 
   private log(

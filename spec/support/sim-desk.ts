@@ -182,6 +182,14 @@ export class SimDesk {
     await settled();
   }
 
+  /** A peer brings one piece, which is good; returns the sync that follows 2 s later. */
+  async fetchToSync(torrent: DeskTorrent, piece: number): Promise<PendingJob> {
+    this.fetch(torrent, piece);
+    await this.verify();
+    this.engine.pass(2_000);
+    return this.takeJob('sync');
+  }
+
   /** The figures that the app gets on request. */
   stats({ state }: DeskTorrent): TorrentStats {
     this.engine.happen({ type: 'stats-wanted', torrent: state.id });

@@ -24,10 +24,7 @@ describe('coordinator: a disk that fails', () => {
     /** One piece in the sync that is out, one written since, one that is being written. */
     async function syncing() {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
-      desk.fetch(torrent, 0);
-      await desk.verify();
-      engine.pass(2_000);
-      const sync = desk.takeJob('sync');
+      const sync = await desk.fetchToSync(torrent, 0);
       desk.fetch(torrent, 1);
       await desk.verify();
       desk.fetch(torrent, 2);

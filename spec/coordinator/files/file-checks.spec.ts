@@ -387,10 +387,7 @@ describe('coordinator: files of a torrent that other programs touch', () => {
 
   it('what a sync of the last run finds does not stop the run that reads the files anyway', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
-    desk.fetch(torrent, 0);
-    await desk.verify();
-    engine.pass(2_000);
-    const sync = desk.takeJob('sync');
+    const sync = await desk.fetchToSync(torrent, 0);
     void desk.control.pause(torrent.state.id);
     await desk.control.resume(torrent.state.id);
     sync.resolve({

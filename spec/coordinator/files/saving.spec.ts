@@ -43,10 +43,7 @@ describe('coordinator: making verified pieces durable', () => {
   it('lists the pieces that a sync covered, and marks the record open, as more follows', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
     const disk = engine.disk.sinceNow();
-    desk.fetch(torrent, 0);
-    await desk.verify();
-    engine.pass(2_000);
-    const sync = desk.takeJob('sync');
+    const sync = await desk.fetchToSync(torrent, 0);
     desk.fetch(torrent, 1);
     await desk.verify();
     sync.resolve(NO_OUTCOMES);
@@ -108,10 +105,7 @@ describe('coordinator: making verified pieces durable', () => {
   it('asks a back end whose workers report no file states for them', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: OWN_STORE });
     const { disk } = engine;
-    desk.fetch(torrent, 0);
-    await desk.verify();
-    engine.pass(2_000);
-    desk.takeJob('sync').resolve(NO_OUTCOMES);
+    (await desk.fetchToSync(torrent, 0)).resolve(NO_OUTCOMES);
     await settled();
     expect(desk.stats(torrent)).to.include({ phase: 'downloading', piecesDone: 1 });
     expect(disk.recordedPieces.at(-1)).to.deep.equal([0]);
@@ -139,10 +133,7 @@ describe('coordinator: making verified pieces durable', () => {
 
   it('loses what a sync was to cover that no worker could take', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
-    desk.fetch(torrent, 0);
-    await desk.verify();
-    engine.pass(2_000);
-    desk.takeJob('sync').reject(new Error('no worker'));
+    (await desk.fetchToSync(torrent, 0)).reject(new Error('no worker'));
     await settled();
     expect(desk.stats(torrent)).to.include({ phase: 'failed', piecesDone: 0 });
     expect(engine.eventsOf('error')[0]?.error.message).to.include('no worker');
@@ -205,10 +196,7 @@ describe('coordinator: making verified pieces durable', () => {
   it('logs a record that could not be saved, and goes on', async () => {
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { request: ON_DISK });
     engine.disk.failing = { save: new Error('no space') };
-    desk.fetch(torrent, 0);
-    await desk.verify();
-    engine.pass(2_000);
-    desk.takeJob('sync').resolve(NO_OUTCOMES);
+    (await desk.fetchToSync(torrent, 0)).resolve(NO_OUTCOMES);
     await settled();
     expect(desk.stats(torrent)).to.include({ phase: 'downloading', piecesDone: 1 });
     await desk.control.pause(torrent.state.id);
