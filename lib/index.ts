@@ -29,6 +29,7 @@ export type { LogLevel } from './text/log-levels';
 export type {
   CloseCounts,
   EngineStats,
+  MetadataProgress,
   TorrentPhase,
   TorrentStats,
   TrackerStats,

@@ -183,7 +183,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    */
   async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
-    const { signal, output = '.', peers, ...wanted } = addOptions(options);
+    const { signal, output = '.', peers, maxMetadataBytes, ...wanted } = addOptions(options);
     signal?.throwIfAborted();
     const folder = resolve(output); // Resolved now, because the working directory may change.
     const metainfo = await this.#read(source, signal);
@@ -203,7 +203,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     });
     try {
       const { infoHash, name, trackers } = metainfo;
-      const request = { infoHash, name, trackers, metainfo, peers };
+      const request = { infoHash, name, trackers, metainfo, maxMetadataBytes, peers };
       const added = this.#control.add(id, { ...request, options: { ...wanted, output: folder } });
       const names = await Promise.race([added, gaveUp]);
       await undone;

@@ -1,9 +1,10 @@
 // Options of the public API: units, defaults, and the checks.
 
 import { availableParallelism } from 'node:os';
-import { MIB } from '../bytes/lengths';
+import { KIB, MIB } from '../bytes/lengths';
 import { MAX_PORT, isReachablePort, parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
+import { MAX_METAINFO_BYTES } from '../metainfo/limits';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import {
   badOption,
@@ -146,6 +147,11 @@ export interface AddOptions {
   readonly followLinks?: boolean;
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
+  /**
+   * For a magnet link: longest metadata (the info dictionary) that is fetched from peers, in bytes,
+   * 16 KiB–64 MiB. The metadata of a torrent is about as long as its .torrent. Default 32 MiB.
+   */
+  readonly maxMetadataBytes?: number;
   /**
    * Which trackers of the torrent are announced to. `none`: one at a time, the next if it fails
    * (BEP 12); `tiers`: one of each tier; `trackers`: all. Default `none`.
@@ -321,6 +327,7 @@ const ADD = {
   adopt: flag(false),
   followLinks: flag(false),
   recheck: flag(false),
+  maxMetadataBytes: wholeNumber(16 * KIB, MAX_METAINFO_BYTES, 32 * MIB),
   announceToAll: oneOf(ANNOUNCE_TO_ALL, 'none'),
   storage,
   signal,

@@ -286,6 +286,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
       case 'removed':
         this.end();
         return;
+      case 'metadata':
+        return;
       case 'log':
       case 'trace':
       case 'peer-rejected':
@@ -337,6 +339,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 function initialStats(metainfo: Metainfo): TorrentStats {
   return {
     phase: 'checking',
+    metadata: undefined,
     totalBytes: contentBytes(metainfo),
     doneBytes: 0,
     pieceCount: metainfo.pieceCount,

@@ -8,29 +8,31 @@ import { engineAccount, torrentAccount } from './account/accounting';
 import type { Engine } from './engine';
 import { errorOf } from './torrent/life';
 import { receivedBytes } from './state';
-import type { KnownTorrent } from './state';
+import type { TorrentState } from './state';
 
-export function torrentStats(engine: Engine, torrent: KnownTorrent): TorrentStats {
+export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
   const nowMs = engine.nowMs();
+  const { content } = torrent;
   let seeds = 0;
   let unchoking = 0;
   for (const peer of torrent.peers) {
     if (peer.isSeed) seeds++;
     if (!peer.choked) unchoking++;
   }
-  const totalBytes = contentBytes(torrent.content.metainfo);
+  const totalBytes = content && contentBytes(content.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
-  const { doneBytes, donePieces } = torrent.content.possession;
-  const leftBytes = totalBytes - doneBytes;
+  const doneBytes = content?.possession.doneBytes ?? 0;
+  const leftBytes = (totalBytes ?? 0) - doneBytes;
   const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;
   return {
     phase: torrent.phase,
+    metadata: content ? undefined : torrent.metadata,
     totalBytes,
     doneBytes,
-    pieceCount: torrent.content.metainfo.pieceCount,
-    piecesDone: donePieces,
-    piecesChecked: torrent.content.checkedPieces,
-    piecesToCheck: torrent.content.piecesToCheck,
+    pieceCount: content?.metainfo.pieceCount,
+    piecesDone: content?.possession.donePieces ?? 0,
+    piecesChecked: content?.checkedPieces ?? 0,
+    piecesToCheck: content?.piecesToCheck ?? 0,
     downloadedBytes: receivedBytes(torrent),
     uploadedBytes: torrent.uploadedBytes,
     wastedBytes: torrent.wastedBytes,
@@ -44,7 +46,7 @@ export function torrentStats(engine: Engine, torrent: KnownTorrent): TorrentStat
       known: torrent.book.known,
       unchoking,
     },
-    piecesFailed: torrent.content.piecesFailed,
+    piecesFailed: content?.piecesFailed ?? 0,
     memoryBytes: engine.state.budget.committedOf(torrent.id),
     trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({
       url: tracker.url,

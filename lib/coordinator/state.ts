@@ -9,7 +9,7 @@ import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerAddress, TorrentOptions } from '../messages/control';
 import type { StorageRef } from '../messages/storage';
-import type { TorrentPhase } from '../messages/stats';
+import type { MetadataProgress, TorrentPhase } from '../messages/stats';
 import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
@@ -22,7 +22,7 @@ import type { AccountState } from './account/account';
 import type { AddressBook } from './swarm/address-book';
 import type { RecordOutlet } from './outlets/disk';
 import type { FileWatch } from './files/file-watch';
-import type { KnownLife, Life, Phase } from './torrent/life';
+import type { KnownLife, Life } from './torrent/life';
 import type { Possession } from './pieces/possession';
 import type { RateMeter } from './swarm/rate-meter';
 import type { BlockWitness, Identity } from './pieces/witness';
@@ -66,6 +66,10 @@ export interface TorrentState {
   /** As the torrent or the magnet link lists them (BEP 12). */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
+  /** Longest info dictionary that is fetched from peers. */
+  readonly maxMetadataBytes: number;
+  /** How far its metadata has come; of no meaning once its content is known. */
+  metadata: MetadataProgress;
   /** Undefined until the metainfo is known and the output is opened. Set once. */
   content: Content | undefined;
   /**
@@ -77,7 +81,7 @@ export interface TorrentState {
   opening: boolean;
   /** The phase, and what belongs to it. Only `enter` (`life.ts`) replaces it. */
   readonly life: Life;
-  readonly phase: Phase;
+  readonly phase: TorrentPhase;
   /** Where its pieces come from; its peers are among them. */
   readonly sources: Set<Source>;
   readonly peers: Set<Peer>;
@@ -139,7 +143,7 @@ export interface TorrentState {
 export interface KnownTorrent extends TorrentState {
   readonly content: Content;
   readonly life: KnownLife;
-  readonly phase: TorrentPhase;
+  readonly phase: KnownLife['phase'];
 }
 
 export function isKnown(torrent: TorrentState): torrent is KnownTorrent {

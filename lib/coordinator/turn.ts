@@ -6,7 +6,6 @@ import { rechokeIfPaid } from './swarm/choking';
 import type { Engine, Turn } from './engine';
 import { feedHungry } from './pieces/leasing';
 import { torrentStats } from './snapshot';
-import { isKnown } from './state';
 import type { KnownTorrent } from './state';
 import { finishIfWhole } from './torrent/transferring';
 import { pumpVerify } from './pieces/verifying';
@@ -29,11 +28,8 @@ export function endTurn(engine: Engine): void {
     turn.feed = false;
     feedHungry(engine);
   }
-  for (const torrent of turn.stats) {
-    // Its figures are those of its content.
-    if (!isKnown(torrent)) continue;
+  for (const torrent of turn.stats)
     engine.emit({ type: 'stats', torrent: torrent.id, stats: torrentStats(engine, torrent) });
-  }
   turn.stats.clear();
   // Quarantined memory becomes free without any message, so a tick has to look for it.
   if (engine.state.slab.quarantinedUnits > 0) engine.tickBy(engine.nowMs());

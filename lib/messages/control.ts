@@ -93,8 +93,10 @@ export interface AddRequest {
   readonly name: string;
   /** Tracker URLs by tier (BEP 12). */
   readonly trackers: readonly (readonly string[])[];
-  /** Undefined: not known yet. */
+  /** Undefined: peers have it (BEP 9). */
   readonly metainfo: Metainfo | undefined;
+  /** Longest info dictionary that is fetched from peers. */
+  readonly maxMetadataBytes: number;
   readonly peers: readonly PeerAddress[];
   readonly options: TorrentOptions;
 }
@@ -139,6 +141,8 @@ export type AppMessage =
 export type EngineEvent =
   /** The latest figures of a torrent; they replace older ones that were not sent yet. */
   | { readonly type: 'stats'; readonly torrent: number; readonly stats: TorrentStats }
+  /** The metadata of a torrent was learnt; its files have the names that they have on disk. */
+  | { readonly type: 'metadata'; readonly torrent: number; readonly metainfo: Metainfo }
   /** Pieces that were verified and written since the last such event. */
   | { readonly type: 'pieces'; readonly torrent: number; readonly pieces: readonly number[] }
   /** A piece failed its hash check; `banned` are the peers that are proven to have lied. */

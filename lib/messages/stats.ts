@@ -5,6 +5,8 @@ import type { TransferAccount } from './account';
 
 /** The state of a torrent, from its addition to its removal. */
 export type TorrentPhase =
+  /** Added by a magnet link: what it consists of is being fetched from peers (BEP 9). */
+  | 'metadata'
   /** Existing data is being checked. */
   | 'checking'
   /** Missing pieces are being fetched. */
@@ -28,11 +30,17 @@ export type TorrentPhase =
  */
 export interface TorrentStats {
   readonly phase: TorrentPhase;
-  /** File bytes in the torrent, without padding. */
-  readonly totalBytes: number;
+  /**
+   * How far the metadata has come; undefined once it is known, and for a torrent that was added with
+   * it.
+   */
+  readonly metadata: MetadataProgress | undefined;
+  /** File bytes in the torrent, without padding; undefined until the metadata is known. */
+  readonly totalBytes: number | undefined;
   /** File bytes of verified and written pieces. */
   readonly doneBytes: number;
-  readonly pieceCount: number;
+  /** Undefined until the metadata is known. */
+  readonly pieceCount: number | undefined;
   readonly piecesDone: number;
   /** During `checking`: pieces hashed so far, of `piecesToCheck`. */
   readonly piecesChecked: number;
@@ -68,6 +76,16 @@ export interface TorrentStats {
   readonly account: TransferAccount;
   /** Why the torrent failed; in the phase `paused` also what failed while it paused. */
   readonly error: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** How far the metadata of a torrent has come, which peers send in blocks of 16 KiB (BEP 9). */
+export interface MetadataProgress {
+  /** Bytes that have arrived. They are verified once all are here. */
+  readonly receivedBytes: number;
+  /** As peers say; undefined until the first one does. */
+  readonly totalBytes: number | undefined;
+  /** Connected peers that have the metadata. */
+  readonly peers: number;
 }
 
 export interface TrackerStats {

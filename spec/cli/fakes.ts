@@ -49,6 +49,7 @@ export class FakeIo implements Io {
 export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
   return {
     phase: 'downloading',
+    metadata: undefined,
     totalBytes: 1000,
     doneBytes: 0,
     pieceCount: 10,

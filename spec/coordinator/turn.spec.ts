@@ -35,11 +35,14 @@ describe('coordinator/turn', () => {
     expect(engine.turn.touched.size).to.equal(0);
   });
 
-  it('has no figures of a torrent whose content is not known', async () => {
+  it('sends figures of a torrent whose content is not known, too', async () => {
     const desk = new SimDesk();
     const { state } = await desk.addUnknown(SHORT);
+    desk.engine.events = [];
+    state.metadata = { receivedBytes: 1, totalBytes: 2, peers: 3 };
     desk.engine.happen({ type: 'stats-wanted', torrent: state.id });
-    expect(desk.engine.eventsOf('stats')).to.deep.equal([]);
+    const [event] = desk.engine.eventsOf('stats');
+    expect(event?.stats).to.deep.include({ phase: 'metadata', metadata: state.metadata });
   });
 
   it('feeds hungry sources once blocks have come free, and not else', async () => {

@@ -72,7 +72,7 @@ describe('sim: replay', () => {
   it('of a peer that knows its content later', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB });
     await swarm.add({ have: 'all' });
-    const late = await swarm.add({ resolvesAfterMs: 3_000, record: true });
+    const late = await swarm.add({ learnsAfterMs: 3_000, record: true });
     swarm.introduceAll();
     await swarm.runUntilComplete(30);
     const journal = journalOf(late.engine);

@@ -100,10 +100,10 @@ function expectPeers(engine: SimEngine, torrent: TorrentState): void {
 
 /** Nothing is leased of a torrent whose content is not known, and what was learnt is opened. */
 function expectUnknown({ life, sources, learnt, opening }: TorrentState): void {
-  expect(life.phase).to.be.oneOf(['resolving', 'paused', 'failed', 'closed']);
+  expect(life.phase).to.be.oneOf(['metadata', 'paused', 'failed', 'closed']);
   for (const { leases, bits } of sources)
     expect([leases.length, bits.length], 'leases and pieces').to.deep.equal([0, 0]);
-  if (life.phase === 'resolving')
+  if (life.phase === 'metadata')
     expect(opening, 'what was learnt is opened').to.equal(learnt !== undefined);
   if ('step' in life && life.step === 'rest') expect(opening, 'it is at rest').to.equal(false);
 }

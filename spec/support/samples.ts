@@ -38,6 +38,7 @@ const content: Full<PeerContent> = {
 
 export const torrentStats: Full<TorrentStats> = {
   phase: 'downloading',
+  metadata: { receivedBytes: 1, totalBytes: 2, peers: 3 },
   totalBytes: 1,
   doneBytes: 2,
   pieceCount: 3,
@@ -227,6 +228,7 @@ export const peerFacts: Samples<PeerFact> = {
 
 export const engineEvents: Samples<EngineEvent> = {
   stats: { type: 'stats', torrent: 1, stats: torrentStats },
+  metadata: { type: 'metadata', torrent: 1, metainfo },
   pieces: { type: 'pieces', torrent: 1, pieces: [4, 5] },
   'piece-failed': {
     type: 'piece-failed',

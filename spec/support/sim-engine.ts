@@ -386,7 +386,7 @@ export function addRequest(metainfo: Metainfo, request: Partial<SimRequest> = {}
     storage: { module: 'memory' },
     ...wanted,
   };
-  return { infoHash, name, trackers, metainfo, peers, options };
+  return { infoHash, name, trackers, metainfo, maxMetadataBytes: 2 ** 25, peers, options };
 }
 
 function connectionOf(order: PeerOrder): number | undefined {

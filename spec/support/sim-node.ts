@@ -43,7 +43,7 @@ export interface SimNodeOptions {
   /** Stays after completion. Default true. */
   readonly seed?: boolean;
   /** Knows its torrent by its info hash alone for that long; default 0. */
-  readonly resolvesAfterMs?: number;
+  readonly learnsAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
   /** False: it is behind NAT. Default true. */
@@ -134,11 +134,11 @@ export class SimNode {
   async start(): Promise<void> {
     this.#syncClock();
     const { metainfo } = this.swarm.torrent;
-    const { seed = true, resolvesAfterMs = 0 } = this.options;
-    if (resolvesAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed });
+    const { seed = true, learnsAfterMs = 0 } = this.options;
+    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed });
     else {
       this.#torrent = await this.engine.addUnknown(metainfo, { seed });
-      this.clock.after(resolvesAfterMs, () => this.#learn(metainfo));
+      this.clock.after(learnsAfterMs, () => this.#learn(metainfo));
     }
     const jitter = seededRandom(this.swarm.seed + this.engine.random());
     this.clock.after(TICK_MS * jitter(), () => this.#tick());

@@ -102,7 +102,7 @@ export async function download(
 }
 
 export function summaryOf(torrent: Torrent, startedMs: number): Summary {
-  const { totalBytes, downloadedBytes, wastedBytes, account } = torrent.stats();
+  const { totalBytes = 0, downloadedBytes, wastedBytes, account } = torrent.stats();
   const elapsedSec = Math.round(performance.now() - startedMs) / 1000;
   return { name: torrent.name, totalBytes, downloadedBytes, wastedBytes, elapsedSec, account };
 }

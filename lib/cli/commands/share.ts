@@ -166,7 +166,7 @@ export interface ShareFigures {
 
 function figuresOf({ tracker, torrent }: Share): ShareFigures {
   const { peers, seeds, completed } = tracker.stats();
-  const { uploadedBytes, uploadBytesPerSec, totalBytes }: TorrentStats = torrent.stats();
+  const { uploadedBytes, uploadBytesPerSec, totalBytes = 0 }: TorrentStats = torrent.stats();
   return {
     leechers: peers - seeds,
     seeds,

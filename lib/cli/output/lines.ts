@@ -41,10 +41,13 @@ export function ignoredTrackersLine(
 
 /** Progress of a phase, from 0 to 1. */
 export function shareOf(stats: TorrentStats): number {
+  const { metadata, totalBytes = 0 } = stats;
+  if (metadata !== undefined)
+    return metadata.totalBytes === undefined ? 0 : metadata.receivedBytes / metadata.totalBytes;
   const [part, whole] =
     stats.phase === 'checking'
       ? [stats.piecesChecked, stats.piecesToCheck]
-      : [stats.doneBytes, stats.totalBytes];
+      : [stats.doneBytes, totalBytes];
   if (whole > 0) return part / whole;
   return stats.phase === 'checking' ? 0 : 1;
 }
@@ -52,27 +55,39 @@ export function shareOf(stats: TorrentStats): number {
 /** `staysOn`: whether the command continues to serve after completion. */
 export function progressLine(stats: TorrentStats, staysOn: boolean): string {
   const peers = plural(stats.peers.connected, 'peer');
+  const { totalBytes = 0 } = stats;
   switch (stats.phase) {
+    case 'metadata':
+      return metadataLine(stats);
     case 'checking': {
       const { piecesChecked, piecesToCheck } = stats;
       if (piecesToCheck === 0) return 'checking existing data';
       return `checking existing data: ${formatPercent(piecesChecked, piecesToCheck)} of ${plural(piecesToCheck, 'piece')}`;
     }
     case 'downloading': {
-      const done = `${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+      const done = `${formatPercent(stats.doneBytes, totalBytes)} of ${formatBytes(totalBytes)}`;
       const eta = stats.etaSec === undefined ? 'unknown' : formatDuration(stats.etaSec);
       return `${done}, ${formatRate(stats.downloadBytesPerSec)}, ${peers}, ETA ${eta}`;
     }
     case 'complete':
-      return `100.0 % of ${formatBytes(stats.totalBytes)}`;
+      return `100.0 % of ${formatBytes(totalBytes)}`;
     case 'seeding':
-      if (!staysOn) return `100.0 % of ${formatBytes(stats.totalBytes)}`;
+      if (!staysOn) return `100.0 % of ${formatBytes(totalBytes)}`;
       return `seeding: ${formatRate(stats.uploadBytesPerSec)} up, ${formatBytes(stats.uploadedBytes)} uploaded, ${peers}`;
     case 'paused':
     case 'failed':
     case 'closed':
-      return `${stats.phase}: ${formatPercent(stats.doneBytes, stats.totalBytes)} of ${formatBytes(stats.totalBytes)}`;
+      if (stats.metadata !== undefined)
+        return `${stats.phase}: what the torrent holds is not known yet`;
+      return `${stats.phase}: ${formatPercent(stats.doneBytes, totalBytes)} of ${formatBytes(totalBytes)}`;
   }
+}
+
+function metadataLine({ metadata, peers }: TorrentStats): string {
+  const connected = plural(peers.connected, 'peer');
+  if (metadata?.totalBytes === undefined) return `looking for metadata: ${connected}`;
+  const done = `${formatPercent(metadata.receivedBytes, metadata.totalBytes)} of ${formatBytes(metadata.totalBytes)}`;
+  return `fetching metadata: ${done}, ${metadata.peers} of ${connected} ${metadata.peers === 1 ? 'has' : 'have'} it`;
 }
 
 /** True if a reply explains why nothing happens: there are no sources, and no peer is connected. */
@@ -80,7 +95,7 @@ export function isDeadEnd({ ok, peers, seeds }: Tracker, stats: TorrentStats): b
   // Trackers may list us, so a positive peer count with 0 seeds can still mean that there is no
   // source.
   const nobody = peers === 0 || seeds === 0;
-  const wanting = stats.phase === 'downloading' || stats.phase === 'checking';
+  const wanting = ['metadata', 'checking', 'downloading'].includes(stats.phase);
   return ok && nobody && wanting && stats.peers.connected === 0;
 }
 

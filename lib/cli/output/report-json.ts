@@ -16,7 +16,7 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
   return {
     progressEveryMs: PROGRESS_EVERY_MS,
     begin(torrent, { folder, port }) {
-      print({ type: 'metadata', ...metadataOf(torrent), folder, port: port ?? null });
+      print({ type: 'metadata', ...contentOf(torrent), folder, port: port ?? null });
     },
     progress(stats) {
       if (quiet || stats === last) return;
@@ -71,9 +71,13 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
   };
 }
 
-function metadataOf(torrent: Torrent): object {
+function contentOf(torrent: Torrent): object {
   const { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files } = torrent;
   return { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files };
+}
+
+function metadataOf({ metadata }: TorrentStats): object | null {
+  return metadata === undefined ? null : { ...metadata, totalBytes: metadata.totalBytes ?? null };
 }
 
 /** Listed one by one: the documented fields stay the same when the engine reports more. */
@@ -81,10 +85,11 @@ function progressOf(stats: TorrentStats): object {
   return {
     type: 'progress',
     phase: stats.phase,
+    metadata: metadataOf(stats),
     doneBytes: stats.doneBytes,
-    totalBytes: stats.totalBytes,
+    totalBytes: stats.totalBytes ?? null,
     piecesDone: stats.piecesDone,
-    pieceCount: stats.pieceCount,
+    pieceCount: stats.pieceCount ?? null,
     piecesChecked: stats.piecesChecked,
     piecesToCheck: stats.piecesToCheck,
     piecesFailed: stats.piecesFailed,

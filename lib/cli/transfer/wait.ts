@@ -89,7 +89,7 @@ export async function untilSeeded(
   limits: SeedLimits,
 ): Promise<void> {
   const startedMs = performance.now();
-  await untilTrue(torrent, signal, ({ uploadedBytes, totalBytes }) =>
+  await untilTrue(torrent, signal, ({ uploadedBytes, totalBytes = 0 }) =>
     hasSeededEnough(limits, {
       uploadedBytes,
       totalBytes,

@@ -68,6 +68,10 @@ export class AppEvents {
       case 'peer-rejected':
         this.others.push(event, 'low');
         break;
+      case 'metadata':
+        // One for each time that the output is opened: after the first, the app has to resume.
+        this.others.push(event, 'kept');
+        break;
       case 'trace':
         this.keepLines(event);
         break;

@@ -111,7 +111,7 @@ export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
   const sinceMs = Math.max(peer.connectedAtMs, peer.lastPayloadMs, sharedAtMs);
   const after = (patienceMs: number, startMs = sinceMs): number | undefined =>
     nowMs - startMs >= patienceMs ? startMs : undefined;
-  if (phase === 'resolving') return after(SILENCE_MS);
+  if (phase === 'metadata') return after(SILENCE_MS);
   if (phase === 'checking') return after(CHOKED_MS);
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);
   if (!peer.theyAreInterested) return after(ACQUAINTANCE_MS);

@@ -6,8 +6,8 @@ import type { ErrorRecord } from '../../errors/millrace-error';
 import type { TorrentPhase } from '../../messages/stats';
 
 /** Its content is not known yet: peers are found and connected, and nothing is transferred. */
-export interface Resolving {
-  readonly phase: 'resolving';
+export interface FindingMetadata {
+  readonly phase: 'metadata';
 }
 
 /** Its files are compared with the record, and read where needed. */
@@ -22,10 +22,10 @@ export interface Checking {
   /** A record must be saved before the files are looked at. */
   recordFirst: boolean;
   /**
-   * This run began with `resolving`: it has peers, and its announces go on. Its peers learn what we
+   * This run began with `metadata`: it has peers, and its announces go on. Its peers learn what we
    * have once the check is over.
    */
-  readonly resolved: boolean;
+  readonly inSwarm: boolean;
 }
 
 /** Missing pieces are being fetched. */
@@ -73,14 +73,13 @@ export type TorrentError = Pick<ErrorRecord, 'code' | 'message'>;
 /** The life of a torrent whose content is known. */
 export type KnownLife = Checking | Downloading | Whole | Stopped | Closed;
 
-export type Life = Resolving | KnownLife;
-
-/** Users never see `resolving`: they cannot add a torrent whose content is not known. */
-export type Phase = TorrentPhase | 'resolving';
+export type Life = FindingMetadata | KnownLife;
 
 /** For each phase, the phases that may follow it, and why they do. */
-export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<Phase, string>>>>> = {
-  resolving: {
+export const TRANSITIONS: Readonly<
+  Record<TorrentPhase, Readonly<Partial<Record<TorrentPhase, string>>>>
+> = {
+  metadata: {
     checking: 'its content is known',
     paused: 'pause()',
     failed: 'an error',
@@ -114,12 +113,12 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<Phase, 
     closed: 'remove()',
   },
   paused: {
-    resolving: 'resume(), its content is not known',
+    metadata: 'resume(), its content is not known',
     checking: 'resume()',
     closed: 'remove()',
   },
   failed: {
-    resolving: 'resume(), its content is not known',
+    metadata: 'resume(), its content is not known',
     checking: 'resume()',
     paused: 'pause()',
     closed: 'remove()',
@@ -129,12 +128,12 @@ export const TRANSITIONS: Readonly<Record<Phase, Readonly<Partial<Record<Phase, 
 
 /** The life that a new torrent starts with. */
 export function newLife(): Life {
-  return { phase: 'resolving' };
+  return { phase: 'metadata' };
 }
 
 /** A run of a torrent whose content is known begins. */
-export function newCheck({ recordFirst = false, resolved = false } = {}): Checking {
-  return { phase: 'checking', step: 'settling', recordFirst, resolved };
+export function newCheck({ recordFirst = false, inSwarm = false } = {}): Checking {
+  return { phase: 'checking', step: 'settling', recordFirst, inSwarm };
 }
 
 /** Enters the next phase. Throws on a transition that the table lacks: that is a bug of ours. */
@@ -150,8 +149,8 @@ export function enter(torrent: { life: Life }, next: Life): void {
 
 /** It is open on the peer threads, and announced: it has peers, or may get some. */
 export function isInSwarm(life: Life): boolean {
-  if (life.phase === 'checking') return life.resolved;
-  return life.phase === 'resolving' || transfers(life);
+  if (life.phase === 'checking') return life.inSwarm;
+  return life.phase === 'metadata' || transfers(life);
 }
 
 /** It may send and receive pieces: its peers learn what it consists of, and what of that we have. */
@@ -161,7 +160,7 @@ export function transfers({ phase }: Life): boolean {
 
 /** It wants something that only peers have: its pieces, or to know what it consists of. */
 export function needsPeers({ phase }: Life): boolean {
-  return phase === 'resolving' || phase === 'downloading';
+  return phase === 'metadata' || phase === 'downloading';
 }
 
 /** Why it failed; undefined while it runs. */

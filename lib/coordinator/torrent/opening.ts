@@ -44,7 +44,7 @@ export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>
 /** Opens what was learnt, unless the torrent is stopped: then its next run does. */
 export function openLearnt(engine: Engine, torrent: TorrentState): void {
   const { learnt, opening, phase } = torrent;
-  if (learnt === undefined || opening || phase !== 'resolving') return;
+  if (learnt === undefined || opening || phase !== 'metadata') return;
   torrent.opening = true;
   ask(engine, openContent(engine, torrent, learnt), (answer) => ({
     type: 'content-opened',
@@ -59,6 +59,8 @@ export function openLearnt(engine: Engine, torrent: TorrentState): void {
  */
 export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content-opened'>): void {
   torrent.opening = false;
+  const metainfo = answer.error ? torrent.learnt : answer.value.metainfo;
+  if (metainfo) engine.emit({ type: 'metadata', torrent: torrent.id, metainfo });
   if (answer.error) {
     if (!engine.state.closing) failTorrent(engine, torrent, answer.error);
   } else {
@@ -66,7 +68,7 @@ export function onContentOpened(engine: Engine, { torrent, answer }: Of<'content
     torrent.content = answer.value;
     torrent.learnt = undefined;
     for (const source of torrent.sources) source.bits = new Bitfield(pieceCount);
-    if (torrent.phase === 'resolving') enter(torrent, newCheck({ resolved: true }));
+    if (torrent.phase === 'metadata') enter(torrent, newCheck({ inSwarm: true }));
     wake(engine, torrent);
     engine.turn.stats.add(torrent);
   }

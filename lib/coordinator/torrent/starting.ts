@@ -26,11 +26,11 @@ export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): 
   for (const { host, port } of peers) torrent.book.add(host, port, engine.nowMs());
   wake(engine, torrent);
   if (isKnown(torrent)) engine.happen({ type: 'go-on', torrent });
-  else resolve(engine, torrent);
+  else findMetadata(engine, torrent);
 }
 
 /** Its content is not open: it joins its swarm, whose peers know what it consists of. */
-function resolve(engine: Engine, torrent: TorrentState): void {
+function findMetadata(engine: Engine, torrent: TorrentState): void {
   settleAll(torrent.onStopped);
   joinSwarm(engine, torrent, { whole: false });
   tickTorrent(engine, torrent);
@@ -45,10 +45,10 @@ export function resumeTorrent(engine: Engine, torrent: TorrentState): void {
     enter(torrent, newCheck());
     return beginRun(engine, torrent);
   }
-  enter(torrent, { phase: 'resolving' });
+  enter(torrent, { phase: 'metadata' });
   torrent.epoch++;
   wake(engine, torrent);
-  resolve(engine, torrent);
+  findMetadata(engine, torrent);
 }
 
 /**
@@ -68,7 +68,7 @@ export function lookAtFiles(engine: Engine, torrent: KnownTorrent, life: Checkin
   torrent.content.possession.durability.mend();
   life.step = 'looking';
   // In the first run with its content, the record was loaded a moment ago.
-  const isFirst = life.resolved || torrent.epoch === 0;
+  const isFirst = life.inSwarm || torrent.epoch === 0;
   if (!isFirst && torrent.content.watch) lookFor(engine, torrent, 'start');
   else check(engine, torrent);
 }

@@ -19,7 +19,7 @@ import { settleAll } from './stopping';
  */
 export function goOn(engine: Engine, torrent: TorrentState): void {
   const { life } = torrent;
-  if (life.phase === 'resolving' || life.phase === 'downloading') return;
+  if (life.phase === 'metadata' || life.phase === 'downloading') return;
   if (life.step !== 'settling' || !isSettled(engine, torrent)) return;
   switch (life.phase) {
     case 'checking':
@@ -67,7 +67,7 @@ export function onLastRecordSaved(
   torrent.lastRecordsOut--;
   const { life } = torrent;
   if (torrent.lastRecordsOut > 0) return;
-  if (life.phase === 'resolving' || life.phase === 'downloading') return;
+  if (life.phase === 'metadata' || life.phase === 'downloading') return;
   if (life.phase === 'checking' && life.step === 'settling') return goOn(engine, torrent);
   if (life.step !== 'saving') return;
   switch (life.phase) {

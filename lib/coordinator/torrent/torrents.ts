@@ -4,6 +4,7 @@ import { toHex } from '../../bytes/hex';
 import { TokenBucket } from '../../choke/token-bucket';
 import { MillraceError } from '../../errors/millrace-error';
 import type { AddRequest } from '../../messages/control';
+import type { MetadataProgress } from '../../messages/stats';
 import type { NameMapping } from '../../metainfo/names';
 import { AnnounceSchedule } from '../../tracker/schedule';
 import { newAccount } from '../account/account';
@@ -20,6 +21,8 @@ import type { TorrentState } from '../state';
  * their interest get twenty a second: in a torrent of 200 peers that costs 1 ms per second.
  */
 const RECHOKES = { perSec: 20, burst: 50 };
+
+const NO_METADATA: MetadataProgress = { receivedBytes: 0, totalBytes: undefined, peers: 0 };
 
 /**
  * Adds a torrent. Resolves when its output is locked and its record loaded, to the mapping that
@@ -75,6 +78,8 @@ function newTorrent(
     infoHashBytes: request.infoHash,
     trackers: request.trackers,
     options: request.options,
+    maxMetadataBytes: request.maxMetadataBytes,
+    metadata: NO_METADATA,
     content: undefined,
     learnt: undefined,
     opening: false,

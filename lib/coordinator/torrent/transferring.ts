@@ -24,7 +24,7 @@ export function startTransfer(engine: Engine, torrent: KnownTorrent): void {
     return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = hasAllWanted && !options.seed;
   enter(torrent, hasAllWanted ? wholeLife(torrent) : { phase: 'downloading' });
-  if (life.phase === 'checking' && life.resolved) {
+  if (life.phase === 'checking' && life.inSwarm) {
     if (hasAll) torrent.schedule.foundComplete();
     if (!quiet) shareContent(engine, torrent);
   } else joinSwarm(engine, torrent, { whole: hasAll, quiet });

@@ -3,8 +3,8 @@
 import { expect } from 'chai';
 import { EMPTY_ACCOUNT } from '../../../lib/messages/account';
 import { CLOSE_REASONS } from '../../../lib/messages/close-reasons';
-import type { Torrent, TorrentEvents } from '../../../lib/index';
-import { progressLine, summaryLine, trackerLine } from '../../../lib/cli/output/lines';
+import type { MetadataProgress, Torrent, TorrentEvents, TorrentPhase } from '../../../lib/index';
+import { progressLine, shareOf, summaryLine, trackerLine } from '../../../lib/cli/output/lines';
 import { report } from '../../../lib/cli/transfer/report';
 import { jsonReporter } from '../../../lib/cli/output/report-json';
 import { textReporter } from '../../../lib/cli/output/report-text';
@@ -64,6 +64,27 @@ describe('cli lines', () => {
     const seeding = fakeStats({ phase: 'seeding', uploadedBytes: 2048 });
     expect(progressLine(seeding, true)).to.equal('seeding: 0 B/s up, 2.00 KiB uploaded, 0 peers');
     expect(progressLine(seeding, false)).to.equal('100.0 % of 1000 B');
+  });
+
+  it('shows the metadata of a magnet link', () => {
+    const peers = { connected: 5, seeds: 0, dialing: 0, known: 9, unchoking: 0 };
+    const unknown = {
+      phase: 'metadata',
+      totalBytes: undefined,
+      pieceCount: undefined,
+      peers,
+    } as const;
+    const shown = (metadata: MetadataProgress, phase: TorrentPhase = 'metadata'): string =>
+      progressLine(fakeStats({ ...unknown, metadata, phase }), false);
+    const none = { receivedBytes: 0, totalBytes: undefined, peers: 0 };
+    const some = { receivedBytes: 16_384, totalBytes: 65_536, peers: 1 };
+    expect(shown(none)).to.equal('looking for metadata: 5 peers');
+    expect(shown(some)).to.equal('fetching metadata: 25.0 % of 64.0 KiB, 1 of 5 peers has it');
+    expect(shown({ ...some, peers: 2 })).to.match(/, 2 of 5 peers have it$/);
+    expect(shown(some, 'paused')).to.equal('paused: what the torrent holds is not known yet');
+    const share = (metadata: MetadataProgress): number =>
+      shareOf(fakeStats({ ...unknown, metadata }));
+    expect([share(none), share(some)]).to.deep.equal([0, 0.25]);
   });
 
   it('reports a torrent without peers', () => {

@@ -112,7 +112,7 @@ describe('coordinator: data that is lost', () => {
     expect(desk.stats(torrent)).to.include({ phase: 'paused', piecesDone: 16 });
     const unknown = await desk.addUnknown({ ...SHORT, seed: 2 });
     engine.facts({ ...failed('short-read'), torrent: unknown.state.id });
-    expect(unknown.state.phase).to.equal('resolving');
+    expect(unknown.state.phase).to.equal('metadata');
     expect(engine.eventsOf('error')).to.deep.equal([]);
   });
 

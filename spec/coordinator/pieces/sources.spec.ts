@@ -76,7 +76,7 @@ describe('coordinator: a download of some pieces', () => {
     const { desk, engine, torrent } = await begin();
     const peer = desk.connect(torrent, { creditBlocks: 1_000 });
     await desk.serveAll(peer);
-    const { phase, piecesDone, pieceCount, doneBytes, totalBytes } = desk.stats(torrent);
+    const { phase, piecesDone, pieceCount, doneBytes, totalBytes = 0 } = desk.stats(torrent);
     expect({ phase, piecesDone, pieceCount }).to.deep.equal({
       phase: 'seeding',
       piecesDone: 15,

@@ -21,7 +21,7 @@ const LOCKED = Object.assign(new Error('process 77 is at work there'), { code: '
 
 describe('coordinator: learnt metainfo', () => {
   /** A torrent on disk of which nothing is known, and the opening of its output, which waits. */
-  async function resolving(): Promise<{
+  async function waiting(): Promise<{
     desk: SimDesk;
     unknown: UnknownTorrent;
     openings: Held<void>[];
@@ -46,7 +46,7 @@ describe('coordinator: learnt metainfo', () => {
   };
 
   it('of another torrent is dropped, and the right one is opened after it', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { metainfo } = simTorrent({ ...SHORT, seed: 9 });
     desk.engine.happen({ type: 'metainfo', torrent: unknown.state, metainfo });
     await settled();
@@ -59,8 +59,35 @@ describe('coordinator: learnt metainfo', () => {
     expect(unknown.state.content?.metainfo.infoHash).to.deep.equal(unknown.metainfo.infoHash);
   });
 
+  it('is known to the app before it is checked, and also if its output cannot be opened', async () => {
+    const { desk, unknown, openings, learn } = await waiting();
+    const { metainfo } = unknown;
+    const told = { type: 'metadata', torrent: unknown.state.id, metainfo };
+    const kinds = (): string[] =>
+      desk.engine.events.map((event) => {
+        const phase = event.type === 'stats' ? ` ${event.stats.phase}` : '';
+        return event.type + phase;
+      });
+    desk.engine.events = [];
+    await learn();
+    expect(kinds(), 'its files may get other names').to.deep.equal([]);
+    take(openings).fail(LOCKED);
+    await settled();
+    expect(desk.engine.eventsOf('metadata')).to.deep.equal([told]);
+    expect(kinds()).to.deep.equal(['metadata', 'error', 'stats failed']);
+    desk.engine.logs.length = 0;
+    await desk.control.resume(unknown.state.id);
+    desk.engine.events = [];
+    take(openings).answer();
+    await settled();
+    expect(desk.engine.eventsOf('metadata')).to.deep.equal([told]);
+    expect(kinds().slice(0, 2)).to.deep.equal(['metadata', 'stats checking']);
+    const [figures] = desk.engine.eventsOf('stats');
+    expect(figures?.stats.metadata, 'it is known').to.equal(undefined);
+  });
+
   it('is opened again by a resume after an error, without being learnt again', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { state } = unknown;
     await learn();
     take(openings).fail(LOCKED);
@@ -69,7 +96,7 @@ describe('coordinator: learnt metainfo', () => {
     desk.engine.logs.length = 0;
     expect(openings, 'it is stopped').to.have.length(0);
     await desk.control.resume(state.id);
-    expect(state.phase).to.equal('resolving');
+    expect(state.phase).to.equal('metadata');
     take(openings).answer();
     await settled();
     expect(state.phase).to.equal('checking');
@@ -78,7 +105,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('keeps the error that came while it was paused, and is opened by the resume', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { state } = unknown;
     await learn();
     const paused = desk.control.pause(state.id);
@@ -100,7 +127,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('that comes to a paused torrent is opened by its next run', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { state } = unknown;
     await desk.control.pause(state.id);
     await learn();
@@ -112,7 +139,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('is opened once, though the torrent is paused and resumed meanwhile', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { state } = unknown;
     await learn();
     const paused = desk.control.pause(state.id);
@@ -120,7 +147,7 @@ describe('coordinator: learnt metainfo', () => {
     await paused;
     take(openings).answer();
     await settled();
-    expect(state.life).to.include({ phase: 'checking', resolved: true });
+    expect(state.life).to.include({ phase: 'checking', inSwarm: true });
     expect(desk.engine.disk.looks, 'the record was loaded a moment ago').to.equal(0);
     expect(desk.engine.disk.locks).to.have.length(1);
     await desk.answerJobs();
@@ -128,7 +155,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('whose output was opened during a pause is compared with the disk before it is checked', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     await learn();
     const paused = desk.control.pause(unknown.state.id);
     take(openings).answer();
@@ -139,7 +166,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('leaves no lock where a removal meets a bug of ours while the output is opened', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { state: torrent } = unknown;
     const { engine } = desk;
     await learn();
@@ -157,7 +184,7 @@ describe('coordinator: learnt metainfo', () => {
   });
 
   it('whose opening fails while the engine closes is no error', async () => {
-    const { desk, unknown, openings, learn } = await resolving();
+    const { desk, unknown, openings, learn } = await waiting();
     const { engine } = desk;
     await learn();
     const [opening] = openings;
@@ -168,7 +195,7 @@ describe('coordinator: learnt metainfo', () => {
     const closed = desk.control.close();
     opening?.fail(LOCKED);
     await settled();
-    expect(unknown.state.phase).to.equal('resolving');
+    expect(unknown.state.phase).to.equal('metadata');
     openings[1]?.answer();
     await closed;
     expect(await adding).to.equal('closed');

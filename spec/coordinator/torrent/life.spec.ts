@@ -11,14 +11,15 @@ import {
   newLife,
   transfers,
 } from '../../../lib/coordinator/torrent/life';
-import type { Life, Phase } from '../../../lib/coordinator/torrent/life';
+import type { Life } from '../../../lib/coordinator/torrent/life';
+import type { TorrentPhase } from '../../../lib/messages/stats';
 
 const ROOT = path.join(__dirname, '..', '..', '..');
 const ROOM = path.join(ROOT, 'lib', 'coordinator');
-const PHASES = Object.keys(TRANSITIONS) as Phase[];
+const PHASES = Object.keys(TRANSITIONS) as TorrentPhase[];
 
-const LIVES: Readonly<Record<Phase, Life>> = {
-  resolving: newLife(),
+const LIVES: Readonly<Record<TorrentPhase, Life>> = {
+  metadata: newLife(),
   checking: newCheck(),
   downloading: { phase: 'downloading' },
   seeding: { phase: 'seeding', step: 'settling' },
@@ -56,19 +57,19 @@ describe('coordinator/life', () => {
     const table = PHASES.flatMap((from) =>
       Object.entries(TRANSITIONS[from]).map(([to, why]) => `${from} --> ${to}: ${why}`),
     );
-    expect(drawn).to.deep.equal(['[*] --> resolving: add()', ...table, 'closed --> [*]']);
+    expect(drawn).to.deep.equal(['[*] --> metadata: add()', ...table, 'closed --> [*]']);
   });
 
   it('has peers, or may get some, before its content is known and from the end of the check on', () => {
     const present = PHASES.filter((phase) => isInSwarm(LIVES[phase]));
-    expect(present).to.deep.equal(['resolving', 'downloading', 'seeding', 'complete']);
-    expect(isInSwarm(newCheck({ resolved: true })), 'it stays in its swarm').to.equal(true);
+    expect(present).to.deep.equal(['metadata', 'downloading', 'seeding', 'complete']);
+    expect(isInSwarm(newCheck({ inSwarm: true })), 'it stays in its swarm').to.equal(true);
   });
 
   it('transfers pieces from the end of the check on', () => {
     const transferring = PHASES.filter((phase) => transfers(LIVES[phase]));
     expect(transferring).to.deep.equal(['downloading', 'seeding', 'complete']);
-    expect(transfers(newCheck({ resolved: true }))).to.equal(false);
+    expect(transfers(newCheck({ inSwarm: true }))).to.equal(false);
   });
 
   it('nothing but `enter` changes the phase, and only the loop ends turns', () => {

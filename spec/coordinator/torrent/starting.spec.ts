@@ -42,8 +42,8 @@ describe('coordinator: the beginning of a run', () => {
   it('needs a pause or an error before it: nothing is resumed that runs', async () => {
     const desk = new SimDesk();
     const torrent = await desk.begin(SHORT);
-    const resolving = await desk.addUnknown({ ...SHORT, seed: 2 });
-    for (const { state } of [torrent, resolving]) {
+    const unknown = await desk.addUnknown({ ...SHORT, seed: 2 });
+    for (const { state } of [torrent, unknown]) {
       const { epoch, phase } = state;
       await desk.control.resume(state.id);
       expect(state).to.include({ epoch, phase });

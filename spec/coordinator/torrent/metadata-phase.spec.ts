@@ -49,7 +49,7 @@ describe('coordinator: a torrent whose content is not known', () => {
     engine.answerAnnounce = async () => ({ intervalSec: 1800, peers: [PEER] });
     const torrent = await desk.addUnknown(SHORT, [], { peers: [{ host: '10.2.2.2', port: 1 }] });
     await settled();
-    expect(torrent.state.phase).to.equal('resolving');
+    expect(torrent.state.phase).to.equal('metadata');
     const opened = engine.ordersOf('open-torrent').map((order) => order.torrent);
     const { infoHash } = torrent.metainfo;
     expect(opened).to.deep.equal(
@@ -64,7 +64,14 @@ describe('coordinator: a torrent whose content is not known', () => {
     engine.pass(60_000);
     expect(torrent.state.peers.size).to.equal(2);
     expect(engine.ordersOf('close')).to.deep.equal([]);
-    expect(engine.eventsOf('stats'), 'it has no figures yet').to.deep.equal([]);
+    expect(engine.eventsOf('stats').at(-1)?.stats, 'its figures').to.deep.include({
+      phase: 'metadata',
+      metadata: { receivedBytes: 0, totalBytes: undefined, peers: 0 },
+      totalBytes: undefined,
+      doneBytes: 0,
+      pieceCount: undefined,
+      piecesDone: 0,
+    });
     expect(engine.logs).to.deep.equal([]);
   });
 
@@ -162,7 +169,7 @@ describe('coordinator: a torrent whose content is not known', () => {
     desk.close(early, 'torrent-closed');
     await desk.control.resume(unknown.state.id);
     await settled();
-    expect(unknown.state.phase).to.equal('resolving');
+    expect(unknown.state.phase).to.equal('metadata');
     expect(engine.ordersOf('open-torrent')).to.have.length(2);
     expect(started(desk)).to.deep.equal(['started', 'stopped', 'started']);
     await desk.learn(unknown);
@@ -188,7 +195,7 @@ describe('coordinator: a torrent whose content is not known', () => {
       const { state: torrent, metainfo } = unknown;
       desk.engine.happen({ type: 'metainfo', torrent, metainfo });
       await settled();
-      expect(torrent.phase).to.equal('resolving');
+      expect(torrent.phase).to.equal('metadata');
       const after = async (): Promise<void> => {
         disk.checkOutput = checkOutput;
         await settled();
@@ -254,7 +261,7 @@ describe('coordinator: a torrent whose content is not known', () => {
       expect(desk.engine.ordersOf('close', early)).to.have.length(1);
       desk.close(early, 'torrent-failed');
       await desk.control.resume(state.id);
-      expect(state.phase).to.equal('resolving');
+      expect(state.phase).to.equal('metadata');
       await desk.learn(unknown);
       expect(state.phase).to.equal('checking');
     });

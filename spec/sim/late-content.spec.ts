@@ -25,11 +25,11 @@ describe('sim: torrents whose content is known later', () => {
   it('keep the peers that they found meanwhile, and download from them', async () => {
     const swarm = new SimSwarm(SMALL);
     await swarm.add({ have: 'all' });
-    const late = await swarm.add({ resolvesAfterMs: 5_000 });
+    const late = await swarm.add({ learnsAfterMs: 5_000 });
     await swarm.add();
     swarm.introduceAll();
     await swarm.runFor(4);
-    expect(late.state.phase).to.equal('resolving');
+    expect(late.state.phase).to.equal('metadata');
     const before = [...late.state.peers].map(({ id }) => id);
     expect(before).to.have.length(2);
     await swarm.runUntilComplete(30);
@@ -45,7 +45,7 @@ describe('sim: torrents whose content is known later', () => {
     const swarm = new SimSwarm(SMALL);
     // It reads for 10 s what it has.
     const stored = { have: 'all', hashBytesPerMs: 50, writeBytesPerMs: 1_000_000 } as const;
-    const late = await swarm.add({ ...stored, resolvesAfterMs: 3_000 });
+    const late = await swarm.add({ ...stored, learnsAfterMs: 3_000 });
     for (let n = 0; n < 3; n++) await swarm.add();
     swarm.introduceAll();
     await swarm.runFor(5);
@@ -69,9 +69,9 @@ describe('sim: torrents whose content is known later', () => {
               latencyMs: 1 + dice() * 100,
               uplinkBytesPerSec: (50 + 500 * dice()) * KIB,
               hashBytesPerMs: 20 + 400 * dice(),
-              ...(odds(0.7) && { resolvesAfterMs: 1 + 6_000 * dice() }),
+              ...(odds(0.7) && { learnsAfterMs: 1 + 6_000 * dice() }),
             });
-          await swarm.add({ have: 'all', resolvesAfterMs: 4_000 * dice() });
+          await swarm.add({ have: 'all', learnsAfterMs: 4_000 * dice() });
           for (let n = 0; n < 4; n++) await join();
           swarm.introduceAll();
           const paused = new Set<SimNode>();
@@ -110,7 +110,7 @@ describe('sim: torrents whose content is known later', () => {
       for (const have of parts)
         await swarm.add({
           have,
-          resolvesAfterMs: 1 + 5_000 * dice(),
+          learnsAfterMs: 1 + 5_000 * dice(),
           hashBytesPerMs: 10 + 100 * dice(),
           latencyMs: 50 * dice(),
         });
@@ -129,7 +129,7 @@ describe('sim: torrents whose content is known later', () => {
       await swarm.add({ have: 'all', uplinkBytesPerSec: MIB });
       const late: SimNode[] = [];
       for (let n = 0; n < 5; n++)
-        late.push(await swarm.add({ resolvesAfterMs: 1 + 8_000 * dice(), latencyMs: 50 * dice() }));
+        late.push(await swarm.add({ learnsAfterMs: 1 + 8_000 * dice(), latencyMs: 50 * dice() }));
       swarm.introduceAll();
       for (const node of late) {
         await swarm.runFor(2 * dice());
