@@ -88,36 +88,67 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return packed;
 }
 
-/** Eight groups of up to four hex digits (RFC 4291 2.2), one run of zeros as `::`, the last two as IPv4. */
+const DOT = 0x2e;
+const COLON = 0x3a;
+
+/**
+ * Eight groups of up to four hex digits (RFC 4291 2.2), one run of zeros as `::`, the last two as
+ * IPv4. Hand-written, because every address of a peer is compared with the IP filter.
+ */
 function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half, index) => wordsOf(half, index === halves.length - 1));
-  if (head === undefined) return undefined;
-  if (halves.length === 1) return head.length === 8 ? packWords(head) : undefined;
-  if (tail === undefined || head.length + tail.length > 7) return undefined;
-  const zeros = new Array<number>(8 - head.length - tail.length).fill(0);
-  return packWords([...head, ...zeros, ...tail]);
-}
-
-function packWords(words: readonly number[]): Uint8Array {
-  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]));
-}
-
-function wordsOf(half: string, isLast: boolean): number[] | undefined {
-  if (half === '') return [];
-  const words: number[] = [];
-  const groups = half.split(':');
-  for (const [index, group] of groups.entries()) {
-    if (/^[0-9a-f]{1,4}$/i.test(group)) words.push(Number.parseInt(group, 16));
-    else {
-      const four = isLast && index === groups.length - 1 ? parseIpv4(group) : undefined;
-      if (four === undefined) return undefined;
-      const [a = 0, b = 0, c = 0, d = 0] = four;
-      words.push((a << 8) | b, (c << 8) | d);
-    }
+  const packed = new Uint8Array(16);
+  const { length } = text;
+  let filled = 0;
+  /** Number of bytes before `::`. */
+  let gap = -1;
+  let at = 0;
+  if (text.startsWith('::')) {
+    gap = 0;
+    at = 2;
   }
-  return words;
+  while (at < length) {
+    const start = at;
+    let value = 0;
+    for (let digit = hexDigit(text, at); digit >= 0; digit = hexDigit(text, at)) {
+      value = (value << 4) | digit;
+      at += 1;
+    }
+    if (at === start || at > start + 4) return undefined;
+    const next = text.charCodeAt(at);
+    if (next === DOT) {
+      const four = parseIpv4(text.slice(start));
+      if (four === undefined || filled > 12) return undefined;
+      packed.set(four, filled);
+      filled += 4;
+      break;
+    }
+    if (filled > 14) return undefined;
+    packed[filled] = value >> 8;
+    packed[filled + 1] = value;
+    filled += 2;
+    if (at === length) break;
+    if (next !== COLON) return undefined;
+    at += 1;
+    if (text.charCodeAt(at) === COLON) {
+      if (gap >= 0) return undefined;
+      gap = filled;
+      at += 1;
+    } else if (at === length) return undefined;
+  }
+  if (gap < 0) return filled === 16 ? packed : undefined;
+  if (filled > 14) return undefined; // `::` stands for at least one group.
+  const shift = 16 - filled;
+  for (let to = 15; to >= gap; to -= 1)
+    packed[to] = to - shift < gap ? 0 : (packed[to - shift] ?? 0);
+  return packed;
+}
+
+/** The value of a hex digit; -1 for any other character, and past the end. */
+function hexDigit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** `::ffff:a.b.c.d`, the form in which dual-stack sockets report IPv4 peers. */
