@@ -1,6 +1,5 @@
 // Creates a .torrent from a file or folder: lists it, hashes it on all cores, encodes the metainfo.
 
-import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { fromHex } from '../bytes/hex';
 import { BLOCK_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
@@ -28,6 +27,7 @@ import {
   wrong,
 } from './checks';
 import type { Check, Checks } from './checks';
+import { digest } from './sources';
 import type * as listing from './list-files';
 import type { FollowedLink, LinkRule, SkippedEntry } from './list-files';
 import { VERSION } from './version';
@@ -167,7 +167,7 @@ export async function createTorrent(
     creationDateSec,
   });
   const { platform } = process;
-  const parsed = parseMetainfo(bytes, (info) => createHash('sha1').update(info).digest(), platform);
+  const parsed = parseMetainfo(bytes, digest, platform);
   // The files have their own names here, whatever other clients would name them.
   const metainfo = namedBy(parsed, 'raw', platform) ?? parsed;
   return { bytes, metainfo, followed: listed.followed, skipped: listed.skipped };

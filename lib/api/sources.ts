@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { unlessStopped } from '../async/on-abort';
+import { bytesEqual } from '../bytes/compare';
 import { MillraceError } from '../errors/millrace-error';
 import { parseMetainfo } from '../metainfo/parse';
+import type { Digest } from '../metainfo/parse';
 import { whyNotMetainfo } from '../metainfo/record';
 import type { Metainfo } from '../metainfo/metainfo';
 import type * as fetching from '../http/fetch-torrent';
@@ -43,15 +45,13 @@ export async function readTorrent(
     throw error;
   });
   try {
-    return parseMetainfo(bytes, sha1, process.platform);
+    return parseMetainfo(bytes, digest, process.platform);
   } catch (error) {
     throw notATorrent(error, bytes, origin);
   }
 }
 
-function sha1(bytes: Uint8Array): Uint8Array {
-  return createHash('sha1').update(bytes).digest();
-}
+export const digest: Digest = (bytes, algorithm) => createHash(algorithm).update(bytes).digest();
 
 /** Turns a `URL` into text, and leaves all else unchanged. */
 const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
@@ -65,10 +65,16 @@ const torrentSource: Check<string | Uint8Array | Metainfo> = (name, value) => {
 /** A result of `readTorrent`: plain data, which may have been stored or sent to another thread. */
 export const metainfoRecord: Check<Metainfo> = (name, value) => {
   if (!isObject(value)) throw wrong(name, 'what readTorrent returned', value);
-  const why = whyNotMetainfo(value, process.platform);
+  const why = whyNotMetainfo(value, process.platform) ?? whyNotInfo(value as Metainfo);
   if (why === undefined) return value as Metainfo;
   throw badOption(name, `must be what readTorrent returned, but ${why}`);
 };
+
+/** Peers would get bytes that do not have the hash by which they asked for them. */
+function whyNotInfo({ infoHash, infoBytes }: Metainfo): string | undefined {
+  if (infoBytes === undefined || bytesEqual(digest(infoBytes, 'sha1'), infoHash)) return undefined;
+  return 'has infoBytes of another infoHash';
+}
 
 interface Content extends Origin {
   readonly bytes: Uint8Array;

@@ -46,6 +46,16 @@ export interface SymlinkEntry {
 export interface Metainfo {
   /** SHA-1 of the original bytes of the info dictionary: 20 raw bytes. */
   readonly infoHash: Uint8Array;
+  /**
+   * Of a hybrid torrent, which also has what version 2 needs (BEP 52): the SHA-256 of the same bytes,
+   * 32 raw bytes. Hybrids are transferred as version 1.
+   */
+  readonly infoHashV2?: Uint8Array;
+  /**
+   * Those bytes: peers that know only the info hash request them (BEP 9). `pieceHashes` may share
+   * their memory. A record that was stored without them works without serving them.
+   */
+  readonly infoBytes?: Uint8Array;
   /** Name of the folder below the output folder, or of the only file. */
   readonly name: string;
   /** The torrent's own `name`, if `name` differs from it; bytes as in `FileEntry.rawPath`. */

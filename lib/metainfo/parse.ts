@@ -5,7 +5,7 @@ import type { Span, Spans } from '../bencode/scan';
 import { asText } from '../bencode/text';
 import { toHex } from '../bytes/hex';
 import { contentOf } from './files';
-import { badMetainfo, checkedPieceCount, checkedWhole } from './limits';
+import { badMetainfo, checkedPieceCount, checkedWhole, v2Unsupported } from './limits';
 import { MAX_METAINFO_BYTES, MAX_REMARK_BYTES } from './limits';
 import type { Metainfo } from './metainfo';
 import { trackersOf } from './trackers';
@@ -31,36 +31,77 @@ const INFO_KEYS = [
   'files',
   'attr',
   'meta version',
+  'file tree',
 ] as const;
 
+/** The digest of some bytes: 20 bytes for `sha1`, 32 for `sha256`. */
+export type Digest = (bytes: Uint8Array, algorithm: 'sha1' | 'sha256') => Uint8Array;
+
 /**
- * Reads a v1 torrent, single- or multi-file.
+ * Reads a v1 torrent, single- or multi-file, or the v1 half of a hybrid one (BEP 52).
  *
- * `sha1` is computed over the original bytes of the info dictionary, including unsorted keys,
+ * Digests are computed over the original bytes of the info dictionary, including unsorted keys,
  * unknown keys and unusual names. Bytes after the torrent's dictionary are ignored, as in other
  * clients: no hash covers them. If `files` is a list, a `length` beside it is ignored. Names that
  * are not UTF-8 are read as Latin-1. A torrent of 0 bytes is accepted if its `pieces` is empty. The
  * result shares no memory with `bytes`.
  *
- * Throws `bad-bencode` if the file is not bencode, `bad-metainfo` if it is not an acceptable
- * torrent.
+ * Throws `bad-bencode` if the file is not bencode, `v2-unsupported` if only clients of version 2
+ * can read it, `bad-metainfo` if it is not an acceptable torrent.
  */
-export function parseMetainfo(
-  bytes: Uint8Array,
-  sha1: (bytes: Uint8Array) => Uint8Array,
-  platform = 'linux',
-): Metainfo {
-  if (bytes.length > MAX_METAINFO_BYTES) {
-    throw badMetainfo(`it has ${bytes.length} bytes, at most ${MAX_METAINFO_BYTES} are read`);
-  }
-  const scanner = new Scanner(bytes);
+export function parseMetainfo(bytes: Uint8Array, digest: Digest, platform = 'linux'): Metainfo {
+  const scanner = scannerOf(bytes);
   if (!scanner.isDictionary(scanner.value(0))) throw badMetainfo('it is not a dictionary');
   const torrent = scanner.dictionary(0, TORRENT_KEYS);
   if (!scanner.isDictionary(torrent.info)) throw badMetainfo('it has no "info" dictionary');
-  const info = scanner.dictionary(torrent.info.start, INFO_KEYS);
+  const content = readInfo(scanner, torrent.info, digest, platform);
+  const { trackers, ignored, ignoredCount } = trackersOf(
+    scanner,
+    torrent['announce-list'],
+    torrent.announce,
+  );
+  return {
+    ...content,
+    trackers,
+    ...(ignoredCount > 0 && { ignoredTrackers: ignored, ignoredTrackerCount: ignoredCount }),
+    ...remarks(scanner, torrent),
+  };
+}
 
-  const pieceHashes = scanner.string(info.pieces);
-  if (pieceHashes === undefined) throw noPieces(scanner, info);
+/**
+ * Reads an info dictionary alone, as peers send it (BEP 9), by the rules of `parseMetainfo`. Bytes
+ * after it are refused, because the info hash would cover them. `trackers`: where else they are
+ * known from.
+ */
+export function parseInfo(
+  bytes: Uint8Array,
+  digest: Digest,
+  trackers: Metainfo['trackers'],
+  platform = 'linux',
+): Metainfo {
+  const scanner = scannerOf(bytes);
+  const info = scanner.value(0);
+  if (!scanner.isDictionary(info)) throw badMetainfo('the info is not a dictionary');
+  if (info.end !== bytes.length) throw badMetainfo('bytes follow the info dictionary');
+  return { ...readInfo(scanner, info, digest, platform), trackers };
+}
+
+function scannerOf(bytes: Uint8Array): Scanner {
+  if (bytes.length > MAX_METAINFO_BYTES) {
+    throw badMetainfo(`it has ${bytes.length} bytes, at most ${MAX_METAINFO_BYTES} are read`);
+  }
+  return new Scanner(bytes);
+}
+
+function readInfo(
+  scanner: Scanner,
+  span: Span,
+  digest: Digest,
+  platform: string,
+): Omit<Metainfo, 'trackers'> {
+  const info = scanner.dictionary(span.start, INFO_KEYS);
+  const hashes = scanner.string(info.pieces);
+  if (hashes === undefined) throw noPieces(scanner, info);
   const nameBytes = scanner.string(info['name.utf-8']) ?? scanner.string(info.name);
   if (nameBytes === undefined) throw badMetainfo('it has no "name"');
   const pieceLengthBytes = checkedWhole(
@@ -68,27 +109,36 @@ export function parseMetainfo(
     'the piece length',
     1,
   );
-  const infoHash = Uint8Array.from(sha1(bytes.subarray(torrent.info.start, torrent.info.end)));
+  const original = scanner.bytes.subarray(span.start, span.end);
+  const infoHash = Uint8Array.from(digest(original, 'sha1'));
   const options = { platform, fallback: toHex(infoHash) };
   const content = contentOf(scanner, nameBytes, info, options);
-  const pieceCount = checkedPieceCount(pieceLengthBytes, content.totalLengthBytes, pieceHashes);
-  const { trackers, ignored, ignoredCount } = trackersOf(
-    scanner,
-    torrent['announce-list'],
-    torrent.announce,
-  );
-
+  const pieceCount = checkedPieceCount(pieceLengthBytes, content.totalLengthBytes, hashes);
+  const infoBytes = Uint8Array.from(original);
+  // The digests are most of it, so they are not copied again.
+  const start = hashes.byteOffset - original.byteOffset;
+  const pieceHashes = infoBytes.subarray(start, start + hashes.length);
   return {
     infoHash,
+    ...(isHybrid(scanner, info) && {
+      infoHashV2: Uint8Array.from(digest(original, 'sha256')),
+    }),
+    infoBytes,
     pieceLengthBytes,
     pieceCount,
-    pieceHashes: Uint8Array.from(pieceHashes),
+    pieceHashes,
     ...content,
-    trackers,
-    ...(ignoredCount > 0 && { ignoredTrackers: ignored, ignoredTrackerCount: ignoredCount }),
     private: isPrivate(scanner, info.private),
-    ...remarks(scanner, torrent),
   };
+}
+
+/** It also has what version 2 needs, which is not used: the same files in a tree (BEP 52). */
+function isHybrid(scanner: Scanner, info: Spans<'meta version' | 'file tree'>): boolean {
+  return isVersion2(scanner, info) && scanner.isDictionary(info['file tree']);
+}
+
+function isVersion2(scanner: Scanner, info: Spans<'meta version'>): boolean {
+  return scanner.integer(info['meta version']) === 2;
 }
 
 /**
@@ -101,8 +151,8 @@ function isPrivate(scanner: Scanner, span: Span | undefined): boolean {
 }
 
 function noPieces(scanner: Scanner, info: Spans<'meta version'>): Error {
-  return scanner.integer(info['meta version']) === 2
-    ? badMetainfo('it is of version 2 only (BEP 52), which is not supported yet')
+  return isVersion2(scanner, info)
+    ? v2Unsupported('torrent')
     : badMetainfo('it has no "pieces" made of bytes');
 }
 

@@ -2,7 +2,7 @@
 // JSON or in a database, or modified. Everything that other code relies on is checked, so that
 // errors name the field.
 
-import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
+import { SHA1_LENGTH_BYTES, SHA256_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError } from '../errors/millrace-error';
 import { checkedPieceCount } from './limits';
 import type { FileEntry, IgnoredTracker, Metainfo, SymlinkEntry } from './metainfo';
@@ -18,8 +18,13 @@ type Loose<T> = { readonly [Name in keyof T]?: unknown };
  */
 export function whyNotMetainfo(record: Loose<Metainfo>, platform: string): string | undefined {
   const { infoHash, pieceHashes, files, trackers } = record;
-  if (!(infoHash instanceof Uint8Array) || infoHash.length !== SHA1_LENGTH_BYTES)
+  if (!isDigest(infoHash, SHA1_LENGTH_BYTES))
     return `has no infoHash of ${SHA1_LENGTH_BYTES} bytes`;
+  const { infoHashV2, infoBytes } = record;
+  if (infoHashV2 !== undefined && !isDigest(infoHashV2, SHA256_LENGTH_BYTES))
+    return `has an infoHashV2 that is not ${SHA256_LENGTH_BYTES} bytes`;
+  if (infoBytes !== undefined && !(infoBytes instanceof Uint8Array))
+    return 'has infoBytes that are no bytes';
   if (!(pieceHashes instanceof Uint8Array)) return 'has no pieceHashes that are bytes';
   const { pieceLengthBytes, pieceCount, totalLengthBytes, paddingBytes = 0 } = record;
   if (!isWhole(totalLengthBytes)) return 'has a totalLengthBytes that is no length';
@@ -94,6 +99,10 @@ function countPieces(
     if (!(error instanceof MillraceError)) throw error;
     return `is a ${error.message}`;
   }
+}
+
+function isDigest(value: unknown, lengthBytes: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === lengthBytes;
 }
 
 function isWhole(value: unknown): value is number {

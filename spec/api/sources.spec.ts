@@ -35,6 +35,16 @@ describe('api/sources', () => {
     expect(error.message).to.include('files').and.to.include('path');
   });
 
+  it('takes no info dictionary of another torrent, and none is needed', async () => {
+    const { infoBytes, ...metainfo } = await readTorrent(bytes);
+    expect(await readTorrent(metainfo)).to.equal(metainfo);
+    const changed = Uint8Array.from(infoBytes ?? []);
+    changed[changed.length - 2] = 0;
+    const error = await refusal(readTorrent({ ...metainfo, infoBytes: changed }));
+    expect(error.code).to.equal('bad-option');
+    expect(error.message).to.include('infoBytes of another infoHash');
+  });
+
   it('shares no memory with the bytes it was given', async () => {
     const copy = Uint8Array.from(bytes);
     const metainfo = await readTorrent(copy);

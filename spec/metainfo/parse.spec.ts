@@ -8,7 +8,7 @@ import { toHex } from '../../lib/bytes/hex';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { MAX_METAINFO_BYTES, MAX_PIECE_LENGTH_BYTES } from '../../lib/metainfo/limits';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
-import { parseMetainfo } from '../../lib/metainfo/parse';
+import { parseInfo, parseMetainfo } from '../../lib/metainfo/parse';
 import { pathOf } from '../../lib/metainfo/paths';
 
 type Fields = Record<string, Encodable | undefined>;
@@ -89,11 +89,13 @@ describe('parseMetainfo', () => {
   });
 
   it('shares no memory with the file, so it can cross threads cheaply', () => {
-    const bytes = single();
+    const bytes = single({}, { comment: 'long'.repeat(1000) });
     const metainfo = parse(bytes);
     bytes.fill(0);
     expect(metainfo.pieceHashes).to.deep.equal(hashes(3));
-    expect(metainfo.pieceHashes.buffer.byteLength).to.equal(60);
+    const { infoBytes = new Uint8Array() } = metainfo;
+    expect(infoBytes.buffer.byteLength, 'only the info').to.equal(infoBytes.length).and.below(200);
+    expect(metainfo.pieceHashes.buffer, 'the digests are there once').to.equal(infoBytes.buffer);
     expect(metainfo.infoHash.buffer.byteLength).to.equal(20);
   });
 
@@ -343,6 +345,73 @@ describe('parseMetainfo', () => {
     });
   });
 
+  describe('of version 2 (BEP 52)', () => {
+    const digest = (bytes: Uint8Array, algorithm: 'sha1' | 'sha256'): Uint8Array =>
+      createHash(algorithm).update(bytes).digest();
+    const tree = { 'a.bin': { '': { length: 40_000, 'pieces root': new Uint8Array(32) } } };
+    const v2 = (fields: Fields): Metainfo =>
+      parseMetainfo(single({ 'meta version': 2, 'file tree': tree, ...fields }), digest);
+
+    it('reads a hybrid as version 1, and has its other hash', () => {
+      const metainfo = v2({});
+      const { infoBytes = new Uint8Array() } = metainfo;
+      expect(metainfo.infoHash).to.deep.equal(new Uint8Array(digest(infoBytes, 'sha1')));
+      expect(metainfo.infoHashV2).to.deep.equal(new Uint8Array(digest(infoBytes, 'sha256')));
+      expect(metainfo.pieceHashes).to.deep.equal(hashes(3));
+      expect(metainfo.files).to.deep.equal([
+        { path: ['a.bin'], lengthBytes: 40_000, offsetBytes: 0 },
+      ]);
+    });
+
+    it('takes it for version 1 where something of version 2 is missing', () => {
+      for (const fields of [{ 'meta version': 1 }, { 'meta version': 3 }, { 'file tree': 'x' }])
+        expect(v2(fields).infoHashV2, JSON.stringify(fields)).to.equal(undefined);
+    });
+
+    it('refuses one without pieces of version 1, by a code of its own', () => {
+      expect(() => v2({ pieces: undefined }))
+        .to.throw(MillraceError, /version 2 only \(BEP 52\), which is not supported/)
+        .with.property('code', 'v2-unsupported');
+      expect(() => v2({ pieces: undefined, 'meta version': 3 }))
+        .to.throw(MillraceError, /no "pieces"/)
+        .with.property('code', 'bad-metainfo');
+    });
+  });
+
+  describe('of an info dictionary alone', () => {
+    const trackers = [['http://t.example/a'], ['udp://u.example:1']];
+    const info = { name: 'a.bin', length: 40_000, 'piece length': 16_384, pieces: hashes(3) };
+
+    it('reads what it reads in a .torrent', () => {
+      const bytes = encode({ ...info, 'unknown key': ['x'], private: 1 });
+      const whole = encode({ info: { ...info, 'unknown key': ['x'], private: 1 } });
+      expect(parseInfo(bytes, sha1, trackers)).to.deep.equal({ ...parse(whole), trackers });
+      expect(parse(whole).infoBytes).to.deep.equal(bytes);
+    });
+
+    it('shares no memory with what it has read, and keeps the digests once', () => {
+      const bytes = encode(info);
+      const read = parseInfo(bytes, sha1, trackers);
+      bytes.fill(0);
+      expect(read.pieceHashes).to.deep.equal(hashes(3));
+      expect(read.pieceHashes.buffer).to.equal(read.infoBytes?.buffer);
+      expect(structuredClone(read)).to.deep.equal(read);
+    });
+
+    it('refuses what is none, and bytes after it', () => {
+      const refuses = (bytes: Uint8Array, rule: RegExp, code = 'bad-metainfo'): void => {
+        expect(() => parseInfo(bytes, sha1, trackers))
+          .to.throw(MillraceError, rule)
+          .with.property('code', code);
+      };
+      refuses(encode([info]), /the info is not a dictionary/);
+      refuses(encode({ info }), /no "pieces"/);
+      refuses(Buffer.concat([encode(info), Buffer.from('x')]), /bytes follow/);
+      refuses(encode(info).subarray(0, -1), /./, 'bad-bencode');
+      refuses(encode({ 'meta version': 2 }), /version 2 only/, 'v2-unsupported');
+    });
+  });
+
   describe('refuses', () => {
     const huge = BigInt(2) ** 60n;
     const refused: [string, () => Uint8Array, string][] = [
@@ -352,7 +421,6 @@ describe('parseMetainfo', () => {
       ['no name', () => single({ name: undefined }), 'no "name"'],
       ['a name that is a number', () => single({ name: 5 }), 'no "name"'],
       ['no pieces', () => single({ pieces: undefined }), 'no "pieces"'],
-      ['a v2 torrent', () => single({ pieces: undefined, 'meta version': 2 }), 'version 2 only'],
       ['no length', () => single({ length: undefined }), 'either "length" or "files"'],
       ['a length beside no files', () => single({ files: [] }), 'at least one file'],
       ['a negative length', () => single({ length: -1 }), 'length of the file is -1'],

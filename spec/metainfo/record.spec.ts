@@ -9,6 +9,7 @@ describe('metainfo/record', () => {
   const good: Metainfo = {
     ...new Payload({ name: 'set', files: { a: 20_000, b: 0, c: 5 } }).metainfo,
     comment: 'x',
+    infoHashV2: new Uint8Array(32),
   };
   const [first, ...others] = good.files;
   const withFile = (file: unknown): object => ({ files: [file, ...others] });
@@ -44,6 +45,7 @@ describe('metainfo/record', () => {
     'a pieceCount of its own': { pieceCount: good.pieceCount + 1 },
     'pieces without a length': { pieceLengthBytes: 0 },
     'an info hash that is too short': { infoHash: good.infoHash.subarray(1) },
+    'a hash of version 2 that is too short': { infoHashV2: new Uint8Array(20) },
     'a hash that went through JSON': JSON.parse(JSON.stringify(good)) as object,
     'a tracker that is no text': { trackers: [['http://a.example/announce', 1]] },
     'a link without a target': { symlinks: [{ path: ['set', 'l'] }] },

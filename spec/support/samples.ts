@@ -86,6 +86,8 @@ export const engineStats: Full<EngineStats> = {
 
 export const metainfo: Full<Metainfo> = {
   infoHash: bytes(1, 2, 3),
+  infoHashV2: bytes(4, 5),
+  infoBytes: bytes(6, 7, 8),
   name: 'näme',
   rawName: 'nä/me\udcff',
   names: 'transmission-4.1',

@@ -91,6 +91,7 @@ function* listParts<Entry>(
 function headOf(metainfo: Metainfo): object {
   return {
     infoHash: toHex(metainfo.infoHash),
+    infoHashV2: metainfo.infoHashV2 ? toHex(metainfo.infoHashV2) : null,
     name: metainfo.name,
     ...(metainfo.rawName !== undefined && { rawName: metainfo.rawName }),
     ...(metainfo.names !== undefined && { names: metainfo.names }),
@@ -141,11 +142,12 @@ export function* describe(metainfo: Metainfo): Generator<string, void, void> {
 
 /** Facts about the whole torrent, one per line. */
 export function* factLines(metainfo: Metainfo): Generator<string, void, void> {
-  const { pieceCount, pieceLengthBytes, creationDateSec, paddingBytes = 0 } = metainfo;
+  const { pieceCount, pieceLengthBytes, creationDateSec, infoHashV2, paddingBytes = 0 } = metainfo;
   const facts: [string, string | undefined][] = [
     ['name', metainfo.name],
     ['in torrent', metainfo.rawName],
     ['info hash', toHex(metainfo.infoHash)],
+    ['v2 hash', infoHashV2 && `${toHex(infoHashV2)} (hybrid; transferred as version 1)`],
     ['size', sizeOf(contentBytesOf(metainfo))],
     ['padding', paddingBytes === 0 ? undefined : `${sizeOf(paddingBytes)} of zeros, never stored`],
     ['pieces', `${pieceCount} of ${sizeOf(pieceLengthBytes)}`],

@@ -47,6 +47,7 @@ describe('cli info', () => {
       {
         type: 'info',
         infoHash: 'ab'.repeat(20),
+        infoHashV2: null,
         name: 'th\u001bing',
         multiFile: false,
         totalBytes: 1000,
@@ -67,6 +68,16 @@ describe('cli info', () => {
         symlinks: [],
       },
     ]);
+  });
+
+  it('says that a torrent is hybrid', async () => {
+    const hybrid = fakeMetainfo({ infoHashV2: new Uint8Array(32).fill(0xcd) });
+    const { api } = fakeApi({ readTorrent: () => Promise.resolve(hybrid) });
+    const { io } = await millrace(['info', 'x'], { api });
+    const [, , line] = io.out.split('\n');
+    expect(line).to.equal(`v2 hash     ${'cd'.repeat(32)} (hybrid; transferred as version 1)`);
+    const json = await millrace(['info', 'x', '--json'], { api });
+    expect(json.io.json()[0]).to.include({ infoHashV2: 'cd'.repeat(32) });
   });
 
   it('prints the object in parts, so that 200,000 files need no string of all', async () => {
