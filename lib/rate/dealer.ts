@@ -1,0 +1,163 @@
+// Deals the blocks that a thread was granted for one torrent and direction to its connections, and
+// reports what became of them. What a connection does not use until the next deal is returned.
+
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
+import { apportion } from './apportion';
+import { RateBucket } from './bucket';
+
+/** Who spends an allowance. */
+export interface Spender {
+  /** All payload that was paid for since the connection began; falls when requests are withdrawn. */
+  readonly spentBytes: number;
+  /** It had to wait, and may go on. */
+  goOn(): void;
+}
+
+/** What one connection may transfer in one direction until the next deal. */
+export class Allowance {
+  readonly weight = 1;
+  /** For `apportion`. */
+  most = 0;
+  carry = 0;
+  given = 0;
+  readonly spender: Spender;
+  /** The limit of each peer. */
+  bucket: RateBucket | undefined;
+  /** `spentBytes` at the last deal. */
+  countedBytes: number;
+  private allowedBytes: number;
+  private isWaiting = false;
+  private readonly onWait: () => void;
+
+  /** `countedBytes`: what was transferred before there was a limit. */
+  constructor(spender: Spender, countedBytes: number, onWait: () => void) {
+    this.spender = spender;
+    this.countedBytes = countedBytes;
+    this.allowedBytes = countedBytes;
+    this.onWait = onWait;
+  }
+
+  /** Blocks that may be begun now; the last one may exceed the allowance. */
+  get room(): number {
+    const leftBytes = this.allowedBytes - this.spender.spentBytes;
+    return leftBytes <= 0 ? 0 : Math.ceil(leftBytes / BLOCK_LENGTH_BYTES);
+  }
+
+  /** The connection could transfer more, and waits for the next deal. */
+  wait(): void {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    this.onWait();
+  }
+
+  get waits(): boolean {
+    return this.isWaiting;
+  }
+
+  /** `given` blocks may be begun until the next deal, from `spentBytes` on. */
+  open(spentBytes: number): void {
+    this.countedBytes = spentBytes;
+    this.allowedBytes = spentBytes + this.given * BLOCK_LENGTH_BYTES;
+    if (!this.isWaiting || this.given === 0) return;
+    this.isWaiting = false;
+    this.spender.goOn();
+  }
+}
+
+/** The figures of a `RateReport`. */
+export interface Dealing {
+  readonly active: number;
+  readonly wantBlocks: number;
+  readonly usedBytes: number;
+  readonly returnedBytes: number;
+}
+
+export class Dealer {
+  private readonly allowances = new Set<Allowance>();
+  private readonly onDemand: () => void;
+  /** Nothing was wanted at the last deal, so there will be no other without a demand. */
+  private isAsleep = true;
+  /** Limit of each peer; undefined: none. */
+  private peerBytesPerSec: number | undefined;
+  /** Of the last grant; 0 if it was infinite, and nothing has to be accounted for. */
+  private grantedBytes = 0;
+  private isUnbounded = false;
+  /** Used by connections that ended since the last deal. */
+  private leftBytes = 0;
+
+  /** `onDemand`: connections wait, and no deal is to be expected without a report of that. */
+  constructor(onDemand: () => void) {
+    this.onDemand = onDemand;
+  }
+
+  limitPeers(bytesPerSec: number | undefined, nowMs: number): void {
+    this.peerBytesPerSec = bytesPerSec;
+    for (const allowance of this.allowances) this.limitPeer(allowance, nowMs);
+  }
+
+  join(spender: Spender, countedBytes: number, nowMs: number): Allowance {
+    const allowance = new Allowance(spender, countedBytes, this.onWait);
+    this.limitPeer(allowance, nowMs);
+    this.allowances.add(allowance);
+    return allowance;
+  }
+
+  /** Its connection has ended. */
+  leave(allowance: Allowance): void {
+    if (!this.allowances.delete(allowance)) return;
+    this.leftBytes += allowance.spender.spentBytes - allowance.countedBytes;
+  }
+
+  /** What waits now, without an account of the last grant. */
+  demand(): Dealing {
+    let active = 0;
+    for (const { waits } of this.allowances) if (waits) active += 1;
+    return { active, wantBlocks: active > 0 ? Infinity : 0, usedBytes: 0, returnedBytes: 0 };
+  }
+
+  /** Divides a new grant; what is left of the last one is void. */
+  deal(blocks: number, nowMs: number): Dealing {
+    const active: Allowance[] = [];
+    let usedBytes = this.leftBytes;
+    this.leftBytes = 0;
+    let wantBlocks = 0;
+    for (const allowance of this.allowances) {
+      const spentBytes = allowance.spender.spentBytes;
+      const used = spentBytes - allowance.countedBytes;
+      usedBytes += used;
+      allowance.bucket?.take(used);
+      allowance.given = 0;
+      allowance.countedBytes = spentBytes;
+      if (used === 0 && !allowance.waits) {
+        allowance.open(spentBytes);
+        continue;
+      }
+      // One that did not wait had enough, and may need more next time.
+      const twice = 1 + 2 * Math.max(0, Math.ceil(used / BLOCK_LENGTH_BYTES));
+      const most = allowance.waits ? Infinity : twice;
+      allowance.most = Math.min(most, allowance.bucket?.blocksAt(nowMs) ?? Infinity);
+      wantBlocks += allowance.most;
+      active.push(allowance);
+    }
+    apportion(blocks, active);
+    const returnedBytes = this.isUnbounded ? 0 : this.grantedBytes - usedBytes;
+    this.isUnbounded = blocks === Infinity;
+    this.grantedBytes = this.isUnbounded ? 0 : blocks * BLOCK_LENGTH_BYTES;
+    this.isAsleep = active.length === 0;
+    for (const allowance of active) allowance.open(allowance.countedBytes);
+    return { active: active.length, wantBlocks, usedBytes, returnedBytes };
+  }
+
+  private readonly onWait = (): void => {
+    if (!this.isAsleep) return;
+    this.isAsleep = false;
+    this.onDemand();
+  };
+
+  private limitPeer(allowance: Allowance, nowMs: number): void {
+    if (this.peerBytesPerSec === undefined) allowance.bucket = undefined;
+    else if (allowance.bucket === undefined)
+      allowance.bucket = new RateBucket(this.peerBytesPerSec, nowMs);
+    else allowance.bucket.setRate(this.peerBytesPerSec, nowMs);
+  }
+}
