@@ -4,7 +4,8 @@ import { expect } from 'chai';
 import type { TransferAccount } from '../../lib/messages/account';
 import { torrentAccount } from '../../lib/coordinator/account/accounting';
 import { printRecipes } from '../support/recipes';
-import type { SimNode, SimNodeOptions } from '../support/sim-node';
+import type { SimNode } from '../support/sim-node';
+import type { SimNodeOptions } from '../support/sim-options';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 

@@ -1,64 +1,79 @@
 // Virtual time: runs scheduled functions in an order that depends only on their times and on the
 // order of scheduling.
 
-interface Entry {
+/** A promise delays what comes next until everything that waits for it has run. */
+type Run = () => void | Promise<void>;
+
+/** All functions of one moment, in the order in which they were scheduled. */
+interface Moment {
   readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void | Promise<void>;
+  readonly runs: Run[];
+  next: number;
 }
 
 export class SimClock {
   nowMs = 1_000_000;
-  readonly #heap: Entry[] = [];
-  #asked = 0;
+  /** A heap of moments: a message to a hundred peers over equal links is one entry. */
+  readonly #heap: Moment[] = [];
+  readonly #moments = new Map<number, Moment>();
 
   /** Schedules a function `delayMs` from now. */
-  after(delayMs: number, run: () => void | Promise<void>): void {
-    this.#push({ atMs: this.nowMs + delayMs, order: this.#asked++, run });
+  after(delayMs: number, run: Run): void {
+    this.at(this.nowMs + delayMs, run);
   }
 
-  /** Goes on to the next event; false when there is none. */
-  async step(): Promise<boolean> {
-    const next = this.#pop();
-    if (next === undefined) return false;
-    this.nowMs = next.atMs;
-    const waiting = next.run();
-    if (waiting) await waiting;
-    return true;
+  /** Schedules a function at a time, which must not be past. */
+  at(atMs: number, run: Run): void {
+    const moment = this.#moments.get(atMs);
+    if (moment !== undefined) return void moment.runs.push(run);
+    const made = { atMs, runs: [run], next: 0 };
+    this.#moments.set(atMs, made);
+    this.#push(made);
   }
 
-  #push(entry: Entry): void {
+  /** Runs the next function, and waits for what it waits for; false when there is none. */
+  step(): boolean | Promise<boolean> {
+    const first = this.#heap[0];
+    if (first === undefined) return false;
+    this.nowMs = first.atMs;
+    const run = first.runs[first.next++] as Run;
+    if (first.next === first.runs.length) {
+      this.#pop();
+      this.#moments.delete(first.atMs);
+    }
+    const waiting = run();
+    return waiting ? waiting.then(() => true) : true;
+  }
+
+  #push(moment: Moment): void {
     const heap = this.#heap;
-    let at = heap.push(entry) - 1;
+    let at = heap.push(moment) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!before(entry, heap[parent] as Entry)) break;
-      heap[at] = heap[parent] as Entry;
+      if (moment.atMs >= (heap[parent] as Moment).atMs) break;
+      heap[at] = heap[parent] as Moment;
       at = parent;
     }
-    heap[at] = entry;
+    heap[at] = moment;
   }
 
-  #pop(): Entry | undefined {
+  #pop(): void {
     const heap = this.#heap;
-    const first = heap[0];
     const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
+    if (last === undefined || heap.length === 0) return;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry))
+      if (
+        child + 1 < heap.length &&
+        (heap[child + 1] as Moment).atMs < (heap[child] as Moment).atMs
+      )
         child++;
-      if (!before(heap[child] as Entry, last)) break;
-      heap[at] = heap[child] as Entry;
+      if ((heap[child] as Moment).atMs >= last.atMs) break;
+      heap[at] = heap[child] as Moment;
       at = child;
     }
     heap[at] = last;
-    return first;
   }
-}
-
-function before(a: Entry, b: Entry): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }

@@ -1,13 +1,15 @@
 // One end of a simulated connection: a real session, a writer, and the other end. Control messages
-// take the link's latency; blocks wait for their node's uplink first.
+// leave at once; blocks wait for their node's uplink first.
 
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { SessionOutput } from '../../lib/peer/session-types';
 import { PeerSession } from '../../lib/peer/session';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
+import { TrafficRow } from '../../lib/net/traffic-row';
 import { WireWriter } from '../../lib/wire/encoder';
 import type { SimNode } from './sim-node';
+import type { SimPeerThread } from './sim-peer-thread';
 
 /** An order of the coordinator for a session. */
 export type SessionOrder = (session: PeerSession) => void;
@@ -15,26 +17,26 @@ export type SessionOrder = (session: PeerSession) => void;
 export class SimConnection implements SessionOutput {
   readonly id: number;
   readonly node: SimNode;
+  readonly thread: SimPeerThread;
   readonly session: PeerSession;
   readonly writer = new WireWriter();
   other: SimConnection | undefined;
-  /** Requests wait for the uplink. */
-  wantsToServe = false;
-  #reportedIn = 0;
-  #reportedOut = 0;
-  #reportedWaste = 0;
+  /** When the last message of this end arrives at the other. */
+  lastMs = 0;
+  readonly #traffic = new TrafficRow();
   #open = true;
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
 
-  constructor(id: number, node: SimNode) {
+  constructor(id: number, node: SimNode, thread: SimPeerThread) {
     this.id = id;
     this.node = node;
+    this.thread = thread;
     this.session = new PeerSession(
       {
         connection: id,
         thread: 0,
-        content: node.content,
+        content: thread.content,
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,
@@ -76,21 +78,20 @@ export class SimConnection implements SessionOutput {
   }
 
   tick(): void {
-    if (!this.#open) return;
     const { nowMs } = this.node.clock;
-    if (nowMs >= this.session.nextDeadlineMs) this.session.tick(nowMs);
+    if (!this.#open || nowMs < this.session.nextDeadlineMs) return;
+    this.session.tick(nowMs);
     this.flush();
   }
 
-  /** Sends control messages; the node sends blocks, one at a time. */
+  /** Sends control messages; the uplink sends blocks, one at a time. */
   flush(): void {
     const bytes = this.writer.take();
-    if (bytes !== undefined && this.#open) {
-      this.session.noteSent(this.node.clock.nowMs);
-      this.send(bytes);
-      if (this.session.isAnnouncing) this.node.clock.after(0, () => this.announceOn());
-    }
-    if (this.wantsToServe) this.node.serveSoon();
+    if (bytes === undefined || !this.#open) return;
+    this.session.noteSent(this.node.clock.nowMs);
+    if (this.other) this.#travel(bytes.length, (other) => other.receive(bytes));
+    else this.#early.push(bytes);
+    if (this.session.isAnnouncing) this.node.later(0, () => this.announceOn());
   }
 
   announceOn(): void {
@@ -98,10 +99,11 @@ export class SimConnection implements SessionOutput {
     this.flush();
   }
 
-  send(bytes: Uint8Array): void {
-    const { other, node } = this;
-    if (other) node.swarm.travel(node, other.node, () => other.receive(bytes));
-    else this.#early.push(bytes);
+  sendBlock(message: Uint8Array): void {
+    this.#travel(message.length, (other) => {
+      other.receive(message);
+      this.node.swarm.buffers.giveBack(message);
+    });
   }
 
   /** The other end exists now: sends the bytes that waited for it. */
@@ -109,43 +111,51 @@ export class SimConnection implements SessionOutput {
     for (const bytes of this.#early.splice(0)) this.other?.receive(bytes);
   }
 
+  #travel(lengthBytes: number, arrive: (other: SimConnection) => void): void {
+    const { other, node } = this;
+    if (!other) return;
+    const parcel = { from: node, to: other.node, flow: this, lengthBytes };
+    node.swarm.network.send({ ...parcel, arrive: () => arrive(other) });
+  }
+
   pushTraffic(rows: number[]): void {
-    const { downloadedBytes, wastedBytes } = this.session.download;
-    const inBytes = downloadedBytes - this.#reportedIn;
-    const outBytes = this.session.uploadedBytes - this.#reportedOut;
-    if (inBytes === 0 && outBytes === 0) return;
-    rows.push(this.id, inBytes, outBytes, wastedBytes - this.#reportedWaste);
-    this.#reportedIn = downloadedBytes;
-    this.#reportedOut = this.session.uploadedBytes;
-    this.#reportedWaste = wastedBytes;
+    this.#traffic.push(rows, this.session);
   }
 
   /** The owning thread is gone: only the other end gets a close. */
   drop(): void {
     if (!this.#open) return;
     this.#open = false;
-    const { other, node } = this;
-    node.swarm.travel(node, other?.node, () => other?.close('remote-closed', 'broken'));
+    this.#travel(0, (other) => other.close('remote-closed', 'broken'));
+  }
+
+  /** Something between the two ends it: both see an error. */
+  reset(): void {
+    this.#end('connection-error', 'reset', 'connection-error');
   }
 
   // ---- SessionOutput ----
 
   fact(fact: PeerFact): void {
-    this.node.report(fact);
+    this.thread.report(fact);
   }
 
   serve(): void {
-    this.wantsToServe = true;
+    this.node.uplink.serve(this);
   }
 
   close(reason: CloseReason, detail: string): void {
+    this.#end(reason, detail, 'remote-closed');
+  }
+
+  #end(reason: CloseReason, detail: string, theirs: CloseReason): void {
     if (!this.#open) return;
     this.#open = false;
     this.session.close(reason, detail);
     const rows: number[] = [];
     this.pushTraffic(rows);
-    if (rows.length > 0) this.node.report({ type: 'traffic', rows });
-    this.node.report({
+    if (rows.length > 0) this.thread.report({ type: 'traffic', rows });
+    this.thread.report({
       type: 'closed',
       connection: this.id,
       reason,
@@ -153,8 +163,7 @@ export class SimConnection implements SessionOutput {
       downloadedBytes: this.session.download.downloadedBytes,
       uploadedBytes: this.session.uploadedBytes,
     });
-    this.node.forget(this);
-    const { other, node } = this;
-    node.swarm.travel(node, other?.node, () => other?.close('remote-closed', 'closed'));
+    this.thread.forget(this);
+    this.#travel(0, (other) => other.close(theirs, 'closed'));
   }
 }

@@ -7,10 +7,15 @@ import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce'
 import { settled } from './sim-engine';
 import { noteSimulation } from './recipes';
 import type { Simulation } from './recipes';
-import { SIM_PORT, SimNode } from './sim-node';
-import type { SimNodeOptions } from './sim-node';
+import { SimNetwork } from './sim-network';
+import { SimNode } from './sim-node';
+import type { SimNodeOptions } from './sim-options';
+import { SIM_PORT } from './sim-peer-thread';
 import { simTorrent, seededRandom } from './sim-torrent';
 import type { SimTorrent } from './sim-torrent';
+import { Trace } from './sim-trace';
+import { Buffers } from './sim-uplink';
+import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 
 export interface SimSwarmOptions {
   readonly seed?: number;
@@ -27,6 +32,8 @@ const ON_ONE_LINE = { breakLength: Infinity, maxArrayLength: Infinity } as const
 export class SimSwarm implements Simulation {
   readonly seed: number;
   readonly clock = new SimClock();
+  readonly network: SimNetwork;
+  readonly buffers = new Buffers();
   readonly torrent: SimTorrent;
   readonly nodes: SimNode[] = [];
   readonly random: () => number;
@@ -37,8 +44,7 @@ export class SimSwarm implements Simulation {
   readonly #announced = new Set<string>();
   /** What a spec did with the swarm, and when. */
   readonly #journal: string[] = [];
-  #trace = 0;
-  #traced = 0;
+  readonly #trace = new Trace();
 
   constructor(options: SimSwarmOptions) {
     noteSimulation(this);
@@ -49,6 +55,7 @@ export class SimSwarm implements Simulation {
     const trackers = this.#intervalSec === undefined ? [] : [[TRACKER_URL]];
     this.torrent = simTorrent({ ...options, trackers, seed: 7 });
     this.random = seededRandom(this.seed);
+    this.network = new SimNetwork(this.clock, seededRandom(this.seed + 1));
     this.startedMs = this.clock.nowMs;
   }
 
@@ -67,7 +74,7 @@ export class SimSwarm implements Simulation {
     this.#journal.push(`${this.#time} introduceAll`);
     const { length } = this.#journal;
     for (const node of this.nodes)
-      for (const other of this.nodes) if (other !== node && !node.gone) node.meet(other);
+      if (!node.gone) node.meet(...this.nodes.filter((other) => other !== node));
     this.#journal.length = length;
   }
 
@@ -85,31 +92,28 @@ export class SimSwarm implements Simulation {
     return [...this.#journal, `${this.#time} ${this}`].join('\n  ');
   }
 
-  /** The answer of the tracker: other nodes, up to `numWant`. */
+  /** The answer of the tracker: other nodes, up to `numWant`, at random if it knows more. */
   announce(node: SimNode, { event, numWant }: AnnounceRequest): AnnounceReply {
     if (event === 'stopped') this.#announced.delete(node.host);
     else this.#announced.add(node.host);
     const others = [...this.#announced].filter((host) => host !== node.host);
     return {
       intervalSec: this.#intervalSec ?? 1800,
-      peers: others.slice(0, numWant).map((host) => ({ host, port: SIM_PORT })),
+      peers: this.#some(others, numWant).map((host) => ({ host, port: SIM_PORT })),
     };
+  }
+
+  #some(hosts: string[], count: number): readonly string[] {
+    if (hosts.length <= count) return hosts;
+    for (let at = 0; at < count; at++) {
+      const other = at + Math.floor(this.random() * (hosts.length - at));
+      [hosts[at], hosts[other]] = [hosts[other] as string, hosts[at] as string];
+    }
+    return hosts.slice(0, count);
   }
 
   find(host: string): SimNode | undefined {
     return this.#byHost.get(host);
-  }
-
-  latencyMs(a: SimNode, b: SimNode): number {
-    return ((a.options.latencyMs ?? 10) + (b.options.latencyMs ?? 10)) / 2;
-  }
-
-  /** Sends something over the link; it arrives unless one of the two nodes is gone. */
-  travel(from: SimNode, to: SimNode | undefined, arrive: () => void): void {
-    if (!to) return;
-    this.clock.after(this.latencyMs(from, to), () => {
-      if (!to.gone) arrive();
-    });
   }
 
   /** Seconds of virtual time so far. */
@@ -123,17 +127,23 @@ export class SimSwarm implements Simulation {
     const isRecorded = this.nodes.some(({ options }) => options.record);
     while (!done()) {
       if (this.elapsedSec > limitSec) throw new Error(`not done after ${limitSec} s: ${this}`);
-      if (!(await this.clock.step())) throw new Error('nothing will ever happen again');
+      const step = this.clock.step();
+      // A promise that is awaited costs a turn of the microtasks, so only where there is one.
+      if (!(typeof step === 'boolean' ? step : await step))
+        throw new Error('nothing will ever happen again');
       if (isRecorded) await settled();
     }
   }
 
   /** Runs until every present node has every piece. */
   runUntilComplete(limitSec: number): Promise<void> {
-    return this.run(
-      () => this.nodes.every((node) => node.gone || node.completedMs !== undefined),
-      limitSec,
-    );
+    let at = 0; // The nodes before it are done, and stay so.
+    const done = (): boolean => {
+      for (let node = this.nodes[at]; node; node = this.nodes[++at])
+        if (!node.gone && node.completedMs === undefined) return false;
+      return true;
+    };
+    return this.run(done, limitSec);
   }
 
   async runFor(sec: number): Promise<void> {
@@ -141,18 +151,14 @@ export class SimSwarm implements Simulation {
     await this.run(() => this.elapsedSec >= end, end + 1);
   }
 
-  note(node: SimNode, type: string, what: object): void {
-    this.#traced++;
-    const lease = 'lease' in what ? JSON.stringify(what.lease) : '';
-    const connection = 'connection' in what ? String(what.connection) : '';
-    const text = `${this.clock.nowMs} ${node.host} ${type} ${connection} ${lease}`;
-    for (let at = 0; at < text.length; at++)
-      this.#trace = (Math.imul(this.#trace, 31) + text.charCodeAt(at)) | 0;
+  /** A message between the threads of a node becomes part of the trace. */
+  note(node: SimNode, message: PeerFact | PeerOrder): void {
+    this.#trace.note(this.clock.nowMs, node.host, message);
   }
 
   /** What happened, in two numbers. */
   get trace(): string {
-    return `${this.#traced} ${this.#trace}`;
+    return this.#trace.text;
   }
 
   toString(): string {

@@ -1,0 +1,35 @@
+// What a simulated client can be like: its line, its machine, what it has, and whether it lies.
+
+export interface SimNodeOptions {
+  /** Bytes per second that the node can send. Default 10 MB/s. */
+  readonly uplinkBytesPerSec?: number;
+  /** Bytes per second that the node can receive. Default: unlimited. */
+  readonly downlinkBytesPerSec?: number;
+  /** One way, to every node. Default 10 ms. */
+  readonly latencyMs?: number;
+  /** Each message takes up to that much longer; none overtakes another. Default 0. */
+  readonly jitterMs?: number;
+  readonly memoryBytes?: number;
+  /** Pieces stored from the beginning. */
+  readonly have?: 'all' | readonly number[];
+  /** Stays after completion. Default true. */
+  readonly seed?: boolean;
+  /** Knows its torrent by its info hash alone for that long; default 0. */
+  readonly learnsAfterMs?: number;
+  /** Spoils every block of these pieces that it sends. */
+  readonly spoils?: readonly number[];
+  /** False: it is behind NAT. Default true. */
+  readonly dialable?: boolean;
+  readonly uploadSlots?: number;
+  /** Connections of its torrent. Default 100. */
+  readonly maxConnections?: number;
+  /** `reqq`: requests that a peer may have outstanding at this node. Default 500. */
+  readonly requestQueue?: number;
+  /** What its verify threads hash, and write, in a millisecond. Default 400,000 bytes of each. */
+  readonly hashBytesPerMs?: number;
+  readonly writeBytesPerMs?: number;
+  /** Stored in files, with a resume record, so that it can crash and start again. Default false. */
+  readonly onDisk?: boolean;
+  /** Keeps a journal of its coordinator. */
+  readonly record?: boolean;
+}
