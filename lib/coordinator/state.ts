@@ -24,6 +24,7 @@ import type { RecordOutlet } from './outlets/disk';
 import type { FileWatch } from './files/file-watch';
 import type { KnownLife, Life } from './torrent/life';
 import type { Possession } from './pieces/possession';
+import type { Refusals } from './pieces/refusals';
 import type { RateMeter } from './swarm/rate-meter';
 import type { BlockWitness, Identity } from './pieces/witness';
 
@@ -262,12 +263,19 @@ export class Source {
   usefulPieces = 0;
   /** It currently sends us nothing: a peer chokes us. */
   choked = true;
-  /** Incremented when all of its leases become void: an answer with an older epoch is late. */
+  /**
+   * Each request to it is answered, also after a choke, which therefore voids no lease (BEP 6). Every
+   * lease then ends by a fact of its own, whatever its epoch.
+   */
+  answersAll = false;
+  /** Incremented when it chokes us: without `answersAll`, older leases are void. */
   epoch = 0;
   creditBlocks = 0;
   leasedBlocks = 0;
   rateBytesPerSec = 0;
   leases: LeaseState[] = [];
+  /** Pieces that it rejected lately; undefined for most sources. */
+  refusals: Refusals | undefined = undefined;
   /** When payload last moved, as reported by its thread; 0: never. */
   lastPayloadMs = 0;
   downloadedBytes = 0;

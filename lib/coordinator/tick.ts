@@ -8,6 +8,7 @@ import type { Engine } from './engine';
 import { watchSeed } from './files/file-checks';
 import { feedEndGame } from './pieces/end-game';
 import { evictStale } from './pieces/eviction';
+import { feedForgiven } from './pieces/leasing';
 import type { Happening } from './happenings';
 import { needsPeers } from './torrent/life';
 import { endLongParoles } from './pieces/parole';
@@ -58,6 +59,7 @@ function tickContent(engine: Engine, torrent: KnownTorrent): void {
   watchSeed(engine, torrent);
   engine.state.budget.setActive(torrent.id, hasSource(torrent));
   endLongParoles(engine, torrent);
+  feedForgiven(engine, torrent);
   feedEndGame(engine, torrent);
 }
 

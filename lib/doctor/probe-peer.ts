@@ -9,7 +9,6 @@ import { MillraceError } from '../errors/millrace-error';
 import { WireDecoder } from '../wire/decoder';
 import { EXTENDED_HANDSHAKE_ID, decodeExtendedHandshake } from '../wire/extended-handshake';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
-import { MESSAGE_ID } from '../wire/messages';
 import type { WireMessage } from '../wire/messages';
 import type { PeerOutcome } from './findings';
 import { answersEncrypted } from './probe-encrypted';
@@ -183,9 +182,7 @@ class Probe {
         if (this.pieces.get(message.piece)) return;
         this.pieces.set(message.piece);
         break;
-      case 'unknown':
-        // Some peers send `have all` (BEP 6) although it was not negotiated.
-        if (message.id !== MESSAGE_ID.haveAll || message.lengthBytes !== 0) return;
+      case 'have-all': // Some peers send it although we did not announce the fast extension (BEP 6).
         this.pieces.setAll();
         this.mayBeWhole = true;
         break;

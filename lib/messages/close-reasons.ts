@@ -38,6 +38,9 @@ export const CLOSE_REASONS = {
   'bad-request': 'a request is empty, longer than 128 KiB, or reaches out of its piece (BEP 3)',
   'request-flood': 'the peer keeps more requests outstanding than we announced (reqq, BEP 10)',
   'unrequested-piece': 'the peer sends blocks that were never asked for (BEP 3)',
+  'fast-not-announced':
+    'the peer sends messages of the fast extension without announcing it (BEP 6)',
+  'unrequested-reject': 'the peer rejects a request that was never sent (BEP 6)',
   'bad-extended-message': 'an extended handshake is not a bencoded dictionary (BEP 10)',
 } as const;
 

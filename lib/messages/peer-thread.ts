@@ -89,6 +89,12 @@ export interface Lease {
   readonly segments: readonly number[];
 }
 
+/**
+ * Why a session returns leased blocks: the peer let requests time out (`late`), it chokes us
+ * (`choked`), or it rejected the requests while it did not (`rejected`).
+ */
+export type WhyReturned = 'late' | 'choked' | 'rejected';
+
 /** Coordinator → peer thread. */
 export type PeerOrder =
   /**
@@ -161,6 +167,8 @@ export type PeerFact =
       readonly host: string;
       readonly port: number;
       readonly peerId: Uint8Array;
+      /** Both sides announced the fast extension (BEP 6). Default false. */
+      readonly fast?: boolean;
     }
   /** A dial ended before its handshake was complete. */
   | {
@@ -186,12 +194,17 @@ export type PeerFact =
       readonly reason: CloseReason;
       readonly detail: string;
     }
-  /** The peer's complete bitfield. */
-  | { readonly type: 'peer-bitfield'; readonly connection: number; readonly bits: Uint8Array }
+  /** The peer's complete bitfield, or what it sent in place of one (BEP 6). */
+  | {
+      readonly type: 'peer-bitfield';
+      readonly connection: number;
+      readonly bits: Uint8Array | 'all' | 'none';
+    }
   /** Pieces that the peer announced since the last such fact. */
   | { readonly type: 'peer-have'; readonly connection: number; readonly pieces: readonly number[] }
   /**
-   * The peer choked us (all leases of older epochs are void) or unchoked us. `epoch` counts chokes.
+   * The peer choked us or unchoked us. `epoch` counts chokes. A choke makes all leases of older
+   * epochs void, except with the fast extension (BEP 6): then each still ends by a fact of its own.
    */
   | {
       readonly type: 'peer-choke';
@@ -234,9 +247,10 @@ export type PeerFact =
       readonly firstBlock: number;
       readonly blockCount: number;
     }
-  /** The session returns these blocks unfilled after a timeout: other sources may fetch them. */
+  /** The session returns these blocks unfilled: other sources may fetch them. */
   | {
       readonly type: 'lease-returned';
+      readonly why: WhyReturned;
       readonly connection: number;
       readonly epoch: number;
       readonly piece: number;

@@ -7,7 +7,7 @@ import { failureOf } from '../peer/failure';
 import type { PeerSession } from '../peer/session';
 import type { WireTap } from '../trace/tap';
 import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from '../transport/stream';
-import { encodeHandshake, supportsExtensions } from '../wire/handshake';
+import { encodeHandshake, supportsExtensions, supportsFast } from '../wire/handshake';
 import type { Handshake } from '../wire/messages';
 import type { ConnectionContext, ThreadConnection } from './connection-context';
 import { Conversation } from './conversation';
@@ -211,13 +211,17 @@ export class Connection implements StreamHandler, ThreadConnection {
     const guard = (work: () => void): void => this.guard(work);
     const close = (reason: CloseReason, detail: string): void => this.close(reason, detail);
     const line = { id, context, stream, tap, guard, close };
-    const extensions = supportsExtensions(theirs.reserved);
-    this.conversation = new Conversation(line, torrentSource, extensions);
+    const theySupport = {
+      extensions: supportsExtensions(theirs.reserved),
+      fast: supportsFast(theirs.reserved),
+    };
+    this.conversation = new Conversation(line, torrentSource, theySupport);
     this.conversation.start({ host, port, peerId: theirs.peerId, ...this.opening.origin });
   }
 
   private sendHandshake(source: OpenTorrent): void {
-    const handshake = encodeHandshake({ infoHash: source.infoHash, peerId: this.context.peerId });
+    const { infoHash } = source;
+    const handshake = encodeHandshake({ infoHash, peerId: this.context.peerId, fast: true });
     this.tap?.sent(handshake);
     this.stream?.write(handshake);
   }

@@ -34,9 +34,16 @@ export interface Line {
   readonly close: (reason: CloseReason, detail: string) => void;
 }
 
+/** What the peer's handshake announced: the extension protocol (BEP 10), the fast extension (BEP 6). */
+export interface Supported {
+  readonly extensions: boolean;
+  readonly fast: boolean;
+}
+
 export class Conversation implements SessionOutput, PausedReader {
   readonly session: PeerSession;
   private readonly line: Line;
+  private readonly theySupport: Supported;
   private readonly source: OpenTorrent;
   private readonly writer = new WireWriter();
   private readonly traffic = new TrafficRow();
@@ -49,8 +56,8 @@ export class Conversation implements SessionOutput, PausedReader {
   /** More of our pieces are announced when the bytes on their way are sent. */
   private announcing = false;
 
-  /** `extensions`: the peer's handshake announced the extension protocol (BEP 10). */
-  constructor(line: Line, source: OpenTorrent, extensions: boolean) {
+  constructor(line: Line, source: OpenTorrent, theySupport: Supported) {
+    this.theySupport = theySupport;
     this.line = line;
     this.source = source;
     const { context } = line;
@@ -63,7 +70,8 @@ export class Conversation implements SessionOutput, PausedReader {
         slab: context.slab,
         table: context.table,
         limits: context.limits,
-        extensionProtocol: extensions,
+        extensionProtocol: theySupport.extensions,
+        fast: theySupport.fast,
         extensions: EXTENSIONS,
         clientName: context.clientName,
         ...(listenPort === undefined ? {} : { listenPort }),
@@ -81,7 +89,8 @@ export class Conversation implements SessionOutput, PausedReader {
   start(peer: EndPoint & { readonly peerId: Uint8Array; readonly dial?: number }): void {
     const { id: connection, context } = this.line;
     const { torrent } = this.source;
-    context.send({ type: 'connected', connection, torrent, ...peer });
+    const { fast } = this.theySupport;
+    context.send({ type: 'connected', connection, torrent, fast, ...peer });
     this.session.start(context.nowMs());
   }
 

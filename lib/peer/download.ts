@@ -4,11 +4,12 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
-import type { Lease } from '../messages/peer-thread';
+import type { Lease, WhyReturned } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { Appetite } from './appetite';
 import { Flow } from './flow';
+import { LeaseEnds } from './lease-ends';
 import { Leases } from './leases';
 import type { LeaseRun } from './leases';
 import { Forgiven, Outstanding } from './outstanding';
@@ -21,6 +22,12 @@ import type { SessionOptions } from './session-types';
  * time.
  */
 const MAX_PATIENCE = 8;
+
+/**
+ * A peer that rejects a request although it does not choke us gets no credit for this long: otherwise one
+ * that rejects all of them would be sent others at every round trip.
+ */
+const REJECTED_PAUSE_MS = 1_000;
 
 export class Download {
   readonly pipeline: Pipeline;
@@ -35,12 +42,15 @@ export class Download {
   private readonly leases = new Leases();
   private readonly outstanding = new Outstanding();
   private readonly forgiven = new Forgiven();
+  private readonly ends: LeaseEnds;
   private readonly flow: Flow;
   private choked = true;
   private interested = false;
   private chokeEpoch = 0;
   private readonly appetite = new Appetite();
   private lastBlockMs = -Infinity;
+  /** No credit is reported before; Infinity: there is no such pause. */
+  private noCreditUntilMs = Infinity;
   /** Factor for the request timeout. */
   private patience = 1;
 
@@ -48,6 +58,7 @@ export class Download {
     this.options = options;
     this.pipeline = new Pipeline(nowMs);
     this.flow = new Flow(nowMs);
+    this.ends = new LeaseEnds(options.connection, options.output);
   }
 
   open(geometry: Geometry): void {
@@ -68,8 +79,13 @@ export class Download {
     return this.leases.heldBlocks;
   }
 
-  /** When the oldest request times out; Infinity if none is in flight. */
+  /** When something is due: the oldest request times out, or a pause of credit ends. */
   get deadlineMs(): number {
+    return Math.min(this.timeoutMs, this.noCreditUntilMs);
+  }
+
+  /** When the oldest request times out; Infinity if none is in flight. */
+  private get timeoutMs(): number {
     if (this.outstanding.count === 0) return Infinity;
     const sinceMs = Math.max(this.outstanding.sentMs(this.outstanding.first), this.lastBlockMs);
     return sinceMs + this.options.limits.requestTimeoutMs * this.patience;
@@ -78,7 +94,13 @@ export class Download {
   // ---- orders ----
 
   lease(lease: Lease): void {
-    if (lease.epoch !== this.chokeEpoch || this.choked || lease.blockCount <= 0) return;
+    if (lease.blockCount <= 0) return;
+    if (lease.epoch !== this.chokeEpoch || this.choked) {
+      // The coordinator voids it, too, when it learns of the choke, except with the fast extension.
+      if (this.options.fast)
+        this.ends.returned('choked', lease, lease.firstBlock, lease.blockCount);
+      return;
+    }
     const { pipeline, leases } = this;
     this.appetite.accept(lease.blockCount);
     let keptBlocks = lease.blockCount;
@@ -90,7 +112,7 @@ export class Download {
     if (keptBlocks > 0) leases.add(lease, keptBlocks);
     if (keptBlocks < lease.blockCount) {
       const first = lease.firstBlock + keptBlocks;
-      this.reportRun('lease-returned', lease, first, lease.blockCount - keptBlocks);
+      this.ends.returned('late', lease, first, lease.blockCount - keptBlocks);
     }
   }
 
@@ -107,12 +129,19 @@ export class Download {
 
   // ---- what the peer does ----
 
-  /** All leases are void. Requested blocks may still be on their way. */
+  /**
+   * All leases are void; requested blocks may still be on their way. With the fast extension each
+   * request is still answered or rejected (BEP 6), so only what was not requested is returned.
+   */
   onChoke(): void {
     this.choked = true;
-    for (const run of this.leases.all()) this.release(run, false);
+    for (const run of this.leases.all()) {
+      if (this.options.fast) this.cutOff(run);
+      else this.release(run, undefined);
+    }
     this.chokeEpoch += 1;
     this.appetite.reset();
+    this.noCreditUntilMs = Infinity;
   }
 
   onUnchoke(): void {
@@ -165,13 +194,37 @@ export class Download {
     this.settle(run);
   }
 
+  /**
+   * The peer rejects a request (BEP 6): the block goes back at once. Throws `unrequested-reject`. The
+   * answers to equal requests come in their order, so a request that we withdrew comes first.
+   */
+  onReject(piece: number, begin: number, nowMs: number): void {
+    const { outstanding, forgiven, leases } = this;
+    if (forgiven.takeKnown(piece, begin)) return;
+    const position = outstanding.find(piece, begin);
+    const run = position < 0 ? undefined : outstanding.run(position);
+    if (run === undefined) {
+      if (forgiven.takeOverwritten()) return;
+      throw new MillraceError(
+        'unrequested-reject',
+        `a reject of piece ${piece} at ${begin}, which was never asked for (BEP 6)`,
+      );
+    }
+    outstanding.remove(position);
+    const block = begin / BLOCK_LENGTH_BYTES;
+    this.ends.rejected(run, block, this.choked ? 'choked' : 'rejected');
+    if (leases.giveBack(run, block)) this.ends.rest(run);
+    if (!this.choked) this.noCreditUntilMs = nowMs + REJECTED_PAUSE_MS;
+  }
+
   // ---- time ----
 
   /** Returns all leases if the peer lets its requests time out. */
   checkDeadline(nowMs: number): void {
-    if (nowMs < this.deadlineMs) return;
+    if (nowMs >= this.noCreditUntilMs) this.noCreditUntilMs = Infinity;
+    if (nowMs < this.timeoutMs) return;
     this.pipeline.snub();
-    for (const run of this.leases.all()) this.release(run, true);
+    for (const run of this.leases.all()) this.release(run, 'late');
   }
 
   /**
@@ -180,9 +233,10 @@ export class Download {
    */
   endTurn(nowMs: number, epochKnown: boolean): void {
     this.pipeline.sample(nowMs);
+    this.ends.endTurn();
     if (this.choked) return;
     this.fillRequests(nowMs);
-    if (epochKnown) this.postAppetite();
+    if (epochKnown && this.noCreditUntilMs === Infinity) this.postAppetite();
   }
 
   /** The very end of a turn: notes what limits this download until the next. */
@@ -245,9 +299,7 @@ export class Download {
   }
 
   private settle(run: LeaseRun): void {
-    if (this.leases.settle(run)) {
-      this.reportRun('lease-done', run, run.firstBlock, run.blockCount);
-    }
+    if (this.leases.settle(run)) this.ends.rest(run);
   }
 
   private onUnexpectedBlock(piece: number, begin: number, lengthBytes: number): void {
@@ -284,41 +336,22 @@ export class Download {
   }
 
   /**
-   * Ends a run early: its filled stretches are reported done, the others returned. (After a choke
-   * the coordinator knows that they are void, and no cancel is needed.)
+   * Ends a run early: its filled stretches are reported done, and the others returned. `why`: undefined
+   * after a choke, when the coordinator knows that they are void, and no cancel is needed.
    */
-  private release(run: LeaseRun, giveBack: boolean): void {
-    const missing = this.takeBackRequests(run, giveBack);
+  private release(run: LeaseRun, why: WhyReturned | undefined): void {
+    const missing = this.takeBackRequests(run, why !== undefined);
     const end = run.firstBlock + run.blockCount;
     for (let block = run.nextBlock; block < end; block++) missing.push(block);
     this.leases.drop(run);
-    let done = run.firstBlock;
-    for (let at = 0; at < missing.length;) {
-      const first = missing[at] ?? end;
-      let count = 1;
-      while (missing[at + count] === first + count) count += 1;
-      if (first > done) this.reportRun('lease-done', run, done, first - done);
-      if (giveBack) this.reportRun('lease-returned', run, first, count);
-      done = first + count;
-      at += count;
-    }
-    if (end > done) this.reportRun('lease-done', run, done, end - done);
+    this.ends.rest(run, new Set(missing), why);
   }
 
-  private reportRun(
-    type: 'lease-done' | 'lease-returned',
-    run: { readonly epoch: number; readonly piece: number; readonly generation: number },
-    firstBlock: number,
-    blockCount: number,
-  ): void {
-    this.options.output.fact({
-      type,
-      connection: this.options.connection,
-      epoch: run.epoch,
-      piece: run.piece,
-      generation: run.generation,
-      firstBlock,
-      blockCount,
-    });
+  /** Returns what was not requested of a run. */
+  private cutOff(run: LeaseRun): void {
+    const firstBlock = run.nextBlock;
+    const blockCount = this.leases.cut(run);
+    if (blockCount > 0) this.ends.returned('choked', run, firstBlock, blockCount);
+    if (run.unsettledBlocks === 0) this.ends.rest(run);
   }
 }

@@ -11,6 +11,7 @@ export class EarlyPieces {
   /** Length of all bitfields so far; undefined before the first. */
   private bitfieldBytes: number | undefined;
   private highestHave = -1;
+  private isAll = false;
 
   get heldBytes(): number {
     return this.bits.length;
@@ -30,6 +31,11 @@ export class EarlyPieces {
     return after !== before;
   }
 
+  /** The peer has every piece, however many there are. */
+  addAll(): void {
+    this.isAll = true;
+  }
+
   /** Throws `bad-bitfield` if its length differs from an earlier one. */
   addBitfield(bits: Uint8Array): void {
     this.bitfieldBytes ??= bits.length;
@@ -47,10 +53,11 @@ export class EarlyPieces {
    * The peer's pieces in a torrent of `pieceCount` pieces, without spare bits. Throws
    * `bad-piece-index` or `bad-bitfield` if they do not fit this torrent.
    */
-  of(pieceCount: number): Uint8Array {
+  of(pieceCount: number): Uint8Array | 'all' {
     if (this.highestHave >= pieceCount) throw noSuchPiece(this.highestHave);
     const lengthBytes = Math.ceil(pieceCount / 8);
     if (this.bitfieldBytes !== undefined) checkBitfieldLength(this.bitfieldBytes, pieceCount);
+    if (this.isAll) return 'all';
     this.makeRoom(lengthBytes);
     return Bitfield.withoutSpareBits(this.bits.subarray(0, lengthBytes), pieceCount);
   }

@@ -9,7 +9,10 @@ export class LeaseRun {
   readonly generation: number;
   readonly epoch: number;
   readonly firstBlock: number;
-  readonly blockCount: number;
+  /** Falls when blocks that were not requested are cut off. */
+  blockCount: number;
+  /** Blocks that were returned one by one, out of its middle; undefined for most runs. */
+  returned: Set<number> | undefined;
   /** Blocks that are neither here nor returned. */
   unsettledBlocks: number;
   /** Blocks of the run that were requested or skipped so far. */
@@ -82,6 +85,26 @@ export class Leases {
     if (run.unsettledBlocks > 0) return false;
     this.forget(run);
     return true;
+  }
+
+  /** Returns one requested block of the run. Returns true if it was the last unsettled one. */
+  giveBack(run: LeaseRun, block: number): boolean {
+    run.returned ??= new Set();
+    run.returned.add(block);
+    return this.settle(run);
+  }
+
+  /**
+   * Cuts off the blocks that were not requested, and returns their number. A run without unsettled
+   * blocks is removed.
+   */
+  cut(run: LeaseRun): number {
+    const cutBlocks = run.blockCount - run.takenBlocks;
+    run.blockCount = run.takenBlocks;
+    run.unsettledBlocks -= cutBlocks;
+    this.held -= cutBlocks;
+    if (run.unsettledBlocks === 0) this.forget(run);
+    return cutBlocks;
   }
 
   /** Removes a run with its unsettled blocks. */

@@ -1,6 +1,7 @@
-// PURE. What a peer knows of our pieces: a bitfield as the first message, a `have` for each later
-// one. A bitfield may come only first (BEP 3), and rTorrent closes on a later one; so a session that
-// began without the content catches up with `have`s, a part at a time.
+// PURE. What a peer knows of our pieces: a bitfield as the first message, or `have all` or `have none`
+// in its place (BEP 6), and a `have` for each later piece. A bitfield may come only first (BEP 3), and
+// rTorrent closes on a later one; so a session that began without the content catches up with `have`s,
+// a part at a time.
 
 import type { ReadonlyBitfield } from '../bytes/bitfield';
 import type { WireWriter } from '../wire/encoder';
@@ -13,20 +14,32 @@ const HAVES_IN_PART = 4_096;
 
 export class OurPieces {
   private readonly writer: WireWriter;
+  private readonly fast: boolean;
   private have: ReadonlyBitfield | undefined;
   /** The peer was sent the pieces below this one; those from it on follow in order. */
   private next: number;
 
-  /** `have`: undefined while the content is not known; `open` adds it. */
-  constructor(writer: WireWriter, have: ReadonlyBitfield | undefined) {
+  /**
+   * `fast`: the fast extension is in use (BEP 6). `have`: undefined while the content is not known;
+   * `open` adds it.
+   */
+  constructor(writer: WireWriter, fast: boolean, have: ReadonlyBitfield | undefined) {
     this.writer = writer;
+    this.fast = fast;
     this.have = have;
     this.next = have === undefined ? 0 : Infinity;
   }
 
-  /** Sends the bitfield, which is the first message, if there is anything to announce. */
+  /**
+   * Sends the first message. With the fast extension there always is one (BEP 6), else only if there
+   * is anything to announce.
+   */
   start(): void {
-    if (this.have !== undefined && !this.have.isEmpty()) this.writer.bitfield(this.have.bytes);
+    const { have, writer, fast } = this;
+    if (have === undefined || have.isEmpty()) {
+      if (fast) writer.haveNone();
+    } else if (fast && have.isFull()) writer.haveAll();
+    else writer.bitfield(have.bytes);
   }
 
   /** A session that began without the content gets it. */

@@ -155,7 +155,7 @@ function emptyRuns(capacity: number): (LeaseRun | undefined)[] {
  */
 const FORGIVEN_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
-/** Requests that we withdrew (cancel, timeout, choke): their blocks may already be on the way. */
+/** Requests that we withdrew (cancel, timeout, choke): their answers may already be on the way. */
 export class Forgiven {
   /** Empty until something is withdrawn: many peers never time out or choke us. */
   private pieces = new Int32Array(0);
@@ -177,14 +177,24 @@ export class Forgiven {
     this.next = (this.next + 1) % FORGIVEN_CAPACITY;
   }
 
-  /** Whether this block was requested before; each request allows one block. */
+  /** Whether this block was requested before; each request allows one answer. */
   take(piece: number, begin: number): boolean {
+    return this.takeKnown(piece, begin) || this.takeOverwritten();
+  }
+
+  /** The same, but only if its entry was not overwritten. */
+  takeKnown(piece: number, begin: number): boolean {
     for (let at = 0; at < this.pieces.length; at++) {
       if (this.pieces[at] === piece && this.begins[at] === begin) {
         this.pieces[at] = -1;
         return true;
       }
     }
+    return false;
+  }
+
+  /** The block may have been requested before: an entry was overwritten unanswered. */
+  takeOverwritten(): boolean {
     if (this.overwritten === 0) return false;
     this.overwritten -= 1;
     return true;

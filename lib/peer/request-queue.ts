@@ -101,11 +101,11 @@ export class RequestQueue {
     this.indexed = false;
   }
 
-  /** Removes every request for a piece. */
-  dropPiece(piece: number): void {
+  /** Removes every request for which `test` returns true; it is called from the oldest on. */
+  removeIf(test: (slot: number) => boolean): void {
     for (let slot = this.oldest; slot !== NONE;) {
       const next = this.next(slot);
-      if (this.pieces[slot] === piece) this.remove(slot);
+      if (test(slot)) this.remove(slot);
       slot = next;
     }
   }

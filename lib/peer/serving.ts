@@ -4,7 +4,7 @@
 import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
-import type { Refusal, SessionContent } from './session-types';
+import type { SessionContent } from './session-types';
 
 /**
  * Longest request answered: 128 KiB. BEP 3 specifies 2^14 and says that longer requests end the
@@ -13,8 +13,8 @@ import type { Refusal, SessionContent } from './session-types';
  */
 export const MAX_REQUEST_LENGTH_BYTES = 8 * BLOCK_LENGTH_BYTES;
 
-/** The decision on a request. */
-export type Verdict = 'serve' | Refusal;
+/** Tells the peer that a request will not be answered. */
+export type Refuse = (piece: number, begin: number, lengthBytes: number) => void;
 
 export class Serving {
   /** Requests in order of arrival, up to the announced `reqq` of them. */
@@ -22,13 +22,16 @@ export class Serving {
   /** Undefined until the metainfo is known: nothing is served until then. */
   private content: SessionContent | undefined;
   private readonly maxRequests: number;
-  private readonly refusal: Refusal;
+  private readonly refuse: Refuse | undefined;
   private isChoked = true;
 
-  /** `hashSeed`: 32 random bits. */
-  constructor(maxRequests: number, hashSeed: number, refusal: Refusal = 'ignore') {
+  /**
+   * `hashSeed`: 32 random bits. `refuse` is called for every request that is not answered; undefined:
+   * refusals are silent (BEP 3).
+   */
+  constructor(maxRequests: number, hashSeed: number, refuse?: Refuse) {
     this.maxRequests = maxRequests;
-    this.refusal = refusal;
+    this.refuse = refuse;
     this.queue = new RequestQueue(hashSeed);
   }
 
@@ -46,18 +49,37 @@ export class Serving {
     return this.queue.length;
   }
 
-  /** Choking drops all pending requests: the peer knows that, and will request again. */
+  /** Choking drops all pending requests. Without rejects, the peer knows that (BEP 3). */
   setChoked(choked: boolean): void {
     this.isChoked = choked;
-    if (choked) this.queue.clear();
+    if (choked) this.drop(() => true);
+  }
+
+  /** The piece cannot be read: requests for it are dropped. */
+  dropPiece(piece: number): void {
+    this.drop((slot) => this.queue.pieceAt(slot) === piece);
+  }
+
+  /** The peer takes a request back; with rejects, that is answered, too (BEP 6). */
+  cancel(piece: number, begin: number, lengthBytes: number): void {
+    if (this.queue.cancel(piece, begin, lengthBytes)) this.refuse?.(piece, begin, lengthBytes);
   }
 
   /**
-   * Handles a request: queues it (`serve`), or refuses it if we choke the peer or lack the piece.
-   * Throws `bad-piece-index`, `bad-request` or `request-flood`.
+   * Handles a request. Returns true if it was queued; it is refused if we choke the peer or lack the
+   * piece. Throws `bad-piece-index`, `bad-request` or `request-flood`.
    */
-  request(piece: number, begin: number, lengthBytes: number): Verdict {
-    if (this.content === undefined) return this.refusal;
+  request(piece: number, begin: number, lengthBytes: number): boolean {
+    if (this.accepts(piece, begin, lengthBytes)) {
+      this.queue.push(piece, begin, lengthBytes);
+      return true;
+    }
+    this.refuse?.(piece, begin, lengthBytes);
+    return false;
+  }
+
+  private accepts(piece: number, begin: number, lengthBytes: number): boolean {
+    if (this.content === undefined) return false;
     const { geometry, have } = this.content;
     if (piece >= geometry.pieceCount) {
       throw new MillraceError('bad-piece-index', `piece ${piece} does not exist`);
@@ -75,15 +97,23 @@ export class Serving {
         `a request for ${lengthBytes} bytes at ${begin} of a piece of ${pieceBytes}`,
       );
     }
-    if (this.isChoked || !have.get(piece)) return this.refusal;
+    if (this.isChoked || !have.get(piece)) return false;
     if (this.waiting >= this.maxRequests) {
       throw new MillraceError(
         'request-flood',
         `more than ${this.maxRequests} requests outstanding (reqq)`,
       );
     }
-    this.queue.push(piece, begin, lengthBytes);
-    return 'serve';
+    return true;
+  }
+
+  private drop(test: (slot: number) => boolean): void {
+    const { queue, refuse } = this;
+    queue.removeIf((slot) => {
+      if (!test(slot)) return false;
+      refuse?.(queue.pieceAt(slot), queue.beginAt(slot), queue.lengthBytesAt(slot));
+      return true;
+    });
   }
 
   /** The length of a request as a fraction of a whole block, 0 to 1. */

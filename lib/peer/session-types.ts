@@ -9,9 +9,6 @@ import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
 import type { MakeExtension } from './extensions/extension';
 
-/** How a request is refused: silently (BEP 3), or with a reject message (BEP 6). */
-export type Refusal = 'ignore' | 'reject';
-
 /** Output of a session. Called synchronously from within its methods. */
 export interface SessionOutput {
   /** Sends a fact to the coordinator. */
@@ -49,8 +46,8 @@ export interface SessionOptions {
   readonly extensionProtocol: boolean;
   /** Our extensions besides the extended handshake; the position in the list gives the id. */
   readonly extensions: readonly MakeExtension[];
-  /** How requests are refused. Default `ignore`, because we do not announce the fast extension. */
-  readonly refusal?: Refusal;
+  /** Both sides announced the fast extension (BEP 6). */
+  readonly fast: boolean;
   /** `v` of our extended handshake. */
   readonly clientName: string;
   /** `p` of our extended handshake, if we listen. */

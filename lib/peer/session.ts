@@ -2,7 +2,7 @@
 // send. It owns no socket and no clock; the driver flushes the writer and forwards facts after each
 // turn.
 
-import { assertNever } from '../errors/millrace-error';
+import { MillraceError, assertNever } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { MAX_PIECE_COUNT } from '../metainfo/limits';
@@ -16,10 +16,16 @@ import { OurPieces } from './our-pieces';
 import { phaseAfter } from './phases';
 import type { Phase } from './phases';
 import { Serving } from './serving';
+import type { Refuse } from './serving';
 import type { SessionContent, SessionOptions } from './session-types';
 import { Silence } from './silence';
 import { StateFacts } from './state-facts';
 import { TheirPieces } from './their-pieces';
+
+type FastMessage = Extract<
+  WireMessage,
+  { readonly type: 'have-all' | 'have-none' | 'reject' | 'suggest' | 'allowed-fast' }
+>;
 
 export class PeerSession implements WireSink {
   readonly connection: number;
@@ -46,11 +52,13 @@ export class PeerSession implements WireSink {
   constructor(options: SessionOptions, nowMs: number) {
     this.options = options;
     this.connection = options.connection;
+    const { writer, fast } = options;
+    const refuse: Refuse = (piece, begin, lengthBytes) => writer.reject(piece, begin, lengthBytes);
     const { requestQueue } = options.limits;
-    this.serving = new Serving(requestQueue, options.hashSeed, options.refusal);
+    this.serving = new Serving(requestQueue, options.hashSeed, fast ? refuse : undefined);
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
-    this.ourPieces = new OurPieces(options.writer, options.content?.have);
+    this.ourPieces = new OurPieces(writer, fast, options.content?.have);
     this.theirPieces = new TheirPieces(options.connection, options.output, this.budget);
     this.states = new StateFacts(options.connection, options.output);
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
@@ -84,7 +92,7 @@ export class PeerSession implements WireSink {
     return this.budget.readAgainMs;
   }
 
-  /** Sends the first messages: our bitfield if we have anything, then the extended handshake. */
+  /** Sends the first messages: our pieces, then the extended handshake. */
   start(nowMs: number): void {
     this.nowMs = nowMs;
     this.ourPieces.start();
@@ -199,8 +207,7 @@ export class PeerSession implements WireSink {
   setChoked(choked: boolean): void {
     if (this.isClosed || choked === this.serving.choked) return;
     if (choked) {
-      this.options.writer.choke();
-      if (this.options.refusal === 'reject') this.rejectAll(); // a choke alone voids none (BEP 6)
+      this.options.writer.choke(); // First, so that the peer does not repeat what is rejected (BEP 6).
     } else this.options.writer.unchoke();
     this.serving.setChoked(choked);
   }
@@ -273,8 +280,14 @@ export class PeerSession implements WireSink {
         return;
       case 'cancel':
         this.budget.charge();
-        this.serving.queue.cancel(message.piece, message.begin, message.lengthBytes);
+        this.serving.cancel(message.piece, message.begin, message.lengthBytes);
         return;
+      case 'have-all':
+      case 'have-none':
+      case 'reject':
+      case 'suggest':
+      case 'allowed-fast':
+        return this.onFast(message, before === 'opening');
       case 'extended':
         this.extensions.onMessage(message.id, message.payload, this.nowMs);
         return;
@@ -291,9 +304,7 @@ export class PeerSession implements WireSink {
   }
 
   private onRequest(piece: number, begin: number, lengthBytes: number): void {
-    const verdict = this.serving.request(piece, begin, lengthBytes);
-    if (verdict === 'reject') this.options.writer.reject(piece, begin, lengthBytes);
-    if (verdict !== 'serve') return this.budget.charge();
+    if (!this.serving.request(piece, begin, lengthBytes)) return this.budget.charge();
     this.newRequests = true;
     this.budget.welcome();
     this.budget.chargeAnswer(this.serving.partOfBlock(piece, lengthBytes));
@@ -307,14 +318,25 @@ export class PeerSession implements WireSink {
     this.theirPieces.open(geometry.pieceCount);
   }
 
-  private rejectAll(): void {
-    const { queue } = this.serving;
-    for (let slot = queue.first; slot !== -1; slot = queue.next(slot)) {
-      this.options.writer.reject(
-        queue.pieceAt(slot),
-        queue.beginAt(slot),
-        queue.lengthBytesAt(slot),
+  /** A message of the fast extension (BEP 6). `first`: it may stand in place of a bitfield. */
+  private onFast(message: FastMessage, first: boolean): void {
+    if (!this.options.fast) {
+      throw new MillraceError(
+        'fast-not-announced',
+        `a ${message.type} message, but its handshake did not announce the fast extension (BEP 6)`,
       );
+    }
+    switch (message.type) {
+      case 'have-all':
+        return this.theirPieces.onHaveAll(first);
+      case 'have-none':
+        return this.theirPieces.onHaveNone(first);
+      case 'reject':
+        this.budget.charge();
+        return this.download.onReject(message.piece, message.begin, this.nowMs);
+      case 'suggest':
+      case 'allowed-fast':
+        return this.budget.charge();
     }
   }
 

@@ -38,8 +38,9 @@ export class TheirPieces {
     if (this.early === undefined) return;
     const bits = this.early.of(pieceCount);
     this.early = undefined;
-    this.have.bytes.set(bits);
-    this.output.fact({ type: 'peer-bitfield', connection: this.connection, bits });
+    if (bits === 'all') this.have.setAll();
+    else this.have.bytes.set(bits);
+    this.report(bits);
   }
 
   has(piece: number): boolean {
@@ -90,11 +91,35 @@ export class TheirPieces {
     // Some clients set spare bits, and no other client refuses that.
     const theirs = Bitfield.withoutSpareBits(bits, have.length);
     have.bytes.set(theirs);
-    this.output.fact({
-      type: 'peer-bitfield',
-      connection: this.connection,
-      bits: theirs,
-    });
+    this.report(theirs);
+  }
+
+  /**
+   * The peer has every piece (BEP 6). A later one, as libtorrent sends when it learns its metadata,
+   * costs what a bitfield would.
+   */
+  onHaveAll(first: boolean): void {
+    const { have } = this;
+    if (have === undefined) {
+      if (!first) this.budget.charge();
+      this.early ??= new EarlyPieces();
+      return this.early.addAll();
+    }
+    if (!first) {
+      this.budget.charge(have.bytes.length);
+      if (have.isFull()) return;
+      this.budget.charge(LATE_NEWS_COSTS * have.bytes.length);
+      this.newHaves = [];
+    }
+    have.setAll();
+    this.report('all');
+  }
+
+  /** The peer has no piece (BEP 6). Nobody loses what they had: a later one says nothing. */
+  onHaveNone(first: boolean): void {
+    if (!first) return this.budget.charge();
+    if (this.have === undefined) this.early ??= new EarlyPieces();
+    else this.report('none');
   }
 
   /**
@@ -124,7 +149,10 @@ export class TheirPieces {
     for (let at = 0; at < bytes.length; at++) theirs[at] = (theirs[at] ?? 0) | (bytes[at] ?? 0);
     bytes.set(theirs);
     this.newHaves = []; // The bitfield contains them.
-    const { connection } = this;
-    this.output.fact({ type: 'peer-bitfield', connection, bits: theirs });
+    this.report(theirs);
+  }
+
+  private report(bits: Uint8Array | 'all' | 'none'): void {
+    this.output.fact({ type: 'peer-bitfield', connection: this.connection, bits });
   }
 }

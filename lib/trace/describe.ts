@@ -4,10 +4,15 @@
 import { MillraceError } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
-import type { PeerFact } from '../messages/peer-thread';
+import type { PeerFact, WhyReturned } from '../messages/peer-thread';
 import { toHex } from '../bytes/hex';
 import { decodeExtendedHandshake } from '../wire/extended-handshake';
-import { HANDSHAKE_LENGTH_BYTES, handshakeFields, supportsExtensions } from '../wire/handshake';
+import {
+  HANDSHAKE_LENGTH_BYTES,
+  handshakeFields,
+  supportsExtensions,
+  supportsFast,
+} from '../wire/handshake';
 import {
   BLOCK_FIELDS_LENGTH_BYTES,
   HEADER_LENGTH_BYTES,
@@ -20,6 +25,19 @@ import type { Segment } from './splitter';
 
 /** Everything except printable ASCII. */
 const UNPRINTABLE = /[^\x20-\x7e]/g;
+
+/** The messages with the three fields of a block, and without the block. */
+const BLOCK_MESSAGES = {
+  [MESSAGE_ID.request]: 'request',
+  [MESSAGE_ID.cancel]: 'cancel',
+  [MESSAGE_ID.rejectRequest]: 'reject',
+} as const;
+
+const WHY_RETURNED: Readonly<Record<WhyReturned, string>> = {
+  late: 'not answered in time',
+  choked: 'the peer chokes us',
+  rejected: 'the peer rejected it',
+};
 
 /** The text of a segment; undefined for one that continues an earlier one. */
 export function describeSegment(segment: Segment): string | undefined {
@@ -39,8 +57,9 @@ function describeHandshake(bytes: Uint8Array): string {
   if (bytes.length < HANDSHAKE_LENGTH_BYTES) return `unfinished handshake bytes=${bytes.length}`;
   const { infoHash, peerId, reserved } = handshakeFields(bytes);
   const extensions = supportsExtensions(reserved) ? ' extensions' : '';
+  const fast = supportsFast(reserved) ? ' fast' : '';
   const shownId = quoted(Buffer.from(peerId).toString('latin1'));
-  return `handshake info_hash=${toHex(infoHash)} peer_id=${shownId} reserved=${toHex(reserved)}${extensions}`;
+  return `handshake info_hash=${toHex(infoHash)} peer_id=${shownId} reserved=${toHex(reserved)}${extensions}${fast}`;
 }
 
 /** `lengthBytes`: the message's length field, 1 or more. */
@@ -62,9 +81,20 @@ function describeMessage(bytes: Uint8Array, lengthBytes: number): string {
       return fields < 4 ? 'have' : `have piece=${readUint32(bytes, HEADER_LENGTH_BYTES)}`;
     case MESSAGE_ID.bitfield:
       return `bitfield ${describeBits(bytes.subarray(HEADER_LENGTH_BYTES), lengthBytes - 1)}`;
+    case MESSAGE_ID.haveAll:
+      return 'have-all';
+    case MESSAGE_ID.haveNone:
+      return 'have-none';
+    case MESSAGE_ID.suggestPiece:
+      return fields < 4 ? 'suggest' : `suggest piece=${readUint32(bytes, HEADER_LENGTH_BYTES)}`;
+    case MESSAGE_ID.allowedFast:
+      return fields < 4
+        ? 'allowed-fast'
+        : `allowed-fast piece=${readUint32(bytes, HEADER_LENGTH_BYTES)}`;
     case MESSAGE_ID.request:
-    case MESSAGE_ID.cancel: {
-      const name = id === MESSAGE_ID.request ? 'request' : 'cancel';
+    case MESSAGE_ID.cancel:
+    case MESSAGE_ID.rejectRequest: {
+      const name = BLOCK_MESSAGES[id];
       if (fields < BLOCK_FIELDS_LENGTH_BYTES) return name;
       return `${name} ${describePlace(bytes)} length=${readUint32(bytes, PIECE_HEADER_LENGTH_BYTES)}`;
     }
@@ -122,9 +152,9 @@ export function describeFact(fact: PeerFact): string | undefined {
     case 'lease-done':
       return `has ${describeRun(fact)}`;
     case 'lease-returned':
-      return `gives back ${describeRun(fact)}: not answered in time`;
+      return `gives back ${describeRun(fact)}: ${WHY_RETURNED[fact.why]}`;
     case 'peer-choke':
-      return fact.choked ? 'drops its requests: the peer choked us' : 'may request';
+      return fact.choked ? 'requests nothing more: the peer choked us' : 'may request';
     default:
       return undefined;
   }

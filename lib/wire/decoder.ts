@@ -16,7 +16,7 @@ import { readUint32 } from './uint32';
 
 /** Id, piece, begin: what a `piece` length counts besides the block. */
 const PIECE_OVERHEAD_BYTES = PIECE_HEADER_LENGTH_BYTES - LENGTH_FIELD_BYTES;
-/** What the length field of a `request` or a `cancel` says. */
+/** What the length field of a `request`, `cancel` or `reject` says. */
 const REQUEST_LENGTH_BYTES = 1 + BLOCK_FIELDS_LENGTH_BYTES;
 
 // The longest regular extension message is a metadata piece, 16 KiB and a small dictionary
@@ -36,6 +36,8 @@ const CHOKE: WireMessage = Object.freeze({ type: 'choke' });
 const UNCHOKE: WireMessage = Object.freeze({ type: 'unchoke' });
 const INTERESTED: WireMessage = Object.freeze({ type: 'interested' });
 const NOT_INTERESTED: WireMessage = Object.freeze({ type: 'not-interested' });
+const HAVE_ALL: WireMessage = Object.freeze({ type: 'have-all' });
+const HAVE_NONE: WireMessage = Object.freeze({ type: 'have-none' });
 
 /** What the decoder needs to limit lengths. */
 export interface WireLimits {
@@ -203,13 +205,18 @@ export class WireDecoder {
       case MESSAGE_ID.unchoke:
       case MESSAGE_ID.interested:
       case MESSAGE_ID.notInterested:
+      case MESSAGE_ID.haveAll:
+      case MESSAGE_ID.haveNone:
         if (messageBytes !== 1) throw badLength(id, messageBytes, 'exactly 1');
         return;
       case MESSAGE_ID.have:
+      case MESSAGE_ID.suggestPiece:
+      case MESSAGE_ID.allowedFast:
         if (messageBytes !== 5) throw badLength(id, messageBytes, 'exactly 5');
         return;
       case MESSAGE_ID.request:
       case MESSAGE_ID.cancel:
+      case MESSAGE_ID.rejectRequest:
         if (messageBytes !== REQUEST_LENGTH_BYTES)
           throw badLength(id, messageBytes, `exactly ${REQUEST_LENGTH_BYTES}`);
         return;
@@ -248,12 +255,10 @@ function emit(bytes: Uint8Array, start: number, end: number, sink: WireSink): vo
       return;
     case MESSAGE_ID.request:
     case MESSAGE_ID.cancel:
-      sink.onMessage({
-        type: id === MESSAGE_ID.request ? 'request' : 'cancel',
-        piece: readUint32(bytes, start + 1),
-        begin: readUint32(bytes, start + 5),
-        lengthBytes: readUint32(bytes, start + 9),
-      });
+      sink.onMessage(blockMessage(id === MESSAGE_ID.request ? 'request' : 'cancel', bytes, start));
+      return;
+    case MESSAGE_ID.rejectRequest:
+      sink.onMessage(blockMessage('reject', bytes, start));
       return;
     case MESSAGE_ID.have:
       sink.onMessage({ type: 'have', piece: readUint32(bytes, start + 1) });
@@ -269,6 +274,18 @@ function emit(bytes: Uint8Array, start: number, end: number, sink: WireSink): vo
       return;
     case MESSAGE_ID.notInterested:
       sink.onMessage(NOT_INTERESTED);
+      return;
+    case MESSAGE_ID.haveAll:
+      sink.onMessage(HAVE_ALL);
+      return;
+    case MESSAGE_ID.haveNone:
+      sink.onMessage(HAVE_NONE);
+      return;
+    case MESSAGE_ID.suggestPiece:
+      sink.onMessage({ type: 'suggest', piece: readUint32(bytes, start + 1) });
+      return;
+    case MESSAGE_ID.allowedFast:
+      sink.onMessage({ type: 'allowed-fast', piece: readUint32(bytes, start + 1) });
       return;
     case MESSAGE_ID.bitfield:
       sink.onMessage({ type: 'bitfield', bits: bytes.subarray(start + 1, end) });
@@ -291,6 +308,20 @@ function emit(bytes: Uint8Array, start: number, end: number, sink: WireSink): vo
   }
 }
 
+/** A message with the three fields of a block; `start` is at its id. */
+function blockMessage<Type extends 'request' | 'cancel' | 'reject'>(
+  type: Type,
+  bytes: Uint8Array,
+  start: number,
+): { type: Type; piece: number; begin: number; lengthBytes: number } {
+  return {
+    type,
+    piece: readUint32(bytes, start + 1),
+    begin: readUint32(bytes, start + 5),
+    lengthBytes: readUint32(bytes, start + 9),
+  };
+}
+
 function tooLong(id: number | undefined, lengthBytes: number, maxBytes: number): MillraceError {
   const which = id === undefined ? 'a message' : `a message of id ${id}`;
   return new MillraceError(
@@ -300,10 +331,15 @@ function tooLong(id: number | undefined, lengthBytes: number, maxBytes: number):
   );
 }
 
+/** The BEP that defines a message. */
+function bepOf(id: number): string {
+  return id >= MESSAGE_ID.suggestPiece && id <= MESSAGE_ID.allowedFast ? 'BEP 6' : 'BEP 3';
+}
+
 function badLength(id: number, lengthBytes: number, rule: string): MillraceError {
   return new MillraceError(
     'bad-message',
-    `a message of id ${id} announces ${lengthBytes} bytes where its type has ${rule} (BEP 3)`,
+    `a message of id ${id} announces ${lengthBytes} bytes where its type has ${rule} (${bepOf(id)})`,
     { id, lengthBytes },
   );
 }

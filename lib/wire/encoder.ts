@@ -62,8 +62,7 @@ export class WireWriter {
   }
 
   have(piece: number): void {
-    const at = this.header(MESSAGE_ID.have, 4);
-    writeUint32(this.buffer, at, piece);
+    this.pieceMessage(MESSAGE_ID.have, piece);
   }
 
   /** `bits`: wire order, high bit of byte 0 is piece 0, spare bits zero; copied. */
@@ -81,7 +80,25 @@ export class WireWriter {
     this.blockMessage(MESSAGE_ID.cancel, piece, begin, lengthBytes);
   }
 
-  /** The request will not be answered; only for peers that announced the fast extension (BEP 6). */
+  // The messages of BEP 6: only for peers that announced the fast extension, too.
+
+  haveAll(): void {
+    this.header(MESSAGE_ID.haveAll, 0);
+  }
+
+  haveNone(): void {
+    this.header(MESSAGE_ID.haveNone, 0);
+  }
+
+  suggest(piece: number): void {
+    this.pieceMessage(MESSAGE_ID.suggestPiece, piece);
+  }
+
+  allowedFast(piece: number): void {
+    this.pieceMessage(MESSAGE_ID.allowedFast, piece);
+  }
+
+  /** The request will not be answered. */
   reject(piece: number, begin: number, lengthBytes: number): void {
     this.blockMessage(MESSAGE_ID.rejectRequest, piece, begin, lengthBytes);
   }
@@ -105,6 +122,11 @@ export class WireWriter {
       this.buffer = new Uint8Array(INITIAL_CAPACITY_BYTES);
     }
     return taken;
+  }
+
+  private pieceMessage(id: number, piece: number): void {
+    const at = this.header(id, 4);
+    writeUint32(this.buffer, at, piece);
   }
 
   private blockMessage(id: number, piece: number, begin: number, lengthBytes: number): void {

@@ -23,22 +23,32 @@ export const HANDSHAKE_FIRST_BYTE = PROTOCOL.length;
 // BEP 10: bit 20 from the right of the 64 reserved bits announces the extension protocol.
 const EXTENSIONS_BYTE = 5;
 const EXTENSIONS_BIT = 0x10;
+// BEP 6: the third least significant bit of the last reserved byte announces the fast extension.
+const FAST_BYTE = 7;
+const FAST_BIT = 0x04;
 
 /** Whether the sender of these reserved bytes supports the extension protocol (BEP 10). */
 export function supportsExtensions(reserved: Uint8Array): boolean {
   return ((reserved[EXTENSIONS_BYTE] ?? 0) & EXTENSIONS_BIT) !== 0;
 }
 
+/** Whether the sender of these reserved bytes supports the fast extension (BEP 6). */
+export function supportsFast(reserved: Uint8Array): boolean {
+  return ((reserved[FAST_BYTE] ?? 0) & FAST_BIT) !== 0;
+}
+
 /**
  * Our handshake. The info hash and peer id are 20 raw bytes each; the extension protocol (BEP 10)
- * is always announced, on top of the 8 `reserved` bytes if given (default: all zero).
+ * is always announced, the fast extension (BEP 6) if `fast` says so, on top of the 8 `reserved`
+ * bytes if given (default: all zero).
  */
 export function encodeHandshake(handshake: {
   readonly infoHash: Uint8Array;
   readonly peerId: Uint8Array;
   readonly reserved?: Uint8Array;
+  readonly fast?: boolean;
 }): Uint8Array {
-  const { infoHash, peerId, reserved } = handshake;
+  const { infoHash, peerId, reserved, fast = false } = handshake;
   if (infoHash.length !== SHA1_LENGTH_BYTES || peerId.length !== PEER_ID_LENGTH_BYTES) {
     throw new MillraceError('unexpected', 'an info hash and a peer id have 20 raw bytes each');
   }
@@ -49,11 +59,15 @@ export function encodeHandshake(handshake: {
   bytes[0] = HANDSHAKE_FIRST_BYTE;
   bytes.set(PROTOCOL, 1);
   if (reserved !== undefined) bytes.set(reserved, RESERVED_START);
-  bytes[RESERVED_START + EXTENSIONS_BYTE] =
-    (bytes[RESERVED_START + EXTENSIONS_BYTE] ?? 0) | EXTENSIONS_BIT;
+  setBits(bytes, RESERVED_START + EXTENSIONS_BYTE, EXTENSIONS_BIT);
+  if (fast) setBits(bytes, RESERVED_START + FAST_BYTE, FAST_BIT);
   bytes.set(infoHash, INFO_HASH_START);
   bytes.set(peerId, PEER_ID_START);
   return bytes;
+}
+
+function setBits(bytes: Uint8Array, at: number, bits: number): void {
+  bytes[at] = (bytes[at] ?? 0) | bits;
 }
 
 /** The fields of a whole handshake, copied; the name of the protocol is not looked at. */

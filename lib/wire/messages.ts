@@ -1,9 +1,6 @@
-// The messages of a peer connection (BEP 3, BEP 10). Only types and ids.
+// The messages of a peer connection (BEP 3, BEP 6, BEP 10). Only types and ids.
 
-/**
- * Message ids on the wire. Those of the fast extension (BEP 6) are named but not decoded: we do not
- * announce it, so a peer that sends one of them breaks its rules, and the message is `unknown`.
- */
+/** Message ids on the wire. Those from 13 to 17 belong to the fast extension (BEP 6). */
 export const MESSAGE_ID = {
   choke: 0,
   unchoke: 1,
@@ -53,6 +50,21 @@ export type WireMessage =
       readonly begin: number;
       readonly lengthBytes: number;
     }
+  /** In place of a bitfield: the sender has every piece (BEP 6). */
+  | { readonly type: 'have-all' }
+  /** In place of a bitfield: the sender has no piece (BEP 6). */
+  | { readonly type: 'have-none' }
+  /** The sender recommends to download this piece from it (BEP 6). */
+  | { readonly type: 'suggest'; readonly piece: number }
+  /** A request will not be answered (BEP 6). */
+  | {
+      readonly type: 'reject';
+      readonly piece: number;
+      readonly begin: number;
+      readonly lengthBytes: number;
+    }
+  /** The sender answers requests for this piece even while it chokes, if it has it (BEP 6). */
+  | { readonly type: 'allowed-fast'; readonly piece: number }
   /** UDP port of the sender's DHT node (BEP 5). */
   | { readonly type: 'port'; readonly port: number }
   /** BEP 10 envelope: id 0 is the extended handshake. Payload valid only until the callback returns. */

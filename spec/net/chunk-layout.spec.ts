@@ -104,7 +104,7 @@ describe('net/chunk layout', () => {
           return { piece, begin, lengthBytes: Math.min(rest, block ? 16_384 : lengthBytes) };
         });
         for (const { piece, begin, lengthBytes } of requests) {
-          expect(peer.serving.request(piece, begin, lengthBytes)).to.equal('serve');
+          expect(peer.serving.request(piece, begin, lengthBytes)).to.equal(true);
         }
         const uploader = new Uploader(
           BUDGET_BYTES,

@@ -18,8 +18,14 @@ const options: SideOptions = {
   pieceLengthBytes: 16_384,
   totalLengthBytes: PIECES * 16_384,
   slab,
+  fast: true,
 };
 const later = (more: SideOptions = {}): Side => new Side({ ...options, openLater: true, ...more });
+
+function bitsOf(bits: Uint8Array | 'all' | 'none'): Uint8Array {
+  if (bits === 'none') return new Uint8Array(2);
+  return bits === 'all' ? Uint8Array.of(0xff, 0xf8) : bits;
+}
 
 /** What the coordinator would know of the peer: a bitfield replaces, haves add. */
 function knownPieces(side: Side): number[] {
@@ -28,8 +34,9 @@ function knownPieces(side: Side): number[] {
     if (fact.type === 'peer-have') fact.pieces.forEach((piece) => known.add(piece));
     if (fact.type !== 'peer-bitfield') continue;
     known.clear();
-    for (let piece = 0; piece < 8 * fact.bits.length; piece++) {
-      if ((fact.bits[piece >>> 3] ?? 0) & (0x80 >>> (piece & 7))) known.add(piece);
+    const bits = bitsOf(fact.bits);
+    for (let piece = 0; piece < 8 * bits.length; piece++) {
+      if ((bits[piece >>> 3] ?? 0) & (0x80 >>> (piece & 7))) known.add(piece);
     }
   }
   return [...known].sort((a, b) => a - b);
@@ -41,6 +48,7 @@ describe('peer/session without content', () => {
     const word = fc.oneof(
       { weight: 6, arbitrary: fc.integer({ min: 0, max: PIECES - 1 }) },
       { weight: 6, arbitrary: fc.tuple(byte, byte) },
+      { weight: 2, arbitrary: fc.constantFrom('all' as const, 'none' as const) },
       // What breaks a rule: pieces that do not exist, bitfields too short, too long.
       { weight: 1, arbitrary: fc.constantFrom(PIECES, 15, 16, 2_097_151, 2 ** 32 - 1) },
       { weight: 1, arbitrary: fc.constantFrom([255], [0, 0, 0], []) },
@@ -51,6 +59,8 @@ describe('peer/session without content', () => {
           side.receive((writer) => {
             for (const one of pieces) {
               if (typeof one === 'number') writer.have(one);
+              else if (one === 'all') writer.haveAll();
+              else if (one === 'none') writer.haveNone();
               else writer.bitfield(Uint8Array.from(one));
             }
           });
@@ -131,7 +141,7 @@ describe('peer/session without content', () => {
   });
 
   it('sends no bitfield, serves nothing and requests nothing; extensions work', () => {
-    const side = later({ have: 'all' });
+    const side = later({ have: 'all', fast: false });
     side.start();
     side.session.setChoked(false);
     side.receive((writer) => {

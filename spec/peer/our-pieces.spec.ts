@@ -39,20 +39,34 @@ function bitfieldOf(length: number, pieces: readonly number[] | 'all'): Bitfield
 describe('peer/our-pieces', () => {
   it('are a bitfield where the content is known, and nothing where there are none', () => {
     const writer = new WireWriter();
-    const ours = new OurPieces(writer, bitfieldOf(9, [0, 8]));
+    const ours = new OurPieces(writer, false, bitfieldOf(9, [0, 8]));
     ours.start();
     expect([...(writer.take() ?? [])]).to.deep.equal([0, 0, 0, 3, 5, 0x80, 0x80]);
     ours.gained(3);
     expect(haves(writer)).to.deep.equal([3]);
     expect(ours.areWaiting).to.equal(false);
-    new OurPieces(writer, bitfieldOf(9, [])).start();
-    new OurPieces(writer, undefined).start();
+    new OurPieces(writer, false, bitfieldOf(9, [])).start();
+    new OurPieces(writer, false, undefined).start();
     expect(writer.take()).to.equal(undefined);
+  });
+
+  it('always are one message with the fast extension: all, none, or a bitfield (BEP 6)', () => {
+    const first = (have: Bitfield | undefined): number[] => {
+      const writer = new WireWriter();
+      const ours = new OurPieces(writer, true, have);
+      ours.start();
+      expect(ours.areWaiting).to.equal(false);
+      return [...(writer.take() ?? [])];
+    };
+    expect(first(bitfieldOf(9, 'all'))).to.deep.equal([0, 0, 0, 1, 14]);
+    expect(first(bitfieldOf(9, []))).to.deep.equal([0, 0, 0, 1, 15]);
+    expect(first(undefined)).to.deep.equal([0, 0, 0, 1, 15]);
+    expect(first(bitfieldOf(9, [0, 8]))).to.deep.equal([0, 0, 0, 3, 5, 0x80, 0x80]);
   });
 
   it('of the longest torrent leave in parts, one after the other, each once', () => {
     const writer = new WireWriter();
-    const ours = new OurPieces(writer, undefined);
+    const ours = new OurPieces(writer, false, undefined);
     ours.open(bitfieldOf(MAX_PIECE_COUNT, 'all'));
     let next = 0;
     for (;;) {
@@ -80,7 +94,7 @@ describe('peer/our-pieces', () => {
         for (const [first, count] of stored)
           for (let piece = first; piece < Math.min(LENGTH, first + count); piece++) have.set(piece);
         const writer = new WireWriter();
-        const ours = new OurPieces(writer, undefined);
+        const ours = new OurPieces(writer, false, undefined);
         const sent: number[] = [];
         for (const [at, step] of steps.entries()) {
           if (at === opensAt) ours.open(have);

@@ -59,7 +59,7 @@ function apply(queue: RequestQueue, model: Request[], step: Step): void {
       model.splice(0, step.times);
       return;
     case 'drop': {
-      queue.dropPiece(step.piece);
+      queue.removeIf((slot) => queue.pieceAt(slot) === step.piece);
       const kept = model.filter(([piece]) => piece !== step.piece);
       model.splice(0, model.length, ...kept);
       return;

@@ -1,7 +1,6 @@
 // Requests of a peer: which are queued, refused or ignored.
 import { expect } from 'chai';
-import type { Verdict } from '../../lib/peer/serving';
-import type { Refusal } from '../../lib/peer/session-types';
+import fc from 'fast-check';
 import { Pair, Side } from '../support/pair';
 
 function serving(options: ConstructorParameters<typeof Side>[0] = {}): Side {
@@ -21,6 +20,10 @@ function waiting({ session }: Side): number[][] {
   }
   expect(requests).to.have.length(session.serving.waiting);
   return requests;
+}
+
+function reject(piece: number, begin: number, lengthBytes: number) {
+  return { type: 'reject' as const, piece, begin, lengthBytes };
 }
 
 describe('peer/serving', () => {
@@ -66,25 +69,6 @@ describe('peer/serving', () => {
     });
   });
 
-  describe('reports what becomes of a request', () => {
-    const verdictsOf = (refusal?: Refusal): Verdict[] => {
-      const { serving } = new Side({ have: [1], ...(refusal && { refusal }) }).session;
-      const ask = (piece: number): Verdict => serving.request(piece, 0, 16_384);
-      const choked = ask(1);
-      serving.setChoked(false);
-      return [choked, ask(0), ask(1)];
-    };
-
-    it('to a peer without the fast extension: refusals are silent', () => {
-      expect(verdictsOf()).to.deep.equal(verdictsOf('ignore'));
-      expect(verdictsOf('ignore')).to.deep.equal(['ignore', 'ignore', 'serve']);
-    });
-
-    it('to a peer with it: refusals are sent', () => {
-      expect(verdictsOf('reject')).to.deep.equal(['reject', 'reject', 'serve']);
-    });
-  });
-
   it('sends no reject unless the fast extension is negotiated', () => {
     const side = serving({ have: [1] });
     side.receive((writer) => {
@@ -97,7 +81,7 @@ describe('peer/serving', () => {
   });
 
   it('with the fast extension answers each request, also those that a choke voids (BEP 6)', () => {
-    const side = serving({ have: [1], refusal: 'reject' });
+    const side = serving({ have: [1], fast: true });
     side.receive((writer) => {
       writer.request(1, 0, 16_384);
       writer.request(0, 0, 16_384);
@@ -105,23 +89,66 @@ describe('peer/serving', () => {
     });
     side.session.setChoked(true);
     side.receive((writer) => writer.request(1, 32_768, 16_384));
-    const reject = (piece: number, begin: number, lengthBytes: number): number[] => {
-      const bytes = Buffer.alloc(17);
-      bytes.writeUInt32BE(13, 0);
-      bytes[4] = 16;
-      bytes.writeUInt32BE(piece, 5);
-      bytes.writeUInt32BE(begin, 9);
-      bytes.writeUInt32BE(lengthBytes, 13);
-      return [...bytes];
-    };
-    expect([...Buffer.concat(side.take())]).to.deep.equal([
-      ...reject(0, 0, 16_384),
-      ...[0, 0, 0, 1, 0],
-      ...reject(1, 0, 16_384),
-      ...reject(1, 16_384, 100),
-      ...reject(1, 32_768, 16_384),
+    expect(side.sent()).to.deep.equal([
+      reject(0, 0, 16_384),
+      { type: 'choke' },
+      reject(1, 0, 16_384),
+      reject(1, 16_384, 100),
+      reject(1, 32_768, 16_384),
     ]);
     expect(side.session.serving.waiting).to.equal(0);
+  });
+
+  it('with the fast extension rejects what is cancelled, and what cannot be read', () => {
+    const side = serving({ fast: true });
+    side.receive((writer) => {
+      for (const piece of [0, 1, 2, 1]) writer.request(piece, 0, 16_384);
+      writer.cancel(0, 0, 16_384);
+      writer.cancel(0, 0, 16_384); // It is answered already.
+    });
+    side.session.serving.dropPiece(1);
+    expect(side.sent()).to.deep.equal([
+      reject(0, 0, 16_384),
+      reject(1, 0, 16_384),
+      reject(1, 0, 16_384),
+    ]);
+    expect(waiting(side)).to.deep.equal([[2, 0, 16_384]]);
+  });
+
+  it('answers each request exactly once with the fast extension (property)', () => {
+    const BLOCKS = 4;
+    const step = fc.oneof(
+      fc.record({ request: fc.nat(BLOCKS - 1), piece: fc.nat(2) }),
+      fc.record({ cancel: fc.nat(BLOCKS - 1), piece: fc.nat(2) }),
+      fc.record({ choke: fc.boolean() }),
+      fc.constant({ serve: true }),
+      fc.record({ unreadable: fc.nat(2) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const side = serving({ have: [0, 1], fast: true });
+        const asked: string[] = [];
+        const answered: string[] = [];
+        for (const one of steps) {
+          if ('choke' in one) side.session.setChoked(one.choke);
+          else if ('serve' in one) {
+            side.answers = true;
+            side.serve();
+            side.answers = false;
+          } else if ('unreadable' in one) side.session.serving.dropPiece(one.unreadable);
+          else if ('request' in one) {
+            asked.push(`${one.piece} ${one.request * 16_384}`);
+            side.receive((writer) => writer.request(one.piece, one.request * 16_384, 16_384));
+          } else side.receive((writer) => writer.cancel(one.piece, one.cancel * 16_384, 16_384));
+        }
+        side.session.setChoked(true);
+        for (const message of side.sent())
+          if (message.type === 'piece' || message.type === 'reject')
+            answered.push(`${message.piece} ${message.begin}`);
+        expect(answered.toSorted()).to.deep.equal(asked.toSorted());
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('takes back what is cancelled, wherever it stands', () => {
@@ -159,7 +186,7 @@ describe('peer/serving', () => {
     side.receive((writer) => {
       for (const piece of [0, 1, 0, 2]) writer.request(piece, 0, 16_384);
     });
-    side.session.serving.queue.dropPiece(0);
+    side.session.serving.dropPiece(0);
     expect(waiting(side).map(([piece]) => piece)).to.deep.equal([1, 2]);
   });
 

@@ -52,22 +52,6 @@ describe('peer/session', () => {
     expect(side.of('peer-bitfield')).to.have.length(1);
   });
 
-  it('passes over messages of the fast extension (BEP 6): we never announced it', () => {
-    const side = new Side({ have: 'all' });
-    side.session.setChoked(false);
-    side.take();
-    for (const id of [13, 14, 15, 16, 17]) {
-      for (const fields of [0, 4, 12]) {
-        side.feed(Uint8Array.of(0, 0, 0, 1 + fields, id, ...new Array<number>(fields).fill(0)));
-      }
-    }
-    expect(side.facts).to.deep.equal([]);
-    expect(side.sent()).to.deep.equal([]);
-    expect(side.closed).to.equal(undefined);
-    side.receive((writer) => writer.bitfield(Uint8Array.of(0xff, 0xff))); // still the first word on pieces
-    expect(side.of('peer-bitfield')).to.have.length(1);
-  });
-
   it('reports a late bitfield with many new pieces as a bitfield, complete', () => {
     const side = new Side({ pieceLengthBytes: 16, totalLengthBytes: 16 * 20_001 });
     const late = new Uint8Array(2501).fill(0xff);

@@ -486,7 +486,10 @@ export class Walk implements Simulation {
         if (!lease) return;
         const { piece, generation, firstBlock, blockCount } = lease;
         const run = { ...old, piece, generation, firstBlock, blockCount };
-        return engine.facts({ type: 'lease-done', ...run }, { type: 'lease-returned', ...run });
+        return engine.facts(
+          { type: 'lease-done', ...run },
+          { type: 'lease-returned', why: 'late', ...run },
+        );
       }
       default: {
         const reasons: CloseReason[] = ['remote-closed', 'connection-error', 'idle-timeout'];

@@ -17,6 +17,11 @@ const IDS: Record<string, number> = {
   piece: 7,
   cancel: 8,
   port: 9,
+  suggest: 13,
+  'have-all': 14,
+  'have-none': 15,
+  reject: 16,
+  'allowed-fast': 17,
   extended: 20,
 };
 const TYPES = new Map(Object.entries(IDS).map(([type, id]) => [id, type]));
@@ -34,11 +39,14 @@ function toInteger(bytes: readonly number[]): number {
 function payloadOf(message: OracleMessage): number[] {
   switch (message.type) {
     case 'have':
+    case 'suggest':
+    case 'allowed-fast':
       return integer(message.piece, 4);
     case 'bitfield':
       return [...message.bits];
     case 'request':
     case 'cancel':
+    case 'reject':
       return [message.piece, message.begin, message.lengthBytes].flatMap((n) => integer(n, 4));
     case 'piece':
       return [...integer(message.piece, 4), ...integer(message.begin, 4), ...message.block];
@@ -90,13 +98,18 @@ function oracleMessage(body: readonly number[]): OracleMessage {
     case 'unchoke':
     case 'interested':
     case 'not-interested':
+    case 'have-all':
+    case 'have-none':
       return { type };
+    case 'suggest':
+    case 'allowed-fast':
     case 'have':
       return { type, piece: number(0) };
     case 'bitfield':
       return { type, bits: Uint8Array.from(payload) };
     case 'request':
     case 'cancel':
+    case 'reject':
       return { type, piece: number(0), begin: number(1), lengthBytes: number(2) };
     case 'piece':
       return {

@@ -9,7 +9,6 @@ import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
-import type { Refusal } from '../../lib/peer/session-types';
 import type { SessionLimits } from '../../lib/peer/session-types';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
@@ -32,7 +31,8 @@ export interface SideOptions {
   readonly extensions?: readonly MakeExtension[];
   /** The session starts without content; `open` supplies it. */
   readonly openLater?: boolean;
-  readonly refusal?: Refusal;
+  /** The fast extension is in use; default false. */
+  readonly fast?: boolean;
   readonly limits?: Partial<SessionLimits>;
   readonly connection?: number;
   readonly slab?: Slab;
@@ -107,7 +107,7 @@ export class Side {
         limits: { ...LIMITS, ...options.limits },
         extensionProtocol: options.extensionProtocol ?? true,
         extensions: options.extensions ?? EXTENSIONS,
-        ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
+        fast: options.fast ?? false,
         clientName: 'spec 1',
         listenPort: 6881,
         hashSeed: 1,

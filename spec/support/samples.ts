@@ -159,6 +159,7 @@ export const peerFacts: Samples<PeerFact> = {
     host: '10.0.0.1',
     port: 6881,
     peerId: bytes(...Array(20).keys()),
+    fast: true,
   },
   'dial-failed': { type: 'dial-failed', dial: 4, reason: 'dial-timeout', detail: 'no answer' },
   closed: {
@@ -206,6 +207,7 @@ export const peerFacts: Samples<PeerFact> = {
   },
   'lease-returned': {
     type: 'lease-returned',
+    why: 'rejected',
     connection: 33,
     epoch: 3,
     piece: 8,

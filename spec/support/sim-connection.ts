@@ -28,7 +28,7 @@ export class SimConnection implements SessionOutput {
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
 
-  constructor(id: number, node: SimNode, thread: SimPeerThread) {
+  constructor(id: number, node: SimNode, thread: SimPeerThread, fast: boolean) {
     this.id = id;
     this.node = node;
     this.thread = thread;
@@ -41,6 +41,7 @@ export class SimConnection implements SessionOutput {
         table: node.engine.table,
         limits: node.engine.state.settings.limits,
         extensionProtocol: true,
+        fast,
         extensions: EXTENSIONS,
         clientName: 'sim',
         hashSeed: 1,

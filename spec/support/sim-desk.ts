@@ -10,7 +10,7 @@ import { CLAIMED } from '../../lib/memory/block-table';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { EngineControl } from '../../lib/messages/control';
 import type { TorrentStats } from '../../lib/messages/stats';
-import type { Lease } from '../../lib/messages/peer-thread';
+import type { Lease, WhyReturned } from '../../lib/messages/peer-thread';
 import type { VerifyJob } from '../../lib/messages/verify';
 import { Bitfield } from '../../lib/bytes/bitfield';
 import { unitsOf } from './segments';
@@ -29,6 +29,8 @@ export interface DeskPeerOptions {
   readonly peerId?: string;
   readonly thread?: number;
   readonly dial?: number;
+  /** Both sides have the fast extension (BEP 6); default false. */
+  readonly fast?: boolean;
   /** Unchoke us at once; default true. */
   readonly unchoke?: boolean;
   readonly creditBlocks?: number;
@@ -251,6 +253,7 @@ export class SimDesk {
       host: options.host ?? `10.0.0.${this.#nextConnection}`,
       port: options.port ?? 6881,
       peerId: Buffer.from((options.peerId ?? `peer-${connection}`).padEnd(20, '.')),
+      fast: options.fast ?? false,
     });
     const { life } = torrent.state;
     if (isInSwarm(life) && !transfers(life)) this.#early.set(connection, bits);
@@ -372,11 +375,16 @@ export class SimDesk {
   }
 
   done(lease: Lease, firstBlock = lease.firstBlock, blockCount = lease.blockCount): void {
-    this.#end('lease-done', lease, firstBlock, blockCount);
+    this.engine.facts({ type: 'lease-done', ...partOf(lease, firstBlock, blockCount) });
   }
 
-  giveBack(lease: Lease, firstBlock = lease.firstBlock, blockCount = lease.blockCount): void {
-    this.#end('lease-returned', lease, firstBlock, blockCount);
+  giveBack(
+    lease: Lease,
+    firstBlock = lease.firstBlock,
+    blockCount = lease.blockCount,
+    why: WhyReturned = 'late',
+  ): void {
+    this.engine.facts({ type: 'lease-returned', why, ...partOf(lease, firstBlock, blockCount) });
   }
 
   /**
@@ -398,15 +406,12 @@ export class SimDesk {
     }
     throw new Error('serving never ended');
   }
+}
 
-  #end(
-    type: 'lease-done' | 'lease-returned',
-    { connection, epoch, piece, generation }: Lease,
-    firstBlock: number,
-    blockCount: number,
-  ): void {
-    this.engine.facts({ type, connection, epoch, piece, generation, firstBlock, blockCount });
-  }
+/** Some blocks of a lease, as facts name them. */
+function partOf(lease: Lease, firstBlock: number, blockCount: number) {
+  const { connection, epoch, piece, generation } = lease;
+  return { connection, epoch, piece, generation, firstBlock, blockCount };
 }
 
 export function isOpen(torrent: UnknownTorrent): torrent is DeskTorrent {

@@ -34,6 +34,8 @@ export class SimNode {
   readonly #workers: SimWorkers;
   /** The present one; each death brings another. */
   thread: SimPeerThread;
+  /** How often each fact occurred, by its type and what tells its variants apart. */
+  readonly seen = new Map<string, number>();
   /** True once it has left the network without a message. */
   gone = false;
   /** True while other nodes can dial it. */
@@ -193,7 +195,11 @@ export class SimNode {
 
   async handleFacts(facts: readonly PeerFact[]): Promise<void> {
     this.syncClock();
-    for (const fact of facts) this.swarm.note(this, fact);
+    for (const fact of facts) {
+      this.swarm.note(this, fact);
+      const name = nameOf(fact);
+      this.seen.set(name, (this.seen.get(name) ?? 0) + 1);
+    }
     this.engine.facts(...facts);
     this.noteEvents();
     // The end of a dial settles a promise.
@@ -245,4 +251,11 @@ export class SimNode {
     }
     events.length = this.#eventsSeen = kept;
   }
+}
+
+function nameOf(fact: PeerFact): string {
+  if (fact.type === 'lease-returned') return `${fact.type} ${fact.why}`;
+  if (fact.type === 'closed') return `${fact.type} ${fact.reason}`;
+  if (fact.type !== 'peer-bitfield') return fact.type;
+  return `${fact.type} ${typeof fact.bits === 'string' ? fact.bits : 'bits'}`;
 }

@@ -18,6 +18,8 @@ export interface SimNodeOptions {
   readonly learnsAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
+  /** False: it does not announce the fast extension (BEP 6). Default true. */
+  readonly fast?: boolean;
   /** False: it is behind NAT. Default true. */
   readonly dialable?: boolean;
   readonly uploadSlots?: number;

@@ -160,7 +160,8 @@ export class SimPeerThread {
 
   #accept(peer: SimNode, dial: number | undefined): SimConnection {
     const node = this.#node;
-    const connection = new SimConnection(node.nextConnection(), node, this);
+    const fast = (node.options.fast ?? true) && (peer.options.fast ?? true);
+    const connection = new SimConnection(node.nextConnection(), node, this, fast);
     this.connections.set(connection.id, connection);
     this.report({
       type: 'connected',
@@ -170,6 +171,7 @@ export class SimPeerThread {
       host: peer.host,
       port: dial === undefined ? 50_000 + connection.id : SIM_PORT,
       peerId: peer.engine.state.peerId,
+      fast,
     });
     return connection;
   }

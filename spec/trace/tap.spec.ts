@@ -260,6 +260,7 @@ describe('trace lines', () => {
     tap.sent(Uint8Array.of(0, 0, 0, 3, 9, 0x1a, 0xe1, 0, 0, 0, 3, 99, 1, 2));
     tap.fact({
       type: 'lease-returned',
+      why: 'late',
       connection: 33,
       epoch: 0,
       piece: 4,

@@ -18,13 +18,21 @@ const anyMessage: fc.Arbitrary<OracleMessage> = fc.oneof(
     { type: 'unchoke' },
     { type: 'interested' },
     { type: 'not-interested' },
+    { type: 'have-all' },
+    { type: 'have-none' },
   ),
-  fc.record({ type: fc.constant('have' as const), piece: uint32 }),
+  fc.record({
+    type: fc.constantFrom('have' as const, 'suggest' as const, 'allowed-fast' as const),
+    piece: uint32,
+  }),
   fc.record({
     type: fc.constant('bitfield' as const),
     bits: fc.uint8Array({ minLength: BITFIELD_BYTES, maxLength: BITFIELD_BYTES }),
   }),
-  fc.record({ type: fc.constantFrom('request' as const, 'cancel' as const), ...blockRange }),
+  fc.record({
+    type: fc.constantFrom('request' as const, 'cancel' as const, 'reject' as const),
+    ...blockRange,
+  }),
   fc.record({
     type: fc.constant('piece' as const),
     piece: uint32,
@@ -39,7 +47,7 @@ const anyMessage: fc.Arbitrary<OracleMessage> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('unknown' as const),
-    id: fc.constantFrom(10, 13, 14, 17, 21, 255),
+    id: fc.constantFrom(10, 12, 18, 21, 255),
     lengthBytes: fc.integer({ min: 0, max: 300 }),
   }),
 );
@@ -72,7 +80,7 @@ const EVERYTHING: OracleMessage[] = [
   { type: 'piece', piece: 3, begin: 16_384, block: new Uint8Array(40).fill(7) },
   { type: 'extended', id: 0, payload: Uint8Array.from([0x64, 0x65]) },
   { type: 'port', port: 6881 },
-  { type: 'unknown', id: 14, lengthBytes: 0 },
+  { type: 'unknown', id: 12, lengthBytes: 0 },
   { type: 'cancel', piece: 3, begin: 0, lengthBytes: 16_384 },
   { type: 'choke' },
 ];
@@ -154,7 +162,7 @@ describe('wire decoder', () => {
         [5, 1 + BITFIELD_BYTES],
         [7, 9 + 16_384],
         [20, 65_536],
-        [14, 32_768],
+        [21, 32_768],
       ];
       for (const [id, bytes] of longest) {
         expect(codeThrown(() => decodeCut(header(bytes, id), []))).to.equal('nothing');
@@ -188,6 +196,11 @@ describe('wire decoder', () => {
         [6, 13],
         [8, 13],
         [9, 3],
+        [13, 5],
+        [14, 1],
+        [15, 1],
+        [16, 13],
+        [17, 5],
       ];
       for (const [id, bytes] of right) {
         for (const wrong of [bytes - 1, bytes + 1]) {

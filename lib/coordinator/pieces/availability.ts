@@ -22,10 +22,18 @@ export function onBitfield(engine: Engine, fact: FactOf<'peer-bitfield'>): void 
   const { torrent } = peer;
   if (!isKnown(torrent)) return;
   uncountSource(engine, peer);
-  peer.bits = new Bitfield(torrent.content.layout.pieceCount, fact.bits);
-  peer.haveCount = peer.bits.count();
+  const { possession, layout } = torrent.content;
+  if (typeof fact.bits === 'string') {
+    peer.bits = new Bitfield(layout.pieceCount);
+    if (fact.bits === 'all') peer.bits.setAll();
+    peer.haveCount = fact.bits === 'all' ? layout.pieceCount : 0;
+    peer.usefulPieces = fact.bits === 'all' ? possession.missingWantedPieces : 0;
+  } else {
+    peer.bits = new Bitfield(layout.pieceCount, fact.bits);
+    peer.haveCount = peer.bits.count();
+    peer.usefulPieces = possession.countLacking(peer.bits);
+  }
   countSource(engine, torrent, peer);
-  peer.usefulPieces = torrent.content.possession.countLacking(peer.bits);
   afterNews(engine, peer);
 }
 

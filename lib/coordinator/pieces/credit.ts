@@ -1,11 +1,12 @@
 // What a source may be leased: it reports how many blocks it can request, leases end in one way or
-// another, and a choke voids them all.
+// another, and a choke voids them all (unless each request is answered, BEP 6).
 
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
 import { feedSource } from './leasing';
 import { giveUpIdleParole } from './parole';
 import { onFilled, settle } from './pieces';
+import { Refusals } from './refusals';
 import type { Source } from '../state';
 
 export function onAppetite(engine: Engine, fact: FactOf<'appetite'>): void {
@@ -21,10 +22,11 @@ export function onPeerChoke(engine: Engine, fact: FactOf<'peer-choke'>): void {
   if (!peer) return;
   peer.choked = fact.choked;
   if (fact.choked) {
-    voidLeases(engine, peer);
+    if (!peer.answersAll) voidLeases(engine, peer);
     peer.epoch = fact.epoch;
     peer.creditBlocks = 0;
     peer.leasedBlocks = 0;
+    peer.refusals = undefined;
     engine.state.hungry.delete(peer);
   } else {
     engine.state.budget.setActive(peer.torrent.id, peer.torrent.phase === 'downloading');
@@ -36,7 +38,11 @@ export function onLeaseEnd(
   fact: FactOf<'lease-done'> | FactOf<'lease-returned'>,
 ): void {
   const source = engine.state.sources.get(fact.connection);
-  if (!source || fact.epoch !== source.epoch) return;
+  if (!source || (fact.epoch !== source.epoch && !source.answersAll)) return;
+  if (fact.type === 'lease-returned' && fact.why === 'rejected') {
+    source.refusals ??= new Refusals();
+    source.refusals.note(fact.piece, engine.nowMs());
+  }
   let firstBlock = fact.firstBlock;
   const end = fact.firstBlock + fact.blockCount;
   // The run may span several leases of the same piece: each takes its part.

@@ -37,7 +37,8 @@ function leaseDuplicate(
   maxBlocks: number,
 ): boolean {
   for (const piece of late) {
-    if (piece.verifying || !source.has(piece.blocks.piece)) continue;
+    const index = piece.blocks.piece;
+    if (piece.verifying || !source.has(index) || source.refusals?.has(index)) continue;
     const own = source.leases.filter((lease) => lease.piece === piece);
     const run = piece.blocks.takeDuplicate(
       Math.min(maxBlocks, DUPLICATE_RUN_BLOCKS),

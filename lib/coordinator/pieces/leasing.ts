@@ -6,7 +6,7 @@ import type { Engine } from '../engine';
 import { mayFill } from './parole';
 import { leaseRun, startPiece } from './pieces';
 import { isKnown } from '../state';
-import type { KnownTorrent, PieceState, Source } from '../state';
+import type { KnownTorrent, PieceState, Source, TorrentState } from '../state';
 
 /** A source gets a piece of its own if it can fill it within 20 s; slower ones share pieces. */
 const WHOLE_PIECE_SEC = 20;
@@ -37,6 +37,13 @@ export function feedHungry(engine: Engine): void {
   for (const source of [...engine.state.hungry]) feedSource(engine, source);
 }
 
+/** Tries sources again whose rejects are forgotten. */
+export function feedForgiven(engine: Engine, torrent: TorrentState): void {
+  const nowMs = engine.nowMs();
+  for (const source of torrent.sources)
+    if (source.refusals?.expire(nowMs)) feedSource(engine, source);
+}
+
 function leaseNext(
   engine: Engine,
   torrent: KnownTorrent,
@@ -58,6 +65,7 @@ function leaseNext(
 
 function leaseFree(engine: Engine, source: Source, piece: PieceState, maxBlocks: number): boolean {
   if (piece.verifying || piece.blocks.freeBlocks === 0 || !mayFill(source, piece)) return false;
+  if (source.refusals?.has(piece.blocks.piece)) return false;
   const run = piece.blocks.takeFree(maxBlocks);
   if (!run) return false;
   if (piece.onParole && piece.sole === undefined) {
@@ -91,7 +99,7 @@ function leaseNew(
   const { picker } = torrent.content.possession;
   if (picker.idle === 0) return false;
   const index = picker.pick(source.isSeed ? 'all' : source.bits);
-  if (index === -1) return false;
+  if (index === -1 || source.refusals?.has(index)) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
   // A piece of nothing but padding is full already; the next one may have blocks to request.

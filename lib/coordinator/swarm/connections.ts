@@ -37,6 +37,7 @@ export function onConnected(engine: Engine, fact: FactOf<'connected'>): void {
   const { connection: id, host, port } = fact;
   const identity = { id, name: hostPort(host, port), host, port, peerId: toHex(fact.peerId) };
   const peer = new Peer(thread, torrent, identity, dial?.address, engine.nowMs());
+  peer.answersAll = fact.fast === true;
   const refusal = whyRefuse(engine, torrent, peer);
   enter(engine, peer);
   wake(engine, torrent);

@@ -117,7 +117,7 @@ export class Upload implements SharingUpload {
       const piece = requests.pieceAt(slot);
       const at = piece * source.pieceLengthBytes + requests.beginAt(slot);
       if (at >= chunk.end || at + requests.lengthBytesAt(slot) <= chunk.start) return;
-      requests.dropPiece(piece);
+      this.session.serving.dropPiece(piece);
     }
   }
 

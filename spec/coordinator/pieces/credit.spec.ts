@@ -107,6 +107,7 @@ describe('coordinator/credit', () => {
             }
             desk.engine.facts({
               type: 'lease-returned',
+              why: 'late',
               connection: peer,
               epoch: 0,
               piece,
