@@ -24,6 +24,7 @@ export { VERSION } from './api/version';
 export { MillraceError } from './errors/millrace-error';
 export { CLOSE_REASONS, type CloseReason } from './messages/close-reasons';
 export type { LimitBehind, TransferAccount, TransferLimit } from './messages/account';
+export type { Choking, SeedChoking } from './messages/choking';
 export type { AnnounceToAll, PeerAddress } from './messages/control';
 export type { LogLevel } from './text/log-levels';
 export type {

@@ -5,6 +5,7 @@ import { KIB, MIB } from '../bytes/lengths';
 import { MAX_PORT, isReachablePort, parseHostPort } from '../address/host-port';
 import { MillraceError, recordOf } from '../errors/millrace-error';
 import { MAX_METAINFO_BYTES } from '../metainfo/limits';
+import type { SeedChoking } from '../messages/choking';
 import type { AnnounceToAll, EngineSettings, PeerAddress } from '../messages/control';
 import {
   badOption,
@@ -84,8 +85,17 @@ export interface CoordinatorOptions {
   readonly maxHalfOpen?: number;
   /** Most dials started per second, 1–1000. Default 50. */
   readonly dialsPerSec?: number;
-  /** Most peers of one torrent that may download from us at a time, 1–1000. Default 16. */
-  readonly uploadSlots?: number;
+  /**
+   * Most peers of one torrent that may download from us at a time, 1–1000. `auto`: by what we can
+   * upload, 8–64, at first 16 (docs/ARCHITECTURE.md). Default `auto`.
+   */
+  readonly uploadSlots?: number | 'auto';
+  /**
+   * Which peers may download from a complete torrent. `round-robin`: all of them, in turns of 10 s;
+   * `fastest-upload`: those that take most, and others in turn to see what they take. Default
+   * `round-robin`. While a torrent downloads, its slots go to the peers that give most (BEP 3).
+   */
+  readonly seedChoking?: SeedChoking;
   /** Timeouts, in milliseconds. */
   readonly timeouts?: {
     /** For a TCP connect. Default 10,000. */
@@ -192,6 +202,8 @@ const threads: Check<EngineThreads | undefined> = (name, value) => {
   throw wrong(name, 'threads made by EngineThreads', value);
 };
 
+const SEED_CHOKING: readonly SeedChoking[] = ['round-robin', 'fastest-upload'];
+
 const ENGINE = {
   peerThreads: PEER_THREADS,
   verifyThreads: wholeNumber(2, 64),
@@ -203,7 +215,8 @@ const ENGINE = {
   connectionsPerAddress: wholeNumber(1, 8000, 8),
   maxHalfOpen: wholeNumber(1, 1000, 32),
   dialsPerSec: wholeNumber(1, 1000, 50),
-  uploadSlots: wholeNumber(1, 1000, 16),
+  uploadSlots: orElse('auto' as const, either('auto', wholeNumber(1, 1000, 1))),
+  seedChoking: oneOf(SEED_CHOKING, 'round-robin'),
   timeouts: group({
     dialMs: wholeNumber(1, 600_000, 10_000),
     handshakeMs: wholeNumber(1, 600_000, 10_000),
@@ -230,7 +243,8 @@ export function engineSettings(
   version: string,
 ): Omit<EngineSettings, 'trace'> {
   const { maxConnections, timeouts, port, host } = options;
-  const { memoryBytes, peerThreads, maxHalfOpen, dialsPerSec, uploadSlots } = options;
+  const { memoryBytes, peerThreads, maxHalfOpen, dialsPerSec } = options;
+  const { uploadSlots, seedChoking } = options;
   const cores = availableParallelism();
   return {
     peerThreads,
@@ -244,6 +258,7 @@ export function engineSettings(
     maxHalfOpen,
     dialsPerSec,
     uploadSlots,
+    seedChoking,
     limits: {
       maxConnections: maxConnections + BEING_JUDGED,
       maxHandshakes: MAX_HANDSHAKES,

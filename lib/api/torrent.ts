@@ -353,6 +353,7 @@ function initialStats(metainfo: Metainfo): TorrentStats {
     uploadBytesPerSec: 0,
     etaSec: undefined,
     peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
+    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0 },
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],

@@ -8,6 +8,7 @@ import { engineAccount, torrentAccount } from './account/accounting';
 import type { Engine } from './engine';
 import { errorOf } from './torrent/life';
 import { receivedBytes } from './state';
+import { choosing } from './swarm/choking';
 import type { TorrentState } from './state';
 
 export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
@@ -15,9 +16,13 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
   const { content } = torrent;
   let seeds = 0;
   let unchoking = 0;
+  let unchoked = 0;
+  let interested = 0;
   for (const peer of torrent.peers) {
     if (peer.isSeed) seeds++;
     if (!peer.choked) unchoking++;
+    if (!peer.weChoke) unchoked++;
+    if (peer.theyAreInterested) interested++;
   }
   const totalBytes = content && contentBytes(content.metainfo);
   const downloadBytesPerSec = torrent.downloadRate.bytesPerSec(nowMs);
@@ -46,6 +51,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
       known: torrent.book.known,
       unchoking,
     },
+    uploads: { ...choosing(engine, torrent), unchoked, interested },
     piecesFailed: content?.piecesFailed ?? 0,
     memoryBytes: engine.state.budget.committedOf(torrent.id),
     trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({

@@ -4,7 +4,9 @@
 import { shareOf } from '../address/household';
 import type { Household } from '../address/household';
 import { Bitfield } from '../bytes/bitfield';
+import { LastRounds } from '../choke/rounds';
 import type { TokenBucket } from '../choke/token-bucket';
+import type { UploadSlots } from '../choke/upload-slots';
 import { SESSION_LIMIT } from '../messages/account';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerAddress, TorrentOptions } from '../messages/control';
@@ -40,6 +42,16 @@ export interface AnnounceUnderWay {
   readonly sinceMs: number;
   readonly abort: AbortController;
   readonly done: Promise<void>;
+}
+
+/** The rounds in which a torrent's upload slots are assigned (`swarm/choking.ts`). */
+export interface UploadingState {
+  /** How many slots there are while their number adapts. */
+  readonly slots: UploadSlots;
+  roundEndsMs: number;
+  roundStartedMs: number;
+  /** The torrent's `uploadedBytes` when the round started. */
+  uploadedAtStart: number;
 }
 
 /** What a torrent owns in its output folder. */
@@ -130,6 +142,7 @@ export interface TorrentState {
    * Budget for rechokes between ticks, so that peers that keep changing their interest cost little.
    */
   readonly rechokes: TokenBucket;
+  readonly uploading: UploadingState;
   completeSent: boolean;
   /**
    * A resting torrent is skipped by ticks until this time; undefined: it is ticked. `wake` ends the
@@ -320,6 +333,11 @@ export class Peer extends Source {
   uploadStalled = false;
   unchokedAtMs: number | undefined = undefined;
   lastUnchokedMs = 0;
+  /** It has its slot for what it is worth, not for a turn. */
+  hasEarnedSlot = false;
+  /** What it gave us, and took from us, in the last rounds of choking. */
+  readonly gave = new LastRounds();
+  readonly took = new LastRounds();
   /** Its `uploadedBytes` when its last upload turn began. */
   uploadedAtTurn = 0;
 

@@ -5,6 +5,7 @@ import type { ErrorRecord } from '../errors/millrace-error';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { NameMapping } from '../metainfo/names';
 import type { LogLevel } from '../text/log-levels';
+import type { SeedChoking } from './choking';
 import type { CloseReason } from './close-reasons';
 import type { PeerThreadLimits } from './peer-thread';
 import type { EngineStats, TorrentStats } from './stats';
@@ -24,7 +25,9 @@ export interface EngineSettings {
   readonly connectionsPerAddress: number;
   readonly maxHalfOpen: number;
   readonly dialsPerSec: number;
-  readonly uploadSlots: number;
+  /** Peers of a torrent that may download from us at a time; `auto`: by what we can upload. */
+  readonly uploadSlots: number | 'auto';
+  readonly seedChoking: SeedChoking;
   readonly limits: PeerThreadLimits;
   readonly logLevel: LogLevel | 'silent';
   readonly version: string;

@@ -1,5 +1,6 @@
 // The figures that the engine reports: snapshots for users, scripts and dashboards. Plain data.
 
+import type { Choking } from './choking';
 import type { CloseReason } from './close-reasons';
 import type { TransferAccount } from './account';
 
@@ -66,6 +67,16 @@ export interface TorrentStats {
     readonly known: number;
     /** Connected peers that do not choke us. */
     readonly unchoking: number;
+  };
+  /** Who may download from us. */
+  readonly uploads: {
+    readonly choking: Choking;
+    /** How many peers may download at a time. */
+    readonly slots: number;
+    /** Peers that may download now. */
+    readonly unchoked: number;
+    /** Peers that want pieces of ours. */
+    readonly interested: number;
   };
   /** Hash checks that failed. */
   readonly piecesFailed: number;

@@ -135,6 +135,7 @@ describe('api: wrong options', function () {
         'maxHalfOpen',
         'dialsPerSec',
         'uploadSlots',
+        'seedChoking',
         'timeouts',
         'trace',
         'logger',

@@ -113,6 +113,9 @@ const NUMBERS: readonly {
   },
 ];
 
+/** What an option allows besides numbers. */
+const SPECIAL: Readonly<Record<string, string>> = { port: 'null or ', uploadSlots: '"auto" or ' };
+
 const settingsOf = (options: unknown): ReturnType<typeof engineSettings> =>
   engineSettings(engineOptions(options), '1.2.3');
 
@@ -141,7 +144,8 @@ describe('api/options', () => {
         maxConnectionsPerTorrent: 100,
         maxHalfOpen: 32,
         dialsPerSec: 50,
-        uploadSlots: 16,
+        uploadSlots: 'auto',
+        seedChoking: 'round-robin',
         logLevel: 'silent',
         version: '1.2.3',
       });
@@ -160,7 +164,7 @@ describe('api/options', () => {
           const error = refusal(() => settingsOf(set(value)));
           expect(error.code).to.equal('bad-option');
           expect(error.message).to.equal(
-            `option ${name} must be ${name === 'port' ? 'null or ' : ''}a whole number from ${low} to ${high}, not ${shown(value)}`,
+            `option ${name} must be ${SPECIAL[name] ?? ''}a whole number from ${low} to ${high}, not ${shown(value)}`,
           );
           expect(error.details.option).to.equal(name);
         }

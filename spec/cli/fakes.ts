@@ -63,6 +63,7 @@ export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
     uploadBytesPerSec: 0,
     etaSec: undefined,
     peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
+    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0 },
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],

@@ -52,6 +52,7 @@ export const torrentStats: Full<TorrentStats> = {
   uploadBytesPerSec: 11.25,
   etaSec: undefined,
   peers: { connected: 1, seeds: 2, dialing: 3, known: 4, unchoking: 5 },
+  uploads: { choking: 'round-robin', slots: 1, unchoked: 2, interested: 3 },
   piecesFailed: 12,
   memoryBytes: 13,
   trackers: [

@@ -45,6 +45,7 @@ export const SIM_SETTINGS: EngineSettings = {
   maxHalfOpen: 32,
   dialsPerSec: 50,
   uploadSlots: 16,
+  seedChoking: 'round-robin',
   limits: {
     maxConnections: 264,
     maxHandshakes: 128,

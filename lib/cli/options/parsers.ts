@@ -19,6 +19,12 @@ export function wholeNumber(low: number, high: number, remark = ''): Parser<numb
   };
 }
 
+/** The word `auto`, or a whole number. */
+export function orAuto(low: number, high: number): Parser<number | 'auto'> {
+  const number = wholeNumber(low, high, ', or auto');
+  return (text) => (text === 'auto' ? text : number(text));
+}
+
 /** A port of ours; 0 has the system pick one. */
 export const ownPort = (): Parser<number> => wholeNumber(0, MAX_PORT, ' (0 picks a free port)');
 

@@ -2,10 +2,10 @@
 
 import { Option } from 'commander';
 import { GIB, KIB, MIB } from '../../bytes/lengths';
-import type { AnnounceToAll } from '../../index';
+import type { AnnounceToAll, SeedChoking } from '../../index';
 import { LOG_LEVEL_NAMES } from '../../text/log-levels';
 import type { LogLevel } from '../../text/log-levels';
-import { decimal, nonEmpty, ownPort, peerList, wholeNumber } from './parsers';
+import { decimal, nonEmpty, orAuto, ownPort, peerList, wholeNumber } from './parsers';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
@@ -31,6 +31,8 @@ export interface EngineFlags {
   readonly peerThreads?: number;
   readonly verifyThreads?: number;
   readonly connectionsPerAddress?: number;
+  readonly uploadSlots?: number | 'auto';
+  readonly seedChoking?: SeedChoking;
   /** Bytes. */
   readonly memory?: number;
   readonly recheck?: boolean;
@@ -84,6 +86,8 @@ export const timeoutOption = (what: string): Option =>
     time({ lowSec: 0.1, highSec: 600, plain: 's', example: '20 or 1.5s' }),
   );
 
+const SEED_CHOKING: readonly SeedChoking[] = ['round-robin', 'fastest-upload'];
+
 const ANNOUNCE_TO_ALL: readonly AnnounceToAll[] = ['none', 'tiers', 'trackers'];
 
 export const secretsOption = (): Option =>
@@ -111,6 +115,14 @@ export function engineOptions(): readonly Option[] {
       '--connections-per-address <N>',
       'peers of one address that keep their place while others wait, 1-8000 (default: 8)',
     ).argParser(wholeNumber(1, 8000)),
+    new Option(
+      '--upload-slots <N>',
+      'peers that may download from us at a time, 1-1000, or auto: by what we can upload (default: auto)',
+    ).argParser(orAuto(1, 1000)),
+    new Option(
+      '--seed-choking <RULE>',
+      'who may download once all is here: peers in turn, or those that take most (default: round-robin)',
+    ).choices(SEED_CHOKING),
     jsonOption(),
     quietOption(),
     new Option(

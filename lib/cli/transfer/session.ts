@@ -25,6 +25,8 @@ export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptio
     memoryBytes: flags.memory,
     port: flags.port,
     connectionsPerAddress: flags.connectionsPerAddress,
+    uploadSlots: flags.uploadSlots,
+    seedChoking: flags.seedChoking,
     logger: stderrLogger(flags.logLevel, io),
   };
 }

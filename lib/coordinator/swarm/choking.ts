@@ -1,13 +1,17 @@
-// Chooses the peers that we upload to: interested peers take turns in the torrent's upload slots.
+// Chooses the peers that we upload to. While a torrent downloads, its upload slots go to the peers that
+// give us most; when it is complete, the user says how. The rules are in `choke`.
 
 import { chooseUnchoked } from '../../choke/round-robin';
+import { chooseByWorth } from '../../choke/tit-for-tat';
+import type { Hold, RankedCandidate } from '../../choke/tit-for-tat';
+import type { Choking } from '../../messages/choking';
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
 import { transfers } from '../torrent/life';
 import type { Peer, TorrentState } from '../state';
 
-/** How long an upload slot is kept while others wait: the rechoke interval of BEP 3. */
-const UPLOAD_TURN_MS = 10_000;
+/** The rechoke interval of BEP 3: a round, and a turn of `round-robin` while others wait. */
+const ROUND_MS = 10_000;
 
 export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
@@ -34,31 +38,86 @@ export function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
   rechoke(engine, torrent);
 }
 
+/** How the torrent chooses now, and how many slots it has. */
+export function choosing(
+  { state: { settings } }: Engine,
+  { phase, uploading }: TorrentState,
+): { readonly choking: Choking; readonly slots: number } {
+  return {
+    choking: phase === 'seeding' || phase === 'complete' ? settings.seedChoking : 'tit-for-tat',
+    slots: settings.uploadSlots === 'auto' ? uploading.slots.count : settings.uploadSlots,
+  };
+}
+
 /** Reassigns the torrent's upload slots. There are none before peers know what we have. */
 export function rechoke(engine: Engine, torrent: TorrentState): void {
   if (torrent.peers.size === 0 || !transfers(torrent.life)) return;
   const nowMs = engine.nowMs();
-  const peers = [...torrent.peers];
-  const unchoked = chooseUnchoked(
-    peers.map((peer) => ({
-      id: peer.id,
-      interested: peer.theyAreInterested && !peer.closing,
-      stalled: peer.uploadStalled || letItsTurnPass(peer, nowMs),
-      unchokedAtMs: peer.unchokedAtMs,
-      lastUnchokedMs: peer.lastUnchokedMs,
-    })),
-    engine.state.settings.uploadSlots,
-    nowMs,
-    UPLOAD_TURN_MS,
-  );
+  const isNew = nowMs >= torrent.uploading.roundEndsMs;
+  if (isNew) adaptSlots(torrent, nowMs);
+  const holds = choose(engine, torrent, isNew, nowMs);
+  for (const peer of torrent.peers) {
+    const hold = holds.get(peer.id);
+    peer.hasEarnedSlot = hold === 'earned';
+    setChoked(engine, peer, hold === undefined, nowMs);
+  }
+  if (isNew) endRound(torrent, nowMs);
+}
+
+function choose(
+  engine: Engine,
+  torrent: TorrentState,
+  isNew: boolean,
+  nowMs: number,
+): ReadonlyMap<number, Hold> {
+  const { choking, slots } = choosing(engine, torrent);
+  const candidates = [...torrent.peers].map((peer): RankedCandidate => ({
+    id: peer.id,
+    interested: peer.theyAreInterested && !peer.closing,
+    stalled: peer.uploadStalled || letItsTurnPass(peer, nowMs),
+    unchokedAtMs: peer.unchokedAtMs,
+    lastUnchokedMs: peer.lastUnchokedMs,
+    worthBytes:
+      choking === 'tit-for-tat'
+        ? peer.gave.gained(peer.downloadedBytes)
+        : peer.took.gained(peer.uploadedBytes),
+    earned: peer.hasEarnedSlot,
+    connectedAtMs: peer.connectedAtMs,
+  }));
+  if (choking === 'round-robin') {
+    const unchoked = chooseUnchoked(candidates, slots, nowMs, ROUND_MS);
+    return new Map([...unchoked].map((id) => [id, 'optimistic']));
+  }
+  const random = (): number => engine.random();
+  return chooseByWorth(candidates, { slots, isNew, nowMs, random });
+}
+
+function setChoked(engine: Engine, peer: Peer, weChoke: boolean, nowMs: number): void {
+  if (weChoke === peer.weChoke || peer.closing) return;
+  peer.weChoke = weChoke;
+  peer.unchokedAtMs = weChoke ? undefined : nowMs;
+  peer.lastUnchokedMs = nowMs;
+  if (!weChoke) peer.uploadedAtTurn = peer.uploadedBytes;
+  engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
+}
+
+/** The number of slots follows what was uploaded in the round that ends. */
+function adaptSlots({ peers, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
+  const { slots, roundStartedMs, uploadedAtStart } = uploading;
+  let wanting = 0;
+  for (const peer of peers) if (peer.theyAreInterested && !peer.uploadStalled) wanting++;
+  const elapsedMs = Math.max(ROUND_MS, nowMs - roundStartedMs);
+  const bytesPerSec = ((uploadedBytes - uploadedAtStart) * 1000) / elapsedMs;
+  slots.endRound({ bytesPerSec, scarce: wanting > slots.count });
+}
+
+function endRound({ peers, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
+  uploading.roundStartedMs = nowMs;
+  uploading.roundEndsMs = nowMs + ROUND_MS;
+  uploading.uploadedAtStart = uploadedBytes;
   for (const peer of peers) {
-    const weChoke = !unchoked.has(peer.id);
-    if (weChoke === peer.weChoke || peer.closing) continue;
-    peer.weChoke = weChoke;
-    peer.unchokedAtMs = weChoke ? undefined : nowMs;
-    peer.lastUnchokedMs = nowMs;
-    if (!weChoke) peer.uploadedAtTurn = peer.uploadedBytes;
-    engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
+    peer.gave.endRound(peer.downloadedBytes);
+    peer.took.endRound(peer.uploadedBytes);
   }
 }
 
@@ -66,7 +125,7 @@ export function rechoke(engine: Engine, torrent: TorrentState): void {
  * A peer that requested nothing in its slot ranks behind others for six turns: otherwise many peers
  * that are interested and idle would hold the slots most of the time.
  */
-const PASSED_TURN_MS = 6 * UPLOAD_TURN_MS;
+const PASSED_TURN_MS = 6 * ROUND_MS;
 
 function letItsTurnPass(peer: Peer, nowMs: number): boolean {
   if (!peer.weChoke || peer.uploadedBytes !== peer.uploadedAtTurn) return false;

@@ -2,6 +2,7 @@
 
 import { toHex } from '../../bytes/hex';
 import { TokenBucket } from '../../choke/token-bucket';
+import { UploadSlots } from '../../choke/upload-slots';
 import { MillraceError } from '../../errors/millrace-error';
 import type { AddRequest } from '../../messages/control';
 import type { MetadataProgress } from '../../messages/stats';
@@ -112,6 +113,12 @@ function newTorrent(
     uploadRate: new RateMeter(),
     account: newAccount(),
     rechokes: new TokenBucket(RECHOKES),
+    uploading: {
+      slots: new UploadSlots(),
+      roundEndsMs: -Infinity,
+      roundStartedMs: engine.nowMs(),
+      uploadedAtStart: 0,
+    },
     completeSent: false,
     restUntilMs: Infinity,
     epoch: 0,

@@ -20,6 +20,8 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['download', 'a', '--peer', '[host]:6881'], /HOST:PORT or \[IPV6\]:PORT/],
   [['download', 'a', '--peer-threads', '0'], /whole number from 1 to 32/],
   [['download', 'a', '--verify-threads', '1'], /whole number from 2 to 64/],
+  [['seed', 'a', '--upload-slots', 'all'], /whole number from 1 to 1000, or auto/],
+  [['seed', 'a', '--seed-choking', 'first'], /Allowed choices are round-robin, fastest-upload/],
   [['seed', 'a', '--connections-per-address', '0'], /whole number from 1 to 8000/],
   [
     ['download', 'a', '--memory', '3'],
@@ -108,6 +110,7 @@ describe('cli options', () => {
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '0.1G', '--recheck');
     argv.push('--connections-per-address', '30');
+    argv.push('--upload-slots', '20', '--seed-choking', 'fastest-upload');
     argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
@@ -117,6 +120,8 @@ describe('cli options', () => {
       peerThreads: 3,
       verifyThreads: 4,
       connectionsPerAddress: 30,
+      uploadSlots: 20,
+      seedChoking: 'fastest-upload',
       memoryBytes: Math.floor(0.1 * 1024 ** 3),
       logger: undefined,
     });

@@ -3,12 +3,13 @@ import { SimDesk } from '../../support/sim-desk';
 import { KIB, MIB } from '../../support/sim-torrent';
 
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
+const ALL = [...Array(16).keys()];
 
 describe('coordinator/choking', () => {
   describe('interest', () => {
     it('of the peer brings it an upload slot, one of as many as there are', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
-        good: [0],
+        good: ALL,
         settings: { uploadSlots: 2 },
       });
       const peers = [0, 1, 2].map(() => desk.connect(torrent, { have: [] }));
@@ -111,7 +112,7 @@ describe('coordinator/choking', () => {
     /** A seed with one slot and these peers, all interested; `turn` gives the next, who takes data or not. */
     async function seed(count: number) {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, {
-        good: [0],
+        good: ALL,
         settings: { uploadSlots: 1 },
       });
       const peers = Array.from({ length: count }, () => desk.connect(torrent, { have: [] }));
@@ -150,5 +151,122 @@ describe('coordinator/choking', () => {
       engine.facts({ type: 'peer-interest', connection, interested: true });
     engine.facts({ type: 'upload-stalled', connection: holder, stalled: true });
     expect([desk.peer(holder).weChoke, desk.peer(newcomer).weChoke]).to.deep.equal([true, false]);
+  });
+
+  describe('while the torrent downloads', () => {
+    /** A download with these slots and peers, all interested. */
+    async function download(uploadSlots: number, count: number) {
+      const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+        good: [0],
+        settings: { uploadSlots },
+      });
+      const peers = Array.from({ length: count }, () => desk.connect(torrent, { have: [] }));
+      for (const connection of peers)
+        engine.facts({ type: 'peer-interest', connection, interested: true });
+      const unchoked = (): number[] =>
+        peers.flatMap((id, at) => (desk.peer(id).weChoke ? [] : [at]));
+      const gives = (bytes: Readonly<Record<number, number>>): void => {
+        for (const [at, given] of Object.entries(bytes))
+          engine.facts({ type: 'traffic', rows: [peers[Number(at)] ?? 0, given, 1, 0] });
+      };
+      return { desk, engine, torrent, peers, unchoked, gives };
+    }
+
+    it('its slots go to the peers that give most, every 10 s, and one to another for 30 s', async () => {
+      const { engine, unchoked, gives } = await download(3, 8);
+      const first = unchoked();
+      expect(first).to.have.length(3);
+      const [a = 0, b = 0, c = 0, d = 0] = [0, 1, 2, 3, 4, 5, 6, 7].filter(
+        (at) => !first.includes(at),
+      );
+      gives({ [a]: 900, [b]: 800, [c]: 700 });
+      engine.pass(9_750);
+      expect(unchoked(), 'not before the round is over').to.deep.equal(first);
+      engine.pass(250);
+      expect(unchoked()).to.include.members([a, b]).and.to.have.length(3);
+      gives({ [c]: 5_000, [d]: 4_000 });
+      engine.pass(10_000);
+      expect(unchoked()).to.include.members([c, d]).and.to.have.length(3);
+      // What was given counts for two rounds.
+      gives({ [a]: 900, [b]: 800 });
+      engine.pass(10_000);
+      expect(unchoked()).to.include.members([c, d]);
+      gives({ [a]: 900, [b]: 800 });
+      engine.pass(10_000);
+      expect(unchoked()).to.include.members([a, b]);
+    });
+
+    it('a peer that gives nothing has its turn all the same, within a bound', async () => {
+      const { engine, peers, unchoked, gives } = await download(4, 9);
+      const served = new Set<number>();
+      for (let round = 0; round < 2 * 3 * 6; round++) {
+        gives({ 0: 3_000, 1: 2_000, 2: 1_000 });
+        for (const connection of peers) {
+          engine.facts({ type: 'traffic', rows: [connection, 0, 1, 0] });
+        }
+        engine.pass(10_000);
+        for (const at of unchoked()) served.add(at);
+        if (round > 1) expect(unchoked()).to.include.members([0, 1, 2]);
+      }
+      expect(served.size).to.equal(9);
+    });
+
+    it('the figures say how it chooses, and how many of the slots are in use', async () => {
+      const { desk, torrent } = await download(3, 5);
+      expect(desk.stats(torrent).uploads).to.deep.equal({
+        choking: 'tit-for-tat',
+        slots: 3,
+        unchoked: 3,
+        interested: 5,
+      });
+    });
+  });
+
+  it('fastest-upload: a complete torrent gives its slots to the peers that take most', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+      good: ALL,
+      settings: { uploadSlots: 3, seedChoking: 'fastest-upload' },
+    });
+    const peers = Array.from({ length: 8 }, () => desk.connect(torrent, { have: [] }));
+    for (const connection of peers)
+      engine.facts({ type: 'peer-interest', connection, interested: true });
+    const fast = peers[7] ?? 0;
+    let turns = 0;
+    for (let round = 0; round < 60; round++) {
+      for (const connection of peers) {
+        if (desk.peer(connection).weChoke) continue;
+        const bytes = connection === fast ? 90_000 : 30_000;
+        engine.facts({ type: 'traffic', rows: [connection, 0, bytes, 0] });
+      }
+      engine.pass(10_000);
+      turns = desk.peer(fast).weChoke ? 0 : turns + 1;
+    }
+    expect(turns, 'rounds in which it has had a slot').to.be.above(20);
+    expect(desk.stats(torrent).uploads.choking).to.equal('fastest-upload');
+  });
+
+  it('auto: the slots grow while each of them is worth it, and peers wait for more', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(SHORT, {
+      good: ALL,
+      settings: { uploadSlots: 'auto' },
+    });
+    const peers = Array.from({ length: 40 }, () => desk.connect(torrent, { have: [] }));
+    const round = (bytes: number): number => {
+      for (const connection of peers) {
+        if (desk.peer(connection).weChoke) continue;
+        engine.facts({ type: 'traffic', rows: [connection, 0, bytes, 0] });
+      }
+      engine.pass(10_000);
+      return desk.stats(torrent).uploads.unchoked;
+    };
+    for (const connection of peers.slice(0, 10))
+      engine.facts({ type: 'peer-interest', connection, interested: true });
+    expect(round(MIB), 'all that want one').to.equal(10);
+    expect(desk.stats(torrent).uploads.slots).to.equal(16);
+    for (const connection of peers)
+      engine.facts({ type: 'peer-interest', connection, interested: true });
+    expect(round(10 * MIB)).to.equal(24);
+    expect(round(10 * MIB)).to.equal(36);
+    expect(round(10 * MIB)).to.equal(40);
   });
 });

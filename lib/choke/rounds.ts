@@ -1,0 +1,18 @@
+// What moved during the last two rounds of choking: 20 s, long enough for slow peers to send a
+// block, and short enough to follow changes (BEP 3).
+
+export class LastRounds {
+  private atLastRound = 0;
+  private atRoundBefore = 0;
+
+  /** What the total has gained since the round before the last one. */
+  gained(total: number): number {
+    return total - this.atRoundBefore;
+  }
+
+  /** A round ends with this total. */
+  endRound(total: number): void {
+    this.atRoundBefore = this.atLastRound;
+    this.atLastRound = total;
+  }
+}

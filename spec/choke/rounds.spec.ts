@@ -1,0 +1,17 @@
+import { expect } from 'chai';
+import { LastRounds } from '../../lib/choke/rounds';
+
+describe('choke/rounds', () => {
+  it('know what a total gained in the last two rounds', () => {
+    const rounds = new LastRounds();
+    expect(rounds.gained(5)).to.equal(5);
+    rounds.endRound(10);
+    expect(rounds.gained(12)).to.equal(12);
+    rounds.endRound(30);
+    expect(rounds.gained(30)).to.equal(20);
+    rounds.endRound(30);
+    expect(rounds.gained(31)).to.equal(1);
+    rounds.endRound(30);
+    expect(rounds.gained(30)).to.equal(0);
+  });
+});
