@@ -19,7 +19,7 @@ export const MAY_IMPORT = {
   rate: ['bytes'],
   memory: ['bytes'],
   messages: ['metainfo', 'text'],
-  peer: ['bytes', 'bencode', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
+  peer: ['address', 'bytes', 'bencode', 'choke', 'wire', 'memory', 'messages', 'metainfo'],
   http: ['address', 'async', 'text'],
   tracker: ['address', 'async', 'bytes', 'bencode', 'http', 'text'],
   'tracker-server': ['address', 'bytes', 'bencode', 'tracker'],
@@ -59,6 +59,7 @@ export const MAY_IMPORT = {
     'tracker',
     'transport',
     'verify',
+    'wire',
   ],
   doctor: ['address', 'async', 'bytes', 'http', 'messages', 'metainfo', 'text', 'tracker', 'wire'],
   api: [

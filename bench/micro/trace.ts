@@ -135,7 +135,13 @@ function receiver(
     files: [{ path: 'x', lengthBytes: 64 * BLOCK_BYTES }],
   };
   // The content beside the info hash is for builds that know no torrent without content.
-  const source = new OpenTorrent({ torrent: 1, infoHash: INFO_HASH, content, ...content });
+  const source = new OpenTorrent({
+    torrent: 1,
+    infoHash: INFO_HASH,
+    private: false,
+    content,
+    ...content,
+  });
   const nowMs = (): number => performance.now();
   const send = (): void => undefined;
   const context: ConnectionContext = {

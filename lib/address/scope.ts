@@ -17,6 +17,16 @@ export type AddressScope =
   | 'nowhere'
   | 'public';
 
+/** Smaller numbers are closer to us. */
+const DISTANCE: Readonly<Record<AddressScope, number>> = {
+  loopback: 0,
+  'link-local': 1,
+  metadata: 1,
+  nowhere: 1,
+  private: 2,
+  public: 3,
+};
+
 interface Block {
   readonly scope: AddressScope;
   readonly bytes: readonly number[];
@@ -113,6 +123,14 @@ function startsWith(packed: Uint8Array, prefix: readonly number[]): boolean {
 export function scopeOfText(host: string): AddressScope | undefined {
   const packed = addressOfHost(host);
   return packed === undefined ? undefined : scopeOf(packed);
+}
+
+/**
+ * Whether one address lies closer to us than the other. Nobody farther away may lead us there: what
+ * a host of the internet calls 192.168.1.1 is not what we call so.
+ */
+export function isCloser(scope: AddressScope, other: AddressScope): boolean {
+  return DISTANCE[scope] < DISTANCE[other];
 }
 
 /** Whether a host name or address denotes this machine, where unrelated peers share an address. */

@@ -30,6 +30,8 @@ export interface EngineState {
   readonly counting: Set<KnownTorrent>;
   readonly countingSteps: TokenBucket;
   readonly departed: Departed;
+  /** Addresses at which we reached ourselves, as `host|port`; the oldest first. */
+  readonly ownAddresses: Set<string>;
   /** Info hashes of torrents that are being added. */
   readonly adding: Set<string>;
   /** Which torrent owns which file on disk. */

@@ -8,6 +8,7 @@ import * as connections from './swarm/connections';
 import { onAppetite, onLeaseEnd, onPeerChoke } from './pieces/credit';
 import type { Engine } from './engine';
 import { onReadFailed } from './files/lost-data';
+import { onPeerExchange } from './swarm/exchange';
 import { onLoad, onTraffic } from './swarm/traffic';
 
 export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
@@ -32,6 +33,8 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return onUploadStalled(engine, fact);
     case 'extended-handshake':
       return connections.onExtendedHandshake(engine, fact);
+    case 'peer-exchange':
+      return onPeerExchange(engine, fact);
     case 'appetite':
       return onAppetite(engine, fact);
     case 'lease-done':

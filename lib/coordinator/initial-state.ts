@@ -40,6 +40,7 @@ export function initialState(options: StateOptions): EngineState {
     counting: new Set(),
     countingSteps: new TokenBucket(COUNTING_RATE),
     departed: new Departed(),
+    ownAddresses: new Set(),
     adding: new Set(),
     paths: new PathRegistry(),
     listenPort: undefined,

@@ -35,6 +35,15 @@ export interface WaitingDial {
   readonly address: PeerAddress;
 }
 
+/** The list of peers that peer threads have, for peer exchange. */
+export interface ExchangeState {
+  /** A peer came or left since the last list, or a thread has none. */
+  hasChanged: boolean;
+  listedAtMs: number;
+  /** The last list had no peers; so have threads without one. */
+  isEmpty: boolean;
+}
+
 /** An announce in flight, or waiting for a slot. */
 export interface AnnounceUnderWay {
   readonly url: string;
@@ -101,6 +110,8 @@ export interface TorrentState {
   /** Called once the last peer is gone. */
   readonly onPeersGone: (() => void)[];
   readonly book: AddressBook;
+  /** What peers are told of each other (`swarm/exchange.ts`). */
+  readonly exchange: ExchangeState;
   /** Replaced with every run: a run lasts from start or resume to pause or close. */
   schedule: AnnounceSchedule;
   /** Announces in flight; aborted when the run ends. */
@@ -162,6 +173,16 @@ export interface KnownTorrent extends TorrentState {
 
 export function isKnown(torrent: TorrentState): torrent is KnownTorrent {
   return torrent.content !== undefined;
+}
+
+/** Known to be private (BEP 27): peers come from its trackers and from the user only. */
+export function isPrivate({ content, learnt }: TorrentState): boolean {
+  return (content?.metainfo ?? learnt)?.private === true;
+}
+
+/** We need nothing more from any peer, not even pieces that are currently unwanted. */
+export function hasAll({ content }: TorrentState): boolean {
+  return content?.possession.hasAll === true;
 }
 
 /** What a torrent consists of, which of it is here, and how it is stored. */
@@ -324,6 +345,8 @@ export class Peer extends Source {
   readonly dialed: PeerAddress | undefined;
   /** Where it can be dialled; the book lists it as `connected`. Undefined while unknown. */
   address: PeerAddress | undefined;
+  /** The port on which it listens, as it says (BEP 10). */
+  listenPort: number | undefined = undefined;
   readonly connectedAtMs: number;
   weAreInterested = false;
   theyAreInterested = false;

@@ -3,6 +3,7 @@
 import { keepAccount } from './account/accounting';
 import { announceIfDue, nextAnnounceMs } from './swarm/trackers';
 import { dialMore, dialsNow, freeSlots } from './swarm/dialing';
+import { listSwarm } from './swarm/exchange';
 import { rechoke } from './swarm/choking';
 import type { Engine } from './engine';
 import { watchSeed } from './files/file-checks';
@@ -43,6 +44,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   if (wantsPeers(engine, torrent)) torrent.schedule.wantPeers(engine.nowMs());
   announceIfDue(engine, torrent);
   dialMore(engine, torrent);
+  listSwarm(engine, torrent);
   engine.turn.rechoke.delete(torrent);
   rechoke(engine, torrent);
   if (isKnown(torrent)) tickContent(engine, torrent);

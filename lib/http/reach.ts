@@ -1,7 +1,7 @@
 // PURE. Which addresses an untrusted URL may make us contact (server-side request forgery): a
 // torrent's tracker, a redirect. The address of the connection is checked, not the name.
 
-import { scopeOfText } from '../address/scope';
+import { isCloser, scopeOfText } from '../address/scope';
 import type { AddressScope } from '../address/scope';
 
 export interface ReachRule {
@@ -32,17 +32,6 @@ const LOOPBACK_PATHS: Readonly<Record<ReachRule['onLoopback'], readonly string[]
 /** Ways to leave a path that some server accepts: dots, and escaped slashes. */
 const LEAVES_PATH = /\.\.|\\|%2e|%2f|%5c/i;
 
-/** Smaller numbers are closer; a redirect must not lead closer. */
-const DISTANCE: Readonly<Record<AddressScope | 'unknown', number>> = {
-  loopback: 0,
-  'link-local': 1,
-  metadata: 1,
-  nowhere: 1,
-  private: 2,
-  public: 3,
-  unknown: 3,
-};
-
 const PLACES: Readonly<Record<AddressScope, string>> = {
   loopback: 'which is this machine',
   'link-local': 'a link-local address',
@@ -62,7 +51,7 @@ export function whyNotReach(address: string, hop: Hop, rule: ReachRule): string 
   if (redirectedFrom === undefined && rule.trusted) return undefined;
   const place = `is at ${address}, ${PLACES[scope]}`;
   if (redirectedFrom !== undefined) {
-    if (DISTANCE[scope] < DISTANCE[redirectedFrom]) {
+    if (isCloser(scope, redirectedFrom === 'unknown' ? 'public' : redirectedFrom)) {
       return `${place}: no redirect may lead from farther away to there`;
     }
     if (rule.trusted && scope === redirectedFrom && scope !== 'metadata' && scope !== 'nowhere')

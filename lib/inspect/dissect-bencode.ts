@@ -4,7 +4,7 @@
 import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import { bytesInWords, keyInWords, peerInWords } from './dissect-values';
 
 export interface DissectOptions {

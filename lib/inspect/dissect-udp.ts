@@ -5,7 +5,7 @@ import type { ByteRange } from './hexdump';
 import { toHex } from '../bytes/hex';
 import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import { DEFAULT_MAX_PEERS } from './dissect-bencode';
 import type { DissectOptions } from './dissect-bencode';
 import { bytesInWords, peerInWords } from './dissect-values';

@@ -25,6 +25,8 @@ export const CLOSE_REASONS = {
     'all places were taken, and a peer of another address needed this one: it was of no use, or its address held more than its share',
   'duplicate-peer': 'this peer is already connected',
   'self-connection': 'the peer is this very engine',
+  'private-torrent':
+    'the torrent turned out to be private, and another peer told us of this one (BEP 27)',
   banned: 'the peer sent data that failed its hash check',
   // Rules of the protocol that the peer broke.
   'encrypted-handshake':
@@ -41,7 +43,9 @@ export const CLOSE_REASONS = {
   'fast-not-announced':
     'the peer sends messages of the fast extension without announcing it (BEP 6)',
   'unrequested-reject': 'the peer rejects a request that was never sent (BEP 6)',
-  'bad-extended-message': 'an extended handshake is not a bencoded dictionary (BEP 10)',
+  'bad-extended-message': 'an extended message is not a bencoded dictionary (BEP 10)',
+  'pex-flood':
+    'the peer sends messages of peer exchange far more often than once a minute (BEP 11)',
 } as const;
 
 export type CloseReason = keyof typeof CLOSE_REASONS;

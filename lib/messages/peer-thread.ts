@@ -17,6 +17,12 @@ export function threadOfConnection(connection: number): number {
   return connection % MAX_PEER_THREADS;
 }
 
+/**
+ * Most added, and most dropped peers that count in a message of peer exchange: BEP 11 allows 50 of
+ * each after the first message, and libtorrent sends 100.
+ */
+export const MAX_PEERS_PER_EXCHANGE = 100;
+
 /** Start data of a peer thread. */
 export interface PeerThreadStart {
   readonly thread: number;
@@ -57,6 +63,8 @@ export interface PeerThreadLimits {
 export interface PeerTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
+  /** Known to be private: its peers are told of nobody, and may tell of nobody (BEP 27). */
+  readonly private: boolean;
   /** Undefined while it is not known: `torrent-content` brings it. */
   readonly content: PeerContent | undefined;
 }
@@ -95,6 +103,15 @@ export interface Lease {
  */
 export type WhyReturned = 'late' | 'choked' | 'rejected';
 
+/** A peer that another one told us of. */
+export interface ExchangedPeer {
+  /** An IP address that may be dialled, in text. */
+  readonly host: string;
+  readonly port: number;
+  /** It has every piece, or wants no more. */
+  readonly isSeed: boolean;
+}
+
 /** Coordinator → peer thread. */
 export type PeerOrder =
   /**
@@ -119,6 +136,18 @@ export type PeerOrder =
       readonly torrent: number;
       readonly content: PeerContent;
     }
+  /**
+   * All peers of the torrent that others may be told of (BEP 11), in place of the last list: address,
+   * port and flags, in 7 bytes for IPv4 and 19 for IPv6. Each session tells its peer the difference.
+   */
+  | {
+      readonly type: 'swarm';
+      readonly torrent: number;
+      readonly ipv4: Uint8Array;
+      readonly ipv6: Uint8Array;
+    }
+  /** An open torrent turned out to be private: peer exchange ends on all of its connections. */
+  | { readonly type: 'torrent-private'; readonly torrent: number }
   /** Close all connections and file handles of the torrent; answered by `torrent-closed`. */
   | { readonly type: 'close-torrent'; readonly torrent: number; readonly reason: CloseReason }
   /** Connect to a peer; answered by `connected` or `dial-failed`. */
@@ -225,6 +254,16 @@ export type PeerFact =
       readonly client?: string;
       readonly listenPort?: number;
       readonly requestQueue?: number;
+    }
+  /**
+   * Peers that a peer is, or is no longer, connected to (BEP 11): at most `MAX_PEERS_PER_EXCHANGE` of
+   * each, and four such facts at once, then one per 45 s.
+   */
+  | {
+      readonly type: 'peer-exchange';
+      readonly connection: number;
+      readonly added: readonly ExchangedPeer[];
+      readonly dropped: readonly { readonly host: string; readonly port: number }[];
     }
   /**
    * How much work the session accepts. `creditBlocks` is cumulative since the epoch began: the

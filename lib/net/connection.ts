@@ -215,7 +215,7 @@ export class Connection implements StreamHandler, ThreadConnection {
       extensions: supportsExtensions(theirs.reserved),
       fast: supportsFast(theirs.reserved),
     };
-    this.conversation = new Conversation(line, torrentSource, theySupport);
+    this.conversation = new Conversation(line, { host, port }, torrentSource, theySupport);
     this.conversation.start({ host, port, peerId: theirs.peerId, ...this.opening.origin });
   }
 

@@ -56,7 +56,7 @@ export class Conversation implements SessionOutput, PausedReader {
   /** More of our pieces are announced when the bytes on their way are sent. */
   private announcing = false;
 
-  constructor(line: Line, source: OpenTorrent, theySupport: Supported) {
+  constructor(line: Line, remote: EndPoint, source: OpenTorrent, theySupport: Supported) {
     this.theySupport = theySupport;
     this.line = line;
     this.source = source;
@@ -66,6 +66,8 @@ export class Conversation implements SessionOutput, PausedReader {
       {
         connection: line.id,
         thread: context.thread,
+        remote,
+        swarm: source.swarm,
         content: source.content,
         slab: context.slab,
         table: context.table,

@@ -1,16 +1,20 @@
 // A torrent that is open on a peer thread: known by its info hash and, once available, its content.
 
 import type { PeerContent, PeerTorrent } from '../messages/peer-thread';
+import { SwarmList } from '../peer/swarm-list';
 import { OpenContent } from './open-content';
 
 export class OpenTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
+  /** Whom its peers may be told of; undefined for a private torrent. */
+  readonly swarm: SwarmList | undefined;
   private known: OpenContent | undefined;
   private isClosed = false;
 
-  constructor({ torrent, infoHash, content }: PeerTorrent) {
+  constructor({ torrent, infoHash, content, private: isPrivate }: PeerTorrent) {
     this.torrent = torrent;
+    this.swarm = isPrivate ? undefined : new SwarmList();
     this.infoHash = infoHash;
     if (content !== undefined) this.open(content);
   }

@@ -118,6 +118,13 @@ export class PeerThread {
         return this.onTorrentContent(order);
       case 'close-torrent':
         return this.onCloseTorrent(order);
+      case 'swarm':
+        // Each session tells its peer with its next turn or tick.
+        this.torrents.get(order.torrent)?.swarm?.update(order.ipv4, order.ipv6);
+        return;
+      case 'torrent-private':
+        this.torrents.get(order.torrent)?.swarm?.close();
+        return;
       case 'dial':
         return this.onDial(order);
       case 'lease':

@@ -8,6 +8,7 @@ import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
 import type { MakeExtension } from './extensions/extension';
+import type { SwarmList } from './swarm-list';
 
 /** Output of a session. Called synchronously from within its methods. */
 export interface SessionOutput {
@@ -37,6 +38,10 @@ export interface SessionOptions {
   readonly connection: number;
   /** Number of its thread, which the block table records for writes. */
   readonly thread: number;
+  /** The peer's end of the connection. */
+  readonly remote: { readonly host: string; readonly port: number };
+  /** Whom the peer may be told of (BEP 11). Undefined for a private torrent (BEP 27). */
+  readonly swarm: SwarmList | undefined;
   /** Undefined while the metainfo is unknown; `open` adds it. */
   readonly content: SessionContent | undefined;
   readonly slab: Slab;

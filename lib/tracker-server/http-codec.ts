@@ -5,7 +5,7 @@ import { PEER_ID_LENGTH_BYTES, SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { encode } from '../bencode/encode';
 import { MAX_PORT, isReachablePort } from '../address/host-port';
 import { formatAddress } from '../address/text';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import type { AnnounceEvent, ScrapeCounts } from '../tracker/announce';
 import type { SwarmAnswer } from './swarm-registry';
 

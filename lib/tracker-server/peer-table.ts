@@ -2,7 +2,7 @@
 // first, so that a reply is a copy of bytes and a peer takes few bytes.
 
 import { PEER_ID_LENGTH_BYTES } from '../bytes/lengths';
-import { COMPACT_IPV4_BYTES } from '../tracker/compact-peers';
+import { COMPACT_IPV4_BYTES } from '../address/compact-peers';
 
 const FIRST_CAPACITY = 2;
 

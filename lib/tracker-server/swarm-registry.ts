@@ -4,7 +4,7 @@
 import { householdOf } from '../address/household';
 import type { Household } from '../address/household';
 import type { ReceivedAnnounce, ScrapeCounts } from '../tracker/announce';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../tracker/compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, packPeer } from '../address/compact-peers';
 import { Finishes } from './finishes';
 import { PeerTable } from './peer-table';
 
@@ -123,7 +123,7 @@ export class SwarmRegistry {
     let swarm = this.swarms.get(id);
     if (swarm !== undefined) this.look(swarm, nowMs);
     const own = swarm === undefined ? undefined : tableOf(swarm, announce.address);
-    const packed = pack(announce.address, announce.port);
+    const packed = packPeer(announce.address, announce.port);
     let slot = own?.find(packed) ?? -1;
     if (announce.event === 'stopped') {
       if (own !== undefined && slot >= 0) this.remove(own, slot);
@@ -324,13 +324,4 @@ function seedsOf({ v4, v6 }: Swarm): number {
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
-
-function pack(address: Uint8Array, port: number): Uint8Array {
-  const lengthBytes = address.length === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
-  const packed = new Uint8Array(lengthBytes);
-  packed.set(address);
-  packed[lengthBytes - 2] = port >> 8;
-  packed[lengthBytes - 1] = port & 0xff;
-  return packed;
 }

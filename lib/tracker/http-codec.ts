@@ -12,7 +12,7 @@ import { percentEncode } from '../bytes/percent';
 import { MillraceError } from '../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest, PeerAddress } from './announce';
 import { countField, textField } from './bencode-fields';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from '../address/compact-peers';
 import { MAX_INTERVAL_SEC, MAX_PEERS_PER_LIST, MAX_RETRY_SEC, boundedInterval } from './limits';
 import { printableBytes } from '../text/printable';
 
@@ -183,7 +183,7 @@ function readCompact(
       `the tracker sent ${list.length} bytes of "${key}", which is no multiple of ${entryBytes}`,
     );
   }
-  const peers = readCompactPeers(list, entryBytes);
+  const peers = readCompactPeers(list, entryBytes, MAX_PEERS_PER_LIST);
   for (const peer of peers) found.set(`${peer.host} ${peer.port}`, peer);
   return list.length / entryBytes - peers.length;
 }

@@ -8,13 +8,13 @@ import { performance } from 'node:perf_hooks';
 import { unlessStopped } from '../async/on-abort';
 import type { AnnounceReply, AnnounceRequest, ScrapeReply, TrackerClient } from './announce';
 import type { ClientOptions } from './client-options';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from './compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES, readCompactPeers } from '../address/compact-peers';
 import { isLackOfOurs } from '../errors/system-error';
 import { withDeadline } from '../http/deadline';
 import { resolveHost } from '../http/resolve';
 import type { Family, ResolvedAddress } from '../http/resolve';
 import { announceToFamilies } from './families';
-import { boundedInterval } from './limits';
+import { MAX_PEERS_PER_LIST, boundedInterval } from './limits';
 import type { Overhear } from './overhear';
 import { localIps } from './own-addresses';
 import { filterPeers } from './peer-filter';
@@ -211,7 +211,7 @@ export class UdpTrackerClient implements TrackerClient {
     if (reply.action !== 'announce') throw new TypeError('not an announce reply');
     const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
     const { ownIps = localIps() } = this.options;
-    const listed = readCompactPeers(reply.peers, stride);
+    const listed = readCompactPeers(reply.peers, stride, MAX_PEERS_PER_LIST);
     const peers = filterPeers(listed, { trackerIp: target.address, ownIps, ownPort: port });
     return {
       intervalSec: boundedInterval(reply.intervalSec),

@@ -3,7 +3,7 @@
 // than specified; shorter ones read as undefined.
 
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
-import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from './compact-peers';
+import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import type { AnnounceEvent, AnnounceRequest, ReceivedAnnounce, ScrapeCounts } from './announce';
 
 /** `action` of a packet (BEP 15). */

@@ -70,6 +70,14 @@ export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHand
 
 /** The whole dictionary, as views of the payload. Throws `bad-extended-message`. */
 export function parseExtendedHandshake(payload: Uint8Array): BencodeDictionary {
+  return parseDictionary(payload, 'an extended handshake');
+}
+
+/**
+ * The dictionary at the start of an extended message, as views of the payload; `what` names the
+ * message in the error. Throws `bad-extended-message`.
+ */
+export function parseDictionary(payload: Uint8Array, what: string): BencodeDictionary {
   let value: BencodeValue | undefined;
   let reason = 'it is another value';
   try {
@@ -81,7 +89,7 @@ export function parseExtendedHandshake(payload: Uint8Array): BencodeDictionary {
   if (value instanceof BencodeDictionary) return value;
   throw new MillraceError(
     'bad-extended-message',
-    `an extended handshake is not a bencoded dictionary (BEP 10): ${reason}`,
+    `${what} is not a bencoded dictionary (BEP 10): ${reason}`,
   );
 }
 

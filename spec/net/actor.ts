@@ -60,6 +60,7 @@ export function torrentOf(options: TorrentOptions): KnownTorrent {
   return {
     torrent: options.torrent ?? 1,
     infoHash: options.infoHash ?? INFO_HASH,
+    private: false,
     content: {
       pieceCount,
       pieceLengthBytes,

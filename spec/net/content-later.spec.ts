@@ -22,7 +22,7 @@ function wholeTorrent(): KnownTorrent {
 
 /** All that is known of a torrent at first. */
 function unknown({ torrent, infoHash }: PeerTorrent): PeerTorrent {
-  return { torrent, infoHash, content: undefined };
+  return { torrent, infoHash, private: false, content: undefined };
 }
 
 function words(write: (writer: WireWriter) => void): Uint8Array {

@@ -68,7 +68,12 @@ describe('net: our pieces, for a peer that came before the content', () => {
     const actor = new Actor({ transport: stream, nowMs: () => 1_000 });
     const have = new SharedArrayBuffer(Bitfield.byteLength(PIECES));
     new Bitfield(PIECES, new Uint8Array(have)).setAll();
-    const torrent: PeerTorrent = { torrent: 1, infoHash: INFO_HASH, content: undefined };
+    const torrent: PeerTorrent = {
+      torrent: 1,
+      infoHash: INFO_HASH,
+      private: false,
+      content: undefined,
+    };
     actor.order({ type: 'open-torrent', torrent });
     actor.order({ type: 'dial', dial: 1, torrent: 1, host: '10.0.0.2', port: 2 });
     stream.handler?.onOpen();

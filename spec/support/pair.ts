@@ -7,6 +7,7 @@ import { Slab, UNIT_LENGTH_BYTES } from '../../lib/memory/slab';
 import type { Lease, PeerFact } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
+import type { SwarmList } from '../../lib/peer/swarm-list';
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
 import type { SessionLimits } from '../../lib/peer/session-types';
@@ -33,6 +34,8 @@ export interface SideOptions {
   readonly openLater?: boolean;
   /** The fast extension is in use; default false. */
   readonly fast?: boolean;
+  readonly remote?: { readonly host: string; readonly port: number };
+  readonly swarm?: SwarmList;
   readonly limits?: Partial<SessionLimits>;
   readonly connection?: number;
   readonly slab?: Slab;
@@ -101,6 +104,8 @@ export class Side {
       {
         connection: this.connection,
         thread: 0,
+        remote: options.remote ?? { host: '192.0.2.1', port: 50_000 },
+        swarm: options.swarm,
         content: options.openLater ? undefined : { geometry: this.geometry, have: this.have },
         slab: this.slab,
         table: this.table,

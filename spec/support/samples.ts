@@ -122,9 +122,11 @@ export const peerOrders: Samples<PeerOrder> = {
   listen: { type: 'listen', port: 0, host: '::1', share: 'first' },
   'open-torrent': {
     type: 'open-torrent',
-    torrent: { torrent: 1, infoHash: bytes(...Array(20).keys()), content },
+    torrent: { torrent: 1, infoHash: bytes(...Array(20).keys()), private: true, content },
   },
   'torrent-content': { type: 'torrent-content', torrent: 1, content },
+  swarm: { type: 'swarm', torrent: 1, ipv4: bytes(...Array(7).keys()), ipv6: bytes() },
+  'torrent-private': { type: 'torrent-private', torrent: 1 },
   'close-torrent': { type: 'close-torrent', torrent: 1, reason: 'torrent-closed' },
   dial: { type: 'dial', dial: 4, torrent: 1, host: 'fe80::1%eth0', port: 65_535 },
   lease: {
@@ -189,6 +191,12 @@ export const peerFacts: Samples<PeerFact> = {
     client: 'other 1.0',
     listenPort: 51_413,
     requestQueue: 250,
+  },
+  'peer-exchange': {
+    type: 'peer-exchange',
+    connection: 33,
+    added: [{ host: '2001:db8::1', port: 6881, isSeed: true }],
+    dropped: [{ host: '192.0.2.1', port: 1 }],
   },
   appetite: {
     type: 'appetite',

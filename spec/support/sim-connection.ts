@@ -7,6 +7,7 @@ import { PeerSession } from '../../lib/peer/session';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
 import { TrafficRow } from '../../lib/net/traffic-row';
+import type { EndPoint } from '../../lib/transport/stream';
 import { WireWriter } from '../../lib/wire/encoder';
 import type { SimNode } from './sim-node';
 import type { SimPeerThread } from './sim-peer-thread';
@@ -28,7 +29,12 @@ export class SimConnection implements SessionOutput {
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
 
-  constructor(id: number, node: SimNode, thread: SimPeerThread, fast: boolean) {
+  constructor(
+    id: number,
+    node: SimNode,
+    thread: SimPeerThread,
+    { remote, fast }: { readonly remote: EndPoint; readonly fast: boolean },
+  ) {
     this.id = id;
     this.node = node;
     this.thread = thread;
@@ -36,14 +42,17 @@ export class SimConnection implements SessionOutput {
       {
         connection: id,
         thread: 0,
+        remote,
+        swarm: thread.swarm,
         content: thread.content,
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,
         extensionProtocol: true,
         fast,
-        extensions: EXTENSIONS,
+        extensions: node.options.extensions ?? EXTENSIONS,
         clientName: 'sim',
+        listenPort: thread.port,
         hashSeed: 1,
         writer: this.writer,
         output: this,

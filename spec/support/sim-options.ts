@@ -1,5 +1,7 @@
 // What a simulated client can be like: its line, its machine, what it has, and whether it lies.
 
+import type { MakeExtension } from '../../lib/peer/extensions/extension';
+
 export interface SimNodeOptions {
   /** Bytes per second that the node can send. Default 10 MB/s. */
   readonly uplinkBytesPerSec?: number;
@@ -32,6 +34,8 @@ export interface SimNodeOptions {
   readonly writeBytesPerMs?: number;
   /** Stored in files, with a resume record, so that it can crash and start again. Default false. */
   readonly onDisk?: boolean;
+  /** What it speaks besides the extended handshake, as a liar may. Default: all of ours. */
+  readonly extensions?: readonly MakeExtension[];
   /** Keeps a journal of its coordinator. */
   readonly record?: boolean;
 }

@@ -5,6 +5,7 @@ import { Bitfield } from '../../lib/bytes/bitfield';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
+import { SwarmList } from '../../lib/peer/swarm-list';
 import type { SessionContent } from '../../lib/peer/session-types';
 import { SimConnection } from './sim-connection';
 import type { SimNode } from './sim-node';
@@ -21,6 +22,9 @@ export class SimPeerThread {
   readonly connections = new Map<number, SimConnection>();
   /** What it knows of the content. */
   content: SessionContent | undefined;
+  /** Whom its peers may be told of. */
+  swarm: SwarmList | undefined;
+  readonly port = SIM_PORT;
   readonly #node: SimNode;
   #facts: PeerFact[] = [];
   #orders: PeerOrder[] = [];
@@ -82,6 +86,7 @@ export class SimPeerThread {
       case 'open-torrent':
         this.#opened = true;
         this.content = order.torrent.content && contentOf(order.torrent.content);
+        this.swarm = order.torrent.private ? undefined : new SwarmList();
         return;
       case 'torrent-content': {
         const content = contentOf(order.content);
@@ -98,6 +103,12 @@ export class SimPeerThread {
         for (const connection of [...this.connections.values()])
           connection.close(order.reason, 'the torrent was closed');
         this.report({ type: 'torrent-closed', torrent: order.torrent });
+        return;
+      case 'swarm':
+        this.swarm?.update(order.ipv4, order.ipv6);
+        return;
+      case 'torrent-private':
+        this.swarm?.close();
         return;
       case 'dial':
         return this.#dial(order.dial, order.host);
@@ -161,7 +172,12 @@ export class SimPeerThread {
   #accept(peer: SimNode, dial: number | undefined): SimConnection {
     const node = this.#node;
     const fast = (node.options.fast ?? true) && (peer.options.fast ?? true);
-    const connection = new SimConnection(node.nextConnection(), node, this, fast);
+    const id = node.nextConnection();
+    const port = dial === undefined ? 50_000 + id : SIM_PORT;
+    const connection = new SimConnection(id, node, this, {
+      remote: { host: peer.host, port },
+      fast,
+    });
     this.connections.set(connection.id, connection);
     this.report({
       type: 'connected',
@@ -169,7 +185,7 @@ export class SimPeerThread {
       torrent: node.state.id,
       ...(dial === undefined ? {} : { dial }),
       host: peer.host,
-      port: dial === undefined ? 50_000 + connection.id : SIM_PORT,
+      port,
       peerId: peer.engine.state.peerId,
       fast,
     });

@@ -21,6 +21,8 @@ export interface SimSwarmOptions {
   readonly seed?: number;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
+  /** The torrent is private (BEP 27). */
+  readonly private?: boolean;
   /** Nodes find each other through a tracker with this interval; otherwise call `introduceAll`. */
   readonly trackerIntervalSec?: number;
 }

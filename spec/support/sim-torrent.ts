@@ -30,6 +30,8 @@ export interface SimTorrentOptions {
   readonly emptyFiles?: readonly string[];
   /** Lengths of more files, which take the end of the content; their names follow from the first one's. */
   readonly moreFiles?: readonly number[];
+  /** Default false. */
+  readonly private?: boolean;
 }
 
 export interface SimTorrent {
@@ -76,7 +78,7 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
       ...emptyFiles.map((path) => ({ path: [path], lengthBytes: 0, offsetBytes })),
     ],
     trackers,
-    private: false,
+    private: options.private ?? false,
   };
   return { metainfo, content };
 }

@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { decode } from '../../lib/bencode/decode';
 import { BencodeDictionary } from '../../lib/bencode/value';
 import { formatAddress } from '../../lib/address/text';
-import { readCompactPeers } from '../../lib/tracker/compact-peers';
+import { readCompactPeers } from '../../lib/address/compact-peers';
 import { HttpTrackerClient } from '../../lib/tracker/http-client';
 import { startTracker } from '../../lib/tracker-server/server';
 import type { TrackerServer } from '../../lib/tracker-server/server';
@@ -208,7 +208,7 @@ describe('tracker: swarm registry', () => {
 
   /** The addresses in an answer. */
   function hosts({ peers }: SwarmAnswer): string[] {
-    return readCompactPeers(peers, 6).map(({ host }) => host);
+    return readCompactPeers(peers, 6, 1000).map(({ host }) => host);
   }
 
   it('holds no more than its limits, and still takes those it knows and answers the others', () => {
@@ -356,8 +356,8 @@ describe('tracker: swarm registry', () => {
             expect(swarms.completedCount).to.equal(finished.size);
             expect(swarms.scrape(HASH_1, nowMs).completed).to.equal(finished.size);
             const given = [
-              ...readCompactPeers(answer.peers, 6),
-              ...readCompactPeers(answer.peers6, 18),
+              ...readCompactPeers(answer.peers, 6, 1000),
+              ...readCompactPeers(answer.peers6, 18, 1000),
             ].map((found) => found.host);
             naive.delete(host);
             // Silent peers may be listed for a moment longer than the 2 s, never shorter.

@@ -1,9 +1,14 @@
 // PURE. Every peer address of one torrent: where it came from, when to dial it next, which are
-// banned. Filled by trackers, by the user, and by incoming peers that send their listening port.
+// banned. Filled by trackers, by the user, by peers that tell of others, and by incoming peers that
+// send their listening port.
 
 import type { CloseReason } from '../../messages/close-reasons';
 import { isReachablePort } from '../../address/host-port';
 import { isLoopback } from '../../address/scope';
+import type { ExchangedPeer } from '../../messages/peer-thread';
+import { PEX, byWorth, inTurn, isIdleOrUseless } from './book-order';
+import type { Address } from './book-order';
+import { ToldAddresses } from './told-addresses';
 
 /**
  * Most addresses kept: a million addresses from a hostile tracker must not cost a million records.
@@ -58,16 +63,11 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'self-connection',
   'wrong-info-hash',
   'banned',
+  'private-torrent',
 ]);
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
-  readonly source: string;
-  state: 'idle' | 'dialing' | 'connected' | 'useless';
-  failures: number;
-  nextDialMs: number;
-}
+/** A told address (BEP 11) that failed so often is forgotten: its teller may have lied. */
+const MAX_TOLD_FAILURES = 3;
 
 /** How a dial or a connection ended. */
 export interface Ending {
@@ -80,6 +80,15 @@ export interface Ending {
   readonly weSeed?: boolean;
 }
 
+interface NewAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly source: string;
+  readonly nowMs: number;
+  readonly teller?: string;
+  readonly isToldSeed?: boolean;
+}
+
 export interface BookOptions {
   /**
    * A number in [0, 1). Spreads redials, so that peers that failed together do not return together.
@@ -89,6 +98,9 @@ export interface BookOptions {
 
 export class AddressBook {
   private readonly addresses = new Map<string, Address>();
+  /** How many addresses there are of each host. */
+  private readonly hosts = new Map<string, number>();
+  private readonly told = new ToldAddresses();
   private readonly bannedAddresses = new Set<string>();
   private readonly bannedHosts = new Set<string>();
   private readonly bannedLoopbackIds = new Set<string>();
@@ -109,18 +121,80 @@ export class AddressBook {
   }
 
   /**
-   * Adds an address; a known or banned one is left unchanged. In a full book a useless address
+   * Adds an address; a known or banned one is left unchanged, except that one which only peers told us
+   * of now has this source. In a full book a useless address
    * makes room, else the idle one with the most failures and the latest dial. Returns true if the
    * address is new; false also if every address of a full book is being dialled or connected.
    * `source` names the origin (a tracker's URL, …).
    */
   add(host: string, port: number, nowMs: number, source = ''): boolean {
-    const key = keyOf(host, port);
-    if (!isReachablePort(port) || this.addresses.has(key)) return false;
-    if (this.bannedHosts.has(host) || this.bannedAddresses.has(key)) return false;
+    const known = this.addresses.get(keyOf(host, port));
+    if (known?.source === PEX) {
+      known.source = source;
+      known.isToldSeed = false;
+      this.release(known);
+    }
+    if (known !== undefined || !this.mayAdd(host, port)) return false;
     if (this.addresses.size >= MAX_ADDRESSES && !this.makeRoom(nowMs)) return false;
-    this.addresses.set(key, { host, port, source, state: 'idle', failures: 0, nextDialMs: nowMs });
+    this.insert({ host, port, source, nowMs });
     return true;
+  }
+
+  /**
+   * Adds what a peer told us of (BEP 11), within the bounds of `ToldAddresses`; seeds only if we lack
+   * pieces. Another port of a known host is left out, except on loopback: many would be an attack on
+   * that host. Returns the number of new addresses.
+   */
+  learn(
+    peers: readonly ExchangedPeer[],
+    { teller, weSeed }: { readonly teller: string; readonly weSeed: boolean },
+    nowMs: number,
+  ): number {
+    let failed: Address[] | undefined;
+    let news = 0;
+    for (const { host, port, isSeed } of peers) {
+      if (!this.told.mayTell(teller, nowMs)) break;
+      if ((isSeed && weSeed) || !this.mayAdd(host, port)) continue;
+      if (this.addresses.has(keyOf(host, port))) continue;
+      if (this.hosts.has(host) && !isLoopback(host)) continue;
+      if (this.told.isFull(teller) || this.addresses.size >= MAX_ADDRESSES) {
+        failed ??= this.failedOf(teller);
+        const instead = failed.pop();
+        if (instead === undefined) continue;
+        this.remove(instead);
+      }
+      this.insert({ host, port, source: PEX, nowMs, teller, isToldSeed: isSeed });
+      this.told.took(teller, nowMs);
+      news++;
+    }
+    return news;
+  }
+
+  /** The peer that told us of this address has left it: it is not dialled if it never was. */
+  unlearn(host: string, port: number, teller: string): void {
+    const address = this.addresses.get(keyOf(host, port));
+    if (address?.teller !== teller || address.state !== 'idle' || address.failures > 0) return;
+    this.remove(address);
+  }
+
+  /** Forgets what peers told us of, unless it is in use: the torrent is private (BEP 27). */
+  forgetTold(): void {
+    for (const address of this.addresses.values()) {
+      if (address.source === PEX && isIdleOrUseless(address)) this.remove(address);
+    }
+  }
+
+  /** Whether only peers told us of this address. */
+  isTold(host: string, port: number): boolean {
+    return this.addresses.get(keyOf(host, port))?.source === PEX;
+  }
+
+  /** We have every piece: what was called a seed is dialled as seldom as one that we met. */
+  postponeSeeds(nowMs: number): void {
+    for (const address of this.addresses.values()) {
+      if (address.state !== 'idle' || !address.isToldSeed) continue;
+      address.nextDialMs = Math.max(address.nextDialMs, nowMs + SEED_MEETS_SEED.firstMs);
+    }
   }
 
   /** Number of addresses never dialled. */
@@ -156,19 +230,23 @@ export class AddressBook {
 
   connected(host: string, port: number): void {
     const address = this.addresses.get(keyOf(host, port));
-    if (address?.state === 'idle' || address?.state === 'dialing') address.state = 'connected';
+    if (address?.state !== 'idle' && address?.state !== 'dialing') return;
+    address.state = 'connected';
+    this.release(address);
   }
 
   /**
-   * An incoming peer sent its listening port. Returns true if the address is now `connected`; the
+   * An incoming peer sent its listening port. An address that is not known is added unless the
+   * torrent is private (BEP 27). Returns true if the address is now `connected`; the
    * caller then reports its end by `ended`. Returns false if the address is in use, useless or
    * banned, or the book is full.
    */
-  adopt(host: string, port: number, nowMs: number): boolean {
-    if (this.addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
+  adopt(host: string, port: number, nowMs: number, isPrivate = false): boolean {
+    if (!isPrivate && this.addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
     const address = this.addresses.get(keyOf(host, port));
     if (address?.state !== 'idle') return false;
     address.state = 'connected';
+    this.release(address);
     return true;
   }
 
@@ -192,6 +270,10 @@ export class AddressBook {
     }
     const seeds = weSeed && peerIsSeed;
     address.failures = useful && !seeds ? 0 : address.failures + 1;
+    if (address.teller !== undefined && address.failures >= MAX_TOLD_FAILURES) {
+      this.remove(address);
+      return;
+    }
     let waitMs = backoffMs(weSeed ? SEEDING : DOWNLOADING, address.failures);
     if (seeds) waitMs = backoffMs(SEED_MEETS_SEED, address.failures);
     else if (reason === 'gave-way') waitMs = Math.max(waitMs, GAVE_WAY_RETRY_MS);
@@ -219,14 +301,14 @@ export class AddressBook {
   ban(host: string, port: number, peerId: string): void {
     const key = keyOf(host, port);
     this.bannedAddresses.add(key);
-    this.addresses.delete(key);
+    const known = this.addresses.get(key);
+    if (known !== undefined) this.remove(known);
     if (isLoopback(host)) {
       this.bannedLoopbackIds.add(peerId);
       return;
     }
     this.bannedHosts.add(host);
-    for (const [other, address] of this.addresses)
-      if (address.host === host) this.addresses.delete(other);
+    for (const address of this.addresses.values()) if (address.host === host) this.remove(address);
   }
 
   isBanned(host: string, port: number, peerId: string): boolean {
@@ -259,10 +341,48 @@ export class AddressBook {
       const key = keyOf(address.host, address.port);
       // It may have come into use, or been removed, since it was chosen.
       if (!isIdleOrUseless(address) || this.addresses.get(key) !== address) continue;
-      this.addresses.delete(key);
+      this.remove(address);
       return true;
     }
     return false;
+  }
+
+  private mayAdd(host: string, port: number): boolean {
+    if (!isReachablePort(port) || this.bannedHosts.has(host)) return false;
+    return !this.bannedAddresses.has(keyOf(host, port));
+  }
+
+  private insert({ nowMs, teller, isToldSeed = false, ...where }: NewAddress): void {
+    const { host, port } = where;
+    const record = { teller, isToldSeed, failures: 0, nextDialMs: nowMs };
+    this.addresses.set(keyOf(host, port), { ...where, ...record, state: 'idle' });
+    this.hosts.set(host, (this.hosts.get(host) ?? 0) + 1);
+  }
+
+  private remove(address: Address): void {
+    const { host, port } = address;
+    this.release(address);
+    this.addresses.delete(keyOf(host, port));
+    const left = (this.hosts.get(host) ?? 0) - 1;
+    if (left > 0) this.hosts.set(host, left);
+    else this.hosts.delete(host);
+  }
+
+  /** The address no longer counts as told. */
+  private release(address: Address): void {
+    if (address.teller !== undefined) this.told.released(address.teller);
+    address.teller = undefined;
+  }
+
+  /** Told addresses that failed, those of the teller and with the most failures last. */
+  private failedOf(teller: string): Address[] {
+    return [...this.addresses.values()]
+      .filter((address) => address.teller !== undefined && address.failures > 0)
+      .filter(isIdleOrUseless)
+      .sort(
+        (a, b) =>
+          Number(a.teller === teller) - Number(b.teller === teller) || a.failures - b.failures,
+      );
   }
 }
 
@@ -272,31 +392,4 @@ function backoffMs({ firstMs, factor, longestMs }: Backoff, failures: number): n
 
 function keyOf(host: string, port: number): string {
   return `${host}|${port}`;
-}
-
-/**
- * Fewest failures first; among equals the first of each source, then the second of each, and so on.
- */
-function inTurn(due: Address[]): readonly Address[] {
-  due.sort((a, b) => a.nextDialMs - b.nextDialMs);
-  const turns = new Map<Address, number>();
-  const next = new Map<string, number>();
-  for (const address of due) {
-    const key = `${address.failures} ${address.source}`;
-    const turn = next.get(key) ?? 0;
-    next.set(key, turn + 1);
-    turns.set(address, turn);
-  }
-  // The sort is stable: within a round, the address that is due longest stays first.
-  return due.sort((a, b) => a.failures - b.failures || (turns.get(a) ?? 0) - (turns.get(b) ?? 0));
-}
-
-function isIdleOrUseless({ state }: Address): boolean {
-  return state === 'idle' || state === 'useless';
-}
-
-/** The least valuable first. */
-function byWorth(a: Address, b: Address): number {
-  if (a.state !== b.state) return a.state === 'useless' ? -1 : 1;
-  return b.failures - a.failures || b.nextDialMs - a.nextDialMs;
 }

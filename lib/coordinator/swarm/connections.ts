@@ -13,9 +13,10 @@ import { uncountSource } from '../pieces/availability';
 import { voidLeases } from '../pieces/credit';
 import type { Engine } from '../engine';
 import { giveUpParolesOf } from '../pieces/parole';
+import { noteOwnAddress } from './own-addresses';
 import { closePeer } from './peer-orders';
 import { wake } from '../rest';
-import { Peer } from '../state';
+import { Peer, hasAll, isPrivate } from '../state';
 import type { TorrentState } from '../state';
 
 type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
@@ -57,6 +58,7 @@ function enter({ state }: Engine, peer: Peer): void {
   state.peers.set(peer.id, peer);
   peer.torrent.sources.add(peer);
   peer.torrent.peers.add(peer);
+  peer.torrent.exchange.hasChanged = true;
 }
 
 function leave({ state }: Engine, peer: Peer): void {
@@ -65,6 +67,7 @@ function leave({ state }: Engine, peer: Peer): void {
   state.hungry.delete(peer);
   peer.torrent.sources.delete(peer);
   peer.torrent.peers.delete(peer);
+  peer.torrent.exchange.hasChanged = true;
   state.departed.note(peer.identity);
 }
 
@@ -96,16 +99,11 @@ export function forgetPeer(
     const { host, port } = peer.address;
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
     const { reason } = end;
-    const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed: weSeed(torrent) };
+    const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed: hasAll(torrent) };
     torrent.book.ended(host, port, ending, engine.nowMs());
   }
   emitClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
   if (torrent.peers.size === 0) for (const notify of torrent.onPeersGone.splice(0)) notify();
-}
-
-/** We need nothing more from any peer, not even pieces that are currently unwanted. */
-function weSeed({ content }: TorrentState): boolean {
-  return content?.possession.hasAll === true;
 }
 
 export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void {
@@ -114,11 +112,13 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
   engine.state.dials.delete(fact.dial);
   dial.done();
   if (fact.reason === 'local-limit') holdDials(engine, fact.detail);
+  if (fact.reason === 'self-connection')
+    noteOwnAddress(engine, dial.address.host, dial.address.port);
   const torrent = engine.state.torrents.get(dial.torrent);
   if (!torrent) return countClosed(engine, fact.reason);
   const { host, port } = dial.address;
   const { reason, detail } = fact;
-  const ending = { reason, useful: false, weSeed: weSeed(torrent) };
+  const ending = { reason, useful: false, weSeed: hasAll(torrent) };
   torrent.book.ended(host, port, ending, engine.nowMs());
   const end = { host, port, reason, detail, downloadedBytes: 0, uploadedBytes: 0 };
   emitClosed(engine, torrent.id, end);
@@ -150,8 +150,11 @@ export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-hands
  */
 function learnAddress(engine: Engine, peer: Peer, port: number): void {
   const { host, torrent } = peer;
+  peer.listenPort = port;
+  torrent.exchange.hasChanged = true;
   if (peer.address || peer.closing) return;
-  if (torrent.book.adopt(host, port, engine.nowMs())) peer.address = { host, port };
+  if (torrent.book.adopt(host, port, engine.nowMs(), isPrivate(torrent)))
+    peer.address = { host, port };
 }
 
 /** Counts and emits the end of a connection to a torrent's peer, or of a dial. */

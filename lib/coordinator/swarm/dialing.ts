@@ -5,6 +5,7 @@ import type { PeerAddress } from '../../messages/control';
 import type { Engine } from '../engine';
 import type { Happening } from '../happenings';
 import { needsPeers } from '../torrent/life';
+import { isOwnAddress } from './own-addresses';
 import { roomToDial } from './places';
 import { wake } from '../rest';
 import type { TorrentState, WaitingDial } from '../state';
@@ -18,7 +19,11 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   // A full torrent also dials: once connected, the new peer replaces one that is of no use.
   if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);
   room = Math.min(room, engine.state.settings.maxHalfOpen - torrent.dialing);
-  for (const address of torrent.book.takeDue(room, nowMs)) dial(engine, torrent, address);
+  for (const address of torrent.book.takeDue(room, nowMs)) {
+    const { host, port } = address;
+    if (!isOwnAddress(engine, host, port)) dial(engine, torrent, address);
+    else torrent.book.ended(host, port, { reason: 'self-connection', useful: false }, nowMs);
+  }
 }
 
 /** Adds the peer addresses given by the user. */

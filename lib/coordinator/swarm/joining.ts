@@ -4,7 +4,7 @@ import type { PeerContent } from '../../messages/peer-thread';
 import { AnnounceSchedule } from '../../tracker/schedule';
 import type { Engine } from '../engine';
 import { transfers } from '../torrent/life';
-import { receivedBytes } from '../state';
+import { isPrivate, receivedBytes } from '../state';
 import type { Content, KnownTorrent, TorrentState } from '../state';
 import { PATIENCE_MS } from './trackers';
 
@@ -51,7 +51,11 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   const { id, infoHashBytes: infoHash } = torrent;
   const { content: known, life } = torrent;
   const content = known && transfers(life) ? contentFor(known) : undefined;
-  engine.order(thread, { type: 'open-torrent', torrent: { torrent: id, infoHash, content } });
+  engine.order(thread, {
+    type: 'open-torrent',
+    torrent: { torrent: id, infoHash, private: isPrivate(torrent), content },
+  });
+  torrent.exchange.hasChanged = true; // This thread has no list of its peers.
 }
 
 /**

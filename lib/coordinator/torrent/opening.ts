@@ -22,6 +22,7 @@ import { Possession } from '../pieces/possession';
 import { wake } from '../rest';
 import { isKnown } from '../state';
 import type { Content, TorrentState } from '../state';
+import { endExchange } from '../swarm/exchange';
 import { failTorrent } from './stopping';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
@@ -38,6 +39,7 @@ export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>
     return;
   }
   torrent.learnt = metainfo;
+  if (metainfo.private) endExchange(engine, torrent);
   openLearnt(engine, torrent);
 }
 

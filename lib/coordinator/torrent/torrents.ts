@@ -92,6 +92,7 @@ function newTorrent(
     peers: new Set(),
     onPeersGone: [],
     book: new AddressBook({ random }),
+    exchange: { hasChanged: false, listedAtMs: -Infinity, isEmpty: true },
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
     announcing: new Set(),
     trackersHadNews: false,

@@ -60,7 +60,10 @@ function wholeLife({ options }: KnownTorrent): Whole {
 function finish(engine: Engine, torrent: KnownTorrent): void {
   accountLastSync(engine, torrent);
   engine.state.budget.setActive(torrent.id, false);
-  if (torrent.content.possession.hasAll) torrent.schedule.completed(engine.nowMs());
+  if (torrent.content.possession.hasAll) {
+    torrent.schedule.completed(engine.nowMs());
+    torrent.book.postponeSeeds(engine.nowMs());
+  }
   announceIfDue(engine, torrent);
   for (const peer of [...torrent.peers]) {
     updateInterest(engine, peer);

@@ -4,6 +4,7 @@
 import type { BencodeDictionary } from '../../bencode/value';
 import type { Encodable } from '../../bencode/encode';
 import type { PeerFact } from '../../messages/peer-thread';
+import type { SwarmList } from '../swarm-list';
 
 /** One extension in one conversation. */
 export interface Extension {
@@ -34,6 +35,11 @@ export interface Extension {
 export interface ExtensionPeer {
   /** The number of the connection, as in facts. */
   readonly connection: number;
+  /** Its address, and the port of its end of the connection. */
+  readonly host: string;
+  readonly port: number;
+  /** Whom it may be told of (BEP 11); undefined for a private torrent (BEP 27). */
+  readonly swarm: SwarmList | undefined;
   /**
    * The peer currently accepts messages of this extension: the last id that it sent for it was not
    * 0.
@@ -47,5 +53,5 @@ export interface ExtensionPeer {
   fact(fact: PeerFact): void;
 }
 
-/** Called once per conversation. */
-export type MakeExtension = (peer: ExtensionPeer) => Extension;
+/** Called once per conversation. Undefined: this conversation does without the extension. */
+export type MakeExtension = (peer: ExtensionPeer) => Extension | undefined;

@@ -2,5 +2,9 @@
 // id under which peers send to us: 1 for the first.
 
 import type { MakeExtension } from './extension';
+import { PeerExchange } from './pex';
 
-export const EXTENSIONS: readonly MakeExtension[] = [];
+export const EXTENSIONS: readonly MakeExtension[] = [
+  // The last one, because private torrents do without it (BEP 27): the others keep their ids.
+  (peer) => (peer.swarm === undefined ? undefined : new PeerExchange(peer, peer.swarm)),
+];

@@ -9,6 +9,7 @@ import type { ExtendedHandshake } from '../../wire/messages';
 import type { MessageBudget } from '../message-budget';
 import type { Pipeline } from '../pipeline';
 import type { SessionOptions } from '../session-types';
+import type { SwarmList } from '../swarm-list';
 import type { Extension, ExtensionPeer } from './extension';
 import { ExtendedHandshakeExtension } from './handshake';
 
@@ -28,6 +29,18 @@ class FarHalf implements ExtensionPeer {
 
   get connection(): number {
     return this.options.connection;
+  }
+
+  get host(): string {
+    return this.options.remote.host;
+  }
+
+  get port(): number {
+    return this.options.remote.port;
+  }
+
+  get swarm(): SwarmList | undefined {
+    return this.options.swarm;
   }
 
   get accepts(): boolean {
@@ -70,9 +83,10 @@ export class Extensions {
     this.handshake = new ExtendedHandshakeExtension(peer, pipeline, (ids, dictionary) =>
       this.onHandshake(ids, dictionary),
     );
-    this.others = options.extensions.map((make): Channel => {
+    this.others = options.extensions.flatMap((make): Channel[] => {
       const peer = new FarHalf(options);
-      return { extension: make(peer), peer, wasUsed: false };
+      const extension = make(peer);
+      return extension === undefined ? [] : [{ extension, peer, wasUsed: false }];
     });
     this.channels = [{ extension: this.handshake, peer, wasUsed: false }, ...this.others];
     this.turning = this.others.flatMap(({ extension }) => (extension.endTurn ? [extension] : []));

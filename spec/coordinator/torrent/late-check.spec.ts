@@ -59,7 +59,10 @@ describe('coordinator: the check of late content', () => {
     expect(engine.orders).to.deep.equal([
       {
         thread: 1,
-        order: { type: 'open-torrent', torrent: { torrent: id, infoHash, content: undefined } },
+        order: {
+          type: 'open-torrent',
+          torrent: { torrent: id, infoHash, private: false, content: undefined },
+        },
       },
     ]);
     await desk.answerJobs();
