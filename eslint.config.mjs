@@ -12,7 +12,7 @@ export const MAY_IMPORT = {
   bytes: [],
   text: [],
   bencode: ['bytes'],
-  metainfo: ['bytes', 'bencode'],
+  metainfo: ['address', 'bytes', 'bencode'],
   wire: ['address', 'bytes', 'bencode', 'text'],
   picker: ['bytes'],
   choke: ['address'],

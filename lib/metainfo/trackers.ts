@@ -6,14 +6,14 @@ import { MAX_TRACKERS } from './limits';
 import type { IgnoredTracker } from './metainfo';
 
 /** Longest tracker URL: what the common HTTP servers still accept as a request line. */
-const MAX_URL_LENGTH = 8_192;
+export const MAX_URL_LENGTH = 8_192;
 /** Number of ignored URLs that are kept to be shown; others are counted. */
 const MAX_IGNORED_KEPT = 20;
 /** Number of characters of an ignored URL that are kept: enough to find it in the file. */
 const MAX_IGNORED_CHARS = 200;
 
-/** The rule that a tracker URL breaks, or undefined if it is acceptable. */
-function brokenUrlRule(text: string): string | undefined {
+/** The rule that a tracker URL breaks, worded to follow it, or undefined if it is acceptable. */
+export function brokenTrackerRule(text: string): string | undefined {
   if (text.length > MAX_URL_LENGTH) return `it is longer than ${MAX_URL_LENGTH} characters`;
   if (!/^(https?|udp|wss?):\/\//i.test(text)) {
     return 'it does not start with http://, https://, udp://, ws:// or wss://';
@@ -28,7 +28,7 @@ function brokenUrlRule(text: string): string | undefined {
  * characters.
  */
 export function isTrackerUrl(text: string): boolean {
-  return brokenUrlRule(text) === undefined;
+  return brokenTrackerRule(text) === undefined;
 }
 
 /** The trackers of a torrent, used and ignored. */
@@ -79,7 +79,7 @@ class TrackerList implements Trackers {
   add(value: Uint8Array | undefined): void {
     const url = textOf(value);
     if (url === '') return;
-    const broken = brokenUrlRule(url);
+    const broken = brokenTrackerRule(url);
     if (broken !== undefined) return this.ignore(url, broken);
     if (this.used === MAX_TRACKERS) return this.ignore(url, `${MAX_TRACKERS} others come first`);
     if (this.tier.length === 0) this.trackers.push(this.tier);

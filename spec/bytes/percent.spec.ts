@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fromHex } from '../../lib/bytes/hex';
-import { percentEncode } from '../../lib/bytes/percent';
+import { percentDecode, percentEncode } from '../../lib/bytes/percent';
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 
@@ -29,5 +29,31 @@ describe('percentEncode', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('percentDecode', () => {
+  const text = (input: string): string => Buffer.from(percentDecode(input)).toString('utf8');
+
+  it('undoes the encoding of any bytes', () => {
+    fc.assert(
+      fc.property(bytes, (input) => {
+        expect(percentDecode(percentEncode(input))).to.deep.equal(input);
+        expect(percentDecode(percentEncode(input).toLowerCase())).to.deep.equal(
+          percentDecode(
+            percentEncode(input)
+              .toLowerCase()
+              .replaceAll(/%../g, (x) => x.toUpperCase()),
+          ),
+        );
+      }),
+    );
+  });
+
+  it('leaves characters that are not escaped, and escapes that are none', () => {
+    expect(text('näh %C3%A4 💧')).to.equal('näh ä 💧');
+    for (const odd of ['100%', '%', '%4', '%zz', '%4g', '%%41', 'a%\u00e9b'])
+      expect(text(odd), odd).to.equal(odd === '%%41' ? '%A' : odd);
+    expect(text('%2541'), 'once only').to.equal('%41');
   });
 });
