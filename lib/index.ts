@@ -6,6 +6,8 @@ export { EngineThreads } from './api/engine-threads';
 export { Torrent, type TorrentEvents } from './api/torrent';
 export type { AddOptions, CoordinatorOptions, Logger } from './api/options';
 export { readTorrent, type TorrentSource } from './api/sources';
+export { formatMagnet, readMagnet, type MagnetSource } from './api/magnet';
+export type { FileRange, IgnoredParameter, MagnetLink } from './metainfo/magnet';
 export {
   createTorrent,
   type CreatedTorrent,

@@ -14,11 +14,11 @@ import { TypedPort } from '../threads/typed-port';
 import { checkValue, oneOf, wholeNumber } from './checks';
 import { EngineThreads } from './engine-threads';
 import { EngineLog } from './log';
+import { findTorrent } from './magnet';
 import { addOptions, engineOptions, engineSettings } from './options';
 import type { AddOptions, CoordinatorOptions } from './options';
-import { readTorrent } from './sources';
 import type { TorrentSource } from './sources';
-import type { Metainfo } from '../metainfo/metainfo';
+import type { MagnetLink } from '../metainfo/magnet';
 import { Torrent } from './torrent';
 import { beginTrace, traceStatus } from './trace';
 import type { TraceOptions, TraceStatus } from './trace';
@@ -176,21 +176,26 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    * trackers (`metainfo.trackers` is empty) and `peers`, the torrent waits for peers that connect
    * to `port` or are added by `Torrent.addPeer`.
    *
-   * @throws MillraceError as `readTorrent`; `already-added`, `output-locked`,
+   * For a magnet link (BEP 9), also as a result of `readMagnet`, it resolves as soon as the torrent is
+   * in its swarm. Peers send the metadata, which says what the torrent consists of: until then its phase
+   * is `metadata`, and `Torrent.metadata` waits for it. Errors of the output then come as those of the
+   * torrent (`completed`, the event `error`).
+   *
+   * @throws MillraceError as `readTorrent` and `readMagnet`; `already-added`, `output-locked`,
    * `output-not-writable`, `link-in-path`, `output-conflict`, `file-too-large`, `piece-too-large`,
    * `bad-peer-address`, `bad-option`, `closed`; the reason of `signal`, once nothing is left of the
    * torrent, so that it can be added again at once.
    */
-  async add(source: TorrentSource, options: AddOptions = {}): Promise<Torrent> {
+  async add(source: TorrentSource | MagnetLink, options: AddOptions = {}): Promise<Torrent> {
     this.#throwIfClosing();
     const { signal, output = '.', peers, maxMetadataBytes, ...wanted } = addOptions(options);
     signal?.throwIfAborted();
     const folder = resolve(output); // Resolved now, because the working directory may change.
-    const metainfo = await this.#read(source, signal);
+    const found = await this.#read(source, signal);
     signal?.throwIfAborted();
     this.#ending.signal.throwIfAborted();
     const id = this.#nextTorrent++;
-    const torrent = new Torrent(id, metainfo, this.#control, () =>
+    const torrent = new Torrent(id, found, this.#control, () =>
       this.#events.send({ type: 'stats-wanted', torrent: id }),
     );
     this.#torrents.set(id, torrent);
@@ -202,9 +207,12 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       undone = this.#undoAdd(id).then(stopWaiting);
     });
     try {
-      const { infoHash, name, trackers } = metainfo;
-      const request = { infoHash, name, trackers, metainfo, maxMetadataBytes, peers };
-      const added = this.#control.add(id, { ...request, options: { ...wanted, output: folder } });
+      const added = this.#control.add(id, {
+        ...found,
+        maxMetadataBytes,
+        peers: [...peers, ...found.peers],
+        options: { ...wanted, output: folder },
+      });
       const names = await Promise.race([added, gaveUp]);
       await undone;
       signal?.throwIfAborted();
@@ -230,13 +238,16 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   /** Reads a source until the caller's signal fires or the engine ends. */
-  async #read(source: TorrentSource, signal: AbortSignal | undefined): Promise<Metainfo> {
+  async #read(
+    source: TorrentSource | MagnetLink,
+    signal: AbortSignal | undefined,
+  ): ReturnType<typeof findTorrent> {
     const stop = new AbortController();
     const unwatch = [signal, this.#ending.signal].map((each) =>
       onAbort(each, () => stop.abort(each?.reason)),
     );
     try {
-      return await readTorrent(source, { signal: stop.signal });
+      return await findTorrent(source, stop.signal);
     } finally {
       for (const end of unwatch) end();
     }

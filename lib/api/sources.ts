@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { unlessStopped } from '../async/on-abort';
 import { bytesEqual } from '../bytes/compare';
-import { MillraceError } from '../errors/millrace-error';
+import { MillraceError, advised } from '../errors/millrace-error';
 import { parseMetainfo } from '../metainfo/parse';
 import type { Digest } from '../metainfo/parse';
 import { whyNotMetainfo } from '../metainfo/record';
@@ -112,9 +112,10 @@ function pathOf(text: string): string {
         throw unreadable(text, `${message}; write file:///PATH with an absolute path`);
       }
     case 'magnet':
-      throw new MillraceError(
+      throw advised(
         'torrent-unreadable',
-        'magnet links are not supported yet: pass a .torrent file or its http(s) URL',
+        'a magnet link does not say what the torrent holds',
+        'pass a .torrent file or its http(s) URL, or get it from peers with add()',
       );
     default:
       throw unreadable(text, 'its URL must begin with http://, https:// or file://');

@@ -4,17 +4,17 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deferred } from '../async/deferred';
-import type { Deferred } from '../async/deferred';
 import { onAbort } from '../async/on-abort';
 import { toHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../messages/account';
-import type { EngineControl, EngineEvent, PeerAddress } from '../messages/control';
+import type { AddRequest, EngineControl, EngineEvent, PeerAddress } from '../messages/control';
 import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import { contentBytes } from '../metainfo/layout';
+import { Milestone } from './milestone';
 import { peerAddress, progressOptions, removeOptions } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
@@ -33,6 +33,8 @@ type Payload<Type extends EngineEvent['type']> = Omit<
  * before the piece was verified.
  */
 export interface TorrentEvents {
+  /** The metadata is known: only of a torrent that was added by a magnet link, once. */
+  metadata: [Metainfo];
   /** New figures, at most four times a second; none while nothing changes. */
   stats: [TorrentStats];
   /** Pieces that were verified and written. */
@@ -62,22 +64,25 @@ export interface TorrentEvents {
  */
 const STALE_STATS_MS = 5_000;
 
-/** One torrent of a running `Coordinator`. */
+/**
+ * One torrent of a running `Coordinator`. Added by a magnet link, it is in its swarm before it is known
+ * what it consists of: `metainfo` and what depends on it are undefined until the event `metadata`.
+ */
 export class Torrent extends EventEmitter<TorrentEvents> {
   /** The info hash, 40 hex digits. */
   readonly infoHash: string;
-  #metainfo: Metainfo;
+  readonly #firstName: string;
+  #metainfo: Metainfo | undefined;
   readonly #id: number;
   readonly #control: EngineControl;
   readonly #wantStats: () => void;
   #stats: TorrentStats;
   /** When these figures arrived, or newer ones were requested. */
   #statsMs = performance.now();
-  #completion: Deferred = deferred();
-  /** An error of the torrent rejected the promise, so the next run needs a new one. */
-  #completionFailed = false;
+  readonly #metadata = new Milestone<Metainfo>();
+  readonly #completion = new Milestone();
   /** Resolves with `closed`. */
-  readonly #end: Deferred = deferred();
+  readonly #end = deferred();
   #closed = false;
   /** Why the engine ended, unless it was closed. */
   #death: MillraceError | undefined;
@@ -90,42 +95,65 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   #held: EngineEvent[] | undefined = [];
 
   /** Created by `Coordinator.add`. */
-  constructor(id: number, metainfo: Metainfo, control: EngineControl, wantStats: () => void) {
+  constructor(
+    id: number,
+    added: Pick<AddRequest, 'infoHash' | 'name' | 'metainfo'>,
+    control: EngineControl,
+    wantStats: () => void,
+  ) {
     super();
     if (typeof wantStats !== 'function')
       throw new MillraceError('bad-option', "a Torrent is made by an engine's add()");
     this.#id = id;
     this.#control = control;
     this.#wantStats = wantStats;
-    this.#metainfo = metainfo;
-    this.infoHash = toHex(metainfo.infoHash);
-    this.#stats = initialStats(metainfo);
+    this.#firstName = added.name;
+    this.infoHash = toHex(added.infoHash);
+    this.#metainfo = added.metainfo;
+    if (added.metainfo) this.#metadata.reach(added.metainfo);
+    this.#stats = initialStats(added.metainfo);
   }
 
-  /** The metainfo; its files have the names that they have on disk. */
-  get metainfo(): Metainfo {
+  /** Its files have the names that they have on disk. Undefined until the metadata is known. */
+  get metainfo(): Metainfo | undefined {
     return this.#metainfo;
   }
 
+  /**
+   * Resolves when the metadata is known: at once, or for a magnet link when peers have sent it and
+   * it was verified. Rejects with the torrent's error if it stops before, and with `closed` if it
+   * is removed first. After an error, `resume()` makes a new promise.
+   */
+  get metadata(): Promise<Metainfo> {
+    return this.#metadata.promise;
+  }
+
+  /** Until the metadata is known, the name in the magnet link, or else the info hash. */
   get name(): string {
-    return this.metainfo.name;
+    return this.#metainfo?.name ?? this.#firstName;
   }
 
-  get totalBytes(): number {
-    return contentBytes(this.metainfo);
+  /** Undefined until the metadata is known. */
+  get totalBytes(): number | undefined {
+    return this.#metainfo && contentBytes(this.#metainfo);
   }
 
-  get pieceCount(): number {
-    return this.metainfo.pieceCount;
+  /** Undefined until the metadata is known. */
+  get pieceCount(): number | undefined {
+    return this.#metainfo?.pieceCount;
   }
 
-  get pieceLengthBytes(): number {
-    return this.metainfo.pieceLengthBytes;
+  /** Undefined until the metadata is known. */
+  get pieceLengthBytes(): number | undefined {
+    return this.#metainfo?.pieceLengthBytes;
   }
 
-  /** Files with their paths relative to the output folder, components joined by `/`. */
-  get files(): readonly { readonly path: string; readonly lengthBytes: number }[] {
-    return this.metainfo.files.map((file) => ({
+  /**
+   * Files with their paths relative to the output folder, components joined by `/`. Undefined until
+   * the metadata is known.
+   */
+  get files(): readonly { readonly path: string; readonly lengthBytes: number }[] | undefined {
+    return this.#metainfo?.files.map((file) => ({
       path: file.path.join('/'),
       lengthBytes: file.lengthBytes,
     }));
@@ -212,7 +240,10 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Continues after `pause` or an error. Throws `closed`. */
   async resume(): Promise<void> {
-    this.#renewCompletion();
+    if (!this.#closed) {
+      this.#metadata.renew();
+      this.#completion.renew();
+    }
     await this.#control.resume(this.#id);
   }
 
@@ -238,7 +269,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
 
   /** Internal: sets the names of the files on disk. */
   nameFiles(names: NameMapping): void {
-    this.#metainfo = namedBy(this.#metainfo, names, process.platform) ?? this.#metainfo;
+    this.#metainfo &&= namedBy(this.#metainfo, names, process.platform) ?? this.#metainfo;
   }
 
   /** Internal: applies an event of the coordinator thread. */
@@ -270,15 +301,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.emit('tracker', event);
         return;
       case 'complete':
-        this.#renewCompletion(); // An error from before `resume()` may arrive after it.
-        this.#completion.resolve();
+        this.#completion.reach();
         this.emit('complete');
         this.#notifyEnd();
         return;
       case 'error': {
         const error = MillraceError.fromRecord(event.error);
-        this.#completion.reject(error);
-        this.#completionFailed = true;
+        this.#fail(error);
         if (this.listenerCount('error') > 0) this.emit('error', error);
         this.#notifyEnd(error);
         return;
@@ -287,7 +316,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
         this.end();
         return;
       case 'metadata':
-        return;
+        return this.#learn(event.metainfo);
       case 'log':
       case 'trace':
       case 'peer-rejected':
@@ -300,10 +329,18 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#statsMs = performance.now();
   }
 
-  #renewCompletion(): void {
-    if (!this.#completionFailed || this.#closed) return;
-    this.#completion = deferred();
-    this.#completionFailed = false;
+  /** The files may get other names when the output is opened again. */
+  #learn(metainfo: Metainfo): void {
+    const isNews = this.#metainfo === undefined;
+    this.#metainfo = metainfo;
+    if (!isNews) return;
+    this.#metadata.reach(metainfo);
+    this.emit('metadata', metainfo);
+  }
+
+  #fail(error: MillraceError): void {
+    this.#completion.fail(error);
+    if (this.#metainfo === undefined) this.#metadata.fail(error);
   }
 
   /** Internal: listeners are attached; delivers the held events. */
@@ -325,7 +362,7 @@ export class Torrent extends EventEmitter<TorrentEvents> {
     this.#closed = true;
     if (error.code !== 'closed') this.#death = error;
     this.#stats = { ...this.#stats, phase: 'closed' };
-    this.#completion.reject(error);
+    this.#fail(error);
     this.#end.resolve();
     this.emit('closed');
     this.#notifyEnd();
@@ -336,13 +373,13 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 }
 
-function initialStats(metainfo: Metainfo): TorrentStats {
+function initialStats(metainfo: Metainfo | undefined): TorrentStats {
   return {
-    phase: 'checking',
-    metadata: undefined,
-    totalBytes: contentBytes(metainfo),
+    phase: metainfo ? 'checking' : 'metadata',
+    metadata: metainfo ? undefined : { receivedBytes: 0, totalBytes: undefined, peers: 0 },
+    totalBytes: metainfo && contentBytes(metainfo),
     doneBytes: 0,
-    pieceCount: metainfo.pieceCount,
+    pieceCount: metainfo?.pieceCount,
     piecesDone: 0,
     piecesChecked: 0,
     piecesToCheck: 0,

@@ -13,7 +13,7 @@ const ANNOUNCE_DEADLINE_MS = 10_000;
 
 /** Reports how much the engine has verified; returns a function that ends the reports. */
 export function reportVerified(torrent: Torrent, report: CreateOptions['onProgress']): () => void {
-  const { totalBytes, pieceLengthBytes } = torrent;
+  const { totalBytes = 0, pieceLengthBytes = 0 } = torrent;
   const onStats = ({ piecesChecked, piecesToCheck }: TorrentStats): void => {
     if (piecesToCheck === 0) return; // Not started, or the record of an earlier run covers everything.
     const bytesOf = (pieces: number): number => Math.min(pieces * pieceLengthBytes, totalBytes);

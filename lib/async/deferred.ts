@@ -1,16 +1,16 @@
 // A promise that is settled by calling its functions.
 
-export interface Deferred {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
+export interface Deferred<Value = void> {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A rejection needs no handler. */
-export function deferred(): Deferred {
-  let resolve: () => void = () => undefined;
+export function deferred<Value = void>(): Deferred<Value> {
+  let resolve: (value: Value) => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<void>((yes, no) => {
+  const promise = new Promise<Value>((yes, no) => {
     resolve = yes;
     reject = no;
   });

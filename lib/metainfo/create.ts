@@ -1,4 +1,5 @@
 // The pure part of creating a torrent: the piece length, and the canonical bytes of the .torrent.
+import { Buffer } from 'node:buffer';
 import { encode } from '../bencode/encode';
 import type { Encodable } from '../bencode/encode';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
@@ -22,11 +23,20 @@ export function choosePieceLength(totalBytes: number): number {
   return length;
 }
 
+/** What a .torrent says beside its info dictionary, which alone has a hash. */
+export interface TorrentRemarks {
+  /** URLs by tier (BEP 12). */
+  readonly trackers?: readonly (readonly string[])[] | undefined;
+  readonly comment?: string | undefined;
+  readonly createdBy?: string | undefined;
+  readonly creationDateSec?: number | undefined;
+}
+
 /**
  * The content of a torrent. A `Metainfo` fits, unless it has padding or symlinks, which are not
  * written.
  */
-export interface TorrentContent {
+export interface TorrentContent extends TorrentRemarks {
   readonly name: string;
   readonly multiFile: boolean;
   /** As in `FileEntry`: the path is `[name]` for a single file; otherwise it begins with `name`. */
@@ -34,13 +44,8 @@ export interface TorrentContent {
   readonly pieceLengthBytes: number;
   /** SHA-1 digests of all pieces, concatenated. */
   readonly pieceHashes: Uint8Array;
-  /** URLs by tier (BEP 12). */
-  readonly trackers?: readonly (readonly string[])[] | undefined;
   /** Peers may come only from the trackers (BEP 27); changes the info hash. Default false. */
   readonly private?: boolean | undefined;
-  readonly comment?: string | undefined;
-  readonly createdBy?: string | undefined;
-  readonly creationDateSec?: number | undefined;
 }
 
 /**
@@ -48,29 +53,38 @@ export interface TorrentContent {
  * `parseMetainfo`, which reads the result back to the same content. Throws `bad-metainfo`.
  */
 export function buildMetainfo(content: TorrentContent): Uint8Array {
-  const trackers = checkedTrackers(content.trackers ?? []);
-  const { creationDateSec } = content;
+  return withRemarks(encode(infoOf(content)), content);
+}
+
+/** A .torrent with these bytes as its info dictionary, whatever they are. Throws `bad-metainfo`. */
+export function withRemarks(infoBytes: Uint8Array, remarks: TorrentRemarks): Uint8Array {
+  const trackers = checkedTrackers(remarks.trackers ?? []);
+  const { creationDateSec } = remarks;
   if (
     creationDateSec !== undefined &&
     !(Number.isSafeInteger(creationDateSec) && creationDateSec >= 0)
   ) {
     throw badMetainfo('the creation date must be whole seconds since 1970');
   }
-  const bytes = encode({
+  const others = encode({
     announce: trackers[0]?.[0],
     'announce-list': trackers.flat().length > 1 ? trackers : undefined,
-    comment: content.comment,
-    'created by': content.createdBy,
+    comment: remarks.comment,
+    'created by': remarks.createdBy,
     'creation date': creationDateSec,
-    info: infoOf(content),
   });
+  // `info` is the last key in the order of bencode.
+  const bytes = Buffer.concat([others.subarray(0, -1), INFO_KEY, infoBytes, END]);
   if (bytes.length > MAX_METAINFO_BYTES) {
     throw badMetainfo(
       `it would have ${bytes.length} bytes, at most ${MAX_METAINFO_BYTES} are read`,
     );
   }
-  return bytes;
+  return new Uint8Array(bytes);
 }
+
+const INFO_KEY = Buffer.from('4:info');
+const END = Buffer.from('e');
 
 function infoOf(content: TorrentContent): Encodable {
   const { name, multiFile, files, pieceLengthBytes, pieceHashes } = content;

@@ -202,6 +202,7 @@ class MagnetReader {
 
   private addName(rawName: string): string | undefined {
     if (this.name !== undefined) return 'another name comes first';
+    if (rawName === '') return 'it is empty';
     if (rawName.length > MAX_NAME_BYTES) return `it is longer than ${MAX_NAME_BYTES} bytes`;
     const name = libtorrentPart(rawName, this.platform);
     if (name === undefined) return 'it has no character that a name may have';

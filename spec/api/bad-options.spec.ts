@@ -154,6 +154,7 @@ describe('api: wrong options', function () {
         'adopt',
         'followLinks',
         'recheck',
+        'maxMetadataBytes',
         'announceToAll',
         'storage',
         'signal',

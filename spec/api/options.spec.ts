@@ -193,6 +193,17 @@ describe('api/options', () => {
     });
   });
 
+  it('maxMetadataBytes: 16 KiB to 64 MiB, 32 MiB by default', () => {
+    expect(addOptions({}).maxMetadataBytes).to.equal(32 * 2 ** 20);
+    for (const value of [2 ** 14, 2 ** 26])
+      expect(addOptions({ maxMetadataBytes: value }).maxMetadataBytes).to.equal(value);
+    for (const value of [2 ** 14 - 1, 2 ** 26 + 1, 0, '32M', 1.5, null]) {
+      expect(() => addOptions({ maxMetadataBytes: value }))
+        .to.throw(MillraceError, /maxMetadataBytes must be a whole number from 16384 to 67108864/)
+        .with.property('code', 'bad-option');
+    }
+  });
+
   it('announceToAll: none, tiers or trackers', () => {
     const announceToAll = (value: unknown): unknown =>
       addOptions({ announceToAll: value }).announceToAll;

@@ -64,7 +64,7 @@ describe('api/share', function () {
     const { downloadUrl, followed, skipped, torrent } = await shareOf(tree.path('set'));
     expect(followed).to.deep.equal([{ path: 'set/link', target: 'set/a\\b' }]);
     expect(skipped.map(({ path }) => path)).to.deep.equal(['set/dangling', 'set/pipe']);
-    expect(torrent.files.map(({ path }) => path)).to.deep.equal(['set/a\\b', 'set/link']);
+    expect(torrent.files?.map(({ path }) => path)).to.deep.equal(['set/a\\b', 'set/link']);
     const engine = await Coordinator.start({ host: HOST });
     open.unshift(engine);
     const output = tree.path('output');

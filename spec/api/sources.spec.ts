@@ -130,12 +130,6 @@ describe('api/sources', () => {
     expect(cut.code).to.equal('bad-bencode');
   });
 
-  it('reports that magnet links are not supported yet', async () => {
-    const error = await refusal(readTorrent('magnet:?xt=urn:btih:00'));
-    expect(error.code).to.equal('torrent-unreadable');
-    expect(error.message).to.include('magnet links are not supported yet');
-  });
-
   it('fetches over http, and reports what went wrong there', async () => {
     const server = createServer((request, response) => {
       if (request.url === '/good.torrent') response.end(bytes);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Torrent } from '../../lib/api/torrent';
 import type { EngineControl, EngineEvent } from '../../lib/messages/control';
+import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { Payload } from '../support/payload';
 import { codeOf } from '../support/code-of';
 
@@ -13,7 +14,10 @@ const ERROR: EngineEvent = {
   error: { code: 'disk-full', message: 'the disk is full' },
 };
 
-function torrentInPhase(wantStats = (): void => undefined): {
+function torrentInPhase(
+  wantStats = (): void => undefined,
+  known: Metainfo | undefined = metainfo,
+): {
   torrent: Torrent;
   phase: (phase: string) => void;
 } {
@@ -23,7 +27,12 @@ function torrentInPhase(wantStats = (): void => undefined): {
     resume: nothing,
     remove: async () => torrent.handle({ type: 'removed', torrent: 1 }),
   } as unknown as EngineControl;
-  const torrent: Torrent = new Torrent(1, metainfo, control, wantStats);
+  const torrent: Torrent = new Torrent(
+    1,
+    { ...metainfo, name: 'in the link', metainfo: known ?? undefined },
+    control,
+    wantStats,
+  );
   torrent.release();
   return {
     torrent,
@@ -84,6 +93,76 @@ describe('api/torrent: completed', () => {
     await torrent.resume();
     expect(torrent.completed).to.equal(first);
     expect(await codeOf(first)).to.equal('closed');
+  });
+});
+
+describe('api/torrent: metadata', () => {
+  const LEARNT: EngineEvent = { type: 'metadata', torrent: 1, metainfo };
+  const unknown = (): ReturnType<typeof torrentInPhase> & { learnt: Metainfo[] } => {
+    const learnt: Metainfo[] = [];
+    // A default would stand in for undefined.
+    const made = torrentInPhase(() => undefined, null as unknown as undefined);
+    made.torrent.on('metadata', (event) => learnt.push(event));
+    return { ...made, learnt };
+  };
+
+  it('is there at once for a torrent that was added with it', async () => {
+    const { torrent } = torrentInPhase();
+    expect(await torrent.metadata).to.equal(metainfo);
+    expect(torrent.stats()).to.include({ phase: 'checking', metadata: undefined });
+  });
+
+  it('comes later for a magnet link, and with it everything that depends on it', async () => {
+    const { torrent, learnt } = unknown();
+    const { totalBytes, pieceCount, pieceLengthBytes, files, metainfo: none } = torrent;
+    for (const each of [totalBytes, pieceCount, pieceLengthBytes, files, none])
+      expect(each).to.equal(undefined);
+    expect(torrent.name).to.equal('in the link');
+    expect(torrent.infoHash).to.equal(Buffer.from(metainfo.infoHash).toString('hex'));
+    expect(torrent.stats()).to.deep.include({
+      phase: 'metadata',
+      metadata: { receivedBytes: 0, totalBytes: undefined, peers: 0 },
+      totalBytes: undefined,
+      pieceCount: undefined,
+    });
+    torrent.handle(LEARNT);
+    expect(learnt).to.deep.equal([metainfo]);
+    expect(await torrent.metadata).to.equal(metainfo);
+    expect(torrent).to.deep.include({ name: metainfo.name, totalBytes: 1, pieceCount: 1 });
+    expect(torrent.files).to.deep.equal([{ path: metainfo.name, lengthBytes: 1 }]);
+  });
+
+  it('is news once, though the files may get other names', async () => {
+    const { torrent, learnt } = unknown();
+    torrent.handle(LEARNT);
+    const renamed = { ...metainfo, name: 'renamed' };
+    torrent.handle({ type: 'metadata', torrent: 1, metainfo: renamed });
+    expect(learnt).to.have.length(1);
+    expect(torrent.name).to.equal('renamed');
+  });
+
+  it('is awaited anew after an error and a resume', async () => {
+    const { torrent } = unknown();
+    const first = torrent.metadata;
+    torrent.handle(ERROR);
+    expect(await codeOf(first)).to.equal('disk-full');
+    await torrent.resume();
+    const second = torrent.metadata;
+    expect(second).to.not.equal(first);
+    torrent.handle(LEARNT);
+    expect(await second).to.equal(metainfo);
+    torrent.handle(ERROR);
+    await torrent.resume();
+    expect(await torrent.metadata, 'it stays known').to.equal(metainfo);
+  });
+
+  it('never comes to a torrent that is closed first', async () => {
+    const { torrent } = unknown();
+    const first = torrent.metadata;
+    await torrent.close();
+    expect(await codeOf(first)).to.equal('closed');
+    await torrent.resume();
+    expect(torrent.metadata).to.equal(first);
   });
 });
 

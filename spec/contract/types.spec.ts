@@ -10,8 +10,8 @@ import ts from 'typescript';
 const FRONT_DOOR = path.join(__dirname, '..', '..', 'lib', 'index');
 
 const EMBEDDER = `
-import { Coordinator, MillraceError, createTorrent, readTorrent, verifyTorrent, startTracker } from ${JSON.stringify(FRONT_DOOR)};
-import type { CloseReason, CoordinatorOptions, TraceOptions, TraceStatus, EngineStats, Logger, Metainfo, StorageModule, StorageState, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
+import { Coordinator, MillraceError, createTorrent, formatMagnet, readMagnet, readTorrent, verifyTorrent, startTracker } from ${JSON.stringify(FRONT_DOOR)};
+import type { CloseReason, CoordinatorOptions, TraceOptions, TraceStatus, EngineStats, Logger, MagnetLink, Metainfo, StorageModule, StorageState, Torrent, TorrentStats } from ${JSON.stringify(FRONT_DOOR)};
 
 export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   const options: CoordinatorOptions = { port: null, memoryBytes: 64 * 2 ** 20, logger, signal, timeouts: { dialMs: 1 } };
@@ -37,6 +37,15 @@ export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   const figures: EngineStats = await engine.stats();
   await torrent.completed;
   await torrent.remove({ forget: true });
+  const linked = await engine.add('magnet:?xt=urn:btih:00', { maxMetadataBytes: 2 ** 20 });
+  linked.on('metadata', ({ files }) => files.length);
+  const { files }: Metainfo = await linked.metadata;
+  const link: MagnetLink = readMagnet('magnet:?xt=urn:btih:00');
+  await engine.add(link);
+  const share: number = stats.metadata?.totalBytes === undefined ? 0 : stats.metadata.receivedBytes / stats.metadata.totalBytes;
+  void [files, share, formatMagnet(link)];
+  // @ts-expect-error before the metadata is known, nothing is known of the content
+  torrent.metainfo.name.length;
   const metainfo: Metainfo = await readTorrent(new Uint8Array(0));
   const report = await verifyTorrent(metainfo, { data: '/srv', threads: 2, onProgress: ({ doneBytes }) => doneBytes + 1 });
   const made = await createTorrent('/srv/a', { trackers: [['http://a/']], creationDateSec: null });

@@ -34,15 +34,15 @@ describe('engine and names', function () {
     const seed = await engine.add(torrent, { output: folder, download: false });
     await within(seed.completed, 'the check');
     expect(seed.stats().piecesFailed).to.equal(0);
-    expect(seed.metainfo.names).to.equal('raw');
-    expect(seed.files.map(({ path }) => path)).to.include('set/a\\b.txt');
+    expect(seed.metainfo?.names).to.equal('raw');
+    expect(seed.files?.map(({ path }) => path)).to.include('set/a\\b.txt');
 
     const output = await swarm.folder();
     const leecher = await swarm.engine();
     const peers = [`127.0.0.1:${engine.port}`];
     const download = await leecher.add(torrent, { output, peers, seed: false });
     await within(download.completed, 'the download');
-    expect(download.files.map(({ path }) => path)).to.deep.equal([
+    expect(download.files?.map(({ path }) => path)).to.deep.equal([
       'set/ blank ',
       'set/CON',
       'set/ab.txt',
@@ -65,7 +65,7 @@ describe('engine and names', function () {
     for (const [at, name] of ['ab.txt', 'con.1'].entries())
       await writeFile(join(folder, 'set', name), Buffer.alloc(40_000, at + 1));
     const second = await engine.add(torrent, { output: folder });
-    expect(second.metainfo.names).to.equal('raw');
+    expect(second.metainfo?.names).to.equal('raw');
     expect(await readdir(join(folder, 'set'))).to.include('con.1');
   });
 });

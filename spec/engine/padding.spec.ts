@@ -35,7 +35,7 @@ describe('engine padding', function () {
       seed: true,
     });
     expect(torrent.totalBytes).to.equal(CONTENT_BYTES);
-    expect(torrent.files.map(({ path }) => path)).to.deep.equal(
+    expect(torrent.files?.map(({ path }) => path)).to.deep.equal(
       Object.keys(FILES).map((path) => `padded/${path}`),
     );
     await within(torrent.completed, 'the download');

@@ -145,7 +145,7 @@ async function expectWhole(payload: Payload, folder: string, names: string): Pro
   try {
     const seed = await engine.add(payload.torrent, { output: folder, download: false });
     await seed.completed;
-    expect(seed.metainfo.names).to.equal(names);
+    expect(seed.metainfo?.names).to.equal(names);
     expect(seed.stats().piecesFailed).to.equal(0);
   } finally {
     await engine.close();

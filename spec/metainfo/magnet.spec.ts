@@ -113,7 +113,8 @@ describe('parseMagnet', () => {
     expect(withHash('dn=a%FF%00').name).to.match(/^a/);
     expect(withHash(`dn=${'x'.repeat(3000)}`).name?.length).to.be.below(256);
     for (const [written, reason] of [
-      ['dn=', 'it has no character that a name may have'],
+      ['dn=..', 'it has no character that a name may have'],
+      ['dn=', 'it is empty'],
       [`dn=${'x'.repeat(4097)}`, 'it is longer than 4096 bytes'],
     ] as const) {
       const { name, ignored: [first] = [] } = withHash(written);

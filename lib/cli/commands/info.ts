@@ -10,6 +10,7 @@ import { jsonOption, secretsOption } from '../options/shared';
 import { shownUrl } from '../output/secrets';
 import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
+import { contentBytesOf } from '../output/content';
 import { jsonLine, printable } from '../output/text';
 
 /** Shown instead of a size. */
@@ -177,11 +178,6 @@ function* fileLines(metainfo: Metainfo): Generator<string, void, void> {
   for (const { path, target } of metainfo.symlinks ?? []) {
     yield `  ${LINK.padStart(width)}  ${printable(`${path.join('/')} → ${target.join('/')}`)}\n`;
   }
-}
-
-/** Total length of the files. */
-function contentBytesOf({ totalLengthBytes, paddingBytes = 0 }: Metainfo): number {
-  return totalLengthBytes - paddingBytes;
 }
 
 /** Tracker URLs of the torrent that are not used, with reasons. */

@@ -9,6 +9,7 @@ import type { Context, RunFlags, Runner } from '../context';
 import { recordOf } from './info';
 import { nonEmpty, ownPort } from '../options/parsers';
 import { jsonOption, linksOption, pieceLengthOption, quietOption } from '../options/shared';
+import { contentBytesOf } from '../output/content';
 import { hashProgress, liveLine } from '../output/progress-line';
 import { shellWord } from '../output/shell';
 import { sourceNotes, sourceRecord } from '../output/source-notes';
@@ -98,7 +99,7 @@ export async function shareCommand(
     if (flags.json) io.stdout(jsonLine(sharedRecord(share, command, api.localAddresses())));
     else {
       for (const note of sourceNotes(share)) io.stderr(`millrace: ${note}\n`);
-      if (!flags.quiet) io.stderr(`${preface(share.torrent, others)}\n`);
+      if (!flags.quiet) io.stderr(`${preface(share, others)}\n`);
       // The only line on stdout, so that a script can use it.
       io.stdout(`${command}\n`);
     }
@@ -185,8 +186,9 @@ export function shareLine(figures: ShareFigures): string {
   );
 }
 
-function preface({ name, totalBytes, files }: Torrent, others: readonly string[]): string {
-  const what = `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}`;
+function preface({ metainfo }: Share, others: readonly string[]): string {
+  const { name, files } = metainfo;
+  const what = `${name}: ${formatBytes(contentBytesOf(metainfo))} in ${plural(files.length, 'file')}`;
   const lines = [`sharing ${what}`];
   if (others.length > 0) {
     lines.push(`this machine is also ${others.join(', ')}: --host says which the others reach`);

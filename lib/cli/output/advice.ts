@@ -6,6 +6,7 @@ import type { MillraceError } from '../../index';
 /** The library's wording and ours. */
 export const IN_OUR_WORDS: Readonly<Record<string, string>> = {
   'add() with the option download': '`millrace download`',
+  'add()': '`millrace download`',
   'announce()': '`millrace announce`',
   'resume the torrent or start it again': 'run the command again',
   'see the packets of the report': '--hex shows it',

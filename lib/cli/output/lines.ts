@@ -1,28 +1,22 @@
 // Formats the lines about a transfer. Pure.
 
-import type {
-  CloseCounts,
-  CloseReason,
-  Metainfo,
-  Torrent,
-  TorrentEvents,
-  TorrentStats,
-} from '../../index';
+import type { CloseCounts, CloseReason, Metainfo, TorrentEvents, TorrentStats } from '../../index';
 import type { EncryptedOnly } from '../transfer/encrypted-peers';
 import type { PeerEnds, Place, Summary } from '../transfer/report';
 import { hostPort } from '../../address/text';
 import { plural } from '../../text/counts';
 import { formatBytes, formatDuration, formatPercent, formatRate } from '../../text/quantities';
+import { contentBytesOf } from './content';
 import { printable } from './text';
 
 type Tracker = TorrentEvents['tracker'][0];
 type PeerClosed = TorrentEvents['peerClosed'][0];
 
-export function beginLine(torrent: Torrent, { folder, port }: Place): string {
-  const { name, totalBytes, files, pieceCount, pieceLengthBytes } = torrent;
+export function beginLine(metainfo: Metainfo, { folder, port }: Place): string {
+  const { name, files, pieceCount, pieceLengthBytes } = metainfo;
   const listening = port === undefined ? '' : `; listening on port ${port}`;
   return printable(
-    `${name}: ${formatBytes(totalBytes)} in ${plural(files.length, 'file')}, ` +
+    `${name}: ${formatBytes(contentBytesOf(metainfo))} in ${plural(files.length, 'file')}, ` +
       `${plural(pieceCount, 'piece')} of ${formatBytes(pieceLengthBytes)}; folder ${folder}${listening}`,
   );
 }

@@ -1,10 +1,12 @@
 // Reports a transfer as JSON lines on stdout. docs/CLI.md documents every field and unit.
 
-import type { Torrent, TorrentStats } from '../../index';
+import type { Metainfo, TorrentStats } from '../../index';
+import { toHex } from '../../bytes/hex';
 import { accountJson } from './account';
 import type { Io } from '../context';
 import { totalOf } from './lines';
 import type { Reporter } from '../transfer/report';
+import { contentBytesOf } from './content';
 import { jsonLine, printable } from './text';
 
 const PROGRESS_EVERY_MS = 1000;
@@ -15,8 +17,8 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
   let last: TorrentStats | undefined;
   return {
     progressEveryMs: PROGRESS_EVERY_MS,
-    begin(torrent, { folder, port }) {
-      print({ type: 'metadata', ...contentOf(torrent), folder, port: port ?? null });
+    begin(metainfo, { folder, port }) {
+      print({ type: 'metadata', ...contentOf(metainfo), folder, port: port ?? null });
     },
     progress(stats) {
       if (quiet || stats === last) return;
@@ -71,8 +73,14 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
   };
 }
 
-function contentOf(torrent: Torrent): object {
-  const { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files } = torrent;
+function contentOf(metainfo: Metainfo): object {
+  const { name, pieceLengthBytes, pieceCount } = metainfo;
+  const files = metainfo.files.map(({ path, lengthBytes }) => ({
+    path: path.join('/'),
+    lengthBytes,
+  }));
+  const infoHash = toHex(metainfo.infoHash);
+  const totalBytes = contentBytesOf(metainfo);
   return { infoHash, name, totalBytes, pieceLengthBytes, pieceCount, files };
 }
 

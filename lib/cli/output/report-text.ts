@@ -62,8 +62,8 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
   };
   return {
     progressEveryMs: options.bar ? BAR_EVERY_MS : LINES_EVERY_MS,
-    begin(torrent, place) {
-      if (!quiet) say(beginLine(torrent, place));
+    begin(metainfo, place) {
+      if (!quiet) say(beginLine(metainfo, place));
     },
     progress(stats) {
       if (quiet || ended) return;

@@ -3,6 +3,7 @@
 import type {
   CloseCounts,
   CoordinatorEvents,
+  Metainfo,
   Torrent,
   TorrentEvents,
   TorrentStats,
@@ -37,7 +38,8 @@ export interface PeerEnds {
 /** Shows a transfer: as JSON lines, a progress bar, or plain lines. */
 export interface Reporter {
   readonly progressEveryMs: number;
-  begin(torrent: Torrent, place: Place): void;
+  /** It is known what the torrent consists of. */
+  begin(metainfo: Metainfo, place: Place): void;
   progress(stats: TorrentStats): void;
   pieceFailed(event: TorrentEvents['pieceFailed'][0]): void;
   peerConnected(event: TorrentEvents['peerConnected'][0]): void;
@@ -67,7 +69,9 @@ export function report(torrent: Torrent, reporter: Reporter, place: Place): () =
   const pieceFailed = reporter.pieceFailed.bind(reporter);
   const peerConnected = reporter.peerConnected.bind(reporter);
   const peerClosed = reporter.peerClosed.bind(reporter);
-  reporter.begin(torrent, place);
+  const begin = (metainfo: Metainfo): void => reporter.begin(metainfo, place);
+  if (torrent.metainfo) begin(torrent.metainfo);
+  else torrent.once('metadata', begin);
   torrent.on('tracker', onTracker);
   torrent.on('pieceFailed', pieceFailed);
   torrent.on('peerConnected', peerConnected);
@@ -75,6 +79,7 @@ export function report(torrent: Torrent, reporter: Reporter, place: Place): () =
   const timer = setInterval(() => reporter.progress(torrent.stats()), reporter.progressEveryMs);
   return () => {
     clearInterval(timer);
+    torrent.off('metadata', begin);
     torrent.off('tracker', onTracker);
     torrent.off('pieceFailed', pieceFailed);
     torrent.off('peerConnected', peerConnected);

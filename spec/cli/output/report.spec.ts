@@ -9,7 +9,7 @@ import { report } from '../../../lib/cli/transfer/report';
 import { jsonReporter } from '../../../lib/cli/output/report-json';
 import { textReporter } from '../../../lib/cli/output/report-text';
 import { redactUrl } from '../../../lib/index';
-import { FakeIo, fakeStats, FakeTorrent } from '../fakes';
+import { fakeMetainfo, FakeIo, fakeStats, FakeTorrent } from '../fakes';
 
 const PLACE = { folder: '/data', port: 6881 };
 const SUMMARY = {
@@ -123,7 +123,7 @@ describe('cli text reporter', () => {
   it('writes progress to stderr and the summary to stdout', () => {
     const io = new FakeIo();
     const reporter = text(io);
-    reporter.begin(new FakeTorrent() as unknown as Torrent, PLACE);
+    reporter.begin(fakeMetainfo(), PLACE);
     reporter.progress(fakeStats());
     reporter.progress(fakeStats());
     reporter.complete(SUMMARY);
@@ -165,7 +165,7 @@ describe('cli text reporter', () => {
   it('when quiet, shows failures, warnings and dead ends, and nothing else', () => {
     const io = new FakeIo();
     const reporter = text(io, true);
-    reporter.begin(new FakeTorrent() as unknown as Torrent, PLACE);
+    reporter.begin(fakeMetainfo(), PLACE);
     reporter.progress(fakeStats());
     reporter.tracker(tracker({ url: 'http://fine', peers: 3, seeds: 2 }), fakeStats());
     reporter.tracker(tracker({ url: 'http://dead' }), fakeStats());

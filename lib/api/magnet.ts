@@ -1,0 +1,84 @@
+// Magnet links for embedders: reading and writing them, and telling them from other sources.
+
+import { toHex } from '../bytes/hex';
+import { recordOf } from '../errors/millrace-error';
+import type { AddRequest } from '../messages/control';
+import { formatMagnet as format, isMagnet, magnetOf, parseMagnet } from '../metainfo/magnet';
+import type { MagnetLink } from '../metainfo/magnet';
+import type { Metainfo } from '../metainfo/metainfo';
+import { badOption, checkValue, isObject, wrong } from './checks';
+import type { Check } from './checks';
+import { metainfoRecord, readTorrent } from './sources';
+import type { TorrentSource } from './sources';
+
+/** A magnet link (BEP 9): its text, also as a `URL`, or a result of `readMagnet`. */
+export type MagnetSource = string | URL | MagnetLink;
+
+/**
+ * Reads a magnet link without contacting anybody. What Millrace does not use is listed in
+ * `ignored`.
+ *
+ * @throws MillraceError `bad-magnet` (it names no torrent; the message names the broken rule);
+ * `v2-unsupported` (it has only a hash of version 2, BEP 52); `bad-option` (it is of another type).
+ */
+export function readMagnet(link: MagnetSource): MagnetLink {
+  return checkValue('link', () => link, magnetLink);
+}
+
+/**
+ * The magnet link of a torrent, in canonical form: its hashes, name, length and trackers. These may
+ * contain passkeys. A link that was read is written without what was ignored.
+ *
+ * @throws MillraceError `bad-option`.
+ */
+export function formatMagnet(torrent: Metainfo | MagnetLink): string {
+  const of: Check<MagnetLink> = (name, value) =>
+    isObject(value) && 'pieceHashes' in value
+      ? magnetOf(metainfoRecord(name, value))
+      : magnetLink(name, value);
+  return format(checkValue('torrent', () => torrent, of));
+}
+
+/** What a source says of the torrent to add. */
+type Found = Pick<AddRequest, 'infoHash' | 'name' | 'trackers' | 'metainfo' | 'peers'>;
+
+/** Reads a torrent, or the link to one. Throws as `readTorrent` and `readMagnet`. */
+export async function findTorrent(
+  source: TorrentSource | MagnetLink,
+  signal: AbortSignal,
+): Promise<Found> {
+  const link = checkValue('source', () => source, linkIfAny);
+  if (link !== undefined) {
+    const { infoHash, name = toHex(infoHash), peers } = link;
+    const trackers = link.trackers.map((url) => [url]);
+    return { infoHash, name, trackers, metainfo: undefined, peers };
+  }
+  const metainfo = await readTorrent(source as TorrentSource, { signal });
+  const { infoHash, name, trackers } = metainfo;
+  return { infoHash, name, trackers, metainfo, peers: [] };
+}
+
+/** Undefined if the value is not meant as a link. */
+const linkIfAny: Check<MagnetLink | undefined> = (name, value) => {
+  const isLink = isText(value) ? isMagnet(String(value)) : isObject(value) && 'webSeeds' in value;
+  return isLink ? magnetLink(name, value) : undefined;
+};
+
+const magnetLink: Check<MagnetLink> = (name, value) => {
+  if (isText(value)) return parseMagnet(String(value), process.platform);
+  if (!isObject(value)) throw wrong(name, 'a magnet link, or what readMagnet returned', value);
+  // It may have been stored or changed: what it says is read again.
+  let link: MagnetLink;
+  try {
+    link = parseMagnet(format(value as unknown as MagnetLink), process.platform);
+  } catch (error) {
+    throw badOption(name, `must be what readMagnet returned: ${recordOf(error).message}`);
+  }
+  const [odd] = link.ignored ?? [];
+  if (odd === undefined) return link;
+  throw badOption(name, `must be what readMagnet returned: in ${odd.parameter}, ${odd.reason}`);
+};
+
+function isText(value: unknown): value is string | URL {
+  return typeof value === 'string' || value instanceof URL;
+}
