@@ -51,6 +51,9 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'trace':
       return engine.emit(fact);
     case 'torrent-closed':
+    case 'metadata-offer':
+    case 'metadata-piece':
+    case 'metadata-refused':
       return;
     case 'ready':
     case 'stopped':

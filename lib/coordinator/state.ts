@@ -92,6 +92,8 @@ export interface TorrentState {
   readonly maxMetadataBytes: number;
   /** How far its metadata has come; of no meaning once its content is known. */
   metadata: MetadataProgress;
+  /** Its info dictionary, as peer threads serve it; undefined while it is not known or may not be served. */
+  info: SharedArrayBuffer | undefined;
   /** Undefined until the metainfo is known and the output is opened. Set once. */
   content: Content | undefined;
   /**

@@ -67,6 +67,11 @@ export interface PeerTorrent {
   readonly private: boolean;
   /** Undefined while it is not known: `torrent-content` brings it. */
   readonly content: PeerContent | undefined;
+  /**
+   * The info dictionary, served to peers (BEP 9). Undefined while it is not known (`torrent-info`
+   * brings it), for a private torrent, and for one that was added without its bytes.
+   */
+  readonly info?: SharedArrayBuffer | undefined;
 }
 
 /** What a peer thread must know to transfer the content of a torrent. */
@@ -148,6 +153,14 @@ export type PeerOrder =
     }
   /** An open torrent turned out to be private: peer exchange ends on all of its connections. */
   | { readonly type: 'torrent-private'; readonly torrent: number }
+  /**
+   * The metadata of an open torrent was learnt: peers are told its size. `info`: as in `PeerTorrent`.
+   */
+  | {
+      readonly type: 'torrent-info';
+      readonly torrent: number;
+      readonly info: SharedArrayBuffer | undefined;
+    }
   /** Close all connections and file handles of the torrent; answered by `torrent-closed`. */
   | { readonly type: 'close-torrent'; readonly torrent: number; readonly reason: CloseReason }
   /** Connect to a peer; answered by `connected` or `dial-failed`. */
@@ -166,6 +179,16 @@ export type PeerOrder =
       readonly connection: number;
       readonly piece: number;
       readonly generation: number;
+    }
+  /**
+   * Request a piece of the metadata (BEP 9); answered by `metadata-piece` or `metadata-refused`, unless the
+   * peer does not answer. `totalBytes`: the length of the whole, as the peer announced it.
+   */
+  | {
+      readonly type: 'request-metadata';
+      readonly connection: number;
+      readonly piece: number;
+      readonly totalBytes: number | undefined;
     }
   /** Pieces verified since the last such order: announce them to every peer of the torrent. */
   | { readonly type: 'have'; readonly torrent: number; readonly pieces: readonly number[] }
@@ -266,6 +289,28 @@ export type PeerFact =
       readonly dropped: readonly { readonly host: string; readonly port: number }[];
     }
   /**
+   * While the metadata is wanted: the peer accepts requests for it (BEP 9), and announced this length;
+   * undefined: none. Sent again if that changes, at most 8 times.
+   */
+  | {
+      readonly type: 'metadata-offer';
+      readonly connection: number;
+      readonly totalBytes: number | undefined;
+    }
+  /**
+   * A piece of the metadata that was requested, of the right length for `totalBytes`. The only bytes from
+   * peers that are sent in a message: they are not piece data, and there are few.
+   */
+  | {
+      readonly type: 'metadata-piece';
+      readonly connection: number;
+      readonly piece: number;
+      readonly totalBytes: number;
+      readonly bytes: Uint8Array;
+    }
+  /** The peer rejected such a request, answered it with a wrong length, or accepts none. */
+  | { readonly type: 'metadata-refused'; readonly connection: number; readonly piece: number }
+  /**
    * How much work the session accepts. `creditBlocks` is cumulative since the epoch began: the
    * total number of blocks that may be leased, so that a late fact can never cause too many.
    */
@@ -332,6 +377,9 @@ export type PeerFact =
   /** Lines of the wire trace since the last such fact; `lost` counts dropped ones. */
   | { readonly type: 'trace'; readonly lines: readonly string[]; readonly lost: number }
   | { readonly type: 'stopped' };
+
+/** The orders of one type. */
+export type OrderOf<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type: Type }>;
 
 /** The facts of one type. */
 export type FactOf<Type extends PeerFact['type']> = Extract<PeerFact, { readonly type: Type }>;

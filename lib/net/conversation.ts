@@ -53,8 +53,8 @@ export class Conversation implements SessionOutput, PausedReader {
   private serveWanted = false;
   /** The peer has exceeded its message budget: its data waits in its stream. */
   private paused = false;
-  /** More of our pieces are announced when the bytes on their way are sent. */
-  private announcing = false;
+  /** More is written when the bytes on their way are sent. */
+  private writing = false;
 
   constructor(line: Line, remote: EndPoint, source: OpenTorrent, theySupport: Supported) {
     this.theySupport = theySupport;
@@ -69,6 +69,7 @@ export class Conversation implements SessionOutput, PausedReader {
         remote,
         swarm: source.swarm,
         content: source.content,
+        info: source.info,
         slab: context.slab,
         table: context.table,
         limits: context.limits,
@@ -176,14 +177,14 @@ export class Conversation implements SessionOutput, PausedReader {
     }
   }
 
-  /** Continues a long announcement of our pieces; undefined if there is none, or it goes on anyway. */
+  /** Continues what is too long for one write; undefined if there is nothing, or it goes on anyway. */
   private onSent(): (() => void) | undefined {
-    if (this.announcing || !this.session.isAnnouncing) return undefined;
-    this.announcing = true;
+    if (this.writing || !this.session.isWriting) return undefined;
+    this.writing = true;
     return () =>
       this.line.guard(() => {
-        this.announcing = false;
-        this.session.announceOn();
+        this.writing = false;
+        this.session.writeOn(this.line.context.nowMs());
         this.flush();
       });
   }

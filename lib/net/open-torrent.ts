@@ -9,13 +9,20 @@ export class OpenTorrent {
   readonly infoHash: Uint8Array;
   /** Whom its peers may be told of; undefined for a private torrent. */
   readonly swarm: SwarmList | undefined;
+  /** Its info dictionary, for its sessions. */
+  readonly info: { bytes: Uint8Array | undefined; wanted: boolean };
   private known: OpenContent | undefined;
   private isClosed = false;
 
-  constructor({ torrent, infoHash, content, private: isPrivate }: PeerTorrent) {
+  constructor({ torrent, infoHash, content, info, private: isPrivate }: PeerTorrent) {
     this.torrent = torrent;
     this.swarm = isPrivate ? undefined : new SwarmList();
     this.infoHash = infoHash;
+    this.info = {
+      bytes: info && new Uint8Array(info),
+      // A torrent that is known to be private has its metadata.
+      wanted: info === undefined && content === undefined && !isPrivate,
+    };
     if (content !== undefined) this.open(content);
   }
 
@@ -27,6 +34,12 @@ export class OpenTorrent {
   /** It was ordered to close: nothing new begins. */
   get closed(): boolean {
     return this.isClosed;
+  }
+
+  /** Its metadata has become known; `info` is undefined if peers may not have it. */
+  learn(info: SharedArrayBuffer | undefined): void {
+    this.info.bytes = info && new Uint8Array(info);
+    this.info.wanted = false;
   }
 
   /** Its content has become known. */

@@ -8,7 +8,12 @@ import { systemAdvice, systemReason } from '../errors/system-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
 import { MAX_PEER_THREADS } from '../messages/peer-thread';
-import type { PeerFact, PeerOrder, PeerThreadStart } from '../messages/peer-thread';
+import type {
+  OrderOf as Order,
+  PeerFact,
+  PeerOrder,
+  PeerThreadStart,
+} from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
 import type { LogLevel } from '../text/log-levels';
 import type { IncomingStream, Listener, Transport } from '../transport/stream';
@@ -36,8 +41,6 @@ const OVERRUN = 'too many connections have not shaken hands yet';
 
 /** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */
 const COUNTER_LIMIT = 2 ** 31 / MAX_PEER_THREADS;
-
-type Order<Type extends PeerOrder['type']> = Extract<PeerOrder, { readonly type: Type }>;
 
 export interface PeerThreadOptions {
   readonly start: PeerThreadStart;
@@ -116,6 +119,8 @@ export class PeerThread {
         return this.onOpenTorrent(order);
       case 'torrent-content':
         return this.onTorrentContent(order);
+      case 'torrent-info':
+        return this.onTorrentInfo(order);
       case 'close-torrent':
         return this.onCloseTorrent(order);
       case 'swarm':
@@ -133,6 +138,8 @@ export class PeerThread {
         return this.onSession(order.connection, (session) =>
           session.cancelLease(order.piece, order.generation, this.nowMs()),
         );
+      case 'request-metadata':
+        return this.onSession(order.connection, (s) => s.orderExtension(order, this.nowMs()));
       case 'have':
         return this.onHave(order);
       case 'interest':
@@ -205,6 +212,17 @@ export class PeerThread {
         this.touched.add(connection);
         session.open(content, this.nowMs());
       });
+    }
+  }
+
+  private onTorrentInfo(order: Order<'torrent-info'>): void {
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined) return;
+    source.learn(order.info);
+    for (const connection of this.connections.values()) {
+      if (connection.torrent !== source) continue;
+      connection.order((session) => session.orderExtension(order, this.nowMs()));
+      this.touched.add(connection);
     }
   }
 

@@ -7,7 +7,7 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
 import type { WireWriter } from '../wire/encoder';
-import type { MakeExtension } from './extensions/extension';
+import type { MakeExtension, TorrentInfo } from './extensions/extension';
 import type { SwarmList } from './swarm-list';
 
 /** Output of a session. Called synchronously from within its methods. */
@@ -44,6 +44,7 @@ export interface SessionOptions {
   readonly swarm: SwarmList | undefined;
   /** Undefined while the metainfo is unknown; `open` adds it. */
   readonly content: SessionContent | undefined;
+  readonly info: TorrentInfo;
   readonly slab: Slab;
   readonly table: BlockTable;
   readonly limits: SessionLimits;

@@ -9,6 +9,7 @@ import { MAX_PIECE_COUNT } from '../metainfo/limits';
 import { WireDecoder } from '../wire/decoder';
 import type { WireMessage, WireSink } from '../wire/messages';
 import { Download } from './download';
+import type { ExtensionOrder } from './extensions/extension';
 import { Extensions } from './extensions/registry';
 import { failureOf } from './failure';
 import { MessageBudget } from './message-budget';
@@ -96,13 +97,13 @@ export class PeerSession implements WireSink {
   start(nowMs: number): void {
     this.nowMs = nowMs;
     this.ourPieces.start();
-    if (this.options.extensionProtocol) this.extensions.start();
+    this.extensions.greet();
   }
 
   /**
    * Adds the metainfo to a session that began without it. The peer's announced pieces are reported,
    * or close it if they are invalid. Our own pieces, if any, are announced a part at a time: see
-   * `announceOn`.
+   * `writeOn`.
    */
   open(content: SessionContent, nowMs: number): void {
     if (this.isClosed) return;
@@ -117,14 +118,16 @@ export class PeerSession implements WireSink {
     this.endTurn();
   }
 
-  /** Some of our pieces wait for `announceOn`. */
-  get isAnnouncing(): boolean {
-    return !this.isClosed && this.ourPieces.areWaiting;
+  /** More is written once what was written is sent: the driver then calls `writeOn`. */
+  get isWriting(): boolean {
+    return !this.isClosed && (this.ourPieces.areWaiting || this.extensions.areSending);
   }
 
-  /** Announces more of our pieces. The driver calls it when what was written is sent. */
-  announceOn(): void {
-    if (!this.isClosed) this.ourPieces.announceOn();
+  /** Announces more of our pieces, serves more metadata. */
+  writeOn(nowMs: number): void {
+    if (this.isClosed) return;
+    this.ourPieces.announceOn();
+    this.extensions.onSent(nowMs);
   }
 
   /** Handles received bytes `start` to `end`; none of them is kept by reference. */
@@ -182,6 +185,13 @@ export class PeerSession implements WireSink {
     if (this.isClosed) return;
     this.nowMs = nowMs;
     this.download.cancelLease(piece, generation);
+  }
+
+  /** An order for an extension. */
+  orderExtension(order: ExtensionOrder, nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    this.extensions.onOrder(order);
   }
 
   /** We have verified these pieces. Returns true if the peer may act on one of them. */

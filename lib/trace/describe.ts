@@ -20,6 +20,8 @@ import {
   MESSAGE_ID,
   PIECE_HEADER_LENGTH_BYTES,
 } from '../wire/messages';
+import { decodeMetadataMessage } from '../wire/metadata-message';
+import type { MetadataMessage } from '../wire/metadata-message';
 import { readUint32 } from '../wire/uint32';
 import type { Segment } from './splitter';
 
@@ -125,7 +127,8 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
   const id = bytes[5];
   if (id === undefined) return 'extended';
   const isWhole = bytes.length === LENGTH_FIELD_BYTES + lengthBytes;
-  if (id !== 0 || !isWhole) return `extended id=${id} length=${lengthBytes - 2}`;
+  if (id !== 0) return describeMetadata(bytes, lengthBytes) ?? describeOther(id, lengthBytes);
+  if (!isWhole) return describeOther(id, lengthBytes);
   try {
     const handshake = decodeExtendedHandshake(bytes.subarray(6));
     const offers = Object.entries(handshake.extensions).map(([name, code]) => `${name}:${code}`);
@@ -140,6 +143,30 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
     if (!(error instanceof MillraceError)) throw error;
     return `extended-handshake bad=${quoted(error.message)}`;
   }
+}
+
+function describeOther(id: number, lengthBytes: number): string {
+  return `extended id=${id} length=${lengthBytes - 2}`;
+}
+
+/**
+ * A message of `ut_metadata` (BEP 9), which is known by its keys: its id is whatever the receiver chose. Undefined
+ * for another message, or one that is cut within its dictionary.
+ */
+function describeMetadata(bytes: Uint8Array, lengthBytes: number): string | undefined {
+  const payload = bytes.subarray(6);
+  let message: MetadataMessage | undefined;
+  try {
+    message = decodeMetadataMessage(payload);
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+  }
+  if (message === undefined) return undefined;
+  const text = `ut_metadata ${message.type} piece=${message.piece}`;
+  if (message.type !== 'data') return text;
+  const size = message.totalBytes === undefined ? '' : ` total_size=${message.totalBytes}`;
+  const headBytes = payload.length - message.bytes.length;
+  return `${text}${size} length=${lengthBytes - 2 - headBytes}`;
 }
 
 /** The text of a fact that is a decision of our session or its reason; else undefined. */

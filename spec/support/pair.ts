@@ -9,7 +9,7 @@ import { Geometry } from '../../lib/metainfo/geometry';
 import { PeerSession } from '../../lib/peer/session';
 import type { SwarmList } from '../../lib/peer/swarm-list';
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
-import type { MakeExtension } from '../../lib/peer/extensions/extension';
+import type { MakeExtension, TorrentInfo } from '../../lib/peer/extensions/extension';
 import type { SessionLimits } from '../../lib/peer/session-types';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
@@ -32,6 +32,8 @@ export interface SideOptions {
   readonly extensions?: readonly MakeExtension[];
   /** The session starts without content; `open` supplies it. */
   readonly openLater?: boolean;
+  /** What is known of the info dictionary; default: nothing, and it is not wanted. */
+  readonly info?: TorrentInfo;
   /** The fast extension is in use; default false. */
   readonly fast?: boolean;
   readonly remote?: { readonly host: string; readonly port: number };
@@ -107,6 +109,7 @@ export class Side {
         remote: options.remote ?? { host: '192.0.2.1', port: 50_000 },
         swarm: options.swarm,
         content: options.openLater ? undefined : { geometry: this.geometry, have: this.have },
+        info: options.info ?? { bytes: undefined, wanted: false },
         slab: this.slab,
         table: this.table,
         limits: { ...LIMITS, ...options.limits },
@@ -289,6 +292,8 @@ export class Pair {
       for (const bytes of [...toRight, ...toLeft]) total += bytes.length;
       this.right.feed(...toRight);
       this.left.feed(...toLeft);
+      for (const { session, nowMs } of [this.left, this.right])
+        if (session.isWriting) session.writeOn(nowMs);
     }
   }
 

@@ -127,6 +127,13 @@ export const peerOrders: Samples<PeerOrder> = {
   'torrent-content': { type: 'torrent-content', torrent: 1, content },
   swarm: { type: 'swarm', torrent: 1, ipv4: bytes(...Array(7).keys()), ipv6: bytes() },
   'torrent-private': { type: 'torrent-private', torrent: 1 },
+  'torrent-info': { type: 'torrent-info', torrent: 1, info: new SharedArrayBuffer(3) },
+  'request-metadata': {
+    type: 'request-metadata',
+    connection: 33,
+    piece: 2,
+    totalBytes: 40_000,
+  },
   'close-torrent': { type: 'close-torrent', torrent: 1, reason: 'torrent-closed' },
   dial: { type: 'dial', dial: 4, torrent: 1, host: 'fe80::1%eth0', port: 65_535 },
   lease: {
@@ -198,6 +205,15 @@ export const peerFacts: Samples<PeerFact> = {
     added: [{ host: '2001:db8::1', port: 6881, isSeed: true }],
     dropped: [{ host: '192.0.2.1', port: 1 }],
   },
+  'metadata-offer': { type: 'metadata-offer', connection: 33, totalBytes: undefined },
+  'metadata-piece': {
+    type: 'metadata-piece',
+    connection: 33,
+    piece: 2,
+    totalBytes: 40_000,
+    bytes: bytes(1, 2, 3),
+  },
+  'metadata-refused': { type: 'metadata-refused', connection: 33, piece: 2 },
   appetite: {
     type: 'appetite',
     connection: 33,

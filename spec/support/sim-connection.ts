@@ -45,6 +45,7 @@ export class SimConnection implements SessionOutput {
         remote,
         swarm: thread.swarm,
         content: thread.content,
+        info: thread.info,
         slab: node.engine.slab,
         table: node.engine.table,
         limits: node.engine.state.settings.limits,
@@ -101,11 +102,11 @@ export class SimConnection implements SessionOutput {
     this.session.noteSent(this.node.clock.nowMs);
     if (this.other) this.#travel(bytes.length, (other) => other.receive(bytes));
     else this.#early.push(bytes);
-    if (this.session.isAnnouncing) this.node.later(0, () => this.announceOn());
+    if (this.session.isWriting) this.node.later(0, () => this.writeOn());
   }
 
-  announceOn(): void {
-    this.session.announceOn();
+  writeOn(): void {
+    this.session.writeOn(this.node.clock.nowMs);
     this.flush();
   }
 

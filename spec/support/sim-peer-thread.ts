@@ -3,9 +3,10 @@
 
 import { Bitfield } from '../../lib/bytes/bitfield';
 import type { CloseReason } from '../../lib/messages/close-reasons';
-import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
+import type { PeerContent, PeerFact, PeerOrder, PeerTorrent } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
 import { SwarmList } from '../../lib/peer/swarm-list';
+import type { OpenTorrent } from '../../lib/net/open-torrent';
 import type { SessionContent } from '../../lib/peer/session-types';
 import { SimConnection } from './sim-connection';
 import type { SimNode } from './sim-node';
@@ -25,6 +26,8 @@ export class SimPeerThread {
   /** Whom its peers may be told of. */
   swarm: SwarmList | undefined;
   readonly port = SIM_PORT;
+  /** What it knows of the info dictionary. */
+  info: OpenTorrent['info'] = { bytes: undefined, wanted: false };
   readonly #node: SimNode;
   #facts: PeerFact[] = [];
   #orders: PeerOrder[] = [];
@@ -87,7 +90,18 @@ export class SimPeerThread {
         this.#opened = true;
         this.content = order.torrent.content && contentOf(order.torrent.content);
         this.swarm = order.torrent.private ? undefined : new SwarmList();
+        this.info = infoOf(order.torrent);
         return;
+      case 'torrent-info':
+        this.info.bytes = order.info && new Uint8Array(order.info);
+        this.info.wanted = false;
+        for (const connection of this.connections.values()) {
+          touched.add(connection);
+          connection.carryOut((session) => session.orderExtension(order, nowMs));
+        }
+        return;
+      case 'request-metadata':
+        return on(order.connection)?.carryOut((session) => session.orderExtension(order, nowMs));
       case 'torrent-content': {
         const content = contentOf(order.content);
         this.content = content;
@@ -215,6 +229,11 @@ export class SimPeerThread {
     if (rows.length > 0 || this.#loadReported) this.report({ type: 'load', busy: 0, rows });
     this.#loadReported = rows.length > 0;
   }
+}
+
+function infoOf({ info, content, private: isPrivate }: PeerTorrent): OpenTorrent['info'] {
+  const wanted = info === undefined && content === undefined && !isPrivate;
+  return { bytes: info && new Uint8Array(info), wanted };
 }
 
 function contentOf(content: PeerContent): SessionContent {

@@ -7,6 +7,7 @@ import { PacketBuffer, encodeFileHeader } from '../../lib/trace/pcapng';
 import { WireTap, isChosen } from '../../lib/trace/tap';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { encodeHandshake } from '../../lib/wire/handshake';
+import { encodeMetadataMessage } from '../../lib/wire/metadata-message';
 import { readPcapng, streamFrom } from '../support/pcapng-reader';
 import type { ReadPacket } from '../support/pcapng-reader';
 
@@ -255,6 +256,10 @@ describe('trace lines', () => {
         w.extended(0, Buffer.from('d1:md6:ut_pexi1ee1:pi77e4:reqqi250e1:v5:"x\u0007y"e'));
         w.extended(0, Buffer.from('x'));
         w.extended(7, new Uint8Array(9));
+        const total = { piece: 3, totalBytes: 60_000 };
+        w.extended(7, encodeMetadataMessage({ type: 'request', piece: 3 }));
+        w.extended(7, encodeMetadataMessage({ type: 'data', ...total, bytes: new Uint8Array(99) }));
+        w.extended(7, encodeMetadataMessage({ type: 'reject', piece: 3 }));
       }),
     );
     tap.sent(Uint8Array.of(0, 0, 0, 3, 9, 0x1a, 0xe1, 0, 0, 0, 3, 99, 1, 2));
@@ -296,6 +301,9 @@ describe('trace lines', () => {
       '→ extended-handshake client="\\"xy\\"" port=77 reqq=250 offers="ut_pex:1"',
       '→ extended-handshake bad="an extended handshake is not a bencoded dictionary (BEP 10): bad bencode at byte 0: no value starts with this byte"',
       '→ extended id=7 length=9',
+      '→ ut_metadata request piece=3',
+      '→ ut_metadata data piece=3 total_size=60000 length=99',
+      '→ ut_metadata reject piece=3',
       '→ port port=6881',
       '→ unknown id=99 length=3',
       '· gives back piece=4 blocks=2-4: not answered in time',

@@ -48,12 +48,18 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   // A thread that is down gets the order after its restart.
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
   torrent.openOn.add(thread);
-  const { id, infoHashBytes: infoHash } = torrent;
+  const { id, infoHashBytes: infoHash, info } = torrent;
   const { content: known, life } = torrent;
   const content = known && transfers(life) ? contentFor(known) : undefined;
   engine.order(thread, {
     type: 'open-torrent',
-    torrent: { torrent: id, infoHash, private: isPrivate(torrent), content },
+    torrent: {
+      torrent: id,
+      infoHash,
+      private: isPrivate(torrent),
+      content,
+      ...(info && { info }),
+    },
   });
   torrent.exchange.hasChanged = true; // This thread has no list of its peers.
 }

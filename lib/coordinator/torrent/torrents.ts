@@ -7,6 +7,7 @@ import { MillraceError } from '../../errors/millrace-error';
 import type { AddRequest } from '../../messages/control';
 import type { MetadataProgress } from '../../messages/stats';
 import type { NameMapping } from '../../metainfo/names';
+import { infoForPeers, withSharedInfo } from '../../metainfo/shared-info';
 import { AnnounceSchedule } from '../../tracker/schedule';
 import { newAccount } from '../account/account';
 import { AddressBook } from '../swarm/address-book';
@@ -55,7 +56,9 @@ export async function addTorrent(
   try {
     const torrent = newTorrent(engine, id, infoHash, request);
     if (request.metainfo !== undefined) {
-      torrent.content = await openContent(engine, torrent, request.metainfo, stop);
+      const metainfo = withSharedInfo(request.metainfo);
+      torrent.info = infoForPeers(metainfo);
+      torrent.content = await openContent(engine, torrent, metainfo, stop);
       enter(torrent, newCheck());
     } else stop?.throwIfAborted();
     engine.happen({ type: 'added', torrent, peers: request.peers });
@@ -81,6 +84,7 @@ function newTorrent(
     options: request.options,
     maxMetadataBytes: request.maxMetadataBytes,
     metadata: NO_METADATA,
+    info: undefined,
     content: undefined,
     learnt: undefined,
     opening: false,

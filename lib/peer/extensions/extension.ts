@@ -3,8 +3,19 @@
 
 import type { BencodeDictionary } from '../../bencode/value';
 import type { Encodable } from '../../bencode/encode';
-import type { PeerFact } from '../../messages/peer-thread';
+import type { OrderOf, PeerFact } from '../../messages/peer-thread';
 import type { SwarmList } from '../swarm-list';
+
+/** The orders of the coordinator that extensions carry out; each gets all of them. */
+export type ExtensionOrder = OrderOf<'request-metadata'> | OrderOf<'torrent-info'>;
+
+/** The info dictionary of a torrent, as all of its sessions see it (BEP 9). */
+export interface TorrentInfo {
+  /** Served to peers; undefined while it is not known, and of private torrents. */
+  readonly bytes: Uint8Array | undefined;
+  /** The coordinator does not know the torrent's metadata and fetches it from peers. */
+  readonly wanted: boolean;
+}
 
 /** One extension in one conversation. */
 export interface Extension {
@@ -12,7 +23,10 @@ export interface Extension {
   readonly name: string;
   /** Longest payload that a peer may send; one that is longer closes it with `message-too-long`. */
   readonly maxMessageBytes: number;
-  /** Its part of our extended handshake, besides its id. Its keys must not be used by others. */
+  /**
+   * Its part of our extended handshake, besides its id. Its keys must not be used by others. Read for
+   * each handshake: see `ExtensionPeer.greet`.
+   */
   readonly handshakePart?: Readonly<Record<string, Encodable>>;
   /** When `endTurn` should be called even if nothing has happened; Infinity or absent: never. */
   readonly dueMs?: number;
@@ -27,8 +41,14 @@ export interface Extension {
    * reason as its code. Must be bounded in time and memory for any payload.
    */
   onMessage(payload: Uint8Array, nowMs: number): boolean;
+  /** An order of the coordinator. Called for all orders, also those for other extensions. */
+  onOrder?(order: ExtensionOrder): void;
   /** Called at the end of each turn of the session, and so after every read: must be cheap. */
   endTurn?(nowMs: number): void;
+  /** It waits for `onSent`, because what it has written is long. */
+  readonly isSending?: boolean;
+  /** All that was written so far has been taken by the system. */
+  onSent?(nowMs: number): void;
 }
 
 /** The peer, as seen by an extension. */
@@ -51,6 +71,10 @@ export interface ExtensionPeer {
   send(payload: Uint8Array): boolean;
   /** Sends a fact to the coordinator. */
   fact(fact: PeerFact): void;
+  /** What we know of the torrent's info dictionary; changes while the session runs. */
+  readonly info: TorrentInfo;
+  /** Sends our extended handshake again (BEP 10), because a part of it has changed. */
+  greet(): void;
 }
 
 /** Called once per conversation. Undefined: this conversation does without the extension. */

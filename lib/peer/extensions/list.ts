@@ -2,9 +2,11 @@
 // id under which peers send to us: 1 for the first.
 
 import type { MakeExtension } from './extension';
+import { MetadataExtension } from './metadata';
 import { PeerExchange } from './pex';
 
 export const EXTENSIONS: readonly MakeExtension[] = [
+  (peer) => new MetadataExtension(peer),
   // The last one, because private torrents do without it (BEP 27): the others keep their ids.
   (peer) => (peer.swarm === undefined ? undefined : new PeerExchange(peer, peer.swarm)),
 ];

@@ -10,7 +10,7 @@ import type { MessageBudget } from '../message-budget';
 import type { Pipeline } from '../pipeline';
 import type { SessionOptions } from '../session-types';
 import type { SwarmList } from '../swarm-list';
-import type { Extension, ExtensionPeer } from './extension';
+import type { Extension, ExtensionOrder, ExtensionPeer, TorrentInfo } from './extension';
 import { ExtendedHandshakeExtension } from './handshake';
 
 /** The id in a peer's `m` that disables an extension. */
@@ -20,10 +20,12 @@ const DISABLED = 0;
 class FarHalf implements ExtensionPeer {
   /** The id under which the peer accepts its messages; undefined: it accepts none. */
   theirId: number | undefined;
+  readonly greet: () => void;
   private readonly options: SessionOptions;
 
-  constructor(options: SessionOptions, theirId?: number) {
+  constructor(options: SessionOptions, greet: () => void, theirId?: number) {
     this.options = options;
+    this.greet = greet;
     this.theirId = theirId;
   }
 
@@ -41,6 +43,10 @@ class FarHalf implements ExtensionPeer {
 
   get swarm(): SwarmList | undefined {
     return this.options.swarm;
+  }
+
+  get info(): TorrentInfo {
+    return this.options.info;
   }
 
   get accepts(): boolean {
@@ -79,12 +85,13 @@ export class Extensions {
   constructor(options: SessionOptions, pipeline: Pipeline, budget: MessageBudget) {
     this.options = options;
     this.budget = budget;
-    const peer = new FarHalf(options, EXTENDED_HANDSHAKE_ID);
+    const greet = (): void => this.greet();
+    const peer = new FarHalf(options, greet, EXTENDED_HANDSHAKE_ID);
     this.handshake = new ExtendedHandshakeExtension(peer, pipeline, (ids, dictionary) =>
       this.onHandshake(ids, dictionary),
     );
     this.others = options.extensions.flatMap((make): Channel[] => {
-      const peer = new FarHalf(options);
+      const peer = new FarHalf(options, greet);
       const extension = make(peer);
       return extension === undefined ? [] : [{ extension, peer, wasUsed: false }];
     });
@@ -99,8 +106,15 @@ export class Extensions {
     return dueMs;
   }
 
-  /** Sends our extended handshake. */
-  start(): void {
+  /** An extension waits until what was written has been sent. */
+  get areSending(): boolean {
+    for (const { extension } of this.others) if (extension.isSending) return true;
+    return false;
+  }
+
+  /** Sends our extended handshake, unless the peer lacks the extension protocol. */
+  greet(): void {
+    if (!this.options.extensionProtocol) return;
     const ids: Record<string, number> = {};
     const parts: NonNullable<Extension['handshakePart']>[] = [];
     for (const [at, { extension }] of this.others.entries()) {
@@ -128,6 +142,14 @@ export class Extensions {
     channel.wasUsed = true;
     if (channel.extension.onMessage(payload, nowMs)) budget.welcome();
     else budget.chargeBencoded(payload.length);
+  }
+
+  onOrder(order: ExtensionOrder): void {
+    for (const { extension } of this.others) extension.onOrder?.(order);
+  }
+
+  onSent(nowMs: number): void {
+    for (const { extension } of this.others) extension.onSent?.(nowMs);
   }
 
   endTurn(nowMs: number): void {

@@ -1,0 +1,34 @@
+// The info dictionary of a torrent in memory that threads share: the coordinator keeps one copy, and every
+// peer thread serves from it.
+
+import type { Metainfo } from './metainfo';
+
+/** The same torrent, whose `infoBytes` and the digests in them are views of shared memory. */
+export function withSharedInfo(metainfo: Metainfo): Metainfo {
+  const { infoBytes } = metainfo;
+  if (infoBytes === undefined) return metainfo;
+  const shared = new SharedArrayBuffer(infoBytes.length);
+  new Uint8Array(shared).set(infoBytes);
+  return withInfoIn(metainfo, shared);
+}
+
+/** The same where `shared` holds the info dictionary already. */
+export function withInfoIn(metainfo: Metainfo, shared: SharedArrayBuffer): Metainfo {
+  const { infoBytes, pieceHashes } = metainfo;
+  const own = { ...metainfo, infoBytes: new Uint8Array(shared) };
+  if (infoBytes === undefined || infoBytes.buffer !== pieceHashes.buffer) return own;
+  const at = pieceHashes.byteOffset - infoBytes.byteOffset;
+  return { ...own, pieceHashes: new Uint8Array(shared, at, pieceHashes.length) };
+}
+
+/**
+ * What peers may have of it. Undefined for a private torrent: whoever asks for its metadata has it neither
+ * from its tracker nor from its users (BEP 27; libtorrent does not serve it either).
+ */
+export function infoForPeers({
+  infoBytes,
+  private: isPrivate,
+}: Metainfo): SharedArrayBuffer | undefined {
+  if (isPrivate || !(infoBytes?.buffer instanceof SharedArrayBuffer)) return undefined;
+  return infoBytes.buffer;
+}
