@@ -51,6 +51,8 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
       known: torrent.book.known,
       unchoking,
     },
+    addresses: torrent.book.counts,
+    private: (content?.metainfo ?? torrent.learnt)?.private,
     uploads: { ...choosing(engine, torrent), unchoked, interested },
     piecesFailed: content?.piecesFailed ?? 0,
     memoryBytes: engine.state.budget.committedOf(torrent.id),

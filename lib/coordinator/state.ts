@@ -112,6 +112,8 @@ export interface TorrentState {
   /** Called once the last peer is gone. */
   readonly onPeersGone: (() => void)[];
   readonly book: AddressBook;
+  /** The tracker that a private torrent uses, once it replied (BEP 27). */
+  privateTracker: string | undefined;
   /** What peers are told of each other (`swarm/exchange.ts`). */
   readonly exchange: ExchangeState;
   /** Replaced with every run: a run lasts from start or resume to pause or close. */

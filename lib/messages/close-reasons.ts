@@ -26,7 +26,7 @@ export const CLOSE_REASONS = {
   'duplicate-peer': 'this peer is already connected',
   'self-connection': 'the peer is this very engine',
   'private-torrent':
-    'the torrent turned out to be private, and another peer told us of this one (BEP 27)',
+    'the torrent is private, and the tracker that it uses has not named this peer (BEP 27)',
   banned: 'the peer sent data that failed its hash check',
   // Rules of the protocol that the peer broke.
   'encrypted-handshake':

@@ -26,6 +26,15 @@ export type TorrentPhase =
   /** Removed, or its engine has ended. */
   | 'closed';
 
+/** How many addresses came from where. */
+export interface AddressCounts {
+  readonly trackers: number;
+  /** Told by peers (BEP 11), and by nobody else. */
+  readonly exchange: number;
+  readonly incoming: number;
+  readonly user: number;
+}
+
 /**
  * One torrent at one moment. Bytes are payload bytes; rates are averages over the last 2 seconds.
  */
@@ -68,6 +77,10 @@ export interface TorrentStats {
     /** Connected peers that do not choke us. */
     readonly unchoking: number;
   };
+  /** The known addresses by their sources: trackers, peer exchange, incoming peers, the user. */
+  readonly addresses: AddressCounts;
+  /** Peers come from one tracker and from the user only (BEP 27); undefined until it is known. */
+  readonly private: boolean | undefined;
   /** Who may download from us. */
   readonly uploads: {
     readonly choking: Choking;

@@ -47,6 +47,11 @@ export interface AnnounceScheduleOptions {
    */
   readonly announceToAll?: AnnounceToAll;
   /**
+   * The torrent is private (BEP 27): one tracker at a time, whatever `announceToAll` says, and none
+   * besides it is asked while it works. Default false.
+   */
+  readonly exclusive?: boolean;
+  /**
    * After an announce has been in flight for this long, the next tracker is asked as if it had
    * failed; its reply still counts. Default `Infinity`.
    */
@@ -128,6 +133,8 @@ interface Lane {
 export class AnnounceSchedule {
   private readonly tiers: Tracker[][];
   private readonly lanes: readonly Lane[];
+  private exclusive: boolean;
+  private used: Tracker | undefined;
   private readonly random: () => number;
   private startedComplete: boolean;
   private readonly patienceMs: number;
@@ -138,6 +145,7 @@ export class AnnounceSchedule {
     const { tiers, random, nowMs, announceToAll = 'none' } = options;
     this.random = random;
     this.startedComplete = options.startedComplete ?? false;
+    this.exclusive = options.exclusive ?? false;
     this.patienceMs = options.patienceMs ?? Infinity;
     const lanes: Lane[] = [];
     const openLane = (): Lane => {
@@ -184,6 +192,19 @@ export class AnnounceSchedule {
     return { url: tracker.url, event, trackerId: tracker.trackerId };
   }
 
+  /**
+   * The tracker that replied last; in an exclusive schedule the one in use, which another one replaces
+   * only after it has failed.
+   */
+  get current(): string | undefined {
+    return this.used?.url;
+  }
+
+  /** The torrent turned out to be private: see the option. */
+  beExclusive(): void {
+    this.exclusive = true;
+  }
+
   /** An announce in flight got a reply. */
   succeeded(url: string, reply: AnnounceReply, nowMs: number): void {
     const landed = this.land(url);
@@ -192,6 +213,7 @@ export class AnnounceSchedule {
     if (event === 'started') tracker.gotStarted = true;
     if (event === 'completed') tracker.gotCompleted = true;
     const minIntervalMs = minIntervalOf(reply);
+    if (!this.exclusive || this.used?.status !== 'working') this.used = tracker;
     tracker.status = 'working';
     tracker.failures = 0;
     tracker.lastError = undefined;
@@ -288,6 +310,8 @@ export class AnnounceSchedule {
   private candidates(): { readonly tracker: Tracker; readonly readyMs: number }[] {
     if (this.state === 'stopped') return [];
     const trackers = this.tiers.flat();
+    if (this.exclusive)
+      return this.candidatesOf(this.used?.status === 'working' ? [this.used] : trackers);
     return this.lanes.flatMap((lane) =>
       this.candidatesOf(trackers.filter((tracker) => tracker.lane === lane)),
     );
@@ -302,7 +326,9 @@ export class AnnounceSchedule {
     let notBeforeMs = -Infinity;
     for (const { flight } of trackers) {
       if (flight !== undefined)
-        notBeforeMs = Math.max(notBeforeMs, flight.sinceMs + this.patienceMs);
+        notBeforeMs = this.exclusive
+          ? Infinity
+          : Math.max(notBeforeMs, flight.sinceMs + this.patienceMs);
     }
     if (notBeforeMs === Infinity) return found;
     for (const tracker of trackers) {

@@ -63,6 +63,8 @@ export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
     uploadBytesPerSec: 0,
     etaSec: undefined,
     peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
+    addresses: { trackers: 0, exchange: 0, incoming: 0, user: 0 },
+    private: false,
     uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0 },
     piecesFailed: 0,
     memoryBytes: 0,

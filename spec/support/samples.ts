@@ -52,6 +52,8 @@ export const torrentStats: Full<TorrentStats> = {
   uploadBytesPerSec: 11.25,
   etaSec: undefined,
   peers: { connected: 1, seeds: 2, dialing: 3, known: 4, unchoking: 5 },
+  addresses: { trackers: 1, exchange: 2, incoming: 3, user: 4 },
+  private: true,
   uploads: { choking: 'round-robin', slots: 1, unchoked: 2, interested: 3 },
   piecesFailed: 12,
   memoryBytes: 13,

@@ -371,4 +371,44 @@ describe('tracker: announce schedule', () => {
       { numRuns: 200 },
     );
   });
+
+  describe('of a private torrent (BEP 27)', () => {
+    it('asks one tracker while it works, whatever announceToAll says', () => {
+      for (const announceToAll of ['none', 'tiers', 'trackers'] as const) {
+        const schedule = scheduleOf([['a', 'b'], ['c']], false, { announceToAll, exclusive: true });
+        expect(succeed(schedule, 0)).to.equal('a started');
+        for (let ms = 0; ms < 36_000_000; ms += 1_800_000)
+          expect(succeed(schedule, ms)).to.be.oneOf(['a -', 'nothing']);
+        expect(schedule.current).to.equal('a');
+      }
+    });
+
+    it('asks the next one only after an answer, and stays with one that works', () => {
+      const schedule = scheduleOf([['a'], ['b']], false, { exclusive: true, patienceMs: 10_000 });
+      const first = schedule.next(0);
+      expect(schedule.next(60_000), 'it has not answered').to.equal(undefined);
+      schedule.failed(first?.url ?? '', DOWN, 60_000);
+      expect(schedule.current).to.equal(undefined);
+      expect(succeed(schedule, 60_000)).to.equal('b started');
+      expect(schedule.current).to.equal('b');
+      expect(schedule.nextDueMs, 'a is not tried again').to.equal(60_000 + 1_800_000);
+      expect(fail(schedule, 60_000 + 1_800_000)).to.equal('b -');
+      expect(schedule.current, 'until another one works').to.equal('b');
+      expect(succeed(schedule, 60_000 + 1_800_000)).to.equal('a started');
+      expect(schedule.current).to.equal('a');
+    });
+
+    it('that turns out to be private keeps the tracker that answered last', () => {
+      const schedule = scheduleOf([['a'], ['b']], false, { announceToAll: 'trackers' });
+      succeed(schedule, 0);
+      succeed(schedule, 0);
+      const { current } = schedule;
+      const due = [schedule.next(1_800_000), schedule.next(1_800_000)];
+      schedule.beExclusive();
+      for (const each of due) schedule.succeeded(each?.url ?? '', REPLY, 1_800_000);
+      expect(schedule.current).to.equal(current);
+      expect(succeed(schedule, 3_600_000)).to.equal(`${current} -`);
+      expect(succeed(schedule, 3_600_000)).to.equal('nothing');
+    });
+  });
 });

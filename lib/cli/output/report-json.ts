@@ -108,6 +108,7 @@ function progressOf(stats: TorrentStats): object {
     uploadBytesPerSec: Math.round(stats.uploadBytesPerSec),
     etaSec: stats.etaSec === undefined ? null : Math.ceil(stats.etaSec),
     peers: stats.peers,
+    addresses: stats.addresses,
     uploads: stats.uploads,
     memoryBytes: stats.memoryBytes,
     account: accountJson(stats.account),

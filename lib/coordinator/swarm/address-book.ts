@@ -5,8 +5,9 @@
 import type { CloseReason } from '../../messages/close-reasons';
 import { isReachablePort } from '../../address/host-port';
 import { isLoopback } from '../../address/scope';
+import type { AddressCounts } from '../../messages/stats';
 import type { ExchangedPeer } from '../../messages/peer-thread';
-import { PEX, byWorth, inTurn, isIdleOrUseless } from './book-order';
+import { INCOMING, PEX, USER, byWorth, inTurn, isIdleOrUseless } from './book-order';
 import type { Address } from './book-order';
 import { ToldAddresses } from './told-addresses';
 
@@ -63,7 +64,6 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'self-connection',
   'wrong-info-hash',
   'banned',
-  'private-torrent',
 ]);
 
 /** A told address (BEP 11) that failed so often is forgotten: its teller may have lied. */
@@ -120,18 +120,32 @@ export class AddressBook {
     return count;
   }
 
+  /** The addresses that `known` counts, by their sources. */
+  get counts(): AddressCounts {
+    const counts = { trackers: 0, exchange: 0, incoming: 0, user: 0 };
+    for (const { state, source } of this.addresses.values()) {
+      if (state === 'useless') continue;
+      if (source === PEX) counts.exchange++;
+      else if (source === INCOMING) counts.incoming++;
+      else if (source === USER) counts.user++;
+      else counts.trackers++;
+    }
+    return counts;
+  }
+
   /**
    * Adds an address; a known or banned one is left unchanged, except that one which only peers told us
-   * of now has this source. In a full book a useless address
+   * of, or whose source was given up, or which the user gives, now has this source. In a full book a useless address
    * makes room, else the idle one with the most failures and the latest dial. Returns true if the
    * address is new; false also if every address of a full book is being dialled or connected.
    * `source` names the origin (a tracker's URL, …).
    */
-  add(host: string, port: number, nowMs: number, source = ''): boolean {
+  add(host: string, port: number, nowMs: number, source = USER): boolean {
     const known = this.addresses.get(keyOf(host, port));
-    if (known?.source === PEX) {
+    if (known !== undefined && (known.source === PEX || known.isOrphan || source === USER)) {
       known.source = source;
       known.isToldSeed = false;
+      known.isOrphan = false;
       this.release(known);
     }
     if (known !== undefined || !this.mayAdd(host, port)) return false;
@@ -177,16 +191,25 @@ export class AddressBook {
     this.remove(address);
   }
 
-  /** Forgets what peers told us of, unless it is in use: the torrent is private (BEP 27). */
-  forgetTold(): void {
+  /**
+   * The torrent is private (BEP 27): forgets every address that came neither from this tracker nor from
+   * the user. One in use is forgotten when it ends, unless it is named again.
+   */
+  forgetBut(tracker: string | undefined): void {
     for (const address of this.addresses.values()) {
-      if (address.source === PEX && isIdleOrUseless(address)) this.remove(address);
+      if (address.source === USER || address.source === tracker) continue;
+      if (isIdleOrUseless(address)) this.remove(address);
+      else address.isOrphan = true;
     }
   }
 
-  /** Whether only peers told us of this address. */
-  isTold(host: string, port: number): boolean {
-    return this.addresses.get(keyOf(host, port))?.source === PEX;
+  isFromUser(host: string, port: number): boolean {
+    return this.addresses.get(keyOf(host, port))?.source === USER;
+  }
+
+  /** Whether the address is in use, and its source was given up. */
+  isOrphan(host: string, port: number): boolean {
+    return this.addresses.get(keyOf(host, port))?.isOrphan === true;
   }
 
   /** We have every piece: what was called a seed is dialled as seldom as one that we met. */
@@ -242,7 +265,7 @@ export class AddressBook {
    * banned, or the book is full.
    */
   adopt(host: string, port: number, nowMs: number, isPrivate = false): boolean {
-    if (!isPrivate && this.addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, 'incoming');
+    if (!isPrivate && this.addresses.size < MAX_ADDRESSES) this.add(host, port, nowMs, INCOMING);
     const address = this.addresses.get(keyOf(host, port));
     if (address?.state !== 'idle') return false;
     address.state = 'connected';
@@ -259,9 +282,10 @@ export class AddressBook {
       address.state = 'useless';
       return;
     }
+    if (address.isOrphan) return this.remove(address);
     address.state = 'idle';
-    if (reason === 'thread-died') {
-      address.nextDialMs = nowMs; // Our fault, not the peer's.
+    if (reason === 'thread-died' || reason === 'private-torrent') {
+      address.nextDialMs = nowMs; // No fault of the peer.
       return;
     }
     if (reason === 'local-limit') {
@@ -354,7 +378,7 @@ export class AddressBook {
 
   private insert({ nowMs, teller, isToldSeed = false, ...where }: NewAddress): void {
     const { host, port } = where;
-    const record = { teller, isToldSeed, failures: 0, nextDialMs: nowMs };
+    const record = { teller, isToldSeed, isOrphan: false, failures: 0, nextDialMs: nowMs };
     this.addresses.set(keyOf(host, port), { ...where, ...record, state: 'idle' });
     this.hosts.set(host, (this.hosts.get(host) ?? 0) + 1);
   }

@@ -6,7 +6,6 @@ import type { CloseReason } from '../../messages/close-reasons';
 import type { Engine } from '../engine';
 import { closePeer } from './peer-orders';
 import { takePlace } from './places';
-import { isPrivate } from '../state';
 import type { Peer, TorrentState } from '../state';
 
 /**
@@ -23,8 +22,7 @@ export function whyRefuse(
 ): CloseReason | undefined {
   if (torrent.book.isBanned(peer.host, peer.port, peer.peerId)) return 'banned';
   const { dialed } = peer;
-  if (dialed && isPrivate(torrent) && torrent.book.isTold(dialed.host, dialed.port))
-    return 'private-torrent'; // It was dialled before that was known.
+  if (dialed && torrent.book.isOrphan(dialed.host, dialed.port)) return 'private-torrent';
   if (torrent.phase === 'failed') return 'torrent-failed';
   // Its thread has the order to close the torrent and everything of it.
   if (!torrent.openOn.has(peer.thread)) return 'torrent-closed';

@@ -12,7 +12,15 @@ export interface Address {
   nextDialMs: number;
   /** The peer that told us of it called it a seed. */
   isToldSeed: boolean;
+  /** It was in use when its source was given up (BEP 27): it is forgotten once it is free. */
+  isOrphan: boolean;
 }
+
+/** The source of addresses that the user gives. */
+export const USER = '';
+
+/** The source of addresses of incoming peers. */
+export const INCOMING = 'incoming';
 
 /** The source of addresses that peers told us of (BEP 11). */
 export const PEX = 'peer exchange';

@@ -10,7 +10,6 @@ import { hasAll, isPrivate } from '../state';
 import type { Peer, TorrentState } from '../state';
 import { dialMore } from './dialing';
 import { isOwnAddress } from './own-addresses';
-import { closePeer } from './peer-orders';
 
 /**
  * Shortest time between two lists of a torrent, and only after a peer came or left. A list of 200
@@ -82,15 +81,4 @@ export function onPeerExchange(engine: Engine, fact: FactOf<'peer-exchange'>): v
   if (news === 0) return;
   dialMore(engine, torrent);
   wake(engine, torrent);
-}
-
-/** A torrent turned out to be private (BEP 27): whom only peers told us of is left alone. */
-export function endExchange(engine: Engine, torrent: TorrentState): void {
-  for (const thread of torrent.openOn)
-    engine.order(thread, { type: 'torrent-private', torrent: torrent.id });
-  torrent.book.forgetTold();
-  for (const peer of torrent.peers) {
-    if (peer.dialed && torrent.book.isTold(peer.dialed.host, peer.dialed.port))
-      closePeer(engine, peer, 'private-torrent');
-  }
 }

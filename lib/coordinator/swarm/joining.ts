@@ -6,6 +6,7 @@ import type { Engine } from '../engine';
 import { transfers } from '../torrent/life';
 import { isPrivate, receivedBytes } from '../state';
 import type { Content, KnownTorrent, TorrentState } from '../state';
+import { noteAnnounceToAll } from './private-torrent';
 import { PATIENCE_MS } from './trackers';
 
 export interface Joining {
@@ -30,8 +31,10 @@ export function joinSwarm(
     nowMs,
     startedComplete: whole,
     announceToAll: torrent.options.announceToAll,
+    exclusive: isPrivate(torrent),
     patienceMs: PATIENCE_MS,
   });
+  if (isPrivate(torrent) && !quiet) noteAnnounceToAll(engine, torrent);
   torrent.book.forgetFailures(nowMs);
   openOnAll(engine, torrent);
 }

@@ -22,7 +22,7 @@ import { Possession } from '../pieces/possession';
 import { wake } from '../rest';
 import { isKnown } from '../state';
 import type { Content, TorrentState } from '../state';
-import { endExchange } from '../swarm/exchange';
+import { turnedOutPrivate } from '../swarm/private-torrent';
 import { failTorrent } from './stopping';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
@@ -39,7 +39,7 @@ export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>
     return;
   }
   torrent.learnt = metainfo;
-  if (metainfo.private) endExchange(engine, torrent);
+  if (metainfo.private) turnedOutPrivate(engine, torrent);
   openLearnt(engine, torrent);
 }
 

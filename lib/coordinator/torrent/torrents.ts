@@ -96,6 +96,7 @@ function newTorrent(
     peers: new Set(),
     onPeersGone: [],
     book: new AddressBook({ random }),
+    privateTracker: undefined,
     exchange: { hasChanged: false, listedAtMs: -Infinity, isEmpty: true },
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),
     announcing: new Set(),

@@ -21,9 +21,9 @@ describe('coordinator/told-addresses', () => {
     const addresses = book();
     expect(addresses.learn([peer('203.0.113.1'), peer('203.0.113.2')], from('t'), 0)).to.equal(2);
     expect(addresses.learn([peer('203.0.113.1')], from('t'), 0)).to.equal(0);
-    expect(addresses.isTold('203.0.113.1', 6881)).to.equal(true);
+    expect(addresses.counts).to.deep.include({ exchange: 2, trackers: 0 });
     expect(addresses.add('203.0.113.1', 6881, 0, 'http://t/')).to.equal(false);
-    expect(addresses.isTold('203.0.113.1', 6881)).to.equal(false);
+    expect(addresses.counts).to.deep.include({ exchange: 1, trackers: 1 });
     expect(hosts(addresses.takeDue(9, 0))).to.have.members(['203.0.113.1', '203.0.113.2']);
   });
 
@@ -140,16 +140,16 @@ describe('coordinator/told-addresses', () => {
     expect(hosts(addresses.takeDue(9, 6 * 60 * MINUTE_MS))).to.deep.equal(['203.0.113.1']);
   });
 
-  it('are forgotten when the torrent turns out to be private, and never dialled again', () => {
+  it('are forgotten when the torrent turns out to be private; one in use when it ends', () => {
     const addresses = book();
     addresses.learn(range(0, 3), from('t'), 0);
     addresses.add('192.0.2.1', 1, 0, 'http://t/');
     const [dialing] = addresses.takeDue(1, 0).filter(({ host }) => host !== '192.0.2.1');
-    addresses.forgetTold();
+    addresses.forgetBut('http://t/');
     expect(addresses.known).to.equal(2);
     const { host = '', port = 0 } = dialing ?? {};
     addresses.ended(host, port, { reason: 'private-torrent', useful: true }, 0);
-    expect(hosts(addresses.takeDue(9, 1e9))).to.deep.equal(['192.0.2.1']);
+    expect(addresses.known).to.equal(1);
   });
 
   it('whatever is told, dialled and forgotten, its bounds hold', () => {
@@ -184,14 +184,14 @@ describe('coordinator/told-addresses', () => {
           else if (kind === 'ended') addresses.ended(one.host, one.port, FAILED, nowMs);
           else if (kind === 'connected') addresses.connected(one.host, one.port);
           else if (kind === 'unlearn') addresses.unlearn(one.host, one.port, teller);
-          else if (kind === 'forget') addresses.forgetTold();
+          else if (kind === 'forget') addresses.forgetBut('http://t/');
           else addresses.ban(one.host, one.port, 'id');
         }
         for (const left of Object.values(told))
           expect(left + (nowMs * 50) / 60_000).to.be.at.least(0);
         const gone = { reason: 'private-torrent', useful: false } as const;
         for (const { host, port } of range(0, 500)) addresses.ended(host, port, gone, nowMs);
-        addresses.forgetTold();
+        addresses.forgetBut('http://t/');
         // Places are given back: each teller may tell a hundred again.
         const later = nowMs + 10 * MINUTE_MS;
         for (const [n, teller] of ['a', 'b', 'c'].entries())
