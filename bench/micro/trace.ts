@@ -12,6 +12,7 @@ import type { TraceSettings } from '../../lib/messages/trace';
 import type * as ConnectionModule from '../../lib/net/connection';
 import type { ConnectionContext } from '../../lib/net/connection-context';
 import { ReadTurns } from '../../lib/net/read-turns';
+import { ThreadRates } from '../../lib/rate/thread-rates';
 import type * as SourceModule from '../../lib/net/open-torrent';
 import type * as TracerModule from '../../lib/net/tracer';
 import type { ByteStream, IncomingStream, StreamHandler } from '../../lib/transport/stream';
@@ -164,6 +165,7 @@ function receiver(
     transport: { dial: unused, listen: unused },
     uploader: new Uploader(2 ** 20, send, nowMs),
     readTurns: new ReadTurns(),
+    rates: new ThreadRates(() => undefined),
     tracer,
     nowMs,
     send,

@@ -9,6 +9,7 @@ import { toHex } from '../bytes/hex';
 import { MillraceError } from '../errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../messages/account';
 import type { AddRequest, EngineControl, EngineEvent, PeerAddress } from '../messages/control';
+import { NO_LIMITS } from '../messages/rates';
 import type { TorrentStats } from '../messages/stats';
 import type { Metainfo } from '../metainfo/metainfo';
 import { namedBy } from '../metainfo/names';
@@ -396,6 +397,7 @@ function initialStats(metainfo: Metainfo | undefined): TorrentStats {
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],
+    limits: NO_LIMITS,
     account: EMPTY_ACCOUNT,
     error: undefined,
   };

@@ -49,6 +49,10 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
       engine.happen({ type: 'add-peers', torrent: find(id), peers });
     },
+    async setLimits(id, limits, schedule): Promise<void> {
+      const torrent = id === undefined ? undefined : find(id);
+      engine.happen({ type: 'set-limits', torrent, limits, schedule });
+    },
     async pause(id: number): Promise<void> {
       const torrent = find(id);
       engine.happen({ type: 'pause', torrent });

@@ -11,6 +11,7 @@ import type { Account, ThreadLoad } from './account/account';
 import type { PathRegistry } from './files/path-registry';
 import type { KnownTorrent, Peer, Source, TorrentState } from './state';
 import type { Departed } from './pieces/witness';
+import type { RatesState } from './swarm/rates';
 
 export interface EngineState {
   readonly settings: EngineSettings;
@@ -38,6 +39,7 @@ export interface EngineState {
   readonly paths: PathRegistry;
   /** Peer threads that died and are not restarted yet: an order sent to one would be lost. */
   readonly downThreads: Set<number>;
+  readonly rates: RatesState;
   listenPort: number | undefined;
   nextDial: number;
   /** No dial before this time: the last one failed for lack of a descriptor or of memory. */

@@ -9,6 +9,7 @@ import { onAppetite, onLeaseEnd, onPeerChoke } from './pieces/credit';
 import type { Engine } from './engine';
 import { onReadFailed } from './files/lost-data';
 import { onPeerExchange } from './swarm/exchange';
+import { onRates } from './swarm/granting';
 import { onLoad, onTraffic } from './swarm/traffic';
 
 export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
@@ -44,6 +45,8 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return onTraffic(engine, fact);
     case 'load':
       return onLoad(engine, thread, fact);
+    case 'rates':
+      return onRates(engine, thread, fact);
     case 'read-failed':
       return onReadFailed(engine, fact);
     case 'log':

@@ -4,6 +4,7 @@
 import type { ErrorRecord } from '../errors/millrace-error';
 import type { PeerAddress } from '../messages/control';
 import type { PeerFact } from '../messages/peer-thread';
+import type { LimitChange, LimitPeriod } from '../messages/rates';
 import type { StoredPiece, SyncedFile, VerifyResult } from '../messages/verify';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { PresentFile } from '../storage/resume-rules';
@@ -68,6 +69,13 @@ export type Happening =
       readonly torrent: TorrentState;
       readonly peers: readonly PeerAddress[];
     }
+  /** The user changes rate limits: of a torrent, or of the engine. */
+  | {
+      readonly type: 'set-limits';
+      readonly torrent: TorrentState | undefined;
+      readonly limits: LimitChange;
+      readonly schedule: readonly LimitPeriod[] | undefined;
+    }
   /** The user pauses a torrent: its run ends, and verified data is kept. */
   | { readonly type: 'pause'; readonly torrent: TorrentState }
   /** The user resumes a torrent after a pause or an error. */
@@ -79,6 +87,8 @@ export type Happening =
   // Time
   /** Timed work may be due. How busy the event loop and all cores were since the last tick, 0 to 1. */
   | { readonly type: 'tick'; readonly loopBusy: number; readonly processBusy: number }
+  /** Connections under rate limits get new credit. */
+  | { readonly type: 'grant-rates' }
   // From verify workers
   /** A job that hashes and writes pieces has ended; the answer has one outcome per piece. */
   | {

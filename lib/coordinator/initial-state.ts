@@ -12,6 +12,7 @@ import type { TableOutlet } from './engine';
 import { PathRegistry } from './files/path-registry';
 import type { EngineState } from './engine-state';
 import { Departed } from './pieces/witness';
+import { newRates } from './swarm/rates';
 
 export interface StateOptions {
   readonly settings: EngineSettings;
@@ -43,6 +44,7 @@ export function initialState(options: StateOptions): EngineState {
     ownAddresses: new Set(),
     adding: new Set(),
     paths: new PathRegistry(),
+    rates: newRates(settings, settings.limitSchedule ?? []),
     listenPort: undefined,
     nextDial: 1,
     noDialsUntilMs: -Infinity,

@@ -8,6 +8,8 @@ import { addPeers, onDialTurn } from './swarm/dialing';
 import type { Engine } from './engine';
 import { onFact } from './facts';
 import type { Happening } from './happenings';
+import { grantRates } from './swarm/granting';
+import { changeLimits } from './swarm/limits';
 import { onThreadDied, onThreadRestarted } from './swarm/on-thread';
 import { onVerified } from './pieces/on-piece';
 import { onContentOpened, onMetainfo } from './torrent/opening';
@@ -96,6 +98,8 @@ function handle(engine: Engine, happening: Happening): void {
       return beginFirstRun(engine, happening);
     case 'add-peers':
       return addPeers(engine, happening);
+    case 'set-limits':
+      return changeLimits(engine, happening.torrent, happening.limits, happening.schedule);
     case 'pause':
       return pauseTorrent(engine, happening.torrent);
     case 'resume':
@@ -110,6 +114,8 @@ function handle(engine: Engine, happening: Happening): void {
     // Time
     case 'tick':
       return onTick(engine, happening);
+    case 'grant-rates':
+      return grantRates(engine);
     // From verify workers
     case 'verified':
       return onVerified(engine, happening);

@@ -9,6 +9,7 @@ import type { Engine } from './engine';
 import { errorOf } from './torrent/life';
 import { receivedBytes } from './state';
 import { choosing } from './swarm/choking';
+import { engineLimits } from './swarm/limits';
 import type { TorrentState } from './state';
 
 export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStats {
@@ -69,6 +70,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
           : Math.max(0, Math.round((tracker.nextAnnounceMs - nowMs) / 1000)),
       externalIp: tracker.externalIp,
     })),
+    limits: torrent.rates.inForce,
     account: torrentAccount(engine, torrent),
     error: errorOf(torrent.life),
   };
@@ -84,6 +86,7 @@ export function engineStats(engine: Engine): EngineStats {
     memoryCommittedBytes: state.budget.committedBytes,
     memoryQuarantinedBytes: state.slab.quarantinedUnits * UNIT_LENGTH_BYTES,
     connections: state.peers.size,
+    limits: engineLimits(engine),
     threadRestarts: state.threadRestarts,
     peersClosed: Object.fromEntries(state.closed),
     peersRejected: Object.fromEntries(state.rejected),

@@ -27,6 +27,7 @@ import type { FileWatch } from './files/file-watch';
 import type { KnownLife, Life } from './torrent/life';
 import type { Possession } from './pieces/possession';
 import type { Refusals } from './pieces/refusals';
+import type { TorrentRates } from './swarm/rates';
 import type { RateMeter } from './swarm/rate-meter';
 import type { BlockWitness, Identity } from './pieces/witness';
 
@@ -151,6 +152,8 @@ export interface TorrentState {
   wastedBytes: number;
   readonly downloadRate: RateMeter;
   readonly uploadRate: RateMeter;
+  /** Its rate limits. */
+  readonly rates: TorrentRates;
   /** What has limited the download. */
   readonly account: AccountState;
   /**

@@ -5,6 +5,7 @@ import { announceIfDue, nextAnnounceMs } from './swarm/trackers';
 import { dialMore, dialsNow, freeSlots } from './swarm/dialing';
 import { listSwarm } from './swarm/exchange';
 import { rechoke } from './swarm/choking';
+import { followSchedule } from './swarm/limits';
 import type { Engine } from './engine';
 import { watchSeed } from './files/file-checks';
 import { feedEndGame } from './pieces/end-game';
@@ -29,6 +30,7 @@ export function onTick(
   state.processBusy = processBusy;
   if (state.closing) return;
   const nowMs = engine.nowMs();
+  followSchedule(engine);
   state.slab.retryQuarantined();
   for (const torrent of state.torrents.values()) {
     const { restUntilMs = nowMs } = torrent;

@@ -6,6 +6,7 @@
  *
  * - `peers`: no connected peer has a piece that we lack
  * - `unchoke`: some have, and all of them choke us
+ * - `rateLimit`: a rate limit held back requests to at least half of the peers that let us download
  * - `memory`: peers would send more, but the memory budget is full, or everything missing has
  * arrived and waits to be hashed and written (`LimitBehind` names the cause)
  * - `cpu`: a thread of the engine, or all processors, were fully busy
@@ -13,7 +14,8 @@
  * a wait on the far side: the round trip limits
  * - `network`: none of these; the far side, or the path to it, limits
  */
-export type TransferLimit = 'network' | 'unchoke' | 'requestDepth' | 'memory' | 'peers' | 'cpu';
+export type TransferLimit =
+  'network' | 'unchoke' | 'rateLimit' | 'requestDepth' | 'memory' | 'peers' | 'cpu';
 
 /** What full memory waited for: hash checks, storage writes, or peers that still fill it. */
 export type LimitBehind = 'hash' | 'write' | 'fill';
@@ -60,7 +62,7 @@ export const HISTOGRAM_BUCKETS = 16;
 
 /** The account before any download. */
 export const EMPTY_ACCOUNT: TransferAccount = {
-  seconds: { network: 0, unchoke: 0, requestDepth: 0, memory: 0, peers: 0, cpu: 0 },
+  seconds: { network: 0, unchoke: 0, rateLimit: 0, requestDepth: 0, memory: 0, peers: 0, cpu: 0 },
   memoryBehind: { hash: 0, write: 0, fill: 0 },
   limit: undefined,
   bytesInFlight: 0,
@@ -81,6 +83,8 @@ export const SESSION_LIMIT = {
   depth: 1,
   /** The session could request more blocks than it has leased. */
   leases: 2,
+  /** A rate limit holds back requests. */
+  rate: 3,
 } as const;
 
 export type SessionLimit = (typeof SESSION_LIMIT)[keyof typeof SESSION_LIMIT];

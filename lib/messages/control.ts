@@ -8,11 +8,12 @@ import type { LogLevel } from '../text/log-levels';
 import type { SeedChoking } from './choking';
 import type { CloseReason } from './close-reasons';
 import type { PeerThreadLimits } from './peer-thread';
+import type { LimitChange, LimitPeriod } from './rates';
 import type { EngineStats, TorrentStats } from './stats';
 import type { TraceSettings } from './trace';
 
 /** Start data of the coordinator thread; every value is already checked. */
-export interface EngineSettings {
+export interface EngineSettings extends LimitChange {
   readonly peerThreads: number;
   readonly verifyThreads: number;
   readonly memoryBytes: number;
@@ -28,6 +29,8 @@ export interface EngineSettings {
   /** Peers of a torrent that may download from us at a time; `auto`: by what we can upload. */
   readonly uploadSlots: number | 'auto';
   readonly seedChoking: SeedChoking;
+  /** Rate limits by time of day. Default: none. */
+  readonly limitSchedule?: readonly LimitPeriod[] | undefined;
   readonly limits: PeerThreadLimits;
   readonly logLevel: LogLevel | 'silent';
   readonly version: string;
@@ -69,7 +72,7 @@ export interface PeerAddress {
 export type AnnounceToAll = 'none' | 'tiers' | 'trackers';
 
 /** What the user wants of a torrent. */
-export interface TorrentOptions {
+export interface TorrentOptions extends LimitChange {
   /** Absolute output folder. */
   readonly output: string;
   /** Cut existing files that are longer than the torrent says. */
@@ -119,6 +122,12 @@ export interface EngineControl {
   /** Aborts an add in progress, or removes its torrent; resolves when nothing of it is left. */
   cancelAdd(torrent: number): Promise<void>;
   addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
+  /** Changes rate limits of a torrent or, with `undefined`, of the engine, and its schedule if given. */
+  setLimits(
+    torrent: number | undefined,
+    limits: LimitChange,
+    schedule: readonly LimitPeriod[] | undefined,
+  ): Promise<void>;
   pause(torrent: number): Promise<void>;
   resume(torrent: number): Promise<void>;
   /**

@@ -117,6 +117,14 @@ export interface ExchangedPeer {
   readonly isSeed: boolean;
 }
 
+/** A rate limit of the connections of a torrent in one direction: their payload needs credit. */
+export interface RateGate {
+  /** The limit of each peer; undefined: none. */
+  readonly peerBytesPerSec: number | undefined;
+  /** The limit is new or lower than before: what is on its way exceeds it. */
+  readonly lowered: boolean;
+}
+
 /** Coordinator → peer thread. */
 export type PeerOrder =
   /**
@@ -196,6 +204,18 @@ export type PeerOrder =
   | { readonly type: 'interest'; readonly connection: number; readonly interested: boolean }
   /** Choke or unchoke the peer. */
   | { readonly type: 'choke'; readonly connection: number; readonly choked: boolean }
+  /** The limits of a torrent from now on; undefined: none. */
+  | {
+      readonly type: 'limit-rates';
+      readonly torrent: number;
+      readonly down: RateGate | undefined;
+      readonly up: RateGate | undefined;
+    }
+  /**
+   * Credit of limited torrents, in place of what is left of the last one; answered by `rates`. Rows of
+   * three numbers: torrent, direction (0 down, 1 up), blocks (may be Infinity, or 0).
+   */
+  | { readonly type: 'grant-rates'; readonly rows: readonly number[] }
   /** The port that we listen on, for the extended handshake (`p`). */
   | { readonly type: 'listen-port'; readonly port: number }
   /** Close one connection. */
@@ -354,6 +374,12 @@ export type PeerFact =
    * `SESSION_LIMIT`. A connection without a row downloads nothing.
    */
   | { readonly type: 'load'; readonly busy: number; readonly rows: readonly number[] }
+  /**
+   * What became of granted credit, or that connections wait for some. Rows of six numbers: torrent,
+   * direction (0 down, 1 up), active connections, blocks that they can use (may be Infinity), and of
+   * earlier grants the bytes used and those that come back (below 0: used in excess).
+   */
+  | { readonly type: 'rates'; readonly rows: readonly number[] }
   /**
    * A file of the torrent could not be read for upload; at most one per second and torrent. `code`
    * is `short-read` (the file is cut or gone) or the storage's own code; `path` is the stored file,

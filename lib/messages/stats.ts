@@ -3,6 +3,7 @@
 import type { Choking } from './choking';
 import type { CloseReason } from './close-reasons';
 import type { TransferAccount } from './account';
+import type { RateLimits } from './rates';
 
 /** The state of a torrent, from its addition to its removal. */
 export type TorrentPhase =
@@ -96,6 +97,8 @@ export interface TorrentStats {
   /** Slab memory committed to unfinished pieces of this torrent. */
   readonly memoryBytes: number;
   readonly trackers: readonly TrackerStats[];
+  /** The rate limits in force: the lower of its own and those of the engine. */
+  readonly limits: RateLimits;
   /** What limited the download since the torrent was added, without pauses. */
   readonly account: TransferAccount;
   /** Why the torrent failed; in the phase `paused` also what failed while it paused. */
@@ -141,6 +144,8 @@ export interface EngineStats {
   /** Memory of slab units that are neither free nor owned by a piece; 0 when no transfer runs. */
   readonly memoryQuarantinedBytes: number;
   readonly connections: number;
+  /** The rate limits in force, for all torrents together. */
+  readonly limits: RateLimits;
   /** Peer and verify threads that died and were replaced. */
   readonly threadRestarts: number;
   /**

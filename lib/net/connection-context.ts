@@ -3,6 +3,7 @@
 import type { BlockTable } from '../memory/block-table';
 import type { Slab } from '../memory/slab';
 import type { PeerFact, PeerThreadLimits } from '../messages/peer-thread';
+import type { ThreadRates } from '../rate/thread-rates';
 import type { Transport } from '../transport/stream';
 import type { ReadTurns } from './read-turns';
 import type { OpenTorrent } from './open-torrent';
@@ -33,6 +34,7 @@ export interface ConnectionContext {
   readonly transport: Transport;
   readonly uploader: Uploader;
   readonly readTurns: ReadTurns;
+  readonly rates: ThreadRates;
   /** Undefined if there is no trace. */
   readonly tracer?: Tracer | undefined;
   readonly nowMs: () => number;

@@ -5,6 +5,8 @@ import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
 import { EXTENSIONS } from '../peer/extensions/list';
 import { PeerSession } from '../peer/session';
+import { SessionRates } from '../peer/session-rates';
+import type { RatedDriver } from '../peer/session-rates';
 import { SlotUse } from '../peer/slot-use';
 import type { SessionOutput } from '../peer/session-types';
 import type { WireTap } from '../trace/tap';
@@ -40,13 +42,14 @@ export interface Supported {
   readonly fast: boolean;
 }
 
-export class Conversation implements SessionOutput, PausedReader {
+export class Conversation implements SessionOutput, PausedReader, RatedDriver {
   readonly session: PeerSession;
   private readonly line: Line;
   private readonly theySupport: Supported;
   private readonly source: OpenTorrent;
   private readonly writer = new WireWriter();
   private readonly traffic = new TrafficRow();
+  private readonly rates: SessionRates;
   private readonly slotUse = new SlotUse();
   /** Undefined until the peer has requested something. */
   private upload: Upload | undefined;
@@ -55,6 +58,8 @@ export class Conversation implements SessionOutput, PausedReader {
   private paused = false;
   /** More is written when the bytes on their way are sent. */
   private writing = false;
+  /** What it was asked for exceeds a rate limit that fell: its data waits in its stream. */
+  private heldBack = false;
 
   constructor(line: Line, remote: EndPoint, source: OpenTorrent, theySupport: Supported) {
     this.theySupport = theySupport;
@@ -86,6 +91,7 @@ export class Conversation implements SessionOutput, PausedReader {
       },
       context.nowMs(),
     );
+    this.rates = new SessionRates(source.torrent, this.session, this);
   }
 
   /** Reports the handshake, and sends the first messages. */
@@ -94,6 +100,7 @@ export class Conversation implements SessionOutput, PausedReader {
     const { torrent } = this.source;
     const { fast } = this.theySupport;
     context.send({ type: 'connected', connection, torrent, fast, ...peer });
+    context.rates.join(this.rates, context.nowMs());
     this.session.start(context.nowMs());
   }
 
@@ -103,6 +110,7 @@ export class Conversation implements SessionOutput, PausedReader {
     if (start < end) this.session.receive(bytes, start, end, nowMs);
     this.flush();
     this.paceReads(nowMs);
+    if (this.session.download.isHeldBack) this.holdBack();
   }
 
   /** Called after orders: sends what they changed in one write. */
@@ -112,6 +120,7 @@ export class Conversation implements SessionOutput, PausedReader {
   }
 
   tick(nowMs: number): void {
+    if (this.heldBack) this.session.excuse(nowMs);
     if (nowMs >= this.session.nextDeadlineMs) this.session.tick(nowMs);
     this.checkUpload(nowMs);
     this.flush();
@@ -127,6 +136,7 @@ export class Conversation implements SessionOutput, PausedReader {
   end(reason: CloseReason, detail: string): void {
     this.session.close(reason, detail);
     this.upload?.end();
+    this.line.context.rates.leave(this.rates);
     this.line.context.readTurns.forget(this);
   }
 
@@ -139,6 +149,31 @@ export class Conversation implements SessionOutput, PausedReader {
     const { downloadedBytes } = this.session.download;
     const { uploadedBytes } = this.session;
     context.send({ type: 'closed', connection, reason, detail, downloadedBytes, uploadedBytes });
+  }
+
+  // ---- RatedDriver ----
+
+  requestMore(): void {
+    this.line.guard(() => {
+      const { context, stream } = this.line;
+      if (this.heldBack) {
+        this.heldBack = false;
+        if (!this.paused) stream.resume();
+      }
+      this.session.goOn(context.nowMs());
+      this.flush();
+    });
+  }
+
+  serveMore(): void {
+    this.upload?.resume();
+  }
+
+  private holdBack(): void {
+    this.session.download.allowance?.wait();
+    if (this.heldBack) return;
+    this.heldBack = true;
+    this.line.stream.pause();
   }
 
   // ---- SessionOutput ----
@@ -213,7 +248,7 @@ export class Conversation implements SessionOutput, PausedReader {
 
   readOn(): void {
     this.paused = false;
-    this.line.stream.resume();
+    if (!this.heldBack) this.line.stream.resume();
   }
 
   /** Checks whether the peer uses its upload slot, for the choker. */

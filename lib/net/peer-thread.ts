@@ -15,6 +15,7 @@ import type {
   PeerThreadStart,
 } from '../messages/peer-thread';
 import type { PeerSession } from '../peer/session';
+import { DOWN, ThreadRates, UP } from '../rate/thread-rates';
 import type { LogLevel } from '../text/log-levels';
 import type { IncomingStream, Listener, Transport } from '../transport/stream';
 import { TcpTransport } from '../transport/tcp';
@@ -65,6 +66,7 @@ export class PeerThread {
   private readonly context: ConnectionContext;
   private readonly uploader: Uploader;
   private readonly readTurns = new ReadTurns();
+  private readonly rates: ThreadRates;
   private listener: Listener | undefined;
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
@@ -88,6 +90,7 @@ export class PeerThread {
     this.nowMs = nowMs;
     this.counter = options.firstConnection ?? 0;
     this.entrance = new Entrance(start.limits.maxHandshakes);
+    this.rates = new ThreadRates((rows) => send({ type: 'rates', rows }));
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
     this.context = {
       thread: start.thread,
@@ -99,6 +102,7 @@ export class PeerThread {
       transport: options.transport ?? new TcpTransport(),
       uploader: this.uploader,
       readTurns: this.readTurns,
+      rates: this.rates,
       tracer: start.trace === undefined ? undefined : loadTracer(start.trace, send),
       nowMs,
       send,
@@ -148,6 +152,11 @@ export class PeerThread {
         );
       case 'choke':
         return this.onSession(order.connection, (session) => session.setChoked(order.choked));
+      case 'limit-rates':
+        this.rates.limit(order.torrent, DOWN, order.down, this.nowMs());
+        return this.rates.limit(order.torrent, UP, order.up, this.nowMs());
+      case 'grant-rates':
+        return this.rates.grant(order.rows, this.nowMs());
       case 'listen-port':
         this.listenPort = order.port;
         return;
@@ -351,6 +360,7 @@ export class PeerThread {
 
   private forgetTorrent(source: OpenTorrent): void {
     source.shut();
+    this.rates.forget(source.torrent);
     this.torrents.delete(source.torrent);
     // The same torrent may have been opened again under another number.
     const key = toHex(source.infoHash);

@@ -4,8 +4,10 @@
 
 import { MillraceError } from '../errors/millrace-error';
 import { CLAIMED, HERE, STALE } from '../memory/block-table';
+import { SESSION_LIMIT } from '../messages/account';
 import type { Lease, WhyReturned } from '../messages/peer-thread';
 import type { Geometry } from '../metainfo/geometry';
+import type { Allowance } from '../rate/dealer';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { Appetite } from './appetite';
 import { Flow } from './flow';
@@ -35,6 +37,8 @@ export class Download {
   downloadedBytes = 0;
   /** The useless part of it: duplicates and late blocks. */
   wastedBytes = 0;
+  /** What a rate limit allows; undefined: no limit. Payload is paid for when it is requested. */
+  allowance: Allowance | undefined;
 
   private readonly options: SessionOptions;
   /** Undefined until the metainfo is known: nothing is leased until then. */
@@ -48,6 +52,11 @@ export class Download {
   private interested = false;
   private chokeEpoch = 0;
   private readonly appetite = new Appetite();
+  /**
+   * Requests from before a limit fell are in flight: payload is paid for when it arrives, until what is
+   * in flight is within the allowance.
+   */
+  private paysOnArrival = false;
   private lastBlockMs = -Infinity;
   /** No credit is reported before; Infinity: there is no such pause. */
   private noCreditUntilMs = Infinity;
@@ -77,6 +86,17 @@ export class Download {
   }
   get heldBlocks(): number {
     return this.leases.heldBlocks;
+  }
+
+  /** Payload that was paid for, on the scale of the allowance. */
+  get spentBytes(): number {
+    if (this.paysOnArrival) return this.downloadedBytes;
+    return this.downloadedBytes + this.outstanding.count * BLOCK_LENGTH_BYTES;
+  }
+  /** What is in flight exceeds a limit that fell: the peer must not be read. */
+  get isHeldBack(): boolean {
+    if (this.allowance === undefined || !this.paysOnArrival) return false;
+    return this.outstanding.count > 0 && this.allowance.room === 0;
   }
 
   /** When something is due: the oldest request times out, or a pause of credit ends. */
@@ -121,6 +141,11 @@ export class Download {
       this.takeBackRequests(run, true);
       this.leases.drop(run);
     }
+  }
+
+  /** The rate limit is new, or lower than before. */
+  limitLowered(): void {
+    if (this.outstanding.count > 0) this.paysOnArrival = true;
   }
 
   setInterested(interested: boolean): void {
@@ -219,6 +244,11 @@ export class Download {
 
   // ---- time ----
 
+  /** The peer is not read, so it cannot be late. */
+  excuse(nowMs: number): void {
+    this.lastBlockMs = nowMs;
+  }
+
   /** Returns all leases if the peer lets its requests time out. */
   checkDeadline(nowMs: number): void {
     if (nowMs >= this.noCreditUntilMs) this.noCreditUntilMs = Infinity;
@@ -253,14 +283,33 @@ export class Download {
     const report = this.flow.report(nowMs, this.downloadedBytes, shortestRoundTripMs);
     if (report === undefined) return;
     const bytesInFlight = this.outstanding.count * BLOCK_LENGTH_BYTES;
-    rows.push(this.options.connection, bytesInFlight, report.bytesIn, report.limit);
+    const limit = this.allowance?.wasShort() ? SESSION_LIMIT.rate : report.limit;
+    rows.push(this.options.connection, bytesInFlight, report.bytesIn, limit);
   }
 
   private fillRequests(nowMs: number): void {
+    const { allowance } = this;
+    const { depth } = this.pipeline;
+    if (allowance === undefined) return this.requestUpTo(depth, nowMs);
+    const allowed = this.allowedRequests(allowance);
+    this.requestUpTo(Math.min(depth, allowed), nowMs);
+    if (allowed >= depth || this.outstanding.count < allowed) return;
+    if (this.isHeldBack || this.leases.nextToRequest() !== undefined) allowance.wait();
+  }
+
+  /** How many requests may be in flight by the rate limit. */
+  private allowedRequests(allowance: Allowance): number {
+    const { count } = this.outstanding;
+    if (!this.paysOnArrival) return count + allowance.room;
+    const { room } = allowance;
+    if (room >= count) this.paysOnArrival = false;
+    return room;
+  }
+
+  private requestUpTo(depth: number, nowMs: number): void {
     const { outstanding, leases, geometry } = this;
     if (geometry === undefined) return;
     const { table, writer } = this.options;
-    const { depth } = this.pipeline;
     // In bursts of an eighth of the depth: a write per read would cost more than the blocks
     // themselves.
     if (depth - outstanding.count < Math.max(1, depth >> 3)) return;

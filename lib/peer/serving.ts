@@ -5,6 +5,7 @@ import { MillraceError } from '../errors/millrace-error';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
 import type { SessionContent } from './session-types';
+import type { Allowance } from '../rate/dealer';
 
 /**
  * Longest request answered: 128 KiB. BEP 3 specifies 2^14 and says that longer requests end the
@@ -19,6 +20,8 @@ export type Refuse = (piece: number, begin: number, lengthBytes: number) => void
 export class Serving {
   /** Requests in order of arrival, up to the announced `reqq` of them. */
   readonly queue: RequestQueue;
+  /** What a rate limit allows; undefined: no limit. Payload is paid for when it is sent. */
+  allowance: Allowance | undefined;
   /** Undefined until the metainfo is known: nothing is served until then. */
   private content: SessionContent | undefined;
   private readonly maxRequests: number;

@@ -162,6 +162,19 @@ export class PeerSession implements WireSink {
     this.endTurn();
   }
 
+  /** A rate limit allows more requests. */
+  goOn(nowMs: number): void {
+    if (this.isClosed) return;
+    this.nowMs = nowMs;
+    this.endTurn();
+  }
+
+  /** The driver does not read the peer because of a rate limit: its silence does not count. */
+  excuse(nowMs: number): void {
+    this.silence.received(nowMs);
+    this.download.excuse(nowMs);
+  }
+
   /** The driver has sent the content of the writer. */
   noteSent(nowMs: number): void {
     this.silence.sent(nowMs);

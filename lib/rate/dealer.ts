@@ -8,7 +8,7 @@ import { RateBucket } from './bucket';
 /** Who spends an allowance. */
 export interface Spender {
   /** All payload that was paid for since the connection began; falls when requests are withdrawn. */
-  readonly spentBytes: number;
+  spentBytes(): number;
   /** It had to wait, and may go on. */
   goOn(): void;
 }
@@ -27,6 +27,9 @@ export class Allowance {
   countedBytes: number;
   private allowedBytes: number;
   private isWaiting = false;
+  /** Deals since the last `wasShort`, and those before which it had to wait. */
+  private deals = 0;
+  private shortDeals = 0;
   private readonly onWait: () => void;
 
   /** `countedBytes`: what was transferred before there was a limit. */
@@ -37,10 +40,14 @@ export class Allowance {
     this.onWait = onWait;
   }
 
-  /** Blocks that may be begun now; the last one may exceed the allowance. */
+  /** Bytes that may be transferred now; a block that is begun may exceed them. */
+  get roomBytes(): number {
+    return this.allowedBytes - this.spender.spentBytes();
+  }
+
+  /** Blocks that may be begun now. */
   get room(): number {
-    const leftBytes = this.allowedBytes - this.spender.spentBytes;
-    return leftBytes <= 0 ? 0 : Math.ceil(leftBytes / BLOCK_LENGTH_BYTES);
+    return Math.max(0, Math.ceil(this.roomBytes / BLOCK_LENGTH_BYTES));
   }
 
   /** The connection could transfer more, and waits for the next deal. */
@@ -54,10 +61,19 @@ export class Allowance {
     return this.isWaiting;
   }
 
+  /** Whether it mostly had to wait since the last call. */
+  wasShort(): boolean {
+    const { deals, shortDeals } = this;
+    this.deals = this.shortDeals = 0;
+    return deals === 0 ? this.isWaiting : 2 * shortDeals >= deals;
+  }
+
   /** `given` blocks may be begun until the next deal, from `spentBytes` on. */
   open(spentBytes: number): void {
     this.countedBytes = spentBytes;
     this.allowedBytes = spentBytes + this.given * BLOCK_LENGTH_BYTES;
+    this.deals += 1;
+    if (this.isWaiting) this.shortDeals += 1;
     if (!this.isWaiting || this.given === 0) return;
     this.isWaiting = false;
     this.spender.goOn();
@@ -105,7 +121,7 @@ export class Dealer {
   /** Its connection has ended. */
   leave(allowance: Allowance): void {
     if (!this.allowances.delete(allowance)) return;
-    this.leftBytes += allowance.spender.spentBytes - allowance.countedBytes;
+    this.leftBytes += allowance.spender.spentBytes() - allowance.countedBytes;
   }
 
   /** What waits now, without an account of the last grant. */
@@ -122,7 +138,7 @@ export class Dealer {
     this.leftBytes = 0;
     let wantBlocks = 0;
     for (const allowance of this.allowances) {
-      const spentBytes = allowance.spender.spentBytes;
+      const spentBytes = allowance.spender.spentBytes();
       const used = spentBytes - allowance.countedBytes;
       usedBytes += used;
       allowance.bucket?.take(used);

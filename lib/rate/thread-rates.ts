@@ -14,6 +14,8 @@ export interface RatedPeer {
   readonly torrent: number;
   /** What it has paid for in this direction, and how it goes on. */
   spender(direction: Direction): Spender;
+  /** The limit of its downloads is new, or lower than before. */
+  onLowered(): void;
   /** Its allowance; undefined: no limit. */
   allow(direction: Direction, allowance: Allowance | undefined): void;
 }
@@ -63,28 +65,35 @@ export class ThreadRates {
     }
   }
 
-  /** A direction of a torrent is limited from now on, each of its peers to `peerBytesPerSec`. */
+  /** A direction of a torrent is limited from now on; undefined: not any more. */
   limit(
     torrent: number,
     direction: Direction,
-    peerBytesPerSec: number | undefined,
+    limit: { readonly peerBytesPerSec: number | undefined; readonly lowered: boolean } | undefined,
     nowMs: number,
   ): void {
+    if (limit === undefined) return this.unlimit(torrent, direction);
+    const peers = this.peers.get(torrent) ?? new Set();
+    if (limit.lowered && direction === DOWN) for (const peer of peers) peer.onLowered();
     let gate = this.gates[direction].get(torrent);
     if (gate === undefined) {
       const dealer = new Dealer(() => this.demand(torrent, direction, dealer));
       gate = { dealer, allowances: new Map() };
       this.gates[direction].set(torrent, gate);
     }
-    gate.dealer.limitPeers(peerBytesPerSec, nowMs);
+    gate.dealer.limitPeers(limit.peerBytesPerSec, nowMs);
     const { allowances } = gate;
-    for (const peer of this.peers.get(torrent) ?? []) {
+    for (const peer of peers) {
       if (!allowances.has(peer)) admit(gate, peer, direction, nowMs);
     }
   }
 
-  /** It is not limited any more, or closed. */
-  unlimit(torrent: number, direction: Direction): void {
+  /** The torrent is closed. */
+  forget(torrent: number): void {
+    for (const direction of [DOWN, UP] as const) this.unlimit(torrent, direction);
+  }
+
+  private unlimit(torrent: number, direction: Direction): void {
     const gate = this.gates[direction].get(torrent);
     if (gate === undefined) return;
     this.gates[direction].delete(torrent);
@@ -117,7 +126,7 @@ export class ThreadRates {
 
 function admit(gate: Gate, peer: RatedPeer, direction: Direction, nowMs: number): void {
   const spender = peer.spender(direction);
-  const allowance = gate.dealer.join(spender, spender.spentBytes, nowMs);
+  const allowance = gate.dealer.join(spender, spender.spentBytes(), nowMs);
   gate.allowances.set(peer, allowance);
   peer.allow(direction, allowance);
 }

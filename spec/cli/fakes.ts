@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
+import { NO_LIMITS } from '../../lib/messages/rates';
 import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { redactUrl } from '../../lib/text/redact';
@@ -69,6 +70,7 @@ export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],
+    limits: NO_LIMITS,
     account: EMPTY_ACCOUNT,
     error: undefined,
     ...change,

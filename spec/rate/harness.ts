@@ -2,7 +2,7 @@
 // threads, and connections that take blocks as fast as their lines allow.
 
 import { BLOCK_LENGTH_BYTES } from '../../lib/bytes/lengths';
-import type { Allowance } from '../../lib/rate/dealer';
+import type { Allowance, Spender } from '../../lib/rate/dealer';
 import { Granter } from '../../lib/rate/granter';
 import { GRANT_ROW, REPORT_ROW, ThreadRates, UP } from '../../lib/rate/thread-rates';
 import type { RatedPeer } from '../../lib/rate/thread-rates';
@@ -27,16 +27,11 @@ export class FakePeer implements RatedPeer {
     this.lineBytesPerSec = lineBytesPerSec;
   }
 
-  spender(): { readonly spentBytes: number; goOn(): void } {
-    const goOn = (): void => this.take();
-    const spent = (): number => this.spentBytes;
-    return {
-      get spentBytes() {
-        return spent();
-      },
-      goOn,
-    };
+  spender(): Spender {
+    return { spentBytes: () => this.spentBytes, goOn: () => this.take() };
   }
+
+  onLowered(): void {}
 
   allow(_direction: number, allowance: Allowance | undefined): void {
     this.allowance = allowance;
@@ -82,12 +77,14 @@ export class RateWorld {
   /** `peerBytesPerSec`: the limit of each of its peers. */
   limit(torrent: number, bytesPerSec?: number, peerBytesPerSec?: number): void {
     this.granter.limitTorrent(torrent, bytesPerSec, this.nowMs);
-    for (const thread of this.threads) thread.limit(torrent, UP, peerBytesPerSec, this.nowMs);
+    for (const thread of this.threads) {
+      thread.limit(torrent, UP, { peerBytesPerSec, lowered: false }, this.nowMs);
+    }
   }
 
   unlimit(torrent: number): void {
     this.granter.forgetTorrent(torrent);
-    for (const thread of this.threads) thread.unlimit(torrent, UP);
+    for (const thread of this.threads) thread.limit(torrent, UP, undefined, this.nowMs);
   }
 
   add(thread: number, torrent: number, lineBytesPerSec: number): FakePeer {

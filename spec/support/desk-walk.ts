@@ -48,6 +48,8 @@ const WEIGHTS = {
   workerDies: 1,
   addPeers: 3,
   stats: 1,
+  limits: 2,
+  rates: 4,
   pass: 9,
   pause: 3,
   resume: 4,
@@ -268,6 +270,21 @@ export class Walk implements Simulation {
         engine.happen({ type: 'stats-wanted', torrent: torrent?.state.id ?? 77 });
         engine.happen({ type: 'listening', port: 1024 + b });
         return;
+      case 'limits':
+        return ignore(this.#setLimits(torrent, b, c));
+      case 'rates': {
+        const rows = [
+          torrent?.state.id ?? 77,
+          c % 2,
+          b % 4,
+          b % 7 === 0 ? Infinity : b,
+          c,
+          c - 500,
+        ];
+        const thread = b % THREADS;
+        if (engine.state.downThreads.has(thread)) return;
+        return engine.happen({ type: 'facts', thread, facts: [{ type: 'rates', rows }] });
+      }
       case 'pass':
         return engine.pass(b % 10 === 0 ? 40_000 : b * 8);
       case 'pause':
@@ -376,6 +393,20 @@ export class Walk implements Simulation {
   }
 
   // ---- the user ----
+
+  #setLimits(torrent: UnknownTorrent | undefined, b: number, c: number): Promise<void> {
+    const rate = (value: number): number | undefined =>
+      value % 3 === 0 ? undefined : value % 3 === 1 ? Infinity : 1024 * (1 + value);
+    const limits = {
+      downLimitBytesPerSec: rate(b),
+      upLimitBytesPerSec: rate(c),
+      peerDownLimitBytesPerSec: rate(b >> 2),
+      peerUpLimitBytesPerSec: rate(c >> 2),
+    };
+    const id = b % 2 === 0 ? torrent?.state.id : undefined;
+    const period = { fromMinute: b, toMinute: c + 1, days: [1, 3], downLimitBytesPerSec: 5_000 };
+    return this.desk.control.setLimits(id, limits, c % 5 === 0 ? [period] : undefined);
+  }
 
   async #add(place: number): Promise<void> {
     if (this.#adding.has(place)) return;

@@ -3,6 +3,7 @@
 import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import type { EngineEvent } from '../../lib/messages/control';
 import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
+import { NO_LIMITS } from '../../lib/messages/rates';
 import type { EngineStats, TorrentStats } from '../../lib/messages/stats';
 import type { StorageRef } from '../../lib/messages/storage';
 import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
@@ -69,6 +70,7 @@ export const torrentStats: Full<TorrentStats> = {
       externalIp: '192.0.2.7',
     },
   ],
+  limits: { ...NO_LIMITS, upLimitBytesPerSec: 1e6 },
   account: { ...EMPTY_ACCOUNT, limit: { what: 'memory', behind: undefined, share: 0.5 } },
   error: { code: 'ENOSPC', message: 'disk full' },
 };
@@ -81,6 +83,7 @@ export const engineStats: Full<EngineStats> = {
   memoryCommittedBytes: 5,
   memoryQuarantinedBytes: 0,
   connections: 7,
+  limits: NO_LIMITS,
   threadRestarts: 1,
   peersClosed: { 'remote-closed': 2 },
   peersRejected: { 'bad-handshake': 1 },
@@ -154,6 +157,13 @@ export const peerOrders: Samples<PeerOrder> = {
   have: { type: 'have', torrent: 1, pieces: [1, 2, 3] },
   interest: { type: 'interest', connection: 33, interested: true },
   choke: { type: 'choke', connection: 33, choked: false },
+  'limit-rates': {
+    type: 'limit-rates',
+    torrent: 1,
+    down: { peerBytesPerSec: 1e6, lowered: true },
+    up: undefined,
+  },
+  'grant-rates': { type: 'grant-rates', rows: [1, 0, 4, 1, 1, Infinity] },
   'listen-port': { type: 'listen-port', port: 6881 },
   close: { type: 'close', connection: 33, reason: 'banned' },
   stop: { type: 'stop' },
@@ -242,6 +252,7 @@ export const peerFacts: Samples<PeerFact> = {
     firstBlock: 0,
     blockCount: 1,
   },
+  rates: { type: 'rates', rows: [1, 0, 2, Infinity, 16_384, -5, 1, 1, 0, 0, 0, 0] },
   load: { type: 'load', busy: 0.25, rows: [33, 16_384, 4, 2] },
   traffic: { type: 'traffic', rows: [33, 1, 2, 3, 65, 4, 5, 6] },
   'read-failed': {

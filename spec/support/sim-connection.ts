@@ -6,6 +6,8 @@ import type { SessionOutput } from '../../lib/peer/session-types';
 import { PeerSession } from '../../lib/peer/session';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerFact } from '../../lib/messages/peer-thread';
+import { SessionRates } from '../../lib/peer/session-rates';
+import type { RatedDriver } from '../../lib/peer/session-rates';
 import { TrafficRow } from '../../lib/net/traffic-row';
 import type { EndPoint } from '../../lib/transport/stream';
 import { WireWriter } from '../../lib/wire/encoder';
@@ -15,7 +17,7 @@ import type { SimPeerThread } from './sim-peer-thread';
 /** An order of the coordinator for a session. */
 export type SessionOrder = (session: PeerSession) => void;
 
-export class SimConnection implements SessionOutput {
+export class SimConnection implements SessionOutput, RatedDriver {
   readonly id: number;
   readonly node: SimNode;
   readonly thread: SimPeerThread;
@@ -24,10 +26,13 @@ export class SimConnection implements SessionOutput {
   other: SimConnection | undefined;
   /** When the last message of this end arrives at the other. */
   lastMs = 0;
+  readonly #rates: SessionRates;
   readonly #traffic = new TrafficRow();
   #open = true;
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
+  /** What waits while a rate limit holds back reading; undefined while it does not. */
+  #unread: Uint8Array[] | undefined;
 
   constructor(
     id: number,
@@ -60,6 +65,8 @@ export class SimConnection implements SessionOutput {
       },
       node.clock.nowMs,
     );
+    this.#rates = new SessionRates(node.state.id, this.session, this);
+    thread.rates.join(this.#rates, node.clock.nowMs);
   }
 
   get open(): boolean {
@@ -74,8 +81,15 @@ export class SimConnection implements SessionOutput {
   /** Handles bytes that came over the link. */
   receive(bytes: Uint8Array): void {
     if (!this.#open || this.node.gone) return;
+    if (this.#unread !== undefined) {
+      this.#unread.push(bytes.slice());
+      return;
+    }
     this.session.receive(bytes, 0, bytes.length, this.node.clock.nowMs);
     this.flush();
+    if (!this.session.download.isHeldBack) return;
+    this.#unread = [];
+    this.session.download.allowance?.wait();
   }
 
   carryOut(order: SessionOrder): void {
@@ -90,6 +104,7 @@ export class SimConnection implements SessionOutput {
 
   tick(): void {
     const { nowMs } = this.node.clock;
+    if (this.#unread !== undefined) this.session.excuse(nowMs);
     if (!this.#open || nowMs < this.session.nextDeadlineMs) return;
     this.session.tick(nowMs);
     this.flush();
@@ -145,6 +160,20 @@ export class SimConnection implements SessionOutput {
     this.#end('connection-error', 'reset', 'connection-error');
   }
 
+  // ---- RatedDriver ----
+
+  requestMore(): void {
+    const unread = this.#unread ?? [];
+    this.#unread = undefined;
+    for (const bytes of unread) this.receive(bytes);
+    this.session.goOn(this.node.clock.nowMs);
+    this.flush();
+  }
+
+  serveMore(): void {
+    if (this.session.serving.waiting > 0) this.serve();
+  }
+
   // ---- SessionOutput ----
 
   fact(fact: PeerFact): void {
@@ -174,6 +203,7 @@ export class SimConnection implements SessionOutput {
       downloadedBytes: this.session.download.downloadedBytes,
       uploadedBytes: this.session.uploadedBytes,
     });
+    this.thread.rates.leave(this.#rates);
     this.thread.forget(this);
     this.#travel(0, (other) => other.close(theirs, 'closed'));
   }

@@ -7,6 +7,7 @@ import type { KnownTorrent, TorrentState } from '../../lib/coordinator/state';
 import { TICK_MS } from '../../lib/coordinator/tick';
 import { removed } from '../../lib/coordinator/torrent/removing';
 import type { PeerFact } from '../../lib/messages/peer-thread';
+import type { LimitChange } from '../../lib/messages/rates';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { SimClock } from './sim-clock';
 import type { SimConnection } from './sim-connection';
@@ -74,6 +75,7 @@ export class SimNode {
       settings: {
         memoryBytes: options.memoryBytes ?? 1024 * 1024,
         uploadSlots: options.uploadSlots ?? 16,
+        ...options.rateLimits,
         maxConnectionsPerTorrent: options.maxConnections ?? SIM_SETTINGS.maxConnectionsPerTorrent,
         limits: { ...SIM_SETTINGS.limits, requestQueue: options.requestQueue ?? 500 },
       },
@@ -158,6 +160,14 @@ export class SimNode {
     this.swarm.record(this, 'resume');
     this.syncClock();
     await this.engine.control.resume(this.state.id);
+    await settled();
+  }
+
+  /** Its user changes the rate limits of the engine. */
+  async setLimits(limits: LimitChange): Promise<void> {
+    this.swarm.record(this, 'setLimits', JSON.stringify(limits));
+    this.syncClock();
+    await this.engine.control.setLimits(undefined, limits, undefined);
     await settled();
   }
 

@@ -1,6 +1,7 @@
 // What a simulated client can be like: its line, its machine, what it has, and whether it lies.
 
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
+import type { LimitChange, LimitPeriod } from '../../lib/messages/rates';
 
 export interface SimNodeOptions {
   /** Bytes per second that the node can send. Default 10 MB/s. */
@@ -25,6 +26,8 @@ export interface SimNodeOptions {
   /** False: it is behind NAT. Default true. */
   readonly dialable?: boolean;
   readonly uploadSlots?: number;
+  /** Rate limits of the engine. */
+  readonly rateLimits?: LimitChange & { readonly limitSchedule?: readonly LimitPeriod[] };
   /** Connections of its torrent. Default 100. */
   readonly maxConnections?: number;
   /** `reqq`: requests that a peer may have outstanding at this node. Default 500. */

@@ -8,6 +8,7 @@ import { Geometry } from '../../lib/metainfo/geometry';
 import { SwarmList } from '../../lib/peer/swarm-list';
 import type { OpenTorrent } from '../../lib/net/open-torrent';
 import type { SessionContent } from '../../lib/peer/session-types';
+import { DOWN, ThreadRates, UP } from '../../lib/rate/thread-rates';
 import { SimConnection } from './sim-connection';
 import type { SimNode } from './sim-node';
 
@@ -21,6 +22,7 @@ const REPORT_TICKS = 2;
 
 export class SimPeerThread {
   readonly connections = new Map<number, SimConnection>();
+  readonly rates = new ThreadRates((rows) => this.report({ type: 'rates', rows }));
   /** What it knows of the content. */
   content: SessionContent | undefined;
   /** Whom its peers may be told of. */
@@ -114,6 +116,7 @@ export class SimPeerThread {
       case 'close-torrent':
         this.#opened = false;
         this.content = undefined;
+        this.rates.forget(order.torrent);
         for (const connection of [...this.connections.values()])
           connection.close(order.reason, 'the torrent was closed');
         this.report({ type: 'torrent-closed', torrent: order.torrent });
@@ -144,6 +147,11 @@ export class SimPeerThread {
         );
       case 'choke':
         return on(order.connection)?.carryOut((session) => session.setChoked(order.choked));
+      case 'limit-rates':
+        this.rates.limit(order.torrent, DOWN, order.down, nowMs);
+        return this.rates.limit(order.torrent, UP, order.up, nowMs);
+      case 'grant-rates':
+        return this.rates.grant(order.rows, nowMs);
       case 'close':
         return this.connections.get(order.connection)?.close(order.reason, 'by order');
       case 'listen':

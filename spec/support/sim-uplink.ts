@@ -37,7 +37,12 @@ export class SimUplink {
     this.#busy = false;
     for (const next of this.#waiting) {
       this.#waiting.delete(next);
-      if (!next.open || next.session.serving.waiting === 0) continue;
+      const { serving } = next.session;
+      if (!next.open || serving.waiting === 0) continue;
+      if (serving.allowance !== undefined && serving.allowance.roomBytes <= 0) {
+        serving.allowance.wait();
+        continue;
+      }
       this.#busy = true;
       const message = this.#takeBlock(next);
       this.#node.later((message.length * 1000) / this.bytesPerSec, () => {

@@ -28,6 +28,16 @@ export class ThreadBooks {
         if (open.get(order.torrent) !== true)
           throw new Error(`thread ${thread} cannot announce pieces of torrent ${order.torrent}`);
         return;
+      case 'limit-rates':
+        if (!open.has(order.torrent))
+          throw new Error(`thread ${thread} cannot limit torrent ${order.torrent}`);
+        return;
+      case 'grant-rates':
+        for (let row = 0; row < order.rows.length; row += 3) {
+          if (!open.has(order.rows[row] ?? 0))
+            throw new Error(`thread ${thread} cannot use credit for torrent ${order.rows[row]}`);
+        }
+        return;
       case 'close-torrent':
         open.delete(order.torrent);
         return;

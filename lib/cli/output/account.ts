@@ -6,6 +6,7 @@ import type { LimitBehind, TransferAccount, TransferLimit } from '../../index';
 const NAMES: Readonly<Record<TransferLimit, string>> = {
   network: 'the network',
   unchoke: 'choking',
+  rateLimit: 'the rate limit',
   requestDepth: 'the request depth',
   memory: 'memory',
   peers: 'the peers',
@@ -16,6 +17,7 @@ const NAMES: Readonly<Record<TransferLimit, string>> = {
 const SIGNS: Readonly<Record<TransferLimit, string>> = {
   network: 'the peers or the way to them set the pace',
   unchoke: 'no peer that had what was missing let us download',
+  rateLimit: 'it held back requests to peers',
   requestDepth: 'every allowed request was out and the round trip set the pace',
   memory: 'pieces filled the memory',
   peers: 'nobody connected had what was missing',

@@ -62,6 +62,7 @@ function look(engine: Engine, torrent: KnownTorrent): void {
   const { account } = torrent;
   let sources = 0;
   let open = 0;
+  let heldBack = 0;
   let starved = 0;
   let bytesInFlight = 0;
   let bytesIn = 0;
@@ -74,6 +75,7 @@ function look(engine: Engine, torrent: KnownTorrent): void {
     open++;
     bytesInFlight += source.bytesInFlight;
     bytesIn += source.bytesInLately;
+    if (source.limit === SESSION_LIMIT.rate) heldBack++;
     if (source.limit === SESSION_LIMIT.leases) starved++;
     if (source.limit === SESSION_LIMIT.depth) bytesInAtDepth += source.bytesInLately;
     busy = Math.max(busy, busyShare(state.threadLoads[source.thread], engine.nowMs()));
@@ -83,6 +85,7 @@ function look(engine: Engine, torrent: KnownTorrent): void {
     verifyingPieces: verifyQueueOf(torrent).pieces,
     sources,
     open,
+    heldBack,
     starved,
     bytesInFlight,
     bytesIn,

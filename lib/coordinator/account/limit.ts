@@ -12,6 +12,8 @@ export interface Moment {
   readonly sources: number;
   /** Those sources that do not choke us. */
   readonly open: number;
+  /** Those unchoked sources to which a rate limit holds back requests. */
+  readonly heldBack: number;
   /** Those unchoked sources that could request more than they have leased. */
   readonly starved: number;
   /** Bytes requested and not received yet. */
@@ -36,6 +38,8 @@ export function limitAt(moment: Moment): TransferLimit {
   if (allThatIsMissingIsHere(moment)) return 'memory';
   if (sources === 0) return 'peers';
   if (open === 0) return 'unchoke';
+  // Tested before the processor: less would be requested if it were faster, and no more.
+  if (2 * moment.heldBack >= open) return 'rateLimit';
   // Tested before memory: if hashing and writing lack a core, more memory would not help.
   if (moment.processBusy >= BUSY_SHARE) return 'cpu';
   const isHeldUp = moment.memoryRefused || allThatCameIsFull(moment);

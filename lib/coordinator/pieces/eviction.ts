@@ -32,6 +32,8 @@ export function evictStale(engine: Engine): void {
   engine.state.memoryRefused = false;
   const stale: PieceState[] = [];
   for (const torrent of engine.state.torrents.values()) {
+    // Its pieces wait for credit: they are slow, not stalled.
+    if (torrent.account.limit === 'rateLimit') continue;
     for (const piece of torrent.content?.active.values() ?? [])
       if (standsStill(engine, piece, STALE_PIECE_MS)) stale.push(piece);
   }

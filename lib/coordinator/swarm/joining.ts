@@ -7,6 +7,7 @@ import { transfers } from '../torrent/life';
 import { isPrivate, receivedBytes } from '../state';
 import type { Content, KnownTorrent, TorrentState } from '../state';
 import { noteAnnounceToAll } from './private-torrent';
+import { limitOn } from './limits';
 import { PATIENCE_MS } from './trackers';
 
 export interface Joining {
@@ -64,6 +65,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
       ...(info && { info }),
     },
   });
+  limitOn(engine, torrent, thread);
   torrent.exchange.hasChanged = true; // This thread has no list of its peers.
 }
 

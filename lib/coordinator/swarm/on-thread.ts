@@ -3,6 +3,7 @@
 
 import type { Engine } from '../engine';
 import { forgetPeer, onDialFailed } from './connections';
+import { forgetThread } from './granting';
 import { openOn } from './joining';
 import { isInSwarm } from '../torrent/life';
 
@@ -25,6 +26,7 @@ export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 
   // The thread's code no longer runs, so the table can be corrected before leases are settled.
   engine.table.reclaimThread(thread);
   state.slab.retryQuarantined();
+  forgetThread(engine, thread);
   for (const torrent of state.torrents.values()) torrent.openOn.delete(thread);
   for (const peer of [...state.peers.values()]) {
     if (peer.thread !== thread) continue;

@@ -4,6 +4,7 @@
 
 import { placesToGive, whoGivesWay } from '../../choke/places';
 import type { PlaceHolder } from '../../choke/places';
+import { SESSION_LIMIT } from '../../messages/account';
 import type { Engine } from '../engine';
 import { closePeer } from './peer-orders';
 import type { Peer, TorrentState } from '../state';
@@ -113,6 +114,9 @@ export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
     nowMs - startMs >= patienceMs ? startMs : undefined;
   if (phase === 'metadata') return after(SILENCE_MS);
   if (phase === 'checking') return after(CHOKED_MS);
+  // We do not ask it for more than a rate limit allows.
+  const isHeldBack = !peer.choked && peer.limit === SESSION_LIMIT.rate;
+  if (peer.weAreInterested && isHeldBack) return undefined;
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);
   if (!peer.theyAreInterested) return after(ACQUAINTANCE_MS);
   // It gets no turn while others wait, so it might wait for ever.

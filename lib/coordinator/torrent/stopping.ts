@@ -7,6 +7,7 @@ import { closeAccount } from '../account/accounting';
 import type { Engine } from '../engine';
 import { giveUpDials } from '../swarm/dialing';
 import { stopAnnouncing } from '../swarm/last-announces';
+import { unlimit } from '../swarm/limits';
 import { enter, errorOf, newCheck } from './life';
 import type { Checking, Closed, Stopped } from './life';
 import { closePeer } from '../swarm/peer-orders';
@@ -91,6 +92,7 @@ export function closePeers(engine: Engine, torrent: TorrentState, reason: CloseR
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'close-torrent', torrent: torrent.id, reason });
   torrent.openOn.clear();
+  unlimit(engine, torrent);
 }
 
 /** Resolves when a stop has taken effect, or the torrent runs again. */

@@ -14,6 +14,7 @@ import { AddressBook } from '../swarm/address-book';
 import type { Engine } from '../engine';
 import { enter, newCheck, newLife } from './life';
 import { openContent } from './opening';
+import { newTorrentRates } from '../swarm/rates';
 import { RateMeter } from '../swarm/rate-meter';
 import { removed } from './removing';
 import type { TorrentState } from '../state';
@@ -117,6 +118,7 @@ function newTorrent(
     wastedBytes: 0,
     downloadRate: new RateMeter(),
     uploadRate: new RateMeter(),
+    rates: newTorrentRates(request.options),
     account: newAccount(),
     rechokes: new TokenBucket(RECHOKES),
     uploading: {

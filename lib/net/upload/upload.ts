@@ -124,12 +124,17 @@ export class Upload implements SharingUpload {
   /** Answers as many requests as may be queued in this way. */
   private answerAll(way: Way, nowMs: number): Gathered {
     const { queue, requests, uploader } = this;
+    const { allowance } = this.session.serving;
     const { pieceLengthBytes } = this.source;
     const pinned: Chunk[] = [];
     let batchBytes = 0;
     let gathered: Gathered = 'all';
     try {
       while (requests.length > 0) {
+        if (allowance !== undefined && batchBytes >= allowance.roomBytes) {
+          allowance.wait();
+          break;
+        }
         const slot = requests.first;
         const lengthBytes = requests.lengthBytesAt(slot);
         const queuedBytes = queue.bytes + batchBytes;
