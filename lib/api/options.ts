@@ -136,6 +136,13 @@ export interface AddOptions {
    * stops with `not-whole`; no file is written, so the data may be read-only. Default true.
    */
   readonly download?: boolean;
+  /**
+   * Super-seeding (BEP 16), for the only seed of a torrent: once it is complete, each peer is shown
+   * a few pieces that no other has, and the next ones when others have got them from it. Each piece
+   * is uploaded about once before the swarm has a whole copy; it takes longer than seeding. Ends by
+   * itself when the other peers have two copies of every piece. Default false.
+   */
+  readonly superSeed?: boolean;
   /** Upload after completion, until `close` or `remove`. Default true. */
   readonly seed?: boolean;
   /**
@@ -338,6 +345,7 @@ const ADD = {
   peers: PEERS,
   download: flag(true),
   seed: flag(true),
+  superSeed: flag(false),
   force: flag(false),
   adopt: flag(false),
   followLinks: flag(false),

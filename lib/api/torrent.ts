@@ -16,6 +16,7 @@ import { namedBy } from '../metainfo/names';
 import type { NameMapping } from '../metainfo/names';
 import { contentBytes } from '../metainfo/layout';
 import { Milestone } from './milestone';
+import { wrong } from './checks';
 import { peerAddress, progressOptions, removeOptions } from './options';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
@@ -249,6 +250,16 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
+   * Begins or ends super-seeding (BEP 16; see `superSeed` of `add`). When it begins, peers that are
+   * connected know our pieces already, so it is for those that connect later. Throws `bad-option`,
+   * `closed`.
+   */
+  async setSuperSeed(on: boolean): Promise<void> {
+    if (typeof on !== 'boolean') throw wrong('on', 'true or false', on);
+    await this.#control.superSeed(this.#id, on);
+  }
+
+  /**
    * Removes the torrent from the engine. Data stays; `forget` also deletes the resume record. May
    * be called again.
    */
@@ -393,7 +404,7 @@ function initialStats(metainfo: Metainfo | undefined): TorrentStats {
     peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
     addresses: { trackers: 0, exchange: 0, incoming: 0, user: 0 },
     private: metainfo?.private,
-    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0 },
+    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0, superSeeding: false },
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],

@@ -61,6 +61,9 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
     async resume(id: number): Promise<void> {
       engine.happen({ type: 'resume', torrent: find(id) });
     },
+    async superSeed(id: number, on: boolean): Promise<void> {
+      engine.happen({ type: 'super-seed', torrent: find(id), on });
+    },
     async remove(id: number, forget: boolean): Promise<void> {
       const torrent = engine.state.torrents.get(id);
       if (torrent) {

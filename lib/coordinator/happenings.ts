@@ -80,6 +80,8 @@ export type Happening =
   | { readonly type: 'pause'; readonly torrent: TorrentState }
   /** The user resumes a torrent after a pause or an error. */
   | { readonly type: 'resume'; readonly torrent: TorrentState }
+  /** The user begins or ends the super-seeding of a torrent. */
+  | { readonly type: 'super-seed'; readonly torrent: TorrentState; readonly on: boolean }
   /** The user removes a torrent, or the engine closes. `forget`: delete its resume record. */
   | { readonly type: 'remove'; readonly torrent: TorrentState; readonly forget: boolean }
   /** The app asks for the figures of a torrent at rest, which sends none by itself. */

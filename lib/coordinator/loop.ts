@@ -11,6 +11,7 @@ import type { Happening } from './happenings';
 import { grantRates } from './swarm/granting';
 import { changeLimits } from './swarm/limits';
 import { onThreadDied, onThreadRestarted } from './swarm/on-thread';
+import { setSuperSeed } from './swarm/super-seeding';
 import { onVerified } from './pieces/on-piece';
 import { onContentOpened, onMetainfo } from './torrent/opening';
 import { onJudged } from './files/output-files';
@@ -104,6 +105,8 @@ function handle(engine: Engine, happening: Happening): void {
       return pauseTorrent(engine, happening.torrent);
     case 'resume':
       return resumeTorrent(engine, happening.torrent);
+    case 'super-seed':
+      return setSuperSeed(engine, happening.torrent, happening.on);
     case 'remove':
       return removeTorrent(engine, happening.torrent, happening.forget);
     case 'stats-wanted': {

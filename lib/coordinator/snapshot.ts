@@ -30,6 +30,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
   const doneBytes = content?.possession.doneBytes ?? 0;
   const leftBytes = (totalBytes ?? 0) - doneBytes;
   const known = torrent.phase === 'downloading' && downloadBytesPerSec > 0;
+  const superSeeding = torrent.phase === 'seeding' && content?.superSeed !== undefined;
   return {
     phase: torrent.phase,
     metadata: content ? undefined : torrent.metadata,
@@ -54,7 +55,7 @@ export function torrentStats(engine: Engine, torrent: TorrentState): TorrentStat
     },
     addresses: torrent.book.counts,
     private: (content?.metainfo ?? torrent.learnt)?.private,
-    uploads: { ...choosing(engine, torrent), unchoked, interested },
+    uploads: { ...choosing(engine, torrent), unchoked, interested, superSeeding },
     piecesFailed: content?.piecesFailed ?? 0,
     memoryBytes: engine.state.budget.committedOf(torrent.id),
     trackers: torrent.schedule.snapshot().map((tracker): TrackerStats => ({

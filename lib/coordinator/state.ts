@@ -16,6 +16,7 @@ import type { Layout } from '../metainfo/layout';
 import type { Metainfo } from '../metainfo/metainfo';
 import type { ActivePiece } from '../picker/active-piece';
 import type { Availability, PeerPieces } from '../picker/availability';
+import type { SuperSeed } from '../picker/super-seed';
 import type { AnnounceSchedule, DueAnnounce } from '../tracker/schedule';
 import type { Claim } from '../storage/claims';
 import type { OutputLook } from '../storage/output-check';
@@ -89,6 +90,8 @@ export interface TorrentState {
   /** As the torrent or the magnet link lists them (BEP 12). */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
+  /** It is to be super-seeded once it is complete; at first as `options` say. */
+  superSeed: boolean;
   /** Longest info dictionary that is fetched from peers. */
   readonly maxMetadataBytes: number;
   /** How far its metadata has come; of no meaning once its content is known. */
@@ -202,6 +205,8 @@ export interface Content {
   readonly possession: Possession;
   /** Counts the pieces of sources in the picker; a seed is counted there at once. */
   readonly availability: Availability;
+  /** Decides which pieces peers may see while it is super-seeded; undefined: all of them. */
+  superSeed: SuperSeed | undefined;
   /** Pieces that occupy memory. */
   readonly active: Map<number, PieceState>;
   /** Active pieces with blocks that are leased to no source. */

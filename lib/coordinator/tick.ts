@@ -14,6 +14,7 @@ import { feedForgiven } from './pieces/leasing';
 import type { Happening } from './happenings';
 import { needsPeers } from './torrent/life';
 import { endLongParoles } from './pieces/parole';
+import { tickSuperSeed } from './swarm/super-seeding';
 import { syncIfDue } from './files/saving';
 import { isKnown } from './state';
 import type { Content, KnownTorrent, TorrentState } from './state';
@@ -65,6 +66,7 @@ function tickContent(engine: Engine, torrent: KnownTorrent): void {
   endLongParoles(engine, torrent);
   feedForgiven(engine, torrent);
   feedEndGame(engine, torrent);
+  tickSuperSeed(engine, torrent);
 }
 
 /** With this many peers, a torrent waits for the next regular announce. */

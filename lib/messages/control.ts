@@ -87,6 +87,8 @@ export interface TorrentOptions extends LimitChange {
   readonly download: boolean;
   /** Upload after completion. */
   readonly seed: boolean;
+  /** Once complete, show peers one piece at a time (BEP 16). */
+  readonly superSeed: boolean;
   readonly announceToAll: AnnounceToAll;
   /** A storage module other than the built-in files. */
   readonly storage: { readonly module: string; readonly options?: unknown } | undefined;
@@ -130,6 +132,8 @@ export interface EngineControl {
   ): Promise<void>;
   pause(torrent: number): Promise<void>;
   resume(torrent: number): Promise<void>;
+  /** Begins or ends super-seeding (BEP 16); before completion, it is remembered. */
+  superSeed(torrent: number, on: boolean): Promise<void>;
   /**
    * Removes the torrent: saves its record, releases its lock. `forget` also deletes the resume
    * record.

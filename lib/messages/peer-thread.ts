@@ -81,6 +81,8 @@ export interface PeerContent {
   readonly totalLengthBytes: number;
   /** The verified pieces, in wire bit order; only the coordinator writes them. */
   readonly have: SharedArrayBuffer;
+  /** We super-seed (BEP 16): new sessions announce no piece but those that are revealed to them. */
+  readonly concealed?: boolean;
   readonly storage: StorageRef;
   readonly files: readonly StoredFile[];
 }
@@ -200,6 +202,13 @@ export type PeerOrder =
     }
   /** Pieces verified since the last such order: announce them to every peer of the torrent. */
   | { readonly type: 'have'; readonly torrent: number; readonly pieces: readonly number[] }
+  /** Super-seeding: announce this piece to this peer, which may then request it. */
+  | { readonly type: 'reveal'; readonly connection: number; readonly piece: number }
+  /**
+   * Whether new sessions of the torrent conceal our pieces. If not, those that do announce the rest
+   * of them.
+   */
+  | { readonly type: 'conceal'; readonly torrent: number; readonly concealed: boolean }
   /** Send the peer whether we are interested. */
   | { readonly type: 'interest'; readonly connection: number; readonly interested: boolean }
   /** Choke or unchoke the peer. */

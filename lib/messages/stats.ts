@@ -91,6 +91,8 @@ export interface TorrentStats {
     readonly unchoked: number;
     /** Peers that want pieces of ours. */
     readonly interested: number;
+    /** Peers are shown single pieces (BEP 16), because the swarm has no copy of some besides ours. */
+    readonly superSeeding: boolean;
   };
   /** Hash checks that failed. */
   readonly piecesFailed: number;

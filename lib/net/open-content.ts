@@ -14,6 +14,7 @@ export class OpenContent implements SessionContent {
   readonly torrent: number;
   readonly geometry: Geometry;
   readonly have: Bitfield;
+  concealed: boolean;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
   /**
@@ -38,6 +39,7 @@ export class OpenContent implements SessionContent {
     this.reader = new ContentReader(layout, content.storage);
     const bytes = new Uint8Array(content.have, 0, Bitfield.byteLength(pieceCount));
     this.have = new Bitfield(pieceCount, bytes);
+    this.concealed = content.concealed === true;
   }
 
   /**

@@ -146,6 +146,10 @@ export class PeerThread {
         return this.onSession(order.connection, (s) => s.orderExtension(order, this.nowMs()));
       case 'have':
         return this.onHave(order);
+      case 'reveal':
+        return this.onSession(order.connection, (session) => session.reveal(order.piece));
+      case 'conceal':
+        return this.onConceal(order);
       case 'interest':
         return this.onSession(order.connection, (session) =>
           session.setInterested(order.interested, this.nowMs()),
@@ -275,6 +279,18 @@ export class PeerThread {
         // Peers get it with the next message to them, or at the next tick.
         if (session.haveAnnounced(order.pieces)) this.touched.add(connection);
       });
+    }
+  }
+
+  private onConceal({ torrent, concealed }: Order<'conceal'>): void {
+    const source = this.torrents.get(torrent);
+    if (source?.content === undefined) return;
+    source.content.concealed = concealed;
+    if (concealed) return;
+    for (const connection of this.connections.values()) {
+      if (connection.torrent !== source) continue;
+      connection.order((session) => session.revealAll());
+      this.touched.add(connection);
     }
   }
 

@@ -1,8 +1,9 @@
 // PURE. What a peer knows of our pieces: a bitfield as the first message, or `have all` or `have none`
 // in its place (BEP 6), and a `have` for each later piece. A bitfield may come only first (BEP 3), and
 // rTorrent closes on a later one; so a session that began without the content catches up with `have`s,
-// a part at a time.
+// a part at a time. While we super-seed (BEP 16), a peer is shown single pieces.
 
+import { Bitfield } from '../bytes/bitfield';
 import type { ReadonlyBitfield } from '../bytes/bitfield';
 import type { WireWriter } from '../wire/encoder';
 
@@ -18,16 +19,25 @@ export class OurPieces {
   private have: ReadonlyBitfield | undefined;
   /** The peer was sent the pieces below this one; those from it on follow in order. */
   private next: number;
+  /** The pieces that the peer was shown while others were concealed; undefined if none ever were. */
+  private shown: Bitfield | undefined;
+  private concealing = false;
 
   /**
    * `fast`: the fast extension is in use (BEP 6). `have`: undefined while the content is not known;
-   * `open` adds it.
+   * `open` adds it. `conceal`: only what is revealed is announced.
    */
-  constructor(writer: WireWriter, fast: boolean, have: ReadonlyBitfield | undefined) {
+  constructor(
+    writer: WireWriter,
+    fast: boolean,
+    have: ReadonlyBitfield | undefined,
+    conceal = false,
+  ) {
     this.writer = writer;
     this.fast = fast;
     this.have = have;
     this.next = have === undefined ? 0 : Infinity;
+    if (have !== undefined && conceal) this.conceal(have);
   }
 
   /**
@@ -36,15 +46,37 @@ export class OurPieces {
    */
   start(): void {
     const { have, writer, fast } = this;
-    if (have === undefined || have.isEmpty()) {
+    if (have === undefined || have.isEmpty() || this.concealing) {
       if (fast) writer.haveNone();
     } else if (fast && have.isFull()) writer.haveAll();
     else writer.bitfield(have.bytes);
   }
 
   /** A session that began without the content gets it. */
-  open(have: ReadonlyBitfield): void {
+  open(have: ReadonlyBitfield, conceal = false): void {
     this.have = have;
+    if (conceal) this.conceal(have);
+    else this.announceOn();
+  }
+
+  /** The only pieces that the peer may request; undefined: all that we have. */
+  get onlyShown(): ReadonlyBitfield | undefined {
+    return this.concealing ? this.shown : undefined;
+  }
+
+  /** Announces one more piece. */
+  reveal(piece: number): void {
+    const { shown } = this;
+    if (!this.concealing || shown === undefined || shown.get(piece)) return;
+    shown.set(piece);
+    this.writer.have(piece);
+  }
+
+  /** The other pieces are announced, too, a part at a time. */
+  revealAll(): void {
+    if (!this.concealing) return;
+    this.concealing = false;
+    this.next = 0;
     this.announceOn();
   }
 
@@ -55,11 +87,11 @@ export class OurPieces {
 
   /** Announces the next part of the pieces that wait. */
   announceOn(): void {
-    const { have, writer } = this;
+    const { have, writer, shown } = this;
     if (have === undefined || this.next === Infinity) return;
     let piece = have.nextSet(this.next);
     for (let left = HAVES_IN_PART; piece !== -1 && left > 0; left--) {
-      writer.have(piece);
+      if (shown?.get(piece) !== true) writer.have(piece);
       piece = have.nextSet(piece + 1);
     }
     this.next = piece === -1 ? Infinity : piece;
@@ -67,6 +99,12 @@ export class OurPieces {
 
   /** A piece was gained: it is announced now, or in its turn. */
   gained(piece: number): void {
-    if (piece < this.next) this.writer.have(piece);
+    if (piece < this.next && !this.concealing) this.writer.have(piece);
+  }
+
+  private conceal(have: ReadonlyBitfield): void {
+    this.concealing = true;
+    this.shown = new Bitfield(have.length);
+    this.next = Infinity;
   }
 }

@@ -2,6 +2,7 @@
 // may wait. Reading and sending the data is done in `net`.
 
 import { MillraceError } from '../errors/millrace-error';
+import type { ReadonlyBitfield } from '../bytes/bitfield';
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { RequestQueue } from './request-queue';
 import type { SessionContent } from './session-types';
@@ -27,6 +28,8 @@ export class Serving {
   private readonly maxRequests: number;
   private readonly refuse: Refuse | undefined;
   private isChoked = true;
+  /** The only pieces that are served; undefined: all that we have. */
+  private only: ReadonlyBitfield | undefined;
 
   /**
    * `hashSeed`: 32 random bits. `refuse` is called for every request that is not answered; undefined:
@@ -40,6 +43,11 @@ export class Serving {
 
   open(content: SessionContent): void {
     this.content = content;
+  }
+
+  /** Serves these pieces only; undefined: all that we have. */
+  restrictTo(only: ReadonlyBitfield | undefined): void {
+    this.only = only;
   }
 
   /** We choke the peer: its requests are refused. */
@@ -100,7 +108,7 @@ export class Serving {
         `a request for ${lengthBytes} bytes at ${begin} of a piece of ${pieceBytes}`,
       );
     }
-    if (this.isChoked || !have.get(piece)) return false;
+    if (this.isChoked || !(this.only ?? have).get(piece)) return false;
     if (this.waiting >= this.maxRequests) {
       throw new MillraceError(
         'request-flood',

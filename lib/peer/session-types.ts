@@ -31,6 +31,8 @@ export interface SessionContent {
   readonly geometry: Geometry;
   /** Our verified pieces; written by the coordinator, only read by the session. */
   readonly have: Bitfield;
+  /** New sessions announce no piece but those that are revealed to them (BEP 16). */
+  readonly concealed?: boolean;
 }
 
 export interface SessionOptions {

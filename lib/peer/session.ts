@@ -59,7 +59,8 @@ export class PeerSession implements WireSink {
     this.serving = new Serving(requestQueue, options.hashSeed, fast ? refuse : undefined);
     this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
-    this.ourPieces = new OurPieces(writer, fast, options.content?.have);
+    const { have, concealed } = options.content ?? {};
+    this.ourPieces = new OurPieces(writer, fast, have, concealed);
     this.theirPieces = new TheirPieces(options.connection, options.output, this.budget);
     this.states = new StateFacts(options.connection, options.output);
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
@@ -67,6 +68,7 @@ export class PeerSession implements WireSink {
     this.nowMs = nowMs;
     this.silence = new Silence(options.limits, nowMs);
     if (options.content) this.use(options.content);
+    this.serving.restrictTo(this.ourPieces.onlyShown);
   }
 
   get closed(): boolean {
@@ -114,7 +116,8 @@ export class PeerSession implements WireSink {
       this.fail(error);
       return;
     }
-    this.ourPieces.open(content.have);
+    this.ourPieces.open(content.have, content.concealed);
+    this.serving.restrictTo(this.ourPieces.onlyShown);
     this.endTurn();
   }
 
@@ -216,6 +219,18 @@ export class PeerSession implements WireSink {
       if (!this.theirPieces.has(piece)) news = true;
     }
     return news;
+  }
+
+  /** Announces one of our concealed pieces: from now on the peer may request it. */
+  reveal(piece: number): void {
+    if (!this.isClosed) this.ourPieces.reveal(piece);
+  }
+
+  /** Nothing is concealed any more: announces the rest, a part at a time, as `open` does. */
+  revealAll(): void {
+    if (this.isClosed) return;
+    this.ourPieces.revealAll();
+    this.serving.restrictTo(undefined);
   }
 
   setInterested(interested: boolean, nowMs: number): void {

@@ -69,6 +69,7 @@ const CALLBACKS = ['function'];
 const FLAG_NAMES = new Set([
   'download',
   'seed',
+  'superSeed',
   'force',
   'adopt',
   'followLinks',
@@ -150,6 +151,7 @@ describe('api: wrong options', function () {
         'peers',
         'download',
         'seed',
+        'superSeed',
         'force',
         'adopt',
         'followLinks',

@@ -190,3 +190,23 @@ describe('api/torrent: stats', () => {
     expect(asked).to.have.length(3);
   });
 });
+
+describe('api/torrent: setSuperSeed', () => {
+  it('is switched on or off by a boolean, and by nothing else', async () => {
+    const calls: unknown[] = [];
+    const control = {
+      superSeed: async (...args: unknown[]) => void calls.push(args),
+    } as unknown as EngineControl;
+    const torrent = new Torrent(7, { ...metainfo, metainfo }, control, () => undefined);
+    await torrent.setSuperSeed(true);
+    await torrent.setSuperSeed(false);
+    for (const wrong of [undefined, 1, 'on', null])
+      expect(await codeOf(torrent.setSuperSeed(wrong as unknown as boolean))).to.equal(
+        'bad-option',
+      );
+    expect(calls).to.deep.equal([
+      [7, true],
+      [7, false],
+    ]);
+  });
+});

@@ -66,7 +66,7 @@ export function fakeStats(change: Partial<TorrentStats> = {}): TorrentStats {
     peers: { connected: 0, seeds: 0, dialing: 0, known: 0, unchoking: 0 },
     addresses: { trackers: 0, exchange: 0, incoming: 0, user: 0 },
     private: false,
-    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0 },
+    uploads: { choking: 'tit-for-tat', slots: 0, unchoked: 0, interested: 0, superSeeding: false },
     piecesFailed: 0,
     memoryBytes: 0,
     trackers: [],

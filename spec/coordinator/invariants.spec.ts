@@ -37,6 +37,7 @@ const ALL: Readonly<Record<Happening['type'], true>> = {
   resume: true,
   'set-limits': true,
   'stats-wanted': true,
+  'super-seed': true,
   synced: true,
   'thread-died': true,
   'thread-restarted': true,

@@ -115,4 +115,51 @@ describe('peer/our-pieces', () => {
       { numRuns: 60 },
     );
   });
+
+  describe('while we super-seed (BEP 16)', () => {
+    it('are not announced, except those that are revealed; each once', () => {
+      const writer = new WireWriter();
+      const ours = new OurPieces(writer, false, bitfieldOf(9, 'all'), true);
+      ours.start();
+      expect(writer.take()).to.equal(undefined);
+      expect(ours.onlyShown?.nextSet(0)).to.equal(-1);
+      ours.reveal(4);
+      ours.reveal(4);
+      ours.reveal(0);
+      ours.gained(5);
+      expect(haves(writer)).to.deep.equal([4, 0]);
+      expect([ours.onlyShown?.get(4), ours.onlyShown?.get(5)]).to.deep.equal([true, false]);
+      ours.revealAll();
+      expect(haves(writer)).to.deep.equal([1, 2, 3, 5, 6, 7, 8]);
+      expect(ours.onlyShown).to.equal(undefined);
+      ours.reveal(3);
+      ours.revealAll();
+      expect(writer.take()).to.equal(undefined);
+    });
+
+    it('are `have none` with the fast extension, also where the content comes later', () => {
+      for (const late of [false, true]) {
+        const writer = new WireWriter();
+        const have = bitfieldOf(9, 'all');
+        const ours = new OurPieces(writer, true, late ? undefined : have, !late);
+        ours.start();
+        expect([...(writer.take() ?? [])]).to.deep.equal([0, 0, 0, 1, 15]);
+        if (late) ours.open(have, true);
+        expect(ours.areWaiting).to.equal(false);
+        ours.reveal(8);
+        expect(haves(writer)).to.deep.equal([8]);
+      }
+    });
+
+    it('are all announced to a session that knew them already, and none again', () => {
+      const writer = new WireWriter();
+      const ours = new OurPieces(writer, false, bitfieldOf(9, 'all'));
+      ours.start();
+      writer.take();
+      ours.reveal(3);
+      ours.revealAll();
+      expect(writer.take()).to.equal(undefined);
+      expect(ours.onlyShown).to.equal(undefined);
+    });
+  });
 });

@@ -50,6 +50,22 @@ describe('peer/serving', () => {
     expect(side.closed).to.equal(undefined);
   });
 
+  it('serves only the pieces that it revealed while it conceals the others', () => {
+    const side = serving({ concealed: true, fast: true });
+    side.session.reveal(1);
+    side.take();
+    side.receive((writer) => {
+      writer.request(0, 0, 16_384);
+      writer.request(1, 0, 16_384);
+    });
+    expect(waiting(side)).to.deep.equal([[1, 0, 16_384]]);
+    expect(side.sent()).to.deep.equal([reject(0, 0, 16_384)]);
+    side.session.revealAll();
+    side.receive((writer) => writer.request(0, 0, 16_384));
+    expect(side.session.serving.waiting).to.equal(2);
+    expect(side.closed).to.equal(undefined);
+  });
+
   it('ignores requests for pieces that it does not have', () => {
     const side = serving({ have: [1] });
     side.receive((writer) => {

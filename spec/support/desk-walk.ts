@@ -52,6 +52,7 @@ const WEIGHTS = {
   rates: 4,
   pass: 9,
   pause: 3,
+  superSeed: 1,
   resume: 4,
   remove: 1,
   add: 3,
@@ -289,6 +290,8 @@ export class Walk implements Simulation {
         return engine.pass(b % 10 === 0 ? 40_000 : b * 8);
       case 'pause':
         return ignore(torrent && control.pause(torrent.state.id));
+      case 'superSeed':
+        return ignore(torrent && control.superSeed(torrent.state.id, b % 3 > 0));
       case 'resume':
         return ignore(torrent && control.resume(torrent.state.id));
       case 'remove':

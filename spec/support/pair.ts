@@ -10,7 +10,7 @@ import { PeerSession } from '../../lib/peer/session';
 import type { SwarmList } from '../../lib/peer/swarm-list';
 import { EXTENSIONS } from '../../lib/peer/extensions/list';
 import type { MakeExtension, TorrentInfo } from '../../lib/peer/extensions/extension';
-import type { SessionLimits } from '../../lib/peer/session-types';
+import type { SessionContent, SessionLimits } from '../../lib/peer/session-types';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { PIECE_HEADER_LENGTH_BYTES } from '../../lib/wire/messages';
 import { WireDecoder } from '../../lib/wire/decoder';
@@ -34,6 +34,8 @@ export interface SideOptions {
   readonly openLater?: boolean;
   /** What is known of the info dictionary; default: nothing, and it is not wanted. */
   readonly info?: TorrentInfo;
+  /** Its pieces are concealed from the peer: we super-seed. */
+  readonly concealed?: boolean;
   /** The fast extension is in use; default false. */
   readonly fast?: boolean;
   readonly remote?: { readonly host: string; readonly port: number };
@@ -108,8 +110,8 @@ export class Side {
         thread: 0,
         remote: options.remote ?? { host: '192.0.2.1', port: 50_000 },
         swarm: options.swarm,
-        content: options.openLater ? undefined : { geometry: this.geometry, have: this.have },
         info: options.info ?? { bytes: undefined, wanted: false },
+        content: options.openLater ? undefined : this.sessionContent(options.concealed),
         slab: this.slab,
         table: this.table,
         limits: { ...LIMITS, ...options.limits },
@@ -135,9 +137,13 @@ export class Side {
     return this;
   }
 
+  private sessionContent(concealed = false): SessionContent {
+    return { geometry: this.geometry, have: this.have, concealed };
+  }
+
   /** Supplies the content, as when the metainfo becomes known. */
   open(): this {
-    this.session.open({ geometry: this.geometry, have: this.have }, this.nowMs);
+    this.session.open(this.sessionContent(), this.nowMs);
     return this;
   }
 

@@ -33,6 +33,7 @@ const content: Full<PeerContent> = {
   pieceLengthBytes: 16_384,
   totalLengthBytes: 147_000,
   have: new SharedArrayBuffer(2),
+  concealed: true,
   storage,
   files: [{ path: 'a/b', lengthBytes: 147_000 }],
 };
@@ -55,7 +56,7 @@ export const torrentStats: Full<TorrentStats> = {
   peers: { connected: 1, seeds: 2, dialing: 3, known: 4, unchoking: 5 },
   addresses: { trackers: 1, exchange: 2, incoming: 3, user: 4 },
   private: true,
-  uploads: { choking: 'round-robin', slots: 1, unchoked: 2, interested: 3 },
+  uploads: { choking: 'round-robin', slots: 1, unchoked: 2, interested: 3, superSeeding: true },
   piecesFailed: 12,
   memoryBytes: 13,
   trackers: [
@@ -156,6 +157,8 @@ export const peerOrders: Samples<PeerOrder> = {
   'cancel-lease': { type: 'cancel-lease', connection: 33, piece: 8, generation: 7 },
   have: { type: 'have', torrent: 1, pieces: [1, 2, 3] },
   interest: { type: 'interest', connection: 33, interested: true },
+  reveal: { type: 'reveal', connection: 33, piece: 1 },
+  conceal: { type: 'conceal', torrent: 1, concealed: true },
   choke: { type: 'choke', connection: 33, choked: false },
   'limit-rates': {
     type: 'limit-rates',

@@ -383,6 +383,7 @@ export function addRequest(metainfo: Metainfo, request: Partial<SimRequest> = {}
     download: true,
     recheck: false,
     seed: true,
+    superSeed: false,
     announceToAll: 'none' as const,
     storage: { module: 'memory' },
     ...wanted,

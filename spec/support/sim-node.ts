@@ -110,10 +110,10 @@ export class SimNode {
   async start(): Promise<void> {
     this.syncClock();
     const { metainfo } = this.swarm.torrent;
-    const { seed = true, learnsAfterMs = 0 } = this.options;
-    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed });
+    const { seed = true, superSeed = false, learnsAfterMs = 0 } = this.options;
+    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed, superSeed });
     else {
-      this.#torrent = await this.engine.addUnknown(metainfo, { seed });
+      this.#torrent = await this.engine.addUnknown(metainfo, { seed, superSeed });
       this.later(learnsAfterMs, () => this.#learn(metainfo));
     }
     const jitter = seededRandom(this.swarm.seed + this.engine.random());

@@ -17,6 +17,8 @@ export interface SimNodeOptions {
   readonly have?: 'all' | readonly number[];
   /** Stays after completion. Default true. */
   readonly seed?: boolean;
+  /** Super-seeds once it is complete (BEP 16). Default false. */
+  readonly superSeed?: boolean;
   /** Knows its torrent by its info hash alone for that long; default 0. */
   readonly learnsAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */

@@ -141,6 +141,16 @@ export class SimPeerThread {
             if (session.haveAnnounced(order.pieces)) touched.add(connection);
           });
         return;
+      case 'reveal':
+        return on(order.connection)?.carryOut((session) => session.reveal(order.piece));
+      case 'conceal':
+        if (this.content) this.content = { ...this.content, concealed: order.concealed };
+        if (order.concealed) return;
+        for (const connection of this.connections.values()) {
+          touched.add(connection);
+          connection.carryOut((session) => session.revealAll());
+        }
+        return;
       case 'interest':
         return on(order.connection)?.carryOut((session) =>
           session.setInterested(order.interested, nowMs),
@@ -245,7 +255,8 @@ function infoOf({ info, content, private: isPrivate }: PeerTorrent): OpenTorrent
 }
 
 function contentOf(content: PeerContent): SessionContent {
-  const { pieceCount } = content;
+  const { pieceCount, concealed = false } = content;
   const bytes = new Uint8Array(content.have, 0, Bitfield.byteLength(pieceCount));
-  return { geometry: new Geometry(content), have: new Bitfield(pieceCount, bytes) };
+  const have = new Bitfield(pieceCount, bytes);
+  return { geometry: new Geometry(content), have, concealed };
 }

@@ -38,6 +38,10 @@ export class ThreadBooks {
             throw new Error(`thread ${thread} cannot use credit for torrent ${order.rows[row]}`);
         }
         return;
+      case 'conceal':
+        if (open.get(order.torrent) !== true)
+          throw new Error(`thread ${thread} cannot conceal pieces of torrent ${order.torrent}`);
+        return;
       case 'close-torrent':
         open.delete(order.torrent);
         return;

@@ -17,6 +17,7 @@ import { untilSeeded, untilTrue } from '../transfer/wait';
 
 export interface SeedFlags extends EngineFlags {
   readonly data: string;
+  readonly superSeed?: boolean;
 }
 
 const HELP = `
@@ -34,7 +35,8 @@ export function define(command: Command, run: Runner): void {
     .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
     .addOption(dataOption())
     .addOption(ratioOption())
-    .addOption(timeOption());
+    .addOption(timeOption())
+    .option('--super-seed', 'show peers a few pieces at a time, until the others have two copies');
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)
@@ -53,6 +55,7 @@ export async function seed(source: string, flags: SeedFlags, context: Context): 
     announceToAll: flags.announceToAll,
     download: false,
     seed: true,
+    superSeed: flags.superSeed,
   };
   await withTorrent(context, { source, flags, add, inspect }, async (torrent, reporter) => {
     await untilTrue(torrent, signal, ({ phase }) => phase === 'seeding');

@@ -6,6 +6,7 @@ import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
 import { feedSource } from './leasing';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
+import { noteAnnounced } from '../swarm/super-seeding';
 import { Peer, isKnown } from '../state';
 import type { KnownTorrent, Source } from '../state';
 
@@ -34,6 +35,7 @@ export function onBitfield(engine: Engine, fact: FactOf<'peer-bitfield'>): void 
     peer.usefulPieces = possession.countLacking(peer.bits);
   }
   countSource(engine, torrent, peer);
+  noteAnnounced(engine, peer);
   afterNews(engine, peer);
 }
 
@@ -54,6 +56,7 @@ export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
     uncountSource(engine, peer);
     countSource(engine, torrent, peer);
   }
+  noteAnnounced(engine, peer, fact.pieces);
   afterNews(engine, peer);
 }
 

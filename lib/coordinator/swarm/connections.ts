@@ -17,6 +17,7 @@ import { noteOwnAddress } from './own-addresses';
 import { closePeer } from './peer-orders';
 import { wake } from '../rest';
 import { Peer, hasAll, isPrivate } from '../state';
+import { addViewer } from './super-seeding';
 import type { TorrentState } from '../state';
 
 type PeerClosed = Extract<EngineEvent, { type: 'peer-closed' }>;
@@ -51,6 +52,7 @@ export function onConnected(engine: Engine, fact: FactOf<'connected'>): void {
     incoming: dial === undefined,
   });
   if (refusal) closePeer(engine, peer, refusal);
+  else addViewer(peer);
 }
 
 function enter({ state }: Engine, peer: Peer): void {
@@ -95,6 +97,7 @@ export function forgetPeer(
   giveUpParolesOf(engine, peer);
   uncountSource(engine, peer);
   leave(engine, peer);
+  torrent.content?.superSeed?.leave(peer.id);
   if (peer.address) {
     const { host, port } = peer.address;
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;

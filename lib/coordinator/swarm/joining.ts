@@ -85,8 +85,9 @@ export function shareContent(engine: Engine, torrent: KnownTorrent): void {
   for (const thread of torrent.openOn) engine.order(thread, order);
 }
 
-function contentFor({ layout, possession, storage }: Content): PeerContent {
+function contentFor({ layout, possession, storage, superSeed }: Content): PeerContent {
   const { pieceCount, pieceLengthBytes, totalLengthBytes, files } = layout;
   const have = possession.haveBuffer;
-  return { pieceCount, pieceLengthBytes, totalLengthBytes, have, storage, files };
+  const concealed = superSeed !== undefined;
+  return { pieceCount, pieceLengthBytes, totalLengthBytes, have, concealed, storage, files };
 }

@@ -277,6 +277,7 @@ function newContent(
     storage,
     possession,
     availability: new Availability(possession.picker),
+    superSeed: undefined,
     active: new Map(),
     open: new Set(),
     filled: [],

@@ -83,6 +83,7 @@ function newTorrent(
     infoHashBytes: request.infoHash,
     trackers: request.trackers,
     options: request.options,
+    superSeed: request.options.superSeed,
     maxMetadataBytes: request.maxMetadataBytes,
     metadata: NO_METADATA,
     info: undefined,

@@ -11,6 +11,7 @@ import type { Whole } from './life';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
 import { makeEmptyFiles } from '../files/saving';
 import type { KnownTorrent } from '../state';
+import { beginSuperSeeding, setSuperSeed } from '../swarm/super-seeding';
 import { failTorrent } from './stopping';
 import { announceIfDue } from '../swarm/trackers';
 
@@ -24,6 +25,7 @@ export function startTransfer(engine: Engine, torrent: KnownTorrent): void {
     return failTorrent(engine, torrent, notWhole(torrent));
   const quiet = hasAllWanted && !options.seed;
   enter(torrent, hasAllWanted ? wholeLife(torrent) : { phase: 'downloading' });
+  beginSuperSeeding(engine, torrent);
   if (life.phase === 'checking' && life.inSwarm) {
     if (hasAll) torrent.schedule.foundComplete();
     if (!quiet) shareContent(engine, torrent);
@@ -50,6 +52,7 @@ function notWhole({ content, options, completeSent }: KnownTorrent): ErrorRecord
 export function finishIfWhole(engine: Engine, torrent: KnownTorrent): void {
   if (torrent.phase !== 'downloading' || !torrent.content.possession.hasAllWanted) return;
   enter(torrent, wholeLife(torrent));
+  setSuperSeed(engine, torrent, torrent.superSeed);
   finish(engine, torrent);
 }
 

@@ -206,9 +206,9 @@ describe('cli seed', () => {
       torrent.complete();
       torrent.set({ uploadedBytes: 500 });
     };
-    const { exitCode } = await millrace(argv('--seed-ratio', '0.5'), { api });
+    const { exitCode } = await millrace(argv('--seed-ratio', '0.5', '--super-seed'), { api });
     expect(exitCode).to.equal(0);
-    expect(engine.calls[1]?.[2]).to.include({ output: folder, seed: true });
+    expect(engine.calls[1]?.[2]).to.include({ output: folder, seed: true, superSeed: true });
   });
 
   it('warns that no peer can find a seed without a tracker', async () => {
