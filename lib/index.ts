@@ -49,7 +49,7 @@ export type {
   StoredRecord,
   StoredStat,
 } from './storage/storage';
-export { hexDump, isTrackerUrl, namesOnDisk, redactUrl } from './api/tools';
+export { encodeTorrent, hexDump, isTrackerUrl, namesOnDisk, redactUrl } from './api/tools';
 export {
   announce,
   scrape,

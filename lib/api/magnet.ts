@@ -3,9 +3,10 @@
 import { toHex } from '../bytes/hex';
 import { recordOf } from '../errors/millrace-error';
 import type { AddRequest } from '../messages/control';
-import { formatMagnet as format, isMagnet, magnetOf, parseMagnet } from '../metainfo/magnet';
+import { formatMagnet as format, magnetOf, parseMagnet } from '../metainfo/magnet';
 import type { MagnetLink } from '../metainfo/magnet';
 import type { Metainfo } from '../metainfo/metainfo';
+import { isMagnet } from '../text/source-kind';
 import { badOption, checkValue, isObject, wrong } from './checks';
 import type { Check } from './checks';
 import { metainfoRecord, readTorrent } from './sources';

@@ -3,10 +3,12 @@
 import { hexDump as dump } from '../inspect/hexdump';
 import type { ByteRange, HexDumpOptions } from '../inspect/hexdump';
 import type { Metainfo } from '../metainfo/metainfo';
+import { withRemarks } from '../metainfo/create';
 import { isTrackerUrl as isUrlOfTracker } from '../metainfo/trackers';
 import { namesOnDisk as findNames } from '../storage/names-on-disk';
 import { redactUrl as redact } from '../text/redact';
 import {
+  badOption,
   bytes,
   checkOptions,
   checkValue,
@@ -53,6 +55,19 @@ export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<M
     checkValue('metainfo', () => metainfo, metainfoRecord),
     checkValue('folder', () => folder, text('the path of a folder')),
   );
+}
+
+/**
+ * The bytes of a .torrent: the info dictionary as it was read, the trackers and the remarks. Two
+ * torrents that were read may differ in what Millrace does not use, such as web seeds.
+ *
+ * @throws MillraceError `bad-option` (`metainfo` was stored without its `infoBytes`); `bad-metainfo`
+ * (it would be longer than 64 MiB).
+ */
+export function encodeTorrent(metainfo: Metainfo): Uint8Array {
+  const checked = checkValue('metainfo', () => metainfo, metainfoRecord);
+  if (checked.infoBytes !== undefined) return withRemarks(checked.infoBytes, checked);
+  throw badOption('metainfo', 'must have infoBytes, the info dictionary as it was read');
 }
 
 /**

@@ -97,11 +97,6 @@ export function parseMagnet(text: string, platform = 'linux'): MagnetLink {
   return reader.link();
 }
 
-/** Whether a text is meant as a magnet link. */
-export function isMagnet(text: string): boolean {
-  return /^\s*magnet:/i.test(text);
-}
-
 class MagnetReader {
   private readonly platform: string;
   private infoHash: Uint8Array | undefined;

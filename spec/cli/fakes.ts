@@ -7,6 +7,7 @@ import { EMPTY_ACCOUNT } from '../../lib/messages/account';
 import { CLOSE_REASONS } from '../../lib/messages/close-reasons';
 import { NO_LIMITS } from '../../lib/messages/rates';
 import type { TorrentPhase, TorrentStats } from '../../lib/messages/stats';
+import { formatMagnet, magnetOf, parseMagnet } from '../../lib/metainfo/magnet';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import { redactUrl } from '../../lib/text/redact';
 import type { Api, Context, Io } from '../../lib/cli/context';
@@ -100,7 +101,8 @@ export class FakeTorrent extends EventEmitter {
   readonly pieceCount = 10;
   readonly pieceLengthBytes = 100;
   readonly files = [{ path: 'thing', lengthBytes: 1000 }];
-  readonly metainfo = fakeMetainfo();
+  metainfo: Metainfo | undefined = fakeMetainfo();
+  metadata: Promise<Metainfo> = Promise.resolve(fakeMetainfo());
   readonly completed: Promise<void>;
   complete: () => void = () => undefined;
   reject: (error: Error) => void = () => undefined;
@@ -117,6 +119,21 @@ export class FakeTorrent extends EventEmitter {
       this.reject = reject;
     });
     this.completed.catch(() => undefined);
+  }
+
+  /** As a torrent that was added by a magnet link; the result has its metadata come. */
+  forget(): (metainfo?: Metainfo) => void {
+    let known: (metainfo: Metainfo) => void = () => undefined;
+    this.metadata = new Promise((resolve) => (known = resolve));
+    this.metainfo = undefined;
+    const none = { receivedBytes: 0, totalBytes: undefined, peers: 0 };
+    this.set({ phase: 'metadata', metadata: none, totalBytes: undefined, pieceCount: undefined });
+    return (metainfo = fakeMetainfo()) => {
+      this.metainfo = metainfo;
+      known(metainfo);
+      this.emit('metadata', metainfo);
+      this.set({ phase: 'downloading', metadata: undefined, totalBytes: 1000, pieceCount: 10 });
+    };
   }
 
   stats(): TorrentStats {
@@ -179,6 +196,9 @@ export function fakeApi(change: object = {}): { api: Api; engine: FakeEngine } {
       },
     },
     readTorrent: () => Promise.resolve(fakeMetainfo()),
+    readMagnet: (link: string) => parseMagnet(link),
+    formatMagnet: (metainfo: Metainfo) => formatMagnet(magnetOf(metainfo)),
+    encodeTorrent: ({ name }: Metainfo) => Buffer.from(`the torrent ${name}`),
     namesOnDisk: (metainfo: Metainfo) => Promise.resolve(metainfo),
     ...change,
   };

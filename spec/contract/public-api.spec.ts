@@ -31,6 +31,7 @@ const NAMES = [
   'announce',
   'createTorrent',
   'diagnose',
+  'encodeTorrent',
   'formatMagnet',
   'hexDump',
   'isTrackerUrl',

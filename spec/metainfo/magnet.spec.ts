@@ -5,7 +5,6 @@ import { toHex } from '../../lib/bytes/hex';
 import { MillraceError } from '../../lib/errors/millrace-error';
 import {
   formatMagnet,
-  isMagnet,
   magnetOf,
   MAX_MAGNET_CHARS,
   MAX_MAGNET_PEERS,
@@ -100,8 +99,6 @@ describe('parseMagnet', () => {
       expect(toHex(parseMagnet(link).infoHash), link).to.equal(HASH);
     const html = parse(`dn=a&amp;${TOPIC}&amp;tr=http://t.example/`);
     expect(html).to.deep.include({ name: 'a', trackers: ['http://t.example/'] });
-    expect(isMagnet(' Magnet:x')).to.equal(true);
-    expect(isMagnet('./magnet:x')).to.equal(false);
   });
 
   it('makes a name safe as those of torrents, and keeps the original', () => {

@@ -1,11 +1,9 @@
 // `millrace create`: hashes a file or folder on all cores and writes its .torrent.
 
-import { lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { basename, relative, resolve, sep } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { withPath } from '../../errors/system-error';
 import type { LinkRule } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
@@ -23,6 +21,7 @@ import { hashProgress } from '../output/progress-line';
 import { shownUrl } from '../output/secrets';
 import { sourceNotes, sourceRecord } from '../output/source-notes';
 import { jsonLine, printable } from '../output/text';
+import { fileExists, writeWhole } from '../output/write-file';
 
 export interface CreateFlags {
   readonly output?: string;
@@ -89,7 +88,7 @@ export async function create(path: string, flags: CreateFlags, context: Context)
       signal,
     })
     .finally(() => progress.end());
-  await writeOutput(output, made.bytes, flags.force === true, api);
+  await writeWhole(output, made.bytes, flags.force ? undefined : existsError(output, api));
   const metainfo = withTrackers(made.metainfo, shownUrl(flags, api));
   if (flags.json) {
     const head = { type: 'created', output: resolve(output) };
@@ -127,20 +126,8 @@ async function checkOutput(
   { force }: CreateFlags,
   api: Api,
 ): Promise<void> {
-  // Each throws if it does not exist.
-  await stat(path);
-  await stat(dirname(resolve(output)));
-  const exists = await lstat(output).then(
-    (found) => {
-      if (!found.isDirectory()) return true;
-      throw new api.MillraceError('output-exists', `${output} is a folder: name a file`);
-    },
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
-  if (!exists) return;
+  await stat(path); // Throws if it does not exist.
+  if (!(await fileExists(output, api))) return;
   if (!force) throw existsError(output, api);
   const inside = relative(await realpath(path), await realpath(output));
   if (inside !== '..' && !inside.startsWith(`..${sep}`)) {
@@ -148,33 +135,5 @@ async function checkOutput(
       'output-exists',
       `${output} belongs to ${path} and would be part of the torrent that replaces it: name another file`,
     );
-  }
-}
-
-/** Atomic: a failed write leaves neither a partial file nor a lost old one. */
-async function writeOutput(
-  output: string,
-  bytes: Uint8Array,
-  force: boolean,
-  api: Api,
-): Promise<void> {
-  const target = force ? `${output}.${process.pid}.part` : output;
-  let file: FileHandle;
-  try {
-    file = await open(target, 'wx');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existsError(output, api);
-    throw error;
-  }
-  try {
-    try {
-      await file.writeFile(bytes);
-    } finally {
-      await file.close();
-    }
-    if (force) await rename(target, output);
-  } catch (error) {
-    await rm(target, { force: true });
-    throw withPath(error, output);
   }
 }

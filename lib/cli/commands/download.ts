@@ -1,15 +1,18 @@
 // `millrace download`: downloads a torrent, verified and on disk, and seeds it if requested.
 
+import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { Torrent } from '../../index';
+import { KIB, MIB } from '../../bytes/lengths';
+import type { MagnetLink, Metainfo, Torrent } from '../../index';
 import { EXIT } from '../context';
 import type { Context, Runner } from '../context';
-import { nonEmpty, torrentSource } from '../options/parsers';
+import { nonEmpty, torrentOrMagnet } from '../options/parsers';
 import { engineOptions, ratioOption, timeOption } from '../options/shared';
 import type { EngineFlags } from '../options/shared';
-import { time } from '../options/quantities';
+import { size, time } from '../options/quantities';
 import type { Summary } from '../transfer/report';
+import { checkSavedTorrent, writeTorrent } from '../transfer/save-torrent';
 import { withTorrent } from '../transfer/session';
 import { traceOptions } from '../transfer/trace';
 import { untilComplete, untilSeeded } from '../transfer/wait';
@@ -21,6 +24,9 @@ export interface DownloadFlags extends EngineFlags {
   readonly force?: boolean;
   readonly adopt?: boolean;
   readonly followLinks?: boolean;
+  readonly saveTorrent?: string;
+  /** Bytes. */
+  readonly maxMetadata?: number;
 }
 
 const WEEK_SEC = 7 * 86_400;
@@ -31,6 +37,7 @@ A second run of the same command goes on where the first stopped.
 Examples:
   millrace download debian.iso.torrent
   millrace download https://example.org/dataset.torrent --output /srv/data --seed-ratio 2
+  millrace download 'magnet:?xt=urn:btih:c12fe1c06bba254a9dc9f519b335aa7c1367a88a' --save-torrent x.torrent
   millrace download x.torrent --peer 192.0.2.7:6881 --peer '[2001:db8::7]:6881'
   millrace download x.torrent --json --stall-timeout 60 > events.jsonl
 
@@ -38,7 +45,11 @@ Exit codes: 0 every byte verified and on disk, 1 failed, 2 wrong usage, 129 / 13
 
 export function define(command: Command, run: Runner): void {
   command
-    .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
+    .argument(
+      '<torrent>',
+      'path or http(s) URL of a .torrent file, or a magnet link',
+      torrentOrMagnet,
+    )
     .addOption(
       new Option('-o, --output <DIR>', "folder for the torrent's file or folder")
         .argParser(nonEmpty)
@@ -60,6 +71,20 @@ export function define(command: Command, run: Runner): void {
         time({ lowSec: 0, highSec: WEEK_SEC, plain: 's', example: '60 or 5min', aboveLow: true }),
       ),
     )
+    .addOption(
+      new Option(
+        '--save-torrent <FILE>',
+        'write the .torrent there, for a magnet link once peers have sent it',
+      ).argParser(nonEmpty),
+    )
+    .addOption(
+      new Option(
+        '--max-metadata <SIZE>',
+        'for a magnet link: longest metadata to fetch, 16K-64M (default: 32M)',
+      ).argParser(
+        size({ lowBytes: 16 * KIB, highBytes: 64 * MIB, plain: 'MiB', example: '512K or 64M' }),
+      ),
+    )
     .option('--force', 'cut existing files that are longer than the torrent says')
     .option('--adopt', 'write to existing files of the same names, whatever they hold')
     .option('--follow-links', 'write through links inside the output folder');
@@ -78,7 +103,7 @@ export async function download(
 ): Promise<number> {
   const seeding =
     flags.seed === true || flags.seedRatio !== undefined || flags.seedTime !== undefined;
-  const { output, peer, force, adopt, followLinks, recheck, announceToAll } = flags;
+  const { output, peer, force, adopt, followLinks, recheck, announceToAll, saveTorrent } = flags;
   const add = {
     output,
     peers: peer ?? [],
@@ -86,11 +111,27 @@ export async function download(
     adopt,
     followLinks,
     recheck,
+    maxMetadataBytes: flags.maxMetadata,
     seed: seeding,
     announceToAll,
   };
-  await withTorrent(context, { source, flags, add }, async (torrent, reporter) => {
-    await untilComplete(torrent, context, flags.stallTimeout);
+  const inspect = async ({ infoHash }: Metainfo | MagnetLink): Promise<void> => {
+    if (saveTorrent !== undefined) await checkSavedTorrent(saveTorrent, infoHash, context);
+  };
+  await withTorrent(context, { source, flags, add, inspect }, async (torrent, reporter) => {
+    const unsaved = new AbortController();
+    const signal = AbortSignal.any([context.signal, unsaved.signal]);
+    const save = async (file: string): Promise<void> => {
+      await writeTorrent(file, torrent, context.api);
+      reporter.saved(resolve(file));
+    };
+    const saving =
+      saveTorrent === undefined
+        ? undefined
+        : save(saveTorrent).catch((error: unknown) => unsaved.abort(error));
+    await untilComplete(torrent, { api: context.api, signal }, flags.stallTimeout);
+    await saving;
+    unsaved.signal.throwIfAborted();
     reporter.progress(torrent.stats());
     reporter.complete(summaryOf(torrent, context.startedMs));
     if (!seeding) return;

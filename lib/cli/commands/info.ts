@@ -1,17 +1,20 @@
-// `millrace info`: shows the content of a .torrent. Starts no engine.
+// `millrace info`: shows the content of a .torrent, or of a magnet link. Contacts nobody but the site
+// of a URL.
 
 import { toHex } from '../../bytes/hex';
 import type { Command } from 'commander';
 import type { Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
-import { torrentSource } from '../options/parsers';
+import { torrentOrMagnet } from '../options/parsers';
 import { jsonOption, secretsOption } from '../options/shared';
 import { shownUrl } from '../output/secrets';
 import { plural } from '../../text/counts';
 import { formatBytes } from '../../text/quantities';
 import { contentBytesOf } from '../output/content';
+import { linkFacts, linkRecord } from '../output/magnet';
 import { jsonLine, printable } from '../output/text';
+import { isLink, readSource } from '../transfer/source';
 
 /** Shown instead of a size. */
 const LINK = 'link';
@@ -19,11 +22,18 @@ const LINK = 'link';
 const HELP = `
 Examples:
   millrace info debian.iso.torrent
-  millrace info https://example.org/dataset.torrent --json`;
+  millrace info https://example.org/dataset.torrent --json
+  millrace info 'magnet:?xt=urn:btih:c12fe1c06bba254a9dc9f519b335aa7c1367a88a'
+
+Of a magnet link it shows what the link says: peers are not asked what the torrent holds.`;
 
 export function define(command: Command, run: Runner): void {
   command
-    .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
+    .argument(
+      '<torrent>',
+      'path or http(s) URL of a .torrent file, or a magnet link',
+      torrentOrMagnet,
+    )
     .addOption(jsonOption())
     .addOption(secretsOption())
     .addHelpText('after', HELP)
@@ -41,9 +51,35 @@ export async function info(
   flags: InfoFlags,
   { api, io, signal }: Context,
 ): Promise<number> {
-  const metainfo = withTrackers(await api.readTorrent(source, { signal }), shownUrl(flags, api));
-  for (const text of flags.json ? jsonParts(metainfo) : describe(metainfo)) io.stdout(text);
+  const showUrl = shownUrl(flags, api);
+  const read = await readSource(source, api, signal);
+  if (isLink(read)) {
+    const record = { type: 'magnet', ...linkRecord(read, showUrl) };
+    io.stdout(flags.json ? jsonLine(record) : linkFacts(read, showUrl));
+    return EXIT.done;
+  }
+  const magnet = magnetLinkOf(read, showUrl, api);
+  const shown = withTrackers(read, showUrl);
+  for (const text of flags.json ? jsonParts(shown, magnet) : describe(shown, magnet))
+    io.stdout(text);
   return EXIT.done;
+}
+
+/** The link to a torrent, for others to use. */
+interface ShownMagnet {
+  readonly link: string;
+  /** Trackers that are not in it, because their URLs hold secrets. */
+  readonly trackersLeftOut: number;
+}
+
+function magnetLinkOf(
+  metainfo: Metainfo,
+  showUrl: (url: string) => string,
+  api: Context['api'],
+): ShownMagnet {
+  const trackers = metainfo.trackers.map((tier) => tier.filter((url) => showUrl(url) === url));
+  const trackersLeftOut = metainfo.trackers.flat().length - trackers.flat().length;
+  return { link: api.formatMagnet({ ...metainfo, trackers }), trackersLeftOut };
 }
 
 /** The same torrent with its tracker URLs in printable form. */
@@ -68,8 +104,8 @@ export function recordOf(metainfo: Metainfo): object {
 }
 
 /** The JSON line, in parts. */
-export function* jsonParts(metainfo: Metainfo): Generator<string, void, void> {
-  const head = jsonLine({ type: 'info', ...headOf(metainfo) });
+export function* jsonParts(metainfo: Metainfo, magnet: ShownMagnet): Generator<string, void, void> {
+  const head = jsonLine({ type: 'info', ...headOf(metainfo), magnet: magnet.link });
   yield `${head.slice(0, -'}\n'.length)},"files":[`;
   yield* listParts(metainfo.files, fileRecord);
   yield '],"symlinks":[';
@@ -130,9 +166,9 @@ function symlinkRecord({ path, target }: NonNullable<Metainfo['symlinks']>[numbe
 const LINES_AT_ONCE = 500;
 
 /** The same as text, some lines at a time: one fact per line, then the files. */
-export function* describe(metainfo: Metainfo): Generator<string, void, void> {
+export function* describe(metainfo: Metainfo, magnet: ShownMagnet): Generator<string, void, void> {
   let lines: string[] = [];
-  yield [...factLines(metainfo)].join('');
+  yield [...factLines(metainfo), ...magnetLines(magnet)].join('');
   for (const line of fileLines(metainfo)) {
     if (lines.push(line) < LINES_AT_ONCE) continue;
     yield lines.join('');
@@ -165,6 +201,13 @@ export function* factLines(metainfo: Metainfo): Generator<string, void, void> {
   for (const [label, value] of facts) {
     if (value !== undefined) yield `${label.padEnd(12)}${printable(value)}\n`;
   }
+}
+
+function* magnetLines({ link, trackersLeftOut }: ShownMagnet): Generator<string, void, void> {
+  yield `${'magnet'.padEnd(12)}${printable(link)}\n`;
+  if (trackersLeftOut === 0) return;
+  const left = `${plural(trackersLeftOut, 'tracker')} with keys in the URL`;
+  yield `${''.padEnd(12)}(without ${left}: --show-secrets adds them)\n`;
 }
 
 function* fileLines(metainfo: Metainfo): Generator<string, void, void> {

@@ -4,7 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Metainfo } from '../../index';
+import type { MagnetLink, Metainfo } from '../../index';
 import { EXIT } from '../context';
 import type { Api, Context, Runner } from '../context';
 import { dataRule, requireDataFolder } from '../transfer/data-folder';
@@ -12,6 +12,7 @@ import { torrentSource } from '../options/parsers';
 import { dataOption, engineOptions, ratioOption, timeOption } from '../options/shared';
 import type { EngineFlags } from '../options/shared';
 import { withTorrent } from '../transfer/session';
+import { isLink } from '../transfer/source';
 import { traceOptions } from '../transfer/trace';
 import { untilSeeded, untilTrue } from '../transfer/wait';
 
@@ -47,7 +48,9 @@ export function define(command: Command, run: Runner): void {
 
 export async function seed(source: string, flags: SeedFlags, context: Context): Promise<number> {
   const { api, signal } = context;
-  const inspect = (metainfo: Metainfo): Promise<void> => requireFiles(metainfo, flags.data, api);
+  const inspect = async (found: Metainfo | MagnetLink): Promise<void> => {
+    if (!isLink(found)) await requireFiles(found, flags.data, api);
+  };
   const add = {
     output: flags.data,
     peers: flags.peer ?? [],

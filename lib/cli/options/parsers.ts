@@ -4,6 +4,7 @@
 import { InvalidArgumentError } from 'commander';
 import { MAX_PORT, parseHostPort } from '../../address/host-port';
 import { SHA1_HEX_DIGITS } from '../../bytes/hex';
+import { isMagnet } from '../../text/source-kind';
 import { loadApi } from '../load';
 
 type Parser<Value> = (text: string) => Value;
@@ -78,12 +79,17 @@ export function trackerList(text: string, before: readonly string[] = []): reado
 
 /** The path or http(s) URL of a .torrent. */
 export function torrentSource(text: string): string {
-  if (/^magnet:/i.test(text)) {
+  if (isMagnet(text)) {
     throw new InvalidArgumentError(
-      'Magnet links are not supported yet. Allowed: the path or http(s) URL of a .torrent file.',
+      'A magnet link does not hold the hashes of the data: `millrace download --save-torrent FILE` gets the .torrent. Allowed: its path or http(s) URL.',
     );
   }
   return nonEmpty(text);
+}
+
+/** The path or http(s) URL of a .torrent, or a magnet link. */
+export function torrentOrMagnet(text: string): string {
+  return isMagnet(text) ? text : torrentSource(text);
 }
 
 export function nonEmpty(text: string): string {

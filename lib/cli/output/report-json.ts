@@ -5,6 +5,7 @@ import { toHex } from '../../bytes/hex';
 import { accountJson } from './account';
 import type { Io } from '../context';
 import { totalOf } from './lines';
+import { linkRecord } from './magnet';
 import type { Reporter } from '../transfer/report';
 import { contentBytesOf } from './content';
 import { jsonLine, printable } from './text';
@@ -17,6 +18,12 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
   let last: TorrentStats | undefined;
   return {
     progressEveryMs: PROGRESS_EVERY_MS,
+    link(link, { folder, port }) {
+      print({ type: 'magnet', ...linkRecord(link, showUrl), folder, port: port ?? null });
+    },
+    saved(file) {
+      print({ type: 'torrent-saved', file });
+    },
     begin(metainfo, { folder, port }) {
       print({ type: 'metadata', ...contentOf(metainfo), folder, port: port ?? null });
     },

@@ -17,6 +17,7 @@ import {
   summaryLine,
   trackerLine,
 } from './lines';
+import { linkLine } from './magnet';
 import { ProgressLine } from './progress-line';
 import type { Reporter } from '../transfer/report';
 import { printable } from './text';
@@ -62,6 +63,12 @@ export function textReporter(io: Io, options: TextOptions): Reporter {
   };
   return {
     progressEveryMs: options.bar ? BAR_EVERY_MS : LINES_EVERY_MS,
+    link(link, place) {
+      if (!quiet) say(linkLine(link, place));
+    },
+    saved(file) {
+      if (!quiet && !ended) say(`the torrent was saved as ${printable(file)}`);
+    },
     begin(metainfo, place) {
       if (!quiet) say(beginLine(metainfo, place));
     },

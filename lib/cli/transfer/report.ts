@@ -3,6 +3,7 @@
 import type {
   CloseCounts,
   CoordinatorEvents,
+  MagnetLink,
   Metainfo,
   Torrent,
   TorrentEvents,
@@ -38,6 +39,8 @@ export interface PeerEnds {
 /** Shows a transfer: as JSON lines, a progress bar, or plain lines. */
 export interface Reporter {
   readonly progressEveryMs: number;
+  /** The torrent was added by a magnet link, and nothing else is known yet. */
+  link(link: MagnetLink, place: Place): void;
   /** It is known what the torrent consists of. */
   begin(metainfo: Metainfo, place: Place): void;
   progress(stats: TorrentStats): void;
@@ -45,6 +48,8 @@ export interface Reporter {
   peerConnected(event: TorrentEvents['peerConnected'][0]): void;
   peerClosed(event: TorrentEvents['peerClosed'][0]): void;
   peerRejected(event: CoordinatorEvents['peerRejected'][0]): void;
+  /** Its .torrent was written (`--save-torrent`). */
+  saved(file: string): void;
   /** The torrent waits, and there is no source of peers. */
   alone(event: NoPeerSource): void;
   tracker(event: TorrentEvents['tracker'][0], stats: TorrentStats): void;
@@ -63,13 +68,19 @@ export interface Place {
 }
 
 /** Connects a torrent to a reporter until the returned function is called. */
-export function report(torrent: Torrent, reporter: Reporter, place: Place): () => void {
+export function report(
+  torrent: Torrent,
+  reporter: Reporter,
+  place: Place,
+  link?: MagnetLink,
+): () => void {
   const onTracker = (event: TorrentEvents['tracker'][0]): void =>
     reporter.tracker(event, torrent.stats());
   const pieceFailed = reporter.pieceFailed.bind(reporter);
   const peerConnected = reporter.peerConnected.bind(reporter);
   const peerClosed = reporter.peerClosed.bind(reporter);
   const begin = (metainfo: Metainfo): void => reporter.begin(metainfo, place);
+  if (link) reporter.link(link, place);
   if (torrent.metainfo) begin(torrent.metainfo);
   else torrent.once('metadata', begin);
   torrent.on('tracker', onTracker);

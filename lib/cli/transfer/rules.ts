@@ -6,7 +6,7 @@ import type { TorrentStats } from '../../index';
 export class StallWatch {
   private readonly timeoutMs: number;
   private sinceMs: number;
-  private downloadedBytes = 0;
+  private receivedBytes = 0;
 
   constructor(timeoutMs: number, nowMs: number) {
     this.timeoutMs = timeoutMs;
@@ -15,10 +15,13 @@ export class StallWatch {
 
   /** Takes the latest figures; returns true once the time is up. */
   isStalled(nowMs: number, stats: TorrentStats): boolean {
+    const { phase, metadata, downloadedBytes } = stats;
+    const receivedBytes = downloadedBytes + (metadata?.receivedBytes ?? 0);
     // Hashing existing data is our own work, however long it takes.
-    if (stats.phase !== 'downloading' || stats.downloadedBytes > this.downloadedBytes) {
+    const waits = phase === 'metadata' || phase === 'downloading';
+    if (!waits || receivedBytes !== this.receivedBytes) {
       this.sinceMs = nowMs;
-      this.downloadedBytes = stats.downloadedBytes;
+      this.receivedBytes = receivedBytes;
       return false;
     }
     return nowMs - this.sinceMs >= this.timeoutMs;

@@ -2,15 +2,24 @@
 // torrent, and closed in every case, so that records are saved and trackers get `stopped`.
 
 import { resolve } from 'node:path';
-import type { AddOptions, Coordinator, CoordinatorOptions, Metainfo, Torrent } from '../../index';
+import type {
+  AddOptions,
+  Coordinator,
+  CoordinatorOptions,
+  MagnetLink,
+  Metainfo,
+  Torrent,
+} from '../../index';
 import type { Context, Io } from '../context';
 import { watchEncryption } from './encrypted-peers';
 import type { EncryptedOnly } from './encrypted-peers';
 import { ignoredTrackersLine } from '../output/lines';
+import { linkNotes } from '../output/magnet';
 import { stderrLogger } from './log';
 import type { EngineFlags } from '../options/shared';
 import { noPeerSource, onceItWaits } from './peer-sources';
 import { report } from './report';
+import { isLink, readSource } from './source';
 import { shownUrl } from '../output/secrets';
 import type { Reporter } from './report';
 import { jsonReporter } from '../output/report-json';
@@ -46,8 +55,8 @@ export interface SessionOptions {
   readonly source: string;
   readonly flags: EngineFlags;
   readonly add: AddOptions & { readonly output: string; readonly seed: boolean };
-  /** Examines the torrent before the engine gets it; may reject. */
-  readonly inspect?: (metainfo: Metainfo) => Promise<void>;
+  /** Examines the torrent, or the link to it, before the engine gets it; may reject. */
+  readonly inspect?: (source: Metainfo | MagnetLink) => Promise<void>;
 }
 
 /** Starts an engine, adds the torrent, runs `work`, and closes the engine in any case. */
@@ -56,18 +65,18 @@ export async function withTorrent(
   options: SessionOptions,
   work: (torrent: Torrent, reporter: Reporter) => Promise<void>,
 ): Promise<void> {
-  const { coordinator, metainfo } = await startAndRead(context, options);
+  const { coordinator, source } = await startAndRead(context, options);
   try {
     context.signal.throwIfAborted();
-    const torrent = await coordinator.add(metainfo, options.add);
+    const torrent = await coordinator.add(source, options.add);
     const reporter = reporterFor(options.flags, context, options.add.seed);
-    const warning = ignoredTrackersLine(metainfo, shownUrl(options.flags, context.api));
-    if (warning !== undefined) context.io.stderr(`millrace: ${warning}\n`);
+    for (const note of notesOn(source, shownUrl(options.flags, context.api)))
+      context.io.stderr(`millrace: ${note}\n`);
     const encryption = watchEncryption(torrent, coordinator);
     coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
-    const stopReporting = report(torrent, reporter, place);
-    const alone = noPeerSource(metainfo, options.add, coordinator.port);
+    const stopReporting = report(torrent, reporter, place, isLink(source) ? source : undefined);
+    const alone = noPeerSource(source, options.add, coordinator.port);
     const stopLooking =
       alone && onceItWaits(torrent, options.add.seed, () => reporter.alone(alone));
     try {
@@ -91,6 +100,13 @@ export async function withTorrent(
   }
 }
 
+/** What is not used of the source, for the user to know. */
+function notesOn(source: Metainfo | MagnetLink, showUrl: (url: string) => string): string[] {
+  if (isLink(source)) return linkNotes(source, showUrl);
+  const warning = ignoredTrackersLine(source, showUrl);
+  return warning === undefined ? [] : [warning];
+}
+
 /** Prints nothing if the engine is dead. */
 async function reportEnds(
   coordinator: Coordinator,
@@ -105,8 +121,8 @@ async function reportEnds(
 /** Threads start while the torrent is read: the first failure ends the other, and is reported. */
 async function startAndRead(
   { api, io, signal, threads }: Context,
-  { source, flags, inspect }: SessionOptions,
-): Promise<{ coordinator: Coordinator; metainfo: Metainfo }> {
+  { source: named, flags, inspect }: SessionOptions,
+): Promise<{ coordinator: Coordinator; source: Metainfo | MagnetLink }> {
   const engine = { ...coordinatorOptions(flags, io), trace: traceOf(flags, io, api) };
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
@@ -117,13 +133,13 @@ async function startAndRead(
       failed.abort();
       return undefined;
     });
-  const reading = api.readTorrent(source, { signal: either }).then(async (metainfo) => {
-    await inspect?.(metainfo);
-    return metainfo;
+  const reading = readSource(named, api, either).then(async (source) => {
+    await inspect?.(source);
+    return source;
   });
   const starting = api.Coordinator.start({ ...engine, threads, signal: either });
-  const [coordinator, metainfo] = await Promise.all([watch(starting), watch(reading)]);
-  if (coordinator && metainfo) return { coordinator, metainfo };
+  const [coordinator, source] = await Promise.all([watch(starting), watch(reading)]);
+  if (coordinator && source) return { coordinator, source };
   await coordinator?.close();
   throw cause;
 }

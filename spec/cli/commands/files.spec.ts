@@ -10,6 +10,9 @@ import { jsonParts, recordOf } from '../../../lib/cli/commands/info';
 import { hashProgress } from '../../../lib/cli/output/progress-line';
 import { fakeApi, FakeIo, fakeMetainfo, millrace } from '../fakes';
 
+const LINK = `magnet:?xt=urn:btih:${'ab'.repeat(20)}`;
+const REST = '&xl=1000&tr=http%3A%2F%2Ftracker.example%2Fannounce';
+
 describe('cli info', () => {
   const metainfo = fakeMetainfo({
     name: 'th\u001bing',
@@ -34,6 +37,7 @@ describe('cli info', () => {
       'comment     line\\u000abreak',
       'created     1000000000000000 s after 1970',
       'trackers    http://tracker.example/announce',
+      `magnet      ${LINK}&dn=th%1Bing${REST}`,
       'files       2',
       '  999  thing/a',
       '    1  thing/b\\u202e',
@@ -48,6 +52,7 @@ describe('cli info', () => {
         type: 'info',
         infoHash: 'ab'.repeat(20),
         infoHashV2: null,
+        magnet: `${LINK}&dn=th%1Bing${REST}`,
         name: 'th\u001bing',
         multiFile: false,
         totalBytes: 1000,
@@ -89,8 +94,13 @@ describe('cli info', () => {
     const symlinks = files.map(({ path }) => ({ path, target: ['thing', 'f0'] }));
     for (const many of [{ files, symlinks }, { files: [] }, { files: files.slice(0, 500) }]) {
       const torrent = fakeMetainfo(many);
-      const parts = [...jsonParts(torrent)];
-      expect(JSON.parse(parts.join(''))).to.deep.equal({ type: 'info', ...recordOf(torrent) });
+      const magnet = { link: 'magnet:?x', trackersLeftOut: 0 };
+      const parts = [...jsonParts(torrent, magnet)];
+      expect(JSON.parse(parts.join(''))).to.deep.equal({
+        type: 'info',
+        magnet: 'magnet:?x',
+        ...recordOf(torrent),
+      });
       expect(parts.join('').indexOf('\n')).to.equal(parts.join('').length - 1);
       expect(Math.max(...parts.map(({ length }) => length))).to.be.below(40_000);
     }
@@ -120,6 +130,7 @@ describe('cli info', () => {
         'trackers    http://tracker.example/announce',
         'not used    ftp://a/?passkey=012…: it is odd',
         '            and 2 more tracker URLs',
+        `magnet      ${LINK}&dn=thing${REST}`,
         'files       2',
         '   999  thing/a (executable)',
         '     1  thing/b (executable, hidden)',
@@ -168,6 +179,7 @@ describe('cli info of a torrent with odd names', () => {
     const lines = io.out.split('\n');
     expect(lines.slice(0, 2)).to.deep.equal(['name        R1beta', 'in torrent  R1/beta']);
     expect(lines.slice(7)).to.deep.equal([
+      `magnet      ${LINK}&dn=R1%2Fbeta${REST}`,
       'files       2, 1 of them renamed so that they can be stored',
       '  999  R1beta/d/a_ (hidden, in the torrent: "d" / "a\\u000a\\xff")',
       '    1  R1beta/b',

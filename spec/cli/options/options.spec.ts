@@ -8,7 +8,11 @@ const WRONG: readonly [argv: string[], says: RegExp][] = [
   [['download'], /missing required argument 'torrent'/],
   [['download', 'a', 'b'], /too many arguments/],
   [['download', ''], /must not be empty/],
-  [['download', 'magnet:?xt=urn:btih:00'], /Magnet links are not supported yet/],
+  [
+    ['verify', 'magnet:?xt=urn:btih:00', '--data', '.'],
+    /A magnet link does not hold the hashes of the data/,
+  ],
+  [['download', 'a', '--max-metadata', '15K'], /from 16 KiB to 64 MiB, such as 512K or 64M/],
   [['download', 'a', '--nonsense'], /unknown option '--nonsense'/],
   [['download', 'a', '--port', '65536'], /whole number from 0 to 65535/],
   [['download', 'a', '--port', '-1'], /whole number from 0 to 65535/],
@@ -95,11 +99,20 @@ describe('cli options', () => {
       ['announce', 'x', '--tracker', `https://t.example/${key}/announce `],
       ['create', 'x', '-o', 'y', '--tracker', `ftp://t.example/it's/${key}`],
       ['create', 'x', '-o', 'y', `--trackers=http://t.example/${key}/announce`],
-      ['download', `magnet:?xt=urn:btih:00&tr=http://t.example/${key}/announce`],
+      ['seed', `magnet:?xt=urn:btih:00&tr=http://t.example/${key}/announce`, '--data', '.'],
     ]) {
       const { exitCode, io } = await millrace(argv, { api: fakeApi().api });
       expect(exitCode).to.equal(2);
       expect(io.err).to.not.include(key).and.not.equal('');
+    }
+    for (const link of [
+      'magnet:?xt=urn:btih:00',
+      `magnet:?xt=urn:btih:${'a'.repeat(40)}&tr=ftp:`,
+    ]) {
+      const refused = await millrace(['info', `${link}&tr=x://t.example/${key}/announce`]);
+      expect(refused.io.err + refused.io.out)
+        .to.not.include(key)
+        .and.not.equal('');
     }
   });
 
@@ -111,7 +124,7 @@ describe('cli options', () => {
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '0.1G', '--recheck');
     argv.push('--connections-per-address', '30');
     argv.push('--upload-slots', '20', '--seed-choking', 'fastest-upload');
-    argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt');
+    argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt', '--max-metadata', '512K');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
     const [start, add, close] = engine.calls;
@@ -132,6 +145,7 @@ describe('cli options', () => {
       adopt: true,
       followLinks: true,
       recheck: true,
+      maxMetadataBytes: 512 * 1024,
       seed: false,
       announceToAll: 'tiers',
     });

@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { hasSeededEnough, StallWatch } from '../../../lib/cli/transfer/rules';
+import type { TorrentStats } from '../../../lib/index';
 import { fakeStats } from '../fakes';
 
 describe('cli rules', () => {
@@ -23,6 +24,18 @@ describe('cli rules', () => {
     expect(watch.isStalled(50_000, fakeStats({ phase: 'checking' }))).to.equal(false);
     expect(watch.isStalled(50_999, fakeStats())).to.equal(false);
     expect(watch.isStalled(51_000, fakeStats())).to.equal(true);
+  });
+
+  it('waits for metadata as for data', () => {
+    const watch = new StallWatch(1000, 0);
+    const fetching = (receivedBytes: number): TorrentStats =>
+      fakeStats({ phase: 'metadata', metadata: { receivedBytes, totalBytes: 9_000, peers: 1 } });
+    expect(watch.isStalled(900, fetching(5_000))).to.equal(false);
+    expect(watch.isStalled(1899, fetching(5_000))).to.equal(false);
+    expect(watch.isStalled(1900, fetching(5_000))).to.equal(true);
+    expect(watch.isStalled(1900, fakeStats()), 'it is known').to.equal(false);
+    expect(watch.isStalled(2899, fakeStats())).to.equal(false);
+    expect(watch.isStalled(2900, fakeStats())).to.equal(true);
   });
 
   it('ends seeding by ratio or by time, and never without a limit', () => {

@@ -1,0 +1,17 @@
+// The source of a transfer, as the user named it: a .torrent, or a magnet link.
+
+import type { MagnetLink, Metainfo } from '../../index';
+import { isMagnet } from '../../text/source-kind';
+import type { Api } from '../context';
+
+export async function readSource(
+  source: string,
+  api: Api,
+  signal: AbortSignal,
+): Promise<Metainfo | MagnetLink> {
+  return isMagnet(source) ? api.readMagnet(source) : api.readTorrent(source, { signal });
+}
+
+export function isLink(source: Metainfo | MagnetLink): source is MagnetLink {
+  return 'webSeeds' in source;
+}
