@@ -27,10 +27,10 @@ export function printRecipes(): void {
 }
 
 /** The same for one run of a property; its simulations are dropped when it succeeds. */
-export async function withRecipes(run: () => Promise<void>): Promise<void> {
+export async function withRecipes<T>(run: () => Promise<T>): Promise<T> {
   made = [];
   try {
-    await run();
+    return await run();
   } catch (error) {
     if (error instanceof Error) addRecipes(error);
     throw error;

@@ -14,6 +14,13 @@ import { WireWriter } from '../../lib/wire/encoder';
 import type { SimNode } from './sim-node';
 import type { SimPeerThread } from './sim-peer-thread';
 
+/** Sees all control messages of one end, and the requests that it serves. */
+export interface WireWatch {
+  sent(bytes: Uint8Array): void;
+  received(bytes: Uint8Array): void;
+  served(piece: number, begin: number, lengthBytes: number): void;
+}
+
 /** An order of the coordinator for a session. */
 export type SessionOrder = (session: PeerSession) => void;
 
@@ -24,11 +31,15 @@ export class SimConnection implements SessionOutput, RatedDriver {
   readonly session: PeerSession;
   readonly writer = new WireWriter();
   other: SimConnection | undefined;
+  /** Judges what this end sends; undefined without a referee. */
+  readonly watch: WireWatch | undefined;
   /** When the last message of this end arrives at the other. */
   lastMs = 0;
   readonly #rates: SessionRates;
   readonly #traffic = new TrafficRow();
   #open = true;
+  /** Its machine has lost it without a word: who sends to it learns that. */
+  #abandoned = false;
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
   /** What waits while a rate limit holds back reading; undefined while it does not. */
@@ -43,6 +54,7 @@ export class SimConnection implements SessionOutput, RatedDriver {
     this.id = id;
     this.node = node;
     this.thread = thread;
+    this.watch = node.swarm.watchWire?.(node, fast);
     this.session = new PeerSession(
       {
         connection: id,
@@ -63,10 +75,10 @@ export class SimConnection implements SessionOutput, RatedDriver {
         writer: this.writer,
         output: this,
       },
-      node.clock.nowMs,
+      node.nowMs,
     );
     this.#rates = new SessionRates(node.state.id, this.session, this);
-    thread.rates.join(this.#rates, node.clock.nowMs);
+    thread.rates.join(this.#rates, node.nowMs);
   }
 
   get open(): boolean {
@@ -74,18 +86,21 @@ export class SimConnection implements SessionOutput, RatedDriver {
   }
 
   start(): void {
-    this.session.start(this.node.clock.nowMs);
+    this.session.start(this.node.nowMs);
     this.flush();
   }
 
   /** Handles bytes that came over the link. */
   receive(bytes: Uint8Array): void {
+    if (this.#abandoned)
+      return this.#travel(0, (other) => other.close('connection-error', 'reset'));
     if (!this.#open || this.node.gone) return;
     if (this.#unread !== undefined) {
       this.#unread.push(bytes.slice());
       return;
     }
-    this.session.receive(bytes, 0, bytes.length, this.node.clock.nowMs);
+    this.watch?.received(bytes);
+    this.session.receive(bytes, 0, bytes.length, this.node.nowMs);
     this.flush();
     if (!this.session.download.isHeldBack) return;
     this.#unread = [];
@@ -103,7 +118,7 @@ export class SimConnection implements SessionOutput, RatedDriver {
   }
 
   tick(): void {
-    const { nowMs } = this.node.clock;
+    const { nowMs } = this.node;
     if (this.#unread !== undefined) this.session.excuse(nowMs);
     if (!this.#open || nowMs < this.session.nextDeadlineMs) return;
     this.session.tick(nowMs);
@@ -114,14 +129,15 @@ export class SimConnection implements SessionOutput, RatedDriver {
   flush(): void {
     const bytes = this.writer.take();
     if (bytes === undefined || !this.#open) return;
-    this.session.noteSent(this.node.clock.nowMs);
+    this.session.noteSent(this.node.nowMs);
+    this.watch?.sent(bytes);
     if (this.other) this.#travel(bytes.length, (other) => other.receive(bytes));
     else this.#early.push(bytes);
     if (this.session.isWriting) this.node.later(0, () => this.writeOn());
   }
 
   writeOn(): void {
-    this.session.writeOn(this.node.clock.nowMs);
+    this.session.writeOn(this.node.nowMs);
     this.flush();
   }
 
@@ -155,6 +171,12 @@ export class SimConnection implements SessionOutput, RatedDriver {
     this.#travel(0, (other) => other.close('remote-closed', 'broken'));
   }
 
+  /** The owning machine is gone: the other end is not told before it sends something. */
+  abandon(): void {
+    this.#open = false;
+    this.#abandoned = true;
+  }
+
   /** Something between the two ends it: both see an error. */
   reset(): void {
     this.#end('connection-error', 'reset', 'connection-error');
@@ -166,7 +188,7 @@ export class SimConnection implements SessionOutput, RatedDriver {
     const unread = this.#unread ?? [];
     this.#unread = undefined;
     for (const bytes of unread) this.receive(bytes);
-    this.session.goOn(this.node.clock.nowMs);
+    this.session.goOn(this.node.nowMs);
     this.flush();
   }
 

@@ -30,6 +30,8 @@ export class SimDisk implements Disk {
   readonly records: ('open' | 'closed')[] = [];
   /** The pieces that each of them names. */
   readonly recordedPieces: number[][] = [];
+  /** The last one that was saved without an error, by this process or one before it. */
+  saved: { readonly pieces: readonly number[]; readonly open: boolean } | undefined;
   /** The files that each of them lists. */
   readonly recordedFiles: (readonly RecordedFile[])[] = [];
   /** Identity of the first file from the time a torrent is added; undefined when there is none. */
@@ -101,6 +103,18 @@ export class SimDisk implements Disk {
     this.#heldStats = undefined;
   }
 
+  /** What a process finds that starts after this one; `torn`: the last save was cut off. */
+  resumed({ pieceCount }: TorrentShape, torn: boolean): Partial<ResumeState> {
+    const have = new Bitfield(pieceCount);
+    const recheck = new Bitfield(pieceCount);
+    const saved = torn ? undefined : this.saved;
+    for (const piece of saved?.pieces ?? []) have.set(piece);
+    if (saved === undefined || saved.open)
+      for (let piece = 0; piece < pieceCount; piece++) if (!have.get(piece)) recheck.set(piece);
+    const status = torn ? 'unusable' : saved === undefined ? 'none' : 'crashed';
+    return { status, have, recheck, reason: 'the process started again' };
+  }
+
   // ---- called by the coordinator ----
 
   async namesOnDisk(metainfo: Metainfo): Promise<Metainfo> {
@@ -154,6 +168,7 @@ export class SimDisk implements Disk {
         this.recordedPieces.push(piecesIn(have));
         this.recordedFiles.push(files);
         if (this.failing.save) return Promise.reject(this.failing.save);
+        this.saved = { pieces: piecesIn(have), open };
         return answered(this.#heldSaves, () => undefined);
       },
       stat: async (paths) => {

@@ -93,6 +93,8 @@ export interface SimEngineOptions {
   readonly onOrder?: (thread: number, order: PeerOrder) => void;
   /** Receives jobs as they come; default: the list `jobs`. */
   readonly onJob?: (job: PendingJob) => void;
+  /** Receives log records of every level. */
+  readonly onLog?: (level: LogLevel, message: string) => void;
   /** Runs timers; default: they fire as `pass` moves the clock. */
   readonly onTimer?: Clock['after'];
 }
@@ -146,6 +148,8 @@ export class SimEngine implements Engine {
   answerAnnounce: (url: string, request: AnnounceRequest) => Promise<AnnounceReply> = () =>
     Promise.resolve({ intervalSec: 1800, peers: [] });
   clockMs = 1_000_000;
+  /** How far the time of day is ahead of the clock. */
+  wallAheadMs = 0;
   /** When the engine wants its next tick; `Infinity` when it wants none. */
   tickAtMs = Infinity;
   readonly #loop: Loop;
@@ -165,7 +169,7 @@ export class SimEngine implements Engine {
     );
     this.clock = {
       nowMs: () => this.clockMs,
-      wallMs: () => this.clockMs,
+      wallMs: () => this.clockMs + this.wallAheadMs,
       after: options.onTimer ?? ((delayMs, callback) => this.#after(delayMs, callback)),
       soon: (callback) => this.#after(0, callback),
     };
@@ -201,7 +205,7 @@ export class SimEngine implements Engine {
     this.generations = this.recorder?.engine.generations ?? new GenerationCounter();
     this.turn = this.recorder?.engine.turn ?? newTurn();
     this.control = this.recorder?.control ?? engineControl(this, NO_THREADS);
-    engines.push(this);
+    if (typeof afterEach === 'function') engines.push(this);
   }
 
   order(thread: number, order: PeerOrder): void {
@@ -214,6 +218,7 @@ export class SimEngine implements Engine {
   }
 
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#options.onLog?.(level, message);
     if (level === 'warn' || level === 'error' || level === 'fatal')
       this.logs.push({ level, message: `${message} ${JSON.stringify(fields)}` });
   }

@@ -11,6 +11,7 @@ import type { LimitChange } from '../../lib/messages/rates';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 import type { SimClock } from './sim-clock';
 import type { SimConnection } from './sim-connection';
+import { ON_DISK } from './sim-disk';
 import { SIM_SETTINGS, SimEngine, settled } from './sim-engine';
 import { Downlink } from './sim-network';
 import type { SimNodeOptions } from './sim-options';
@@ -28,11 +29,12 @@ export class SimNode {
   readonly clock: SimClock;
   readonly host: string;
   readonly options: SimNodeOptions;
-  readonly engine: SimEngine;
+  /** The present one; a restart brings another. */
+  engine: SimEngine;
   readonly stored: Uint8Array;
   readonly uplink: SimUplink;
   readonly downlink: Downlink;
-  readonly #workers: SimWorkers;
+  readonly workers: SimWorkers;
   /** The present one; each death brings another. */
   thread: SimPeerThread;
   /** How often each fact occurred, by its type and what tells its variants apart. */
@@ -43,15 +45,21 @@ export class SimNode {
   dialable: boolean;
   /** Dials that it has begun. */
   dials = 0;
+  /** Its clock is ahead of that of the swarm: its machine slept. */
+  aheadMs = 0;
   /** When its torrent was complete; undefined until then. */
   completedMs: number | undefined;
   #torrent: TorrentState | undefined;
   #connections = 0;
   /** Number of its engine's events that were looked at. */
   #eventsSeen = 0;
+  readonly #index: number;
+  /** Processes so far. */
+  #processes = 0;
 
   constructor(swarm: SimSwarm, index: number, options: SimNodeOptions) {
     this.swarm = swarm;
+    this.#index = index;
     this.clock = swarm.clock;
     this.host = `10.0.${index >> 8}.${index & 255}`;
     this.options = options;
@@ -68,23 +76,32 @@ export class SimNode {
     this.thread = new SimPeerThread(this);
     this.uplink = new SimUplink(this);
     this.downlink = new Downlink(options.downlinkBytesPerSec);
-    this.#workers = new SimWorkers(this);
-    this.engine = new SimEngine({
-      seed: swarm.seed * 1000 + index,
+    this.workers = new SimWorkers(this);
+    this.engine = this.#newEngine();
+  }
+
+  /** A process starts; its peer id is new. */
+  #newEngine(): SimEngine {
+    const { options, swarm } = this;
+    const { maxConnectionsPerTorrent, limits } = SIM_SETTINGS;
+    const engine = new SimEngine({
+      seed: swarm.seed * 1000 + this.#index + 100_000_000 * this.#processes++,
       record: options.record ?? false,
       settings: {
         memoryBytes: options.memoryBytes ?? 1024 * 1024,
         uploadSlots: options.uploadSlots ?? 16,
         ...options.rateLimits,
-        maxConnectionsPerTorrent: options.maxConnections ?? SIM_SETTINGS.maxConnectionsPerTorrent,
-        limits: { ...SIM_SETTINGS.limits, requestQueue: options.requestQueue ?? 500 },
+        maxConnectionsPerTorrent: options.maxConnections ?? maxConnectionsPerTorrent,
+        limits: { ...limits, requestQueue: options.requestQueue ?? 500 },
       },
       onOrder: (_thread, order) => this.thread.order(order),
-      onJob: (job) => this.#workers.run(job),
+      onJob: (job) => this.workers.run(job),
       onTimer: (delayMs, callback) => this.#onTimer(delayMs, callback),
+      onLog: (_level, message) => this.swarm.observer?.onLog(this, message),
     });
-    this.engine.answerAnnounce = async (_url, request) => swarm.announce(this, request);
-    this.syncClock();
+    engine.answerAnnounce = async (_url, request) => swarm.announce(this, request);
+    engine.clockMs = this.nowMs;
+    return engine;
   }
 
   get torrent(): KnownTorrent {
@@ -110,10 +127,11 @@ export class SimNode {
   async start(): Promise<void> {
     this.syncClock();
     const { metainfo } = this.swarm.torrent;
-    const { seed = true, superSeed = false, learnsAfterMs = 0 } = this.options;
-    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, { seed, superSeed });
+    const { seed = true, superSeed = false, learnsAfterMs = 0, onDisk = false } = this.options;
+    const request = { seed, superSeed, ...(onDisk && ON_DISK) };
+    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, request);
     else {
-      this.#torrent = await this.engine.addUnknown(metainfo, { seed, superSeed });
+      this.#torrent = await this.engine.addUnknown(metainfo, request);
       this.later(learnsAfterMs, () => this.#learn(metainfo));
     }
     const jitter = seededRandom(this.swarm.seed + this.engine.random());
@@ -196,9 +214,59 @@ export class SimNode {
     engine.happen({ type: 'thread-restarted', thread: 0 });
   }
 
-  /** Schedules something that happens unless the node is gone by then. */
+  /** Its process is killed; `power`: the machine stops, so that nobody hears of it. */
+  crash({ power }: { readonly power: boolean }): void {
+    this.swarm.record(this, 'crash', power ? 'power' : 'kill');
+    if (power) this.thread.abandon();
+    else this.thread.die();
+    this.gone = true;
+    this.uplink.clear();
+    this.workers.end(power ? () => this.swarm.random() < 0.5 : undefined);
+  }
+
+  /** It starts again after a crash, with what its disk holds; `torn`: its record is unreadable. */
+  async restart({ torn }: { readonly torn: boolean }): Promise<void> {
+    this.swarm.record(this, 'restart', torn ? 'torn' : '');
+    const { disk } = this.engine;
+    this.gone = false;
+    this.completedMs = undefined;
+    this.#eventsSeen = 0;
+    this.thread = new SimPeerThread(this);
+    this.engine = this.#newEngine();
+    this.engine.disk.resume = (shape) => disk.resumed(shape, torn);
+    if (!torn) this.engine.disk.saved = disk.saved;
+    await this.start();
+  }
+
+  /** Its machine slept, or its time of day was set. */
+  jump(aheadMs: number, wallAheadMs: number): void {
+    this.swarm.record(this, 'jump', `${aheadMs} ${wallAheadMs}`);
+    this.aheadMs += aheadMs;
+    this.engine.wallAheadMs += wallAheadMs;
+  }
+
+  /** Starts of its process after the first. */
+  get restarts(): number {
+    return this.#processes - 1;
+  }
+
+  /** The piece is on its disk, byte for byte. */
+  hasStored(piece: number): boolean {
+    const { metainfo, content } = this.swarm.torrent;
+    const start = piece * metainfo.pieceLengthBytes;
+    const end = start + metainfo.pieceLengthBytes;
+    return content.subarray(start, end).equals(this.stored.subarray(start, end));
+  }
+
+  /** Its clock. */
+  get nowMs(): number {
+    return this.clock.nowMs + this.aheadMs;
+  }
+
+  /** Schedules something that happens unless its process has ended by then. */
   later(delayMs: number, run: () => void | Promise<void>): void {
-    this.clock.after(delayMs, () => (this.gone ? undefined : run()));
+    const process = this.#processes;
+    this.clock.after(delayMs, () => (this.gone || process !== this.#processes ? undefined : run()));
   }
 
   // ---- what its threads report ----
@@ -206,7 +274,7 @@ export class SimNode {
   async handleFacts(facts: readonly PeerFact[]): Promise<void> {
     this.syncClock();
     for (const fact of facts) {
-      this.swarm.note(this, fact);
+      this.swarm.noteFact(this, fact);
       const name = nameOf(fact);
       this.seen.set(name, (this.seen.get(name) ?? 0) + 1);
     }
@@ -221,8 +289,9 @@ export class SimNode {
   async #tick(): Promise<void> {
     this.syncClock();
     // Only the ticks that the engine wants.
-    if (this.engine.tickAtMs <= this.clock.nowMs) {
+    if (this.engine.tickAtMs <= this.nowMs) {
       this.engine.pass(0);
+      this.swarm.observer?.onTick(this);
       this.noteEvents();
       await settled();
     }
@@ -246,7 +315,7 @@ export class SimNode {
   }
 
   syncClock(): void {
-    this.engine.clockMs = this.clock.nowMs;
+    this.engine.clockMs = this.nowMs;
   }
 
   /** Looks at the new events of its engine; figures are dropped. */
@@ -256,6 +325,7 @@ export class SimNode {
     for (let at = kept; at < events.length; at++) {
       const event = events[at];
       if (event === undefined || event.type === 'stats') continue;
+      this.swarm.observer?.onEvent(this, event);
       if (event.type === 'complete') this.completedMs ??= this.clock.nowMs;
       events[kept++] = event;
     }
@@ -263,7 +333,8 @@ export class SimNode {
   }
 }
 
-function nameOf(fact: PeerFact): string {
+/** The type of a fact, and what tells its variants apart. */
+export function nameOf(fact: PeerFact): string {
   if (fact.type === 'lease-returned') return `${fact.type} ${fact.why}`;
   if (fact.type === 'closed') return `${fact.type} ${fact.reason}`;
   if (fact.type !== 'peer-bitfield') return fact.type;

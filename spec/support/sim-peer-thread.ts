@@ -50,6 +50,13 @@ export class SimPeerThread {
     this.connections.clear();
   }
 
+  /** The machine is gone, and nobody is told. */
+  abandon(): void {
+    this.#dead = true;
+    for (const connection of this.connections.values()) connection.abandon();
+    this.connections.clear();
+  }
+
   #later(delayMs: number, run: () => void | Promise<void>): void {
     this.#node.later(delayMs, () => (this.#dead ? undefined : run()));
   }
@@ -74,7 +81,7 @@ export class SimPeerThread {
     this.#orders = [];
     const touched = new Set<SimConnection>();
     for (const order of orders) {
-      this.#node.swarm.note(this.#node, order);
+      this.#node.swarm.noteOrder(this.#node, order);
       this.#carryOut(order, touched);
     }
     for (const connection of touched) connection.endTurn();
@@ -86,7 +93,7 @@ export class SimPeerThread {
       if (connection) touched.add(connection);
       return connection;
     };
-    const { nowMs } = this.#node.clock;
+    const { nowMs } = this.#node;
     switch (order.type) {
       case 'open-torrent':
         this.#opened = true;
@@ -243,7 +250,7 @@ export class SimPeerThread {
   #reportLoad(): void {
     const rows: number[] = [];
     for (const { session } of this.connections.values())
-      session.download.pushLoad(rows, this.#node.clock.nowMs);
+      session.download.pushLoad(rows, this.#node.nowMs);
     if (rows.length > 0 || this.#loadReported) this.report({ type: 'load', busy: 0, rows });
     this.#loadReported = rows.length > 0;
   }

@@ -7,6 +7,8 @@ import type { AnnounceReply, AnnounceRequest } from '../../lib/tracker/announce'
 import { settled } from './sim-engine';
 import { noteSimulation } from './recipes';
 import type { Simulation } from './recipes';
+import type { EngineEvent } from '../../lib/messages/control';
+import type { WireWatch } from './sim-connection';
 import { SimNetwork } from './sim-network';
 import { SimNode } from './sim-node';
 import type { SimNodeOptions } from './sim-options';
@@ -27,6 +29,16 @@ export interface SimSwarmOptions {
   readonly trackerIntervalSec?: number;
 }
 
+/** Sees what the nodes of a swarm do. */
+export interface SimObserver {
+  onFact(node: SimNode, fact: PeerFact): void;
+  onOrder(node: SimNode, order: PeerOrder): void;
+  onEvent(node: SimNode, event: EngineEvent): void;
+  onLog(node: SimNode, message: string): void;
+  /** The coordinator of the node has done what was due. */
+  onTick(node: SimNode): void;
+}
+
 const TRACKER_URL = 'http://tracker.example/announce';
 
 const ON_ONE_LINE = { breakLength: Infinity, maxArrayLength: Infinity } as const;
@@ -36,6 +48,10 @@ export class SimSwarm implements Simulation {
   readonly clock = new SimClock();
   readonly network: SimNetwork;
   readonly buffers = new Buffers();
+  /** Sees all that happens. */
+  observer: SimObserver | undefined;
+  /** Makes the referee of one end of a connection. */
+  watchWire: ((node: SimNode, fast: boolean) => WireWatch) | undefined;
   readonly torrent: SimTorrent;
   readonly nodes: SimNode[] = [];
   readonly random: () => number;
@@ -78,6 +94,11 @@ export class SimSwarm implements Simulation {
     for (const node of this.nodes)
       if (!node.gone) node.meet(...this.nodes.filter((other) => other !== node));
     this.#journal.length = length;
+  }
+
+  /** Makes the others known to a node that starts again, unless a tracker does. */
+  introduce(node: SimNode): void {
+    if (this.#intervalSec === undefined) node.meet(...this.nodes.filter((other) => other !== node));
   }
 
   /** Records an action of a spec on a node. */
@@ -154,8 +175,14 @@ export class SimSwarm implements Simulation {
   }
 
   /** A message between the threads of a node becomes part of the trace. */
-  note(node: SimNode, message: PeerFact | PeerOrder): void {
-    this.#trace.note(this.clock.nowMs, node.host, message);
+  noteFact(node: SimNode, fact: PeerFact): void {
+    this.#trace.note(this.clock.nowMs, node.host, fact);
+    this.observer?.onFact(node, fact);
+  }
+
+  noteOrder(node: SimNode, order: PeerOrder): void {
+    this.#trace.note(this.clock.nowMs, node.host, order);
+    this.observer?.onOrder(node, order);
   }
 
   /** What happened, in two numbers. */

@@ -54,8 +54,8 @@ export class SimUplink {
     }
   }
 
-  #takeBlock({ session }: SimConnection): Uint8Array {
-    const { swarm, stored, options, clock } = this.#node;
+  #takeBlock({ session, watch }: SimConnection): Uint8Array {
+    const { swarm, stored, options, nowMs } = this.#node;
     const { queue } = session.serving;
     const piece = queue.pieceAt(queue.first);
     const begin = queue.beginAt(queue.first);
@@ -66,7 +66,8 @@ export class SimUplink {
     const at = piece * swarm.torrent.metainfo.pieceLengthBytes + begin;
     message.set(stored.subarray(at, at + lengthBytes), PIECE_HEADER_LENGTH_BYTES);
     if (options.spoils?.includes(piece)) message[20] = (message[20] ?? 0) ^ 0xff;
-    session.noteServed(lengthBytes, clock.nowMs);
+    session.noteServed(lengthBytes, nowMs);
+    watch?.served(piece, begin, lengthBytes);
     return message;
   }
 }
