@@ -8,5 +8,8 @@ import { PeerExchange } from './pex';
 export const EXTENSIONS: readonly MakeExtension[] = [
   (peer) => new MetadataExtension(peer),
   // The last one, because private torrents do without it (BEP 27): the others keep their ids.
-  (peer) => (peer.swarm === undefined ? undefined : new PeerExchange(peer, peer.swarm)),
+  (peer) => {
+    const { swarm } = peer;
+    return swarm === undefined || swarm.closed ? undefined : new PeerExchange(peer, swarm);
+  },
 ];

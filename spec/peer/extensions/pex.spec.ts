@@ -309,6 +309,15 @@ describe('peer/extensions/pex', () => {
       expect(side.closed).to.equal(undefined);
     });
 
+    it('is not offered on a connection that begins after the torrent turned out to be private', () => {
+      const swarm = new SwarmList();
+      swarm.close();
+      const { side } = exchanging({ swarm });
+      const [first] = side.sent();
+      if (first?.type !== 'extended') throw new Error('no extended handshake');
+      expect(decodeExtendedHandshake(first.payload).extensions).to.not.have.property('ut_pex');
+    });
+
     it('ends in the middle when the torrent turns out to be private', () => {
       const { side, swarm } = exchanging();
       list(swarm, ['203.0.113.1']);
