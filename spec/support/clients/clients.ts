@@ -180,6 +180,19 @@ export async function seedWithLibtorrent(
   return client;
 }
 
+/** A libtorrent that downloads without a tracker and knows one peer at most, by its port. */
+export async function libtorrentExchange(
+  payload: Payload,
+  folder: string,
+  known?: number,
+): Promise<Client> {
+  const script = join(ROOT, 'spec/interop/libtorrent-exchange.py');
+  const more = known === undefined ? [] : [String(known)];
+  const client = new Client(['/usr/bin/python3', script, payload.torrent, folder, ...more]);
+  await client.untilPrinted(/^listening \d+$/m, READY_MS);
+  return client;
+}
+
 export function libtorrentPort(client: Client): number {
   return Number(/^listening (\d+)$/m.exec(client.output)?.[1]);
 }
