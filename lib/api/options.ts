@@ -81,6 +81,11 @@ export interface CoordinatorOptions {
    * as in offices behind NAT. Default 8.
    */
   readonly connectionsPerAddress?: number;
+  /**
+   * Whether several peers at one IP address may be connected to a torrent, as in offices behind NAT.
+   * Else the first one stays, unless it is of no use. Loopback is exempt. Default false.
+   */
+  readonly multiplePerAddress?: boolean;
   /** Most concurrent dials, 1–1000. Default 32. */
   readonly maxHalfOpen?: number;
   /** Most dials started per second, 1–1000. Default 50. */
@@ -220,6 +225,7 @@ const ENGINE = {
   maxConnections: wholeNumber(1, 8000, 200),
   maxConnectionsPerTorrent: wholeNumber(1, 8000),
   connectionsPerAddress: wholeNumber(1, 8000, 8),
+  multiplePerAddress: flag(false),
   maxHalfOpen: wholeNumber(1, 1000, 32),
   dialsPerSec: wholeNumber(1, 1000, 50),
   uploadSlots: orElse('auto' as const, either('auto', wholeNumber(1, 1000, 1))),
@@ -262,6 +268,7 @@ export function engineSettings(
     maxConnections,
     maxConnectionsPerTorrent: options.maxConnectionsPerTorrent ?? Math.min(100, maxConnections),
     connectionsPerAddress: options.connectionsPerAddress,
+    multiplePerAddress: options.multiplePerAddress,
     maxHalfOpen,
     dialsPerSec,
     uploadSlots,

@@ -3,6 +3,8 @@
 
 import type { Household } from '../address/household';
 
+const MINUTE_MS = 60_000;
+
 /** A connection that holds a place. */
 export interface PlaceHolder {
   readonly id: number;
@@ -11,6 +13,8 @@ export interface PlaceHolder {
   /** Since when it has been useless; undefined while it is useful, or may become so. */
   readonly uselessSinceMs: number | undefined;
   readonly connectedAtMs: number;
+  /** Of two that have been useless for equally long, in minutes, the lower one gives way (BEP 40). */
+  readonly preference?: number;
 }
 
 /**
@@ -18,7 +22,8 @@ export interface PlaceHolder {
  * or undefined if the newcomer is refused. A newcomer whose address has `perAddress` places is
  * always refused. Otherwise the address with the most places gives one up, if it has more than
  * `perAddress` and at least two more than the newcomer's: a useless connection, else its newest. If
- * there is no such address, the connection that has been useless for longest gives way.
+ * there is no such address, the connection that has been useless for longest gives way, by the minute;
+ * within a minute the one with the lowest preference.
  */
 export function whoGivesWay(
   share: Household | undefined,
@@ -73,9 +78,18 @@ function longestUseless(holders: readonly PlaceHolder[]): PlaceHolder | undefine
   for (const holder of holders) {
     const { uselessSinceMs } = holder;
     if (uselessSinceMs === undefined) continue;
-    if (uselessSinceMs < (longest?.uselessSinceMs ?? Infinity)) longest = holder;
+    if (longest === undefined || isWorse(holder, longest)) longest = holder;
   }
   return longest;
+}
+
+/** Whether one of two useless peers gives way before the other. */
+function isWorse(one: PlaceHolder, other: PlaceHolder): boolean {
+  const [oneMs = 0, otherMs = 0] = [one.uselessSinceMs, other.uselessSinceMs];
+  const minutes = Math.floor(oneMs / MINUTE_MS) - Math.floor(otherMs / MINUTE_MS);
+  const { preference = 0 } = one;
+  const { preference: than = 0 } = other;
+  return minutes !== 0 || preference === than ? oneMs < otherMs : preference < than;
 }
 
 function newest(holders: readonly PlaceHolder[]): PlaceHolder | undefined {

@@ -1,5 +1,6 @@
 // What the coordinator remembers of all torrents together, and what they share.
 
+import type { ExternalAddresses } from '../address/external';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { LogThrottle } from '../errors/log-throttle';
 import type { MemoryBudget } from '../memory/budget';
@@ -31,6 +32,8 @@ export interface EngineState {
   readonly counting: Set<KnownTorrent>;
   readonly countingSteps: TokenBucket;
   readonly departed: Departed;
+  /** Our addresses as trackers and peers see them. */
+  readonly external: ExternalAddresses;
   /** Addresses at which we reached ourselves, as `host|port`; the oldest first. */
   readonly ownAddresses: Set<string>;
   /** Info hashes of torrents that are being added. */

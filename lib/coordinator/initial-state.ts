@@ -1,5 +1,6 @@
 // What the coordinator remembers when it begins: nothing yet.
 
+import { ExternalAddresses } from '../address/external';
 import { TokenBucket } from '../choke/token-bucket';
 import { LogThrottle } from '../errors/log-throttle';
 import { MemoryBudget } from '../memory/budget';
@@ -41,6 +42,7 @@ export function initialState(options: StateOptions): EngineState {
     counting: new Set(),
     countingSteps: new TokenBucket(COUNTING_RATE),
     departed: new Departed(),
+    external: new ExternalAddresses(),
     ownAddresses: new Set(),
     adding: new Set(),
     paths: new PathRegistry(),

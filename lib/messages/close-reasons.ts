@@ -24,6 +24,8 @@ export const CLOSE_REASONS = {
   'gave-way':
     'all places were taken, and a peer of another address needed this one: it was of no use, or its address held more than its share',
   'duplicate-peer': 'this peer is already connected',
+  'same-address':
+    'another peer at this address is connected, and multiplePerAddress does not allow that',
   'self-connection': 'the peer is this very engine',
   'private-torrent':
     'the torrent is private, and the tracker that it uses has not named this peer (BEP 27)',

@@ -24,6 +24,8 @@ export interface EngineSettings extends LimitChange {
   readonly maxConnectionsPerTorrent: number;
   /** Connections of a torrent that one address may keep while others wait. */
   readonly connectionsPerAddress: number;
+  /** Several peers of one address may be connected to a torrent. */
+  readonly multiplePerAddress: boolean;
   readonly maxHalfOpen: number;
   readonly dialsPerSec: number;
   /** Peers of a torrent that may download from us at a time; `auto`: by what we can upload. */

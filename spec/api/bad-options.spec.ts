@@ -67,6 +67,7 @@ const RIGHT: Readonly<Record<string, readonly string[]>> = {
 const FLAGS = ['boolean'];
 const CALLBACKS = ['function'];
 const FLAG_NAMES = new Set([
+  'multiplePerAddress',
   'download',
   'seed',
   'superSeed',
@@ -133,6 +134,7 @@ describe('api: wrong options', function () {
         'maxConnections',
         'maxConnectionsPerTorrent',
         'connectionsPerAddress',
+        'multiplePerAddress',
         'maxHalfOpen',
         'dialsPerSec',
         'uploadSlots',

@@ -24,6 +24,31 @@ describe('choke/places', () => {
     expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(2);
   });
 
+  it('of those useless since the same minute the one with the lowest preference', () => {
+    const preferring = (id: number, uselessSinceMs: number | undefined, preference: number) => ({
+      ...holder(id, `${id}`, uselessSinceMs),
+      preference,
+    });
+    const holders = [
+      preferring(1, 59_000, 30),
+      preferring(2, 1_000, 20),
+      preferring(3, 60_000, 10),
+      preferring(4, undefined, 0),
+      preferring(5, 30_000, 20),
+    ];
+    const order: (number | undefined)[] = [];
+    while (holders.length > 1) {
+      const leaves = whoGivesWay('newcomer', holders, 2);
+      order.push(leaves?.id);
+      holders.splice(
+        holders.findIndex(({ id }) => id === leaves?.id),
+        1,
+      );
+    }
+    expect(order).to.deep.equal([2, 5, 1, 3]);
+    expect(whoGivesWay('newcomer', holders, 2), 'a useful one stays').to.equal(undefined);
+  });
+
   it('otherwise the peer that has been useless for longest', () => {
     const holders = [holder(1, 'a'), holder(2, 'b', 70), holder(3, undefined, 60)];
     expect(whoGivesWay('newcomer', holders, 2)?.id).to.equal(3);

@@ -42,6 +42,7 @@ export const SIM_SETTINGS: EngineSettings = {
   maxConnections: 200,
   maxConnectionsPerTorrent: 100,
   connectionsPerAddress: 8,
+  multiplePerAddress: false,
   maxHalfOpen: 32,
   dialsPerSec: 50,
   uploadSlots: 16,

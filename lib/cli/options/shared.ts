@@ -31,6 +31,7 @@ export interface EngineFlags {
   readonly peerThreads?: number;
   readonly verifyThreads?: number;
   readonly connectionsPerAddress?: number;
+  readonly multiplePerAddress?: boolean;
   readonly uploadSlots?: number | 'auto';
   readonly seedChoking?: SeedChoking;
   /** Bytes. */
@@ -115,6 +116,10 @@ export function engineOptions(): readonly Option[] {
       '--connections-per-address <N>',
       'peers of one address that keep their place while others wait, 1-8000 (default: 8)',
     ).argParser(wholeNumber(1, 8000)),
+    new Option(
+      '--multiple-per-address',
+      'let several peers at one address connect to a torrent, as in offices behind NAT',
+    ),
     new Option(
       '--upload-slots <N>',
       'peers that may download from us at a time, 1-1000, or auto: by what we can upload (default: auto)',

@@ -34,6 +34,7 @@ export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptio
     memoryBytes: flags.memory,
     port: flags.port,
     connectionsPerAddress: flags.connectionsPerAddress,
+    multiplePerAddress: flags.multiplePerAddress,
     uploadSlots: flags.uploadSlots,
     seedChoking: flags.seedChoking,
     logger: stderrLogger(flags.logLevel, io),

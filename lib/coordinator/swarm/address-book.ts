@@ -7,8 +7,10 @@ import { isReachablePort } from '../../address/host-port';
 import { isLoopback } from '../../address/scope';
 import type { AddressCounts } from '../../messages/stats';
 import type { ExchangedPeer } from '../../messages/peer-thread';
-import { INCOMING, PEX, USER, byWorth, inTurn, isIdleOrUseless } from './book-order';
-import type { Address } from './book-order';
+import { INCOMING, NO_PREFERENCE, PEX, USER, byWorth, inTurn, isIdleOrUseless } from './book-order';
+import type { Address, Preference } from './book-order';
+import { LONG_MS, TWIN_RETRY_MS, redialMs } from './redial';
+import type { Ending } from './redial';
 import { ToldAddresses } from './told-addresses';
 
 /**
@@ -23,42 +25,6 @@ const MAX_ADDRESSES = 5_000;
 const MAX_CANDIDATES = Math.ceil(MAX_ADDRESSES / 16);
 const CANDIDATES_LIFE_MS = 1_000;
 
-/** Wait before the next dial: `firstMs`, multiplied by `factor` for each further failure. */
-interface Backoff {
-  readonly firstMs: number;
-  readonly factor: number;
-  readonly longestMs: number;
-}
-
-/** While we download: 2, 4, 8 … seconds, up to 10 minutes. */
-const DOWNLOADING: Backoff = { firstMs: 2_000, factor: 2, longestMs: 600_000 };
-/**
- * While we seed: 8 s, 32 s, 2 min, 9 min, 34 min, 2.3 h, then 4 h. A dead peer is dialled seven
- * times in its first three hours; after that, 50 of them in each of 1,000 torrents make 3.5 dials a
- * second.
- */
-const SEEDING: Backoff = { firstMs: 8_000, factor: 4, longestMs: 14_400_000 };
-/**
- * A seed dialled by a seed: 6 h, 12 h, then once a day, in case its user started over. A thousand
- * torrents with 50 seeds each make 0.6 dials a second.
- */
-const SEED_MEETS_SEED: Backoff = { firstMs: 21_600_000, factor: 2, longestMs: 86_400_000 };
-/** After a connection that moved payload. */
-const USEFUL_RETRY_MS = 2_000;
-/**
- * After a useless connection whose place went to another peer: not before that one may be given up
- * too.
- */
-const GAVE_WAY_RETRY_MS = 600_000;
-/** After a duplicate connection. Should the other connection end, a minute is soon enough. */
-const TWIN_RETRY_MS = 60_000;
-
-/**
- * After a dial that found no free descriptor: the peer is not at fault, and one of our connections
- * must end first.
- */
-export const LOCAL_LIMIT_RETRY_MS = 10_000;
-
 /** Close reasons after which this torrent never dials the address again. */
 const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'self-connection',
@@ -69,17 +35,6 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
 /** A told address (BEP 11) that failed so often is forgotten: its teller may have lied. */
 const MAX_TOLD_FAILURES = 3;
 
-/** How a dial or a connection ended. */
-export interface Ending {
-  readonly reason: CloseReason;
-  /** Payload moved, so the failure count restarts. */
-  readonly useful: boolean;
-  /** The peer has every piece. */
-  readonly peerIsSeed?: boolean;
-  /** We have every piece: only peers that lack some are worth dialling. */
-  readonly weSeed?: boolean;
-}
-
 interface NewAddress {
   readonly host: string;
   readonly port: number;
@@ -87,6 +42,16 @@ interface NewAddress {
   readonly nowMs: number;
   readonly teller?: string;
   readonly isToldSeed?: boolean;
+}
+
+export interface TakeOptions {
+  /** Default: none is preferred. */
+  readonly preference?: Preference;
+  /**
+   * Hosts that are connected: no other port of theirs is dialled, nor of those in use here, except on
+   * loopback. Absent: a host may be dialled more than once.
+   */
+  readonly busyHosts?: Iterable<string> | undefined;
 }
 
 export interface BookOptions {
@@ -216,7 +181,7 @@ export class AddressBook {
   postponeSeeds(nowMs: number): void {
     for (const address of this.addresses.values()) {
       if (address.state !== 'idle' || !address.isToldSeed) continue;
-      address.nextDialMs = Math.max(address.nextDialMs, nowMs + SEED_MEETS_SEED.firstMs);
+      address.nextDialMs = Math.max(address.nextDialMs, nowMs + LONG_MS);
     }
   }
 
@@ -232,17 +197,31 @@ export class AddressBook {
   /**
    * Takes at most `count` addresses that are due, fewest failures first; among equals one of each
    * source in turn, so that a thousand addresses of a lying tracker do not delay those of an honest
-   * one. They become `dialing`.
+   * one. They become `dialing`. Addresses of a host that is busy wait for a minute.
    */
-  takeDue(count: number, nowMs: number): { readonly host: string; readonly port: number }[] {
+  takeDue(
+    count: number,
+    nowMs: number,
+    { preference = NO_PREFERENCE, busyHosts }: TakeOptions = {},
+  ): { readonly host: string; readonly port: number }[] {
     if (count <= 0) return [];
     const due: Address[] = [];
     for (const address of this.addresses.values()) {
       if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
     }
-    const taken = inTurn(due).slice(0, count);
-    for (const address of taken) address.state = 'dialing';
-    return taken.map(({ host, port }) => ({ host, port }));
+    const taken: { readonly host: string; readonly port: number }[] = [];
+    const busy = busyHosts && this.allBusy(busyHosts);
+    for (const address of due.length === 0 ? due : inTurn(due, preference)) {
+      if (taken.length === count) break;
+      const { host, port } = address;
+      if (busy?.has(host) && !isLoopback(host)) address.nextDialMs = nowMs + TWIN_RETRY_MS;
+      else {
+        address.state = 'dialing';
+        busy?.add(host);
+        taken.push({ host, port });
+      }
+    }
+    return taken;
   }
 
   /** Returns an address that was taken but not dialled. */
@@ -288,21 +267,11 @@ export class AddressBook {
       address.nextDialMs = nowMs; // No fault of the peer.
       return;
     }
-    if (reason === 'local-limit') {
-      address.nextDialMs = nowMs + LOCAL_LIMIT_RETRY_MS * (1 + this.random() / 4);
-      return;
-    }
-    const seeds = weSeed && peerIsSeed;
-    address.failures = useful && !seeds ? 0 : address.failures + 1;
-    if (address.teller !== undefined && address.failures >= MAX_TOLD_FAILURES) {
-      this.remove(address);
-      return;
-    }
-    let waitMs = backoffMs(weSeed ? SEEDING : DOWNLOADING, address.failures);
-    if (seeds) waitMs = backoffMs(SEED_MEETS_SEED, address.failures);
-    else if (reason === 'gave-way') waitMs = Math.max(waitMs, GAVE_WAY_RETRY_MS);
-    else if (useful) waitMs = USEFUL_RETRY_MS;
-    else if (reason === 'duplicate-peer') waitMs = Math.max(waitMs, TWIN_RETRY_MS);
+    if (reason !== 'local-limit')
+      address.failures = useful && !(weSeed && peerIsSeed) ? 0 : address.failures + 1;
+    if (address.teller !== undefined && address.failures >= MAX_TOLD_FAILURES)
+      return this.remove(address);
+    const waitMs = redialMs(ending, address.failures);
     // A quarter of jitter: enough to spread, too little to matter.
     address.nextDialMs = nowMs + waitMs * (1 + this.random() / 4);
   }
@@ -371,6 +340,13 @@ export class AddressBook {
     return false;
   }
 
+  private allBusy(hosts: Iterable<string>): Set<string> {
+    const busy = new Set(hosts);
+    for (const { host, state } of this.addresses.values())
+      if (state === 'dialing' || state === 'connected') busy.add(host);
+    return busy;
+  }
+
   private mayAdd(host: string, port: number): boolean {
     if (!isReachablePort(port) || this.bannedHosts.has(host)) return false;
     return !this.bannedAddresses.has(keyOf(host, port));
@@ -378,7 +354,15 @@ export class AddressBook {
 
   private insert({ nowMs, teller, isToldSeed = false, ...where }: NewAddress): void {
     const { host, port } = where;
-    const record = { teller, isToldSeed, isOrphan: false, failures: 0, nextDialMs: nowMs };
+    const record = {
+      teller,
+      isToldSeed,
+      isOrphan: false,
+      rank: 0,
+      rankVersion: 0,
+      failures: 0,
+      nextDialMs: nowMs,
+    };
     this.addresses.set(keyOf(host, port), { ...where, ...record, state: 'idle' });
     this.hosts.set(host, (this.hosts.get(host) ?? 0) + 1);
   }
@@ -408,10 +392,6 @@ export class AddressBook {
           Number(a.teller === teller) - Number(b.teller === teller) || a.failures - b.failures,
       );
   }
-}
-
-function backoffMs({ firstMs, factor, longestMs }: Backoff, failures: number): number {
-  return Math.min(longestMs, firstMs * factor ** Math.min(failures - 1, 16));
 }
 
 function keyOf(host: string, port: number): string {

@@ -5,7 +5,7 @@ import { toHex } from '../../bytes/hex';
 import type { CloseReason } from '../../messages/close-reasons';
 import type { Engine } from '../engine';
 import { closePeer } from './peer-orders';
-import { takePlace } from './places';
+import { takePlace, uselessSinceMs } from './places';
 import type { Peer, TorrentState } from '../state';
 
 /**
@@ -27,7 +27,14 @@ export function whyRefuse(
   // Its thread has the order to close the torrent and everything of it.
   if (!torrent.openOn.has(peer.thread)) return 'torrent-closed';
   const twin = twinOf(torrent, peer);
-  if (!twin) return takePlace(engine, torrent, peer) ? undefined : 'too-many-connections';
+  if (!twin) {
+    const neighbour = neighbourOf(engine, torrent, peer);
+    // One that restarted has another peer id, and may have left its last connection behind.
+    if (neighbour && uselessSinceMs(neighbour, engine.nowMs()) === undefined) return 'same-address';
+    if (!takePlace(engine, torrent, peer)) return 'too-many-connections';
+    if (neighbour) closePeer(engine, neighbour, 'gave-way');
+    return undefined;
+  }
   if (!isBetterTwin(engine, peer, twin)) {
     // The duplicate gave us the address of its twin: while the twin stays, that address need not be
     // dialled.
@@ -38,6 +45,16 @@ export function whyRefuse(
     return 'duplicate-peer';
   }
   closePeer(engine, twin, 'duplicate-peer'); // The new peer takes its place.
+  return undefined;
+}
+
+/**
+ * Another peer at the same address, where only one may be connected. On loopback unrelated peers share
+ * an address.
+ */
+function neighbourOf({ state }: Engine, torrent: TorrentState, peer: Peer): Peer | undefined {
+  if (state.settings.multiplePerAddress || peer.share === undefined) return undefined;
+  for (const other of torrent.peers) if (other.host === peer.host && !other.closing) return other;
   return undefined;
 }
 

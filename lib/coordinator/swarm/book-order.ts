@@ -14,7 +14,21 @@ export interface Address {
   isToldSeed: boolean;
   /** It was in use when its source was given up (BEP 27): it is forgotten once it is free. */
   isOrphan: boolean;
+  /** Its place in the preference of that version. */
+  rank: number;
+  rankVersion: number;
 }
+
+/** How much we prefer a peer to others that are equal in all else. */
+export interface Preference {
+  /** Higher is better. */
+  readonly of: (host: string, port: number) => number;
+  /** Changes when `of` does: a book has thousands of addresses. */
+  readonly version: number;
+}
+
+/** None is preferred. */
+export const NO_PREFERENCE: Preference = { of: () => 0, version: 0 };
 
 /** The source of addresses that the user gives. */
 export const USER = '';
@@ -26,13 +40,21 @@ export const INCOMING = 'incoming';
 export const PEX = 'peer exchange';
 
 /**
- * Fewest failures first; among equals the first of each source, then the second of each, and so on;
+ * Fewest failures first; among those due since the same time the ones with the highest preference;
+ * among equals the first of each source, then the second of each, and so on;
  * and within peer exchange the same by the peers that told them.
  */
-export function inTurn(due: Address[]): readonly Address[] {
-  due.sort((a, b) => a.nextDialMs - b.nextDialMs);
+export function inTurn(due: Address[], preference: Preference): readonly Address[] {
+  for (const address of due) rank(address, preference);
+  due.sort((a, b) => a.nextDialMs - b.nextDialMs || b.rank - a.rank);
   takeTurns(due, ({ source, teller }) => (teller === undefined ? source : `${PEX} ${teller}`));
   return takeTurns(due, ({ source }) => source);
+}
+
+function rank(address: Address, { of, version }: Preference): void {
+  if (address.rankVersion === version) return;
+  address.rankVersion = version;
+  address.rank = of(address.host, address.port);
 }
 
 /** The sorts are stable: within a round, the address that is due longest stays first. */

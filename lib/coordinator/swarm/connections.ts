@@ -7,7 +7,7 @@ import type { CloseReason } from '../../messages/close-reasons';
 import type { EngineEvent } from '../../messages/control';
 import type { FactOf } from '../../messages/peer-thread';
 import { threadOfConnection } from '../../messages/peer-thread';
-import { LOCAL_LIMIT_RETRY_MS } from './address-book';
+import { LOCAL_LIMIT_RETRY_MS } from './redial';
 import { whyRefuse } from './admission';
 import { uncountSource } from '../pieces/availability';
 import { voidLeases } from '../pieces/credit';

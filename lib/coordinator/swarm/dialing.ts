@@ -5,7 +5,9 @@ import type { PeerAddress } from '../../messages/control';
 import type { Engine } from '../engine';
 import type { Happening } from '../happenings';
 import { needsPeers } from '../torrent/life';
+import type { TakeOptions } from './address-book';
 import { isOwnAddress } from './own-addresses';
+import { preferenceOf } from './preference';
 import { roomToDial } from './places';
 import { wake } from '../rest';
 import type { TorrentState, WaitingDial } from '../state';
@@ -19,11 +21,23 @@ export function dialMore(engine: Engine, torrent: TorrentState): void {
   // A full torrent also dials: once connected, the new peer replaces one that is of no use.
   if (room <= 0 && torrent.book.nextDueMs <= nowMs) room = roomToDial(engine, torrent);
   room = Math.min(room, engine.state.settings.maxHalfOpen - torrent.dialing);
-  for (const address of torrent.book.takeDue(room, nowMs)) {
+  for (const address of torrent.book.takeDue(room, nowMs, howToTake(engine, torrent))) {
     const { host, port } = address;
     if (!isOwnAddress(engine, host, port)) dial(engine, torrent, address);
     else torrent.book.ended(host, port, { reason: 'self-connection', useful: false }, nowMs);
   }
+}
+
+function howToTake(engine: Engine, torrent: TorrentState): TakeOptions {
+  const several = engine.state.settings.multiplePerAddress;
+  return {
+    preference: preferenceOf(engine),
+    busyHosts: several ? undefined : hostsOf(torrent),
+  };
+}
+
+function* hostsOf({ peers }: TorrentState): Iterable<string> {
+  for (const { host } of peers) yield host;
 }
 
 /** Adds the peer addresses given by the user. */

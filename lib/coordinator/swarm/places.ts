@@ -7,6 +7,7 @@ import type { PlaceHolder } from '../../choke/places';
 import { SESSION_LIMIT } from '../../messages/account';
 import type { Engine } from '../engine';
 import { closePeer } from './peer-orders';
+import { preferenceOfPeer } from './preference';
 import type { Peer, TorrentState } from '../state';
 
 /**
@@ -99,7 +100,10 @@ function holdersOf(engine: Engine, { peers }: Scope): PlaceHolder[] {
   for (const peer of peers) {
     if (peer.closing) continue;
     const { id, share, connectedAtMs } = peer;
-    holders.push({ id, share, connectedAtMs, uselessSinceMs: uselessSinceMs(peer, nowMs) });
+    const sinceMs = uselessSinceMs(peer, nowMs);
+    // Only among useless ones does it matter.
+    const preference = sinceMs === undefined ? 0 : preferenceOfPeer(engine, peer);
+    holders.push({ id, share, connectedAtMs, uselessSinceMs: sinceMs, preference });
   }
   return holders;
 }

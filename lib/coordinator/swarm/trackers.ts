@@ -5,6 +5,7 @@ import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../../tracker/announce';
 import type { DueAnnounce } from '../../tracker/schedule';
+import { noteExternalAddress } from './preference';
 import { mayUsePeersOf } from './private-torrent';
 import { dialMore, dialsNow, freeSlots } from './dialing';
 import { answerOf } from '../engine';
@@ -167,6 +168,7 @@ function peersWanted(engine: Engine, torrent: TorrentState): number {
 
 function onReply(engine: Engine, torrent: TorrentState, url: string, reply: AnnounceReply): void {
   const nowMs = engine.nowMs();
+  if (reply.externalIp !== undefined) noteExternalAddress(engine, reply.externalIp, url);
   const peers = mayUsePeersOf(engine, torrent, url) ? reply.peers : [];
   const news = peers.filter(({ host, port }) => torrent.book.add(host, port, nowMs, url));
   torrent.trackersHadNews = news.length > 0;

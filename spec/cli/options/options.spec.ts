@@ -122,7 +122,7 @@ describe('cli options', () => {
     const argv = ['download', 'a.torrent', '--output', '/tmp/x', '--port', '7000', '--force'];
     argv.push('--peer', '192.0.2.1:1', '--peer', '[::1]:2', '--peer', 'host.example:3');
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '0.1G', '--recheck');
-    argv.push('--connections-per-address', '30');
+    argv.push('--connections-per-address', '30', '--multiple-per-address');
     argv.push('--upload-slots', '20', '--seed-choking', 'fastest-upload');
     argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt', '--max-metadata', '512K');
     const { exitCode } = await millrace(argv, { api });
@@ -133,6 +133,7 @@ describe('cli options', () => {
       peerThreads: 3,
       verifyThreads: 4,
       connectionsPerAddress: 30,
+      multiplePerAddress: true,
       uploadSlots: 20,
       seedChoking: 'fastest-upload',
       memoryBytes: Math.floor(0.1 * 1024 ** 3),

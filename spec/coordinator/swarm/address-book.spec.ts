@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { AddressBook } from '../../../lib/coordinator/swarm/address-book';
-import type { Ending } from '../../../lib/coordinator/swarm/address-book';
+import type { Ending } from '../../../lib/coordinator/swarm/redial';
 import type { CloseReason } from '../../../lib/messages/close-reasons';
 
 const book = (random: () => number = () => 0): AddressBook => new AddressBook({ random });

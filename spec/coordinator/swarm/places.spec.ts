@@ -16,7 +16,7 @@ const ATTACKER = '192.0.2.66';
 
 /** A seed with that many places; each connection ordered to close does so. */
 function seedWith(settings: Partial<EngineSettings>): ReturnType<typeof SimDesk.with> {
-  return SimDesk.with(SHORT, { good: ALL, settings });
+  return SimDesk.with(SHORT, { good: ALL, settings: { multiplePerAddress: true, ...settings } });
 }
 
 /** Connects, and closes the connections ordered to close; returns whether the newcomer stays. */
