@@ -15,7 +15,7 @@ export const MAY_IMPORT = {
   metainfo: ['address', 'bytes', 'bencode'],
   wire: ['address', 'bytes', 'bencode', 'text'],
   picker: ['bytes'],
-  choke: ['address'],
+  choke: ['address', 'bytes'],
   rate: ['bytes'],
   memory: ['bytes'],
   messages: ['metainfo', 'text'],

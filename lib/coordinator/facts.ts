@@ -5,7 +5,7 @@ import type { PeerFact } from '../messages/peer-thread';
 import { onBitfield, onHave } from './pieces/availability';
 import { onInterest, onUploadStalled } from './swarm/choking';
 import * as connections from './swarm/connections';
-import { onAppetite, onLeaseEnd, onPeerChoke } from './pieces/credit';
+import { onAllowedFast, onAppetite, onLeaseEnd, onPeerChoke, onSuggested } from './pieces/credit';
 import type { Engine } from './engine';
 import { onReadFailed } from './files/lost-data';
 import { onPeerExchange } from './swarm/exchange';
@@ -36,6 +36,10 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return connections.onExtendedHandshake(engine, fact);
     case 'peer-exchange':
       return onPeerExchange(engine, fact);
+    case 'allowed-fast':
+      return onAllowedFast(engine, fact);
+    case 'suggested':
+      return onSuggested(engine, fact);
     case 'appetite':
       return onAppetite(engine, fact);
     case 'lease-done':

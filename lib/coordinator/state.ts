@@ -320,6 +320,10 @@ export class Source {
   leasedBlocks = 0;
   rateBytesPerSec = 0;
   leases: LeaseState[] = [];
+  /** Pieces that it serves while it chokes us (BEP 6). */
+  allowedFast: readonly number[] = [];
+  /** Pieces that it suggested last, the newest last (BEP 6). */
+  suggested: readonly number[] = [];
   /** Pieces that it rejected lately; undefined for most sources. */
   refusals: Refusals | undefined = undefined;
   /** When payload last moved, as reported by its thread; 0: never. */
@@ -364,6 +368,8 @@ export class Peer extends Source {
   theyAreInterested = false;
   /** We choke it. */
   weChoke = true;
+  /** Whether it is allowed some pieces while we choke it (BEP 6). */
+  fastGrant: 'none' | 'granted' | 'ended' = 'none';
   /** It does not use its upload slot (see the fact `upload-stalled`). */
   uploadStalled = false;
   unchokedAtMs: number | undefined = undefined;

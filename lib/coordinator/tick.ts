@@ -2,6 +2,7 @@
 
 import { keepAccount } from './account/accounting';
 import { announceIfDue, nextAnnounceMs } from './swarm/trackers';
+import { allowFast } from './swarm/allow-fast';
 import { dialMore, dialsNow, freeSlots } from './swarm/dialing';
 import { listSwarm } from './swarm/exchange';
 import { rechoke } from './swarm/choking';
@@ -10,6 +11,7 @@ import type { Engine } from './engine';
 import { watchSeed } from './files/file-checks';
 import { feedEndGame } from './pieces/end-game';
 import { evictStale } from './pieces/eviction';
+import { mayRequest } from './pieces/hints';
 import { feedForgiven } from './pieces/leasing';
 import type { Happening } from './happenings';
 import { needsPeers } from './torrent/life';
@@ -65,6 +67,7 @@ function tickContent(engine: Engine, torrent: KnownTorrent): void {
   engine.state.budget.setActive(torrent.id, hasSource(torrent));
   endLongParoles(engine, torrent);
   feedForgiven(engine, torrent);
+  allowFast(engine, torrent);
   feedEndGame(engine, torrent);
   tickSuperSeed(engine, torrent);
 }
@@ -88,8 +91,8 @@ function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
 /** A torrent without a source that serves it needs no share of the memory. */
 function hasSource(torrent: TorrentState): boolean {
   if (torrent.phase !== 'downloading') return false;
-  for (const { choked, closing, usefulPieces } of torrent.sources)
-    if (!choked && !closing && usefulPieces > 0) return true;
+  for (const source of torrent.sources)
+    if (mayRequest(source) && !source.closing && source.usefulPieces > 0) return true;
   return false;
 }
 

@@ -225,6 +225,15 @@ export type PeerOrder =
    * three numbers: torrent, direction (0 down, 1 up), blocks (may be Infinity, or 0).
    */
   | { readonly type: 'grant-rates'; readonly rows: readonly number[] }
+  /**
+   * Allow the peer these pieces while we choke it (BEP 6); those of an earlier such order are not
+   * allowed any more.
+   */
+  | {
+      readonly type: 'allow-fast';
+      readonly connection: number;
+      readonly pieces: readonly number[];
+    }
   /** The port that we listen on, for the extended handshake (`p`). */
   | { readonly type: 'listen-port'; readonly port: number }
   /** Close one connection. */
@@ -293,6 +302,14 @@ export type PeerFact =
       readonly choked: boolean;
       readonly epoch: number;
     }
+  /** The pieces that may be requested while the peer chokes us, all of them, 64 at most (BEP 6). */
+  | {
+      readonly type: 'allowed-fast';
+      readonly connection: number;
+      readonly pieces: readonly number[];
+    }
+  /** Pieces that the peer suggests, 8 at most, the newest last (BEP 6). */
+  | { readonly type: 'suggested'; readonly connection: number; readonly pieces: readonly number[] }
   | { readonly type: 'peer-interest'; readonly connection: number; readonly interested: boolean }
   /**
    * The peer stopped using its upload slot, or uses it again. It stops if it reads none of the

@@ -161,6 +161,8 @@ export class PeerThread {
         return this.rates.limit(order.torrent, UP, order.up, this.nowMs());
       case 'grant-rates':
         return this.rates.grant(order.rows, this.nowMs());
+      case 'allow-fast':
+        return this.onSession(order.connection, (session) => session.allowFast(order.pieces));
       case 'listen-port':
         this.listenPort = order.port;
         return;

@@ -41,6 +41,7 @@ export class Download {
   allowance: Allowance | undefined;
 
   private readonly options: SessionOptions;
+  private readonly allowed: ReadonlySet<number>;
   /** Undefined until the metainfo is known: nothing is leased until then. */
   private geometry: Geometry | undefined;
   private readonly leases = new Leases();
@@ -63,8 +64,10 @@ export class Download {
   /** Factor for the request timeout. */
   private patience = 1;
 
-  constructor(options: SessionOptions, nowMs: number) {
+  /** `allowed`: pieces that may be requested while the peer chokes us (BEP 6). */
+  constructor(options: SessionOptions, nowMs: number, allowed: ReadonlySet<number>) {
     this.options = options;
+    this.allowed = allowed;
     this.pipeline = new Pipeline(nowMs);
     this.flow = new Flow(nowMs);
     this.ends = new LeaseEnds(options.connection, options.output);
@@ -115,7 +118,7 @@ export class Download {
 
   lease(lease: Lease): void {
     if (lease.blockCount <= 0) return;
-    if (lease.epoch !== this.chokeEpoch || this.choked) {
+    if (lease.epoch !== this.chokeEpoch || (this.choked && !this.allowed.has(lease.piece))) {
       // The coordinator voids it, too, when it learns of the choke, except with the fast extension.
       if (this.options.fast)
         this.ends.returned('choked', lease, lease.firstBlock, lease.blockCount);
@@ -242,6 +245,11 @@ export class Download {
     if (!this.choked) this.noCreditUntilMs = nowMs + REJECTED_PAUSE_MS;
   }
 
+  /** The piece is not allowed any more while the peer chokes us: what was not requested goes back. */
+  giveUp(piece: number): void {
+    for (const run of this.leases.all()) if (run.piece === piece) this.cutOff(run);
+  }
+
   // ---- time ----
 
   /** The peer is not read, so it cannot be late. */
@@ -264,7 +272,7 @@ export class Download {
   endTurn(nowMs: number, epochKnown: boolean): void {
     this.pipeline.sample(nowMs);
     this.ends.endTurn();
-    if (this.choked) return;
+    if (this.choked && this.allowed.size === 0) return;
     this.fillRequests(nowMs);
     if (epochKnown && this.noCreditUntilMs === Infinity) this.postAppetite();
   }

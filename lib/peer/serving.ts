@@ -30,6 +30,8 @@ export class Serving {
   private isChoked = true;
   /** The only pieces that are served; undefined: all that we have. */
   private only: ReadonlyBitfield | undefined;
+  /** Pieces that are served while we choke (BEP 6), with the bytes of each that are left for that. */
+  private readonly allowed = new Map<number, number>();
 
   /**
    * `hashSeed`: 32 random bits. `refuse` is called for every request that is not answered; undefined:
@@ -60,10 +62,21 @@ export class Serving {
     return this.queue.length;
   }
 
-  /** Choking drops all pending requests. Without rejects, the peer knows that (BEP 3). */
+  /**
+   * Choking drops all pending requests, except of allowed pieces. Without rejects, the peer knows that
+   * (BEP 3).
+   */
   setChoked(choked: boolean): void {
     this.isChoked = choked;
-    if (choked) this.drop(() => true);
+    if (choked) this.drop((slot) => !this.allowed.has(this.queue.pieceAt(slot)));
+  }
+
+  /** These pieces, and no others, are served while we choke; each of their bytes about once. */
+  allow(pieces: readonly number[]): void {
+    this.allowed.clear();
+    const { content } = this;
+    if (content === undefined) return;
+    for (const piece of pieces) this.allowed.set(piece, content.geometry.pieceLengthBytes(piece));
   }
 
   /** The piece cannot be read: requests for it are dropped. */
@@ -108,13 +121,22 @@ export class Serving {
         `a request for ${lengthBytes} bytes at ${begin} of a piece of ${pieceBytes}`,
       );
     }
-    if (this.isChoked || !(this.only ?? have).get(piece)) return false;
+    if (!(this.only ?? have).get(piece)) return false;
+    if (this.isChoked && !this.takeAllowed(piece, lengthBytes)) return false;
     if (this.waiting >= this.maxRequests) {
       throw new MillraceError(
         'request-flood',
         `more than ${this.maxRequests} requests outstanding (reqq)`,
       );
     }
+    return true;
+  }
+
+  /** Whether the request is within what we allow while we choke. */
+  private takeAllowed(piece: number, lengthBytes: number): boolean {
+    const leftBytes = this.allowed.get(piece) ?? 0;
+    if (leftBytes < lengthBytes) return false;
+    this.allowed.set(piece, leftBytes - lengthBytes);
     return true;
   }
 

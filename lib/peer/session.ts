@@ -2,7 +2,7 @@
 // send. It owns no socket and no clock; the driver flushes the writer and forwards facts after each
 // turn.
 
-import { MillraceError, assertNever } from '../errors/millrace-error';
+import { assertNever } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import type { Lease } from '../messages/peer-thread';
 import { MAX_PIECE_COUNT } from '../metainfo/limits';
@@ -12,6 +12,7 @@ import { Download } from './download';
 import type { ExtensionOrder } from './extensions/extension';
 import { Extensions } from './extensions/registry';
 import { failureOf } from './failure';
+import { Fast } from './fast';
 import { MessageBudget } from './message-budget';
 import { OurPieces } from './our-pieces';
 import { phaseAfter } from './phases';
@@ -21,12 +22,8 @@ import type { Refuse } from './serving';
 import type { SessionContent, SessionOptions } from './session-types';
 import { Silence } from './silence';
 import { StateFacts } from './state-facts';
+import { TheirHints } from './their-hints';
 import { TheirPieces } from './their-pieces';
-
-type FastMessage = Extract<
-  WireMessage,
-  { readonly type: 'have-all' | 'have-none' | 'reject' | 'suggest' | 'allowed-fast' }
->;
 
 export class PeerSession implements WireSink {
   readonly connection: number;
@@ -40,7 +37,9 @@ export class PeerSession implements WireSink {
   private readonly budget: MessageBudget;
   private readonly states: StateFacts;
   private readonly theirPieces: TheirPieces;
+  private readonly theirHints: TheirHints;
   private readonly ourPieces: OurPieces;
+  private readonly fast: Fast;
   private readonly extensions: Extensions;
   private readonly silence: Silence;
   private phase: Phase = 'opening';
@@ -57,11 +56,19 @@ export class PeerSession implements WireSink {
     const refuse: Refuse = (piece, begin, lengthBytes) => writer.reject(piece, begin, lengthBytes);
     const { requestQueue } = options.limits;
     this.serving = new Serving(requestQueue, options.hashSeed, fast ? refuse : undefined);
-    this.download = new Download(options, nowMs);
     this.budget = new MessageBudget(nowMs);
+    this.theirHints = new TheirHints(options.connection, options.output, this.budget);
+    this.download = new Download(options, nowMs, this.theirHints.allowed);
     const { have, concealed } = options.content ?? {};
     this.ourPieces = new OurPieces(writer, fast, have, concealed);
     this.theirPieces = new TheirPieces(options.connection, options.output, this.budget);
+    this.fast = new Fast(
+      options.fast,
+      this.budget,
+      this.download,
+      this.theirPieces,
+      this.theirHints,
+    );
     this.states = new StateFacts(options.connection, options.output);
     this.extensions = new Extensions(options, this.download.pipeline, this.budget);
     this.decoder = new WireDecoder({ pieceCount: MAX_PIECE_COUNT });
@@ -84,6 +91,7 @@ export class PeerSession implements WireSink {
       this.download.pipeline.nextSampleMs,
       this.states.dueMs,
       this.theirPieces.dueMs,
+      this.theirHints.dueMs,
       this.extensions.dueMs,
     );
   }
@@ -250,6 +258,14 @@ export class PeerSession implements WireSink {
     this.serving.setChoked(choked);
   }
 
+  /** Serves these pieces also while we choke the peer, and tells it. */
+  allowFast(pieces: readonly number[]): void {
+    if (this.isClosed) return;
+    this.serving.allow(pieces);
+    for (const piece of pieces)
+      if (!this.theirPieces.has(piece)) this.options.writer.allowedFast(piece);
+  }
+
   /** Ends the conversation; `output.close` is called unless it has been. */
   close(reason: CloseReason, detail: string): void {
     if (this.isClosed) return;
@@ -266,6 +282,7 @@ export class PeerSession implements WireSink {
     if (this.isClosed) return;
     const { download, states, nowMs } = this;
     this.theirPieces.post(download.outstandingRequests > 0, nowMs);
+    if (this.options.fast) this.theirHints.post(nowMs);
     states.post(download.epoch, download.peerChokes, this.peerInterested, nowMs);
     this.extensions.endTurn(nowMs);
     download.endTurn(nowMs, states.knows(download.epoch));
@@ -325,7 +342,7 @@ export class PeerSession implements WireSink {
       case 'reject':
       case 'suggest':
       case 'allowed-fast':
-        return this.onFast(message, before === 'opening');
+        return this.fast.onMessage(message, before === 'opening', this.nowMs);
       case 'extended':
         this.extensions.onMessage(message.id, message.payload, this.nowMs);
         return;
@@ -354,28 +371,7 @@ export class PeerSession implements WireSink {
     this.serving.open(content);
     this.download.open(geometry);
     this.theirPieces.open(geometry.pieceCount);
-  }
-
-  /** A message of the fast extension (BEP 6). `first`: it may stand in place of a bitfield. */
-  private onFast(message: FastMessage, first: boolean): void {
-    if (!this.options.fast) {
-      throw new MillraceError(
-        'fast-not-announced',
-        `a ${message.type} message, but its handshake did not announce the fast extension (BEP 6)`,
-      );
-    }
-    switch (message.type) {
-      case 'have-all':
-        return this.theirPieces.onHaveAll(first);
-      case 'have-none':
-        return this.theirPieces.onHaveNone(first);
-      case 'reject':
-        this.budget.charge();
-        return this.download.onReject(message.piece, message.begin, this.nowMs);
-      case 'suggest':
-      case 'allowed-fast':
-        return this.budget.charge();
-    }
+    this.theirHints.open(geometry.pieceCount);
   }
 
   private fail(error: unknown): void {

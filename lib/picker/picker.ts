@@ -120,6 +120,11 @@ export class PiecePicker {
     return (this.at(this.flags, piece) & WANTED) !== 0;
   }
 
+  /** The piece is wanted, missing and not active: `pick` may choose it. */
+  isIdle(piece: number): boolean {
+    return this.at(this.flags, piece) === WANTED;
+  }
+
   /** The piece is being downloaded: `pick` skips it. */
   markActive(piece: number): void {
     this.setFlags(piece, ACTIVE, 0);

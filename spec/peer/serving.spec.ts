@@ -131,6 +131,47 @@ describe('peer/serving', () => {
     expect(waiting(side)).to.deep.equal([[2, 0, 16_384]]);
   });
 
+  it('serves allowed pieces while it chokes, each about once, and keeps requests for them', () => {
+    const side = new Side({ have: [3], fast: true });
+    side.answers = false;
+    side.session.allowFast([3, 4]);
+    expect(side.sent()).to.deep.equal([
+      { type: 'allowed-fast', piece: 3 },
+      { type: 'allowed-fast', piece: 4 },
+    ]);
+    side.receive((writer) => {
+      for (const [piece, begin] of [
+        [3, 0],
+        [3, 16_384],
+        [4, 0], // allowed, but not here
+        [5, 0],
+      ] as const)
+        writer.request(piece, begin, 16_384);
+    });
+    expect(waiting(side)).to.deep.equal([
+      [3, 0, 16_384],
+      [3, 16_384, 16_384],
+    ]);
+    side.session.setChoked(false);
+    side.session.setChoked(true);
+    expect(waiting(side)).to.have.length(2);
+    side.receive((writer) => {
+      for (let time = 0; time < 5; time++) writer.request(3, 0, 16_384);
+    });
+    expect(side.session.serving.waiting, 'no more than the piece is long').to.equal(4);
+    side.session.allowFast([]);
+    side.receive((writer) => writer.request(3, 0, 16_384));
+    expect(side.session.serving.waiting).to.equal(4);
+    expect(side.closed).to.equal(undefined);
+  });
+
+  it('says nothing of allowed pieces that the peer has', () => {
+    const side = new Side({ have: 'all', fast: true });
+    side.receive((writer) => writer.bitfield(Uint8Array.of(0x10, 0)));
+    side.session.allowFast([3, 4]);
+    expect(side.sent()).to.deep.equal([{ type: 'allowed-fast', piece: 4 }]);
+  });
+
   it('answers each request exactly once with the fast extension (property)', () => {
     const BLOCKS = 4;
     const step = fc.oneof(

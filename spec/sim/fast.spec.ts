@@ -48,6 +48,18 @@ describe('sim: the fast extension', () => {
     expect(seen(swarm, 'closed fast-not-announced')).to.equal(0);
   });
 
+  it('newcomers get allowed pieces before anybody unchokes them', async () => {
+    const swarm = new SimSwarm({ totalLengthBytes: 4 * MIB, pieceLengthBytes: 32 * KIB });
+    await swarm.add({ have: 'all', uploadSlots: 1, uplinkBytesPerSec: MIB });
+    for (let node = 0; node < 6; node++)
+      await swarm.add({ uploadSlots: 1, uplinkBytesPerSec: 200 * KIB });
+    swarm.introduceAll();
+    await swarm.runUntilComplete(300);
+    expectWhole(swarm);
+    expect(seen(swarm, 'allowed-fast'), 'granted').to.be.greaterThan(0);
+    expect(seen(swarm, 'lease while choked'), 'used').to.be.greaterThan(0);
+  });
+
   it('on some nodes: all complete, and none is closed for the messages of another', async () => {
     const swarm = await swarmOf(2, (node) => node % 2 === 0);
     expect(seen(swarm, 'peer-bitfield all')).to.be.greaterThan(0);

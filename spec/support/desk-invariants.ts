@@ -89,7 +89,8 @@ function expectPeers(engine: SimEngine, torrent: TorrentState): void {
       expect(lease.generation).to.equal(lease.piece.generation);
       leased += lease.blockCount;
     }
-    if (!source.answersAll)
+    // Those of older epochs are kept if each request is answered.
+    if (!source.answersAll || source.epoch === 0)
       expect(leased, 'leases are paid for').to.be.at.most(source.leasedBlocks);
     expect(source.leasedBlocks).to.be.at.most(source.creditBlocks);
     expect(source.haveCount, 'pieces of a source').to.equal(source.bits.count());

@@ -475,6 +475,7 @@ export class Walk implements Simulation {
         have: b % 2 === 0 ? 'all' : some,
         host: `10.7.0.${this.#hosts++}`,
         unchoke: c % 10 < 7,
+        fast: c % 3 === 0,
         thread: on,
         ...(dial !== undefined && { dial }),
       }),
@@ -511,7 +512,9 @@ export class Walk implements Simulation {
           { type: 'upload-stalled', connection, stalled: c % 2 === 0 },
         );
       case 'gossip':
-        return engine.facts(...gossip(connection, b, c));
+        engine.facts(...gossip(connection, b, c));
+        if (!desk.peer(connection).answersAll) return;
+        return engine.facts(...hints(connection, b, c));
       case 'late': {
         // What it said before its last choke arrives now.
         const old = { connection, epoch: epoch - 1 };
@@ -522,7 +525,7 @@ export class Walk implements Simulation {
         const run = { ...old, piece, generation, firstBlock, blockCount };
         return engine.facts(
           { type: 'lease-done', ...run },
-          { type: 'lease-returned', why: 'late', ...run },
+          { type: 'lease-returned', why: b % 2 === 0 ? 'late' : 'rejected', ...run },
         );
       }
       default: {
@@ -618,6 +621,14 @@ function gossip(connection: number, b: number, c: number): PeerFact[] {
     { type: 'traffic', rows: [connection, b * KIB, c * KIB, 0] },
     { type: 'load', busy: (c % 10) / 10, rows: [connection, b * KIB, c, b % 4] },
     { type: 'rejected', host: '10.9.0.1', port: 1, reason: 'bad-handshake', detail: '' },
+  ];
+}
+
+function hints(connection: number, b: number, c: number): PeerFact[] {
+  const pieces = [b % PIECES, c % PIECES].slice(b % 3);
+  return [
+    { type: 'allowed-fast', connection, pieces },
+    { type: 'suggested', connection, pieces },
   ];
 }
 

@@ -167,6 +167,7 @@ export const peerOrders: Samples<PeerOrder> = {
     up: undefined,
   },
   'grant-rates': { type: 'grant-rates', rows: [1, 0, 4, 1, 1, Infinity] },
+  'allow-fast': { type: 'allow-fast', connection: 33, pieces: [1, 8] },
   'listen-port': { type: 'listen-port', port: 6881 },
   close: { type: 'close', connection: 33, reason: 'banned' },
   stop: { type: 'stop' },
@@ -205,6 +206,8 @@ export const peerFacts: Samples<PeerFact> = {
   'peer-bitfield': { type: 'peer-bitfield', connection: 33, bits: bytes(0xff, 0x80) },
   'peer-have': { type: 'peer-have', connection: 33, pieces: [0, 8] },
   'peer-choke': { type: 'peer-choke', connection: 33, choked: true, epoch: 3 },
+  'allowed-fast': { type: 'allowed-fast', connection: 33, pieces: [1, 8] },
+  suggested: { type: 'suggested', connection: 33, pieces: [4] },
   'peer-interest': { type: 'peer-interest', connection: 33, interested: false },
   'upload-stalled': { type: 'upload-stalled', connection: 33, stalled: true },
   'extended-handshake': {

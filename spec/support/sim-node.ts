@@ -37,7 +37,7 @@ export class SimNode {
   readonly workers: SimWorkers;
   /** The present one; each death brings another. */
   thread: SimPeerThread;
-  /** How often each fact occurred, by its type and what tells its variants apart. */
+  /** How often each fact occurred, by its type and what tells its variants apart; also rare events. */
   readonly seen = new Map<string, number>();
   /** True once it has left the network without a message. */
   gone = false;
@@ -275,13 +275,16 @@ export class SimNode {
     this.syncClock();
     for (const fact of facts) {
       this.swarm.noteFact(this, fact);
-      const name = nameOf(fact);
-      this.seen.set(name, (this.seen.get(name) ?? 0) + 1);
+      this.count(nameOf(fact));
     }
     this.engine.facts(...facts);
     this.noteEvents();
     // The end of a dial settles a promise.
     if (facts.some(({ type }) => type === 'connected' || type === 'dial-failed')) await settled();
+  }
+
+  count(name: string): void {
+    this.seen.set(name, (this.seen.get(name) ?? 0) + 1);
   }
 
   // ---- time ----

@@ -137,7 +137,10 @@ export class SimPeerThread {
       case 'dial':
         return this.#dial(order.dial, order.host);
       case 'lease':
-        return on(order.lease.connection)?.carryOut((session) => session.lease(order.lease, nowMs));
+        return on(order.lease.connection)?.carryOut((session) => {
+          if (session.download.peerChokes) this.#node.count('lease while choked');
+          session.lease(order.lease, nowMs);
+        });
       case 'cancel-lease':
         return on(order.connection)?.carryOut((session) =>
           session.cancelLease(order.piece, order.generation, nowMs),
@@ -169,6 +172,8 @@ export class SimPeerThread {
         return this.rates.limit(order.torrent, UP, order.up, nowMs);
       case 'grant-rates':
         return this.rates.grant(order.rows, nowMs);
+      case 'allow-fast':
+        return on(order.connection)?.carryOut((session) => session.allowFast(order.pieces));
       case 'close':
         return this.connections.get(order.connection)?.close(order.reason, 'by order');
       case 'listen':

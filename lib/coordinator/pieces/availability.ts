@@ -5,6 +5,7 @@ import { Bitfield } from '../../bytes/bitfield';
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
 import { feedSource } from './leasing';
+import { endGrant } from '../swarm/allow-fast';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
 import { noteAnnounced } from '../swarm/super-seeding';
 import { Peer, isKnown } from '../state';
@@ -36,7 +37,7 @@ export function onBitfield(engine: Engine, fact: FactOf<'peer-bitfield'>): void 
   }
   countSource(engine, torrent, peer);
   noteAnnounced(engine, peer);
-  afterNews(engine, peer);
+  afterNews(engine, torrent, peer);
 }
 
 export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
@@ -57,11 +58,12 @@ export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
     countSource(engine, torrent, peer);
   }
   noteAnnounced(engine, peer, fact.pieces);
-  afterNews(engine, peer);
+  afterNews(engine, torrent, peer);
 }
 
-function afterNews(engine: Engine, peer: Peer): void {
+function afterNews(engine: Engine, torrent: KnownTorrent, peer: Peer): void {
   updateInterest(engine, peer);
+  endGrant(engine, torrent, peer);
   feedSource(engine, peer);
   closeIfUseless(engine, peer);
 }

@@ -3,18 +3,38 @@
 
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
+import { mayRequest } from './hints';
 import { feedSource } from './leasing';
 import { giveUpIdleParole } from './parole';
 import { onFilled, settle } from './pieces';
 import { Refusals } from './refusals';
 import type { Source } from '../state';
 
+/** Most suggestions that are kept of a source; the newest count. */
+const MAX_SUGGESTED = 8;
+
 export function onAppetite(engine: Engine, fact: FactOf<'appetite'>): void {
   const source = engine.state.sources.get(fact.connection);
-  if (!source || fact.epoch !== source.epoch || source.choked) return;
+  if (!source || fact.epoch !== source.epoch || !mayRequest(source)) return;
   source.creditBlocks = fact.creditBlocks;
   source.rateBytesPerSec = fact.rateBytesPerSec;
   feedSource(engine, source);
+}
+
+export function onAllowedFast(engine: Engine, fact: FactOf<'allowed-fast'>): void {
+  const source = engine.state.sources.get(fact.connection);
+  if (!source) return;
+  source.allowedFast = fact.pieces;
+  const { torrent } = source;
+  if (fact.pieces.length > 0 && torrent.phase === 'downloading')
+    engine.state.budget.setActive(torrent.id, true);
+  feedSource(engine, source);
+}
+
+export function onSuggested(engine: Engine, fact: FactOf<'suggested'>): void {
+  const source = engine.state.sources.get(fact.connection);
+  if (!source) return;
+  source.suggested = [...source.suggested, ...fact.pieces].slice(-MAX_SUGGESTED);
 }
 
 export function onPeerChoke(engine: Engine, fact: FactOf<'peer-choke'>): void {

@@ -3,6 +3,7 @@
 // a piece that others hold. When nothing is left to lease, the end-game follows (`end-game.ts`).
 
 import type { Engine } from '../engine';
+import { mayRequest, suggestedPiece } from './hints';
 import { mayFill } from './parole';
 import { leaseRun, startPiece } from './pieces';
 import { isKnown } from '../state';
@@ -18,13 +19,14 @@ const SMALL_PIECE_BYTES = 256 * 1024;
 export function feedSource(engine: Engine, source: Source): void {
   const { hungry } = engine.state;
   const { torrent } = source;
-  const idle = source.choked || source.usefulPieces === 0 || source.closing !== undefined;
+  const idle = !mayRequest(source) || source.usefulPieces === 0 || source.closing !== undefined;
   if (torrent.phase !== 'downloading' || idle || !isKnown(torrent)) {
     hungry.delete(source);
     return;
   }
   while (source.leasedBlocks < source.creditBlocks) {
-    if (!leaseNext(engine, torrent, source, source.creditBlocks - source.leasedBlocks)) {
+    const lease = source.choked ? leaseAllowed : leaseNext;
+    if (!lease(engine, torrent, source, source.creditBlocks - source.leasedBlocks)) {
       hungry.add(source);
       return;
     }
@@ -63,6 +65,23 @@ function leaseNext(
   return false;
 }
 
+/** While the source chokes us: more of the pieces that it allows (BEP 6). */
+function leaseAllowed(
+  engine: Engine,
+  torrent: KnownTorrent,
+  source: Source,
+  maxBlocks: number,
+): boolean {
+  const { active, possession } = torrent.content;
+  for (const index of source.allowedFast) {
+    if (!possession.lacks(index) || !source.has(index) || source.refusals?.has(index)) continue;
+    const piece = active.get(index) ?? startPiece(engine, torrent, index);
+    if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
+    else if (leaseFree(engine, source, piece, maxBlocks)) return true;
+  }
+  return false;
+}
+
 function leaseFree(engine: Engine, source: Source, piece: PieceState, maxBlocks: number): boolean {
   if (piece.verifying || piece.blocks.freeBlocks === 0 || !mayFill(source, piece)) return false;
   if (source.refusals?.has(piece.blocks.piece)) return false;
@@ -98,7 +117,7 @@ function leaseNew(
 ): boolean {
   const { picker } = torrent.content.possession;
   if (picker.idle === 0) return false;
-  const index = picker.pick(source.isSeed ? 'all' : source.bits);
+  const index = suggestedPiece(torrent, source) ?? picker.pick(source.isSeed ? 'all' : source.bits);
   if (index === -1 || source.refusals?.has(index)) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;

@@ -3,8 +3,10 @@
 import { expect } from 'chai';
 import { REFUSAL_MS } from '../../../lib/coordinator/pieces/refusals';
 import { SimDesk } from '../../support/sim-desk';
+import type { DeskPeerOptions, DeskTorrent } from '../../support/sim-desk';
 import { KIB } from '../../support/sim-torrent';
 
+const FOUR_PIECES = { totalLengthBytes: 256 * KIB, pieceLengthBytes: 64 * KIB };
 const TWO_PIECES = { totalLengthBytes: 128 * KIB, pieceLengthBytes: 64 * KIB };
 
 function choke(desk: SimDesk, connection: number, epoch: number): void {
@@ -89,6 +91,114 @@ describe('coordinator/pieces: the fast extension', () => {
     desk.giveBack(lease, 0, 4, 'rejected');
     desk.want(peer, 8);
     expect(desk.leases(peer).map(({ piece }) => piece)).to.have.members([0, 1]);
+  });
+
+  it('leases allowed pieces while choked, within the credit, and others only after the unchoke', async () => {
+    const { desk, torrent } = await SimDesk.with(FOUR_PIECES);
+    const peer = desk.connect(torrent, { unchoke: false, fast: true });
+    desk.want(peer, 6);
+    expect(desk.leases(peer)).to.deep.equal([]);
+    desk.engine.facts({ type: 'allowed-fast', connection: peer, pieces: [2, 1] });
+    desk.want(peer, 6);
+    const runs = (): string[] =>
+      desk.leases(peer).map((lease) => `${lease.epoch} ${lease.piece} ${lease.blockCount}`);
+    expect(runs()).to.deep.equal(['0 2 4', '0 1 2']);
+    desk.want(peer, 16);
+    expect(runs().slice(2)).to.deep.equal(['0 1 2']);
+    desk.engine.facts({ type: 'peer-choke', connection: peer, choked: false, epoch: 0 });
+    desk.want(peer, 16);
+    expect(runs().slice(3)).to.have.length(2);
+    expect(desk.source(peer).leasedBlocks).to.equal(16);
+  });
+
+  it('leases no more of a piece that is not allowed any longer, and nothing that we have', async () => {
+    const { desk, torrent } = await SimDesk.with(FOUR_PIECES, { good: [2] });
+    const peer = desk.connect(torrent, { unchoke: false, fast: true });
+    desk.engine.facts({ type: 'allowed-fast', connection: peer, pieces: [2, 1] });
+    desk.want(peer, 2);
+    expect(desk.leases(peer).map(({ piece }) => piece)).to.deep.equal([1]);
+    desk.engine.facts({ type: 'allowed-fast', connection: peer, pieces: [] });
+    desk.want(peer, 4);
+    expect(desk.leases(peer)).to.have.length(1);
+    expect(desk.engine.state.hungry.has(desk.source(peer))).to.equal(false);
+  });
+
+  it('starts with what a source suggests, if it is still to be fetched', async () => {
+    for (let suggestion = 0; suggestion < 4; suggestion++) {
+      const { desk, torrent } = await SimDesk.with(FOUR_PIECES, { good: [0] });
+      const peer = desk.connect(torrent, { fast: true });
+      desk.engine.facts({ type: 'suggested', connection: peer, pieces: [suggestion, 0] });
+      desk.want(peer, 4);
+      const [lease] = desk.leases(peer);
+      if (suggestion !== 0) expect(lease?.piece).to.equal(suggestion);
+      expect(desk.source(peer).suggested).to.have.length(suggestion === 0 ? 0 : 1);
+    }
+  });
+
+  it('keeps the newest eight suggestions of a source', async () => {
+    const { desk, torrent } = await SimDesk.with(FOUR_PIECES);
+    const peer = desk.connect(torrent, { fast: true });
+    for (let round = 0; round < 5; round++)
+      desk.engine.facts({ type: 'suggested', connection: peer, pieces: [0, 1, round % 4] });
+    expect(desk.source(peer).suggested).to.deep.equal([1, 2, 0, 1, 3, 0, 1, 0]);
+  });
+
+  describe('allows a newcomer some pieces', () => {
+    const LONG = { totalLengthBytes: 80 * 16 * KIB, pieceLengthBytes: 16 * KIB };
+    const EVERY_PIECE = Array.from({ length: 80 }, (_, piece) => piece);
+    const SEED = { good: EVERY_PIECE, settings: { uploadSlots: 0 } };
+    const granted = (desk: SimDesk): (readonly number[])[] =>
+      desk.engine.ordersOf('allow-fast').map(({ pieces }) => pieces);
+
+    const newcomer = (
+      desk: SimDesk,
+      torrent: DeskTorrent,
+      options: DeskPeerOptions = {},
+    ): number => {
+      const peer = desk.connect(torrent, { have: [], unchoke: false, fast: true, ...options });
+      desk.engine.facts({ type: 'peer-interest', connection: peer, interested: true });
+      return peer;
+    };
+
+    it('that is kept choked and has fewer, once, until it has as many', async () => {
+      const { desk, torrent } = await SimDesk.with(LONG, SEED);
+      const peer = newcomer(desk, torrent);
+      desk.engine.pass(1_900);
+      expect(granted(desk)).to.deep.equal([]);
+      desk.engine.pass(200);
+      desk.engine.pass(200);
+      expect(granted(desk)).to.have.length(1);
+      const [pieces = []] = granted(desk);
+      expect(new Set(pieces).size).to.equal(10);
+      desk.announce(peer, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(granted(desk)).to.have.length(1);
+      desk.announce(peer, [9]);
+      desk.announce(peer, [10]);
+      desk.engine.pass(200);
+      expect(granted(desk).slice(1)).to.deep.equal([[]]);
+    });
+
+    it('but no other peer: one unchoked, not interested, with many pieces, over IPv6, of a download', async () => {
+      const { desk, torrent } = await SimDesk.with(LONG, SEED);
+      newcomer(desk, torrent, { fast: false });
+      newcomer(desk, torrent, { have: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] });
+      newcomer(desk, torrent, { host: '2001:db8::1' });
+      desk.connect(torrent, { have: [], unchoke: false, fast: true });
+      const small = await desk.add({ ...FOUR_PIECES, seed: 3 }, [0, 1, 2, 3]);
+      newcomer(desk, small);
+      const download = await desk.add({ ...LONG, seed: 4 });
+      newcomer(desk, download);
+      desk.engine.pass(3_000);
+      expect(granted(desk)).to.deep.equal([]);
+      const shy = await SimDesk.with(LONG, { ...SEED, request: { superSeed: true } });
+      newcomer(shy.desk, shy.torrent);
+      shy.desk.engine.pass(3_000);
+      expect(granted(shy.desk)).to.deep.equal([]);
+      const generous = await SimDesk.with(LONG, { good: EVERY_PIECE });
+      newcomer(generous.desk, generous.torrent);
+      generous.desk.engine.pass(3_000);
+      expect(granted(generous.desk)).to.deep.equal([]);
+    });
   });
 
   it('have-all and have-none count like bitfields', async () => {
