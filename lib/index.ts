@@ -86,5 +86,7 @@ export {
   type TrackerServerOptions,
   type TrackerServerStats,
 } from './api/tracker';
+export type { LimitOptions, RateLimitOptions, TimedLimits, Weekday } from './api/rate-limits';
+export type { RateLimits } from './messages/rates';
 export { share, type Share, type ShareOptions } from './api/share';
 export { localAddresses } from './api/local-addresses';

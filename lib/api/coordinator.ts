@@ -17,6 +17,8 @@ import { EngineLog } from './log';
 import { findTorrent } from './magnet';
 import { addOptions, engineOptions, engineSettings } from './options';
 import type { AddOptions, CoordinatorOptions } from './options';
+import { engineLimits, periodsOf } from './rate-limits';
+import type { LimitOptions } from './rate-limits';
 import type { TorrentSource } from './sources';
 import type { MagnetLink } from '../metainfo/magnet';
 import { Torrent } from './torrent';
@@ -257,6 +259,16 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   async #undoAdd(id: number): Promise<void> {
     const late = AbortSignal.timeout(UNDO_DEADLINE_MS);
     await unlessStopped(this.#control.cancelAdd(id), late).catch(() => undefined);
+  }
+
+  /**
+   * Changes rate limits of all torrents together while they run; those that are not given stay. Throws
+   * `bad-option`, `closed`.
+   */
+  async setLimits(limits: LimitOptions): Promise<void> {
+    const { limitSchedule, ...rates } = engineLimits(limits);
+    const periods = limitSchedule && periodsOf(limitSchedule);
+    await this.#control.setLimits(undefined, rates, periods);
   }
 
   /** Figures of the whole engine. */

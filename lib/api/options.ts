@@ -28,6 +28,8 @@ import {
 import type { Check, Checks } from './checks';
 import { EngineThreads, PEER_THREADS } from './engine-threads';
 import { LOG_LEVEL_NAMES } from '../text/log-levels';
+import { ENGINE_LIMITS, RATE_LIMITS, periodsOf } from './rate-limits';
+import type { LimitOptions, RateLimitOptions } from './rate-limits';
 import type { TraceOptions } from './trace';
 
 /**
@@ -51,7 +53,7 @@ export interface Logger {
 }
 
 /** Options of `Coordinator.start`. All are optional. */
-export interface CoordinatorOptions {
+export interface CoordinatorOptions extends LimitOptions {
   /** Threads for peer connections, 1–32. Default: a quarter of the cores, at least 1, at most 8. */
   readonly peerThreads?: number;
   /**
@@ -126,7 +128,7 @@ export interface CoordinatorOptions {
 }
 
 /** Options of `Coordinator.add`. */
-export interface AddOptions {
+export interface AddOptions extends RateLimitOptions {
   /**
    * Folder that contains, or will contain, the torrent's file or folder. Default: the working
    * directory.
@@ -230,6 +232,7 @@ const ENGINE = {
   dialsPerSec: wholeNumber(1, 1000, 50),
   uploadSlots: orElse('auto' as const, either('auto', wholeNumber(1, 1000, 1))),
   seedChoking: oneOf(SEED_CHOKING, 'round-robin'),
+  ...ENGINE_LIMITS,
   timeouts: group({
     dialMs: wholeNumber(1, 600_000, 10_000),
     handshakeMs: wholeNumber(1, 600_000, 10_000),
@@ -273,6 +276,11 @@ export function engineSettings(
     dialsPerSec,
     uploadSlots,
     seedChoking,
+    downLimitBytesPerSec: options.downLimitBytesPerSec,
+    upLimitBytesPerSec: options.upLimitBytesPerSec,
+    peerDownLimitBytesPerSec: options.peerDownLimitBytesPerSec,
+    peerUpLimitBytesPerSec: options.peerUpLimitBytesPerSec,
+    limitSchedule: options.limitSchedule && periodsOf(options.limitSchedule),
     limits: {
       maxConnections: maxConnections + BEING_JUDGED,
       maxHandshakes: MAX_HANDSHAKES,
@@ -359,6 +367,7 @@ const ADD = {
   recheck: flag(false),
   maxMetadataBytes: wholeNumber(16 * KIB, MAX_METAINFO_BYTES, 32 * MIB),
   announceToAll: oneOf(ANNOUNCE_TO_ALL, 'none'),
+  ...RATE_LIMITS,
   storage,
   signal,
 } satisfies Checks<AddOptions>;

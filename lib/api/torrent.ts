@@ -18,6 +18,8 @@ import { contentBytes } from '../metainfo/layout';
 import { Milestone } from './milestone';
 import { wrong } from './checks';
 import { peerAddress, progressOptions, removeOptions } from './options';
+import { torrentLimits } from './rate-limits';
+import type { RateLimitOptions } from './rate-limits';
 
 type Payload<Type extends EngineEvent['type']> = Omit<
   Extract<EngineEvent, { type: Type }>,
@@ -231,6 +233,14 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   /** Adds a peer and dials it. Throws `bad-peer-address`, `closed`. */
   async addPeer(peer: string | PeerAddress): Promise<void> {
     await this.#control.addPeers(this.#id, [peerAddress(peer)]);
+  }
+
+  /**
+   * Changes rate limits of this torrent while it runs; those that are not given stay. The limits of the
+   * engine hold as well. Throws `bad-option`, `closed`.
+   */
+  async setLimits(limits: RateLimitOptions): Promise<void> {
+    await this.#control.setLimits(this.#id, torrentLimits(limits), undefined);
   }
 
   /**

@@ -8,6 +8,8 @@ import { EXIT } from '../context';
 import type { Context, RunFlags, Runner } from '../context';
 import { recordOf } from './info';
 import { nonEmpty, ownPort } from '../options/parsers';
+import { limitOptions, limitsOf } from '../options/limits';
+import type { LimitFlags } from '../options/limits';
 import { jsonOption, linksOption, pieceLengthOption, quietOption } from '../options/shared';
 import { contentBytesOf } from '../output/content';
 import { hashProgress, liveLine } from '../output/progress-line';
@@ -20,7 +22,7 @@ import { jsonLine, printable } from '../output/text';
 const JSON_EVERY_MS = 1000;
 const LINE_EVERY_MS = 5000;
 
-export interface ShareFlags extends RunFlags {
+export interface ShareFlags extends RunFlags, LimitFlags {
   readonly host?: string;
   readonly port: number;
   readonly peerPort: number;
@@ -61,7 +63,9 @@ export function define(command: Command, run: Runner): void {
     )
     .addOption(pieceLengthOption())
     .option('--private', 'allow peers from the tracker only (BEP 27)')
-    .addOption(linksOption())
+    .addOption(linksOption());
+  for (const option of limitOptions()) command.addOption(option);
+  command
     .addOption(jsonOption())
     .addOption(quietOption())
     .addHelpText('after', HELP)
@@ -81,7 +85,7 @@ export async function shareCommand(
     .share(path, {
       host: flags.host,
       port: flags.port,
-      engine: { port: flags.peerPort },
+      engine: { port: flags.peerPort, ...limitsOf(flags) },
       pieceLengthBytes: flags.pieceLength,
       private: flags.private,
       links: flags.links,

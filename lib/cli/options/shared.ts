@@ -6,6 +6,8 @@ import type { AnnounceToAll, SeedChoking } from '../../index';
 import { LOG_LEVEL_NAMES } from '../../text/log-levels';
 import type { LogLevel } from '../../text/log-levels';
 import { decimal, nonEmpty, orAuto, ownPort, peerList, wholeNumber } from './parsers';
+import { limitOptions } from './limits';
+import type { LimitFlags } from './limits';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
@@ -25,7 +27,7 @@ export const pieceLengthOption = (): Option =>
   );
 
 /** Options of the commands that run an engine. */
-export interface EngineFlags {
+export interface EngineFlags extends LimitFlags {
   readonly port?: number;
   readonly peer?: readonly string[];
   readonly peerThreads?: number;
@@ -128,6 +130,7 @@ export function engineOptions(): readonly Option[] {
       '--seed-choking <RULE>',
       'who may download once all is here: peers in turn, or those that take most (default: round-robin)',
     ).choices(SEED_CHOKING),
+    ...limitOptions(),
     jsonOption(),
     quietOption(),
     new Option(

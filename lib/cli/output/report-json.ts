@@ -95,6 +95,16 @@ function metadataOf({ metadata }: TorrentStats): object | null {
   return metadata === undefined ? null : { ...metadata, totalBytes: metadata.totalBytes ?? null };
 }
 
+/** `null`: no limit. */
+function limitsOf({ limits }: TorrentStats): object {
+  return {
+    downLimitBytesPerSec: limits.downLimitBytesPerSec ?? null,
+    upLimitBytesPerSec: limits.upLimitBytesPerSec ?? null,
+    peerDownLimitBytesPerSec: limits.peerDownLimitBytesPerSec ?? null,
+    peerUpLimitBytesPerSec: limits.peerUpLimitBytesPerSec ?? null,
+  };
+}
+
 /** Listed one by one: the documented fields stay the same when the engine reports more. */
 function progressOf(stats: TorrentStats): object {
   return {
@@ -118,6 +128,7 @@ function progressOf(stats: TorrentStats): object {
     addresses: stats.addresses,
     uploads: stats.uploads,
     memoryBytes: stats.memoryBytes,
+    limits: limitsOf(stats),
     account: accountJson(stats.account),
   };
 }

@@ -16,6 +16,7 @@ import type { EncryptedOnly } from './encrypted-peers';
 import { ignoredTrackersLine } from '../output/lines';
 import { linkNotes } from '../output/magnet';
 import { stderrLogger } from './log';
+import { limitsOf } from '../options/limits';
 import type { EngineFlags } from '../options/shared';
 import { noPeerSource, onceItWaits } from './peer-sources';
 import { report } from './report';
@@ -37,6 +38,7 @@ export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptio
     multiplePerAddress: flags.multiplePerAddress,
     uploadSlots: flags.uploadSlots,
     seedChoking: flags.seedChoking,
+    ...limitsOf(flags),
     logger: stderrLogger(flags.logLevel, io),
   };
 }
