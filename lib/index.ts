@@ -67,6 +67,7 @@ export type {
   DnsFinding,
   Finding,
   FindingLevel,
+  MetadataFinding,
   PeerFinding,
   PeerOutcome,
   PieceRange,

@@ -2,6 +2,7 @@
 // who want to know why a tracker gives them no peers. Starts no engine.
 
 import type { TrackerReport } from '../inspect/report';
+import type { MagnetLink } from '../metainfo/magnet';
 import type { TorrentSource } from './sources';
 import type * as talk from './tracker-talk';
 import type { AnnounceOptions, ScrapeOptions } from './tracker-talk';
@@ -12,13 +13,13 @@ export type { AnnounceOptions, ScrapeOptions } from './tracker-talk';
 /**
  * Announces a torrent to each of its trackers (the first 200), eight at a time, and returns a
  * report for each, in the order of the torrent's list. A tracker that fails has a report, too.
- * `source` is as for `readTorrent`, or an info hash of 40 hex digits together with
+ * `source` is as for `readTorrent`, or a magnet link, or an info hash of 40 hex digits together with
  * `options.trackers`.
  *
  * @throws MillraceError as `readTorrent`; `bad-option`; `no-trackers`; `aborted`.
  */
 export async function announce(
-  source: TorrentSource,
+  source: TorrentSource | MagnetLink,
   options: AnnounceOptions = {},
 ): Promise<TrackerReport[]> {
   return loadTalk().announce(source, options);
@@ -31,7 +32,7 @@ export async function announce(
  * @throws MillraceError as `announce`.
  */
 export async function scrape(
-  source: TorrentSource,
+  source: TorrentSource | MagnetLink,
   options: ScrapeOptions = {},
 ): Promise<TrackerReport[]> {
   return loadTalk().scrape(source, options);

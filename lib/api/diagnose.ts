@@ -8,11 +8,13 @@ import type * as verdict from '../doctor/verdict';
 import type { Judgement } from '../doctor/verdict';
 import { MAX_PORT } from '../address/host-port';
 import type { PeerAddress } from '../messages/control';
+import type { MagnetLink } from '../metainfo/magnet';
 import { namesOnDisk } from '../storage/names-on-disk';
 import { callback, checkOptions, flag, orElse, signal, text, wholeNumber } from './checks';
 import type { Checks } from './checks';
+import { findTorrent } from './magnet';
 import { PEERS } from './options';
-import { readTorrent, type TorrentSource } from './sources';
+import type { TorrentSource } from './sources';
 import { VERSION } from './version';
 
 /** Options of `diagnose`. All are optional. */
@@ -61,20 +63,21 @@ export interface Diagnosis extends Judgement {
 /**
  * Checks everything between this machine and the data of a torrent: disk, port, clock, name
  * look-ups, every tracker (scrape, announce, `stopped`), and a sample of the peers (dial,
- * handshake, which pieces). Starts no engine, downloads nothing and leaves nothing behind. Failures
+ * handshake, which pieces; for a magnet link, who has the metadata). Starts no engine, downloads nothing and leaves nothing behind. Failures
  * of trackers and peers are findings, not errors.
  *
  * @throws MillraceError as `readTorrent`; `bad-option`, `bad-peer-address`; the reason of `signal`.
  */
 export async function diagnose(
-  source: TorrentSource,
+  source: TorrentSource | MagnetLink,
   options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
   const { output, onFinding: report, ...checked } = checkOptions('diagnose', options, DIAGNOSE);
   const { signal } = checked;
   signal?.throwIfAborted();
   const folder = resolve(output);
-  const metainfo = await namesOnDisk(await readTorrent(source, { signal }), folder);
+  const found = await findTorrent(source, signal);
+  const metainfo = found.metainfo && (await namesOnDisk(found.metainfo, folder));
   // Clients and p-queue are slow to load.
   const { examine } = require('../doctor/examine') as typeof doctor;
   const findings: Finding[] = [];
@@ -82,7 +85,9 @@ export async function diagnose(
     findings.push(finding);
     report?.(finding);
   };
-  await examine(metainfo, { ...checked, output: folder, version: VERSION, onFinding });
+  const subject = { ...found, metainfo };
+  const peers = [...checked.peers, ...found.peers];
+  await examine(subject, { ...checked, peers, output: folder, version: VERSION, onFinding });
   signal?.throwIfAborted();
   // Loaded on first use.
   const { judge } = require('../doctor/verdict') as typeof verdict;

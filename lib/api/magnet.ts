@@ -46,7 +46,7 @@ type Found = Pick<AddRequest, 'infoHash' | 'name' | 'trackers' | 'metainfo' | 'p
 /** Reads a torrent, or the link to one. Throws as `readTorrent` and `readMagnet`. */
 export async function findTorrent(
   source: TorrentSource | MagnetLink,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Found> {
   const link = checkValue('source', () => source, linkIfAny);
   if (link !== undefined) {

@@ -5,11 +5,12 @@ import { performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
 import { MAX_PORT } from '../address/host-port';
 import { fromHex, isSha1Hex } from '../bytes/hex';
-import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { MillraceError, advised, recordOf } from '../errors/millrace-error';
+import type { MagnetLink } from '../metainfo/magnet';
 import { isTrackerUrl } from '../metainfo/trackers';
 import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
+import { UNKNOWN_LEFT_BYTES } from '../tracker/limits';
 import { udpPacketName } from '../inspect/dissect-udp';
 import { peerIdPrefix } from '../tracker/peer-id';
 import { redactUrl } from '../text/redact';
@@ -28,7 +29,8 @@ import {
   wrong,
 } from './checks';
 import type { Check, Checks } from './checks';
-import { readTorrent, type TorrentSource } from './sources';
+import { findTorrent } from './magnet';
+import type { TorrentSource } from './sources';
 import { buildReport, type Conversation, type Observation } from '../inspect/build-report';
 import type { TrackerReport } from '../inspect/report';
 import { VERSION } from './version';
@@ -81,10 +83,6 @@ const CONCURRENT_TRACKERS = 8;
 const MAX_OBSERVATIONS = 64;
 /** How long to wait for the reply to `stopped`. */
 const STOP_DEADLINE_MS = 2_000;
-/**
- * Bytes left that are announced if only the info hash is known: one block, because 0 means a seed.
- */
-const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;
 
 const trackerUrl: Check<string> = (name, value) => {
   if (typeof value === 'string' && isTrackerUrl(value)) return value;
@@ -119,7 +117,7 @@ type Asking = ReturnType<typeof checkOptions<typeof SCRAPE>>;
 
 /** See lib/api/announce.ts. */
 export async function announce(
-  source: TorrentSource,
+  source: TorrentSource | MagnetLink,
   options: AnnounceOptions,
 ): Promise<TrackerReport[]> {
   const checked = checkOptions('announce', options, ANNOUNCE);
@@ -156,7 +154,7 @@ export async function announce(
 
 /** See lib/api/announce.ts. */
 export async function scrape(
-  source: TorrentSource,
+  source: TorrentSource | MagnetLink,
   options: ScrapeOptions,
 ): Promise<TrackerReport[]> {
   const checked = checkOptions('scrape', options, SCRAPE);
@@ -187,7 +185,11 @@ type Converse = (
 ) => Promise<Conversation>;
 type Ask = (url: string, target: Target, converse: Converse) => Promise<Conversation>;
 
-async function atEach(source: TorrentSource, options: Asking, ask: Ask): Promise<TrackerReport[]> {
+async function atEach(
+  source: TorrentSource | MagnetLink,
+  options: Asking,
+  ask: Ask,
+): Promise<TrackerReport[]> {
   const { signal, onReport, showSecrets, timeoutMs } = options;
   const target = await targetOf(source, options);
   const queue = new PQueue({ concurrency: CONCURRENT_TRACKERS });
@@ -270,7 +272,10 @@ async function leave(url: string, trusted: boolean, request: AnnounceRequest): P
   }
 }
 
-async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Promise<Target> {
+async function targetOf(
+  source: TorrentSource | MagnetLink,
+  { trackers, signal }: Asking,
+): Promise<Target> {
   if (typeof source === 'string' && isSha1Hex(source)) {
     if (trackers === undefined) {
       throw badOption('trackers', 'must be given with an info hash, which names no tracker');
@@ -278,15 +283,16 @@ async function targetOf(source: TorrentSource, { trackers, signal }: Asking): Pr
     const infoHash = fromHex(source);
     return { infoHash, leftBytes: UNKNOWN_LEFT_BYTES, trusted: true, ...firstOf(trackers) };
   }
-  const metainfo = await readTorrent(source, { signal }).catch((error: unknown) => {
+  const found = await findTorrent(source, signal).catch((error: unknown) => {
     throw signal?.aborted === true ? aborted() : error;
   });
-  const asked = firstOf(trackers ?? metainfo.trackers.flat());
+  const asked = firstOf(trackers ?? found.trackers.flat());
   if (asked.urls.length === 0) {
-    const sentence = `the torrent "${metainfo.name}" names no tracker`;
+    const sentence = `the torrent "${found.name}" names no tracker`;
     throw advised('no-trackers', sentence, 'name one by the option trackers');
   }
-  const { infoHash, totalLengthBytes: leftBytes } = metainfo;
+  const { infoHash, metainfo } = found;
+  const leftBytes = metainfo?.totalLengthBytes ?? UNKNOWN_LEFT_BYTES;
   return { infoHash, leftBytes, trusted: trackers !== undefined, ...asked };
 }
 

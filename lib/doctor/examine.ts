@@ -8,10 +8,10 @@ import { unbracketed } from '../address/text';
 import PQueue from 'p-queue';
 import { onAbort } from '../async/on-abort';
 import type { PeerAddress } from '../messages/control';
-import type { Metainfo } from '../metainfo/metainfo';
 import type { AnnounceRequest } from '../tracker/announce';
 import { TrackerClients } from '../tracker/clients';
 import type { Resolve } from '../http/resolve';
+import { UNKNOWN_LEFT_BYTES } from '../tracker/limits';
 import { localIps } from '../tracker/own-addresses';
 import { peerIdPrefix } from '../tracker/peer-id';
 import { redactUrl, withoutSecrets } from '../text/redact';
@@ -24,6 +24,7 @@ import type { OpenPort } from './probe-port';
 import { probeTrackers } from './probe-tracker';
 import type { TrackerProbe } from './probe-tracker';
 import { Sampler } from './sampler';
+import type { Subject } from './subject';
 import { trackerFinding } from './tracker-finding';
 import {
   addressFinding,
@@ -61,7 +62,7 @@ const NUM_WANT = 50;
  * Resolves when everything that was started has ended, even after the signal. Rejects only with an
  * error thrown by a listener, which ends the rest.
  */
-export async function examine(metainfo: Metainfo, options: ExamineOptions): Promise<void> {
+export async function examine(subject: Subject, options: ExamineOptions): Promise<void> {
   const port = await openPort(options.port);
   const stop = new AbortController();
   const { signal } = stop;
@@ -75,7 +76,7 @@ export async function examine(metainfo: Metainfo, options: ExamineOptions): Prom
       stop.abort();
     }
   };
-  const examiner = new Examiner(metainfo, options, signal, report);
+  const examiner = new Examiner(subject, options, signal, report);
   try {
     examiner.begin();
     await Promise.all([examiner.disk(), examiner.port(port), examiner.swarm(port)]);
@@ -93,7 +94,7 @@ interface NamedTracker {
 }
 
 class Examiner {
-  private readonly metainfo: Metainfo;
+  private readonly subject: Subject;
   private readonly options: ExamineOptions;
   private readonly signal: AbortSignal;
   private readonly report: (...findings: readonly Finding[]) => void;
@@ -103,12 +104,12 @@ class Examiner {
   private readonly probes: TrackerProbe[] = [];
 
   constructor(
-    metainfo: Metainfo,
+    subject: Subject,
     options: ExamineOptions,
     signal: AbortSignal,
     report: (...findings: readonly Finding[]) => void,
   ) {
-    this.metainfo = metainfo;
+    this.subject = subject;
     this.options = options;
     this.signal = signal;
     this.report = report;
@@ -121,18 +122,20 @@ class Examiner {
       keepAlive: true,
       resolve: this.names.resolve,
     });
-    this.trackers = trackersOf(metainfo);
+    this.trackers = trackersOf(subject);
   }
 
   begin(): void {
     const count = this.trackers.length;
-    this.report(torrentFinding(this.metainfo, count, Math.max(0, count - MAX_TRACKERS)));
+    this.report(torrentFinding(this.subject, count, Math.max(0, count - MAX_TRACKERS)));
   }
 
   async disk(): Promise<void> {
     const { output } = this.options;
-    const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, this.metainfo);
-    this.report(spaceFinding(folder, freeBytes, missingBytes), writeFinding(folder, cause));
+    const { metainfo } = this.subject;
+    const { folder, freeBytes, missingBytes, cause } = await probeDisk(output, metainfo);
+    if (metainfo) this.report(spaceFinding(folder, freeBytes, missingBytes));
+    this.report(writeFinding(folder, cause));
   }
 
   async port(open: OpenPort): Promise<void> {
@@ -142,11 +145,11 @@ class Examiner {
 
   async swarm(open: OpenPort): Promise<void> {
     const { peers, samplePeers, timeoutMs, version } = this.options;
-    const { infoHash, pieceCount } = this.metainfo;
+    const { infoHash, metainfo } = this.subject;
     const peerId = Buffer.concat([Buffer.from(peerIdPrefix(version)), randomBytes(12)]);
     const sampler = new Sampler(
       Math.max(samplePeers, peers.length),
-      { infoHash, peerId, pieceCount, timeoutMs, signal: this.signal },
+      { infoHash, peerId, pieceCount: metainfo?.pieceCount, timeoutMs, signal: this.signal },
       this.report,
     );
     sampler.offer(peers);
@@ -157,7 +160,7 @@ class Examiner {
       uploadedBytes: 0,
       downloadedBytes: 0,
       // As a peer without pieces: trackers return no seeds to a seed.
-      leftBytes: this.metainfo.totalLengthBytes,
+      leftBytes: metainfo?.totalLengthBytes ?? UNKNOWN_LEFT_BYTES,
       numWant: NUM_WANT,
       key: randomInt(2 ** 32),
     };
@@ -217,7 +220,7 @@ class Examiner {
 }
 
 /** Every URL once, in its first tier. */
-function trackersOf({ trackers }: Metainfo): NamedTracker[] {
+function trackersOf({ trackers }: Subject): NamedTracker[] {
   const tierOf = new Map<string, number>();
   for (const [tier, urls] of trackers.entries()) {
     for (const url of urls) if (!tierOf.has(url)) tierOf.set(url, tier);

@@ -41,21 +41,23 @@ export interface PieceRange {
   readonly last: number;
 }
 
-/** The torrent as it was read. */
+/** The torrent as it was read, or what a magnet link says of it. */
 export interface TorrentFinding extends Checked {
   readonly check: 'torrent';
   /** 40 hexadecimal digits. */
   readonly infoHash: string;
   readonly name: string;
-  readonly totalBytes: number;
-  readonly pieceCount: number;
+  /** Absent for a magnet link. */
+  readonly totalBytes?: number;
+  /** Absent for a magnet link. */
+  readonly pieceCount?: number;
   /** Number of different tracker URLs. */
   readonly trackers: number;
   /** Trackers beyond the 50 that are asked. */
   readonly trackersLeftOut: number;
 }
 
-/** Disk space for the missing data. */
+/** Disk space for the missing data; not checked for a magnet link. */
 export interface SpaceFinding extends Checked {
   readonly check: 'space';
   /** The output folder, or its nearest existing parent. */
@@ -151,8 +153,12 @@ export interface PeerFinding extends Checked {
   readonly host: string;
   readonly port: number;
   readonly outcome: PeerOutcome;
-  /** Number of announced pieces, if it completed the handshake. */
+  /** Number of announced pieces, if it completed the handshake; absent for a magnet link. */
   readonly pieces?: number;
+  /** For a magnet link: it announced every piece, as far as can be told without the metadata. */
+  readonly whole?: boolean;
+  /** Length of the metadata that it offers (BEP 9); absent if it offers none. */
+  readonly metadataBytes?: number;
   /** Its own name for itself. */
   readonly client?: string;
   /** The system's error code, with `unreachable`. */
@@ -178,6 +184,19 @@ export interface PiecesFinding extends Checked {
   readonly missing: readonly PieceRange[];
 }
 
+/** The whole sample for a magnet link, in place of `pieces`: the last finding of the peers. */
+export interface MetadataFinding extends Checked {
+  readonly check: 'metadata';
+  /** These three as in `PiecesFinding`. */
+  readonly knownPeers: number;
+  readonly triedPeers: number;
+  readonly talkingPeers: number;
+  /** Number of those that offer the metadata. */
+  readonly offeringPeers: number;
+  /** Number of those that have every piece, as far as can be told. */
+  readonly wholePeers: number;
+}
+
 /** All possible findings, distinguished by `check`. */
 export type Finding =
   | TorrentFinding
@@ -189,7 +208,8 @@ export type Finding =
   | TrackerFinding
   | ClockFinding
   | PeerFinding
-  | PiecesFinding;
+  | PiecesFinding
+  | MetadataFinding;
 
 /** `alive`: every piece is available; `dead`: not; `unknown`: the findings prove neither. */
 export type Verdict = 'alive' | 'dead' | 'unknown';

@@ -2,7 +2,14 @@
 
 import { hostPort } from '../address/text';
 import { Bitfield } from '../bytes/bitfield';
-import type { FindingLevel, PeerFinding, PeerOutcome, PieceRange, PiecesFinding } from './findings';
+import type {
+  FindingLevel,
+  MetadataFinding,
+  PeerFinding,
+  PeerOutcome,
+  PieceRange,
+  PiecesFinding,
+} from './findings';
 import { countOrNo, formatRanges } from '../text/counts';
 import { formatElapsed } from '../text/quantities';
 
@@ -12,7 +19,10 @@ export interface PeerAnswers {
   readonly port: number;
   readonly outcome: PeerOutcome;
   /** The pieces of a peer that completed the handshake. */
-  readonly pieces?: Bitfield;
+  readonly pieces?: Bitfield | undefined;
+  /** Where the number of pieces is not known: it seems to have all of them. */
+  readonly whole?: boolean | undefined;
+  readonly metadataBytes?: number | undefined;
   readonly client?: string;
   /** Details of the outcome. */
   readonly detail?: string;
@@ -36,7 +46,8 @@ const WORDS: Readonly<Record<PeerOutcome, string>> = {
 };
 
 export function peerFinding(answers: PeerAnswers): PeerFinding {
-  const { host, port, outcome, pieces, client, detail, cause, elapsedMs } = answers;
+  const { host, port, outcome, pieces, whole, metadataBytes, client } = answers;
+  const { detail, cause, elapsedMs } = answers;
   const count = pieces?.count();
   let words = WORDS[outcome];
   let level: FindingLevel = 'warn';
@@ -44,11 +55,57 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
     const share = pieces.isFull() ? 'every piece' : `${count} of ${pieces.length} pieces`;
     words = `has ${count === 0 ? 'announced no piece' : share} (${formatElapsed(elapsedMs)})`;
     if (count > 0) level = 'ok';
+  } else if (outcome === 'talks' && whole !== undefined) {
+    const offer = metadataBytes === undefined ? 'not the metadata' : 'the metadata';
+    words = `has ${whole ? 'every piece' : 'not every piece'}, and ${offer} (${formatElapsed(elapsedMs)})`;
+    if (metadataBytes !== undefined) level = 'ok';
   } else if (detail !== undefined) words = `${words}: ${detail}`;
   const name = client === undefined ? '' : `, ${client},`;
   const message = `${hostPort(host, port)}${name} ${words}`;
   const found = { level, host, port, outcome, pieces: count, client, cause, elapsedMs, message };
-  return { check: 'peer', ...found };
+  return {
+    check: 'peer',
+    ...found,
+    ...(whole !== undefined && { whole }),
+    ...(metadataBytes !== undefined && { metadataBytes }),
+  };
+}
+
+/** Who of the whole sample has the metadata of a magnet link. */
+export class MetadataSample {
+  private tried = 0;
+  private talking = 0;
+  private offering = 0;
+  private whole = 0;
+
+  add({ outcome, whole, metadataBytes }: PeerAnswers): void {
+    this.tried += 1;
+    if (outcome !== 'talks') return;
+    this.talking += 1;
+    if (metadataBytes !== undefined) this.offering += 1;
+    if (whole) this.whole += 1;
+  }
+
+  finding(knownPeers: number): MetadataFinding {
+    const { tried, talking, offering, whole } = this;
+    return {
+      check: 'metadata',
+      level: talking === 0 ? 'skip' : offering > 0 ? 'ok' : 'fail',
+      knownPeers,
+      triedPeers: tried,
+      talkingPeers: talking,
+      offeringPeers: offering,
+      wholePeers: whole,
+      message: this.words(knownPeers),
+    };
+  }
+
+  private words(known: number): string {
+    if (known === 0) return 'no peer is known to ask';
+    const tried = `of ${countOrNo(this.tried, 'peer')} tried`;
+    if (this.talking === 0) return `${tried} none answered`;
+    return `${tried} ${this.talking} answered, ${this.offering} with the metadata, ${this.whole} with every piece`;
+  }
 }
 
 /** 1,000 ranges are 40 KB of JSON: still acceptable as a line. */

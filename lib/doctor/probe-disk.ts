@@ -24,10 +24,14 @@ const STATS_IN_FLIGHT = 32;
 const STAT_BLOCK_BYTES = 512;
 const SMALL_FILE_BYTES = 4096;
 
-export async function probeDisk(output: string, metainfo: Metainfo): Promise<DiskProbe> {
+/** `metainfo` undefined: nothing is known to be missing. */
+export async function probeDisk(
+  output: string,
+  metainfo: Metainfo | undefined,
+): Promise<DiskProbe> {
   const [{ folder, cause: inTheWay }, missingBytes] = await Promise.all([
     nearestFolder(output),
-    missingIn(output, metainfo),
+    metainfo ? missingIn(output, metainfo) : 0,
   ]);
   const [freeBytes, cause] = await Promise.all([
     freeIn(folder),

@@ -6,8 +6,13 @@ import { onAbort } from '../async/on-abort';
 import { Bitfield } from '../bytes/bitfield';
 import { bytesEqual } from '../bytes/compare';
 import { MillraceError } from '../errors/millrace-error';
+import { MAX_PIECE_COUNT } from '../metainfo/limits';
 import { WireDecoder } from '../wire/decoder';
-import { EXTENDED_HANDSHAKE_ID, decodeExtendedHandshake } from '../wire/extended-handshake';
+import {
+  EXTENDED_HANDSHAKE_ID,
+  extendedHandshakeOf,
+  parseExtendedHandshake,
+} from '../wire/extended-handshake';
 import { HandshakeDecoder, encodeHandshake, supportsExtensions } from '../wire/handshake';
 import type { WireMessage } from '../wire/messages';
 import type { PeerOutcome } from './findings';
@@ -21,7 +26,8 @@ export interface PeerProbeOptions {
   readonly infoHash: Uint8Array;
   /** Our peer id: 20 raw bytes. */
   readonly peerId: Uint8Array;
-  readonly pieceCount: number;
+  /** Undefined for a magnet link: only whether it has every piece can be told then. */
+  readonly pieceCount: number | undefined;
   /** Time limit of each of three steps: connecting, the handshake, and what follows. */
   readonly timeoutMs: number;
   /**
@@ -57,7 +63,10 @@ class Probe {
   private readonly startedMs = performance.now();
   private readonly handshake = new HandshakeDecoder();
   private readonly decoder: WireDecoder;
+  /** Empty while their number is not known. */
   private readonly pieces: Bitfield;
+  private whole = false;
+  private metadataBytes: number | undefined;
   private readonly onAbort = (): void => this.end(this.unfinished());
   private unwatch = (): void => undefined;
   private socket: net.Socket | undefined;
@@ -73,8 +82,8 @@ class Probe {
   constructor(options: PeerProbeOptions, resolve: (answers: PeerAnswers) => void) {
     this.options = options;
     this.resolve = resolve;
-    this.pieces = new Bitfield(options.pieceCount);
-    this.decoder = new WireDecoder({ pieceCount: options.pieceCount });
+    this.pieces = new Bitfield(options.pieceCount ?? 0);
+    this.decoder = new WireDecoder({ pieceCount: options.pieceCount ?? MAX_PIECE_COUNT });
   }
 
   start(): void {
@@ -158,12 +167,21 @@ class Probe {
     this.mayBeWhole = false;
     const { handshake } = this.handshake;
     const named = this.client !== undefined || !supportsExtensions(handshake?.reserved ?? NONE);
-    if (named && this.pieces.isFull()) this.end('talks');
+    if (named && this.isWhole) this.end('talks');
+  }
+
+  private get isWhole(): boolean {
+    return this.options.pieceCount === undefined ? this.whole : this.pieces.isFull();
   }
 
   private onMessage(message: WireMessage): void {
     switch (message.type) {
       case 'bitfield':
+        if (this.options.pieceCount === undefined) {
+          this.whole = mayBeEveryPiece(message.bits);
+          this.mayBeWhole = true;
+          break;
+        }
         if (message.bits.length !== this.pieces.bytes.length) {
           throw new MillraceError('bad-message', 'its bitfield has another number of pieces');
         }
@@ -176,6 +194,7 @@ class Probe {
         this.mayBeWhole = true;
         break;
       case 'have':
+        if (this.options.pieceCount === undefined) break;
         if (message.piece >= this.pieces.length) {
           throw new MillraceError('bad-message', `it claims piece ${message.piece}`);
         }
@@ -184,11 +203,12 @@ class Probe {
         break;
       case 'have-all': // Some peers send it although we did not announce the fast extension (BEP 6).
         this.pieces.setAll();
+        this.whole = true;
         this.mayBeWhole = true;
         break;
       case 'extended':
         if (message.id === EXTENDED_HANDSHAKE_ID) {
-          this.client = decodeExtendedHandshake(message.payload).client;
+          this.extend(parseExtendedHandshake(message.payload));
           this.mayBeWhole = true;
         }
         return;
@@ -199,6 +219,13 @@ class Probe {
     this.waitForMore();
   }
 
+  private extend(handshake: ReturnType<typeof parseExtendedHandshake>): void {
+    const { client, extensions } = extendedHandshakeOf(handshake);
+    this.client = client;
+    const size = handshake.integer('metadata_size') ?? 0;
+    if ((extensions[METADATA] ?? 0) > 0 && size > 0) this.metadataBytes = size;
+  }
+
   private end(outcome: PeerOutcome, detail?: string, cause?: string): void {
     if (this.stage === 'ended') return;
     this.stage = 'ended';
@@ -207,16 +234,35 @@ class Probe {
     this.unwatch();
     this.decoder.stop();
     this.socket?.destroy();
-    const { host, port } = this.options;
+    const { host, port, pieceCount } = this.options;
+    const talks = outcome === 'talks';
+    const isKnown = pieceCount !== undefined;
     this.resolve({
       host,
       port,
       outcome,
-      pieces: outcome === 'talks' ? this.pieces : undefined,
+      pieces: talks && isKnown ? this.pieces : undefined,
+      whole: talks && !isKnown ? this.whole : undefined,
+      metadataBytes: talks ? this.metadataBytes : undefined,
       client: this.client,
       cause,
       detail,
       elapsedMs: performance.now() - this.startedMs,
     });
   }
+}
+
+/** The extension by which peers send the metadata (BEP 9). */
+const METADATA = 'ut_metadata';
+
+/**
+ * Every bit is set, except spare ones after the last piece. How many pieces there are is not known:
+ * a peer that lacks only some of the last seven looks the same.
+ */
+function mayBeEveryPiece(bits: Uint8Array): boolean {
+  const last = bits.at(-1) ?? 0;
+  const spare = 0xff ^ last;
+  return (
+    bits.subarray(0, -1).every((byte) => byte === 0xff) && last > 0 && (spare & (spare + 1)) === 0
+  );
 }

@@ -3,8 +3,8 @@
 import { randomInt } from 'node:crypto';
 import PQueue from 'p-queue';
 import type { PeerAddress } from '../messages/control';
-import type { PeerFinding, PiecesFinding } from './findings';
-import { Sample, peerFinding } from './peer-finding';
+import type { MetadataFinding, PeerFinding, PiecesFinding } from './findings';
+import { MetadataSample, Sample, peerFinding } from './peer-finding';
 import { probePeer } from './probe-peer';
 import type { PeerProbeOptions } from './probe-peer';
 
@@ -18,7 +18,7 @@ export class Sampler {
   private readonly onPeer: (finding: PeerFinding) => void;
   private readonly queue = new PQueue({ concurrency: CONCURRENT_PEERS });
   private readonly known = new Set<string>();
-  private readonly sample: Sample;
+  private readonly sample: Sample | MetadataSample;
   private readonly probes: Promise<void>[] = [];
   private placesLeft: number;
 
@@ -27,7 +27,8 @@ export class Sampler {
     this.placesLeft = size;
     this.options = options;
     this.onPeer = onPeer;
-    this.sample = new Sample(options.pieceCount);
+    const { pieceCount } = options;
+    this.sample = pieceCount === undefined ? new MetadataSample() : new Sample(pieceCount);
   }
 
   /** Adds new peers of one source; dials some of them while there are places. */
@@ -48,7 +49,7 @@ export class Sampler {
   }
 
   /** The result, after all dials have ended. */
-  async finding(): Promise<PiecesFinding> {
+  async finding(): Promise<PiecesFinding | MetadataFinding> {
     await Promise.all(this.probes);
     return this.sample.finding(this.known.size);
   }

@@ -6,6 +6,7 @@ import type {
   ClockFinding,
   DnsFinding,
   Finding,
+  MetadataFinding,
   PeerFinding,
   PeerOutcome,
   PiecesFinding,
@@ -30,6 +31,7 @@ interface Facts {
   readonly dns: readonly DnsFinding[];
   readonly peers: readonly PeerFinding[];
   readonly pieces: PiecesFinding | undefined;
+  readonly metadata: MetadataFinding | undefined;
   readonly space: SpaceFinding | undefined;
   readonly write: WriteFinding | undefined;
   readonly port: PortFinding | undefined;
@@ -57,7 +59,8 @@ function shortageOf(findings: readonly Finding[]): string | undefined {
 }
 
 function judgeFacts(facts: Facts): Judgement {
-  const { pieces } = facts;
+  const { pieces, metadata } = facts;
+  if (metadata !== undefined && metadata.talkingPeers > 0) return judgeMetadata(facts, metadata);
   if (pieces !== undefined && pieces.talkingPeers > 0) {
     return pieces.missingPieces === 0 ? alive(facts, pieces) : incomplete(facts, pieces);
   }
@@ -75,6 +78,7 @@ function factsOf(findings: readonly Finding[]): Facts {
     dns: all('dns'),
     peers: all('peer'),
     pieces: all('pieces')[0],
+    metadata: all('metadata')[0],
     space: all('space')[0],
     write: all('write')[0],
     port: all('port')[0],
@@ -84,8 +88,27 @@ function factsOf(findings: readonly Finding[]): Facts {
   };
 }
 
+/** Peers of a magnet link connected; how many pieces there are is not known. */
+function judgeMetadata(facts: Facts, metadata: MetadataFinding): Judgement {
+  const { talkingPeers, offeringPeers, wholePeers } = metadata;
+  if (offeringPeers === 0) {
+    const who = talkingPeers === 1 ? 'the peer' : `none of the ${talkingPeers} peers`;
+    const lacks = talkingPeers === 1 ? 'does not have' : 'has';
+    return unknown(
+      `Cannot tell: ${who} that answered ${lacks} the metadata of this magnet link; try again later, or get the .torrent.`,
+    );
+  }
+  if (wholePeers > 0) return alive(facts, metadata);
+  return unknown(
+    `Cannot tell: ${countOrNo(offeringPeers, 'peer')} with the metadata answered, but none with every piece; start the download, which finds out what is missing.`,
+  );
+}
+
 /** Connected peers have every piece: remaining problems are on this machine. */
-function alive({ answering, space, write, port, clock }: Facts, pieces: PiecesFinding): Judgement {
+function alive(
+  { answering, space, write, port, clock }: Facts,
+  pieces: Pick<PiecesFinding, 'talkingPeers' | 'wholePeers'>,
+): Judgement {
   const say = (advice: string): Judgement => ({ verdict: 'alive', advice });
   const shortage = shortageText(write?.cause) ?? shortageText(port?.cause);
   if (shortage !== undefined) {

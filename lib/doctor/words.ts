@@ -2,6 +2,7 @@
 
 import { toHex } from '../bytes/hex';
 import type { Metainfo } from '../metainfo/metainfo';
+import type { Subject } from './subject';
 import { contentBytes } from '../metainfo/layout';
 import type {
   AddressFinding,
@@ -17,24 +18,29 @@ import { roughBytes, roughDuration } from '../text/quantities';
 import { causeText } from './causes';
 
 export function torrentFinding(
-  metainfo: Metainfo,
+  { name, infoHash, metainfo }: Subject,
   trackers: number,
   trackersLeftOut: number,
 ): TorrentFinding {
-  const { name, pieceCount } = metainfo;
-  const totalBytes = contentBytes(metainfo);
   const left = trackersLeftOut > 0 ? ` (${trackersLeftOut} of them are not asked)` : '';
   return {
     check: 'torrent',
     level: trackers === 0 ? 'warn' : 'ok',
-    infoHash: toHex(metainfo.infoHash),
+    infoHash: toHex(infoHash),
     name,
-    totalBytes,
-    pieceCount,
+    ...(metainfo && {
+      totalBytes: contentBytes(metainfo),
+      pieceCount: metainfo.pieceCount,
+    }),
     trackers,
     trackersLeftOut,
-    message: `${name}: ${roughBytes(totalBytes)} in ${countOrNo(pieceCount, 'piece')}, names ${countOrNo(trackers, 'tracker')}${left}`,
+    message: `${name}: ${sizeOf(metainfo)}, names ${countOrNo(trackers, 'tracker')}${left}`,
   };
+}
+
+function sizeOf(metainfo: Metainfo | undefined): string {
+  if (metainfo === undefined) return 'a magnet link';
+  return `${roughBytes(contentBytes(metainfo))} in ${countOrNo(metainfo.pieceCount, 'piece')}`;
 }
 
 export function spaceFinding(

@@ -1,4 +1,6 @@
-// PURE. Limits on what is used from a tracker's reply, for all transports.
+// PURE. Limits on what is used from a tracker's reply, for all transports, and what it gets if little is known.
+
+import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /** Used if a reply has no interval: half an hour, the most common value. */
 export const DEFAULT_INTERVAL_SEC = 1800;
@@ -27,3 +29,9 @@ export const MAX_PEERS_PER_LIST = 1000;
 export function boundedInterval(intervalSec: number = DEFAULT_INTERVAL_SEC): number {
   return Math.min(Math.max(intervalSec, MIN_INTERVAL_SEC), MAX_INTERVAL_SEC);
 }
+
+/**
+ * Announced as left while only the info hash is known, as libtorrent does: one block. Anything but
+ * 0, which would make us a seed.
+ */
+export const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { readdir } from 'node:fs/promises';
 import { expect } from 'chai';
-import { diagnose, startTracker } from '../../lib/index';
+import { diagnose, formatMagnet, startTracker } from '../../lib/index';
 import type { Diagnosis, DiagnoseOptions, Finding } from '../../lib/index';
 import { encode } from '../../lib/bencode/encode';
 import { examine } from '../../lib/doctor/examine';
@@ -115,6 +115,32 @@ describe('diagnose', function () {
     expect(found(diagnosis, 'clock')[0]).to.include({ level: 'skip' });
     expect(server.stats().peers).to.equal(1);
     expect(await readdir(output)).to.deep.equal([]);
+  });
+
+  it('examines a magnet link: its trackers and peers, and who has the metadata', async () => {
+    const server = await startTracker({ udpPort: 0 });
+    swarm.onClose(() => server.close());
+    const payload = torrentOf([server.url]);
+    const engine = await swarm.engine();
+    const data = await swarm.folder();
+    await payload.write(data);
+    const seed = await engine.add(payload.torrent, { output: data });
+    await within(seed.completed, 'the seed');
+    const output = await swarm.folder();
+    const link = `${formatMagnet(payload.metainfo)}&x.pe=127.0.0.1:${engine.port}`;
+    const options = { output, timeoutMs: TIMEOUT_MS };
+    const diagnosis = await within(diagnose(link, options), 'a diagnosis');
+    const [torrent] = found(diagnosis, 'torrent');
+    expect(torrent?.message).to.match(/: a magnet link, names 1 tracker$/);
+    expect(torrent).to.not.have.any.keys('totalBytes', 'pieceCount');
+    expect(found(diagnosis, 'tracker')[0]).to.include({ state: 'answers', url: server.url });
+    expect(found(diagnosis, 'write')[0]).to.include({ level: 'ok', folder: output });
+    expect(found(diagnosis, 'space')).to.deep.equal([]);
+    expect(found(diagnosis, 'pieces')).to.deep.equal([]);
+    const [peer] = found(diagnosis, 'peer');
+    expect(peer).to.include({ outcome: 'talks', port: engine.port, whole: true });
+    expect(found(diagnosis, 'metadata')[0]).to.include({ talkingPeers: 1, wholePeers: 1 });
+    await expectCode(diagnose('magnet:?dn=x', options), 'bad-magnet');
   });
 
   it('finds a torrent dead that its tracker does not know', async () => {
@@ -291,17 +317,21 @@ describe('diagnose', function () {
 
     async function examined(resolve: () => Promise<never>): Promise<readonly Finding[]> {
       const findings: Finding[] = [];
-      await examine(torrentOf([url, 'udp://tracker.example:2']).metainfo, {
-        output: await swarm.folder(),
-        peers: [],
-        samplePeers: 1,
-        port: 0,
-        timeoutMs: 300,
-        showSecrets: false,
-        version: '0.0.0',
-        onFinding: (finding) => findings.push(finding),
-        resolve,
-      });
+      const { metainfo } = torrentOf([url, 'udp://tracker.example:2']);
+      await examine(
+        { ...metainfo, metainfo },
+        {
+          output: await swarm.folder(),
+          peers: [],
+          samplePeers: 1,
+          port: 0,
+          timeoutMs: 300,
+          showSecrets: false,
+          version: '0.0.0',
+          onFinding: (finding) => findings.push(finding),
+          resolve,
+        },
+      );
       return findings;
     }
 

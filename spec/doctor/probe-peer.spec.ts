@@ -88,6 +88,58 @@ describe('doctor: a dial', () => {
     expect(received).to.deep.equal(Buffer.from(encodeHandshake({ infoHash, peerId })));
   });
 
+  describe('for a magnet link', () => {
+    const offer = (parts: object, extensions: Record<string, number> = { ut_metadata: 3 }) =>
+      bytesOf((writer) =>
+        writer.extended(
+          0,
+          encodeExtendedHandshake({ extensions, client: 'T' }, [parts as Record<string, number>]),
+        ),
+      );
+    const unknown = { pieceCount: undefined };
+
+    it('learns whether it has the metadata and every piece', async () => {
+      const size = offer({ metadata_size: 12_345 });
+      const whole = await probe(honest(bitfield(all), size), { ...unknown, quietMs: LONG_MS });
+      expect(whole).to.include({ outcome: 'talks', whole: true, metadataBytes: 12_345 });
+      expect(whole.pieces).to.equal(undefined);
+      const part = await probe(honest(bitfield(Uint8Array.of(0xff, 0xfe, 0xf0)), have(7)), unknown);
+      expect(part).to.include({ outcome: 'talks', whole: false, metadataBytes: undefined });
+      const seed = await probe(honest(Uint8Array.of(0, 0, 0, 1, 14), size), unknown);
+      expect(seed).to.include({ whole: true, metadataBytes: 12_345 });
+    });
+
+    it('takes no size for an offer without the extension, and none that is no size', async () => {
+      for (const part of [
+        offer({ metadata_size: 5 }, {}),
+        offer({ metadata_size: 5 }, { ut_metadata: 0 }),
+        offer({ metadata_size: 0 }),
+        offer({ metadata_size: -1 }),
+        offer({ metadata_size: 'x' }),
+        offer({}),
+      ]) {
+        const found = await probe(honest(part), unknown);
+        expect(found).to.include({ outcome: 'talks', whole: false, metadataBytes: undefined });
+      }
+    });
+
+    it('is not misled by bits', async () => {
+      for (const [bits, whole] of [
+        [[0xff], true],
+        [[0x80], true],
+        [[0xff, 0x80], true],
+        [[0xff, 0x00], false],
+        [[0x00], false],
+        [[0xfe, 0xff], false],
+        [[0xff, 0xa0], false],
+        [[0xff, 0x7f], false],
+      ] as const) {
+        const found = await probe(honest(bitfield(Uint8Array.from(bits))), unknown);
+        expect(found.whole, String(bits)).to.equal(whole);
+      }
+    });
+  });
+
   it('adds up a bitfield and what comes behind it', async () => {
     const found = await probe(honest(bitfield(Uint8Array.of(0x80, 0, 0x10)), have(3, 4, 3)));
     expect(found.outcome).to.equal('talks');

@@ -3,7 +3,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Bitfield } from '../../lib/bytes/bitfield';
-import { Sample, peerFinding } from '../../lib/doctor/peer-finding';
+import { MetadataSample, Sample, peerFinding } from '../../lib/doctor/peer-finding';
 import { trackerFinding } from '../../lib/doctor/tracker-finding';
 import type { TrackerAnswers } from '../../lib/doctor/tracker-finding';
 import {
@@ -153,6 +153,40 @@ describe('doctor: sentences on peers', () => {
     expect([whole, part, nothing].map(({ level }) => level)).to.deep.equal(['ok', 'ok', 'warn']);
   });
 
+  it('reports what a peer of a magnet link has', () => {
+    const base = { ...PEER, outcome: 'talks', elapsedMs: 90 } as const;
+    const both = peerFinding({ ...base, whole: true, metadataBytes: 5 });
+    const neither = peerFinding({ ...base, whole: false });
+    expect(both).to.include({
+      level: 'ok',
+      metadataBytes: 5,
+      message: '192.0.2.1:6881 has every piece, and the metadata (0.1 s)',
+    });
+    expect(neither).to.include({
+      level: 'warn',
+      message: '192.0.2.1:6881 has not every piece, and not the metadata (0.1 s)',
+    });
+    const sample = new MetadataSample();
+    expect(sample.finding(0)).to.include({ level: 'skip', message: 'no peer is known to ask' });
+    sample.add({ ...PEER, outcome: 'refused', elapsedMs: 1 });
+    expect(sample.finding(1)).to.include({
+      level: 'skip',
+      message: 'of 1 peer tried none answered',
+    });
+    sample.add({ ...base, whole: true });
+    expect(sample.finding(2).level).to.equal('fail');
+    sample.add({ ...base, whole: false, metadataBytes: 5 });
+    expect(sample.finding(4)).to.include({
+      level: 'ok',
+      knownPeers: 4,
+      triedPeers: 3,
+      talkingPeers: 2,
+      offeringPeers: 1,
+      wholePeers: 1,
+      message: 'of 3 peers tried 2 answered, 1 with the metadata, 1 with every piece',
+    });
+  });
+
   it('reports how a peer failed', () => {
     const found = peerFinding({ ...PEER, outcome: 'unreachable', detail: 'no way', elapsedMs: 1 });
     expect(found).to.include({
@@ -222,11 +256,16 @@ describe('doctor: sentences on peers', () => {
 
 describe('doctor: sentences on this machine', () => {
   it('describes the torrent', () => {
-    expect(torrentFinding(fakeMetainfo(), 0, 0)).to.include({
+    const metainfo = fakeMetainfo();
+    const torrent = { ...metainfo, metainfo };
+    expect(torrentFinding(torrent, 0, 0)).to.include({
       level: 'warn',
       message: 'thing: 1000 bytes in 10 pieces, names no trackers',
     });
-    expect(torrentFinding(fakeMetainfo(), 70, 20).message).to.match(
+    expect(torrentFinding({ ...metainfo, metainfo: undefined }, 1, 0).message).to.equal(
+      'thing: a magnet link, names 1 tracker',
+    );
+    expect(torrentFinding(torrent, 70, 20).message).to.match(
       /names 70 trackers \(20 of them are not asked\)$/,
     );
   });

@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { MIB } from '../../lib/bytes/lengths';
-import type { Finding, Verdict } from '../../lib/doctor/findings';
+import type { Finding, MetadataFinding, Verdict } from '../../lib/doctor/findings';
 import { judge } from '../../lib/doctor/verdict';
 import {
   clock,
@@ -326,6 +326,41 @@ const CASES: readonly [what: string, findings: readonly Finding[], Verdict, says
 ];
 
 describe('doctor: verdict', () => {
+  describe('of a magnet link', () => {
+    const metadata = (change: Partial<MetadataFinding>): Finding => ({
+      check: 'metadata',
+      level: 'ok',
+      message: '',
+      knownPeers: 2,
+      triedPeers: 2,
+      talkingPeers: 2,
+      offeringPeers: 1,
+      wholePeers: 1,
+      ...change,
+    });
+    const of = (change: Partial<MetadataFinding>, ...others: Finding[]) =>
+      judge([...talking, metadata(change), ...others]);
+
+    it('is alive if a peer has the metadata and one has every piece', () => {
+      expect(of({})).to.deep.equal({
+        verdict: 'alive',
+        advice: 'The torrent is alive (1 peer with every piece answered); start the download.',
+      });
+      expect(of({}, write('EACCES')).advice).to.match(/nothing can be written to/);
+    });
+
+    it('is unknown otherwise, and says what is missing', () => {
+      expect(of({ wholePeers: 0 })).to.include({ verdict: 'unknown' });
+      expect(of({ wholePeers: 0 }).advice).to.match(/1 peer with the metadata answered, but none/);
+      const two = of({ offeringPeers: 0 });
+      expect(two.advice).to.match(/none of the 2 peers that answered has the metadata of this/);
+      const one = of({ offeringPeers: 0, talkingPeers: 1 });
+      expect(one.advice).to.match(/the peer that answered does not have the metadata of this/);
+      expect(of({ talkingPeers: 0 }, peer('silent')).verdict).to.equal('unknown');
+      expect(judge([strange(), metadata({ talkingPeers: 0 })]).verdict).to.equal('dead');
+    });
+  });
+
   for (const [what, findings, verdict, says] of CASES) {
     it(`${verdict}: ${what}`, () => {
       const judgement = judge(findings);

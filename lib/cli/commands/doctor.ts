@@ -7,7 +7,7 @@ import type { Diagnosis, Finding, FindingLevel, Verdict } from '../../index';
 import { EXIT } from '../context';
 import type { Context, Runner } from '../context';
 import { failureJson, failureLine, failureOf } from '../failure';
-import { nonEmpty, ownPort, peerList, torrentSource, wholeNumber } from '../options/parsers';
+import { nonEmpty, ownPort, peerList, torrentOrMagnet, wholeNumber } from '../options/parsers';
 import { jsonOption, secretsOption, timeoutOption } from '../options/shared';
 import { jsonLine, printable } from '../output/text';
 
@@ -28,6 +28,7 @@ Examples:
   millrace doctor debian.iso.torrent
   millrace doctor photos.torrent --output /srv/data --port 6881 --peer 192.0.2.7:6881
   millrace doctor photos.torrent --json
+  millrace doctor 'magnet:?xt=urn:btih:c12fe1c06bba254a9dc9f519b335aa7c1367a88a'
 
 Exit codes: 0 alive, 1 dead, 2 wrong usage, 3 cannot tell, 129 / 130 / 143 interrupted.`;
 
@@ -47,7 +48,11 @@ const LEVEL_WORDS: Readonly<Record<FindingLevel, string>> = {
 
 export function define(command: Command, run: Runner): void {
   command
-    .argument('<torrent>', 'path or http(s) URL of a .torrent file', torrentSource)
+    .argument(
+      '<torrent>',
+      'path or http(s) URL of a .torrent file, or a magnet link',
+      torrentOrMagnet,
+    )
     .addOption(
       new Option('-o, --output <DIR>', 'folder that the download would go to')
         .argParser(nonEmpty)

@@ -22,7 +22,7 @@ export interface AskFlags {
 }
 
 export const SOURCE = [
-  'path or http(s) URL of a .torrent file; with --tracker also an info hash (40 hex digits)',
+  'path or http(s) URL of a .torrent file, or a magnet link; with --tracker also an info hash (40 hex digits)',
   torrentOrHash,
 ] as const;
 

@@ -97,12 +97,12 @@ export function nonEmpty(text: string): string {
   return text;
 }
 
-/** The path or http(s) URL of a .torrent, or an info hash in hexadecimal. */
+/** The path or http(s) URL of a .torrent, a magnet link, or an info hash in hexadecimal. */
 export function torrentOrHash(text: string): string {
   if (/^[0-9a-f]+$/i.test(text) && text.length !== SHA1_HEX_DIGITS && text.length >= 32) {
     throw new InvalidArgumentError(
-      `Allowed: a path, an http(s) URL, or an info hash of 40 hex digits (this has ${text.length}).`,
+      `Allowed: a path, an http(s) URL, a magnet link, or an info hash of 40 hex digits (this has ${text.length}).`,
     );
   }
-  return torrentSource(text);
+  return torrentOrMagnet(text);
 }

@@ -1,9 +1,9 @@
 // Announcing: the schedule decides when and where; this file makes the announces in parallel and
 // handles the replies.
 
-import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import type { AnnounceReply, AnnounceRequest } from '../../tracker/announce';
+import { UNKNOWN_LEFT_BYTES } from '../../tracker/limits';
 import type { DueAnnounce } from '../../tracker/schedule';
 import { noteExternalAddress } from './preference';
 import { mayUsePeersOf } from './private-torrent';
@@ -30,12 +30,6 @@ const MAX_SEED_NUM_WANT = 50;
  * listens on 1.
  */
 const NO_PORT = 1;
-
-/**
- * Reported as left while the content is not known, as libtorrent does: one block. Anything but 0, which would
- * make us a seed.
- */
-const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;
 
 /** After an announce has been in flight for this long, the next tracker no longer waits for it. */
 export const PATIENCE_MS = 10_000;

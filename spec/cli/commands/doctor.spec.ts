@@ -90,7 +90,6 @@ describe('cli doctor', () => {
     [['x', '--timeout', '0'], /a time from 0.1 s to 10 min/],
     [['x', '--peer', 'nowhere'], /HOST:PORT/],
     [['x', '--port', '65536'], /from 0 to 65535/],
-    [['magnet:?xt=urn:btih:00'], /A magnet link does not/],
   ] as const) {
     it(`refuses: doctor ${argv.join(' ')}`, async () => {
       const { api, calls } = finding('alive');
