@@ -4,6 +4,18 @@
 export class LastRounds {
   private atLastRound = 0;
   private atRoundBefore = 0;
+  private ended = 0;
+  private best = 0;
+
+  /** It has been counted for two rounds. */
+  get isWhole(): boolean {
+    return this.ended >= 2;
+  }
+
+  /** The most that two rounds have gained. */
+  get most(): number {
+    return this.best;
+  }
 
   /** What the total has gained since the round before the last one. */
   gained(total: number): number {
@@ -12,7 +24,9 @@ export class LastRounds {
 
   /** A round ends with this total. */
   endRound(total: number): void {
+    this.best = Math.max(this.best, this.gained(total));
     this.atRoundBefore = this.atLastRound;
     this.atLastRound = total;
+    this.ended += 1;
   }
 }

@@ -328,6 +328,12 @@ export class Source {
   refusals: Refusals | undefined = undefined;
   /** When payload last moved, as reported by its thread; 0: never. */
   lastPayloadMs = 0;
+  /** What it gave us in the last rounds of choking. */
+  readonly gave = new LastRounds();
+  /** When it last sent us payload. */
+  lastGaveMs = -Infinity;
+  /** Since when it has answered no request, and not sent a single byte; undefined: it sends. */
+  silentSinceMs: number | undefined = undefined;
   downloadedBytes = 0;
   uploadedBytes = 0;
   /**
@@ -346,6 +352,11 @@ export class Source {
     this.torrent = torrent;
     this.identity = identity;
     this.bits = new Bitfield(torrent.content?.layout.pieceCount ?? 0);
+  }
+
+  /** Bytes that it gave us in the last 10 to 20 s. */
+  get givenLately(): number {
+    return this.gave.gained(this.downloadedBytes);
   }
 
   has(piece: number): boolean {
@@ -376,8 +387,7 @@ export class Peer extends Source {
   lastUnchokedMs = 0;
   /** It has its slot for what it is worth, not for a turn. */
   hasEarnedSlot = false;
-  /** What it gave us, and took from us, in the last rounds of choking. */
-  readonly gave = new LastRounds();
+  /** What it took from us in the last rounds of choking. */
   readonly took = new LastRounds();
   /** Its `uploadedBytes` when its last upload turn began. */
   uploadedAtTurn = 0;

@@ -11,6 +11,8 @@ export const CLOSE_REASONS = {
     'the peer took the connection and closed it at our plain handshake: most that do so speak only encrypted connections',
   'handshake-timeout': 'the peer did not complete the handshake in time',
   'idle-timeout': 'the peer sent nothing, not even a keep-alive, for too long',
+  silent:
+    'the only peer that serves us let all requests time out twice, and sent nothing else: it is dialled again',
   'not-reading': 'the peer did not read what it was sent, and held memory that others needed',
   'not-useful': 'both sides have every piece',
   'torrent-closed': 'the torrent was paused, removed or completed without seeding',

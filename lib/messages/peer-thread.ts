@@ -105,10 +105,11 @@ export interface Lease {
 }
 
 /**
- * Why a session returns leased blocks: the peer let requests time out (`late`), it chokes us
- * (`choked`), or it rejected the requests while it did not (`rejected`).
+ * Why a session returns leased blocks: the peer let requests time out (`late`; `silent`:
+ * and sent not a single byte meanwhile), it chokes us (`choked`), or it rejected the requests while it
+ * did not (`rejected`).
  */
-export type WhyReturned = 'late' | 'choked' | 'rejected';
+export type WhyReturned = 'late' | 'silent' | 'choked' | 'rejected';
 
 /** A peer that another one told us of. */
 export interface ExchangedPeer {

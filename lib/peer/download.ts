@@ -59,6 +59,8 @@ export class Download {
    */
   private paysOnArrival = false;
   private lastBlockMs = -Infinity;
+  /** When any byte last came, or the peer was excused. */
+  private heardMs = -Infinity;
   /** No credit is reported before; Infinity: there is no such pause. */
   private noCreditUntilMs = Infinity;
   /** Factor for the request timeout. */
@@ -250,11 +252,17 @@ export class Download {
     for (const run of this.leases.all()) if (run.piece === piece) this.cutOff(run);
   }
 
+  /** Bytes came, of whatever. */
+  onRead(nowMs: number): void {
+    this.heardMs = nowMs;
+  }
+
   // ---- time ----
 
   /** The peer is not read, so it cannot be late. */
   excuse(nowMs: number): void {
     this.lastBlockMs = nowMs;
+    this.heardMs = nowMs;
   }
 
   /** Returns all leases if the peer lets its requests time out. */
@@ -262,7 +270,8 @@ export class Download {
     if (nowMs >= this.noCreditUntilMs) this.noCreditUntilMs = Infinity;
     if (nowMs < this.timeoutMs) return;
     this.pipeline.snub();
-    for (const run of this.leases.all()) this.release(run, 'late');
+    const isSilent = nowMs - this.heardMs >= this.options.limits.requestTimeoutMs;
+    for (const run of this.leases.all()) this.release(run, isSilent ? 'silent' : 'late');
   }
 
   /**

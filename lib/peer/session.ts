@@ -145,6 +145,7 @@ export class PeerSession implements WireSink {
   receive(bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     if (this.isClosed) return;
     this.nowMs = nowMs;
+    this.download.onRead(nowMs);
     try {
       this.decoder.feed(bytes, start, end, this);
       const payloadBytes = this.download.downloadedBytes + this.uploadedBytes;

@@ -37,6 +37,7 @@ const BLOCK_MESSAGES = {
 
 const WHY_RETURNED: Readonly<Record<WhyReturned, string>> = {
   late: 'not answered in time',
+  silent: 'nothing came from the peer',
   choked: 'the peer chokes us',
   rejected: 'the peer rejected it',
 };

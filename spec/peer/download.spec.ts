@@ -330,6 +330,20 @@ describe('peer/download', () => {
       expect(chatty.of('lease-returned')).to.have.length(1);
     });
 
+    it('says whether a single byte came meanwhile', () => {
+      const whys = (side: Side): string[] => side.of('lease-returned').map(({ why }) => why);
+      const limits = { requestTimeoutMs: 1000 };
+      const silent = unchoked({ limits });
+      silent.lease(0);
+      silent.tick(1000);
+      expect(whys(silent)).to.deep.equal(['silent']);
+      const late = unchoked({ limits });
+      late.lease(0);
+      late.tick(1).feed(late.block(0, 0).subarray(0, 1));
+      late.tick(999);
+      expect(whys(late)).to.deep.equal(['late']);
+    });
+
     it('counts from the last block, so a slow peer that delivers keeps its leases', () => {
       const side = unchoked({ limits: { requestTimeoutMs: 1000 } });
       side.lease(0);

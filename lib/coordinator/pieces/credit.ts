@@ -8,6 +8,7 @@ import { feedSource } from './leasing';
 import { giveUpIdleParole } from './parole';
 import { onFilled, settle } from './pieces';
 import { Refusals } from './refusals';
+import { noteSilence } from './silent-sources';
 import type { Source } from '../state';
 
 /** Most suggestions that are kept of a source; the newest count. */
@@ -63,6 +64,7 @@ export function onLeaseEnd(
     source.refusals ??= new Refusals();
     source.refusals.note(fact.piece, engine.nowMs());
   }
+  if (fact.type === 'lease-returned' && fact.why === 'silent') noteSilence(engine, source);
   let firstBlock = fact.firstBlock;
   const end = fact.firstBlock + fact.blockCount;
   // The run may span several leases of the same piece: each takes its part.

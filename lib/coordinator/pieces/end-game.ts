@@ -1,7 +1,8 @@
-// The end-game: every piece is being fetched, and some sources have nothing to do. They fetch a
-// second copy of blocks that are late. This happens on ticks and for late pieces only: a fast swarm
+// The end-game: every piece is being fetched, or no more fit into memory, and some sources have nothing to
+// do. They fetch a second copy of blocks that are late. This happens on ticks and for late pieces only: a fast swarm
 // would otherwise send its last blocks twice, and each message would search for duplicates.
 
+import { BLOCK_LENGTH_BYTES } from '../../bytes/lengths';
 import type { Engine } from '../engine';
 import { leaseRun, standsStill } from './pieces';
 import type { PieceState, Source, KnownTorrent } from '../state';
@@ -9,13 +10,24 @@ import type { PieceState, Source, KnownTorrent } from '../state';
 /** A piece is late when no block of it arrived for half a second. */
 const LATE_PIECE_MS = 500;
 
-/** Most sources that fetch the same block. */
-const DUPLICATE_HOLDERS = 2;
+/** Most sources that fetch the same block; one more if it is faster than these. */
+const MOST_HOLDERS = 2;
 /** Longest duplicate lease: short, so that two slow sources are soon relieved. */
 const DUPLICATE_RUN_BLOCKS = 16;
 
+/**
+ * A source takes over from others that are four times as slow as it was at its best (it is idle now), so
+ * that equals do not rob each other.
+ */
+const THIEF_FACTOR = 4;
+/** What counts as given at least: a block more or less within 20 s is chance. */
+const LEAST_GIVEN_BYTES = 4 * BLOCK_LENGTH_BYTES;
+
 export function feedEndGame(engine: Engine, torrent: KnownTorrent): void {
-  if (torrent.phase !== 'downloading' || torrent.content.possession.picker.idle > 0) return;
+  if (torrent.phase !== 'downloading') return;
+  // While memory is short, the fast take over from the slow, whose pieces occupy it.
+  const steals = torrent.content.possession.picker.idle > 0;
+  if (steals && !torrent.account.memoryRefused) return;
   const idle = [...engine.state.hungry].filter(
     (source) => source.torrent === torrent && !source.choked && !source.closing,
   );
@@ -23,9 +35,16 @@ export function feedEndGame(engine: Engine, torrent: KnownTorrent): void {
   const late = [...torrent.content.active.values()].filter(
     (piece) => !piece.onParole && standsStill(engine, piece, LATE_PIECE_MS),
   );
+  const bytes = holderBytes(torrent);
   for (const source of idle) {
+    const slower = late.filter(
+      (piece) => (bytes.get(piece) ?? LEAST_GIVEN_BYTES) * THIEF_FACTOR <= source.gave.most,
+    );
     while (source.leasedBlocks < source.creditBlocks) {
-      if (!leaseDuplicate(engine, source, late, source.creditBlocks - source.leasedBlocks)) break;
+      const maxBlocks = source.creditBlocks - source.leasedBlocks;
+      const isLeased = !steals && leaseDuplicate(engine, source, late, maxBlocks, MOST_HOLDERS);
+      if (isLeased || leaseDuplicate(engine, source, slower, maxBlocks, MOST_HOLDERS + 1)) continue;
+      break;
     }
   }
 }
@@ -35,6 +54,7 @@ function leaseDuplicate(
   source: Source,
   late: readonly PieceState[],
   maxBlocks: number,
+  mostHolders: number,
 ): boolean {
   for (const piece of late) {
     const index = piece.blocks.piece;
@@ -46,11 +66,25 @@ function leaseDuplicate(
         own.some(
           (lease) => block >= lease.firstBlock && block < lease.firstBlock + lease.blockCount,
         ),
-      DUPLICATE_HOLDERS,
+      mostHolders,
     );
     if (!run) continue;
     leaseRun(engine, source, piece, run.firstBlock, run.blockCount);
     return true;
   }
   return false;
+}
+
+/**
+ * For each leased piece, what its fastest source gave lately. A newcomer may be fast. (The rate that a
+ * session reports with its appetite is that of a moment: of a slow peer it says little.)
+ */
+function holderBytes({ sources }: KnownTorrent): ReadonlyMap<PieceState, number> {
+  const bytes = new Map<PieceState, number>();
+  for (const source of sources) {
+    const given = source.gave.isWhole ? source.givenLately : Infinity;
+    for (const { piece } of source.leases)
+      bytes.set(piece, Math.max(bytes.get(piece) ?? LEAST_GIVEN_BYTES, given));
+  }
+  return bytes;
 }

@@ -3,10 +3,18 @@
 
 import type { Engine } from '../engine';
 import { bytesHere, endPiece, standsStill } from './pieces';
-import type { PieceState, KnownTorrent } from '../state';
+import type { PieceState, KnownTorrent, TorrentState } from '../state';
 
 /** A partial piece that received nothing for 5 s may be evicted. */
 const STALE_PIECE_MS = 5_000;
+/**
+ * Unless it waits its turn: one of its blocks is requested from a source that sent something in this
+ * time, as long as a request is waited for. Eight blocks in the queue of a slow peer take longer than
+ * 5 s, and if their pieces were evicted they would all be fetched in vain. But it does so for a minute
+ * at most, because others need the memory.
+ */
+const MOVING_MS = 20_000;
+const LONGEST_TURN_MS = 60_000;
 /** Limit per tick, so that a brief stall does not discard everything. */
 const EVICTIONS_PER_TICK = 4;
 
@@ -34,8 +42,11 @@ export function evictStale(engine: Engine): void {
   for (const torrent of engine.state.torrents.values()) {
     // Its pieces wait for credit: they are slow, not stalled.
     if (torrent.account.limit === 'rateLimit') continue;
-    for (const piece of torrent.content?.active.values() ?? [])
-      if (standsStill(engine, piece, STALE_PIECE_MS)) stale.push(piece);
+    const moving = movingPieces(torrent, engine.nowMs());
+    for (const piece of torrent.content?.active.values() ?? []) {
+      const patienceMs = moving.has(piece) ? LONGEST_TURN_MS : STALE_PIECE_MS;
+      if (standsStill(engine, piece, patienceMs)) stale.push(piece);
+    }
   }
   stale.sort((a, b) => a.lastProgressMs - b.lastProgressMs);
   for (const piece of stale.slice(0, EVICTIONS_PER_TICK)) {
@@ -45,4 +56,14 @@ export function evictStale(engine: Engine): void {
     });
     evictPiece(engine, piece);
   }
+}
+
+/** The pieces of which a block is leased to a source that sends. */
+function movingPieces({ sources }: TorrentState, nowMs: number): ReadonlySet<PieceState> {
+  const moving = new Set<PieceState>();
+  for (const { lastGaveMs, leases } of sources) {
+    if (nowMs - lastGaveMs >= MOVING_MS) continue;
+    for (const { piece } of leases) moving.add(piece);
+  }
+  return moving;
 }

@@ -34,9 +34,14 @@ export function feedSource(engine: Engine, source: Source): void {
   hungry.delete(source);
 }
 
-/** Tries every hungry source again, after memory or blocks became free. */
+/**
+ * Tries every hungry source again, after memory or blocks became free: those first that have least to
+ * do. Otherwise a few slow ones would occupy a short memory, and the others would idle.
+ */
 export function feedHungry(engine: Engine): void {
-  for (const source of [...engine.state.hungry]) feedSource(engine, source);
+  const hungry = [...engine.state.hungry];
+  hungry.sort((a, b) => a.leases.length - b.leases.length);
+  for (const source of hungry) feedSource(engine, source);
 }
 
 /** Tries sources again whose rejects are forgotten. */

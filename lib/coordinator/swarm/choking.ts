@@ -77,10 +77,7 @@ function choose(
     stalled: peer.uploadStalled || letItsTurnPass(peer, nowMs),
     unchokedAtMs: peer.unchokedAtMs,
     lastUnchokedMs: peer.lastUnchokedMs,
-    worthBytes:
-      choking === 'tit-for-tat'
-        ? peer.gave.gained(peer.downloadedBytes)
-        : peer.took.gained(peer.uploadedBytes),
+    worthBytes: choking === 'tit-for-tat' ? peer.givenLately : peer.took.gained(peer.uploadedBytes),
     earned: peer.hasEarnedSlot,
     connectedAtMs: peer.connectedAtMs,
   }));
@@ -111,14 +108,14 @@ function adaptSlots({ peers, uploading, uploadedBytes }: TorrentState, nowMs: nu
   slots.endRound({ bytesPerSec, scarce: wanting > slots.count });
 }
 
-function endRound({ peers, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
+function endRound({ peers, sources, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
   uploading.roundStartedMs = nowMs;
   uploading.roundEndsMs = nowMs + ROUND_MS;
   uploading.uploadedAtStart = uploadedBytes;
   for (const peer of peers) {
-    peer.gave.endRound(peer.downloadedBytes);
     peer.took.endRound(peer.uploadedBytes);
   }
+  for (const source of sources) source.gave.endRound(source.downloadedBytes);
 }
 
 /**

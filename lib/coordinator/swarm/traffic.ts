@@ -14,6 +14,10 @@ export function onTraffic(engine: Engine, fact: FactOf<'traffic'>): void {
     const uploadedBytes = fact.rows[row + 2] ?? 0;
     const { torrent } = source;
     source.lastPayloadMs = nowMs;
+    if (downloadedBytes > 0) {
+      source.lastGaveMs = nowMs;
+      source.silentSinceMs = undefined;
+    }
     source.downloadedBytes += downloadedBytes;
     source.uploadedBytes += uploadedBytes;
     torrent.downloadedBytes += downloadedBytes;

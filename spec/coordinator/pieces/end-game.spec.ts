@@ -102,4 +102,51 @@ describe('coordinator/end-game', () => {
     expect(desk.leases(closing)).to.have.length(0);
     expect(desk.leases(stranger)).to.have.length(before);
   });
+
+  describe('a source that was four times as fast', () => {
+    /** What the connections gave in the last round of choking; then rounds pass. */
+    const rounds = (engine: SimDesk['engine'], given: Readonly<Record<number, number>>): void => {
+      for (let round = 0; round < 3; round++) {
+        for (const [connection, bytes] of Object.entries(given))
+          engine.facts({ type: 'traffic', rows: [Number(connection), bytes, 0, 0] });
+        engine.pass(10_000);
+      }
+    };
+
+    it('fetches blocks that two slower ones hold, and an equal one does not', async () => {
+      const { desk, engine, torrent } = await SimDesk.with({
+        totalLengthBytes: 64 * KIB,
+        pieceLengthBytes: 64 * KIB,
+      });
+      const [a, b] = [0, 1].map(() => desk.connect(torrent, { creditBlocks: 4 }));
+      const [fast = 0, equal = 0] = [0, 1].map(() => desk.connect(torrent));
+      rounds(engine, { [a ?? 0]: 32 * KIB, [b ?? 0]: 32 * KIB, [fast]: MIB, [equal]: 100 * KIB });
+      desk.want(equal, 4);
+      desk.want(fast, 4);
+      engine.pass(1_000);
+      expect(desk.leases(equal)).to.have.length(0);
+      expect(runs(desk.leases(fast))).to.deep.equal([[0, 0, 4]]);
+    });
+
+    it('takes over late blocks of slower ones before the end, where memory is short', async () => {
+      const { desk, engine, torrent } = await SimDesk.with(
+        { totalLengthBytes: 16 * MIB, pieceLengthBytes: MIB },
+        { settings: { memoryBytes: 4 * MIB } },
+      );
+      const slow = [0, 1, 2, 3].map((piece) =>
+        desk.connect(torrent, { have: [piece], creditBlocks: 64 }),
+      );
+      const [fast = 0, equal = 0] = [0, 1].map(() => desk.connect(torrent));
+      rounds(engine, {
+        ...Object.fromEntries(slow.map((connection) => [connection, 32 * KIB])),
+        [fast]: MIB,
+        [equal]: 100 * KIB,
+      });
+      desk.want(equal, 16);
+      desk.want(fast, 16);
+      engine.pass(250);
+      expect(desk.leases(equal)).to.have.length(0);
+      expect(desk.leases(fast).map(({ blockCount }) => blockCount)).to.deep.equal([16]);
+    });
+  });
 });

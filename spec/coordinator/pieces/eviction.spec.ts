@@ -51,4 +51,30 @@ describe('coordinator/eviction', () => {
       'memory is no longer short',
     ).to.deep.equal([0, 1, 9]);
   });
+
+  it('waits a minute for a piece of which a block is in the queue of a source that sends', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(
+      { totalLengthBytes: 16 * MIB, pieceLengthBytes: MIB },
+      { settings: { memoryBytes: 4 * MIB } },
+    );
+    const peers = [0, 1, 2, 3].map((piece) =>
+      desk.connect(torrent, { have: [piece], creditBlocks: 64 }),
+    );
+    const [slow = 0] = peers;
+    const waiting = desk.connect(torrent, { have: [9], creditBlocks: 64 });
+    const active = (): number[] => [...torrent.state.content.active.keys()].sort();
+    for (let sec = 0; sec < 50; sec += 5) {
+      engine.facts({ type: 'traffic', rows: [slow, 100, 0, 0] });
+      desk.want(waiting, 128);
+      engine.pass(5_000);
+      expect(active(), `after ${sec + 5} s`).to.include(0);
+    }
+    expect(active(), 'the others are silent').to.deep.equal([0, 9]);
+    // The memory is short again.
+    for (const piece of [10, 11, 12]) desk.connect(torrent, { have: [piece], creditBlocks: 64 });
+    engine.facts({ type: 'traffic', rows: [slow, 100, 0, 0] });
+    desk.connect(torrent, { have: [13], creditBlocks: 64 });
+    engine.pass(10_000);
+    expect(active()).to.not.include(0);
+  });
 });
