@@ -85,7 +85,7 @@ function wantsPeers(engine: Engine, torrent: TorrentState): boolean {
   if (!needsPeers(torrent.life) || peers >= ENOUGH_PEERS) return false;
   if (peers > 0 && !torrent.trackersHadNews) return false;
   if (freeSlots(engine, torrent) <= 0) return false;
-  return torrent.book.nextDueMs > engine.nowMs();
+  return torrent.book.isExhausted(engine.nowMs());
 }
 
 /** A torrent without a source that serves it needs no share of the memory. */

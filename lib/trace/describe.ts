@@ -22,8 +22,12 @@ import {
 } from '../wire/messages';
 import { decodeMetadataMessage } from '../wire/metadata-message';
 import type { MetadataMessage } from '../wire/metadata-message';
+import { decodePeerExchange } from '../wire/peer-exchange';
 import { readUint32 } from '../wire/uint32';
 import type { Segment } from './splitter';
+
+/** A traced message has room for no more. */
+const ALL_PEERS = { maxAdded: 10_000, maxDropped: 10_000 };
 
 /** Everything except printable ASCII. */
 const UNPRINTABLE = /[^\x20-\x7e]/g;
@@ -128,7 +132,12 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
   const id = bytes[5];
   if (id === undefined) return 'extended';
   const isWhole = bytes.length === LENGTH_FIELD_BYTES + lengthBytes;
-  if (id !== 0) return describeMetadata(bytes, lengthBytes) ?? describeOther(id, lengthBytes);
+  if (id !== 0)
+    return (
+      describeMetadata(bytes, lengthBytes) ??
+      describeExchange(bytes.subarray(6)) ??
+      describeOther(id, lengthBytes)
+    );
   if (!isWhole) return describeOther(id, lengthBytes);
   try {
     const handshake = decodeExtendedHandshake(bytes.subarray(6));
@@ -168,6 +177,18 @@ function describeMetadata(bytes: Uint8Array, lengthBytes: number): string | unde
   const size = message.totalBytes === undefined ? '' : ` total_size=${message.totalBytes}`;
   const headBytes = payload.length - message.bytes.length;
   return `${text}${size} length=${lengthBytes - 2 - headBytes}`;
+}
+
+/** A message of `ut_pex` (BEP 11), known by its keys, too. */
+function describeExchange(payload: Uint8Array): string | undefined {
+  try {
+    const { added, dropped } = decodePeerExchange(payload, ALL_PEERS);
+    const isNone = added.length + dropped.length === 0;
+    return isNone ? undefined : `ut_pex added=${added.length} dropped=${dropped.length}`;
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return undefined;
+  }
 }
 
 /** The text of a fact that is a decision of our session or its reason; else undefined. */

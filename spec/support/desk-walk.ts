@@ -618,6 +618,12 @@ export class Walk implements Simulation {
 function gossip(connection: number, b: number, c: number): PeerFact[] {
   return [
     { type: 'extended-handshake', connection, client: 'walker', listenPort: 1 + b },
+    {
+      type: 'peer-exchange',
+      connection,
+      added: [{ host: `10.8.${b % 7}.${c % 250}`, port: 1 + b, isSeed: c % 5 === 0 }],
+      dropped: [{ host: `10.8.${c % 7}.${b % 250}`, port: 1 + c }],
+    },
     { type: 'traffic', rows: [connection, b * KIB, c * KIB, 0] },
     { type: 'load', busy: (c % 10) / 10, rows: [connection, b * KIB, c, b % 4] },
     { type: 'rejected', host: '10.9.0.1', port: 1, reason: 'bad-handshake', detail: '' },

@@ -8,6 +8,7 @@ import { WireTap, isChosen } from '../../lib/trace/tap';
 import { WireWriter, writePieceHeader } from '../../lib/wire/encoder';
 import { encodeHandshake } from '../../lib/wire/handshake';
 import { encodeMetadataMessage } from '../../lib/wire/metadata-message';
+import { encodePeerExchange } from '../../lib/wire/peer-exchange';
 import { readPcapng, streamFrom } from '../support/pcapng-reader';
 import type { ReadPacket } from '../support/pcapng-reader';
 
@@ -260,6 +261,8 @@ describe('trace lines', () => {
         w.extended(7, encodeMetadataMessage({ type: 'request', piece: 3 }));
         w.extended(7, encodeMetadataMessage({ type: 'data', ...total, bytes: new Uint8Array(99) }));
         w.extended(7, encodeMetadataMessage({ type: 'reject', piece: 3 }));
+        const peers = [6, 18].map((length) => ({ entry: new Uint8Array(length), flags: 0 }));
+        w.extended(7, encodePeerExchange({ added: peers, dropped: [new Uint8Array(6)] }));
       }),
     );
     tap.sent(Uint8Array.of(0, 0, 0, 3, 9, 0x1a, 0xe1, 0, 0, 0, 3, 99, 1, 2));
@@ -304,6 +307,7 @@ describe('trace lines', () => {
       '→ ut_metadata request piece=3',
       '→ ut_metadata data piece=3 total_size=60000 length=99',
       '→ ut_metadata reject piece=3',
+      '→ ut_pex added=2 dropped=1',
       '→ port port=6881',
       '→ unknown id=99 length=3',
       '· gives back piece=4 blocks=2-4: not answered in time',

@@ -185,19 +185,28 @@ export class AddressBook {
     }
   }
 
-  /** Number of addresses never dialled. */
+  /** Number of addresses never dialled, without those that only peers told us of. */
   get fresh(): number {
     let count = 0;
-    for (const { state, failures } of this.addresses.values()) {
-      if (state === 'idle' && failures === 0) count++;
+    for (const { state, failures, teller } of this.addresses.values()) {
+      if (state === 'idle' && failures === 0 && teller === undefined) count++;
     }
     return count;
+  }
+
+  /** No address is due, except told ones: a liar must not keep us from asking trackers. */
+  isExhausted(nowMs: number): boolean {
+    for (const { state, nextDialMs, teller } of this.addresses.values()) {
+      if (state === 'idle' && nextDialMs <= nowMs && teller === undefined) return false;
+    }
+    return true;
   }
 
   /**
    * Takes at most `count` addresses that are due, fewest failures first; among equals one of each
    * source in turn, so that a thousand addresses of a lying tracker do not delay those of an honest
-   * one. They become `dialing`. Addresses of a host that is busy wait for a minute.
+   * one. They become `dialing`. Another port of a host that is connected waits
+   * for a minute, one of a host that is being dialled until that has ended.
    */
   takeDue(
     count: number,
@@ -209,15 +218,18 @@ export class AddressBook {
     for (const address of this.addresses.values()) {
       if (address.state === 'idle' && address.nextDialMs <= nowMs) due.push(address);
     }
+    if (due.length === 0) return [];
     const taken: { readonly host: string; readonly port: number }[] = [];
-    const busy = busyHosts && this.allBusy(busyHosts);
-    for (const address of due.length === 0 ? due : inTurn(due, preference)) {
+    const connected = busyHosts && this.hostsThat('connected', busyHosts);
+    const dialing = busyHosts && this.hostsThat('dialing');
+    for (const address of inTurn(due, preference)) {
       if (taken.length === count) break;
       const { host, port } = address;
-      if (busy?.has(host) && !isLoopback(host)) address.nextDialMs = nowMs + TWIN_RETRY_MS;
-      else {
+      const isShared = busyHosts !== undefined && isLoopback(host);
+      if (!isShared && connected?.has(host)) address.nextDialMs = nowMs + TWIN_RETRY_MS;
+      else if (isShared || !dialing?.has(host)) {
         address.state = 'dialing';
-        busy?.add(host);
+        dialing?.add(host);
         taken.push({ host, port });
       }
     }
@@ -340,11 +352,10 @@ export class AddressBook {
     return false;
   }
 
-  private allBusy(hosts: Iterable<string>): Set<string> {
-    const busy = new Set(hosts);
-    for (const { host, state } of this.addresses.values())
-      if (state === 'dialing' || state === 'connected') busy.add(host);
-    return busy;
+  private hostsThat(are: Address['state'], others: Iterable<string> = []): Set<string> {
+    const hosts = new Set(others);
+    for (const { host, state } of this.addresses.values()) if (state === are) hosts.add(host);
+    return hosts;
   }
 
   private mayAdd(host: string, port: number): boolean {

@@ -111,6 +111,19 @@ describe('coordinator/told-addresses', () => {
     );
   });
 
+  it('keep us from no tracker: they count neither as fresh nor as due', () => {
+    const addresses = book();
+    addresses.learn(range(0, 100), from('liar'), 0);
+    expect(addresses.fresh).to.equal(0);
+    expect(addresses.isExhausted(0)).to.equal(true);
+    addresses.add('192.0.2.1', 1, 0, 'http://t/');
+    expect(addresses.fresh).to.equal(1);
+    expect(addresses.isExhausted(0)).to.equal(false);
+    for (const { host, port } of addresses.takeDue(200, 0)) addresses.ended(host, port, FAILED, 0);
+    expect(addresses.isExhausted(1_000)).to.equal(true);
+    expect(addresses.isExhausted(2_000), 'it is due again').to.equal(false);
+  });
+
   it('that are banned, or no ports, are not taken', () => {
     const addresses = book();
     addresses.ban('203.0.113.1', 6881, 'id');

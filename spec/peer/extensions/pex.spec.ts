@@ -12,6 +12,7 @@ import {
 } from '../../../lib/wire/extended-handshake';
 import { PEER_FLAG, decodePeerExchange, encodePeerExchange } from '../../../lib/wire/peer-exchange';
 import type { PeerExchangeMessage } from '../../../lib/wire/peer-exchange';
+import { WireWriter } from '../../../lib/wire/encoder';
 import { Side } from '../../support/pair';
 import type { SideOptions } from '../../support/pair';
 
@@ -278,6 +279,18 @@ describe('peer/extensions/pex', () => {
       for (let at = 0; at < 10; at++) tellNew();
       expect(side.closed?.reason).to.equal('pex-flood');
       expect(side.closed?.detail).to.include('one a minute');
+    });
+
+    it('with 100,000 addresses closes it by the length, before they arrive', () => {
+      const { side } = exchanging();
+      const added = Array<{ entry: Uint8Array; flags: number }>(100_000).fill({
+        entry: packed('203.0.113.1'),
+        flags: 0,
+      });
+      const writer = new WireWriter();
+      writer.extended(OUR_ID, encodePeerExchange({ added, dropped: [] }));
+      side.feed((writer.take() ?? new Uint8Array()).subarray(0, 100));
+      expect(side.closed?.reason).to.equal('message-too-long');
     });
 
     it('every 60 s for a day never closes it', () => {
