@@ -11,6 +11,9 @@ import { NO_OUTCOMES, runVerifyJob } from './sim-verify';
 /** Bytes that a verify worker hashes, and writes, in a millisecond. */
 const VERIFY_BYTES_PER_MS = 400_000;
 
+/** A write that has begun takes as long as the disk was slow: a megabyte takes a minute at most. */
+const SLOWEST_BYTES_PER_MS = 20;
+
 export class SimWorkers {
   /** Writes and syncs fail with it; undefined while the disk is fine. */
   failing: ErrorRecord | undefined;
@@ -33,7 +36,8 @@ export class SimWorkers {
       'pieces' in job ? job.pieces.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0) : 0;
     const { hashBytesPerMs, writeBytesPerMs } = node.options;
     const hashMs = bytes / (hashBytesPerMs ?? VERIFY_BYTES_PER_MS);
-    const storageMs = (bytes * this.slowness) / (writeBytesPerMs ?? VERIFY_BYTES_PER_MS);
+    const writeRate = (writeBytesPerMs ?? VERIFY_BYTES_PER_MS) / this.slowness;
+    const storageMs = bytes / Math.max(SLOWEST_BYTES_PER_MS, writeRate);
     const { nowMs } = node.clock;
     const next = this.#freeMs.indexOf(Math.min(...this.#freeMs));
     const endMs = Math.max(nowMs, this.#freeMs[next] ?? 0) + 1 + hashMs + storageMs;

@@ -31,6 +31,8 @@ export const MUST_REACH: readonly string[] = [
   'order:cancel-lease',
   'order:torrent-content',
   'order:choke',
+  'order:grant-rates',
+  'order:limit-rates',
   'order:torrent-private',
   'event:piece-failed',
   'event:error',
@@ -55,6 +57,7 @@ export const MUST_REACH: readonly string[] = [
   'state:soleOnParole',
   'state:memoryRefused',
   'state:resumedAfterCrash',
+  'state:superSeeding',
 ];
 
 /** True for a torrent that is on the path now; looked at on each tick of its coordinator. */
@@ -69,6 +72,7 @@ const PROBES: Readonly<Record<string, (torrent: KnownTorrent, node: SimNode) => 
   soleOnParole: ({ content }) =>
     [...content.active.values()].some(({ sole }) => sole !== undefined),
   memoryRefused: (_torrent, { engine }) => engine.state.memoryRefused,
+  superSeeding: ({ phase, content }) => phase === 'seeding' && content.superSeed !== undefined,
   resumedAfterCrash: ({ content }, { restarts }) =>
     restarts > 0 && content.possession.donePieces > 0,
 };

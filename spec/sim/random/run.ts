@@ -26,9 +26,8 @@ interface Part {
 }
 
 const CI_PARTS = [
-  { seeds: 10_000, minNodes: 3, maxNodes: 12 },
-  { seeds: 20, minNodes: 60, maxNodes: 60 },
-  { seeds: 1, minNodes: 200, maxNodes: 200 },
+  { seeds: 1000, minNodes: 3, maxNodes: 12 },
+  { seeds: 5, minNodes: 60, maxNodes: 60 },
 ];
 
 function partsOf({ ci, ...options }: RunOptions): Part[] {

@@ -87,6 +87,16 @@ function originOf(dice: Dice): SimNodeOptions {
     latencyMs: 1 + dice.upTo(100),
     uploadSlots: dice.between(1, 8),
     onDisk: dice.chance(0.3),
+    superSeed: dice.chance(0.15),
+  };
+}
+
+/** From 20 KB/s: a slower line would only take longer. */
+function limitsOf(dice: Dice): NonNullable<SimNodeOptions['rateLimits']> {
+  const limit = (): number => dice.between(20_000, 400_000);
+  return {
+    ...(dice.chance(0.6) && { downLimitBytesPerSec: limit() }),
+    ...(dice.chance(0.6) && { upLimitBytesPerSec: limit() }),
   };
 }
 
@@ -109,6 +119,8 @@ function optionsOf(dice: Dice, pieceCount: number, pieceLengthBytes: number): Si
     ...(dice.chance(0.1) && { learnsAfterMs: 50 + Math.round(dice.upTo(4000)) }),
     ...(dice.chance(0.1) && { seed: false }),
     ...(dice.chance(0.2) && { fast: false }),
+    ...(dice.chance(0.15) && { superSeed: true }),
+    ...(dice.chance(0.15) && { rateLimits: limitsOf(dice) }),
     ...(liar
       ? { have: 'all' as const, spoils: pieces(dice.upTo(1)) }
       : dice.chance(0.3) && { have: pieces(dice.upTo(1)) }),
