@@ -1,6 +1,7 @@
 // Memory of pieces that stand still, taken back while others wait for it.
 
 import { expect } from 'chai';
+import { SESSION_LIMIT } from '../../../lib/messages/account';
 import { SimDesk } from '../../support/sim-desk';
 import { MIB } from '../../support/sim-torrent';
 
@@ -50,6 +51,28 @@ describe('coordinator/eviction', () => {
       [...torrent.state.content.active.keys()].sort(),
       'memory is no longer short',
     ).to.deep.equal([0, 1, 9]);
+  });
+
+  it('keeps the pieces of a torrent whose requests a rate limit holds back', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(
+      { totalLengthBytes: 16 * MIB, pieceLengthBytes: MIB },
+      { settings: { memoryBytes: 4 * MIB } },
+    );
+    const peers = [0, 1, 2, 3].map((piece) =>
+      desk.connect(torrent, { have: [piece], creditBlocks: 64 }),
+    );
+    desk.connect(torrent, { have: [9], creditBlocks: 64 });
+    const report = (limit: number): void => {
+      const rows = peers.flatMap((peer) => [peer, 16_384, 100, limit]);
+      engine.facts({ type: 'load', busy: 0, rows });
+    };
+    report(SESSION_LIMIT.rate);
+    engine.pass(30_000);
+    expect([...torrent.state.content.active.keys()].sort()).to.deep.equal([0, 1, 2, 3]);
+    report(SESSION_LIMIT.farSide);
+    engine.state.memoryRefused = true;
+    engine.pass(30_000);
+    expect([...torrent.state.content.active.keys()]).to.include(9);
   });
 
   it('waits a minute for a piece of which a block is in the queue of a source that sends', async () => {

@@ -4,6 +4,7 @@
 import { expect } from 'chai';
 import { uselessSinceMs } from '../../../lib/coordinator/swarm/places';
 import { closePeer } from '../../../lib/coordinator/swarm/peer-orders';
+import { SESSION_LIMIT } from '../../../lib/messages/account';
 import type { EngineSettings } from '../../../lib/messages/control';
 import { addPeersTo } from './dialing-helper';
 import { SimDesk } from '../../support/sim-desk';
@@ -262,6 +263,10 @@ describe('coordinator/places', () => {
       expect(since(desk, silent)).to.equal(undefined);
       desk.engine.clockMs += 1;
       expect(since(desk, silent)).to.be.a('number');
+      // A rate limit holds back our requests: it is not the one that is slow.
+      const rows = [silent, 0, 0, SESSION_LIMIT.rate];
+      desk.engine.facts({ type: 'load', busy: 0, rows });
+      expect(since(desk, silent)).to.equal(undefined);
       desk.engine.clockMs += 539_999;
       expect(since(desk, choking)).to.equal(undefined);
       desk.engine.clockMs += 1;
