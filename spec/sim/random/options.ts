@@ -28,7 +28,7 @@ export const USAGE = `npm run sim -- [options]
   --seed SEED      play this one alone, and print the options that it expands to
   --svg FILE       write a chart of the times to completion
   --hash           print one hash of all traces
-  --ci             what CI runs: 1,000 swarms of 3-12 nodes, and 5 of 60`;
+  --ci             what CI runs: 1,000 swarms of 3-12 nodes, 5 of 60, one of 200`;
 
 export function readOptions(argv: readonly string[]): RunOptions {
   const { values } = parseArgs({

@@ -28,6 +28,7 @@ interface Part {
 const CI_PARTS = [
   { seeds: 1000, minNodes: 3, maxNodes: 12 },
   { seeds: 5, minNodes: 60, maxNodes: 60 },
+  { seeds: 1, minNodes: 200, maxNodes: 200 },
 ];
 
 function partsOf({ ci, ...options }: RunOptions): Part[] {
