@@ -2,8 +2,8 @@
 
 import { assertNever } from '../errors/millrace-error';
 import type { PeerFact } from '../messages/peer-thread';
-import { onBitfield, onHave } from './pieces/availability';
-import { onInterest, onUploadStalled } from './swarm/choking';
+import { onBitfield, onHave, onLost } from './pieces/availability';
+import { onInterest, onUploadOnly, onUploadStalled } from './swarm/choking';
 import * as connections from './swarm/connections';
 import { onAllowedFast, onAppetite, onLeaseEnd, onPeerChoke, onSuggested } from './pieces/credit';
 import type { Engine } from './engine';
@@ -30,6 +30,10 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return onPeerChoke(engine, fact);
     case 'peer-interest':
       return onInterest(engine, fact);
+    case 'peer-lost':
+      return onLost(engine, fact);
+    case 'upload-only':
+      return onUploadOnly(engine, fact);
     case 'upload-stalled':
       return onUploadStalled(engine, fact);
     case 'extended-handshake':

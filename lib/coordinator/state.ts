@@ -377,6 +377,8 @@ export class Peer extends Source {
   readonly connectedAtMs: number;
   weAreInterested = false;
   theyAreInterested = false;
+  /** It wants nothing of us (BEP 21), whatever interest it shows. */
+  uploadOnly = false;
   /** We choke it. */
   weChoke = true;
   /** Whether it is allowed some pieces while we choke it (BEP 6). */

@@ -65,6 +65,8 @@ export interface PeerTorrent {
   readonly infoHash: Uint8Array;
   /** Known to be private: its peers are told of nobody, and may tell of nobody (BEP 27). */
   readonly private: boolean;
+  /** We want nothing more of it (BEP 21); `upload-only` changes that. Default false. */
+  readonly uploadOnly?: boolean;
   /** Undefined while it is not known: `torrent-content` brings it. */
   readonly content: PeerContent | undefined;
   /**
@@ -164,6 +166,8 @@ export type PeerOrder =
     }
   /** An open torrent turned out to be private: peer exchange ends on all of its connections. */
   | { readonly type: 'torrent-private'; readonly torrent: number }
+  /** We want nothing more of the torrent, or something again: its peers are told (BEP 21). */
+  | { readonly type: 'upload-only'; readonly torrent: number; readonly uploadOnly: boolean }
   /**
    * The metadata of an open torrent was learnt: peers are told its size. `info`: as in `PeerTorrent`.
    */
@@ -303,6 +307,10 @@ export type PeerFact =
       readonly choked: boolean;
       readonly epoch: number;
     }
+  /** A piece that the peer announced, and no longer has (BEP 54). */
+  | { readonly type: 'peer-lost'; readonly connection: number; readonly piece: number }
+  /** The peer wants nothing of us, or something again (BEP 21). */
+  | { readonly type: 'upload-only'; readonly connection: number; readonly uploadOnly: boolean }
   /** The pieces that may be requested while the peer chokes us, all of them, 64 at most (BEP 6). */
   | {
       readonly type: 'allowed-fast';
@@ -324,6 +332,8 @@ export type PeerFact =
       readonly client?: string;
       readonly listenPort?: number;
       readonly requestQueue?: number;
+      /** Our address as the peer sees it, 4 or 16 bytes. */
+      readonly yourIp?: Uint8Array;
     }
   /**
    * Peers that a peer is, or is no longer, connected to (BEP 11): at most `MAX_PEERS_PER_EXCHANGE` of

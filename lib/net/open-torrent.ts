@@ -9,17 +9,19 @@ export class OpenTorrent {
   readonly infoHash: Uint8Array;
   /** Whom its peers may be told of; undefined for a private torrent. */
   readonly swarm: SwarmList | undefined;
-  /** Its info dictionary, for its sessions. */
-  readonly info: { bytes: Uint8Array | undefined; wanted: boolean };
+  /** What its sessions know of it, besides its content. */
+  readonly info: { bytes: Uint8Array | undefined; wanted: boolean; uploadOnly?: boolean };
   private known: OpenContent | undefined;
   private isClosed = false;
 
-  constructor({ torrent, infoHash, content, info, private: isPrivate }: PeerTorrent) {
+  constructor(opened: PeerTorrent) {
+    const { torrent, infoHash, content, info, uploadOnly = false, private: isPrivate } = opened;
     this.torrent = torrent;
     this.swarm = isPrivate ? undefined : new SwarmList();
     this.infoHash = infoHash;
     this.info = {
       bytes: info && new Uint8Array(info),
+      uploadOnly,
       // A torrent that is known to be private has its metadata.
       wanted: info === undefined && content === undefined && !isPrivate,
     };

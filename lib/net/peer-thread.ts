@@ -14,6 +14,7 @@ import type {
   PeerOrder,
   PeerThreadStart,
 } from '../messages/peer-thread';
+import type { ExtensionOrder } from '../peer/extensions/extension';
 import type { PeerSession } from '../peer/session';
 import { DOWN, ThreadRates, UP } from '../rate/thread-rates';
 import type { LogLevel } from '../text/log-levels';
@@ -125,6 +126,8 @@ export class PeerThread {
         return this.onTorrentContent(order);
       case 'torrent-info':
         return this.onTorrentInfo(order);
+      case 'upload-only':
+        return this.onUploadOnly(order);
       case 'close-torrent':
         return this.onCloseTorrent(order);
       case 'swarm':
@@ -234,6 +237,17 @@ export class PeerThread {
     const source = this.torrents.get(order.torrent);
     if (source === undefined) return;
     source.learn(order.info);
+    this.orderExtensions(source, order);
+  }
+
+  private onUploadOnly(order: Order<'upload-only'>): void {
+    const source = this.torrents.get(order.torrent);
+    if (source === undefined) return;
+    source.info.uploadOnly = order.uploadOnly;
+    this.orderExtensions(source, order);
+  }
+
+  private orderExtensions(source: OpenTorrent, order: ExtensionOrder): void {
     for (const connection of this.connections.values()) {
       if (connection.torrent !== source) continue;
       connection.order((session) => session.orderExtension(order, this.nowMs()));

@@ -247,6 +247,11 @@ export class Download {
     if (!this.choked) this.noCreditUntilMs = nowMs + REJECTED_PAUSE_MS;
   }
 
+  /** The peer no longer has the piece, and answers no request for it. */
+  withdraw(piece: number): void {
+    for (const run of this.leases.all()) if (run.piece === piece) this.release(run, 'rejected');
+  }
+
   /** The piece is not allowed any more while the peer chokes us: what was not requested goes back. */
   giveUp(piece: number): void {
     for (const run of this.leases.all()) if (run.piece === piece) this.cutOff(run);

@@ -31,6 +31,12 @@ export class EarlyPieces {
     return after !== before;
   }
 
+  /** The peer takes a piece back. One of all is kept: how many there are is not known. */
+  remove(piece: number): void {
+    const at = piece >>> 3;
+    if (at < this.bits.length) this.bits[at] = (this.bits[at] ?? 0) & ~(0x80 >>> (piece & 7));
+  }
+
   /** The peer has every piece, however many there are. */
   addAll(): void {
     this.isAll = true;

@@ -70,7 +70,9 @@ export class PeerSession implements WireSink {
       this.theirHints,
     );
     this.states = new StateFacts(options.connection, options.output);
-    this.extensions = new Extensions(options, this.download.pipeline, this.budget);
+    this.extensions = new Extensions(options, this.download.pipeline, this.budget, (piece) =>
+      this.onLost(piece),
+    );
     this.decoder = new WireDecoder({ pieceCount: MAX_PIECE_COUNT });
     this.nowMs = nowMs;
     this.silence = new Silence(options.limits, nowMs);
@@ -364,6 +366,13 @@ export class PeerSession implements WireSink {
     this.newRequests = true;
     this.budget.welcome();
     this.budget.chargeAnswer(this.serving.partOfBlock(piece, lengthBytes));
+  }
+
+  /** The peer took a piece back (BEP 54). With the fast extension, it rejects requests for it. */
+  private onLost(piece: number): void {
+    if (!this.theirPieces.onLost(piece)) return;
+    if (this.options.fast) this.download.giveUp(piece);
+    else this.download.withdraw(piece);
   }
 
   private use(content: SessionContent): void {

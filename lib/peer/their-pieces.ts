@@ -78,6 +78,24 @@ export class TheirPieces {
     this.newHaves.push(piece);
   }
 
+  /** The peer no longer has the piece (BEP 54). Returns false if it had not announced it. */
+  onLost(piece: number): boolean {
+    const { have, connection } = this;
+    if (have === undefined) {
+      this.early?.remove(piece);
+      return false;
+    }
+    if (piece >= have.length) throw noSuchPiece(piece);
+    if (!have.get(piece)) return false;
+    have.clear(piece);
+    if (this.newHaves.includes(piece)) {
+      this.newHaves = this.newHaves.filter((each) => each !== piece); // It was not reported yet.
+      return true;
+    }
+    this.output.fact({ type: 'peer-lost', connection, piece });
+    return true;
+  }
+
   /** `first`: it is the first message, or only an extended handshake precedes it. */
   onBitfield(bits: Uint8Array, first: boolean): void {
     const { have } = this;

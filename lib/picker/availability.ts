@@ -45,6 +45,11 @@ export class Availability {
     if (piece < peer.to) this.picker.addHave(piece);
   }
 
+  /** The peer no longer has a piece, whose bit is still set. */
+  noteLoss(peer: PeerPieces, piece: number): void {
+    if (piece < peer.to) this.picker.removeHave(piece);
+  }
+
   /** Removes a peer. Its bits must not change any more. */
   leave(peer: PeerPieces): void {
     this.joining.delete(peer);

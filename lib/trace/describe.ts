@@ -1,6 +1,7 @@
 // Messages and decisions as text: a name, then `key=value`. Foreign text is quoted, and cannot move
 // a cursor or fake a line.
 
+import { formatAddress } from '../address/text';
 import { MillraceError } from '../errors/millrace-error';
 import { CLOSE_REASONS } from '../messages/close-reasons';
 import type { CloseReason } from '../messages/close-reasons';
@@ -146,6 +147,11 @@ function describeExtended(bytes: Uint8Array, lengthBytes: number): string {
       handshake.client === undefined ? '' : ` client=${quoted(handshake.client)}`,
       handshake.listenPort === undefined ? '' : ` port=${handshake.listenPort}`,
       handshake.requestQueue === undefined ? '' : ` reqq=${handshake.requestQueue}`,
+      handshake.uploadOnly === undefined ? '' : ` upload_only=${handshake.uploadOnly ? 1 : 0}`,
+      handshake.completeAgoSec === undefined ? '' : ` complete_ago=${handshake.completeAgoSec}`,
+      addressField('yourip', handshake.yourIp),
+      addressField('ipv4', handshake.ipv4),
+      addressField('ipv6', handshake.ipv6),
       offers.length === 0 ? '' : ` offers=${quoted(offers.join(' '))}`,
     ];
     return `extended-handshake${fields.join('')}`;
@@ -189,6 +195,11 @@ function describeExchange(payload: Uint8Array): string | undefined {
     if (!(error instanceof MillraceError)) throw error;
     return undefined;
   }
+}
+
+function addressField(name: string, packed: Uint8Array | undefined): string {
+  const text = packed && formatAddress(packed);
+  return text === undefined ? '' : ` ${name}=${text}`;
 }
 
 /** The text of a fact that is a decision of our session or its reason; else undefined. */

@@ -22,6 +22,7 @@ const MAX_EXTENSION_NAME_CHARACTERS = 64;
 /** A message id is one byte. */
 const MAX_EXTENSION_ID = 255;
 const MAX_REQUEST_QUEUE = 2 ** 31;
+const MAX_COMPLETE_AGO_SEC = 2 ** 31;
 // A handshake has some thirty values; a thousand is abuse.
 const DECODE_LIMITS = { maxDepth: 16, maxItems: 1024 };
 
@@ -35,6 +36,9 @@ export function encodeExtendedHandshake(
 ): Uint8Array {
   return encode({
     ...Object.assign({}, ...parts),
+    complete_ago: handshake.completeAgoSec,
+    ipv4: handshake.ipv4,
+    ipv6: handshake.ipv6,
     m: handshake.extensions,
     p: handshake.listenPort,
     reqq: handshake.requestQueue,
@@ -59,12 +63,20 @@ export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHand
   const listenPort = within(dictionary.integer('p'), 1, MAX_PORT);
   const requestQueue = within(dictionary.integer('reqq'), 1, MAX_REQUEST_QUEUE);
   const yourIp = dictionary.bytes('yourip');
+  const ipv4 = dictionary.bytes('ipv4');
+  const ipv6 = dictionary.bytes('ipv6');
+  const uploadOnly = dictionary.integer('upload_only');
+  const completeAgoSec = within(dictionary.integer('complete_ago'), 0, MAX_COMPLETE_AGO_SEC);
   return {
     extensions: extensionsOf(dictionary.dict('m')),
     ...(client === undefined ? {} : { client }),
     ...(listenPort === undefined ? {} : { listenPort }),
     ...(requestQueue === undefined ? {} : { requestQueue }),
     ...(yourIp?.length === 4 || yourIp?.length === 16 ? { yourIp: yourIp.slice() } : {}),
+    ...(ipv4?.length === 4 ? { ipv4: ipv4.slice() } : {}),
+    ...(ipv6?.length === 16 ? { ipv6: ipv6.slice() } : {}),
+    ...(uploadOnly === undefined ? {} : { uploadOnly: uploadOnly !== 0 }),
+    ...(completeAgoSec === undefined ? {} : { completeAgoSec }),
   };
 }
 

@@ -110,4 +110,11 @@ export interface ExtendedHandshake {
   readonly requestQueue?: number;
   /** `yourip`: the receiver's address as the sender sees it, 4 or 16 raw bytes. */
   readonly yourIp?: Uint8Array;
+  /** `ipv4`, `ipv6`: further addresses of the sender, 4 and 16 raw bytes. */
+  readonly ipv4?: Uint8Array;
+  readonly ipv6?: Uint8Array;
+  /** `upload_only`: the sender wants nothing more (BEP 21). */
+  readonly uploadOnly?: boolean;
+  /** `complete_ago`: seconds since the sender last saw a complete copy; 0 for a seed. */
+  readonly completeAgoSec?: number;
 }

@@ -132,6 +132,7 @@ export const peerOrders: Samples<PeerOrder> = {
   },
   'torrent-content': { type: 'torrent-content', torrent: 1, content },
   swarm: { type: 'swarm', torrent: 1, ipv4: bytes(...Array(7).keys()), ipv6: bytes() },
+  'upload-only': { type: 'upload-only', torrent: 1, uploadOnly: true },
   'torrent-private': { type: 'torrent-private', torrent: 1 },
   'torrent-info': { type: 'torrent-info', torrent: 1, info: new SharedArrayBuffer(3) },
   'request-metadata': {
@@ -206,6 +207,8 @@ export const peerFacts: Samples<PeerFact> = {
   'peer-bitfield': { type: 'peer-bitfield', connection: 33, bits: bytes(0xff, 0x80) },
   'peer-have': { type: 'peer-have', connection: 33, pieces: [0, 8] },
   'peer-choke': { type: 'peer-choke', connection: 33, choked: true, epoch: 3 },
+  'peer-lost': { type: 'peer-lost', connection: 33, piece: 3 },
+  'upload-only': { type: 'upload-only', connection: 33, uploadOnly: true },
   'allowed-fast': { type: 'allowed-fast', connection: 33, pieces: [1, 8] },
   suggested: { type: 'suggested', connection: 33, pieces: [4] },
   'peer-interest': { type: 'peer-interest', connection: 33, interested: false },
@@ -216,6 +219,7 @@ export const peerFacts: Samples<PeerFact> = {
     client: 'other 1.0',
     listenPort: 51_413,
     requestQueue: 250,
+    yourIp: bytes(192, 0, 2, 1),
   },
   'peer-exchange': {
     type: 'peer-exchange',

@@ -109,6 +109,13 @@ export class SimPeerThread {
           connection.carryOut((session) => session.orderExtension(order, nowMs));
         }
         return;
+      case 'upload-only':
+        this.info.uploadOnly = order.uploadOnly;
+        for (const connection of this.connections.values()) {
+          touched.add(connection);
+          connection.carryOut((session) => session.orderExtension(order, nowMs));
+        }
+        return;
       case 'request-metadata':
         return on(order.connection)?.carryOut((session) => session.orderExtension(order, nowMs));
       case 'torrent-content': {
@@ -261,9 +268,14 @@ export class SimPeerThread {
   }
 }
 
-function infoOf({ info, content, private: isPrivate }: PeerTorrent): OpenTorrent['info'] {
+function infoOf({
+  info,
+  content,
+  uploadOnly,
+  private: isPrivate,
+}: PeerTorrent): OpenTorrent['info'] {
   const wanted = info === undefined && content === undefined && !isPrivate;
-  return { bytes: info && new Uint8Array(info), wanted };
+  return { bytes: info && new Uint8Array(info), wanted, uploadOnly: uploadOnly ?? false };
 }
 
 function contentOf(content: PeerContent): SessionContent {

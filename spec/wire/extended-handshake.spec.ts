@@ -92,6 +92,39 @@ describe('extended handshake', () => {
     expect(yourIp).to.deep.equal(bytes('abcd'));
   });
 
+  it('reads every field of the right type, and leaves out what has another', () => {
+    const right =
+      'd12:complete_agoi7e4:ipv44:abcd4:ipv616:0123456789abcdef1:pi9e4:reqqi5e11:upload_onlyi1e6:yourip4:abcde';
+    expect(decodeText(right)).to.deep.equal({
+      extensions: {},
+      listenPort: 9,
+      requestQueue: 5,
+      yourIp: bytes('abcd'),
+      ipv4: bytes('abcd'),
+      ipv6: bytes('0123456789abcdef'),
+      uploadOnly: true,
+      completeAgoSec: 7,
+    });
+    expect(decodeText('d11:upload_onlyi0ee').uploadOnly).to.equal(false);
+    expect(decodeText('d12:complete_agoi-1ee').completeAgoSec).to.equal(undefined);
+    const keys = ['complete_ago', 'ipv4', 'ipv6', 'm', 'p', 'reqq', 'upload_only', 'v', 'yourip'];
+    const wrong = ['le', 'de', '3:abc', 'i-5e', 'i99999999999999999999e', 'd1:xi1ee', 'l1:xe'];
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...wrong), { minLength: keys.length, maxLength: keys.length }),
+        (values) => {
+          const text = `d${keys.map((key, at) => `${key.length}:${key}${values[at] ?? 'le'}`).join('')}e`;
+          const { extensions, client, uploadOnly, ...others } = decodeText(text);
+          expect(others).to.deep.equal({});
+          expect(client).to.be.oneOf([undefined, 'abc']);
+          expect(uploadOnly).to.be.oneOf([undefined, true]);
+          expect(Object.keys(extensions).length).to.be.at.most(1);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   it('refuses what is not a bencoded dictionary, and nothing else', () => {
     const codeOf = (payload: Uint8Array) => codeThrown(() => decodeExtendedHandshake(payload));
     for (const text of ['', 'i1e', 'le', '4:spam', 'd', 'd1:m', 'x', `d1:a${'l'.repeat(5000)}`]) {

@@ -61,6 +61,22 @@ export function onHave(engine: Engine, fact: FactOf<'peer-have'>): void {
   afterNews(engine, torrent, peer);
 }
 
+/** The peer no longer has a piece (BEP 54). */
+export function onLost(engine: Engine, { connection, piece }: FactOf<'peer-lost'>): void {
+  const peer = engine.state.peers.get(connection);
+  if (!peer || !isKnown(peer.torrent) || !peer.bits.get(piece)) return;
+  const { torrent } = peer;
+  const { availability, possession } = torrent.content;
+  const wasSeed = peer.isSeed;
+  if (wasSeed) uncountSource(engine, peer);
+  else if (peer.pieces) availability.noteLoss(peer.pieces, piece);
+  peer.bits.clear(piece);
+  peer.haveCount--;
+  if (wasSeed) countSource(engine, torrent, peer);
+  if (possession.lacks(piece)) peer.usefulPieces--;
+  updateInterest(engine, peer);
+}
+
 function afterNews(engine: Engine, torrent: KnownTorrent, peer: Peer): void {
   updateInterest(engine, peer);
   endGrant(engine, torrent, peer);

@@ -7,6 +7,7 @@ import type { Hold, RankedCandidate } from '../../choke/tit-for-tat';
 import type { Choking } from '../../messages/choking';
 import type { FactOf } from '../../messages/peer-thread';
 import type { Engine } from '../engine';
+import { closeIfUseless } from './peer-orders';
 import { transfers } from '../torrent/life';
 import type { Peer, TorrentState } from '../state';
 
@@ -16,10 +17,21 @@ const ROUND_MS = 10_000;
 export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
-  peer.theyAreInterested = fact.interested;
+  peer.theyAreInterested = fact.interested && !peer.uploadOnly;
   // A peer that keeps changing its interest must not use up the rechokes that others wait for.
   if (peer.uploadStalled) engine.tickBy(engine.nowMs());
   else engine.turn.rechoke.add(peer.torrent);
+}
+
+/** The peer wants nothing of us, or something again. */
+export function onUploadOnly(engine: Engine, fact: FactOf<'upload-only'>): void {
+  const peer = engine.state.peers.get(fact.connection);
+  if (!peer) return;
+  peer.uploadOnly = fact.uploadOnly;
+  if (!fact.uploadOnly) return; // Its next interest counts.
+  peer.theyAreInterested = false;
+  engine.turn.rechoke.add(peer.torrent);
+  closeIfUseless(engine, peer);
 }
 
 export function onUploadStalled(engine: Engine, fact: FactOf<'upload-stalled'>): void {

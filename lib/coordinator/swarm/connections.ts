@@ -1,7 +1,7 @@
 // Handles the beginning and end of connections and dials: updates the torrent and the address book,
 // and emits events.
 
-import { hostPort } from '../../address/text';
+import { formatAddress, hostPort } from '../../address/text';
 import { toHex } from '../../bytes/hex';
 import type { CloseReason } from '../../messages/close-reasons';
 import type { EngineEvent } from '../../messages/control';
@@ -15,6 +15,7 @@ import type { Engine } from '../engine';
 import { giveUpParolesOf } from '../pieces/parole';
 import { noteOwnAddress } from './own-addresses';
 import { closePeer } from './peer-orders';
+import { noteExternalAddress } from './preference';
 import { wake } from '../rest';
 import { Peer, hasAll, isPrivate } from '../state';
 import { addViewer } from './super-seeding';
@@ -102,7 +103,12 @@ export function forgetPeer(
     const { host, port } = peer.address;
     const useful = end.downloadedBytes > 0 || end.uploadedBytes > 0;
     const { reason } = end;
-    const ending = { reason, useful, peerIsSeed: peer.isSeed, weSeed: hasAll(torrent) };
+    const ending = {
+      reason,
+      useful,
+      peerIsSeed: peer.isSeed || peer.uploadOnly,
+      weSeed: hasAll(torrent),
+    };
     torrent.book.ended(host, port, ending, engine.nowMs());
   }
   emitClosed(engine, torrent.id, { host: peer.host, port: peer.port, ...end });
@@ -139,6 +145,10 @@ export function onExtendedHandshake(engine: Engine, fact: FactOf<'extended-hands
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   if (fact.listenPort !== undefined) learnAddress(engine, peer, fact.listenPort);
+  const seenAs = fact.yourIp && formatAddress(fact.yourIp);
+  // One vote per household, or a single machine could outvote all others.
+  if (seenAs !== undefined && peer.share !== undefined)
+    noteExternalAddress(engine, seenAs, `peer ${peer.share}`);
   engine.log('debug', 'extended handshake', {
     torrent: peer.torrent.infoHash,
     peer: peer.identity.name,

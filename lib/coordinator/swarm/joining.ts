@@ -61,12 +61,25 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
       torrent: id,
       infoHash,
       private: isPrivate(torrent),
+      uploadOnly: isUploadOnly(torrent),
       content,
       ...(info && { info }),
     },
   });
   limitOn(engine, torrent, thread);
   torrent.exchange.hasChanged = true; // This thread has no list of its peers.
+}
+
+/** We want nothing more of the torrent (BEP 21). A super-seed does not say so: peers might leave it. */
+function isUploadOnly({ phase, superSeed }: TorrentState): boolean {
+  return phase === 'seeding' && !superSeed;
+}
+
+/** A download has become a seed: its peers are told. */
+export function tellUploadOnly(engine: Engine, torrent: TorrentState): void {
+  if (!isUploadOnly(torrent)) return;
+  for (const thread of torrent.openOn)
+    engine.order(thread, { type: 'upload-only', torrent: torrent.id, uploadOnly: true });
 }
 
 /**

@@ -21,7 +21,8 @@ export function updateInterest(engine: Engine, peer: Peer): void {
   engine.order(peer.thread, { type: 'interest', connection: peer.id, interested });
 }
 
-/** Two seeds have nothing to exchange. */
+/** Two sides that want nothing have nothing to exchange: two seeds, or partial seeds (BEP 21). */
 export function closeIfUseless(engine: Engine, peer: Peer): void {
-  if (peer.isSeed && peer.torrent.phase === 'seeding') closePeer(engine, peer, 'not-useful');
+  const wantsNothing = peer.isSeed || peer.uploadOnly;
+  if (wantsNothing && peer.torrent.phase === 'seeding') closePeer(engine, peer, 'not-useful');
 }

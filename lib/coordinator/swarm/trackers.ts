@@ -131,6 +131,7 @@ export function requestOf(
     downloadedBytes: receivedBytes(torrent) - torrent.downloadedAtStart,
     leftBytes: leftBytes(torrent),
     event: due.event,
+    partialSeed: isPartialSeed(torrent),
     numWant: peersWanted(engine, torrent),
     key: torrent.announceKey,
     trackerId: due.trackerId,
@@ -150,6 +151,12 @@ function leftBytes({ content }: TorrentState): number {
     ? 0
     : pieceLengthBytes - layout.geometry.pieceLengthBytes(last);
   return possession.missingPieces * pieceLengthBytes - shortBytes;
+}
+
+/** It is incomplete, and wants nothing more (BEP 21). */
+function isPartialSeed({ content }: TorrentState): boolean {
+  if (content === undefined) return false;
+  return content.possession.hasAllWanted && !content.possession.hasAll;
 }
 
 /** The number of free connections that no fresh address will fill; fewer for a seed, 0 after a run. */

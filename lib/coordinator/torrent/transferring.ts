@@ -5,7 +5,7 @@ import { advised } from '../../errors/millrace-error';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import { accountLastSync, openAccount } from '../account/accounting';
 import type { Engine } from '../engine';
-import { joinSwarm, shareContent } from '../swarm/joining';
+import { joinSwarm, shareContent, tellUploadOnly } from '../swarm/joining';
 import { enter } from './life';
 import type { Whole } from './life';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
@@ -52,6 +52,7 @@ function notWhole({ content, options, completeSent }: KnownTorrent): ErrorRecord
 export function finishIfWhole(engine: Engine, torrent: KnownTorrent): void {
   if (torrent.phase !== 'downloading' || !torrent.content.possession.hasAllWanted) return;
   enter(torrent, wholeLife(torrent));
+  tellUploadOnly(engine, torrent);
   setSuperSeed(engine, torrent, torrent.superSeed);
   finish(engine, torrent);
 }

@@ -7,14 +7,17 @@ import type { OrderOf, PeerFact } from '../../messages/peer-thread';
 import type { SwarmList } from '../swarm-list';
 
 /** The orders of the coordinator that extensions carry out; each gets all of them. */
-export type ExtensionOrder = OrderOf<'request-metadata'> | OrderOf<'torrent-info'>;
+export type ExtensionOrder =
+  OrderOf<'request-metadata'> | OrderOf<'torrent-info'> | OrderOf<'upload-only'>;
 
-/** The info dictionary of a torrent, as all of its sessions see it (BEP 9). */
+/** What all sessions of a torrent know of it, besides its content (BEP 9, BEP 21). */
 export interface TorrentInfo {
   /** Served to peers; undefined while it is not known, and of private torrents. */
   readonly bytes: Uint8Array | undefined;
   /** The coordinator does not know the torrent's metadata and fetches it from peers. */
   readonly wanted: boolean;
+  /** We want nothing more of the torrent (BEP 21). Default false. */
+  readonly uploadOnly?: boolean;
 }
 
 /** One extension in one conversation. */
@@ -73,6 +76,8 @@ export interface ExtensionPeer {
   fact(fact: PeerFact): void;
   /** What we know of the torrent's info dictionary; changes while the session runs. */
   readonly info: TorrentInfo;
+  /** The peer no longer has the piece (BEP 54). Throws `bad-piece-index`. */
+  lost(piece: number): void;
   /** Sends our extended handshake again (BEP 10), because a part of it has changed. */
   greet(): void;
 }

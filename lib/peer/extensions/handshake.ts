@@ -1,6 +1,7 @@
 // The extended handshake (BEP 10) as the extension with id 0: describes us and our extensions to
 // the peer, and decodes the peer's description.
 
+import { addressOfHost } from '../../address/text';
 import type { Encodable } from '../../bencode/encode';
 import type { BencodeDictionary } from '../../bencode/value';
 import { DEFAULT_MAX_EXTENDED_BYTES } from '../../wire/decoder';
@@ -35,18 +36,20 @@ export class ExtendedHandshakeExtension implements Extension {
 
   /** Sends our handshake: the ids and parts of the other extensions. */
   send(
-    { clientName, listenPort, limits }: SessionOptions,
+    { clientName, listenPort, limits, remote }: SessionOptions,
     extensions: ExtendedHandshake['extensions'],
     parts: readonly Readonly<Record<string, Encodable>>[],
   ): void {
     const { requestQueue } = limits;
-    const ours = { extensions, client: clientName, requestQueue, listenPort };
+    const yourIp = addressOfHost(remote.host);
+    const ours = { extensions, client: clientName, requestQueue, listenPort, yourIp };
     this.peer.send(encodeExtendedHandshake(ours, parts));
   }
 
   onMessage(payload: Uint8Array): boolean {
     const dictionary = parseExtendedHandshake(payload);
-    const { client, listenPort, requestQueue, extensions } = extendedHandshakeOf(dictionary);
+    const { client, listenPort, requestQueue, extensions, yourIp } =
+      extendedHandshakeOf(dictionary);
     if (requestQueue !== undefined) this.pipeline.setPeerRequestQueue(requestQueue);
     this.onIds(extensions, dictionary);
     // It may be sent again with other ids; the coordinator needs only the first.
@@ -58,6 +61,7 @@ export class ExtendedHandshakeExtension implements Extension {
       ...(client === undefined ? {} : { client }),
       ...(listenPort === undefined ? {} : { listenPort }),
       ...(requestQueue === undefined ? {} : { requestQueue }),
+      ...(yourIp === undefined ? {} : { yourIp }),
     });
     return false;
   }

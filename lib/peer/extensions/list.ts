@@ -1,12 +1,16 @@
 // The extensions of every session besides the extended handshake. The position in the list is the
 // id under which peers send to us: 1 for the first.
 
+import { DontHaveExtension } from './dont-have';
 import type { MakeExtension } from './extension';
 import { MetadataExtension } from './metadata';
 import { PeerExchange } from './pex';
+import { UploadOnlyExtension } from './upload-only';
 
 export const EXTENSIONS: readonly MakeExtension[] = [
   (peer) => new MetadataExtension(peer),
+  (peer) => new UploadOnlyExtension(peer),
+  (peer) => new DontHaveExtension(peer),
   // The last one, because private torrents do without it (BEP 27): the others keep their ids.
   (peer) => {
     const { swarm } = peer;

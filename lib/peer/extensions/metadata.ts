@@ -109,6 +109,8 @@ export class MetadataExtension implements Extension {
       case 'torrent-info':
         this.asked.clear();
         return this.announceSize();
+      case 'upload-only':
+        return;
     }
   }
 

@@ -16,16 +16,21 @@ import { ExtendedHandshakeExtension } from './handshake';
 /** The id in a peer's `m` that disables an extension. */
 const DISABLED = 0;
 
+/** What an extension can do to its session. */
+type SessionActs = Pick<ExtensionPeer, 'greet' | 'lost'>;
+
 /** The peer's side of one extension. */
 class FarHalf implements ExtensionPeer {
   /** The id under which the peer accepts its messages; undefined: it accepts none. */
   theirId: number | undefined;
   readonly greet: () => void;
+  readonly lost: (piece: number) => void;
   private readonly options: SessionOptions;
 
-  constructor(options: SessionOptions, greet: () => void, theirId?: number) {
+  constructor(options: SessionOptions, { greet, lost }: SessionActs, theirId?: number) {
     this.options = options;
     this.greet = greet;
+    this.lost = lost;
     this.theirId = theirId;
   }
 
@@ -82,16 +87,22 @@ export class Extensions {
   /** Extensions with an end-of-turn handler, which is called after every read. */
   private readonly turning: readonly Extension[];
 
-  constructor(options: SessionOptions, pipeline: Pipeline, budget: MessageBudget) {
+  /** `lost`: the peer takes a piece back. */
+  constructor(
+    options: SessionOptions,
+    pipeline: Pipeline,
+    budget: MessageBudget,
+    lost: ExtensionPeer['lost'],
+  ) {
     this.options = options;
     this.budget = budget;
-    const greet = (): void => this.greet();
-    const peer = new FarHalf(options, greet, EXTENDED_HANDSHAKE_ID);
+    const acts = { greet: (): void => this.greet(), lost };
+    const peer = new FarHalf(options, acts, EXTENDED_HANDSHAKE_ID);
     this.handshake = new ExtendedHandshakeExtension(peer, pipeline, (ids, dictionary) =>
       this.onHandshake(ids, dictionary),
     );
     this.others = options.extensions.flatMap((make): Channel[] => {
-      const peer = new FarHalf(options, greet);
+      const peer = new FarHalf(options, acts);
       const extension = make(peer);
       return extension === undefined ? [] : [{ extension, peer, wasUsed: false }];
     });

@@ -62,6 +62,7 @@ describe('peer/extensions', () => {
       client: 'spec 1',
       listenPort: 6881,
       requestQueue: 500,
+      yourIp: Uint8Array.of(192, 0, 2, 1),
     });
     expect(Buffer.from(message.payload).toString('latin1')).to.include('9:echo_sizei7e');
   });

@@ -1,0 +1,43 @@
+// Partial seeds (BEP 21): whether each side wants nothing more of the torrent, by a key of the extended
+// handshake. libtorrent reports a change by a message of its own, of one byte, which is read, too.
+
+import type { BencodeDictionary } from '../../bencode/value';
+import type { Encodable } from '../../bencode/encode';
+import type { Extension, ExtensionOrder, ExtensionPeer } from './extension';
+
+const KEY = 'upload_only';
+
+export class UploadOnlyExtension implements Extension {
+  readonly name = KEY;
+  readonly maxMessageBytes = 1;
+  private readonly peer: ExtensionPeer;
+  private reported = false;
+
+  constructor(peer: ExtensionPeer) {
+    this.peer = peer;
+  }
+
+  get handshakePart(): Readonly<Record<string, Encodable>> {
+    return { [KEY]: this.peer.info.uploadOnly ? 1 : 0 };
+  }
+
+  onHandshake(handshake: BencodeDictionary): void {
+    const value = handshake.integer(KEY);
+    if (value !== undefined) this.report(value !== 0);
+  }
+
+  onMessage(payload: Uint8Array): boolean {
+    if (payload.length === 1) this.report(payload[0] !== 0);
+    return false;
+  }
+
+  onOrder(order: ExtensionOrder): void {
+    if (order.type === 'upload-only') this.peer.greet();
+  }
+
+  private report(uploadOnly: boolean): void {
+    if (uploadOnly === this.reported) return;
+    this.reported = uploadOnly;
+    this.peer.fact({ type: 'upload-only', connection: this.peer.connection, uploadOnly });
+  }
+}
