@@ -218,6 +218,7 @@ describe('coordinator/choking', () => {
         slots: 3,
         unchoked: 3,
         interested: 5,
+        superSeeding: false,
       });
     });
   });
