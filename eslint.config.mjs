@@ -28,7 +28,7 @@ export const MAY_IMPORT = {
   threads: [],
   transport: [],
   storage: ['async', 'bytes', 'bencode', 'messages', 'metainfo'],
-  verify: ['bytes', 'messages', 'storage', 'threads'],
+  verify: ['bytes', 'messages', 'metainfo', 'storage', 'threads'],
   net: [
     'address',
     'bytes',

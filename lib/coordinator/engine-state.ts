@@ -10,6 +10,8 @@ import type { EngineSettings, PeerAddress } from '../messages/control';
 import type { VerifyGate } from '../verify/gate';
 import type { Account, ThreadLoad } from './account/account';
 import type { PathRegistry } from './files/path-registry';
+import type { MetadataCounts } from './metadata/counts';
+import type { MetadataRoom } from './metadata/room';
 import type { KnownTorrent, Peer, Source, TorrentState } from './state';
 import type { Departed } from './pieces/witness';
 import type { RatesState } from './swarm/rates';
@@ -34,6 +36,9 @@ export interface EngineState {
   readonly departed: Departed;
   /** Our addresses as trackers and peers see them. */
   readonly external: ExternalAddresses;
+  /** Memory for metadata that is being fetched. */
+  readonly metadataRoom: MetadataRoom;
+  readonly metadataCounts: MetadataCounts;
   /** Addresses at which we reached ourselves, as `host|port`; the oldest first. */
   readonly ownAddresses: Set<string>;
   /** Info hashes of torrents that are being added. */

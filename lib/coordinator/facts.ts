@@ -8,6 +8,7 @@ import * as connections from './swarm/connections';
 import { onAllowedFast, onAppetite, onLeaseEnd, onPeerChoke, onSuggested } from './pieces/credit';
 import type { Engine } from './engine';
 import { onReadFailed } from './files/lost-data';
+import { onMetadataOffer, onMetadataPiece, onMetadataRefused } from './metadata/fetching';
 import { onPeerExchange } from './swarm/exchange';
 import { onRates } from './swarm/granting';
 import { onLoad, onTraffic } from './swarm/traffic';
@@ -44,6 +45,12 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
       return onAllowedFast(engine, fact);
     case 'suggested':
       return onSuggested(engine, fact);
+    case 'metadata-offer':
+      return onMetadataOffer(engine, fact);
+    case 'metadata-piece':
+      return onMetadataPiece(engine, fact);
+    case 'metadata-refused':
+      return onMetadataRefused(engine, fact);
     case 'appetite':
       return onAppetite(engine, fact);
     case 'lease-done':
@@ -62,9 +69,6 @@ export function onFact(engine: Engine, thread: number, fact: PeerFact): void {
     case 'trace':
       return engine.emit(fact);
     case 'torrent-closed':
-    case 'metadata-offer':
-    case 'metadata-piece':
-    case 'metadata-refused':
       return;
     case 'ready':
     case 'stopped':

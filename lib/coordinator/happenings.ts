@@ -10,6 +10,7 @@ import type { Metainfo } from '../metainfo/metainfo';
 import type { PresentFile } from '../storage/resume-rules';
 import type { AnnounceReply } from '../tracker/announce';
 import type { AnnounceSchedule } from '../tracker/schedule';
+import type { Attempt } from './metadata/attempt';
 import type { SyncBatch } from './pieces/durability';
 import type { WriteTicket } from './files/file-watch';
 import type {
@@ -215,6 +216,21 @@ export type Happening =
       readonly type: 'metainfo';
       readonly torrent: TorrentState;
       readonly metainfo: Metainfo;
+    }
+  /** The metadata that an earlier run left was read; undefined: there is none. */
+  | {
+      readonly type: 'metadata-loaded';
+      readonly torrent: TorrentState;
+      readonly epoch: number;
+      readonly answer: Answer<Uint8Array | undefined>;
+    }
+  /** A copy of the metadata was checked; `attempt` is undefined if it was stored. */
+  | {
+      readonly type: 'metadata-checked';
+      readonly torrent: TorrentState;
+      readonly epoch: number;
+      readonly attempt: Attempt | undefined;
+      readonly answer: Answer<VerifyResult>;
     }
   // From a handler
   /**

@@ -12,8 +12,13 @@ import { COUNTING_RATE } from './pieces/availability';
 import type { TableOutlet } from './engine';
 import { PathRegistry } from './files/path-registry';
 import type { EngineState } from './engine-state';
+import { newMetadataCounts } from './metadata/counts';
+import { MetadataRoom } from './metadata/room';
 import { Departed } from './pieces/witness';
 import { newRates } from './swarm/rates';
+
+/** Of all torrents together: four copies of the longest metadata that is fetched by default. */
+const METADATA_ROOM_BYTES = 4 * 32 * 1024 * 1024;
 
 export interface StateOptions {
   readonly settings: EngineSettings;
@@ -43,6 +48,8 @@ export function initialState(options: StateOptions): EngineState {
     countingSteps: new TokenBucket(COUNTING_RATE),
     departed: new Departed(),
     external: new ExternalAddresses(),
+    metadataRoom: new MetadataRoom(METADATA_ROOM_BYTES),
+    metadataCounts: newMetadataCounts(),
     ownAddresses: new Set(),
     adding: new Set(),
     paths: new PathRegistry(),

@@ -13,6 +13,7 @@ import { changeLimits } from './swarm/limits';
 import { onThreadDied, onThreadRestarted } from './swarm/on-thread';
 import { setSuperSeed } from './swarm/super-seeding';
 import { onVerified } from './pieces/on-piece';
+import { onMetadataChecked, onMetadataLoaded } from './metadata/fetching';
 import { onContentOpened, onMetainfo } from './torrent/opening';
 import { onJudged } from './files/output-files';
 import {
@@ -160,6 +161,10 @@ function handle(engine: Engine, happening: Happening): void {
       return stopAnnouncing(engine, happening.torrent);
     case 'last-announces-over':
       return onLastAnnouncesOver(engine, happening);
+    case 'metadata-loaded':
+      return onMetadataLoaded(engine, happening);
+    case 'metadata-checked':
+      return onMetadataChecked(engine, happening);
     case 'metainfo':
       return onMetainfo(engine, happening);
     // From a handler

@@ -25,6 +25,7 @@ import type { AccountState } from './account/account';
 import type { AddressBook } from './swarm/address-book';
 import type { RecordOutlet } from './outlets/disk';
 import type { FileWatch } from './files/file-watch';
+import type { MetadataFetch } from './metadata/fetch';
 import type { KnownLife, Life } from './torrent/life';
 import type { Possession } from './pieces/possession';
 import type { Refusals } from './pieces/refusals';
@@ -98,6 +99,10 @@ export interface TorrentState {
   metadata: MetadataProgress;
   /** Its info dictionary, as peer threads serve it; undefined while it is not known or may not be served. */
   info: SharedArrayBuffer | undefined;
+  /** Its info dictionary lies beside its resume record. */
+  infoStored: boolean;
+  /** Fetches its metadata; undefined once that is known, and while it is stopped. */
+  fetch: MetadataFetch | undefined;
   /** Undefined until the metainfo is known and the output is opened. Set once. */
   content: Content | undefined;
   /**

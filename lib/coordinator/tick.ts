@@ -14,6 +14,7 @@ import { evictStale } from './pieces/eviction';
 import { mayRequest } from './pieces/hints';
 import { feedForgiven } from './pieces/leasing';
 import type { Happening } from './happenings';
+import { tickFetch } from './metadata/fetching';
 import { needsPeers } from './torrent/life';
 import { endLongParoles } from './pieces/parole';
 import { tickSuperSeed } from './swarm/super-seeding';
@@ -53,6 +54,7 @@ export function tickTorrent(engine: Engine, torrent: TorrentState): void {
   engine.turn.rechoke.delete(torrent);
   rechoke(engine, torrent);
   if (isKnown(torrent)) tickContent(engine, torrent);
+  else tickFetch(engine, torrent);
   keepAccount(engine, torrent);
   const rested = torrent.restUntilMs !== undefined;
   torrent.restUntilMs = restAfterLook(engine, torrent);

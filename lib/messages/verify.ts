@@ -3,6 +3,7 @@
 // hexadecimal digits: an array of 20 bytes costs 3 µs to send, a string 0.5.
 
 import type { ErrorRecord } from '../errors/millrace-error';
+import type { Metainfo } from '../metainfo/metainfo';
 import type { FileIdentity, KnownFile, StorageRef, StoredSpan } from './storage';
 
 /** Start data of every verify worker. */
@@ -35,6 +36,15 @@ export type VerifyJob =
     }
   /** Sync everything written to these files so far, and their folders. */
   | { readonly type: 'sync'; readonly storage: StorageRef; readonly paths: readonly string[] }
+  /** Check the metadata of a torrent (BEP 9), and read it. */
+  | {
+      readonly type: 'metadata';
+      /** The info dictionary, if its SHA-1 is `sha1`. */
+      readonly info: SharedArrayBuffer;
+      readonly sha1: string;
+      /** Also return the digests of its pieces if it is right, because an earlier copy failed. */
+      readonly wantPieceDigests: boolean;
+    }
   /** Create empty files, which no piece writes, and their missing folders. */
   | {
       readonly type: 'create-empty';
@@ -77,6 +87,15 @@ export type PieceOutcome =
   /** Storage failed; the piece itself may be fine. */
   | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
 
+/** What a copy of the metadata is. `pieceDigests`: SHA-1 of each piece of 16 KiB, 20 bytes each. */
+export type MetadataOutcome =
+  /** Its `infoBytes` are those of the job, which threads share; it has no trackers. */
+  | { readonly type: 'good'; readonly metainfo: Metainfo; readonly pieceDigests?: Uint8Array }
+  /** Its hash is wrong. */
+  | { readonly type: 'wrong'; readonly pieceDigests: Uint8Array }
+  /** Its hash is right, and it breaks a rule. */
+  | { readonly type: 'unusable'; readonly error: ErrorRecord; readonly pieceDigests?: Uint8Array };
+
 /**
  * A file that a `pieces` job wrote to: its state before the first write and after the last, by its
  * handle.
@@ -105,6 +124,8 @@ export interface VerifyResult {
   readonly synced?: readonly SyncedFile[];
   /** An earlier attempt at this job had started on a worker that died. */
   readonly again?: boolean;
+  /** For `metadata`. */
+  readonly metadata?: MetadataOutcome;
   /** For `sync` and `create-empty`: the error, if any. */
   readonly error?: ErrorRecord;
   readonly hashMs: number;

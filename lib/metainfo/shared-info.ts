@@ -6,7 +6,7 @@ import type { Metainfo } from './metainfo';
 /** The same torrent, whose `infoBytes` and the digests in them are views of shared memory. */
 export function withSharedInfo(metainfo: Metainfo): Metainfo {
   const { infoBytes } = metainfo;
-  if (infoBytes === undefined) return metainfo;
+  if (infoBytes === undefined || infoBytes.buffer instanceof SharedArrayBuffer) return metainfo;
   const shared = new SharedArrayBuffer(infoBytes.length);
   new Uint8Array(shared).set(infoBytes);
   return withInfoIn(metainfo, shared);

@@ -1,5 +1,5 @@
-// The state of the built-in `files` between runs: a lock and a resume record in the output folder,
-// `.millrace/<info hash>.lock` and `.resume`.
+// The state of the built-in `files` between runs: a lock, a resume record and learnt metadata in the output
+// folder, `.millrace/<info hash>.lock`, `.resume` and `.info`.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { systemReason } from '../errors/system-error';
@@ -27,6 +27,7 @@ export interface FoundRecord {
 export class FilesState implements StorageState {
   readonly folder: NonNullable<StorageState['folder']>;
   readonly recordPath: string;
+  private readonly infoPath: string;
   private readonly root: string;
   private readonly infoHash: Uint8Array;
 
@@ -34,6 +35,7 @@ export class FilesState implements StorageState {
     this.root = root;
     this.infoHash = infoHash;
     this.recordPath = stateFile(root, infoHash, 'resume');
+    this.infoPath = stateFile(root, infoHash, 'info');
     this.folder = { boot: bootId(), keepsExactTimes: () => keepsExactTimes(root) };
   }
 
@@ -51,11 +53,28 @@ export class FilesState implements StorageState {
     return found.map((file) => (file?.kind === 'file' ? file : undefined));
   }
 
-  async save(encode: (place: FilePlace) => Uint8Array): Promise<void> {
-    const { recordPath } = this;
+  save(encode: (place: FilePlace) => Uint8Array): Promise<void> {
+    return this.replace(this.recordPath, encode);
+  }
+
+  /** A damaged one is found by its hash, and an unreadable one is fetched again. */
+  async loadInfo(limitBytes: number): Promise<Uint8Array | undefined> {
+    return (await readBytes(this.infoPath, limitBytes))?.bytes;
+  }
+
+  saveInfo(info: Uint8Array): Promise<void> {
+    return this.replace(this.infoPath, () => info);
+  }
+
+  async remove(): Promise<void> {
+    await fs.rm(this.recordPath, { force: true });
+    await fs.rm(this.infoPath, { force: true });
+  }
+
+  private async replace(file: string, encode: (place: FilePlace) => Uint8Array): Promise<void> {
     makeStateFolder(this.root);
     // A unique name, created exclusively, so that no existing link or file is written to.
-    const temp = tempFile(recordPath);
+    const temp = tempFile(file);
     const handle = await fs.open(temp, 'wx');
     try {
       try {
@@ -64,16 +83,12 @@ export class FilesState implements StorageState {
       } finally {
         await handle.close();
       }
-      await fs.rename(temp, recordPath);
+      await fs.rename(temp, file);
     } catch (error) {
       await fs.rm(temp, { force: true });
       throw error;
     }
-    await syncFolder(path.dirname(recordPath));
-  }
-
-  remove(): Promise<void> {
-    return fs.rm(this.recordPath, { force: true });
+    await syncFolder(path.dirname(file));
   }
 }
 

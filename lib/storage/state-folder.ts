@@ -13,7 +13,7 @@ import { makeFolders } from './safe-path';
 export function stateFile(
   root: string,
   infoHash: Uint8Array,
-  kind: 'lock' | 'resume' | 'made',
+  kind: 'lock' | 'resume' | 'made' | 'info',
 ): string {
   return path.join(root, RECORDS_FOLDER, `${toHex(infoHash)}.${kind}`);
 }

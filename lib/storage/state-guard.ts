@@ -38,12 +38,17 @@ export async function openGuarded(
 const METHODS = ['lock', 'load', 'save', 'remove', 'stat'] as const;
 
 class GuardedState implements StorageState {
+  readonly loadInfo?: NonNullable<StorageState['loadInfo']>;
+  readonly saveInfo?: NonNullable<StorageState['saveInfo']>;
   private readonly calls: GuardedCalls;
   private readonly state: StorageState;
 
   constructor(calls: GuardedCalls, state: StorageState) {
     this.calls = calls;
     this.state = state;
+    if (typeof state.loadInfo !== 'function' || typeof state.saveInfo !== 'function') return;
+    this.loadInfo = (limitBytes) => this.infoOf(limitBytes);
+    this.saveInfo = (info) => calls.run('saveInfo', () => state.saveInfo?.(info));
   }
 
   async lock(): Promise<StorageLock> {
@@ -61,6 +66,14 @@ class GuardedState implements StorageState {
     if (!((found as Partial<StoredRecord> | null)?.bytes instanceof Uint8Array))
       throw this.calls.wrong('load', 'undefined or an object with a Uint8Array as bytes');
     return { bytes: found.bytes };
+  }
+
+  private async infoOf(limitBytes: number): Promise<Uint8Array | undefined> {
+    const found = await this.calls.run('loadInfo', () => this.state.loadInfo?.(limitBytes));
+    if (found === undefined || found.length > limitBytes) return undefined;
+    if (!(found instanceof Uint8Array))
+      throw this.calls.wrong('loadInfo', 'undefined or a Uint8Array');
+    return found;
   }
 
   save(encode: () => Uint8Array): Promise<void> {

@@ -99,7 +99,14 @@ export interface StorageState {
    * durable when this returns.
    */
   save(encode: (place?: FilePlace) => Uint8Array): Awaitable<void>;
-  /** Deletes the record, if there is one. */
+  /**
+   * Optional, with `saveInfo`. The info dictionary that was saved last, as bytes; undefined if there is none, or
+   * it is longer than `limitBytes`. May come before `lock`. Without it a magnet link asks peers in each run.
+   */
+  loadInfo?(limitBytes: number): Awaitable<Uint8Array | undefined>;
+  /** Optional. Keeps the info dictionary of a torrent that was added by a magnet link. Durable when it returns. */
+  saveInfo?(info: Uint8Array): Awaitable<void>;
+  /** Deletes the record and the info dictionary, if they exist. */
   remove(): Awaitable<void>;
   /** The state of each of these paths, in their order; undefined for one that does not exist. */
   stat(paths: readonly string[]): Awaitable<readonly (StoredStat | undefined)[]>;

@@ -13,6 +13,7 @@ import type {
   WrittenFile,
 } from '../messages/verify';
 import type { StorageWriter } from '../storage/storage';
+import type * as metadata from './check-metadata';
 import { PieceWriting, storageError } from './write-pieces';
 import type { Clock } from './write-pieces';
 import { WriterCache } from './writers';
@@ -46,6 +47,8 @@ export class JobRunner {
         return this.each(job, clock, (writer, piece) => this.recheck(writer, piece, clock));
       case 'digest':
         return this.each(job, clock, (writer, piece) => this.digest(writer, piece, clock));
+      case 'metadata':
+        return checkMetadata(job, clock);
       case 'sync':
         return this.sync(job.storage, job.paths, clock);
       case 'create-empty':
@@ -193,4 +196,16 @@ export class JobRunner {
       this.buffers.push(buffer);
     }
   }
+}
+
+function checkMetadata(
+  job: Extract<VerifyJob, { readonly type: 'metadata' }>,
+  clock: Clock,
+): VerifyResult {
+  // The parser is loaded only where a magnet link needs it.
+  const { checkMetadata: check } = require('./check-metadata') as typeof metadata;
+  const start = performance.now();
+  const outcome = check(job);
+  clock.hashMs += performance.now() - start;
+  return { outcomes: [], metadata: outcome, ...clock };
 }

@@ -41,6 +41,7 @@ describe('contract: messages between threads', () => {
     'an event of the engine': samples.engineEvents,
     'a verify job': samples.verifyJobs,
     'an outcome of a piece': samples.pieceOutcomes,
+    'an outcome of metadata': samples.metadataOutcomes,
     'plain data': {
       'verify result': samples.verifyResult,
       'engine stats': samples.engineStats,

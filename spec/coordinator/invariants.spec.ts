@@ -27,6 +27,8 @@ const ALL: Readonly<Record<Happening['type'], true>> = {
   'last-record-saved': true,
   listening: true,
   looked: true,
+  'metadata-checked': true,
+  'metadata-loaded': true,
   metainfo: true,
   'may-stop-announcing': true,
   pause: true,

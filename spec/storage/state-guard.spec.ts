@@ -45,6 +45,26 @@ describe('storage/state-guard', () => {
     expect(state.folder).to.equal(undefined);
   });
 
+  it('passes on kept metadata where the back end keeps it', async () => {
+    expect(await stateWith({})).to.include({ loadInfo: undefined, saveInfo: undefined });
+    const half = await stateWith({ loadInfo: () => undefined });
+    expect(half.loadInfo).to.equal(undefined);
+    const kept: Uint8Array[] = [];
+    const state = await stateWith({
+      loadInfo: () => kept[0],
+      saveInfo: async (info) => void kept.push(info),
+    });
+    expect(await state.loadInfo?.(10)).to.equal(undefined);
+    await state.saveInfo?.(new Uint8Array(5));
+    expect(await state.loadInfo?.(5)).to.deep.equal(new Uint8Array(5));
+    expect(await state.loadInfo?.(4), 'one that is too long').to.equal(undefined);
+    const wrong = await stateWith({
+      loadInfo: () => 'info' as unknown as Uint8Array,
+      saveInfo: () => undefined,
+    });
+    expect((await errorOf(wrong.loadInfo?.(10))).message).to.include('loadInfo');
+  });
+
   it('asks for many files a thousand at a time', async () => {
     const asked: number[] = [];
     const state = await stateWith({

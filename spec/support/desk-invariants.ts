@@ -23,6 +23,11 @@ export function expectBalance(engine: SimEngine): void {
     expectUse(torrent);
     expectPhase(torrent);
   }
+  const fetching = [...state.torrents.values()].filter(({ fetch }) => fetch !== undefined);
+  for (const { phase } of fetching)
+    expect(phase, 'what is known is not fetched').to.equal('metadata');
+  if (fetching.length === 0)
+    expect(state.metadataRoom.usedBytes, 'room for metadata is given back').to.equal(0);
   const { slab } = state;
   expect(slab.freeUnits + slab.quarantinedUnits + attached).to.equal(engine.table.unitCount);
   for (const peer of state.peers.values()) {

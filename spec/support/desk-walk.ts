@@ -16,7 +16,7 @@ import { settled } from './sim-engine';
 import type { HeldAnnounce, PendingJob, SimEngine } from './sim-engine';
 import { KIB, simTorrent } from './sim-torrent';
 import type { SimTorrentOptions } from './sim-torrent';
-import { runVerifyJob } from './sim-verify';
+import { runVerifyJob, storageKeyOf } from './sim-verify';
 
 const PIECES = 8;
 const PIECE = 96 * KIB;
@@ -58,6 +58,7 @@ const WEIGHTS = {
   add: 3,
   learn: 5,
   open: 5,
+  metadata: 12,
 } as const;
 
 type What = keyof typeof WEIGHTS;
@@ -122,6 +123,8 @@ export class Walk implements Simulation {
   #ordersSeen = 0;
   #dialling: { readonly dial: number; readonly thread: number; readonly torrent: number }[] = [];
   #hosts = 0;
+  /** Requests for metadata that were answered. */
+  readonly #answered = new Set<object>();
   readonly #books = new ThreadBooks();
 
   private constructor(options: WalkOptions) {
@@ -303,6 +306,8 @@ export class Walk implements Simulation {
       case 'learn':
         if (torrent) this.#learn(torrent, b % 5 === 0);
         return;
+      case 'metadata':
+        return torrent && this.#giveMetadata(torrent, b, c);
       case 'open':
         return answer(takeOut(this.#openings, a), undefined, b % 4 === 0);
     }
@@ -446,6 +451,32 @@ export class Walk implements Simulation {
       torrent,
       metainfo: isWrong ? other.metainfo : metainfo,
     });
+  }
+
+  /** One of its peers offers metadata, or answers a request for it: the whole truth, or not. */
+  #giveMetadata(torrent: UnknownTorrent, b: number, c: number): void {
+    const { state, metainfo } = torrent;
+    if (state.peers.size === 0) this.#connect(torrent, b, c);
+    const peers = [...state.peers];
+    const connection = peers[b % Math.max(1, peers.length)]?.id;
+    const { infoBytes } = metainfo;
+    if (connection === undefined || infoBytes === undefined) return;
+    const lengths = [infoBytes.length, infoBytes.length, infoBytes.length + 1, 2 ** 30];
+    this.engine.facts({ type: 'metadata-offer', connection, totalBytes: lengths[c % 4] });
+    const asked = this.engine
+      .ordersOf('request-metadata', connection)
+      .find((order) => !this.#answered.has(order));
+    if (asked === undefined || c % 7 === 0) return;
+    this.#answered.add(asked);
+    const { piece, totalBytes = infoBytes.length } = asked;
+    if (c % 6 === 0) return this.engine.facts({ type: 'metadata-refused', connection, piece });
+    const bytes = new Uint8Array(totalBytes);
+    bytes.set(infoBytes.subarray(0, totalBytes));
+    if (c % 5 === 0) bytes[0] = 0;
+    this.engine.facts({ type: 'metadata-piece', connection, piece, totalBytes, bytes });
+    const at = this.engine.jobs.findIndex(({ job }) => job.type === 'metadata');
+    const [pending] = c % 2 === 0 && at !== -1 ? this.engine.jobs.splice(at, 1) : [];
+    if (pending) this.#answerJob(pending, b, c);
   }
 
   #remove(place: number, torrent: UnknownTorrent, forget: boolean): void {
@@ -594,13 +625,13 @@ export class Walk implements Simulation {
   #answerJob(pending: PendingJob, b: number, c: number): void {
     const { job, resolve, reject } = pending;
     if (b % 20 === 0) return reject(new Error('a worker died'));
-    const torrent = this.#stateOf(job.storage.key);
+    const torrent = this.#stateOf(storageKeyOf(job));
     const result = runVerifyJob(job, this.engine.slab.bytes, torrent?.stored ?? new Uint8Array(0));
     resolve(b % 20 === 1 ? withFailure(result, c) : result);
   }
 
   /** A torrent that was removed may still have jobs out. */
-  #stateOf(key: string): DeskTorrent | undefined {
+  #stateOf(key: string | undefined): DeskTorrent | undefined {
     return [...this.desk.torrents.values()].find(({ state }) => state.content.storage.key === key);
   }
 

@@ -6,7 +6,12 @@ import type { PeerContent, PeerFact, PeerOrder } from '../../lib/messages/peer-t
 import { NO_LIMITS } from '../../lib/messages/rates';
 import type { EngineStats, TorrentStats } from '../../lib/messages/stats';
 import type { StorageRef } from '../../lib/messages/storage';
-import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
+import type {
+  MetadataOutcome,
+  PieceOutcome,
+  VerifyJob,
+  VerifyResult,
+} from '../../lib/messages/verify';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 
 /** Every variant of a union by its `type`, with every optional field present. */
@@ -346,6 +351,22 @@ export const verifyJobs: Samples<VerifyJob> = {
   digest: { type: 'digest', storage, pieces: [{ piece: 1, lengthBytes: 16_384, spans }] },
   sync: { type: 'sync', storage, paths: ['a/b'] },
   'create-empty': { type: 'create-empty', storage, paths: ['a/empty'] },
+  metadata: {
+    type: 'metadata',
+    info: new SharedArrayBuffer(3),
+    sha1: hex,
+    wantPieceDigests: true,
+  },
+};
+
+export const metadataOutcomes: Samples<MetadataOutcome> = {
+  good: { type: 'good', metainfo, pieceDigests: sha1 },
+  wrong: { type: 'wrong', pieceDigests: sha1 },
+  unusable: {
+    type: 'unusable',
+    error: { code: 'bad-metainfo', message: 'm', details: {} },
+    pieceDigests: sha1,
+  },
 };
 
 export const pieceOutcomes: Samples<PieceOutcome> = {
@@ -367,6 +388,7 @@ export const verifyResult: Full<VerifyResult> = {
   written: [{ path: 'a/b', before: fileIdentity, after: fileIdentity, endBytes: 1 }],
   synced: [{ path: 'a/b', now: fileIdentity }],
   again: true,
+  metadata: metadataOutcomes.good,
   hashMs: 0.5,
   storageMs: 1.5,
 };

@@ -18,7 +18,7 @@ import { SimEngine, settled } from './sim-engine';
 import type { PendingJob, SimEngineOptions, SimRequest } from './sim-engine';
 import { KIB, simTorrent } from './sim-torrent';
 import type { SimTorrent, SimTorrentOptions } from './sim-torrent';
-import { outcomeForAll, runVerifyJob } from './sim-verify';
+import { outcomeForAll, runVerifyJob, storageKeyOf } from './sim-verify';
 
 const BLOCK = 16 * KIB;
 
@@ -150,7 +150,7 @@ export class SimDesk {
       this.engine.jobs = [];
       for (const { job, resolve } of jobs) {
         const torrent = [...this.torrents.values()].find(
-          ({ state }) => state.content.storage.key === job.storage.key,
+          ({ state }) => state.content.storage.key === storageKeyOf(job),
         );
         resolve(runVerifyJob(job, this.engine.slab.bytes, torrent?.stored ?? new Uint8Array(0)));
       }

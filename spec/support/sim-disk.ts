@@ -2,6 +2,7 @@
 // and file look-ups that are answered at once or when the spec decides.
 
 import { Bitfield } from '../../lib/bytes/bitfield';
+import { toHex } from '../../lib/bytes/hex';
 import type { ReadonlyBitfield } from '../../lib/bytes/bitfield';
 import type { Disk, RecordOutlet } from '../../lib/coordinator/outlets/disk';
 import type { TorrentOptions } from '../../lib/messages/control';
@@ -44,6 +45,8 @@ export class SimDisk implements Disk {
   looks = 0;
   /** Info hashes that are locked now. */
   readonly locks: string[] = [];
+  /** Metadata that was kept, by info hash. */
+  readonly infos = new Map<string, Uint8Array>();
   /** What fails from now on. */
   failing: {
     readonly remove?: Error;
@@ -150,7 +153,12 @@ export class SimDisk implements Disk {
       },
       load: () => undefined,
       save: () => undefined,
-      remove: () => undefined,
+      loadInfo: async () => this.infos.get(infoHash),
+      saveInfo: async (info) => {
+        if (this.failing.save) throw this.failing.save;
+        this.infos.set(infoHash, Uint8Array.from(info));
+      },
+      remove: () => void this.infos.delete(infoHash),
       stat: (paths) => paths.map(() => undefined),
     };
   }
@@ -177,6 +185,7 @@ export class SimDisk implements Disk {
       },
       remove: async () => {
         if (this.failing.remove) throw this.failing.remove;
+        this.infos.delete(toHex(shape.infoHash));
         if (this.#heldRemovals) await answered(this.#heldRemovals, () => undefined);
       },
     };

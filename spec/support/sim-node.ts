@@ -126,10 +126,13 @@ export class SimNode {
 
   async start(): Promise<void> {
     this.syncClock();
-    const { metainfo } = this.swarm.torrent;
+    const { infoBytes, ...undescribed } = this.swarm.torrent.metainfo;
+    const metainfo =
+      this.swarm.servesMetadata && infoBytes ? { ...undescribed, infoBytes } : undescribed;
     const { seed = true, superSeed = false, learnsAfterMs = 0, onDisk = false } = this.options;
     const request = { seed, superSeed, ...(onDisk && ON_DISK) };
-    if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, request);
+    if (this.options.magnet) this.#torrent = await this.engine.addUnknown(metainfo, request);
+    else if (learnsAfterMs === 0) this.#torrent = await this.engine.add(metainfo, request);
     else {
       this.#torrent = await this.engine.addUnknown(metainfo, request);
       this.later(learnsAfterMs, () => this.#learn(metainfo));

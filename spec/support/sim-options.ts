@@ -19,6 +19,13 @@ export interface SimNodeOptions {
   readonly seed?: boolean;
   /** Super-seeds once it is complete (BEP 16). Default false. */
   readonly superSeed?: boolean;
+  /** Has the torrent by its info hash alone, and fetches its metadata: the swarm must serve it. */
+  readonly magnet?: boolean;
+  /**
+   * Serves other metadata: with a spoiled byte in some pieces, in all of them, or of another length. With
+   * `magnet` it lies from the beginning.
+   */
+  readonly metadataLie?: 'some' | 'all' | 'length';
   /** Knows its torrent by its info hash alone for that long; default 0. */
   readonly learnsAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */

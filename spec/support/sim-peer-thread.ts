@@ -9,6 +9,7 @@ import { SwarmList } from '../../lib/peer/swarm-list';
 import type { OpenTorrent } from '../../lib/net/open-torrent';
 import type { SessionContent } from '../../lib/peer/session-types';
 import { DOWN, ThreadRates, UP } from '../../lib/rate/thread-rates';
+import { METADATA_PIECE_BYTES } from '../../lib/wire/metadata-message';
 import { SimConnection } from './sim-connection';
 import type { SimNode } from './sim-node';
 
@@ -100,9 +101,10 @@ export class SimPeerThread {
         this.content = order.torrent.content && contentOf(order.torrent.content);
         this.swarm = order.torrent.private ? undefined : new SwarmList();
         this.info = infoOf(order.torrent);
+        if (this.info.bytes) this.info.bytes = this.#said(this.info.bytes);
         return;
       case 'torrent-info':
-        this.info.bytes = order.info && new Uint8Array(order.info);
+        this.info.bytes = order.info && this.#said(new Uint8Array(order.info));
         this.info.wanted = false;
         for (const connection of this.connections.values()) {
           touched.add(connection);
@@ -188,6 +190,17 @@ export class SimPeerThread {
       case 'stop':
         return;
     }
+  }
+
+  /** What its peers are told. */
+  #said(info: Uint8Array): Uint8Array {
+    const { metadataLie } = this.#node.options;
+    if (metadataLie === undefined) return info;
+    const lie = new Uint8Array(info.length + (metadataLie === 'length' ? 1 : 0));
+    lie.set(info);
+    const step = metadataLie === 'some' ? 2 : 1;
+    for (let at = 0; at < lie.length; at += step * METADATA_PIECE_BYTES) lie[at] = 0;
+    return lie;
   }
 
   // ---- connections ----

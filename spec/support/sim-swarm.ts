@@ -23,6 +23,8 @@ export interface SimSwarmOptions {
   readonly seed?: number;
   readonly totalLengthBytes: number;
   readonly pieceLengthBytes: number;
+  /** Nodes that know the torrent serve its metadata (BEP 9). Default: they reject requests for it. */
+  readonly metadata?: boolean;
   /** The torrent is private (BEP 27). */
   readonly private?: boolean;
   /** Nodes find each other through a tracker with this interval; otherwise call `introduceAll`. */
@@ -53,6 +55,7 @@ export class SimSwarm implements Simulation {
   /** Makes the referee of one end of a connection. */
   watchWire: ((node: SimNode, fast: boolean) => WireWatch) | undefined;
   readonly torrent: SimTorrent;
+  readonly servesMetadata: boolean;
   readonly nodes: SimNode[] = [];
   readonly random: () => number;
   readonly startedMs: number;
@@ -72,6 +75,7 @@ export class SimSwarm implements Simulation {
     this.#intervalSec = options.trackerIntervalSec;
     const trackers = this.#intervalSec === undefined ? [] : [[TRACKER_URL]];
     this.torrent = simTorrent({ ...options, trackers, seed: 7 });
+    this.servesMetadata = options.metadata ?? false;
     this.random = seededRandom(this.seed);
     this.network = new SimNetwork(this.clock, seededRandom(this.seed + 1));
     this.startedMs = this.clock.nowMs;

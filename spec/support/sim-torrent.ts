@@ -1,6 +1,7 @@
 // Synthetic torrents: content generated from a seed, and its metainfo.
 
 import { createHash } from 'node:crypto';
+import { encode } from '../../lib/bencode/encode';
 import type { Metainfo } from '../../lib/metainfo/metainfo';
 
 export const KIB = 1024;
@@ -59,10 +60,21 @@ export function simTorrent(options: SimTorrentOptions): SimTorrent {
   }
   const name = `sim-${seed}.bin`;
   let offsetBytes = fileBytes;
-  const metainfo: Metainfo = {
-    infoHash: Uint8Array.from(sha1(Buffer.from(`${name} ${totalLengthBytes}`))),
+  const multiFile = emptyFiles.length + moreFiles.length > 0;
+  // Of one file as a .torrent has it; for others an info hash is enough.
+  const infoBytes = encode({
+    length: totalLengthBytes,
     name,
-    multiFile: emptyFiles.length + moreFiles.length > 0,
+    'piece length': pieceLengthBytes,
+    pieces: pieceHashes,
+    ...(options.private && { private: 1 }),
+    ...(multiFile && { files: emptyFiles.length + moreFiles.length }),
+  });
+  const metainfo: Metainfo = {
+    infoHash: Uint8Array.from(sha1(infoBytes)),
+    ...(!multiFile && paddingBytes === 0 && { infoBytes }),
+    name,
+    multiFile,
     pieceLengthBytes,
     pieceCount,
     totalLengthBytes,

@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
 import type { PieceOutcome, VerifyJob, VerifyResult } from '../../lib/messages/verify';
 import { pieceChunks, spanChunks } from '../../lib/storage/spans';
 import { blockDigests, checkPiece } from '../../lib/verify/check-piece';
+import { checkMetadata } from '../../lib/verify/check-metadata';
 import { sha1 } from './sim-torrent';
 
 /** Runs a job on single-file content; good pieces are written to `content`. */
 export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Array): VerifyResult {
+  if (job.type === 'metadata') return { ...NO_OUTCOMES, metadata: checkMetadata(job) };
   const outcomes: PieceOutcome[] = [];
   const newHash = (): ReturnType<typeof createHash> => createHash('sha1');
   if (job.type === 'pieces') {
@@ -50,6 +52,11 @@ export function runVerifyJob(job: VerifyJob, slab: Uint8Array, content: Uint8Arr
     }
   }
   return { outcomes, hashMs: 0, storageMs: 0 };
+}
+
+/** The torrent whose storage a job uses. */
+export function storageKeyOf(job: VerifyJob | undefined): string | undefined {
+  return job !== undefined && 'storage' in job ? job.storage.key : undefined;
 }
 
 /** One outcome for all pieces of a job, whatever is stored. */

@@ -1,7 +1,7 @@
 // Finds which sources filled a piece that failed its check, and bans those that are convicted.
 
 import type { Engine } from '../engine';
-import { closePeer } from '../swarm/peer-orders';
+import { banPeer } from '../swarm/banning';
 import type { PieceState } from '../state';
 import { BlockWitness } from './witness';
 import type { Identity } from './witness';
@@ -56,14 +56,6 @@ export function ban(engine: Engine, piece: PieceState, names: Iterable<string>):
   const { torrent } = piece;
   for (const name of names) {
     const liar = piece.accused?.get(name);
-    if (!liar) continue;
-    torrent.book.ban(liar.host, liar.port, liar.peerId);
-    engine.log('warn', 'peer banned: it sent data that failed its hash check', {
-      torrent: torrent.infoHash,
-      peer: name,
-    });
-    for (const peer of [...torrent.peers])
-      if (torrent.book.isBanned(peer.host, peer.port, peer.peerId))
-        closePeer(engine, peer, 'banned');
+    if (liar) banPeer(engine, torrent, liar, 'it sent data that failed its hash check');
   }
 }

@@ -96,6 +96,7 @@ export function forgetPeer(
   const { torrent } = peer;
   voidLeases(engine, peer);
   giveUpParolesOf(engine, peer);
+  torrent.fetch?.gone(peer.id);
   uncountSource(engine, peer);
   leave(engine, peer);
   torrent.content?.superSeed?.leave(peer.id);

@@ -6,7 +6,9 @@ import { toHex } from '../../bytes/hex';
 import { recordOf } from '../../errors/millrace-error';
 import type { StorageRef } from '../../messages/storage';
 import { layoutOf } from '../../metainfo/layout';
+import { MAX_METAINFO_BYTES } from '../../metainfo/limits';
 import type { Metainfo } from '../../metainfo/metainfo';
+import { infoForPeers, withSharedInfo } from '../../metainfo/shared-info';
 import { Availability } from '../../picker/availability';
 import type { OutputLook } from '../../storage/output-check';
 import { stateFile } from '../../storage/state-folder';
@@ -14,6 +16,8 @@ import type { StorageLock, StorageState } from '../../storage/storage';
 import { ask } from '../engine';
 import type { Engine } from '../engine';
 import { watchFiles } from '../files/file-checks';
+import { endFetch } from '../metadata/fetch';
+import { keepInfo } from '../metadata/stored';
 import type { Happening } from '../happenings';
 import { enter, newCheck } from './life';
 import { claimOutput, releaseOutput } from '../files/output-files';
@@ -38,7 +42,11 @@ export function onMetainfo(engine: Engine, { torrent, metainfo }: Of<'metainfo'>
     });
     return;
   }
-  torrent.learnt = metainfo;
+  endFetch(torrent);
+  torrent.learnt = withSharedInfo(metainfo);
+  torrent.info = infoForPeers(torrent.learnt);
+  for (const thread of torrent.openOn)
+    engine.order(thread, { type: 'torrent-info', torrent: torrent.id, info: torrent.info });
   if (metainfo.private) turnedOutPrivate(engine, torrent);
   openLearnt(engine, torrent);
 }
@@ -94,6 +102,20 @@ export async function openContent(
   }
 }
 
+/** The info dictionary that an earlier run has learnt and kept; undefined if there is none. */
+export async function loadInfo(
+  engine: Engine,
+  torrent: TorrentState,
+): Promise<Uint8Array | undefined> {
+  const { infoHash } = torrent;
+  const state = await engine.disk.openState(storageOf(torrent), infoHash);
+  try {
+    return await state?.loadInfo?.(MAX_METAINFO_BYTES);
+  } finally {
+    await closeState(engine, infoHash, state);
+  }
+}
+
 /**
  * Deletes what earlier runs left of a torrent whose content is not open: its record, and the list of
  * the files that they made. Throws `output-locked` where another engine works on it.
@@ -119,7 +141,7 @@ export async function forgetUnopened(engine: Engine, torrent: TorrentState): Pro
 
 async function hasState(engine: Engine, torrent: TorrentState): Promise<boolean> {
   const { output } = torrent.options;
-  const files = (['resume', 'made'] as const).map((kind) =>
+  const files = (['resume', 'made', 'info'] as const).map((kind) =>
     stateFile('', torrent.infoHashBytes, kind),
   );
   const found = await engine.disk.statFiles(output, files);
@@ -178,6 +200,7 @@ async function openWith(
     const held = { release: () => letGo(engine, infoHash, lock, state) };
     content = newContent(engine, metainfo, storage, state, held);
     const resume = await content.record?.load();
+    if (torrent.learnt && lock !== NO_LOCK) await keepInfo(engine, torrent, state);
     if (look && resume) {
       const canWrite = lock !== NO_LOCK;
       content.outputFiles = await claimOutput(engine, torrent, content, look, resume, canWrite);

@@ -5,6 +5,7 @@ import { beginCheck, checkOn } from './checking';
 import type { Engine } from '../engine';
 import { lookFor } from '../files/file-checks';
 import type { Happening } from '../happenings';
+import { beginFetch } from '../metadata/fetching';
 import { joinSwarm } from '../swarm/joining';
 import { enter, newCheck } from './life';
 import { openLearnt } from './opening';
@@ -33,6 +34,7 @@ export function beginFirstRun(engine: Engine, { torrent, peers }: Of<'added'>): 
 function findMetadata(engine: Engine, torrent: TorrentState): void {
   settleAll(torrent.onStopped);
   joinSwarm(engine, torrent, { whole: false });
+  if (torrent.learnt === undefined) beginFetch(engine, torrent);
   tickTorrent(engine, torrent);
   openLearnt(engine, torrent);
 }

@@ -8,6 +8,7 @@ import type { Engine } from '../engine';
 import { giveUpDials } from '../swarm/dialing';
 import { stopAnnouncing } from '../swarm/last-announces';
 import { unlimit } from '../swarm/limits';
+import { endFetch } from '../metadata/fetch';
 import { enter, errorOf, newCheck } from './life';
 import type { Checking, Closed, Stopped } from './life';
 import { closePeer } from '../swarm/peer-orders';
@@ -28,6 +29,7 @@ export function endRun(
   torrent.epoch++;
   wake(engine, torrent);
   closeAccount(engine, torrent);
+  endFetch(torrent);
   engine.state.budget.setActive(torrent.id, false);
   closePeers(engine, torrent, next.phase === 'failed' ? 'torrent-failed' : 'torrent-closed');
   if (isKnown(torrent)) {

@@ -87,6 +87,8 @@ function newTorrent(
     maxMetadataBytes: request.maxMetadataBytes,
     metadata: NO_METADATA,
     info: undefined,
+    infoStored: false,
+    fetch: undefined,
     content: undefined,
     learnt: undefined,
     opening: false,

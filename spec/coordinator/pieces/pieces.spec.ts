@@ -10,6 +10,7 @@ import type { Lease } from '../../../lib/messages/peer-thread';
 import { settled } from '../../support/sim-engine';
 import { SimDesk } from '../../support/sim-desk';
 import { KIB, MIB } from '../../support/sim-torrent';
+import { storageKeyOf } from '../../support/sim-verify';
 
 const ONE_PIECE = { totalLengthBytes: 128 * KIB, pieceLengthBytes: 128 * KIB };
 const SHORT = { totalLengthBytes: MIB, pieceLengthBytes: 64 * KIB };
@@ -495,6 +496,6 @@ describe('coordinator: pieces on their way', () => {
     expect(engine.jobs).to.have.length(4);
     engine.jobs.shift()?.resolve({ outcomes: [], hashMs: 0, storageMs: 0 });
     await settled();
-    expect(engine.jobs.at(-1)?.job.storage.key).to.equal(two.state.content.storage.key);
+    expect(storageKeyOf(engine.jobs.at(-1)?.job)).to.equal(two.state.content.storage.key);
   });
 });

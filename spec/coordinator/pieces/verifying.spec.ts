@@ -6,14 +6,14 @@ import type { DeskTorrent } from '../../support/sim-desk';
 import { settled } from '../../support/sim-engine';
 import type { PendingJob } from '../../support/sim-engine';
 import { KIB, MIB } from '../../support/sim-torrent';
-import { outcomeForAll } from '../../support/sim-verify';
+import { outcomeForAll, storageKeyOf } from '../../support/sim-verify';
 
 /** Each piece is a full job: the workers of a desk take four at once. */
 const LONG = { totalLengthBytes: 4 * MIB, pieceLengthBytes: MIB };
 
 describe('coordinator/verifying', () => {
   function jobsOf(desk: SimDesk, { state }: DeskTorrent): PendingJob[] {
-    return desk.engine.jobs.filter(({ job }) => job.storage.key === state.content.storage.key);
+    return desk.engine.jobs.filter(({ job }) => storageKeyOf(job) === state.content.storage.key);
   }
 
   for (const [order, first] of [

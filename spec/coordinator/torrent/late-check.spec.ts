@@ -55,13 +55,13 @@ describe('coordinator: the check of late content', () => {
     engine.takeOrders();
     desk.threadDies(1);
     desk.threadIsBack(1);
-    const { id, infoHashBytes: infoHash } = torrent.state;
+    const { id, infoHashBytes: infoHash, info } = torrent.state;
     expect(engine.orders).to.deep.equal([
       {
         thread: 1,
         order: {
           type: 'open-torrent',
-          torrent: { torrent: id, infoHash, private: false, content: undefined },
+          torrent: { torrent: id, infoHash, private: false, content: undefined, info },
         },
       },
     ]);

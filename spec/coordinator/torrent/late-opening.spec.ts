@@ -252,7 +252,7 @@ describe('coordinator: learnt metainfo', () => {
       for (const kind of [...kinds, 'other']) writeFileSync(`${file}.${kind}`, 'left');
     }
 
-    for (const kinds of [['resume', 'made'], ['resume'], ['made']])
+    for (const kinds of [['resume', 'made', 'info'], ['resume'], ['made'], ['info']])
       it(`deletes what an earlier run left: ${kinds.join(', ')}`, async () => {
         const { desk, unknown, file } = await atFolder();
         leave(file, ...kinds);
@@ -299,7 +299,8 @@ describe('coordinator: learnt metainfo', () => {
       });
       const unknown = await desk.addUnknown(SHORT);
       await desk.control.remove(unknown.state.id, true);
-      expect(calls).to.deep.equal(['lock', 'remove', 'release', 'close']);
+      // The first one: no metadata was kept there.
+      expect(calls).to.deep.equal(['close', 'lock', 'remove', 'release', 'close']);
     });
 
     it('has nothing to do where nothing is kept', async () => {
