@@ -31,7 +31,7 @@ export interface Played {
 export async function play(scenario: Scenario): Promise<Played> {
   const { nodes, faults, ...torrent } = scenario;
   const { seed } = torrent;
-  const swarm = new SimSwarm(torrent);
+  const swarm = new SimSwarm({ ...torrent, metadata: true });
   const reached = new Reached();
   swarm.observer = observerOf(reached);
   swarm.watchWire = (node, fast) => new Referee(node, fast);

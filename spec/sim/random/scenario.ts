@@ -59,7 +59,8 @@ export function scenarioOf(seed: number, { minNodes, maxNodes } = SMALL_SWARMS):
   const nodes: SimNodeOptions[] = [];
   for (let at = 0; at < count; at++) {
     const options = at === 0 ? originOf(dice) : optionsOf(dice, pieceCount, pieceLengthBytes);
-    nodes.push(isLarge ? { maxConnections: LARGE_CONNECTIONS, ...options } : options);
+    const metadata = at === 0 ? {} : metadataOf(dice, torrent.private);
+    nodes.push({ ...(isLarge && { maxConnections: LARGE_CONNECTIONS }), ...options, ...metadata });
   }
   const faults: PlannedFault[] = [];
   for (let left = dice.between(0, isLarge ? count : 5); left > 0; left--) {
@@ -124,6 +125,15 @@ function optionsOf(dice: Dice, pieceCount: number, pieceLengthBytes: number): Si
     ...(liar
       ? { have: 'all' as const, spoils: pieces(dice.upTo(1)) }
       : dice.chance(0.3) && { have: pieces(dice.upTo(1)) }),
+  };
+}
+
+/** Who has the torrent by a magnet link, and who lies about its metadata: nobody is told of a private one. */
+function metadataOf(dice: Dice, isPrivate: boolean): SimNodeOptions {
+  const lie = dice.of(['some', 'all', 'length'] as const);
+  return {
+    ...(dice.chance(0.15) && !isPrivate && { magnet: true }),
+    ...(dice.chance(0.08) && { metadataLie: lie }),
   };
 }
 

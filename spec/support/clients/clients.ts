@@ -193,6 +193,18 @@ export async function libtorrentExchange(
   return client;
 }
 
+/** A libtorrent that knows a magnet link and the port of one peer, and ends when it has everything. */
+export async function libtorrentMagnet(
+  link: string,
+  folder: string,
+  peerPort: number,
+): Promise<Client> {
+  const script = join(ROOT, 'spec/interop/libtorrent-magnet.py');
+  const client = new Client(['/usr/bin/python3', script, link, folder, String(peerPort)]);
+  await client.untilPrinted(/^listening \d+$/m, READY_MS);
+  return client;
+}
+
 export function libtorrentPort(client: Client): number {
   return Number(/^listening (\d+)$/m.exec(client.output)?.[1]);
 }
@@ -207,15 +219,16 @@ export async function downloadWithLibtorrent(payload: Payload, folder: string): 
 
 // ---- aria2 ----
 
+/** `source`: a .torrent or a magnet link. */
 export async function startAria2(
-  payload: Payload,
+  source: string,
   folder: string,
   more: readonly string[],
 ): Promise<Client> {
   const alone = ['--no-conf', '--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false'];
   const files = [`--dir=${folder}`, '--file-allocation=none', '--follow-torrent=false'];
   const port = `--listen-port=${await freePort()}`;
-  return new Client(['aria2c', ...alone, ...files, port, ...more, `-T${payload.torrent}`]);
+  return new Client(['aria2c', ...alone, ...files, port, ...more, source]);
 }
 
 export async function seedWithAria2(
@@ -223,7 +236,7 @@ export async function seedWithAria2(
   more: readonly string[] = [],
 ): Promise<Client> {
   const seeding = ['--bt-seed-unverified=true', '--seed-ratio=0.0'];
-  return startAria2(payload, payload.folder, [...seeding, ...more]);
+  return startAria2(payload.torrent, payload.folder, [...seeding, ...more]);
 }
 
 /**
@@ -241,7 +254,9 @@ export async function downloadWithAria2(
   folder: string,
   more: readonly string[] = [],
 ): Promise<void> {
-  await (await startAria2(payload, folder, ['--seed-time=0', ...more])).succeeded(TRANSFER_MS);
+  await (
+    await startAria2(payload.torrent, folder, ['--seed-time=0', ...more])
+  ).succeeded(TRANSFER_MS);
 }
 
 // ---- Transmission ----

@@ -29,7 +29,7 @@ export const waitWithLibtorrent: StartWaiting = async (payload, folder) =>
   untilEnd(libtorrentDownload(payload, folder));
 
 export const waitWithAria2: StartWaiting = async (payload, folder) =>
-  untilEnd(await startAria2(payload, folder, ['--seed-time=0']));
+  untilEnd(await startAria2(payload.torrent, folder, ['--seed-time=0']));
 
 /** Settings of qBittorrent 4.5, without a password for clients on this machine. */
 function qbittorrentSettings(port: number, webPort: number): string {
