@@ -61,7 +61,14 @@ describe('coordinator: the check of late content', () => {
         thread: 1,
         order: {
           type: 'open-torrent',
-          torrent: { torrent: id, infoHash, private: false, content: undefined, info },
+          torrent: {
+            torrent: id,
+            infoHash,
+            private: false,
+            uploadOnly: false,
+            content: undefined,
+            info,
+          },
         },
       },
     ]);

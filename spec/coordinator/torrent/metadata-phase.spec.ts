@@ -53,7 +53,13 @@ describe('coordinator: a torrent whose content is not known', () => {
     const opened = engine.ordersOf('open-torrent').map((order) => order.torrent);
     const { infoHash } = torrent.metainfo;
     expect(opened).to.deep.equal(
-      Array(2).fill({ torrent: torrent.state.id, infoHash, private: false, content: undefined }),
+      Array(2).fill({
+        torrent: torrent.state.id,
+        infoHash,
+        private: false,
+        uploadOnly: false,
+        content: undefined,
+      }),
     );
     expect(engine.ordersOf('dial').map(({ host }) => host)).to.deep.equal(['10.2.2.2', PEER.host]);
     const [announce] = engine.announces;
