@@ -1,7 +1,7 @@
 // Torrents that are added by a magnet link, in real engines.
 
 import { expect } from 'chai';
-import { formatMagnet } from '../../lib/index';
+import { encodeTorrent, formatMagnet, readTorrent } from '../../lib/index';
 import { Payload } from '../support/payload';
 import {
   SPEC_TIMEOUT_MS,
@@ -55,5 +55,52 @@ describe('engine: a magnet link', function () {
     await expectCode(engine.add('magnet:?dn=a'), 'bad-magnet');
     await expectCode(engine.add(`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`), 'v2-unsupported');
     expect(engine.torrents).to.deep.equal([]);
+  });
+
+  it('downloads with metadata from a peer, which it then gives to others', async () => {
+    const source = await swarm.folder();
+    await payload.write(source);
+    const seeder = await swarm.engine();
+    const seed = await seeder.add(payload.torrent, { output: source });
+    await within(seed.completed, 'the seed');
+
+    const output = await swarm.folder();
+    const leecher = await swarm.engine();
+    const torrent = await leecher.add(link, { output, peers: [`127.0.0.1:${seeder.port}`] });
+    const events: string[] = [];
+    const phases = new Set<string>();
+    torrent.on('metadata', () => events.push('metadata'));
+    torrent.on('pieces', () => events.at(-1) === 'pieces' || events.push('pieces'));
+    torrent.on('complete', () => events.push('complete'));
+    torrent.on('stats', ({ phase }) => phases.add(phase));
+    const metainfo = await within(torrent.metadata, 'the metadata');
+    expect(metainfo.infoBytes).to.deep.equal(payload.metainfo.infoBytes);
+    expect(torrent).to.deep.include({ name: 'data.bin', totalBytes: 200_000 });
+    await within(torrent.completed, 'the download');
+    expect(events).to.deep.equal(['metadata', 'pieces', 'complete']);
+    expect([...phases]).to.include('metadata');
+    await payload.expectIn(output);
+    const saved = await readTorrent(encodeTorrent(metainfo));
+    expect(saved.infoHash).to.deep.equal(payload.metainfo.infoHash);
+
+    await seeder.close();
+    const third = await swarm.engine();
+    const more = await swarm.folder();
+    const last = await third.add(link, { output: more, peers: [`127.0.0.1:${leecher.port}`] });
+    await within(last.completed, 'the second download');
+    await payload.expectIn(more);
+  });
+
+  it('is whole at once where its data is', async () => {
+    const source = await swarm.folder();
+    await payload.write(source);
+    const seeder = await swarm.engine();
+    await within((await seeder.add(payload.torrent, { output: source })).completed, 'the seed');
+    const output = await swarm.folder();
+    await payload.write(output);
+    const engine = await swarm.engine();
+    const torrent = await engine.add(link, { output, peers: [`127.0.0.1:${seeder.port}`] });
+    await within(torrent.completed, 'the check');
+    expect(torrent.stats()).to.include({ phase: 'seeding', downloadedBytes: 0 });
   });
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { toHex } from '../../lib/bytes/hex';
-import { MillraceError, readTorrent } from '../../lib/index';
+import { MillraceError, readMagnet, readTorrent } from '../../lib/index';
 import {
   downloadWithLibtorrent,
   downloadWithMillrace,
@@ -25,6 +25,7 @@ const TIMEOUT_MS = 120_000;
 interface Made {
   readonly v1: string | null;
   readonly v2: string;
+  readonly magnet: string;
 }
 
 describeWith(
@@ -75,6 +76,20 @@ describeWith(
       const output = await mkdtemp(join(folder, 'output-'));
       await downloadWithMillrace(payload, output);
       expect(await digestsOf(output)).to.deep.equal(payload.digests);
+    });
+
+    it('come with their metadata from libtorrent by a link with both hashes', async () => {
+      await seedWithLibtorrent(payload);
+      const output = await mkdtemp(join(folder, 'output-'));
+      const saved = join(folder, 'saved.torrent');
+      const linked = { ...payload, torrent: made.hybrid.magnet };
+      await downloadWithMillrace(linked, output, ['--save-torrent', saved]);
+      expect(await digestsOf(output)).to.deep.equal(payload.digests);
+      const { infoHashV2 = new Uint8Array() } = await readTorrent(saved);
+      expect(toHex(infoHashV2)).to.equal(made.hybrid.v2);
+      const third = await mkdtemp(join(folder, 'output-'));
+      await downloadWithLibtorrent({ ...payload, torrent: saved }, third);
+      expect(await digestsOf(third)).to.deep.equal(payload.digests);
     });
 
     it('go to libtorrent', async () => {

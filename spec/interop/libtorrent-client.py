@@ -1,5 +1,5 @@
 # Drives libtorrent for the interop specs: it has no command line of its own in Debian.
-# libtorrent-client.py seed|download TORRENT FOLDER HOST [encrypted]
+# libtorrent-client.py seed|download TORRENT|MAGNET FOLDER HOST [encrypted]
 import sys
 import libtorrent as lt
 
@@ -15,8 +15,11 @@ session = lt.session({
 if 'encrypted' in more:
     forced = int(lt.enc_policy.forced)
     session.apply_settings({'in_enc_policy': forced, 'out_enc_policy': forced})
-params = lt.add_torrent_params()
-params.ti = lt.torrent_info(torrent)
+if torrent.startswith('magnet:'):
+    params = lt.parse_magnet_uri(torrent)
+else:
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
 params.save_path = folder
 params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
 if mode == 'seed':
