@@ -1,11 +1,13 @@
-// Downloads one torrent: node examples/download.mjs <file.torrent or http(s) URL> [folder]
+// Downloads one torrent: node examples/download.mjs <file.torrent, http(s) URL or magnet link> [folder]
 // A second run goes on where the first stopped.
 
 import { Coordinator } from 'millrace';
 
 const [source, output = '.'] = process.argv.slice(2);
 if (source === undefined) {
-  console.error('usage: node examples/download.mjs <file.torrent or http(s) URL> [folder]');
+  console.error(
+    'usage: node examples/download.mjs <file.torrent, http(s) URL or magnet link> [folder]',
+  );
   process.exit(2);
 }
 
@@ -19,6 +21,13 @@ try {
   });
 
   for await (const stats of torrent.progress({ intervalMs: 1000 })) {
+    if (stats.totalBytes === undefined) {
+      // A magnet link: its peers know what the torrent consists of.
+      console.log(
+        `metadata: ${stats.metadata.receivedBytes} bytes, ${stats.peers.connected} peers`,
+      );
+      continue;
+    }
     const percent = ((100 * stats.doneBytes) / Math.max(1, stats.totalBytes)).toFixed(1);
     const rate = (stats.downloadBytesPerSec / 2 ** 20).toFixed(1);
     console.log(`${percent} %, ${rate} MiB/s, ${stats.peers.connected} peers`);
