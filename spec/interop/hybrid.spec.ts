@@ -106,6 +106,9 @@ describeWith(
       expect((error as MillraceError).message)
         .to.include(onlyV2)
         .and.include('version 2 only');
+      expect(() => readMagnet(made.only.magnet))
+        .to.throw(MillraceError, /version 2 only/)
+        .with.property('code', 'v2-unsupported');
     });
   },
 );
