@@ -26,7 +26,7 @@ export const MAY_IMPORT = {
   inspect: ['address', 'bytes', 'text', 'tracker'],
   trace: ['address', 'bytes', 'wire', 'messages'],
   threads: [],
-  transport: [],
+  transport: ['address'],
   storage: ['async', 'bytes', 'bencode', 'messages', 'metainfo'],
   verify: ['bytes', 'messages', 'metainfo', 'storage', 'threads'],
   net: [
@@ -79,6 +79,7 @@ export const MAY_IMPORT = {
     'trace',
     'tracker',
     'tracker-server',
+    'transport',
     'verify',
   ],
 };

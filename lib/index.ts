@@ -5,6 +5,8 @@ export { Coordinator, type CoordinatorEvents } from './api/coordinator';
 export { EngineThreads } from './api/engine-threads';
 export { Torrent, type TorrentEvents } from './api/torrent';
 export type { AddOptions, CoordinatorOptions, Logger } from './api/options';
+export type { IpFilterOptions, IpFilterReport } from './api/ip-filter';
+export type { NetworkOptions } from './api/network-options';
 export { readTorrent, type TorrentSource } from './api/sources';
 export { formatMagnet, readMagnet, type MagnetSource } from './api/magnet';
 export type { FileRange, IgnoredParameter, MagnetLink } from './metainfo/magnet';

@@ -26,6 +26,7 @@ app.once('message', ({ settings, control, events }: CoordinatorStart) => {
   );
   const peerId = Buffer.concat([Buffer.from(peerIdPrefix(settings.version)), randomBytes(12)]);
 
+  const { ipFilter, bind, announcePort, dscp } = settings;
   const { limits, version, peerThreads, trace } = settings;
   // Threads beyond the configured number end when their port closes.
   for (const port of booted.slice(peerThreads)) port.close();
@@ -43,6 +44,7 @@ app.once('message', ({ settings, control, events }: CoordinatorStart) => {
       blockTable: table.buffer,
       peerId,
       limits,
+      network: { ipFilter, bind, announcePort, dscp },
       version,
       trace,
     }),

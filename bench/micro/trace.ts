@@ -170,6 +170,7 @@ function receiver(
     nowMs,
     send,
     findTorrent: () => source,
+    mayReach: () => true,
     listenPort: () => undefined,
     mayEnter: () => true,
     onGone: () => undefined,

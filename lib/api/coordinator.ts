@@ -13,8 +13,11 @@ import { wrapControl } from '../threads/control';
 import { TypedPort } from '../threads/typed-port';
 import { checkValue, oneOf, wholeNumber } from './checks';
 import { EngineThreads } from './engine-threads';
+import { ipFilterOption, loadIpFilter } from './ip-filter';
+import type { IpFilterOptions, IpFilterReport, LoadedIpFilter } from './ip-filter';
 import { EngineLog } from './log';
 import { findTorrent } from './magnet';
+import { networkSettings } from './network-options';
 import { addOptions, engineOptions, engineSettings } from './options';
 import type { AddOptions, CoordinatorOptions } from './options';
 import { engineLimits, periodsOf } from './rate-limits';
@@ -77,19 +80,33 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   readonly #ending = new AbortController();
   readonly #exited: Promise<void>;
   #nextTorrent = 1;
+  readonly #bind: string | undefined;
   #port: number | undefined;
+  #ipFilter: IpFilterReport | undefined;
+  /** The last call of `setIpFilter`: the next one waits for it. */
+  #filtering: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  private constructor(options: ReturnType<typeof engineOptions>, made: typeof MADE_BY_START) {
+  private constructor(
+    options: ReturnType<typeof engineOptions>,
+    filter: LoadedIpFilter | undefined,
+    made: typeof MADE_BY_START,
+  ) {
     super();
     if (made !== MADE_BY_START)
       throw new MillraceError('bad-option', 'an engine is made by Coordinator.start()');
     this.#trace = beginTrace(options.trace, VERSION);
     this.#onTraceLines = options.trace?.onLines;
-    const settings: EngineSettings = { ...engineSettings(options, VERSION), trace: this.#trace };
+    const settings: EngineSettings = {
+      ...engineSettings(options, VERSION),
+      ...networkSettings(options, filter?.filter.buffer),
+      trace: this.#trace,
+    };
     const control = new MessageChannel();
     const events = new MessageChannel();
+    this.#bind = options.bind;
     this.#log = new EngineLog(options.logger);
+    if (filter) this.#noteFilter(filter.report);
     this.#threads = options.threads ?? new EngineThreads(settings.peerThreads);
     const ended = this.#threads.run(
       { settings, control: control.port2, events: events.port2 },
@@ -132,14 +149,15 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    * Starts the engine's threads. Resolves when they are ready and, unless `port` is `null`,
    * listening.
    *
-   * @throws MillraceError `bad-option`, `listen-failed` (port in use), `thread-start-failed`,
+   * @throws MillraceError `bad-option`, `bad-ip-filter`, `listen-failed` (port in use), `thread-start-failed`,
    * `trace-not-writable`; the reason of `options.signal`.
    */
   static async start(options: CoordinatorOptions = {}): Promise<Coordinator> {
     const checked = engineOptions(options);
     const { signal } = checked;
     signal?.throwIfAborted();
-    const coordinator = new Coordinator(checked, MADE_BY_START);
+    const filter = checked.ipFilter && (await loadIpFilter(checked.ipFilter, signal));
+    const coordinator = new Coordinator(checked, filter, MADE_BY_START);
     const unwatch = onAbort(signal, () => void coordinator.#threads.terminate());
     try {
       coordinator.#port = (await coordinator.#control.start()).port;
@@ -159,6 +177,11 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   /** The TCP port that peers can connect to; undefined if the engine does not listen. */
   get port(): number | undefined {
     return this.#port;
+  }
+
+  /** What the IP filter was made of; undefined if there is none. */
+  get ipFilter(): IpFilterReport | undefined {
+    return this.#ipFilter;
   }
 
   /** State of the trace file; undefined without one. Also valid after `close()`. */
@@ -249,7 +272,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
       onAbort(each, () => stop.abort(each?.reason)),
     );
     try {
-      return await findTorrent(source, stop.signal);
+      return await findTorrent(source, { signal: stop.signal, bind: this.#bind });
     } finally {
       for (const end of unwatch) end();
     }
@@ -269,6 +292,35 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     const { limitSchedule, ...rates } = engineLimits(limits);
     const periods = limitSchedule && periodsOf(limitSchedule);
     await this.#control.setLimits(undefined, rates, periods);
+  }
+
+  /**
+   * Replaces the IP filter: peers that the new one refuses are closed with `ip-filter`. Without
+   * `filter`, all addresses are accepted again. If it cannot be used, the old one stays. Calls take
+   * effect in their order. Resolves to what the new filter was made of.
+   *
+   * @throws MillraceError `bad-option`, `bad-ip-filter` (a file), `closed`.
+   */
+  async setIpFilter(filter?: IpFilterOptions): Promise<IpFilterReport | undefined> {
+    const checked = checkValue('filter', () => filter, ipFilterOption);
+    const done = this.#filtering.then(async () => {
+      this.#throwIfClosing();
+      const loaded = checked && (await loadIpFilter(checked, this.#ending.signal));
+      await this.#control.setIpFilter(loaded?.filter.buffer);
+      this.#noteFilter(loaded?.report);
+      return loaded?.report;
+    });
+    this.#filtering = done.catch(() => undefined);
+    return done;
+  }
+
+  #noteFilter(report: IpFilterReport | undefined): void {
+    this.#ipFilter = report;
+    for (const { path, malformedLines, firstMalformedLine } of report?.files ?? []) {
+      if (malformedLines === 0) continue;
+      const fields = { component: 'app' as const, path, malformedLines, firstMalformedLine };
+      this.#log.write('warn', 'lines of the IP filter are malformed, and ignored', fields);
+    }
   }
 
   /** Figures of the whole engine. */

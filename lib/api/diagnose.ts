@@ -76,7 +76,7 @@ export async function diagnose(
   const { signal } = checked;
   signal?.throwIfAborted();
   const folder = resolve(output);
-  const found = await findTorrent(source, signal);
+  const found = await findTorrent(source, { signal: signal });
   const metainfo = found.metainfo && (await namesOnDisk(found.metainfo, folder));
   // Clients and p-queue are slow to load.
   const { examine } = require('../doctor/examine') as typeof doctor;

@@ -10,7 +10,7 @@ import { isMagnet } from '../text/source-kind';
 import { badOption, checkValue, isObject, wrong } from './checks';
 import type { Check } from './checks';
 import { metainfoRecord, readTorrent } from './sources';
-import type { TorrentSource } from './sources';
+import type { ReadOptions, TorrentSource } from './sources';
 
 /** A magnet link (BEP 9): its text, also as a `URL`, or a result of `readMagnet`. */
 export type MagnetSource = string | URL | MagnetLink;
@@ -46,7 +46,7 @@ type Found = Pick<AddRequest, 'infoHash' | 'name' | 'trackers' | 'metainfo' | 'p
 /** Reads a torrent, or the link to one. Throws as `readTorrent` and `readMagnet`. */
 export async function findTorrent(
   source: TorrentSource | MagnetLink,
-  signal?: AbortSignal,
+  options: ReadOptions = {},
 ): Promise<Found> {
   const link = checkValue('source', () => source, linkIfAny);
   if (link !== undefined) {
@@ -54,7 +54,7 @@ export async function findTorrent(
     const trackers = link.trackers.map((url) => [url]);
     return { infoHash, name, trackers, metainfo: undefined, peers };
   }
-  const metainfo = await readTorrent(source as TorrentSource, { signal });
+  const metainfo = await readTorrent(source as TorrentSource, options);
   const { infoHash, name, trackers } = metainfo;
   return { infoHash, name, trackers, metainfo, peers: [] };
 }

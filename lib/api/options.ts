@@ -30,6 +30,9 @@ import { EngineThreads, PEER_THREADS } from './engine-threads';
 import { LOG_LEVEL_NAMES } from '../text/log-levels';
 import { ENGINE_LIMITS, RATE_LIMITS, periodsOf } from './rate-limits';
 import type { LimitOptions, RateLimitOptions } from './rate-limits';
+import { NETWORK } from './network-options';
+import type { NetworkOptions } from './network-options';
+import type { NetworkSettings } from '../messages/network';
 import type { TraceOptions } from './trace';
 
 /**
@@ -53,7 +56,7 @@ export interface Logger {
 }
 
 /** Options of `Coordinator.start`. All are optional. */
-export interface CoordinatorOptions extends LimitOptions {
+export interface CoordinatorOptions extends LimitOptions, NetworkOptions {
   /** Threads for peer connections, 1–32. Default: a quarter of the cores, at least 1, at most 8. */
   readonly peerThreads?: number;
   /**
@@ -67,7 +70,10 @@ export interface CoordinatorOptions extends LimitOptions {
    * TCP port for incoming peers, 0–65535; 0 picks a free one. `null`: no incoming peers. Default 0.
    */
   readonly port?: number | null;
-  /** Address to listen on. Default: all addresses, IPv4 and IPv6. */
+  /**
+   * Address to listen on; what goes out is not bound to it (see `bind`). Default: all addresses, IPv4
+   * and IPv6.
+   */
   readonly host?: string;
   /** Most peer connections of all torrents together, 1–8000. Default 200. */
   readonly maxConnections?: number;
@@ -219,6 +225,7 @@ const threads: Check<EngineThreads | undefined> = (name, value) => {
 const SEED_CHOKING: readonly SeedChoking[] = ['round-robin', 'fastest-upload'];
 
 const ENGINE = {
+  ...NETWORK,
   peerThreads: PEER_THREADS,
   verifyThreads: wholeNumber(2, 64),
   memoryBytes: wholeNumber(4 * MIB, 4096 * MIB, 48 * MIB),
@@ -250,14 +257,19 @@ const ENGINE = {
  * Checks the options of an engine. Throws `bad-option`, which names the option and what is allowed.
  */
 export function engineOptions(options: unknown): ReturnType<typeof checkOptions<typeof ENGINE>> {
-  return checkOptions('Coordinator.start', options, ENGINE);
+  const checked = checkOptions('Coordinator.start', options, ENGINE);
+  if (checked.bind === undefined || checked.host === undefined) return checked;
+  throw badOption(
+    'host',
+    'is not allowed beside bind, which also decides where the engine listens',
+  );
 }
 
 /** Adds the defaults that depend on this machine or on other options. */
 export function engineSettings(
   options: ReturnType<typeof engineOptions>,
   version: string,
-): Omit<EngineSettings, 'trace'> {
+): Omit<EngineSettings, 'trace' | keyof NetworkSettings> {
   const { maxConnections, timeouts, port, host } = options;
   const { memoryBytes, peerThreads, maxHalfOpen, dialsPerSec } = options;
   const { uploadSlots, seedChoking } = options;

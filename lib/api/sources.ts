@@ -9,12 +9,14 @@ import { parseMetainfo } from '../metainfo/parse';
 import type { Digest } from '../metainfo/parse';
 import { whyNotMetainfo } from '../metainfo/record';
 import type { Metainfo } from '../metainfo/metainfo';
+import { bindingTo } from '../transport/binding';
 import type * as fetching from '../http/fetch-torrent';
 import { badOption, checkOptions, checkValue, isObject, signal, wrong } from './checks';
 import type { Check } from './checks';
 import { notATorrent } from './not-a-torrent';
 import type { Origin } from './not-a-torrent';
 import { readTorrentFile, unreadable } from './torrent-file';
+import { bindOption } from './network-options';
 import { VERSION } from './version';
 
 /**
@@ -22,6 +24,16 @@ import { VERSION } from './version';
  * `readTorrent`.
  */
 export type TorrentSource = string | URL | Uint8Array | Metainfo;
+
+/** Options of `readTorrent`. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The own address, or the interface whose addresses a connection to a web server is bound to.
+   * Default: the system chooses.
+   */
+  readonly bind?: string | undefined;
+}
 
 /**
  * Reads and checks a .torrent without starting an engine.
@@ -34,13 +46,13 @@ export type TorrentSource = string | URL | Uint8Array | Metainfo;
  */
 export async function readTorrent(
   source: TorrentSource,
-  options: { readonly signal?: AbortSignal } = {},
+  options: ReadOptions = {},
 ): Promise<Metainfo> {
-  const { signal: stop } = checkOptions('readTorrent', options, { signal });
+  const { signal: stop, bind } = checkOptions('readTorrent', options, { signal, bind: bindOption });
   const checked = checkValue('source', () => source, torrentSource);
   if (typeof checked === 'object' && !(checked instanceof Uint8Array)) return checked;
   stop?.throwIfAborted();
-  const { bytes, ...origin } = await contentOf(checked, stop).catch((error: unknown) => {
+  const { bytes, ...origin } = await contentOf(checked, stop, bind).catch((error: unknown) => {
     stop?.throwIfAborted(); // The abort caused whatever else failed.
     throw error;
   });
@@ -80,7 +92,11 @@ interface Content extends Origin {
   readonly bytes: Uint8Array;
 }
 
-async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise<Content> {
+async function contentOf(
+  text: string | Uint8Array,
+  stop: AbortSignal | undefined,
+  bind: string | undefined,
+): Promise<Content> {
   if (text instanceof Uint8Array) return { bytes: text };
   if (text.trim() === '') {
     throw new MillraceError(
@@ -91,7 +107,9 @@ async function contentOf(text: string | Uint8Array, stop?: AbortSignal): Promise
   if (/^https?:/i.test(text)) {
     // Node's http is slow to load.
     const web = require('../http/fetch-torrent') as typeof fetching;
-    return { ...(await web.fetchTorrent(text, { version: VERSION, signal: stop })), url: text };
+    const own = bind === undefined ? undefined : bindingTo(bind);
+    const fetched = await web.fetchTorrent(text, { version: VERSION, own, signal: stop });
+    return { ...fetched, url: text };
   }
   const path = pathOf(text);
   return { bytes: await unlessStopped(readTorrentFile(path, stop), stop), path };

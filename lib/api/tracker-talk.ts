@@ -283,7 +283,7 @@ async function targetOf(
     const infoHash = fromHex(source);
     return { infoHash, leftBytes: UNKNOWN_LEFT_BYTES, trusted: true, ...firstOf(trackers) };
   }
-  const found = await findTorrent(source, signal).catch((error: unknown) => {
+  const found = await findTorrent(source, { signal: signal }).catch((error: unknown) => {
     throw signal?.aborted === true ? aborted() : error;
   });
   const asked = firstOf(trackers ?? found.trackers.flat());

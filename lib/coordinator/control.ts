@@ -46,6 +46,9 @@ export function engineControl(engine: Engine, lifecycle: Lifecycle): EngineContr
       const torrent = engine.state.torrents.get(id);
       if (torrent) await remove(engine, torrent, false);
     },
+    async setIpFilter(buffer: SharedArrayBuffer | undefined): Promise<void> {
+      engine.happen({ type: 'ip-filter', buffer });
+    },
     async addPeers(id: number, peers: readonly PeerAddress[]): Promise<void> {
       engine.happen({ type: 'add-peers', torrent: find(id), peers });
     },

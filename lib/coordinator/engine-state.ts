@@ -1,6 +1,7 @@
 // What the coordinator remembers of all torrents together, and what they share.
 
 import type { ExternalAddresses } from '../address/external';
+import type { IpFilter } from '../address/ip-filter';
 import type { TokenBucket } from '../choke/token-bucket';
 import type { LogThrottle } from '../errors/log-throttle';
 import type { MemoryBudget } from '../memory/budget';
@@ -48,6 +49,9 @@ export interface EngineState {
   /** Peer threads that died and are not restarted yet: an order sent to one would be lost. */
   readonly downThreads: Set<number>;
   readonly rates: RatesState;
+  ipFilter: IpFilter | undefined;
+  /** Peer addresses that the filter refused so far. */
+  addressesRefused: number;
   listenPort: number | undefined;
   nextDial: number;
   /** No dial before this time: the last one failed for lack of a descriptor or of memory. */

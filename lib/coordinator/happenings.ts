@@ -77,6 +77,8 @@ export type Happening =
       readonly limits: LimitChange;
       readonly schedule: readonly LimitPeriod[] | undefined;
     }
+  /** The user replaces the IP filter; undefined: no filter. */
+  | { readonly type: 'ip-filter'; readonly buffer: SharedArrayBuffer | undefined }
   /** The user pauses a torrent: its run ends, and verified data is kept. */
   | { readonly type: 'pause'; readonly torrent: TorrentState }
   /** The user resumes a torrent after a pause or an error. */

@@ -1,6 +1,7 @@
 // What the coordinator remembers when it begins: nothing yet.
 
 import { ExternalAddresses } from '../address/external';
+import { IpFilter } from '../address/ip-filter';
 import { TokenBucket } from '../choke/token-bucket';
 import { LogThrottle } from '../errors/log-throttle';
 import { MemoryBudget } from '../memory/budget';
@@ -32,6 +33,7 @@ export interface StateOptions {
 
 export function initialState(options: StateOptions): EngineState {
   const { settings, peerId, table, maxBytes, minVerifyThreads } = options;
+  const { ipFilter } = settings;
   return {
     settings,
     peerId,
@@ -54,6 +56,8 @@ export function initialState(options: StateOptions): EngineState {
     adding: new Set(),
     paths: new PathRegistry(),
     rates: newRates(settings, settings.limitSchedule ?? []),
+    ipFilter: ipFilter && new IpFilter(ipFilter),
+    addressesRefused: 0,
     listenPort: undefined,
     nextDial: 1,
     noDialsUntilMs: -Infinity,

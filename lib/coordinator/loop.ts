@@ -5,6 +5,7 @@ import { assertNever } from '../errors/millrace-error';
 import { onRecordSaved } from './torrent/completing';
 import { stopAnnouncing } from './swarm/last-announces';
 import { addPeers, onDialTurn } from './swarm/dialing';
+import { setIpFilter } from './swarm/filtering';
 import type { Engine } from './engine';
 import { onFact } from './facts';
 import type { Happening } from './happenings';
@@ -102,6 +103,8 @@ function handle(engine: Engine, happening: Happening): void {
       return addPeers(engine, happening);
     case 'set-limits':
       return changeLimits(engine, happening.torrent, happening.limits, happening.schedule);
+    case 'ip-filter':
+      return setIpFilter(engine, happening.buffer);
     case 'pause':
       return pauseTorrent(engine, happening.torrent);
     case 'resume':

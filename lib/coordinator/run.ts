@@ -11,6 +11,7 @@ import { isLogged } from '../text/log-levels';
 import { LoopLoad, ProcessLoad } from '../threads/loop-load';
 import { TypedPort } from '../threads/typed-port';
 import type { TrackerClient } from '../tracker/announce';
+import { bindingTo } from '../transport/binding';
 import { VerifyPool } from '../verify/pool';
 import { AppEvents } from './outlets/app-events';
 import { SYSTEM_CLOCK } from './outlets/clock';
@@ -71,6 +72,8 @@ export function runEngine(options: RunOptions): void {
     });
   };
   let trackers: TrackerClient | undefined;
+  const { bind } = settings;
+  const own = bind === undefined ? undefined : bindingTo(bind);
 
   const engine: Engine = {
     state: initialState({
@@ -89,7 +92,7 @@ export function runEngine(options: RunOptions): void {
     emit: (event) => appEvents.emit(event),
     log,
     announce: (url, request, signal) => {
-      trackers ??= loadTrackers(settings.version);
+      trackers ??= loadTrackers(settings.version, { own });
       return trackers.announce(url, request, signal);
     },
     nowMs: () => SYSTEM_CLOCK.nowMs(),

@@ -91,6 +91,10 @@ export function engineStats(engine: Engine): EngineStats {
     threadRestarts: state.threadRestarts,
     peersClosed: Object.fromEntries(state.closed),
     peersRejected: Object.fromEntries(state.rejected),
+    ipFilter: state.ipFilter && {
+      ranges: state.ipFilter.ranges,
+      addressesRefused: state.addressesRefused,
+    },
     account: engineAccount(engine),
   };
 }

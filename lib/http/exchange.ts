@@ -6,6 +6,7 @@ import * as https from 'node:https';
 import { isIP } from 'node:net';
 import type { LookupFunction, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { OwnAddressesNow } from '../address/binding';
 import { unbracketed } from '../address/text';
 import { MillraceError } from '../errors/millrace-error';
 import type { OverhearHttp } from './overhear';
@@ -13,6 +14,7 @@ import { connectionError, describe, requestError } from './request-error';
 import type { Subject } from './request-error';
 import { resolveHost } from './resolve';
 import type { Family, Resolve } from './resolve';
+import { boundTo } from './source';
 import { absoluteForm } from './tunnel';
 
 export interface ExchangeOptions {
@@ -22,6 +24,8 @@ export interface ExchangeOptions {
   readonly maxBodyBytes: number;
   /** Use only this address family; absent: both. */
   readonly family?: Family;
+  /** The own addresses that the socket is bound to. Default: the system chooses. */
+  readonly own?: OwnAddressesNow | undefined;
   /** Name look-up. Default: the system's. */
   readonly resolve?: Resolve;
   /** Called with everything that is sent and received. Default: none. */
@@ -86,6 +90,7 @@ export function exchange(
       request = requestOf(url, options, stop, route);
     } catch (error) {
       socket?.destroy();
+      if (error instanceof MillraceError) return reject(error);
       // A malformed escape in the credentials, or a byte that is not allowed in a request line.
       return reject(requestError(subject, 'unsupported', url, `is not usable: ${describe(error)}`));
     }
@@ -144,7 +149,7 @@ export function exchange(
 /** Builds the request. Throws if the URL cannot be requested. */
 function requestOf(
   url: URL,
-  { family, resolve = resolveHost, userAgent }: ExchangeOptions,
+  { subject, family, own, resolve = resolveHost, userAgent }: ExchangeOptions,
   stop: AbortSignal,
   { proxy, socket, agents, judge }: Route,
 ): http.ClientRequest {
@@ -156,7 +161,9 @@ function requestOf(
     ...(socket === undefined
       ? { agent: (secure ? agents?.https : agents?.http) ?? false }
       : { createConnection: () => tlsOver(socket, url) }),
-    family: proxy === undefined ? family : undefined,
+    ...(proxy === undefined
+      ? { family, ...(socket === undefined && boundTo(subject, url, url, own, family)) }
+      : boundTo(subject, url, proxy, own)),
     lookup: lookupBy(resolve, stop, judge),
     maxHeaderSize: MAX_HEAD_BYTES,
     // Some scripts end lines with LF alone, or send more than `Content-Length`; other clients

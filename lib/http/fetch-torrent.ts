@@ -1,5 +1,6 @@
 // EDGE. Fetches a .torrent from an http or https URL. lib/metainfo parses it.
 
+import type { OwnAddressesNow } from '../address/binding';
 import { httpGet } from './get';
 import { proxyFromEnvironment } from './proxy';
 import type { ProxySettings } from './proxy';
@@ -14,6 +15,8 @@ export interface FetchTorrentOptions {
   readonly maxBytes?: number;
   /** Default: from the environment (`http_proxy` …). */
   readonly proxy?: ProxySettings;
+  /** The own addresses that the socket is bound to. Default: the system chooses. */
+  readonly own?: OwnAddressesNow | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -55,6 +58,7 @@ export async function fetchTorrent(
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBodyBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
     maxRedirects: MAX_REDIRECTS,
+    own: options.own,
     proxy: options.proxy ?? proxyFromEnvironment(process.env),
     // The URL was given by the user.
     reach: { trusted: true, onLoopback: 'nothing' },

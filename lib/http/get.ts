@@ -14,6 +14,7 @@ import type { ProxySettings } from './proxy';
 import { whyNotReach } from './reach';
 import type { Hop, ReachRule } from './reach';
 import { forbidden, requestError } from './request-error';
+import { boundTo } from './source';
 import { openTunnel } from './tunnel';
 
 export interface HttpGetOptions extends ExchangeOptions {
@@ -132,7 +133,8 @@ async function requestOnce(
     throw requestError(subject, 'unsupported', url, 'has a proxy that is not an http:// one');
   }
   if (proxy !== undefined && url.protocol === 'https:') {
-    const socket = await openTunnel(url, proxy, { subject, stop });
+    const source = boundTo(subject, url, proxy, options.own);
+    const socket = await openTunnel(url, proxy, { subject, stop, source });
     return exchange(url, options, stop, { socket });
   }
   // The proxy looks names up, so there are no addresses to check.

@@ -3,6 +3,7 @@
 
 import * as http from 'node:http';
 import type { Socket } from 'node:net';
+import type { Source } from '../address/binding';
 import { unbracketed } from '../address/text';
 import { connectionError, requestError } from './request-error';
 import type { Subject } from './request-error';
@@ -21,16 +22,24 @@ export function absoluteForm(url: URL, proxy: URL): http.RequestOptions {
   };
 }
 
+interface TunnelOptions {
+  readonly subject: Subject;
+  readonly stop: AbortSignal;
+  /** Where the connection to the proxy is made from. Default: the system chooses. */
+  readonly source: Source | undefined;
+}
+
 /** A connection to the host of `url` through `proxy`; the caller adds TLS. */
 export function openTunnel(
   url: URL,
   proxy: URL,
-  { subject, stop }: { readonly subject: Subject; readonly stop: AbortSignal },
+  { subject, stop, source }: TunnelOptions,
 ): Promise<Socket> {
   const target = `${url.hostname}:${url.port || '443'}`;
   return new Promise((resolve, reject) => {
     const request = http.request({
       ...addressOf(proxy),
+      ...source,
       method: 'CONNECT',
       path: target,
       headers: { Host: target, ...proxyHeaders(proxy) },

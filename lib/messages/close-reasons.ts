@@ -21,10 +21,12 @@ export const CLOSE_REASONS = {
   'thread-died': 'the peer thread that owned the connection died',
   'local-limit':
     'this machine had no file descriptor or memory left for the connection: no fault of the peer',
+  'no-address': 'the address or interface of the option bind was not there: no fault of the peer',
   // Local policy.
   'too-many-connections': 'a connection limit was reached',
   'gave-way':
     'all places were taken, and a peer of another address needed this one: it was of no use, or its address held more than its share',
+  'ip-filter': 'the IP filter refuses the address of the peer',
   'duplicate-peer': 'this peer is already connected',
   'same-address':
     'another peer at this address is connected, and multiplePerAddress does not allow that',

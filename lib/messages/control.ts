@@ -7,13 +7,14 @@ import type { NameMapping } from '../metainfo/names';
 import type { LogLevel } from '../text/log-levels';
 import type { SeedChoking } from './choking';
 import type { CloseReason } from './close-reasons';
+import type { NetworkSettings } from './network';
 import type { PeerThreadLimits } from './peer-thread';
 import type { LimitChange, LimitPeriod } from './rates';
 import type { EngineStats, TorrentStats } from './stats';
 import type { TraceSettings } from './trace';
 
 /** Start data of the coordinator thread; every value is already checked. */
-export interface EngineSettings extends LimitChange {
+export interface EngineSettings extends LimitChange, NetworkSettings {
   readonly peerThreads: number;
   readonly verifyThreads: number;
   readonly memoryBytes: number;
@@ -125,6 +126,8 @@ export interface EngineControl {
   add(torrent: number, request: AddRequest): Promise<NameMapping | undefined>;
   /** Aborts an add in progress, or removes its torrent; resolves when nothing of it is left. */
   cancelAdd(torrent: number): Promise<void>;
+  /** Replaces the IP filter by that of this buffer; undefined: no filter. */
+  setIpFilter(buffer: SharedArrayBuffer | undefined): Promise<void>;
   addPeers(torrent: number, peers: readonly PeerAddress[]): Promise<void>;
   /** Changes rate limits of a torrent or, with `undefined`, of the engine, and its schedule if given. */
   setLimits(

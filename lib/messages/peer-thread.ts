@@ -6,7 +6,6 @@
 
 import type { CloseReason } from './close-reasons';
 import type { StorageRef, StoredFile } from './storage';
-import type { TraceSettings } from './trace';
 import type { LogLevel } from '../text/log-levels';
 
 /** Most peer threads: the block table has 5 bits for the writing thread (its `MAX_THREADS`). */
@@ -23,41 +22,7 @@ export function threadOfConnection(connection: number): number {
  */
 export const MAX_PEERS_PER_EXCHANGE = 100;
 
-/** Start data of a peer thread. */
-export interface PeerThreadStart {
-  readonly thread: number;
-  readonly slab: SharedArrayBuffer;
-  readonly blockTable: SharedArrayBuffer;
-  /** Our 20-byte peer id, one per engine. */
-  readonly peerId: Uint8Array;
-  readonly limits: PeerThreadLimits;
-  /** Our version, for the extended handshake (`v`). */
-  readonly version: string;
-  /** Absent if there is no trace. */
-  readonly trace?: TraceSettings | undefined;
-}
-
-export interface PeerThreadLimits {
-  /** Connections of this thread, including dials. */
-  readonly maxConnections: number;
-  /** In addition, incoming connections before their handshake. */
-  readonly maxHandshakes: number;
-  readonly dialTimeoutMs: number;
-  readonly handshakeTimeoutMs: number;
-  /**
-   * A block that has not arrived this long after its request (or the last block) is requested from
-   * another peer.
-   */
-  readonly requestTimeoutMs: number;
-  /** Silence of the peer after which a connection is closed. */
-  readonly idleTimeoutMs: number;
-  /** Silence on our side after which we send a keep-alive. */
-  readonly keepAliveMs: number;
-  /** The `reqq` that we announce: the most requests that we queue for one peer. */
-  readonly requestQueue: number;
-  /** File data read ahead and queued to sockets, for all connections of this thread together. */
-  readonly uploadBufferBytes: number;
-}
+export type { PeerThreadLimits, PeerThreadStart } from './peer-thread-start';
 
 /** What a peer thread must know to talk to the peers of one torrent. */
 export interface PeerTorrent {
@@ -143,6 +108,11 @@ export type PeerOrder =
       readonly host?: string;
       readonly share?: 'alone' | 'first' | 'beside';
     }
+  /**
+   * Refuse peers by the filter of this buffer (`IpFilter`) from now on, and close those that it
+   * refuses; undefined: no filter.
+   */
+  | { readonly type: 'ip-filter'; readonly buffer: SharedArrayBuffer | undefined }
   /** Serve this torrent from now on: incoming handshakes with its info hash are accepted. */
   | { readonly type: 'open-torrent'; readonly torrent: PeerTorrent }
   /**

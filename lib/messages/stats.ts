@@ -156,6 +156,19 @@ export interface EngineStats {
   readonly peersClosed: CloseCounts;
   /** Incoming connections that ended before a valid handshake, in the same form. */
   readonly peersRejected: CloseCounts;
+  /** The IP filter; undefined if there is none. */
+  readonly ipFilter:
+    | {
+        /** Refused ranges, after overlapping and adjacent ones were merged. */
+        readonly ranges: number;
+        /**
+         * Addresses from trackers, peers and the user that were refused since the engine started,
+         * each time one was received. Refused connections count in `peersClosed` and
+         * `peersRejected`.
+         */
+        readonly addressesRefused: number;
+      }
+    | undefined;
   /** The sum of the accounts of all torrents, including removed ones: concurrent seconds add up. */
   readonly account: TransferAccount;
 }

@@ -40,6 +40,8 @@ export interface ConnectionContext {
   readonly nowMs: () => number;
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => OpenTorrent | undefined;
+  /** Whether an address that a name led to may be dialled. */
+  readonly mayReach: (address: string) => boolean;
   readonly listenPort: () => number | undefined;
   /**
    * An incoming connection has completed its handshake. False: it waits until its `enter` is

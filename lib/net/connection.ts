@@ -1,7 +1,6 @@
 // One peer connection from its first step to its end: dialled or accepted, handshake, entrance,
 // conversation. It keeps the order of these steps, and reports exactly one end.
 
-import { recordOf } from '../errors/millrace-error';
 import type { CloseReason } from '../messages/close-reasons';
 import { failureOf } from '../peer/failure';
 import type { PeerSession } from '../peer/session';
@@ -53,10 +52,11 @@ export class Connection implements StreamHandler, ThreadConnection {
     const connection = new Connection(context, id, order, order.dial);
     connection.torrentSource = source;
     try {
-      connection.stream = context.transport.dial(order, connection);
+      connection.stream = context.transport.dial(order, connection, context.mayReach);
     } catch (error) {
       // A host or port that is refused at once is reported later, like every failed dial.
-      process.nextTick(() => connection.close('dial-failed', recordOf(error).message));
+      const { reason, detail } = connection.opening.endingBy(error as Error, true);
+      process.nextTick(() => connection.close(reason, detail));
     }
     return connection;
   }
@@ -72,6 +72,14 @@ export class Connection implements StreamHandler, ThreadConnection {
   /** Undefined before the handshake is complete. */
   get session(): PeerSession | undefined {
     return this.state === 'open' ? this.conversation?.session : undefined;
+  }
+  /** The address of the peer; the host as it was given while a name is being looked up. */
+  get address(): string {
+    return this.stream?.remote?.host ?? this.host;
+  }
+  /** Our own end; undefined until the stream is open. */
+  get localAddress(): string | undefined {
+    return this.stream?.local?.host;
   }
   get torrent(): OpenTorrent | undefined {
     return this.torrentSource;

@@ -5,6 +5,7 @@ import { toHex } from '../bytes/hex';
 import { isLackOfOurs, systemAdvice, systemReason } from '../errors/system-error';
 import type { CloseReason } from '../messages/close-reasons';
 import type { PeerFact } from '../messages/peer-thread';
+import { ADDRESS_REFUSED, isWithoutOwnAddress } from '../transport/dial-errors';
 import type { EndPoint } from '../transport/stream';
 import { HandshakeDecoder } from '../wire/handshake';
 import type { Handshake } from '../wire/messages';
@@ -80,6 +81,8 @@ export class Opening {
     const dialling = early && this.step === 'dialling';
     if (dialling && isLackOfOurs(error))
       return { reason: 'local-limit', detail: systemReason(error) + systemAdvice(code) };
+    if (isWithoutOwnAddress(error)) return { reason: 'no-address', detail: error.message };
+    if (code === ADDRESS_REFUSED) return { reason: 'ip-filter', detail: error.message };
     const reason = dialling ? 'dial-failed' : 'connection-error';
     return { reason, detail: `${code}: ${error.message}` };
   }

@@ -7,7 +7,7 @@ import { LogThrottle } from '../errors/log-throttle';
 import { systemAdvice, systemReason } from '../errors/system-error';
 import { BlockTable } from '../memory/block-table';
 import { Slab } from '../memory/slab';
-import { MAX_PEER_THREADS } from '../messages/peer-thread';
+import type { CloseReason } from '../messages/close-reasons';
 import type {
   OrderOf as Order,
   PeerFact,
@@ -19,13 +19,17 @@ import type { PeerSession } from '../peer/session';
 import { DOWN, ThreadRates, UP } from '../rate/thread-rates';
 import type { LogLevel } from '../text/log-levels';
 import type { IncomingStream, Listener, Transport } from '../transport/stream';
+import { bindingTo } from '../transport/binding';
 import { TcpTransport } from '../transport/tcp';
+import { BindingWatch } from './binding-watch';
 import { Connection } from './connection';
 import type { ConnectionContext, ThreadConnection } from './connection-context';
+import { ConnectionIds } from './connection-ids';
 import { Entrance } from './entrance';
+import { FILTERED, PeerFilter } from './peer-filter';
 import { ReadTurns } from './read-turns';
+import { loadTracer } from './load-tracer';
 import { OpenTorrent } from './open-torrent';
-import type * as tracing from './tracer';
 import { TrafficReports } from './traffic-reports';
 import { Uploader } from './upload/uploader';
 
@@ -40,9 +44,6 @@ export const TICK_MS = 125;
  * handshake.
  */
 const OVERRUN = 'too many connections have not shaken hands yet';
-
-/** Connection numbers must stay positive 32-bit integers: thread + 32 × counter < 2^31. */
-const COUNTER_LIMIT = 2 ** 31 / MAX_PEER_THREADS;
 
 export interface PeerThreadOptions {
   readonly start: PeerThreadStart;
@@ -71,6 +72,8 @@ export class PeerThread {
   private listener: Listener | undefined;
   private readonly connections = new Map<number, Connection>();
   private readonly entrance: Entrance;
+  private readonly filter: PeerFilter;
+  private readonly binding: BindingWatch;
   private readonly torrents = new Map<number, OpenTorrent>();
   /** The torrents by info hash, in hex. */
   private readonly byInfoHash = new Map<string, OpenTorrent>();
@@ -78,18 +81,22 @@ export class PeerThread {
   private readonly touched = new Set<ThreadConnection>();
   private ticker: NodeJS.Timeout | undefined;
   private listenPort: number | undefined;
-  private counter: number;
+  private readonly ids: ConnectionIds;
   private readonly reports: TrafficReports;
   private stopping = false;
   private readonly notAccepted = new LogThrottle();
 
   constructor(options: PeerThreadOptions) {
     const { start, send, nowMs } = options;
+    const { ipFilter, bind, announcePort, dscp } = start.network;
+    const own = bind === undefined ? undefined : bindingTo(bind);
     this.start = start;
     this.send = send;
     this.onStopped = options.onStopped;
     this.nowMs = nowMs;
-    this.counter = options.firstConnection ?? 0;
+    this.ids = new ConnectionIds(start.thread, options.firstConnection ?? 0);
+    this.filter = new PeerFilter(ipFilter);
+    this.binding = new BindingWatch(own);
     this.entrance = new Entrance(start.limits.maxHandshakes);
     this.rates = new ThreadRates((rows) => send({ type: 'rates', rows }));
     this.uploader = new Uploader(start.limits.uploadBufferBytes, send, nowMs);
@@ -100,7 +107,8 @@ export class PeerThread {
       limits: start.limits,
       slab: Slab.over(start.slab),
       table: new BlockTable(start.blockTable),
-      transport: options.transport ?? new TcpTransport(),
+      transport: options.transport ?? new TcpTransport({ own, dscp }),
+      mayReach: (address) => !this.filter.refuses(address),
       uploader: this.uploader,
       readTurns: this.readTurns,
       rates: this.rates,
@@ -108,7 +116,7 @@ export class PeerThread {
       nowMs,
       send,
       findTorrent: (infoHash) => this.byInfoHash.get(toHex(infoHash)),
-      listenPort: () => this.listenPort,
+      listenPort: () => announcePort ?? this.listenPort,
       mayEnter: (connection) => this.entrance.mayEnter(connection, nowMs()),
       onGone: (connection) => this.onGone(connection),
     };
@@ -120,6 +128,8 @@ export class PeerThread {
     switch (order.type) {
       case 'listen':
         return this.onListen(order);
+      case 'ip-filter':
+        return this.filter.replace(order.buffer, this.connections.values());
       case 'open-torrent':
         return this.onOpenTorrent(order);
       case 'torrent-content':
@@ -278,12 +288,16 @@ export class PeerThread {
       this.send({ type: 'dial-failed', dial, reason, detail: 'the torrent is not open' });
       return;
     }
+    if (this.filter.refuses(order.host)) {
+      this.send({ type: 'dial-failed', dial, reason: 'ip-filter', detail: FILTERED });
+      return;
+    }
     if (this.full) {
       const detail = `${this.connections.size} connections are open`;
       this.send({ type: 'dial-failed', dial, reason: 'too-many-connections', detail });
       return;
     }
-    this.add(Connection.dial(this.context, this.nextId(), order, source));
+    this.add(Connection.dial(this.context, this.ids.next(), order, source));
   }
 
   private onHave(order: Order<'have'>): void {
@@ -336,21 +350,19 @@ export class PeerThread {
 
   private onIncoming(incoming: IncomingStream): void {
     const { from } = incoming;
-    if (this.stopping || this.full) {
+    const refuse = (reason: CloseReason, detail: string): void => {
       incoming.refuse();
-      const reason = this.stopping ? 'shutting-down' : 'too-many-connections';
-      const detail = `${this.connections.size} connections are open`;
       this.send({ type: 'rejected', ...from, reason, detail });
-      return;
+    };
+    if (this.filter.refuses(from.host)) return refuse('ip-filter', FILTERED);
+    if (this.stopping || this.full) {
+      const reason = this.stopping ? 'shutting-down' : 'too-many-connections';
+      return refuse(reason, `${this.connections.size} connections are open`);
     }
-    const id = this.nextId();
+    const id = this.ids.next();
     const { admitted, instead } = this.entrance.accept(id, from.host, this.nowMs());
     if (instead !== undefined) this.connections.get(instead)?.close('gave-way', OVERRUN);
-    if (!admitted) {
-      incoming.refuse();
-      this.send({ type: 'rejected', ...from, reason: 'too-many-connections', detail: OVERRUN });
-      return;
-    }
+    if (!admitted) return refuse('too-many-connections', OVERRUN);
     try {
       this.add(Connection.accept(this.context, id, incoming));
     } catch (error) {
@@ -383,11 +395,6 @@ export class PeerThread {
     this.touched.delete(connection);
   }
 
-  private nextId(): number {
-    this.counter = (this.counter + 1) % COUNTER_LIMIT;
-    return this.start.thread + MAX_PEER_THREADS * this.counter;
-  }
-
   // ---- torrents ----
 
   private forgetTorrent(source: OpenTorrent): void {
@@ -412,6 +419,7 @@ export class PeerThread {
 
   private tick(): void {
     const nowMs = this.nowMs();
+    this.binding.tick(this.connections.values(), nowMs);
     for (const connection of [...this.connections.values()]) connection.tick(nowMs);
     this.entrance.letIn(nowMs);
     this.readTurns.tick();
@@ -434,11 +442,4 @@ export class PeerThread {
   ): void {
     this.send({ type: 'log', level, message, fields });
   }
-}
-
-/** Loaded only if there is a trace. */
-function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): tracing.Tracer {
-  // An import would always load it.
-  const { Tracer } = require('./tracer') as typeof tracing;
-  return new Tracer(...args);
 }

@@ -11,6 +11,11 @@ export interface AnnounceRequest {
   readonly peerId: Uint8Array;
   /** The port on which we accept peers. */
   readonly port: number;
+  /**
+   * Address (or over HTTP a name) to hand out for us instead of the one that the request comes from.
+   * A tracker may ignore it, and UDP has room for IPv4 only (BEP 3, BEP 15).
+   */
+  readonly ip?: string | undefined;
   /** Payload bytes sent since `started`. */
   readonly uploadedBytes: number;
   /** Payload bytes received since `started`. */

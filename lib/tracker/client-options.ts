@@ -1,5 +1,6 @@
 // What the clients of all trackers are made with, whatever they speak.
 
+import type { OwnAddressesNow } from '../address/binding';
 import type { Family, Resolve } from '../http/resolve';
 import type { Overhear } from './overhear';
 
@@ -11,6 +12,8 @@ export interface ClientOptions {
    * false.
    */
   readonly bothFamilies?: boolean;
+  /** The own addresses that sockets are bound to. Default: the system chooses. */
+  readonly own?: OwnAddressesNow | undefined;
   /** The user gave the URLs: they may lead anywhere (reach.ts). Default false. */
   readonly trusted?: boolean;
   /**

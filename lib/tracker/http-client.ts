@@ -120,13 +120,13 @@ export class HttpTrackerClient implements TrackerClient {
 
   private withoutUs(
     reply: AnnounceReply,
-    { port }: AnnounceRequest,
+    { port, ip }: AnnounceRequest,
     seenAs: readonly string[],
   ): AnnounceReply {
     const { ownIps = localIps() } = this.options;
     const peers = filterPeers(reply.peers, {
       trackerIp: reply.trackerIp,
-      ownIps: [...ownIps, ...seenAs],
+      ownIps: [...ownIps, ...seenAs, ...(ip === undefined ? [] : [ip])],
       ownPort: port,
     });
     const droppedPeers = (reply.droppedPeers ?? 0) + reply.peers.length - peers.length;
@@ -148,6 +148,7 @@ export class HttpTrackerClient implements TrackerClient {
       maxBodyBytes: options.maxReplyBytes ?? DEFAULT_MAX_REPLY_BYTES,
       maxRedirects: options.maxRedirects ?? DEFAULT_MAX_REDIRECTS,
       family,
+      own: options.own,
       proxy: this.proxy,
       reach: { trusted: options.trusted ?? false, onLoopback: what },
       agents: this.agents,

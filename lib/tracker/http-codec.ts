@@ -51,6 +51,7 @@ export function buildAnnounceUrl(trackerUrl: string, request: AnnounceRequest): 
   ];
   const event = eventText(request);
   if (event !== undefined) parameters.push(`event=${event}`);
+  if (request.ip !== undefined) parameters.push(`ip=${encodeURIComponent(request.ip)}`);
   if (request.trackerId !== undefined) {
     parameters.push(`trackerid=${percentEncode(request.trackerId)}`);
   }

@@ -196,21 +196,29 @@ export class UdpTrackerClient implements TrackerClient {
   }
 
   private socketOf(family: Family): SharedSocket {
+    const own = this.options.own?.();
+    const localAddress = family === 4 ? own?.ipv4 : own?.ipv6;
+    if (own !== undefined && localAddress === undefined) {
+      const why = `the option bind gives no IPv${family} address`;
+      throw Object.assign(new Error(why), { code: 'EADDRNOTAVAIL' });
+    }
     const open = this.sockets.get(family);
-    if (open !== undefined && !open.broken) return open;
-    const socket = new SharedSocket(family);
+    if (open?.isUsable(localAddress) === true) return open;
+    open?.closeWhenIdle();
+    const socket = new SharedSocket(family, localAddress);
     this.sockets.set(family, socket);
     return socket;
   }
 
   private replyOf(
     { reply, target }: { readonly reply: WantedReply; readonly target: Target },
-    { port }: AnnounceRequest,
+    { port, ip }: AnnounceRequest,
   ): AnnounceReply {
     // The exchange accepts nothing else; this is for the compiler.
     if (reply.action !== 'announce') throw new TypeError('not an announce reply');
     const stride = target.family === 4 ? COMPACT_IPV4_BYTES : COMPACT_IPV6_BYTES;
-    const { ownIps = localIps() } = this.options;
+    const { ownIps: local = localIps() } = this.options;
+    const ownIps = ip === undefined ? local : [...local, ip];
     const listed = readCompactPeers(reply.peers, stride, MAX_PEERS_PER_LIST);
     const peers = filterPeers(listed, { trackerIp: target.address, ownIps, ownPort: port });
     return {
@@ -313,15 +321,24 @@ class SharedSocket {
   private readonly exchanges = new Map<UdpExchange, Target & { readonly listener: Listener }>();
   private closing = false;
   /** Its error was passed to every exchange; a new socket is needed. */
-  broken = false;
+  private broken = false;
+  private readonly localAddress: string | undefined;
 
-  constructor(family: Family) {
+  /** `localAddress`: the own address that it is bound to. Default: the system chooses. */
+  constructor(family: Family, localAddress: string | undefined) {
+    this.localAddress = localAddress;
     this.socket = dgram.createSocket(
       family === 4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true },
     );
     this.socket.unref();
     this.socket.on('message', (packet, from) => this.receive(packet, from));
     this.socket.on('error', (error) => this.break(error));
+    if (localAddress !== undefined) this.socket.bind({ address: localAddress, port: 0 });
+  }
+
+  /** Whether another exchange can use it, which must be bound to `localAddress`. */
+  isUsable(localAddress: string | undefined): boolean {
+    return !this.broken && this.localAddress === localAddress;
   }
 
   add(exchange: UdpExchange, target: Target, listener: Listener): void {

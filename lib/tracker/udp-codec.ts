@@ -2,6 +2,7 @@
 // replies, our own tracker does the reverse. All integers are big-endian. Packets may be longer
 // than specified; shorter ones read as undefined.
 
+import { parseAddress } from '../address/text';
 import { SHA1_LENGTH_BYTES } from '../bytes/lengths';
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import type { AnnounceEvent, AnnounceRequest, ReceivedAnnounce, ScrapeCounts } from './announce';
@@ -36,7 +37,7 @@ const REPLY_HEADER_BYTES = 8;
 export const REQUEST_HEADER_BYTES = 16;
 const SCRAPE_ENTRY_BYTES = 12;
 
-/** Offsets of the fields of an announce request. The IP address at 84 is always sent as 0. */
+/** Offsets of the fields of an announce request. An `ip` of 0 is the source of the packet. */
 const ANNOUNCE_AT = {
   infoHash: REQUEST_HEADER_BYTES,
   peerId: 36,
@@ -44,6 +45,7 @@ const ANNOUNCE_AT = {
   left: 64,
   uploaded: 72,
   event: 80,
+  ip: 84,
   key: 88,
   numWant: 92,
   port: 96,
@@ -93,6 +95,8 @@ export function encodeAnnounce(
   writeUint64(packet, request.uploadedBytes, ANNOUNCE_AT.uploaded);
   const event = request.event === undefined ? 0 : EVENT_CODES[request.event];
   packet.writeUInt32BE(event, ANNOUNCE_AT.event);
+  const ip = request.ip === undefined ? undefined : parseAddress(request.ip);
+  if (ip?.length === 4) packet.set(ip, ANNOUNCE_AT.ip);
   packet.writeUInt32BE(request.key >>> 0, ANNOUNCE_AT.key);
   packet.writeInt32BE(Math.min(request.numWant, 0x7fff_ffff), ANNOUNCE_AT.numWant);
   packet.writeUInt16BE(request.port, ANNOUNCE_AT.port);

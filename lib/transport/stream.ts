@@ -99,9 +99,14 @@ export interface Listener {
 export interface Transport {
   /**
    * Opens a stream to a peer. Throws for an impossible target (`ERR_SOCKET_BAD_PORT`); all other
-   * failures are reported.
+   * failures are reported. If the target is a name, only those of its addresses are tried that
+   * `mayReach` accepts; if there is none, the error has the code `ADDRESS_REFUSED` (`dial-errors.ts`).
    */
-  dial(target: EndPoint, handler: StreamHandler): ByteStream;
+  dial(
+    target: EndPoint,
+    handler: StreamHandler,
+    mayReach?: (address: string) => boolean,
+  ): ByteStream;
   /** Accepts incoming streams. */
   listen(at: ListenAt, events: ListenEvents): Listener;
 }

@@ -6,6 +6,7 @@ import { isWithoutIpv6, listenReason } from '../errors/system-error';
 import type { ByteStream, EndPoint, IncomingStream, StreamHandler } from './stream';
 import type { ListenAt, ListenEvents, Listener } from './stream';
 import { TcpStream, plainHost } from './tcp-stream';
+import type { Accepting } from './tcp-stream';
 
 /** Connections that the system completes in advance: enough for a whole swarm at once. */
 const BACKLOG = 128;
@@ -15,14 +16,13 @@ type ListenOptions = net.ListenOptions & { readonly reusePort: boolean };
 
 export class TcpListener implements Listener {
   private readonly at: ListenAt;
-  private readonly buffer: Buffer;
+  private readonly accepting: Accepting;
   private readonly events: ListenEvents;
   private server: Server | undefined;
 
-  /** `buffer`: the read buffer of the streams. */
-  constructor(at: ListenAt, buffer: Buffer, events: ListenEvents) {
+  constructor(at: ListenAt, accepting: Accepting, events: ListenEvents) {
     this.at = at;
-    this.buffer = buffer;
+    this.accepting = accepting;
     this.events = events;
     // `reusePort` would silently share a port with another process. The system never picks the same
     // port twice for it; any other port is first tried alone.
@@ -67,7 +67,7 @@ export class TcpListener implements Listener {
         return;
       }
       const from = { host: plainHost(remoteAddress), port: remotePort };
-      this.events.onIncoming(new IncomingTcp(socket, from, this.buffer));
+      this.events.onIncoming(new IncomingTcp(socket, from, this.accepting));
     });
     const reusePort = share !== 'alone' && !probe;
     const options: ListenOptions = { port, host, backlog: BACKLOG, reusePort };
@@ -83,16 +83,16 @@ export class TcpListener implements Listener {
 class IncomingTcp implements IncomingStream {
   readonly from: EndPoint;
   private readonly socket: Socket;
-  private readonly buffer: Buffer;
+  private readonly accepting: Accepting;
 
-  constructor(socket: Socket, from: EndPoint, buffer: Buffer) {
+  constructor(socket: Socket, from: EndPoint, accepting: Accepting) {
     this.socket = socket;
     this.from = from;
-    this.buffer = buffer;
+    this.accepting = accepting;
   }
 
   open(handler: StreamHandler): ByteStream {
-    return TcpStream.accept(this.socket, this.buffer, handler);
+    return TcpStream.accept(this.socket, this.accepting, handler);
   }
   refuse(): void {
     this.socket.destroy();

@@ -4,6 +4,9 @@
 
 import net from 'node:net';
 import type { OnReadOpts, Socket, SocketConstructorOpts } from 'node:net';
+import type { Source } from '../address/binding';
+import { mark } from './dscp';
+import { lookupWithin } from './look-up';
 import type { ByteStream, EndPoint, StreamHandler } from './stream';
 
 function onread(buffer: Buffer, handler: StreamHandler): OnReadOpts {
@@ -14,6 +17,22 @@ function onread(buffer: Buffer, handler: StreamHandler): OnReadOpts {
       return true;
     },
   };
+}
+
+export interface DialOptions {
+  /** Judges the addresses that a name leads to. Default: all may be reached. */
+  readonly mayReach?: ((address: string) => boolean) | undefined;
+  /** Default: the system chooses. */
+  readonly source?: Source | undefined;
+  /** Marks what it sends. Default: not marked. */
+  readonly dscp?: number | undefined;
+}
+
+/** What the streams of a listener share. */
+export interface Accepting {
+  /** Their read buffer. */
+  readonly buffer: Buffer;
+  readonly dscp: number | undefined;
 }
 
 export class TcpStream implements ByteStream {
@@ -27,17 +46,28 @@ export class TcpStream implements ByteStream {
   }
 
   /** Connects. Throws `ERR_SOCKET_BAD_PORT` and the like; all other errors are reported. */
-  static dial(target: EndPoint, buffer: Buffer, handler: StreamHandler): TcpStream {
+  static dial(
+    target: EndPoint,
+    buffer: Buffer,
+    handler: StreamHandler,
+    { mayReach, source, dscp }: DialOptions = {},
+  ): TcpStream {
     const { host, port } = target;
-    const socket = net.connect({ host, port, noDelay: true, onread: onread(buffer, handler) });
-    socket.once('connect', () => handler.onOpen());
+    const lookup = mayReach && lookupWithin(mayReach);
+    const read = onread(buffer, handler);
+    const socket = net.connect({ host, port, noDelay: true, onread: read, lookup, ...source });
+    socket.once('connect', () => {
+      if (dscp !== undefined) mark(socket, dscp);
+      handler.onOpen();
+    });
     return new TcpStream(socket, handler);
   }
 
   /** Adopts an accepted, paused socket. */
-  static accept(accepted: Socket, buffer: Buffer, handler: StreamHandler): TcpStream {
+  static accept(accepted: Socket, { buffer, dscp }: Accepting, handler: StreamHandler): TcpStream {
     const socket = adopt(accepted, buffer, handler);
     socket.setNoDelay(true);
+    if (dscp !== undefined) mark(socket, dscp);
     return new TcpStream(socket, handler);
   }
 

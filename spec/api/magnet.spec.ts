@@ -73,7 +73,7 @@ describe('formatMagnet', () => {
 
 describe('findTorrent', () => {
   it('takes what a link says, its trackers in the order of the link', async () => {
-    const found = await findTorrent(LINK, quiet);
+    const found = await findTorrent(LINK, { signal: quiet });
     expect(found).to.deep.equal({
       infoHash: new Uint8Array(Buffer.from(HASH, 'hex')),
       name: 'a',
@@ -81,24 +81,28 @@ describe('findTorrent', () => {
       metainfo: undefined,
       peers: [{ host: 'h', port: 2 }],
     });
-    expect(await findTorrent(readMagnet(LINK), quiet)).to.deep.equal(found);
-    expect(await findTorrent(new URL(LINK), quiet)).to.deep.equal(found);
-    const nameless = await findTorrent(`magnet:?xt=urn:btih:${HASH}`, quiet);
+    expect(await findTorrent(readMagnet(LINK), { signal: quiet })).to.deep.equal(found);
+    expect(await findTorrent(new URL(LINK), { signal: quiet })).to.deep.equal(found);
+    const nameless = await findTorrent(`magnet:?xt=urn:btih:${HASH}`, { signal: quiet });
     expect(nameless.name).to.equal(HASH);
   });
 
   it('reads everything else as a torrent', async () => {
     const { infoHash, name, trackers } = metainfo;
     for (const source of [torrent, metainfo])
-      expect(await findTorrent(source, quiet)).to.deep.equal({
+      expect(await findTorrent(source, { signal: quiet })).to.deep.equal({
         infoHash,
         name,
         trackers,
         metainfo,
         peers: [],
       });
-    expect((await refusal(findTorrent('./magnet:?x', quiet))).code).to.equal('torrent-unreadable');
-    expect((await refusal(findTorrent('magnet:?dn=x', quiet))).code).to.equal('bad-magnet');
+    expect((await refusal(findTorrent('./magnet:?x', { signal: quiet }))).code).to.equal(
+      'torrent-unreadable',
+    );
+    expect((await refusal(findTorrent('magnet:?dn=x', { signal: quiet }))).code).to.equal(
+      'bad-magnet',
+    );
   });
 });
 

@@ -22,6 +22,7 @@ const ALL: Readonly<Record<Happening['type'], true>> = {
   facts: true,
   'go-on': true,
   'grant-rates': true,
+  'ip-filter': true,
   judged: true,
   'last-announces-over': true,
   'last-record-saved': true,

@@ -32,6 +32,7 @@ async function start(swarm: Swarm) {
       blockTable: table.buffer,
       peerId: Buffer.from('-MR0200-spec-listens'),
       limits: { ...LIMITS, maxConnections: 500, maxHandshakes: 500 },
+      network: {},
       version: '0.0.1',
     }),
     listen: { port: 0, host: undefined },

@@ -13,6 +13,7 @@ import type {
   PeerThreadStart,
   PeerTorrent,
 } from '../../lib/messages/peer-thread';
+import type { NetworkSettings } from '../../lib/messages/network';
 import { PeerThread } from '../../lib/net/peer-thread';
 import type { Transport } from '../../lib/transport/stream';
 
@@ -86,6 +87,7 @@ export interface ActorOptions extends Partial<PeerThreadLimits> {
   readonly nowMs?: () => number;
   /** Default: TCP. */
   readonly transport?: Transport;
+  readonly network?: NetworkSettings;
 }
 
 export class Actor {
@@ -100,7 +102,7 @@ export class Actor {
 
   constructor(options: ActorOptions = {}) {
     const { thread = 0, units = 4096, nowMs = () => performance.now(), ...rest } = options;
-    const { transport, ...limits } = rest;
+    const { transport, network = {}, ...limits } = rest;
     this.slab = Slab.allocate(units * UNIT_LENGTH_BYTES);
     this.table = new BlockTable(new SharedArrayBuffer(BlockTable.byteLength(units)));
     this.start = {
@@ -109,6 +111,7 @@ export class Actor {
       blockTable: this.table.buffer,
       peerId: Buffer.from(`-MR0100-spec-actor-${String.fromCharCode(97 + thread)}`),
       limits: { ...LIMITS, ...limits },
+      network,
       version: '0.0.1',
     };
     this.thread = new PeerThread({

@@ -2,6 +2,7 @@
 // torrents. A walk is a list of steps, so that one that fails can be shrunk and printed.
 
 import fc from 'fast-check';
+import { ipFilterBuffer } from './ip-filter-buffer';
 import type { Lease, PeerFact } from '../../lib/messages/peer-thread';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { VerifyResult } from '../../lib/messages/verify';
@@ -47,6 +48,7 @@ const WEIGHTS = {
   threadIsBack: 2,
   workerDies: 1,
   addPeers: 3,
+  filter: 2,
   stats: 1,
   limits: 2,
   rates: 4,
@@ -269,6 +271,10 @@ export class Walk implements Simulation {
         return ignore(
           torrent &&
             control.addPeers(torrent.state.id, [{ host: `10.5.0.${b % 200}`, port: 1 + c }]),
+        );
+      case 'filter':
+        return ignore(
+          control.setIpFilter(b % 2 === 0 ? undefined : ipFilterBuffer(`10.5.0.${b % 200}/28`)),
         );
       case 'stats':
         engine.happen({ type: 'stats-wanted', torrent: torrent?.state.id ?? 77 });

@@ -90,6 +90,7 @@ export const engineStats: Full<EngineStats> = {
   memoryQuarantinedBytes: 0,
   connections: 7,
   limits: NO_LIMITS,
+  ipFilter: { ranges: 2, addressesRefused: 3 },
   threadRestarts: 1,
   peersClosed: { 'remote-closed': 2 },
   peersRejected: { 'bad-handshake': 1 },
@@ -130,6 +131,7 @@ export const metainfo: Full<Metainfo> = {
 };
 
 export const peerOrders: Samples<PeerOrder> = {
+  'ip-filter': { type: 'ip-filter', buffer: new SharedArrayBuffer(8) },
   listen: { type: 'listen', port: 0, host: '::1', share: 'first' },
   'open-torrent': {
     type: 'open-torrent',

@@ -185,6 +185,7 @@ export class SimPeerThread {
         return on(order.connection)?.carryOut((session) => session.allowFast(order.pieces));
       case 'close':
         return this.connections.get(order.connection)?.close(order.reason, 'by order');
+      case 'ip-filter': // No simulated swarm has one.
       case 'listen':
       case 'listen-port':
       case 'stop':

@@ -56,6 +56,13 @@ describe('tracker: announce URL', () => {
     );
   });
 
+  it('sends the address to hand out for us, if there is one', () => {
+    const ipOf = (ip?: string): string | null =>
+      new URL(buildAnnounceUrl('http://t/announce', { ...REQUEST, ip })).searchParams.get('ip');
+    expect(ipOf()).to.equal(null);
+    for (const ip of ['192.0.2.7', '2001:db8::7', 'peer.example']) expect(ipOf(ip)).to.equal(ip);
+  });
+
   it('keeps the query of the tracker as it came and drops a fragment', () => {
     const url = buildAnnounceUrl('http://t/an?passkey=A%2fb+c#x', REQUEST);
     expect(url).to.match(/^http:\/\/t\/an\?passkey=A%2fb\+c&info_hash=/);

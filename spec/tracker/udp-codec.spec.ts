@@ -64,6 +64,15 @@ describe('tracker: UDP packets (BEP 15)', () => {
     expect(codes).to.deep.equal([0, 1, 2, 3]);
   });
 
+  it('sends an IPv4 address to hand out for us, and nothing else as one', () => {
+    const ipOf = (ip?: string): number[] => [
+      ...encodeAnnounce(ID, 7, { ...REQUEST, ip }, '').subarray(84, 88),
+    ];
+    expect(ipOf('192.0.2.7')).to.deep.equal([192, 0, 2, 7]);
+    for (const ip of [undefined, '2001:db8::7', 'peer.example'])
+      expect(ipOf(ip)).to.deep.equal([0, 0, 0, 0]);
+  });
+
   it('URL data (BEP 41): the example of the text, and long ones in parts of 255', () => {
     const packet = encodeAnnounce(ID, 7, REQUEST, '/dir?a=b&c=d');
     expect(Buffer.from(packet.subarray(98)).toString('latin1')).to.equal('\x02\x0c/dir?a=b&c=d');

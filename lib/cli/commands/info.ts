@@ -52,7 +52,7 @@ export async function info(
   { api, io, signal }: Context,
 ): Promise<number> {
   const showUrl = shownUrl(flags, api);
-  const read = await readSource(source, api, signal);
+  const read = await readSource(source, api, { signal });
   if (isLink(read)) {
     const record = { type: 'magnet', ...linkRecord(read, showUrl) };
     io.stdout(flags.json ? jsonLine(record) : linkFacts(read, showUrl));

@@ -8,6 +8,8 @@ import type { LogLevel } from '../../text/log-levels';
 import { decimal, nonEmpty, orAuto, ownPort, peerList, wholeNumber } from './parsers';
 import { limitOptions } from './limits';
 import type { LimitFlags } from './limits';
+import { networkOptions } from './network';
+import type { NetworkFlags } from './network';
 import { size, time } from './quantities';
 import { LINK_RULES } from '../output/source-notes';
 
@@ -27,7 +29,7 @@ export const pieceLengthOption = (): Option =>
   );
 
 /** Options of the commands that run an engine. */
-export interface EngineFlags extends LimitFlags {
+export interface EngineFlags extends LimitFlags, NetworkFlags {
   readonly port?: number;
   readonly peer?: readonly string[];
   readonly peerThreads?: number;
@@ -131,6 +133,7 @@ export function engineOptions(): readonly Option[] {
       'who may download once all is here: peers in turn, or those that take most (default: round-robin)',
     ).choices(SEED_CHOKING),
     ...limitOptions(),
+    ...networkOptions(),
     jsonOption(),
     quietOption(),
     new Option(

@@ -65,13 +65,14 @@ export function jsonReporter(io: Io, quiet: boolean, showUrl: (url: string) => s
     peerRejected({ host, port, reason, detail }) {
       print({ type: 'peer-rejected', host, port, reason, detail });
     },
-    peerEnds({ closed, rejected, encrypted }) {
+    peerEnds({ closed, rejected, addressesRefused, encrypted }) {
       print({
         type: 'peers-closed',
         total: totalOf(closed),
         reasons: closed,
         rejectedTotal: totalOf(rejected),
         rejectedReasons: rejected,
+        addressesRefused,
         encryptedOnly: encrypted.peers,
         reachedPeers: encrypted.reached,
       });

@@ -33,6 +33,8 @@ export interface PeerEnds {
   readonly closed: CloseCounts;
   /** Incoming ones without a valid handshake. */
   readonly rejected: CloseCounts;
+  /** Addresses that the IP filter refused. */
+  readonly addressesRefused: number;
   readonly encrypted: EncryptedOnly;
 }
 

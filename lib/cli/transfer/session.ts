@@ -17,6 +17,7 @@ import { ignoredTrackersLine } from '../output/lines';
 import { linkNotes } from '../output/magnet';
 import { stderrLogger } from './log';
 import { limitsOf } from '../options/limits';
+import { networkOf } from '../options/network';
 import type { EngineFlags } from '../options/shared';
 import { noPeerSource, onceItWaits } from './peer-sources';
 import { report } from './report';
@@ -39,6 +40,7 @@ export function coordinatorOptions(flags: EngineFlags, io: Io): CoordinatorOptio
     uploadSlots: flags.uploadSlots,
     seedChoking: flags.seedChoking,
     ...limitsOf(flags),
+    ...networkOf(flags),
     logger: stderrLogger(flags.logLevel, io),
   };
 }
@@ -75,6 +77,7 @@ export async function withTorrent(
     const reporter = reporterFor(options.flags, context, options.add.seed);
     for (const note of notesOn(source, shownUrl(options.flags, context.api)))
       context.io.stderr(`millrace: ${note}\n`);
+    for (const line of malformedLines(coordinator)) context.io.stderr(`millrace: ${line}\n`);
     const encryption = watchEncryption(torrent, coordinator);
     coordinator.on('peerRejected', (event) => reporter.peerRejected(event));
     const place = { folder: resolve(options.add.output), port: coordinator.port };
@@ -110,6 +113,15 @@ function notesOn(source: Metainfo | MagnetLink, showUrl: (url: string) => string
   return warning === undefined ? [] : [warning];
 }
 
+function malformedLines({ ipFilter }: Coordinator): readonly string[] {
+  const files = (ipFilter?.files ?? []).filter(({ malformedLines: count }) => count > 0);
+  return files.map(({ path, malformedLines: count, firstMalformedLine: first }) => {
+    const lines =
+      count === 1 ? `line ${first} is` : `${count} lines, the first is line ${first}, are`;
+    return printable(`IP filter ${path}: ${lines} malformed and ignored`);
+  });
+}
+
 /** Prints nothing if the engine is dead. */
 async function reportEnds(
   coordinator: Coordinator,
@@ -118,7 +130,12 @@ async function reportEnds(
 ): Promise<void> {
   const stats = await coordinator.stats().catch(() => undefined);
   if (stats === undefined) return;
-  reporter.peerEnds({ closed: stats.peersClosed, rejected: stats.peersRejected, encrypted });
+  reporter.peerEnds({
+    closed: stats.peersClosed,
+    rejected: stats.peersRejected,
+    addressesRefused: stats.ipFilter?.addressesRefused ?? 0,
+    encrypted,
+  });
 }
 
 /** Threads start while the torrent is read: the first failure ends the other, and is reported. */
@@ -136,10 +153,12 @@ async function startAndRead(
       failed.abort();
       return undefined;
     });
-  const reading = readSource(named, api, either).then(async (source) => {
-    await inspect?.(source);
-    return source;
-  });
+  const reading = readSource(named, api, { signal: either, bind: flags.bind }).then(
+    async (source) => {
+      await inspect?.(source);
+      return source;
+    },
+  );
   const starting = api.Coordinator.start({ ...engine, threads, signal: either });
   const [coordinator, source] = await Promise.all([watch(starting), watch(reading)]);
   if (coordinator && source) return { coordinator, source };

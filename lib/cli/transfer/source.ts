@@ -7,9 +7,9 @@ import type { Api } from '../context';
 export async function readSource(
   source: string,
   api: Api,
-  signal: AbortSignal,
+  options: Parameters<Api['readTorrent']>[1],
 ): Promise<Metainfo | MagnetLink> {
-  return isMagnet(source) ? api.readMagnet(source) : api.readTorrent(source, { signal });
+  return isMagnet(source) ? api.readMagnet(source) : api.readTorrent(source, options);
 }
 
 export function isLink(source: Metainfo | MagnetLink): source is MagnetLink {

@@ -9,7 +9,7 @@ import type { AddressCounts } from '../../messages/stats';
 import type { ExchangedPeer } from '../../messages/peer-thread';
 import { INCOMING, NO_PREFERENCE, PEX, USER, byWorth, inTurn, isIdleOrUseless } from './book-order';
 import type { Address, Preference } from './book-order';
-import { LONG_MS, TWIN_RETRY_MS, redialMs } from './redial';
+import { LONG_MS, OUR_LACK, TWIN_RETRY_MS, redialMs } from './redial';
 import type { Ending } from './redial';
 import { ToldAddresses } from './told-addresses';
 
@@ -59,6 +59,8 @@ export interface BookOptions {
    * A number in [0, 1). Spreads redials, so that peers that failed together do not return together.
    */
   readonly random: () => number;
+  /** Whether an address may not be kept, by the IP filter. Default: all may. */
+  readonly refuses?: (host: string) => boolean;
 }
 
 export class AddressBook {
@@ -73,9 +75,11 @@ export class AddressBook {
   private candidates: Address[] = [];
   private candidatesAtMs = -Infinity;
   private readonly random: () => number;
+  private readonly refuses: (host: string) => boolean;
 
   constructor(options: BookOptions) {
     this.random = options.random;
+    this.refuses = options.refuses ?? (() => false);
   }
 
   /** Addresses that may still be dialled, or are connected. */
@@ -99,8 +103,9 @@ export class AddressBook {
   }
 
   /**
-   * Adds an address; a known or banned one is left unchanged, except that one which only peers told us
-   * of, or whose source was given up, or which the user gives, now has this source. In a full book a useless address
+   * Adds an address; a known, banned or refused one is left unchanged, except that one which only
+   * peers told us of, or whose source was given up, or which the user gives, now has this source. In
+   * a full book a useless address
    * makes room, else the idle one with the most failures and the latest dial. Returns true if the
    * address is new; false also if every address of a full book is being dialled or connected.
    * `source` names the origin (a tracker's URL, …).
@@ -269,6 +274,10 @@ export class AddressBook {
     const address = this.addresses.get(keyOf(host, port));
     if (!address) return;
     const { reason, useful, peerIsSeed = false, weSeed = false } = ending;
+    if (reason === 'ip-filter') {
+      this.remove(address); // It may come back once the filter allows it.
+      return;
+    }
     if (FINAL_REASONS.has(reason)) {
       address.state = 'useless';
       return;
@@ -279,13 +288,20 @@ export class AddressBook {
       address.nextDialMs = nowMs; // No fault of the peer.
       return;
     }
-    if (reason !== 'local-limit')
+    if (!OUR_LACK.has(reason))
       address.failures = useful && !(weSeed && peerIsSeed) ? 0 : address.failures + 1;
     if (address.teller !== undefined && address.failures >= MAX_TOLD_FAILURES)
       return this.remove(address);
     const waitMs = redialMs(ending, address.failures);
     // A quarter of jitter: enough to spread, too little to matter.
     address.nextDialMs = nowMs + waitMs * (1 + this.random() / 4);
+  }
+
+  /** Drops the addresses that are refused from now on; those in use are dropped at their end. */
+  drop(isRefused: (host: string) => boolean): void {
+    for (const address of this.addresses.values()) {
+      if (isIdleOrUseless(address) && isRefused(address.host)) this.remove(address);
+    }
   }
 
   /** Makes everything due again: the torrent was resumed, or wants more peers. */
@@ -360,7 +376,7 @@ export class AddressBook {
 
   private mayAdd(host: string, port: number): boolean {
     if (!isReachablePort(port) || this.bannedHosts.has(host)) return false;
-    return !this.bannedAddresses.has(keyOf(host, port));
+    return !this.bannedAddresses.has(keyOf(host, port)) && !this.refuses(host);
   }
 
   private insert({ nowMs, teller, isToldSeed = false, ...where }: NewAddress): void {

@@ -7,7 +7,7 @@ import type { CloseReason } from '../../messages/close-reasons';
 import type { EngineEvent } from '../../messages/control';
 import type { FactOf } from '../../messages/peer-thread';
 import { threadOfConnection } from '../../messages/peer-thread';
-import { LOCAL_LIMIT_RETRY_MS } from './redial';
+import { LOCAL_LIMIT_RETRY_MS, OUR_LACK } from './redial';
 import { whyRefuse } from './admission';
 import { uncountSource } from '../pieces/availability';
 import { voidLeases } from '../pieces/credit';
@@ -121,7 +121,7 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
   if (!dial) return;
   engine.state.dials.delete(fact.dial);
   dial.done();
-  if (fact.reason === 'local-limit') holdDials(engine, fact.detail);
+  if (OUR_LACK.has(fact.reason)) holdDials(engine, fact.detail);
   if (fact.reason === 'self-connection')
     noteOwnAddress(engine, dial.address.host, dial.address.port);
   const torrent = engine.state.torrents.get(dial.torrent);
@@ -134,7 +134,7 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
   emitClosed(engine, torrent.id, end);
 }
 
-/** A dial found no descriptor: the next ones would not either. */
+/** A dial found no descriptor, or no address of ours: the next ones would not either. */
 function holdDials(engine: Engine, detail: string): void {
   const nowMs = engine.nowMs();
   engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;

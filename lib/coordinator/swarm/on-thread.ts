@@ -4,6 +4,7 @@
 import type { Engine } from '../engine';
 import { forgetPeer, onDialFailed } from './connections';
 import { forgetThread } from './granting';
+import { repeatIpFilter } from './filtering';
 import { openOn } from './joining';
 import { isInSwarm } from '../torrent/life';
 
@@ -48,6 +49,7 @@ export function onThreadDied(engine: Engine, thread: number, error: Pick<Error, 
 /** A new thread has replaced the dead one: it gets the orders again that the dead one had. */
 export function onThreadRestarted(engine: Engine, thread: number): void {
   engine.state.downThreads.delete(thread);
+  repeatIpFilter(engine, thread);
   for (const torrent of engine.state.torrents.values()) {
     if (isInSwarm(torrent.life)) openOn(engine, torrent, thread);
   }

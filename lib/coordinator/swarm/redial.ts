@@ -40,6 +40,12 @@ export const TWIN_RETRY_MS = 60_000;
  */
 export const LOCAL_LIMIT_RETRY_MS = 10_000;
 
+/** Close reasons that say nothing about the peer: something of ours was lacking. */
+export const OUR_LACK: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'local-limit',
+  'no-address',
+]);
+
 /** How a dial or a connection ended. */
 export interface Ending {
   readonly reason: CloseReason;
@@ -54,7 +60,7 @@ export interface Ending {
 /** The wait without jitter; `failures` counts this end. */
 export function redialMs(ending: Ending, failures: number): number {
   const { reason, useful, peerIsSeed = false, weSeed = false } = ending;
-  if (reason === 'local-limit') return LOCAL_LIMIT_RETRY_MS;
+  if (OUR_LACK.has(reason)) return LOCAL_LIMIT_RETRY_MS;
   if (weSeed && peerIsSeed) return backoffMs(SEED_MEETS_SEED, failures);
   const waitMs = backoffMs(weSeed ? SEEDING : DOWNLOADING, failures);
   if (reason === 'gave-way') return Math.max(waitMs, GAVE_WAY_RETRY_MS);

@@ -123,10 +123,12 @@ export function requestOf(
   torrent: TorrentState,
   due: DueAnnounce,
 ): AnnounceRequest {
+  const { announceAddress, announcePort } = engine.state.settings;
   return {
     infoHash: torrent.infoHashBytes,
     peerId: engine.state.peerId,
-    port: engine.state.listenPort ?? NO_PORT,
+    port: announcePort ?? engine.state.listenPort ?? NO_PORT,
+    ip: announceAddress,
     uploadedBytes: torrent.uploadedBytes - torrent.uploadedAtStart,
     downloadedBytes: receivedBytes(torrent) - torrent.downloadedAtStart,
     leftBytes: leftBytes(torrent),

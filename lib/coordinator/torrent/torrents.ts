@@ -11,6 +11,7 @@ import { infoForPeers, withSharedInfo } from '../../metainfo/shared-info';
 import { AnnounceSchedule } from '../../tracker/schedule';
 import { newAccount } from '../account/account';
 import { AddressBook } from '../swarm/address-book';
+import { isRefused } from '../swarm/filtering';
 import type { Engine } from '../engine';
 import { enter, newCheck, newLife } from './life';
 import { openContent } from './opening';
@@ -99,7 +100,7 @@ function newTorrent(
     sources: new Set(),
     peers: new Set(),
     onPeersGone: [],
-    book: new AddressBook({ random }),
+    book: new AddressBook({ random, refuses: (host) => isRefused(engine, host) }),
     privateTracker: undefined,
     exchange: { hasChanged: false, listedAtMs: -Infinity, isEmpty: true },
     schedule: new AnnounceSchedule({ tiers: [], random, nowMs: engine.nowMs() }),

@@ -124,11 +124,21 @@ describe('cli options', () => {
     argv.push('--peer-threads', '3', '--verify-threads', '4', '--memory', '0.1G', '--recheck');
     argv.push('--connections-per-address', '30', '--multiple-per-address');
     argv.push('--upload-slots', '20', '--seed-choking', 'fastest-upload');
+    argv.push('--bind', 'tun0', '--announce-address', 'x.example', '--announce-port', '7001');
+    argv.push('--dscp', '8', '--max-peers', '500');
+    argv.push('--ip-filter', 'a.p2p', '--ip-filter', 'b.dat', '--ip-allow', 'c');
     argv.push('--announce-to-all', 'tiers', '--follow-links', '--adopt', '--max-metadata', '512K');
     const { exitCode } = await millrace(argv, { api });
     expect(exitCode).to.equal(0);
     const [start, add, close] = engine.calls;
-    expect(start?.[1]).to.include({
+    expect(start?.[1]).to.deep.include({
+      ipFilter: { blockFiles: ['a.p2p', 'b.dat'], allowFiles: ['c'] },
+      bind: 'tun0',
+      announceAddress: 'x.example',
+      announcePort: 7001,
+      dscp: 8,
+      maxConnections: 500,
+      maxConnectionsPerTorrent: 500,
       port: 7000,
       peerThreads: 3,
       verifyThreads: 4,

@@ -156,7 +156,12 @@ describe('cli text reporter', () => {
     const reporter = text(io);
     reporter.progress(fakeStats({ doneBytes: 500 }));
     const encrypted = { peers: [], reached: 0 };
-    reporter.peerEnds({ closed: { 'remote-closed': 1 }, rejected: {}, encrypted });
+    reporter.peerEnds({
+      closed: { 'remote-closed': 1 },
+      rejected: {},
+      addressesRefused: 3,
+      encrypted,
+    });
     reporter.end();
     expect(io.shown()).to.deep.equal(['50.0 % of 1000 B, 0 B/s, 0 peers, ETA unknown', '']);
     expect(io.out).to.equal('peers closed: 1 (remote-closed 1)\n');

@@ -41,6 +41,7 @@ const startOf = (thread: number): PeerThreadStart => ({
   blockTable: new SharedArrayBuffer(1),
   peerId: Buffer.from('-MR0000-someone-else'),
   limits: SIM_SETTINGS.limits,
+  network: {},
   version: '0.0.0',
 });
 

@@ -67,6 +67,20 @@ const peersOf = (count: number, net = '10.9'): PeerAddress[] =>
 
 describe('coordinator: trackers', () => {
   describe('one slow tracker delays no other', () => {
+    it('announces the address and the port that the user wants announced', async () => {
+      const network = { announceAddress: '192.0.2.7', announcePort: 7000 };
+      for (const [settings, announced] of [
+        [network, { ip: '192.0.2.7', port: 7000 }],
+        [{}, { ip: undefined, port: 6999 }],
+      ] as const) {
+        const desk = new SimDesk({ settings });
+        desk.engine.happen({ type: 'listening', port: 6999 });
+        await desk.add({ ...SHORT, trackers: [[A]] });
+        await settled();
+        expect(desk.engine.announces[0]?.request).to.deep.include(announced);
+      }
+    });
+
     it('after some patience the next is asked', async () => {
       const it = await scene({ [A]: 'silence', [B]: {} });
       expect(announcesOf(it)).to.deep.equal([`${A} started`]);

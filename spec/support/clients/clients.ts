@@ -107,8 +107,13 @@ function startMillrace(args: readonly string[], place?: Place): Client {
 }
 
 /** Starts a Millrace download. */
-export function startDownload(payload: Payload, folder: string): Client {
-  return startMillrace(['download', payload.torrent, '--output', folder]);
+export function startDownload(
+  payload: Payload,
+  folder: string,
+  args: readonly string[] = [],
+  place?: Place,
+): Client {
+  return startMillrace(['download', payload.torrent, '--output', folder, ...args], place);
 }
 
 /** Our command line with these arguments, when it has ended, however. */

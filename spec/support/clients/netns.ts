@@ -42,6 +42,55 @@ export function layCable(): Cable {
   }
 }
 
+/** A second cable between the two places, by which the first one must not send. */
+export interface SecondWay {
+  /** An address of `there` to which both cables lead: the first as long as it is there. */
+  readonly far: string;
+  /** Takes the first cable's addresses away, as a VPN that goes down does. */
+  cut(): void;
+  /** Gives its address back. */
+  mend(): void;
+  /** Packets that `here` has sent over the second cable. */
+  sent(): number;
+}
+
+export function laySecondWay({ here, there }: Cable): SecondWay {
+  const [a, b] = [here, there].map(({ enter }) => enter.at(-1) ?? '') as [string, string];
+  const enter = (name: string, ...args: string[]): void =>
+    void execFileSync('ip', ['netns', 'exec', name, ...args], { stdio: 'pipe' });
+  const far = '10.76.0.1';
+  ip('-n', a, 'link', 'add', 'second', 'type', 'veth', 'peer', 'name', 'second', 'netns', b);
+  for (const [index, name] of [a, b].entries()) {
+    // IPv6 would send by itself.
+    enter(name, 'sysctl', '-q', 'net.ipv6.conf.second.disable_ipv6=1');
+    ip('-n', name, 'address', 'add', `10.75.0.${index + 1}/24`, 'dev', 'second');
+    ip('-n', name, 'link', 'set', 'second', 'up');
+  }
+  ip('-n', b, 'address', 'add', `${far}/32`, 'dev', 'lo');
+  const route = (): void =>
+    void ip('-n', a, 'route', 'add', 'default', 'via', there.address, 'metric', '10');
+  route();
+  ip('-n', a, 'route', 'add', 'default', 'via', '10.75.0.2', 'metric', '100');
+  return {
+    far,
+    cut: () => void ip('-n', a, 'address', 'flush', 'dev', 'cable'),
+    mend: () => {
+      ip('-n', a, 'address', 'add', `${here.address}/24`, 'dev', 'cable');
+      route();
+    },
+    sent: () =>
+      Number(
+        execFileSync('ip', [
+          'netns',
+          'exec',
+          a,
+          'cat',
+          '/sys/class/net/second/statistics/tx_packets',
+        ]),
+      ),
+  };
+}
+
 export interface Lan {
   /** One namespace each, all on one switch. */
   readonly places: readonly Place[];

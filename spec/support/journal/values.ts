@@ -77,6 +77,12 @@ function decodeTagged(tag: string, json: Json, revive: Revive, name: string): un
       return BigInt(json as string);
     case 'bytes':
       return bytesOf(json as string);
+    case 'shared': {
+      const bytes = bytesOf(json as string);
+      const buffer = new SharedArrayBuffer(bytes.length);
+      new Uint8Array(buffer).set(bytes);
+      return buffer;
+    }
     case 'bits': {
       const [length, hex] = json as [number, string];
       return new Bitfield(length, bytesOf(hex));
