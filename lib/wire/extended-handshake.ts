@@ -72,9 +72,9 @@ export function extendedHandshakeOf(dictionary: BencodeDictionary): ExtendedHand
     ...(client === undefined ? {} : { client }),
     ...(listenPort === undefined ? {} : { listenPort }),
     ...(requestQueue === undefined ? {} : { requestQueue }),
-    ...(yourIp?.length === 4 || yourIp?.length === 16 ? { yourIp: yourIp.slice() } : {}),
-    ...(ipv4?.length === 4 ? { ipv4: ipv4.slice() } : {}),
-    ...(ipv6?.length === 16 ? { ipv6: ipv6.slice() } : {}),
+    ...(yourIp?.length === 4 || yourIp?.length === 16 ? { yourIp: Uint8Array.from(yourIp) } : {}),
+    ...(ipv4?.length === 4 ? { ipv4: Uint8Array.from(ipv4) } : {}),
+    ...(ipv6?.length === 16 ? { ipv6: Uint8Array.from(ipv6) } : {}),
     ...(uploadOnly === undefined ? {} : { uploadOnly: uploadOnly !== 0 }),
     ...(completeAgoSec === undefined ? {} : { completeAgoSec }),
   };

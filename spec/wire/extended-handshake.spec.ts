@@ -47,6 +47,15 @@ describe('extended handshake', () => {
     );
   });
 
+  it('keeps no address in the read buffer, which the next read overwrites', () => {
+    const read = Buffer.from('d4:ipv44:abcd4:ipv616:abcdefghijklmnop6:yourip4:efghe', 'latin1');
+    const { ipv4, ipv6, yourIp } = decodeExtendedHandshake(read);
+    read.fill(0);
+    expect(ipv4).to.deep.equal(bytes('abcd'));
+    expect(ipv6).to.deep.equal(bytes('abcdefghijklmnop'));
+    expect(yourIp).to.deep.equal(bytes('efgh'));
+  });
+
   it('leaves out what is missing, of another type or out of range', () => {
     expect(decodeText('de')).to.deep.equal({ extensions: {} });
     expect(decodeText('d1:m4:none1:p3:abc4:reqqli1ee1:vi7e6:yourip3:abce')).to.deep.equal({
