@@ -111,13 +111,14 @@ function setChoked(engine: Engine, peer: Peer, weChoke: boolean, nowMs: number):
 }
 
 /** The number of slots follows what was uploaded in the round that ends. */
-function adaptSlots({ peers, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
+function adaptSlots({ peers, uploading, uploadedBytes, rates }: TorrentState, nowMs: number): void {
   const { slots, roundStartedMs, uploadedAtStart } = uploading;
   let wanting = 0;
   for (const peer of peers) if (peer.theyAreInterested && !peer.uploadStalled) wanting++;
   const elapsedMs = Math.max(ROUND_MS, nowMs - roundStartedMs);
   const bytesPerSec = ((uploadedBytes - uploadedAtStart) * 1000) / elapsedMs;
-  slots.endRound({ bytesPerSec, scarce: wanting > slots.count });
+  const limitBytesPerSec = rates.inForce.upLimitBytesPerSec;
+  slots.endRound({ bytesPerSec, scarce: wanting > slots.count, limitBytesPerSec });
 }
 
 function endRound({ peers, sources, uploading, uploadedBytes }: TorrentState, nowMs: number): void {
