@@ -71,7 +71,7 @@ export const dscpOption =
     if (dscp === undefined || canSet) return dscp;
     throw badOption(
       name,
-      `needs Node 24 or later, which can mark packets; with Node ${process.versions.node} mark those of the listening port in the firewall (iptables -t mangle … -j DSCP --set-dscp ${dscp})`,
+      `needs Node 24 or later, which can mark packets; with Node ${process.versions.node} let the firewall mark those of the listening port (target DSCP of iptables, value ${dscp})`,
     );
   };
 

@@ -24,7 +24,7 @@ export function boundTo(
     subject,
     'unreachable',
     url,
-    'is not asked: the option bind gives no address for that connection',
+    'is not asked: the engine is bound to no address of that family',
     { cause: 'EADDRNOTAVAIL' },
   );
 }

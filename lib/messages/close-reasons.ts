@@ -21,7 +21,8 @@ export const CLOSE_REASONS = {
   'thread-died': 'the peer thread that owned the connection died',
   'local-limit':
     'this machine had no file descriptor or memory left for the connection: no fault of the peer',
-  'no-address': 'the address or interface of the option bind was not there: no fault of the peer',
+  'no-address':
+    'the address or interface that the engine is bound to was not there: no fault of the peer',
   // Local policy.
   'too-many-connections': 'a connection limit was reached',
   'gave-way':

@@ -199,7 +199,7 @@ export class UdpTrackerClient implements TrackerClient {
     const own = this.options.own?.();
     const localAddress = family === 4 ? own?.ipv4 : own?.ipv6;
     if (own !== undefined && localAddress === undefined) {
-      const why = `the option bind gives no IPv${family} address`;
+      const why = `the engine is bound to no IPv${family} address`;
       throw Object.assign(new Error(why), { code: 'EADDRNOTAVAIL' });
     }
     const open = this.sockets.get(family);

@@ -30,7 +30,7 @@ export class BoundListener implements Listener {
     this.watch = setInterval(() => this.follow(), WATCH_MS).unref();
     const [first, ...others] = this.hosts;
     if (first === undefined) {
-      const message = 'the interface of the option bind has no address';
+      const message = 'the interface that the engine is bound to has no address';
       setImmediate(() => events.onFailed('EADDRNOTAVAIL', message));
       return;
     }

@@ -52,7 +52,7 @@ function sourceOf(host: string, own: OwnAddresses): Source {
   if (source !== undefined) return source;
   const none = own.ipv4 === undefined && own.ipv6 === undefined;
   const why = none
-    ? 'the interface of the option bind has no address'
-    : 'the option bind gives no address of that family';
+    ? 'the interface that the engine is bound to has no address'
+    : 'the engine is bound to no address of that family';
   throw Object.assign(new Error(why), { code: none ? NO_OWN_ADDRESS : 'EAFNOSUPPORT' });
 }

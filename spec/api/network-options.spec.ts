@@ -28,7 +28,7 @@ describe('api: network options', () => {
     for (const value of [-1, 64, 1.5])
       expect(() => dscpOption(true)('dscp', value)).to.throw(/whole number from 0 to 63/);
     expect(() => dscpOption(false)('dscp', 8)).to.throw(
-      /^option dscp needs Node 24 or later.*with Node \d+.*iptables.*--set-dscp 8/,
+      /^option dscp needs Node 24 or later.*with Node \d+.*iptables.*value 8/,
     );
   });
 });

@@ -124,6 +124,7 @@ describe('cli: the account of closed peers', () => {
       type: 'peers-closed',
       rejectedTotal: 0,
       rejectedReasons: {},
+      addressesRefused: 0,
       encryptedOnly: [],
       reachedPeers: 0,
     };
