@@ -152,6 +152,8 @@ export interface TorrentState {
   readonly onRemoved: ((error: Error | undefined) => void)[];
   /** Peer threads that were ordered to open this torrent, and not yet to close it. */
   readonly openOn: Set<number>;
+  /** What its peer threads announce to peers: we want nothing more (BEP 21). */
+  saysUploadOnly: boolean;
   /** Bytes of verified pieces that peers sent since the torrent was added. */
   fetchedBytes: number;
   /** Payload, as reported by peer threads so far: see `receivedBytes`. */
@@ -381,6 +383,9 @@ export class Peer extends Source {
   listenPort: number | undefined = undefined;
   readonly connectedAtMs: number;
   weAreInterested = false;
+  /** The interest that it shows. */
+  claimsInterest = false;
+  /** It shows interest, and may have it: see `uploadOnly`. */
   theyAreInterested = false;
   /** It wants nothing of us (BEP 21), whatever interest it shows. */
   uploadOnly = false;

@@ -121,6 +121,7 @@ export class Download {
   lease(lease: Lease): void {
     if (lease.blockCount <= 0) return;
     if (lease.epoch !== this.chokeEpoch || (this.choked && !this.allowed.has(lease.piece))) {
+      if (lease.epoch === this.chokeEpoch) this.appetite.accept(lease.blockCount); // It used credit.
       // The coordinator voids it, too, when it learns of the choke, except with the fast extension.
       if (this.options.fast)
         this.ends.returned('choked', lease, lease.firstBlock, lease.blockCount);
@@ -225,16 +226,17 @@ export class Download {
   }
 
   /**
-   * The peer rejects a request (BEP 6): the block goes back at once. Throws `unrequested-reject`. The
-   * answers to equal requests come in their order, so a request that we withdrew comes first.
+   * The peer rejects a request (BEP 6): the block goes back at once. Returns false if the request had
+   * been withdrawn. Throws `unrequested-reject`. The answers to equal requests come in their order, so
+   * a request that we withdrew comes first.
    */
-  onReject(piece: number, begin: number, nowMs: number): void {
+  onReject(piece: number, begin: number, nowMs: number): boolean {
     const { outstanding, forgiven, leases } = this;
-    if (forgiven.takeKnown(piece, begin)) return;
+    if (forgiven.takeKnown(piece, begin)) return false;
     const position = outstanding.find(piece, begin);
     const run = position < 0 ? undefined : outstanding.run(position);
     if (run === undefined) {
-      if (forgiven.takeOverwritten()) return;
+      if (forgiven.takeOverwritten()) return false;
       throw new MillraceError(
         'unrequested-reject',
         `a reject of piece ${piece} at ${begin}, which was never asked for (BEP 6)`,
@@ -245,6 +247,7 @@ export class Download {
     this.ends.rejected(run, block, this.choked ? 'choked' : 'rejected');
     if (leases.giveBack(run, block)) this.ends.rest(run);
     if (!this.choked) this.noCreditUntilMs = nowMs + REJECTED_PAUSE_MS;
+    return true;
   }
 
   /** The peer no longer has the piece, and answers no request for it. */

@@ -63,8 +63,8 @@ export class Fast {
   private onReject(piece: number, begin: number, nowMs: number): void {
     const { budget, download, theirHints } = this;
     budget.charge();
-    download.onReject(piece, begin, nowMs);
-    if (!download.peerChokes || !theirHints.allowed.has(piece)) return;
+    const refused = download.onReject(piece, begin, nowMs);
+    if (!refused || !download.peerChokes || !theirHints.allowed.has(piece)) return;
     theirHints.onRefusal(piece);
     download.giveUp(piece);
   }

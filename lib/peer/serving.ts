@@ -63,12 +63,25 @@ export class Serving {
   }
 
   /**
-   * Choking drops all pending requests, except of allowed pieces. Without rejects, the peer knows that
-   * (BEP 3).
+   * Choking drops all pending requests, except those within what is allowed. Without rejects, the peer
+   * knows that (BEP 3).
    */
   setChoked(choked: boolean): void {
     this.isChoked = choked;
-    if (choked) this.drop((slot) => !this.allowed.has(this.queue.pieceAt(slot)));
+    const { queue, allowed } = this;
+    if (choked)
+      this.drop((slot) => !this.takeAllowed(queue.pieceAt(slot), queue.lengthBytesAt(slot)));
+    else if (allowed.size > 0) this.giveBackAllowed();
+  }
+
+  /** What waits at an unchoke is served for the slot, and the next choke takes it anew. */
+  private giveBackAllowed(): void {
+    const { queue, allowed } = this;
+    for (let slot = queue.first; slot !== -1; slot = queue.next(slot)) {
+      const leftBytes = allowed.get(queue.pieceAt(slot));
+      if (leftBytes !== undefined)
+        allowed.set(queue.pieceAt(slot), leftBytes + queue.lengthBytesAt(slot));
+    }
   }
 
   /** These pieces, and no others, are served while we choke; each of their bytes about once. */

@@ -151,11 +151,12 @@ export class SuperSeed {
     for (const audience of this.ready) {
       while (audience.open.size < this.mostOpen) {
         const piece = this.choose(audience, nowMs);
-        if (piece === -1) break; // It stays ready: a claim may run out.
+        if (piece === -1) break;
         this.show(audience, piece, nowMs);
         reveals.push({ peer: audience.viewer.id, piece });
       }
-      if (audience.open.size >= this.mostOpen) this.ready.delete(audience);
+      // Without a piece for it, it waits for the next tick: a choice per message would be too dear.
+      this.ready.delete(audience);
     }
     return reveals;
   }

@@ -165,6 +165,19 @@ describe('peer/serving', () => {
     expect(side.closed).to.equal(undefined);
   });
 
+  it('keeps of the requests that it queued in a turn no more than it allows, when the turn ends', () => {
+    const side = new Side({ have: [3], fast: true });
+    side.answers = false;
+    side.session.allowFast([3]);
+    side.session.setChoked(false);
+    side.receive((writer) => {
+      for (let time = 0; time < 50; time++) writer.request(3, 0, 16_384);
+    });
+    expect(side.session.serving.waiting).to.equal(50);
+    side.session.setChoked(true);
+    expect(side.session.serving.waiting).to.equal(4);
+  });
+
   it('says nothing of allowed pieces that the peer has', () => {
     const side = new Side({ have: 'all', fast: true });
     side.receive((writer) => writer.bitfield(Uint8Array.of(0x10, 0)));

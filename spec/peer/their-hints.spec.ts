@@ -81,6 +81,30 @@ describe('peer/their hints', () => {
     expect(side.of('lease-returned').at(-1)).to.deep.include({ piece: 3, blockCount: 4 });
   });
 
+  it('goes on with an allowed piece when the peer rejects a request that was withdrawn', () => {
+    const side = choked();
+    side.receive((writer) => writer.allowedFast(3));
+    const lease = side.lease(3);
+    side.session.cancelLease(3, lease.generation, side.nowMs);
+    side.receive((writer) => {
+      for (let block = 0; block < 4; block++) writer.reject(3, block * BLOCK, BLOCK);
+    });
+    expect(side.of('allowed-fast').map(({ pieces }) => pieces)).to.deep.equal([[3]]);
+    side.take();
+    side.lease(3);
+    expect(requested(side)).to.deep.equal(['3 0', '3 1', '3 2', '3 3']);
+  });
+
+  it('asks for the credit anew that a lease used in vain', () => {
+    const side = choked();
+    side.receive((writer) => writer.allowedFast(3));
+    const credit = (): number => side.of('appetite').at(-1)?.creditBlocks ?? 0;
+    const before = credit();
+    side.lease(4);
+    expect(side.of('lease-returned')).to.have.length(1);
+    expect(credit()).to.equal(before + 4);
+  });
+
   it('remembers few of the pieces that a flood allows, and closes for one that does not exist', () => {
     const side = new Side({ fast: true, pieceLengthBytes: 16, totalLengthBytes: 16 * 20_001 });
     side.receive((writer) => {

@@ -101,6 +101,29 @@ describe('super-seed (BEP 16)', () => {
     expect(stage.next()).to.deep.equal({ 2: [6] });
   });
 
+  it('examines pieces for a peer that may be shown none once a tick, not with each announcement', () => {
+    const stage = new Stage(4);
+    for (let id = 1; id <= 30; id++) stage.join(id);
+    expect(Object.keys(stage.next()), 'two peers got all four pieces').to.have.length(2);
+    let examined = 0;
+    const has = (): boolean => {
+      examined++;
+      return false;
+    };
+    const announcing = (): number => {
+      const before = examined;
+      stage.gets(5, 0);
+      stage.next();
+      return examined - before;
+    };
+    stage.seed.join({ id: 99, has, lastTookMs: 0 });
+    stage.seed.announcedMany(99, () => false, stage.nowMs);
+    expect(announcing()).to.equal(4);
+    expect(announcing()).to.equal(0);
+    stage.pass(250);
+    expect(announcing()).to.equal(4);
+  });
+
   it('shows the only peer one piece after the other', () => {
     const stage = new Stage(4);
     stage.join(1);

@@ -49,9 +49,11 @@ export function onPeerChoke(engine: Engine, fact: FactOf<'peer-choke'>): void {
     peer.leasedBlocks = 0;
     peer.refusals = undefined;
     engine.state.hungry.delete(peer);
-  } else {
-    engine.state.budget.setActive(peer.torrent.id, peer.torrent.phase === 'downloading');
+    return;
   }
+  engine.state.budget.setActive(peer.torrent.id, peer.torrent.phase === 'downloading');
+  // Credit that allowed pieces left unused is reported no second time.
+  feedSource(engine, peer);
 }
 
 export function onLeaseEnd(

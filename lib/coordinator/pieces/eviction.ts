@@ -41,10 +41,10 @@ export function evictStale(engine: Engine): void {
   const stale: PieceState[] = [];
   for (const torrent of engine.state.torrents.values()) {
     // Its pieces wait for credit: they are slow, not stalled.
-    if (torrent.account.limit === 'rateLimit') continue;
+    const isLimited = torrent.account.limit === 'rateLimit';
     const moving = movingPieces(torrent, engine.nowMs());
     for (const piece of torrent.content?.active.values() ?? []) {
-      const patienceMs = moving.has(piece) ? LONGEST_TURN_MS : STALE_PIECE_MS;
+      const patienceMs = isLimited || moving.has(piece) ? LONGEST_TURN_MS : STALE_PIECE_MS;
       if (standsStill(engine, piece, patienceMs)) stale.push(piece);
     }
   }

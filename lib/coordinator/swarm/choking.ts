@@ -17,6 +17,7 @@ const ROUND_MS = 10_000;
 export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
+  peer.claimsInterest = fact.interested;
   peer.theyAreInterested = fact.interested && !peer.uploadOnly;
   // A peer that keeps changing its interest must not use up the rechokes that others wait for.
   if (peer.uploadStalled) engine.tickBy(engine.nowMs());
@@ -28,10 +29,10 @@ export function onUploadOnly(engine: Engine, fact: FactOf<'upload-only'>): void 
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
   peer.uploadOnly = fact.uploadOnly;
-  if (!fact.uploadOnly) return; // Its next interest counts.
-  peer.theyAreInterested = false;
+  // Its interest may have come first: it is reported only when it changes.
+  peer.theyAreInterested = peer.claimsInterest && !fact.uploadOnly;
   engine.turn.rechoke.add(peer.torrent);
-  closeIfUseless(engine, peer);
+  if (fact.uploadOnly) closeIfUseless(engine, peer);
 }
 
 export function onUploadStalled(engine: Engine, fact: FactOf<'upload-stalled'>): void {

@@ -51,6 +51,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   if (torrent.phase === 'complete') return;
   // A thread that is down gets the order after its restart.
   if (torrent.openOn.has(thread) || engine.state.downThreads.has(thread)) return;
+  if (torrent.openOn.size === 0) torrent.saysUploadOnly = isUploadOnly(torrent);
   torrent.openOn.add(thread);
   const { id, infoHashBytes: infoHash, info } = torrent;
   const { content: known, life } = torrent;
@@ -61,7 +62,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
       torrent: id,
       infoHash,
       private: isPrivate(torrent),
-      uploadOnly: isUploadOnly(torrent),
+      uploadOnly: torrent.saysUploadOnly,
       content,
       ...(info && { info }),
     },
@@ -75,11 +76,13 @@ function isUploadOnly({ phase, superSeed }: TorrentState): boolean {
   return phase === 'seeding' && !superSeed;
 }
 
-/** A download has become a seed: its peers are told. */
-export function tellUploadOnly(engine: Engine, torrent: TorrentState): void {
-  if (!isUploadOnly(torrent)) return;
+/** Announces to all peers whether we want nothing more, if that has changed. */
+export function announceUploadOnly(engine: Engine, torrent: TorrentState): void {
+  const uploadOnly = isUploadOnly(torrent);
+  if (uploadOnly === torrent.saysUploadOnly) return;
+  torrent.saysUploadOnly = uploadOnly;
   for (const thread of torrent.openOn)
-    engine.order(thread, { type: 'upload-only', torrent: torrent.id, uploadOnly: true });
+    engine.order(thread, { type: 'upload-only', torrent: torrent.id, uploadOnly });
 }
 
 /**

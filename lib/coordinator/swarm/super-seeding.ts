@@ -5,12 +5,14 @@
 import { SuperSeed } from '../../picker/super-seed';
 import type { Engine } from '../engine';
 import { isKnown } from '../state';
+import { announceUploadOnly } from './joining';
 import type { KnownTorrent, Peer, TorrentState } from '../state';
 import { transfers } from '../torrent/life';
 
 /** Its user wants a torrent super-seeded, or not any more. */
 export function setSuperSeed(engine: Engine, torrent: TorrentState, on: boolean): void {
   torrent.superSeed = on;
+  announceUploadOnly(engine, torrent);
   if (!isKnown(torrent)) return;
   if (!on) return stopSuperSeeding(engine, torrent);
   if (torrent.content.superSeed !== undefined) return;

@@ -85,6 +85,7 @@ function newTorrent(
     trackers: request.trackers,
     options: request.options,
     superSeed: request.options.superSeed,
+    saysUploadOnly: false,
     maxMetadataBytes: request.maxMetadataBytes,
     metadata: NO_METADATA,
     info: undefined,

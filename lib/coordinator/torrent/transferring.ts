@@ -5,7 +5,7 @@ import { advised } from '../../errors/millrace-error';
 import type { ErrorRecord } from '../../errors/millrace-error';
 import { accountLastSync, openAccount } from '../account/accounting';
 import type { Engine } from '../engine';
-import { joinSwarm, shareContent, tellUploadOnly } from '../swarm/joining';
+import { announceUploadOnly, joinSwarm, shareContent } from '../swarm/joining';
 import { enter } from './life';
 import type { Whole } from './life';
 import { closeIfUseless, updateInterest } from '../swarm/peer-orders';
@@ -29,6 +29,7 @@ export function startTransfer(engine: Engine, torrent: KnownTorrent): void {
   if (life.phase === 'checking' && life.inSwarm) {
     if (hasAll) torrent.schedule.foundComplete();
     if (!quiet) shareContent(engine, torrent);
+    announceUploadOnly(engine, torrent);
   } else joinSwarm(engine, torrent, { whole: hasAll, quiet });
   if (options.download) makeEmptyFiles(engine, torrent);
   if (hasAllWanted) return finish(engine, torrent);
@@ -52,7 +53,6 @@ function notWhole({ content, options, completeSent }: KnownTorrent): ErrorRecord
 export function finishIfWhole(engine: Engine, torrent: KnownTorrent): void {
   if (torrent.phase !== 'downloading' || !torrent.content.possession.hasAllWanted) return;
   enter(torrent, wholeLife(torrent));
-  tellUploadOnly(engine, torrent);
   setSuperSeed(engine, torrent, torrent.superSeed);
   finish(engine, torrent);
 }

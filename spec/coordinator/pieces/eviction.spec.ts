@@ -71,7 +71,22 @@ describe('coordinator/eviction', () => {
     expect([...torrent.state.content.active.keys()].sort()).to.deep.equal([0, 1, 2, 3]);
     report(SESSION_LIMIT.farSide);
     engine.state.memoryRefused = true;
-    engine.pass(30_000);
+    engine.pass(5_100);
+    expect([...torrent.state.content.active.keys()]).to.include(9);
+  });
+
+  it('keeps them for a minute, and not for as long as a low limit would take', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(
+      { totalLengthBytes: 16 * MIB, pieceLengthBytes: MIB },
+      { settings: { memoryBytes: 4 * MIB } },
+    );
+    const peers = [0, 1, 2, 3].map((piece) =>
+      desk.connect(torrent, { have: [piece], creditBlocks: 64 }),
+    );
+    desk.connect(torrent, { have: [9], creditBlocks: 64 });
+    const rows = peers.flatMap((peer) => [peer, 16_384, 100, SESSION_LIMIT.rate]);
+    engine.facts({ type: 'load', busy: 0, rows });
+    engine.pass(61_000);
     expect([...torrent.state.content.active.keys()]).to.include(9);
   });
 

@@ -111,6 +111,18 @@ describe('coordinator/pieces: the fast extension', () => {
     expect(desk.source(peer).leasedBlocks).to.equal(16);
   });
 
+  it('uses the credit that allowed pieces left, when the peer unchokes', async () => {
+    const { desk, torrent } = await SimDesk.with(FOUR_PIECES);
+    const connection = desk.connect(torrent, { unchoke: false, fast: true });
+    desk.engine.facts({ type: 'allowed-fast', connection, pieces: [2] });
+    desk.want(connection, 6);
+    desk.engine.facts({ type: 'allowed-fast', connection, pieces: [] });
+    expect(desk.leases(connection)).to.have.length(1);
+    // The session reports no appetite: its credit has not grown.
+    desk.engine.facts({ type: 'peer-choke', connection, choked: false, epoch: 0 });
+    expect(desk.source(connection).leasedBlocks).to.equal(6);
+  });
+
   it('leases no more of a piece that is not allowed any longer, and nothing that we have', async () => {
     const { desk, torrent } = await SimDesk.with(FOUR_PIECES, { good: [2] });
     const peer = desk.connect(torrent, { unchoke: false, fast: true });

@@ -22,9 +22,10 @@ describe('coordinator/swarm: what peers say of themselves', () => {
     desk.engine.facts({ type: 'peer-interest', connection: peer, interested: true });
     expect(desk.peer(peer)).to.include({ theyAreInterested: false, closing: undefined });
     expect(desk.engine.ordersOf('choke')).to.deep.equal([]);
+    // Its interest is not reported again: it has not changed.
     desk.engine.facts({ type: 'upload-only', connection: peer, uploadOnly: false });
-    desk.engine.facts({ type: 'peer-interest', connection: peer, interested: true });
     expect(desk.peer(peer).theyAreInterested).to.equal(true);
+    expect(desk.engine.ordersOf('choke').map(({ choked }) => choked)).to.deep.equal([false]);
   });
 
   it('peers are told when a download becomes a seed', async () => {
@@ -34,6 +35,17 @@ describe('coordinator/swarm: what peers say of themselves', () => {
     expect(torrent.state.phase).to.equal('seeding');
     const told = desk.engine.ordersOf('upload-only');
     expect(told.map(({ uploadOnly }) => uploadOnly)).to.include(true);
+  });
+
+  it('peers learn whenever that changes, also those of threads that opened the torrent before', async () => {
+    const { desk, engine, torrent } = await SimDesk.with(TWO_PIECES, { good: [0, 1] });
+    const opened = engine.ordersOf('open-torrent').map((order) => order.torrent.uploadOnly);
+    expect(opened).to.deep.equal([true]);
+    for (const on of [true, true, false, false])
+      await engine.control.superSeed(torrent.state.id, on);
+    const sent = engine.ordersOf('upload-only').map(({ uploadOnly }) => uploadOnly);
+    expect(sent, 'a super-seed does not say so').to.deep.equal([false, true]);
+    expect(desk.stats(torrent).phase).to.equal('seeding');
   });
 
   it('announces itself as a partial seed exactly while it lacks pieces that it does not want', async () => {
