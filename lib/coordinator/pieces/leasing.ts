@@ -2,6 +2,7 @@
 // source holds; a new piece (rarest first) if the source can fill it alone in time, else a share of
 // a piece that others hold. When nothing is left to lease, the end-game follows (`end-game.ts`).
 
+import { Bitfield } from '../../bytes/bitfield';
 import type { Engine } from '../engine';
 import { mayRequest, suggestedPiece } from './hints';
 import { mayFill } from './parole';
@@ -114,6 +115,17 @@ function leaseOpen(
   return false;
 }
 
+/** The rarest piece that the source has and has not just refused; -1 if there is none. */
+function pickFor({ content }: KnownTorrent, { isSeed, bits, refusals }: Source): number {
+  const { picker } = content.possession;
+  const index = picker.pick(isSeed ? 'all' : bits);
+  if (!refusals?.has(index)) return index;
+  const others = isSeed ? new Bitfield(content.layout.pieceCount) : bits.clone();
+  if (isSeed) others.setAll();
+  for (const piece of refusals.pieces) others.clear(piece);
+  return picker.pick(others);
+}
+
 function leaseNew(
   engine: Engine,
   torrent: KnownTorrent,
@@ -122,8 +134,8 @@ function leaseNew(
 ): boolean {
   const { picker } = torrent.content.possession;
   if (picker.idle === 0) return false;
-  const index = suggestedPiece(torrent, source) ?? picker.pick(source.isSeed ? 'all' : source.bits);
-  if (index === -1 || source.refusals?.has(index)) return false;
+  const index = suggestedPiece(torrent, source) ?? pickFor(torrent, source);
+  if (index === -1) return false;
   const piece = startPiece(engine, torrent, index);
   if (!piece) engine.state.memoryRefused = torrent.account.memoryRefused = true;
   // A piece of nothing but padding is full already; the next one may have blocks to request.

@@ -21,6 +21,10 @@ export class Refusals {
     }
   }
 
+  get pieces(): Iterable<number> {
+    return this.untilMs.keys();
+  }
+
   has(piece: number): boolean {
     return this.untilMs.has(piece);
   }

@@ -1,6 +1,7 @@
 // Peers with the fast extension (BEP 6): a choke ends no lease, and a reject moves a block to others.
 
 import { expect } from 'chai';
+import { evictPiece } from '../../../lib/coordinator/pieces/eviction';
 import { REFUSAL_MS } from '../../../lib/coordinator/pieces/refusals';
 import { SimDesk } from '../../support/sim-desk';
 import type { DeskPeerOptions, DeskTorrent } from '../../support/sim-desk';
@@ -91,6 +92,24 @@ describe('coordinator/pieces: the fast extension', () => {
     desk.giveBack(lease, 0, 4, 'rejected');
     desk.want(peer, 8);
     expect(desk.leases(peer).map(({ piece }) => piece)).to.have.members([0, 1]);
+  });
+
+  it('and also when no source holds the rejected piece any more, and it is the rarest', async () => {
+    for (const have of ['all', [0, 1]] as const) {
+      const { desk, torrent } = await SimDesk.with(TWO_PIECES);
+      const peer = desk.connect(torrent, { have, creditBlocks: 4, fast: true });
+      const [lease] = desk.leases(peer);
+      if (lease === undefined) throw new Error('nothing was leased');
+      desk.giveBack(lease, 0, 4, 'rejected');
+      evictPiece(desk.engine, desk.piece(torrent, lease.piece));
+      const { picker } = torrent.state.content.possession;
+      expect(picker.isIdle(lease.piece)).to.equal(true);
+      // A piece becomes rarer than the other one when another peer has that, too.
+      desk.connect(torrent, { have: [1 - lease.piece], unchoke: false });
+      expect(picker.pick('all')).to.equal(lease.piece);
+      desk.want(peer, 8);
+      expect(desk.leases(peer).map(({ piece }) => piece)).to.have.members([0, 1]);
+    }
   });
 
   it('leases allowed pieces while choked, within the credit, and others only after the unchoke', async () => {
