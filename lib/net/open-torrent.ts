@@ -1,8 +1,11 @@
 // A torrent that is open on a peer thread: known by its info hash and, once available, its content.
 
-import type { PeerContent, PeerTorrent } from '../messages/peer-thread';
+import type { OrderOf, PeerContent, PeerTorrent } from '../messages/peer-thread';
 import { SwarmList } from '../peer/swarm-list';
 import { OpenContent } from './open-content';
+
+export type TorrentNews =
+  OrderOf<'torrent-info'> | OrderOf<'torrent-private'> | OrderOf<'upload-only'>;
 
 export class OpenTorrent {
   readonly torrent: number;
@@ -38,10 +41,20 @@ export class OpenTorrent {
     return this.isClosed;
   }
 
-  /** Its metadata has become known; `info` is undefined if peers may not have it. */
-  learn(info: SharedArrayBuffer | undefined): void {
-    this.info.bytes = info && new Uint8Array(info);
-    this.info.wanted = false;
+  /** What all of its sessions know has changed. */
+  note(news: TorrentNews): void {
+    switch (news.type) {
+      case 'torrent-info':
+        this.info.bytes = news.info && new Uint8Array(news.info);
+        this.info.wanted = false;
+        return;
+      case 'torrent-private':
+        this.swarm?.close();
+        return;
+      case 'upload-only':
+        this.info.uploadOnly = news.uploadOnly;
+        return;
+    }
   }
 
   /** Its content has become known. */

@@ -14,7 +14,6 @@ import type {
   PeerOrder,
   PeerThreadStart,
 } from '../messages/peer-thread';
-import type { ExtensionOrder } from '../peer/extensions/extension';
 import type { PeerSession } from '../peer/session';
 import { DOWN, ThreadRates, UP } from '../rate/thread-rates';
 import type { LogLevel } from '../text/log-levels';
@@ -30,6 +29,7 @@ import { FILTERED, PeerFilter } from './peer-filter';
 import { ReadTurns } from './read-turns';
 import { loadTracer } from './load-tracer';
 import { OpenTorrent } from './open-torrent';
+import type { TorrentNews } from './open-torrent';
 import { TrafficReports } from './traffic-reports';
 import { Uploader } from './upload/uploader';
 
@@ -135,17 +135,14 @@ export class PeerThread {
       case 'torrent-content':
         return this.onTorrentContent(order);
       case 'torrent-info':
-        return this.onTorrentInfo(order);
+      case 'torrent-private':
       case 'upload-only':
-        return this.onUploadOnly(order);
+        return this.onTorrentNews(order);
       case 'close-torrent':
         return this.onCloseTorrent(order);
       case 'swarm':
         // Each session tells its peer with its next turn or tick.
         this.torrents.get(order.torrent)?.swarm?.update(order.ipv4, order.ipv6);
-        return;
-      case 'torrent-private':
-        this.torrents.get(order.torrent)?.swarm?.close();
         return;
       case 'dial':
         return this.onDial(order);
@@ -243,21 +240,11 @@ export class PeerThread {
     }
   }
 
-  private onTorrentInfo(order: Order<'torrent-info'>): void {
+  /** Something about a torrent has changed of which its peers get to know. */
+  private onTorrentNews(order: TorrentNews): void {
     const source = this.torrents.get(order.torrent);
     if (source === undefined) return;
-    source.learn(order.info);
-    this.orderExtensions(source, order);
-  }
-
-  private onUploadOnly(order: Order<'upload-only'>): void {
-    const source = this.torrents.get(order.torrent);
-    if (source === undefined) return;
-    source.info.uploadOnly = order.uploadOnly;
-    this.orderExtensions(source, order);
-  }
-
-  private orderExtensions(source: OpenTorrent, order: ExtensionOrder): void {
+    source.note(order);
     for (const connection of this.connections.values()) {
       if (connection.torrent !== source) continue;
       connection.order((session) => session.orderExtension(order, this.nowMs()));

@@ -5,6 +5,7 @@ import { Bitfield } from '../../lib/bytes/bitfield';
 import type { CloseReason } from '../../lib/messages/close-reasons';
 import type { PeerContent, PeerFact, PeerOrder, PeerTorrent } from '../../lib/messages/peer-thread';
 import { Geometry } from '../../lib/metainfo/geometry';
+import type { ExtensionOrder } from '../../lib/peer/extensions/extension';
 import { SwarmList } from '../../lib/peer/swarm-list';
 import type { OpenTorrent } from '../../lib/net/open-torrent';
 import type { SessionContent } from '../../lib/peer/session-types';
@@ -95,6 +96,12 @@ export class SimPeerThread {
       return connection;
     };
     const { nowMs } = this.#node;
+    const orderAll = (order: ExtensionOrder): void => {
+      for (const connection of this.connections.values()) {
+        touched.add(connection);
+        connection.carryOut((session) => session.orderExtension(order, nowMs));
+      }
+    };
     switch (order.type) {
       case 'open-torrent':
         this.#opened = true;
@@ -106,18 +113,10 @@ export class SimPeerThread {
       case 'torrent-info':
         this.info.bytes = order.info && this.#said(new Uint8Array(order.info));
         this.info.wanted = false;
-        for (const connection of this.connections.values()) {
-          touched.add(connection);
-          connection.carryOut((session) => session.orderExtension(order, nowMs));
-        }
-        return;
+        return orderAll(order);
       case 'upload-only':
         this.info.uploadOnly = order.uploadOnly;
-        for (const connection of this.connections.values()) {
-          touched.add(connection);
-          connection.carryOut((session) => session.orderExtension(order, nowMs));
-        }
-        return;
+        return orderAll(order);
       case 'request-metadata':
         return on(order.connection)?.carryOut((session) => session.orderExtension(order, nowMs));
       case 'torrent-content': {
@@ -142,7 +141,7 @@ export class SimPeerThread {
         return;
       case 'torrent-private':
         this.swarm?.close();
-        return;
+        return orderAll(order);
       case 'dial':
         return this.#dial(order.dial, order.host);
       case 'lease':

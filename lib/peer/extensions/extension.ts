@@ -8,7 +8,10 @@ import type { SwarmList } from '../swarm-list';
 
 /** The orders of the coordinator that extensions carry out; each gets all of them. */
 export type ExtensionOrder =
-  OrderOf<'request-metadata'> | OrderOf<'torrent-info'> | OrderOf<'upload-only'>;
+  | OrderOf<'request-metadata'>
+  | OrderOf<'torrent-info'>
+  | OrderOf<'torrent-private'>
+  | OrderOf<'upload-only'>;
 
 /** What all sessions of a torrent know of it, besides its content (BEP 9, BEP 21). */
 export interface TorrentInfo {
@@ -31,6 +34,8 @@ export interface Extension {
    * each handshake: see `ExtensionPeer.greet`.
    */
   readonly handshakePart?: Readonly<Record<string, Encodable>>;
+  /** It has ended: later handshakes withdraw it (BEP 10: its id is 0). Default false. */
+  readonly isOver?: boolean;
   /** When `endTurn` should be called even if nothing has happened; Infinity or absent: never. */
   readonly dueMs?: number;
   /**

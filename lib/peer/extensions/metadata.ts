@@ -109,6 +109,7 @@ export class MetadataExtension implements Extension {
       case 'torrent-info':
         this.asked.clear();
         return this.announceSize();
+      case 'torrent-private':
       case 'upload-only':
         return;
     }

@@ -13,7 +13,7 @@ import { PEER_FLAG, decodePeerExchange, encodePeerExchange } from '../../wire/pe
 import type { AddedPeer } from '../../wire/peer-exchange';
 import { keyOfPeer } from '../swarm-list';
 import type { SwarmEntry, SwarmList } from '../swarm-list';
-import type { Extension, ExtensionPeer } from './extension';
+import type { Extension, ExtensionOrder, ExtensionPeer } from './extension';
 
 export const PEX_NAME = 'ut_pex';
 
@@ -65,6 +65,14 @@ export class PeerExchange implements Extension {
     const { version, closed } = this.swarm;
     const hasNews = this.toldVersion !== version && !closed;
     return hasNews && this.peer.accepts ? this.notBeforeMs : Infinity;
+  }
+
+  get isOver(): boolean {
+    return this.swarm.closed;
+  }
+
+  onOrder({ type }: ExtensionOrder): void {
+    if (type === 'torrent-private') this.peer.greet();
   }
 
   onHandshake(handshake: BencodeDictionary): void {

@@ -13,7 +13,7 @@ import type { SwarmList } from '../swarm-list';
 import type { Extension, ExtensionOrder, ExtensionPeer, TorrentInfo } from './extension';
 import { ExtendedHandshakeExtension } from './handshake';
 
-/** The id in a peer's `m` that disables an extension. */
+/** The id in an `m` that disables an extension. */
 const DISABLED = 0;
 
 /** What an extension can do to its session. */
@@ -129,7 +129,7 @@ export class Extensions {
     const ids: Record<string, number> = {};
     const parts: NonNullable<Extension['handshakePart']>[] = [];
     for (const [at, { extension }] of this.others.entries()) {
-      ids[extension.name] = at + 1;
+      ids[extension.name] = extension.isOver ? DISABLED : at + 1;
       if (extension.handshakePart) parts.push(extension.handshakePart);
     }
     this.handshake.send(this.options, ids, parts);

@@ -343,5 +343,25 @@ describe('peer/extensions/pex', () => {
       expect(told(side)).to.deep.equal([]);
       expect(side.of('peer-exchange')).to.deep.equal([]);
     });
+
+    it('is withdrawn from the peer then, and in each later handshake', () => {
+      const { side, swarm } = exchanging();
+      greet(side);
+      side.sent();
+      swarm.close();
+      side.session.orderExtension({ type: 'torrent-private', torrent: 1 }, side.nowMs);
+      side.session.orderExtension(
+        { type: 'upload-only', torrent: 1, uploadOnly: true },
+        side.nowMs,
+      );
+      const offered = side
+        .sent()
+        .flatMap((message) =>
+          message.type === 'extended' && message.id === 0
+            ? [decodeExtendedHandshake(message.payload).extensions['ut_pex']]
+            : [],
+        );
+      expect(offered).to.deep.equal([0, 0]);
+    });
   });
 });
