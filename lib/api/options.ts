@@ -100,7 +100,7 @@ export interface CoordinatorOptions extends LimitOptions, NetworkOptions {
   readonly dialsPerSec?: number;
   /**
    * Most peers of one torrent that may download from us at a time, 1–1000. `auto`: by what we can
-   * upload, 8–64, at first 16 (docs/ARCHITECTURE.md). Default `auto`.
+   * upload, 8–64, at first 16, fewer under a limit (docs/ARCHITECTURE.md). Default `auto`.
    */
   readonly uploadSlots?: number | 'auto';
   /**

@@ -13,7 +13,7 @@ const INITIAL_SLOTS = 16;
  * Slots that slow peers cannot reduce: a low rate may be due to them, and our line may be idle.
  */
 const FEWEST_MEASURED = 8;
-/** With a limit the capacity is known: one earned slot and an optimistic one remain. */
+/** Under a limit slow peers leave no line idle: one earned slot and an optimistic one remain. */
 const FEWEST_LIMITED = 2;
 const MOST_SLOTS = 64;
 
@@ -37,7 +37,8 @@ function slotsFor(bytesPerSec: number, fewest: number): number {
 
 /**
  * The slots of one torrent. They grow by half a round at most, and shrink one at a time; while no
- * peer waits for one they stay, because the rate then says nothing about our line.
+ * peer waits for one they stay, because the rate then says nothing about our line. A limit caps them
+ * at once: our line may be slower than it, but uploads are not faster.
  */
 export class UploadSlots {
   private slots = INITIAL_SLOTS;
@@ -48,15 +49,13 @@ export class UploadSlots {
   }
 
   endRound({ bytesPerSec, scarce, limitBytesPerSec }: UploadRound): void {
-    if (limitBytesPerSec !== undefined) {
-      this.slots = slotsFor(limitBytesPerSec, FEWEST_LIMITED);
-      this.lowRounds = 0;
-      return;
-    }
+    const most = slotsFor(limitBytesPerSec ?? Infinity, FEWEST_LIMITED);
+    this.slots = Math.min(this.slots, most);
     if (!scarce) return;
-    const wanted = slotsFor(bytesPerSec, FEWEST_MEASURED);
+    const wanted = Math.min(most, slotsFor(bytesPerSec, FEWEST_MEASURED));
     this.lowRounds = wanted < this.slots ? this.lowRounds + 1 : 0;
-    if (wanted > this.slots) this.slots = Math.min(wanted, this.slots + (this.slots >> 1));
+    if (wanted > this.slots)
+      this.slots = Math.min(wanted, this.slots + Math.max(1, this.slots >> 1));
     if (this.lowRounds < PATIENT_ROUNDS) return;
     this.slots -= 1;
     this.lowRounds = 0;

@@ -36,13 +36,25 @@ describe('upload slots', () => {
     expect(slots.count).to.equal(16);
   });
 
-  it('follow a limit at once, down to 2', () => {
-    const slots = new UploadSlots();
+  it('are capped by a limit at once, down to 2', () => {
     const limited = (kib: number): number => {
+      const slots = new UploadSlots();
       slots.endRound({ bytesPerSec: 0, scarce: false, limitBytesPerSec: kib * KIB });
       return slots.count;
     };
-    expect([0, 1, 50, 100, 4096, 1e6].map(limited)).to.deep.equal([2, 2, 7, 10, 64, 64]);
+    expect([0, 1, 50, 100, 4096, 1e6].map(limited)).to.deep.equal([2, 2, 7, 10, 16, 16]);
+  });
+
+  it('follow what is uploaded where that is less than the limit, and grow again when it is lifted', () => {
+    const slots = new UploadSlots();
+    const round = (kib: number, limitKib?: number): number => {
+      const limitBytesPerSec = limitKib && limitKib * KIB;
+      slots.endRound({ bytesPerSec: kib * KIB, scarce: true, limitBytesPerSec });
+      return slots.count;
+    };
+    expect([1, 2, 3, 4].map(() => round(400, 10_000)).at(-1), 'a line of 400 KiB/s').to.equal(20);
+    expect(round(400, 4)).to.equal(2);
+    expect([1, 2, 3, 4, 5, 6].map(() => round(400))).to.deep.equal([3, 4, 6, 9, 13, 19]);
   });
 
   it('stay within 8 and 64, and settle under a steady rate', () => {
