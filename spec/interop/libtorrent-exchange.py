@@ -1,14 +1,16 @@
 # A libtorrent that downloads without a tracker, and says whom it met by peer exchange (BEP 11).
-# libtorrent-exchange.py TORRENT FOLDER [PORT]: PORT is the peer on this machine that it knows.
+# libtorrent-exchange.py TORRENT FOLDER RECONNECT [PORT]: RECONNECT is the number of seconds after which it
+# dials a peer again, PORT is the peer on this machine that it knows.
 import sys
 import time
 import libtorrent as lt
 
-torrent, folder, *known = sys.argv[1:]
+torrent, folder, reconnect, *known = sys.argv[1:]
 session = lt.session({
     'listen_interfaces': '127.0.0.1:0',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
     'allow_multiple_connections_per_ip': True,  # Everybody here lives on one address.
+    'min_reconnect_time': int(reconnect),
     'enable_outgoing_utp': False, 'enable_incoming_utp': False,
 })
 params = lt.add_torrent_params()

@@ -185,14 +185,15 @@ export async function seedWithLibtorrent(
   return client;
 }
 
-/** A libtorrent that downloads without a tracker and knows one peer at most, by its port. */
+/** A libtorrent that downloads without a tracker and knows one peer at most, by its port. It dials again after `reconnectSec`. */
 export async function libtorrentExchange(
   payload: Payload,
   folder: string,
-  known?: number,
+  known: number | undefined,
+  reconnectSec: number,
 ): Promise<Client> {
   const script = join(ROOT, 'spec/interop/libtorrent-exchange.py');
-  const more = known === undefined ? [] : [String(known)];
+  const more = [String(reconnectSec), ...(known === undefined ? [] : [String(known)])];
   const client = new Client(['/usr/bin/python3', script, payload.torrent, folder, ...more]);
   await client.untilPrinted(/^listening \d+$/m, READY_MS);
   return client;
