@@ -48,7 +48,9 @@ export class SimWorkers {
       node.syncClock();
       const { failing } = this;
       if (failing && syncing) for (const piece of syncing) this.#unsynced.add(piece);
-      resolve({ ...(failing ? failed(job, failing) : this.#done(job)), hashMs, storageMs });
+      // Metadata is hashed in memory.
+      const error = job.type === 'metadata' ? undefined : failing;
+      resolve({ ...(error ? failed(job, error) : this.#done(job)), hashMs, storageMs });
       await settled();
       node.noteEvents();
     });
