@@ -1,7 +1,7 @@
-// Are rate limits kept? Transfers with seeders or leechers of another process, through a relay that counts
-// what passes: how far windows of 5 s are from the limit, from 50 KB/s up to the lesser of 500 MB/s and
-// 0.8 × the unlimited rate. Compiled code: `npm run build`, then `npm run bench:limits`. Exits with 1 when a
-// window is off by more than 5 %, or one block per peer where that is more.
+// Measures how exact rate limits are: transfers with seeders or leechers in another process, through a relay
+// that counts bytes. Prints how far windows of 5 s are from the limit, from 50 KB/s up to the lesser of
+// 500 MB/s and 0.8 × the unlimited rate. Runs compiled code: `npm run build`, then `npm run bench:limits`.
+// Exits with 1 if a window is off by more than 5 %, or by more than one block per peer where that is more.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -26,13 +26,13 @@ const TOLERANCE = 0.05;
 
 type Direction = 'down' | 'up';
 
-/** Passes connections on, and counts the bytes that the other side sends. */
+/** Relays connections, and counts the bytes of one side. */
 class Relay {
   bytes = 0;
   readonly #sockets = new Set<Socket>();
   readonly #server;
 
-  /** `counts`: whose bytes are counted, of those who dial, or of those who are dialled. */
+  /** `counts`: the side whose bytes are counted, the dialling or the dialled one. */
   constructor(targetPort: number, counts: 'dialler' | 'dialled') {
     this.#server = createServer((near) => {
       const far = connect({ host: '127.0.0.1', port: targetPort, noDelay: true });
@@ -64,7 +64,7 @@ interface Measured {
   readonly least: number;
 }
 
-/** Windows of what passes the relays. */
+/** The windows of the bytes that the relays count. */
 async function watch(relays: readonly Relay[]): Promise<Measured> {
   const samples: { readonly atMs: number; readonly bytes: number }[] = [];
   await delay(WARM_UP_MS);

@@ -22,7 +22,7 @@ try {
 
   for await (const stats of torrent.progress({ intervalMs: 1000 })) {
     if (stats.totalBytes === undefined) {
-      // A magnet link: its peers know what the torrent consists of.
+      // A magnet link: the metadata is fetched from peers first.
       console.log(
         `metadata: ${stats.metadata.receivedBytes} bytes, ${stats.peers.connected} peers`,
       );

@@ -1,5 +1,5 @@
-// The IP filter: how long a list takes to read, and a check of one peer against it. 300,000 ranges
-// are as many as the largest public lists have.
+// The IP filter: the time to read a list, and to check one peer against it. The largest public lists have
+// 300,000 ranges.
 
 import { load } from '../support/engine';
 import type { Engine } from '../support/engine';

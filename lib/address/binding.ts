@@ -1,18 +1,18 @@
-// PURE. Which of our own addresses sockets are bound to, by the option `bind`: an address, or an
-// interface, whose addresses may change.
+// PURE. Our own addresses that sockets are bound to, by the option `bind`: an address, or the present
+// addresses of an interface.
 
 import { scopeOfText } from './scope';
 import { addressOfHost, parseAddress } from './text';
 
 type Family = 4 | 6;
 
-/** One of ours per family; undefined: that family must not be used. */
+/** Our own address of each family; undefined: that family must not be used. */
 export interface OwnAddresses {
   readonly ipv4: string | undefined;
   readonly ipv6: string | undefined;
 }
 
-/** The present own addresses; both are undefined while the interface has none. */
+/** Returns our present addresses; both are undefined while the interface has none. */
 export type OwnAddressesNow = () => OwnAddresses;
 
 /** The interfaces of this machine, as `os.networkInterfaces` lists them. */
@@ -36,7 +36,7 @@ export function ownAddresses(bind: string, interfaces: Interfaces): OwnAddresses
   return { ipv4: first('IPv4'), ipv6: first('IPv6') };
 }
 
-/** Why nothing can be bound to `bind` now, worded to follow the option's name; undefined if it can. */
+/** Why no socket can be bound to `bind` now, worded to follow the option's name; undefined if one can. */
 export function whyNotBind(bind: string, interfaces: Interfaces): string | undefined {
   const names = Object.keys(interfaces);
   const { ipv4, ipv6 } = ownAddresses(bind, interfaces);
@@ -50,7 +50,7 @@ export function whyNotBind(bind: string, interfaces: Interfaces): string | undef
   return isOwn ? undefined : `is not: it has ${own.join(', ')}`;
 }
 
-/** From where, and over which family, a connection to a host must be made. */
+/** Our own address, and its family, for a connection to a host. */
 export interface Source {
   readonly family: Family;
   readonly localAddress: string;
@@ -68,7 +68,7 @@ export function sourceFor(host: string, own: OwnAddresses, family?: Family): Sou
   return localAddress === undefined ? undefined : { family: wanted, localAddress };
 }
 
-/** Whether a socket with this local address is still bound as it must be. */
+/** Whether this local address of a socket is still one of the own addresses. */
 export function isOwn(local: string, { ipv4, ipv6 }: OwnAddresses): boolean {
   return local === ipv4 || local === ipv6;
 }

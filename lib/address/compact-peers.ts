@@ -10,7 +10,7 @@ export const COMPACT_IPV6_BYTES = 18;
 
 const PORT_BYTES = 2;
 
-/** Where a peer listens, as an address in text. */
+/** The listening address of a peer, as text, and its port. */
 export interface CompactPeer {
   readonly host: string;
   readonly port: number;
@@ -44,7 +44,7 @@ export function addressIn(entry: Uint8Array): Uint8Array {
   return entry.subarray(0, Math.max(entry.length - PORT_BYTES, 0));
 }
 
-/** A peer in 6 or 18 bytes; undefined if its host is a name, or its port is none. */
+/** A peer in 6 or 18 bytes; undefined if its host is a name, or its port cannot be dialled. */
 export function writeCompactPeer(host: string, port: number): Uint8Array | undefined {
   const packed = addressOfHost(host);
   return packed === undefined || !isReachablePort(port) ? undefined : packPeer(packed, port);

@@ -1,11 +1,11 @@
-// PURE. Our own addresses as others see them: one of each family, by the votes of trackers and peers,
-// each of which may err or lie.
+// PURE. Our own external addresses, one of each family. Trackers and peers report them; as a report
+// may be wrong, the address with the most votes counts.
 
 /** Votes kept for each family; the oldest goes first. */
 const MAX_VOTES = 16;
 
 export class ExternalAddresses {
-  /** By length in bytes, then by voter. */
+  /** By length of the address in bytes, then by voter. */
   private readonly votes = new Map<number, Map<string, Uint8Array>>();
   private readonly winners = new Map<number, Uint8Array>();
   private changes = 0;
@@ -31,13 +31,13 @@ export class ExternalAddresses {
     this.changes++;
   }
 
-  /** Our address of 4 or 16 bytes; undefined while nobody has reported it. */
+  /** Our address of 4 or 16 bytes; undefined until one was reported. */
   of(lengthBytes: number): Uint8Array | undefined {
     return this.winners.get(lengthBytes);
   }
 }
 
-/** The address with the most votes; at a draw the present one stays, else the first. */
+/** The address with the most votes; in a tie the present one, else the first. */
 function mostVoted(votes: readonly Uint8Array[], present: Uint8Array | undefined): Uint8Array {
   const counts = new Map<string, { readonly packed: Uint8Array; count: number }>();
   for (const packed of votes) {

@@ -1,12 +1,12 @@
-// PURE. Which peers an IP filter refuses: those of a block list, and those that an allow list does
-// not contain. Both are compiled into one set, so that each check is one look-up.
+// PURE. The peers that an IP filter refuses: those in a block list, and those outside an allow list.
+// Both lists are compiled into one set, so each check is one look-up.
 
 import { IpRanges } from './ip-ranges';
 import type { RangeList } from './ip-ranges';
 import { addLine } from './ip-list';
 import { addressOfHost } from './text';
 
-/** This machine: an allow list need not contain it. */
+/** Loopback: an allow list need not contain it. */
 const LOOPBACK = ['127.0.0.0/8', '::1'];
 
 export class IpFilter {
@@ -29,7 +29,7 @@ export class IpFilter {
     return new IpFilter(block.build().buffer);
   }
 
-  /** What another thread needs to make the same filter; it is shared, not copied. */
+  /** From this buffer another thread makes the same filter; the memory is shared, not copied. */
   get buffer(): SharedArrayBuffer {
     return this.refused.buffer;
   }
@@ -39,7 +39,7 @@ export class IpFilter {
     return this.refused.count;
   }
 
-  /** Whether a peer at this address is refused. A name is not: its addresses are, once known. */
+  /** Whether a peer at this address is refused. False for a name: its addresses are checked once known. */
   refuses(host: string): boolean {
     const packed = addressOfHost(host);
     return packed !== undefined && this.refused.has(packed);

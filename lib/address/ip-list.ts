@@ -1,16 +1,16 @@
-// PURE. Reads lists of IP ranges as other clients keep them: P2P text (PeerGuardian), DAT (eMule's
-// ipfilter.dat), and CIDR, one range per line. Each line is recognised by itself.
+// PURE. Reads lists of IP ranges in the formats of other clients: P2P text (PeerGuardian), DAT (eMule's
+// ipfilter.dat), and CIDR, one range per line. Each line may have another format.
 
 import { RangeList } from './ip-ranges';
 import { parseAddress } from './text';
 
-/** Most ranges in one filter: 8 bytes each for IPv4, 32 for IPv6, 128 MB at most. */
+/** Most ranges in one filter: 8 bytes each for IPv4, 32 bytes each for IPv6, so 128 MB at most. */
 export const MAX_RANGES = 4_000_000;
 
 /** A longer line is malformed: names in such lists have less than 200 characters. */
 export const MAX_LINE_LENGTH = 4096;
 
-/** Lines of a DAT file with a level below this block; others allow (eMule). */
+/** A line of a DAT file blocks its range if its level is below this (eMule). */
 const BLOCKING_BELOW_LEVEL = 128;
 
 /** `first - last`, and in DAT `, level , name`; `first` may also stand alone or before `/bits`. */
@@ -21,7 +21,7 @@ const MAX_ADDRESS_LENGTH = 45;
 const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
 
 export interface IpListReport {
-  /** Lines with a range, also of a DAT level that does not block. */
+  /** Lines with a range, including DAT lines with a level that does not block. */
   readonly validLines: number;
   readonly malformedLines: number;
   /** The first malformed line, counted from 1; undefined if there is none. */
@@ -54,7 +54,7 @@ export class IpListReader {
     this.rest = '';
   }
 
-  /** The text is over. */
+  /** Reads the last line, which may lack a line break. */
   finish(): IpListReport {
     if (this.rest !== '' || this.skipping) this.end(this.rest);
     this.rest = '';
@@ -110,7 +110,7 @@ function addNamed(ranges: RangeList, text: string): boolean {
     const colon = before.lastIndexOf(':');
     return colon >= 0 && addSpan(ranges, before.slice(colon + 1).trim(), to);
   }
-  // IPv6: some of the colons before the dash belong to the address. The longest one counts.
+  // IPv6: some of the colons before the dash belong to the address. The longest valid address counts.
   const longest = before.slice(-MAX_ADDRESS_LENGTH);
   let from = longest === before ? longest : longest.slice(longest.indexOf(':') + 1);
   while (addressIn(from.trim()) === undefined) {

@@ -12,7 +12,7 @@ const HEADER_WORDS = FAMILIES.length;
 class Ranges {
   readonly width: Width;
   count = 0;
-  /** First and last address of each range, one after the other. */
+  /** The words of the first and the last address of each range. */
   words: Uint32Array;
 
   constructor(width: Width, capacity = 64) {
@@ -20,7 +20,7 @@ class Ranges {
     this.words = new Uint32Array(capacity * 2 * width);
   }
 
-  /** Returns where the words of the new range begin. */
+  /** Returns the index of the first word of the new range. */
   grow(): number {
     const at = this.count * 2 * this.width;
     this.count += 1;
@@ -199,7 +199,7 @@ export class IpRanges {
   }
 }
 
-/** Four bytes in network order as an unsigned number. */
+/** Reads four bytes in network order as an unsigned number. */
 function wordAt(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
   return ((high << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
@@ -213,7 +213,7 @@ function compare(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number, width
   return 0;
 }
 
-/** Whether at least one address lies between the last one of a range and the first of another. */
+/** Whether there is an address between the end of one range and the start of another. */
 function isBeyond(
   firsts: Uint32Array,
   firstAt: number,
@@ -224,7 +224,7 @@ function isBeyond(
   if (compare(firsts, firstAt, lasts, lastAt, width) <= 0) return false;
   for (let word = width - 1; word >= 0; word -= 1) {
     const difference = (firsts[firstAt + word] ?? 0) - (lasts[lastAt + word] ?? 0);
-    // One more in the last word; or a carry: 0 follows 0xffffffff, and the next word decides.
+    // Adjacent addresses differ by 1 in this word, or it wraps from 0xffffffff to 0 and the word before decides.
     if (difference === 1) return compare(firsts, firstAt, lasts, lastAt, word) !== 0;
     if (difference !== -0xffff_ffff) return true;
   }

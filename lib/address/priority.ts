@@ -1,5 +1,5 @@
-// PURE. Canonical peer priority (BEP 40): a number that both ends of a connection compute alike, and
-// that nobody can choose. If all prefer the same pairs, a newcomer finds places in a full swarm.
+// PURE. Canonical peer priority (BEP 40): both ends of a connection compute the same number, and neither
+// can choose it. As all clients prefer the same pairs, a newcomer finds free places in a full swarm.
 
 /** An address of 4 or 16 bytes, and the port on which it listens. */
 export interface PackedEndPoint {
@@ -7,10 +7,10 @@ export interface PackedEndPoint {
   readonly port: number;
 }
 
-/** How many leading bytes count in full for two hosts that share none, and one fewer than that. */
+/** Leading bytes that count in full for hosts without a common /16 (IPv4) or /48 (IPv6). */
 const WHOLE_BYTES = { 4: 2, 16: 6 } as const;
 
-/** Of the other bytes, every second bit: who owns a network cannot choose among all its addresses. */
+/** Of the other bytes every second bit counts, so a network's owner has fewer priorities to choose from. */
 const REST_MASK = 0x55;
 
 /**
@@ -22,7 +22,7 @@ export function peerPriority(one: PackedEndPoint, other: PackedEndPoint): number
   if ((length !== 4 && length !== 16) || other.packed.length !== length) return undefined;
   const shared = sharedBytes(one.packed, other.packed);
   if (shared === length) return crc32c(inOrder(portBytes(one.port), portBytes(other.port)));
-  // In one /16 (IPv6: /48) one more byte counts, and so on.
+  // Two hosts in one /16 (IPv6: /48): one more byte counts in full, and so on.
   const least = WHOLE_BYTES[length];
   const whole = shared < least ? least : shared + 1;
   return crc32c(inOrder(masked(one.packed, whole), masked(other.packed, whole)));

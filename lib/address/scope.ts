@@ -126,8 +126,8 @@ export function scopeOfText(host: string): AddressScope | undefined {
 }
 
 /**
- * Whether one address lies closer to us than the other. Nobody farther away may lead us there: what
- * a host of the internet calls 192.168.1.1 is not what we call so.
+ * Whether one address is closer to us than the other. An address from a peer or tracker is ignored if
+ * it is closer than its sender: 192.168.1.1 of an internet host is not our 192.168.1.1.
  */
 export function isCloser(scope: AddressScope, other: AddressScope): boolean {
   return DISTANCE[scope] < DISTANCE[other];

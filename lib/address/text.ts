@@ -92,8 +92,9 @@ const DOT = 0x2e;
 const COLON = 0x3a;
 
 /**
- * Eight groups of up to four hex digits (RFC 4291 2.2), one run of zeros as `::`, the last two as
- * IPv4. Hand-written, because every address of a peer is compared with the IP filter.
+ * Eight groups of up to four hex digits (RFC 4291, section 2.2); `::` stands for one run of zeros, and
+ * the last two groups may be written as IPv4. Hand-written for speed: the IP filter parses every
+ * address of a peer.
  */
 function parseIpv6(text: string): Uint8Array | undefined {
   const packed = new Uint8Array(16);

@@ -179,7 +179,7 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
     return this.#port;
   }
 
-  /** What the IP filter was made of; undefined if there is none. */
+  /** Ranges and files of the present IP filter; undefined if there is none. */
   get ipFilter(): IpFilterReport | undefined {
     return this.#ipFilter;
   }
@@ -201,10 +201,10 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
    * trackers (`metainfo.trackers` is empty) and `peers`, the torrent waits for peers that connect
    * to `port` or are added by `Torrent.addPeer`.
    *
-   * For a magnet link (BEP 9), also as a result of `readMagnet`, it resolves as soon as the torrent is
-   * in its swarm. Peers send the metadata, which says what the torrent consists of: until then its phase
-   * is `metadata`, and `Torrent.metadata` waits for it. Errors of the output then come as those of the
-   * torrent (`completed`, the event `error`).
+   * For a magnet link (BEP 9; text, `URL` or result of `readMagnet`) it resolves as soon as the torrent
+   * announces and dials. The metadata is then fetched from peers: until it is verified, the phase is
+   * `metadata`, and `Torrent.metadata` is pending. Errors of the output are then reported by the torrent
+   * (`completed`, the event `error`).
    *
    * @throws MillraceError as `readTorrent` and `readMagnet`; `already-added`, `output-locked`,
    * `output-not-writable`, `link-in-path`, `output-conflict`, `file-too-large`, `piece-too-large`,
@@ -285,8 +285,8 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   /**
-   * Changes rate limits of all torrents together while they run; those that are not given stay. Throws
-   * `bad-option`, `closed`.
+   * Changes the engine's rate limits, which all torrents share, while it runs. Limits that are not given
+   * stay as they are. Throws `bad-option`, `closed`.
    */
   async setLimits(limits: LimitOptions): Promise<void> {
     const { limitSchedule, ...rates } = engineLimits(limits);
@@ -295,9 +295,9 @@ export class Coordinator extends EventEmitter<CoordinatorEvents> {
   }
 
   /**
-   * Replaces the IP filter: peers that the new one refuses are closed with `ip-filter`. Without
-   * `filter`, all addresses are accepted again. If it cannot be used, the old one stays. Calls take
-   * effect in their order. Resolves to what the new filter was made of.
+   * Replaces the IP filter, and closes the peers that the new one refuses with `ip-filter`. Without
+   * `filter`, all addresses are accepted again. After an error the old filter stays. Calls take effect
+   * in their order. Resolves to the number of ranges, and what was read from each file.
    *
    * @throws MillraceError `bad-option`, `bad-ip-filter` (a file), `closed`.
    */

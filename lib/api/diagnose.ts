@@ -62,9 +62,9 @@ export interface Diagnosis extends Judgement {
 
 /**
  * Checks everything between this machine and the data of a torrent: disk, port, clock, name
- * look-ups, every tracker (scrape, announce, `stopped`), and a sample of the peers (dial,
- * handshake, which pieces; for a magnet link, who has the metadata). Starts no engine, downloads nothing and leaves nothing behind. Failures
- * of trackers and peers are findings, not errors.
+ * look-ups, every tracker (scrape, announce, `stopped`), and a sample of the peers (dial, handshake,
+ * which pieces; for a magnet link, which peers have the metadata). Starts no engine, downloads no data,
+ * and leaves nothing behind. Failures of trackers and peers are findings, not errors.
  *
  * @throws MillraceError as `readTorrent`; `bad-option`, `bad-peer-address`; the reason of `signal`.
  */

@@ -14,9 +14,9 @@ import { group, list, optional, text, wrong } from './checks';
 import type { Check, Checks } from './checks';
 
 /**
- * Which peers are accepted, by their address. Ranges are written `192.0.2.0/24`,
- * `192.0.2.1-192.0.2.9` or as a single address, IPv4 or IPv6. Files contain one range per line, as
- * P2P text (PeerGuardian), DAT (eMule's ipfilter.dat) or CIDR, and may be compressed with gzip.
+ * Accepts or refuses peers by address. A range is `192.0.2.0/24`, `192.0.2.1-192.0.2.9` or a single
+ * address, IPv4 or IPv6. Files contain one range per line, as P2P text (PeerGuardian), DAT (eMule's
+ * ipfilter.dat) or CIDR, and may be compressed with gzip.
  */
 export interface IpFilterOptions {
   /** Peers in these ranges are refused. */
@@ -24,14 +24,14 @@ export interface IpFilterOptions {
   /** Peers in the ranges of these files are refused, too. */
   readonly blockFiles?: readonly string[];
   /**
-   * Only peers in these ranges, in those of `allowFiles`, or on this machine are accepted, and of
-   * these none that is blocked. Default: all addresses.
+   * If `allow` or `allowFiles` is given, only peers in their ranges and on loopback are accepted, unless
+   * they are blocked. Default: all addresses.
    */
   readonly allow?: readonly string[];
   readonly allowFiles?: readonly string[];
 }
 
-/** What became of an IP filter's files. */
+/** The size of an IP filter, and what was read from its files. */
 export interface IpFilterReport {
   /** Refused ranges, after overlapping and adjacent ones were merged. */
   readonly ranges: number;
@@ -39,23 +39,23 @@ export interface IpFilterReport {
     readonly path: string;
     /** Lines with a range. */
     readonly validLines: number;
-    /** Lines that are neither empty, nor a remark, nor a range: they are ignored. */
+    /** Lines that are neither empty, nor a comment, nor a range. They are ignored. */
     readonly malformedLines: number;
     /** Number of the first malformed line, from 1; undefined if there is none. */
     readonly firstMalformedLine: number | undefined;
   }[];
 }
 
-/** A filter, and what it was made of. */
+/** A filter, and the summary of its sources. */
 export interface LoadedIpFilter {
   readonly filter: IpFilter;
   readonly report: IpFilterReport;
 }
 
-/** Longest text of a file, after decompression: ten times the largest public lists. */
+/** Longest text of a file in bytes, after decompression: ten times the largest public lists. */
 const MAX_TEXT_BYTES = GIB;
 
-/** A part is parsed in less than 10 ms: so long the event loop may wait. */
+/** Bytes per part: it is parsed in less than 10 ms, which the event loop may wait. */
 const PART_BYTES = 256 * 1024;
 
 const range: Check<string> = (name, value) => {
@@ -122,7 +122,7 @@ async function readList(
       await file.close();
     }
   } catch (error) {
-    signal?.throwIfAborted(); // The abort caused whatever else failed.
+    signal?.throwIfAborted(); // An abort takes precedence: it caused the other error.
     if (!(error instanceof MillraceError)) throw bad(path, systemReason(error));
     if (error.code !== 'not-a-regular-file') throw error;
     throw bad(path, `it is ${String(error.details.kind)}`);

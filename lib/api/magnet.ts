@@ -1,4 +1,4 @@
-// Magnet links for embedders: reading and writing them, and telling them from other sources.
+// Magnet links for embedders: reads and writes them, and distinguishes them from other sources.
 
 import { toHex } from '../bytes/hex';
 import { recordOf } from '../errors/millrace-error';
@@ -16,19 +16,19 @@ import type { ReadOptions, TorrentSource } from './sources';
 export type MagnetSource = string | URL | MagnetLink;
 
 /**
- * Reads a magnet link without contacting anybody. What Millrace does not use is listed in
- * `ignored`.
+ * Reads a magnet link (BEP 9) without network access. Parameters that Millrace does not use are listed
+ * in `ignored`.
  *
- * @throws MillraceError `bad-magnet` (it names no torrent; the message names the broken rule);
- * `v2-unsupported` (it has only a hash of version 2, BEP 52); `bad-option` (it is of another type).
+ * @throws MillraceError `bad-magnet` (the link has no usable info hash; the message names the broken
+ * rule); `v2-unsupported` (it has only a hash of version 2, BEP 52); `bad-option` (not a link).
  */
 export function readMagnet(link: MagnetSource): MagnetLink {
   return checkValue('link', () => link, magnetLink);
 }
 
 /**
- * The magnet link of a torrent, in canonical form: its hashes, name, length and trackers. These may
- * contain passkeys. A link that was read is written without what was ignored.
+ * The magnet link of a torrent, in canonical form: its hashes, name, length and trackers. Tracker URLs
+ * may contain passkeys. Of a link that was read, ignored parameters are left out.
  *
  * @throws MillraceError `bad-option`.
  */
@@ -40,10 +40,10 @@ export function formatMagnet(torrent: Metainfo | MagnetLink): string {
   return format(checkValue('torrent', () => torrent, of));
 }
 
-/** What a source says of the torrent to add. */
+/** The torrent, or the magnet link, that a source contains. */
 type Found = Pick<AddRequest, 'infoHash' | 'name' | 'trackers' | 'metainfo' | 'peers'>;
 
-/** Reads a torrent, or the link to one. Throws as `readTorrent` and `readMagnet`. */
+/** Reads a torrent or a magnet link. Throws as `readTorrent` and `readMagnet`. */
 export async function findTorrent(
   source: TorrentSource | MagnetLink,
   options: ReadOptions = {},
@@ -59,7 +59,7 @@ export async function findTorrent(
   return { infoHash, name, trackers, metainfo, peers: [] };
 }
 
-/** Undefined if the value is not meant as a link. */
+/** Undefined if the value is not a magnet link of any type. */
 const linkIfAny: Check<MagnetLink | undefined> = (name, value) => {
   const isLink = isText(value) ? isMagnet(String(value)) : isObject(value) && 'webSeeds' in value;
   return isLink ? magnetLink(name, value) : undefined;
@@ -68,7 +68,7 @@ const linkIfAny: Check<MagnetLink | undefined> = (name, value) => {
 const magnetLink: Check<MagnetLink> = (name, value) => {
   if (isText(value)) return parseMagnet(String(value), process.platform);
   if (!isObject(value)) throw wrong(name, 'a magnet link, or what readMagnet returned', value);
-  // It may have been stored or changed: what it says is read again.
+  // It may have been stored or changed, so it is checked again.
   let link: MagnetLink;
   try {
     link = parseMagnet(format(value as unknown as MagnetLink), process.platform);

@@ -1,4 +1,4 @@
-// PURE. Something that a torrent reaches once: a promise that an error rejects, and that a resume renews.
+// PURE. A promise for something that a torrent reaches once. An error rejects it, and a resume renews it.
 
 import { deferred } from '../async/deferred';
 
@@ -6,13 +6,13 @@ export class Milestone<Value = void> {
   #waiting = deferred<Value>();
   #failed = false;
 
-  /** Another one after `fail` and `renew`. A rejection needs no handler. */
+  /** A new promise after `fail` and `renew`. A rejection needs no handler. */
   get promise(): Promise<Value> {
     return this.#waiting.promise;
   }
 
   reach(value: Value): void {
-    this.renew(); // An error from before a resume may arrive after it.
+    this.renew(); // The error may be older than a resume, and arrive after it.
     this.#waiting.resolve(value);
   }
 
@@ -21,7 +21,7 @@ export class Milestone<Value = void> {
     this.#failed = true;
   }
 
-  /** What failed may yet be reached. */
+  /** After a failure, makes a new promise. */
   renew(): void {
     if (!this.#failed) return;
     this.#waiting = deferred();

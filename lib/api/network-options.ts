@@ -1,4 +1,4 @@
-// Options of an engine that decide with whom it talks, and over which addresses.
+// Options of an engine for its use of the network: which peers it accepts, and its own addresses.
 
 import { networkInterfaces } from 'node:os';
 import { whyNotBind } from '../address/binding';
@@ -13,33 +13,33 @@ import type { IpFilterOptions } from './ip-filter';
 
 export interface NetworkOptions {
   /**
-   * Which peers are accepted, by their address: dials and incoming connections. Trackers are not
-   * filtered. Default: all.
+   * Accepts or refuses peers by address, both dials and incoming connections. Trackers are not filtered.
+   * Default: all are accepted.
    */
   readonly ipFilter?: IpFilterOptions;
   /**
-   * The own address (`192.0.2.7`), or the interface (`tun0`) whose addresses everything is bound
-   * to: the listening port, dials, trackers, .torrent files from the web. Nothing goes out another
-   * way: without an IPv6 address there no IPv6 peer is dialled, and while the interface has no
-   * address, all wait. Only names are looked up by the system. Excludes `host`. Default: the system
-   * chooses.
+   * An own address (`192.0.2.7`) or an interface (`tun0`). All sockets are bound to this address, or
+   * to one address of each family of the interface: the listening port, dials, trackers, downloads of
+   * .torrent files. Without an address of a family, nothing is sent over that family; while the
+   * interface has no address at all, dials and announces wait. Host names are still looked up by the
+   * system. Excludes `host`. Default: the system chooses.
    */
   readonly bind?: string;
   /**
-   * Address or host name that trackers are to hand out for us: a proxy or tunnel through which peers
-   * reach us. Many trackers ignore it; over UDP only an IPv4 address is sent. Default: none, so
-   * trackers use the address from which they see us.
+   * Address or host name that trackers should give to peers for us, such as that of a proxy or tunnel
+   * (BEP 3, `ip`). Many trackers ignore it; over UDP only an IPv4 address is sent (BEP 15). Default:
+   * none, so trackers use the source address of the announce.
    */
   readonly announceAddress?: string;
   /**
-   * Port that trackers and peers get for us, 1–65535, if a router forwards it to ours. Default: the
-   * one that we listen on.
+   * Port that is announced to trackers and peers, 1–65535, if a router forwards it to the listening
+   * port. Default: the listening port.
    */
   readonly announcePort?: number;
   /**
-   * Marks what is sent to peers for routers that sort by it (DSCP, RFC 2474), 0–63: 8 (CS1) is
-   * background traffic. Needs a Node that has `socket.setTypeOfService` (24 and later): on another
-   * one it is an error. Default: not marked.
+   * DSCP of packets that are sent to peers (RFC 2474), 0–63, by which routers may prioritise traffic;
+   * 8 (CS1) is background traffic. Needs a Node with `socket.setTypeOfService` (some releases of 24, and
+   * later): otherwise `bad-option`. Default: not marked.
    */
   readonly dscp?: number;
 }
@@ -47,7 +47,7 @@ export interface NetworkOptions {
 /** Letters, digits, dots and hyphens; at most 253 characters (RFC 1035). */
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i;
 
-/** An own address, or an interface that has one now. */
+/** An own address, or an interface that has an address now. */
 export const bindOption: Check<string | undefined> = (name, value) => {
   if (value === undefined) return undefined;
   const bind = text('an address or the name of an interface')(name, value);

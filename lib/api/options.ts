@@ -71,8 +71,8 @@ export interface CoordinatorOptions extends LimitOptions, NetworkOptions {
    */
   readonly port?: number | null;
   /**
-   * Address to listen on; what goes out is not bound to it (see `bind`). Default: all addresses, IPv4
-   * and IPv6.
+   * Address to listen on. Outgoing connections are not bound to it (see `bind`). Default: all addresses,
+   * IPv4 and IPv6.
    */
   readonly host?: string;
   /** Most peer connections of all torrents together, 1–8000. Default 200. */
@@ -91,7 +91,8 @@ export interface CoordinatorOptions extends LimitOptions, NetworkOptions {
   readonly connectionsPerAddress?: number;
   /**
    * Whether several peers at one IP address may be connected to a torrent, as in offices behind NAT.
-   * Else the first one stays, unless it is of no use. Loopback is exempt. Default false.
+   * Otherwise the first one stays, unless it is useless (docs/ARCHITECTURE.md). Loopback is exempt.
+   * Default false.
    */
   readonly multiplePerAddress?: boolean;
   /** Most concurrent dials, 1–1000. Default 32. */
@@ -99,14 +100,15 @@ export interface CoordinatorOptions extends LimitOptions, NetworkOptions {
   /** Most dials started per second, 1–1000. Default 50. */
   readonly dialsPerSec?: number;
   /**
-   * Most peers of one torrent that may download from us at a time, 1–1000. `auto`: by what we can
-   * upload, 8–64, at first 16, fewer under a limit (docs/ARCHITECTURE.md). Default `auto`.
+   * Most peers of one torrent that may download from us at a time, 1–1000. `auto`: 16 at first, then
+   * 8–64 by the upload rate; fewer under an upload limit (docs/ARCHITECTURE.md). Default `auto`.
    */
   readonly uploadSlots?: number | 'auto';
   /**
-   * Which peers may download from a complete torrent. `round-robin`: all of them, in turns of 10 s;
-   * `fastest-upload`: those that take most, and others in turn to see what they take. Default
-   * `round-robin`. While a torrent downloads, its slots go to the peers that give most (BEP 3).
+   * Which peers may download from a complete torrent. `round-robin`: all in turn, 10 s each;
+   * `fastest-upload`: those that download fastest from us, and some others in turn. Default
+   * `round-robin`. While the torrent itself downloads, its slots go to the peers that upload most to
+   * us (BEP 3).
    */
   readonly seedChoking?: SeedChoking;
   /** Timeouts, in milliseconds. */
@@ -150,10 +152,10 @@ export interface AddOptions extends RateLimitOptions {
    */
   readonly download?: boolean;
   /**
-   * Super-seeding (BEP 16), for the only seed of a torrent: once it is complete, each peer is shown
-   * a few pieces that no other has, and the next ones when others have got them from it. Each piece
-   * is uploaded about once before the swarm has a whole copy; it takes longer than seeding. Ends by
-   * itself when the other peers have two copies of every piece. Default false.
+   * Super-seeding (BEP 16), for the only seed of a torrent. Once the torrent is complete, each peer is
+   * shown a few pieces that no other peer has, and further ones when other peers have these, too. Each
+   * piece is uploaded about once before the swarm has a whole copy, which takes longer than normal
+   * seeding. Ends by itself when the other peers have two copies of every piece. Default false.
    */
   readonly superSeed?: boolean;
   /** Upload after completion, until `close` or `remove`. Default true. */
@@ -178,8 +180,8 @@ export interface AddOptions extends RateLimitOptions {
   /** Hash everything that exists instead of trusting the resume record. Default false. */
   readonly recheck?: boolean;
   /**
-   * For a magnet link: longest metadata (the info dictionary) that is fetched from peers, in bytes,
-   * 16 KiB–64 MiB. The metadata of a torrent is about as long as its .torrent. Default 32 MiB.
+   * For a magnet link: the longest metadata (info dictionary) that is fetched from peers, in bytes,
+   * 16 KiB–64 MiB. It is about as long as the .torrent. Default 32 MiB.
    */
   readonly maxMetadataBytes?: number;
   /**

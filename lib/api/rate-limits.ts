@@ -6,32 +6,33 @@ import { badOption, checkOptions, group, list, oneOf, optional, wrong } from './
 import type { Check, Checks } from './checks';
 
 /**
- * Rate limits, in bytes of payload per second, from 1,024 to 2^40; 0 and Infinity: no limit. Messages (below
- * 1 %) and headers of TCP and IP are not counted. Peers on this machine and in the local network are limited,
+ * Rate limits, in bytes of payload per second, from 1,024 to 2^40; 0 or Infinity: no limit. Messages (less
+ * than 1 %) and TCP/IP headers are not counted. Peers on this machine and in the local network are limited,
  * too.
  */
 export interface RateLimitOptions {
-  /** Of what is received. Default: no limit. */
+  /** Payload received. Default: no limit. */
   readonly downLimitBytesPerSec?: number | undefined;
-  /** Of what is sent. Default: no limit. */
+  /** Payload sent. Default: no limit. */
   readonly upLimitBytesPerSec?: number | undefined;
-  /** Of what is received from each peer. Default: no limit. */
+  /** Payload received from each peer. Default: no limit. */
   readonly peerDownLimitBytesPerSec?: number | undefined;
-  /** Of what is sent to each peer. Default: no limit. */
+  /** Payload sent to each peer. Default: no limit. */
   readonly peerUpLimitBytesPerSec?: number | undefined;
 }
 
 export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
 
 /**
- * Limits at some times of day, in the time zone of the system. Those that are given replace the engine's.
+ * Limits for a time of day, in the system's time zone. Limits that are given replace those of the engine;
+ * the others stay.
  */
 export interface TimedLimits extends RateLimitOptions {
   /** `HH:MM`, from 00:00 to 23:59. */
   readonly from: string;
   /** `HH:MM`, not included, up to 24:00. Earlier than `from`: on the next day. */
   readonly to: string;
-  /** Days on which it begins. Default: every day. */
+  /** Days on which the period begins. Default: every day. */
   readonly days?: readonly Weekday[] | undefined;
 }
 

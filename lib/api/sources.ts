@@ -29,8 +29,8 @@ export type TorrentSource = string | URL | Uint8Array | Metainfo;
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * The own address, or the interface whose addresses a connection to a web server is bound to.
-   * Default: the system chooses.
+   * An own address or an interface: connections to a web server are bound to it, as by `bind` of
+   * `Coordinator.start`. Default: the system chooses.
    */
   readonly bind?: string | undefined;
 }
@@ -82,7 +82,7 @@ export const metainfoRecord: Check<Metainfo> = (name, value) => {
   throw badOption(name, `must be what readTorrent returned, but ${why}`);
 };
 
-/** Peers would get bytes that do not have the hash by which they asked for them. */
+/** Otherwise peers would be sent metadata that does not match the info hash. */
 function whyNotInfo({ infoHash, infoBytes }: Metainfo): string | undefined {
   if (infoBytes === undefined || bytesEqual(digest(infoBytes, 'sha1'), infoHash)) return undefined;
   return 'has infoBytes of another infoHash';

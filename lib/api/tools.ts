@@ -58,8 +58,8 @@ export async function namesOnDisk(metainfo: Metainfo, folder: string): Promise<M
 }
 
 /**
- * The bytes of a .torrent: the info dictionary as it was read, the trackers and the remarks. Two
- * torrents that were read may differ in what Millrace does not use, such as web seeds.
+ * The bytes of a .torrent: the original info dictionary, the trackers, comment, creator and date. Other
+ * keys of the file that was read, such as web seeds, are not kept.
  *
  * @throws MillraceError `bad-option` (`metainfo` was stored without its `infoBytes`); `bad-metainfo`
  * (it would be longer than 64 MiB).

@@ -37,7 +37,7 @@ type Payload<Type extends EngineEvent['type']> = Omit<
  * before the piece was verified.
  */
 export interface TorrentEvents {
-  /** The metadata is known: only of a torrent that was added by a magnet link, once. */
+  /** Once, and only for a torrent that was added by a magnet link: its metadata is known. */
   metadata: [Metainfo];
   /** New figures, at most four times a second; none while nothing changes. */
   stats: [TorrentStats];
@@ -69,8 +69,8 @@ export interface TorrentEvents {
 const STALE_STATS_MS = 5_000;
 
 /**
- * One torrent of a running `Coordinator`. Added by a magnet link, it is in its swarm before it is known
- * what it consists of: `metainfo` and what depends on it are undefined until the event `metadata`.
+ * One torrent of a running `Coordinator`. If it was added by a magnet link, `metainfo` and everything that
+ * depends on it are undefined until the event `metadata`.
  */
 export class Torrent extends EventEmitter<TorrentEvents> {
   /** The info hash, 40 hex digits. */
@@ -124,9 +124,9 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Resolves when the metadata is known: at once, or for a magnet link when peers have sent it and
-   * it was verified. Rejects with the torrent's error if it stops before, and with `closed` if it
-   * is removed first. After an error, `resume()` makes a new promise.
+   * Resolves when the metadata is known: at once, or for a magnet link when it was fetched from peers
+   * and verified. Rejects with the torrent's error if it fails first, and with `closed` if it is
+   * removed first. After an error, `resume()` makes a new promise.
    */
   get metadata(): Promise<Metainfo> {
     return this.#metadata.promise;
@@ -236,8 +236,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Changes rate limits of this torrent while it runs; those that are not given stay. The limits of the
-   * engine hold as well. Throws `bad-option`, `closed`.
+   * Changes this torrent's rate limits while it runs. Limits that are not given stay as they are. The
+   * engine's limits apply as well. Throws `bad-option`, `closed`.
    */
   async setLimits(limits: RateLimitOptions): Promise<void> {
     await this.#control.setLimits(this.#id, torrentLimits(limits), undefined);
@@ -260,9 +260,8 @@ export class Torrent extends EventEmitter<TorrentEvents> {
   }
 
   /**
-   * Begins or ends super-seeding (BEP 16; see `superSeed` of `add`). When it begins, peers that are
-   * connected know our pieces already, so it is for those that connect later. Throws `bad-option`,
-   * `closed`.
+   * Begins or ends super-seeding (BEP 16; see `superSeed` of `add`). It applies to peers that connect
+   * later: connected ones know our pieces already. Throws `bad-option`, `closed`.
    */
   async setSuperSeed(on: boolean): Promise<void> {
     if (typeof on !== 'boolean') throw wrong('on', 'true or false', on);

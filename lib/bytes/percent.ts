@@ -19,8 +19,8 @@ export function percentEncode(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes of a text in which some are written as `%XX`; other characters stand for their UTF-8. A
- * `%` without two hexadecimal digits stands for itself.
+ * The bytes of a text: `%XX` is one byte, and any other character its UTF-8. A `%` without two
+ * hexadecimal digits after it stands for itself.
  */
 export function percentDecode(text: string): Uint8Array {
   const bytes = Buffer.from(text, 'utf8');

@@ -1,5 +1,5 @@
-// PURE. The allowed fast set of a peer (BEP 6): a few pieces that it may download although we choke
-// it, so that it soon has something to trade. Every client computes the same pieces for an address.
+// PURE. The allowed fast set of a peer (BEP 6): a few pieces that it may download while we choke it, so
+// that it soon has something to trade. All clients compute the same set for an address.
 
 import { createHash } from 'node:crypto';
 import { MIB } from '../bytes/lengths';
@@ -7,16 +7,16 @@ import { MIB } from '../bytes/lengths';
 /** The number of pieces that BEP 6 recommends. */
 const MAX_ALLOWED_PIECES = 10;
 
-/** A small torrent is not given away: at most one piece in eight is allowed. */
+/** At most one piece in eight is allowed, so that a small torrent cannot be had without a slot. */
 const MAX_PART = 1 / 8;
 
-/** Nor is much of a torrent with long pieces: 1 MiB, or one piece, is enough to trade with. */
+/** At most 1 MiB, or one piece if that is longer, is allowed: enough to trade with. */
 const MAX_ALLOWED_BYTES = MIB;
 
 /** Words of a SHA-1 hash, each of which gives one index. */
 const WORDS = 5;
 
-/** How many pieces of a torrent we allow. */
+/** Number of pieces of a torrent that we allow. */
 export function allowedFastCount(pieceCount: number, pieceLengthBytes: number): number {
   const byLength = Math.max(1, Math.floor(MAX_ALLOWED_BYTES / pieceLengthBytes));
   return Math.min(MAX_ALLOWED_PIECES, Math.floor(pieceCount * MAX_PART), byLength);
@@ -33,7 +33,7 @@ export function allowedFastSet(
 ): number[] {
   const { infoHash, pieceCount } = torrent;
   const wanted = Math.min(count, pieceCount);
-  // The last byte is left out, so that a network of 256 addresses has one set.
+  // The last byte of the address is left out, so that a /24 has one set.
   let seed = Uint8Array.from([...address.subarray(0, 3), 0, ...infoHash]);
   const pieces = new Set<number>();
   while (pieces.size < wanted) {

@@ -13,7 +13,7 @@ export interface PlaceHolder {
   /** Since when it has been useless; undefined while it is useful, or may become so. */
   readonly uselessSinceMs: number | undefined;
   readonly connectedAtMs: number;
-  /** Of two that have been useless for equally long, in minutes, the lower one gives way (BEP 40). */
+  /** Of two peers that have been useless for the same number of minutes, the lower one gives way (BEP 40). */
   readonly preference?: number;
 }
 

@@ -1,4 +1,4 @@
-// What moved during the last two rounds of choking: 20 s, long enough for slow peers to send a
+// What a total gained in the last two rounds of choking: 20 s are long enough for slow peers to send a
 // block, and short enough to follow changes (BEP 3).
 
 export class LastRounds {
@@ -12,17 +12,17 @@ export class LastRounds {
     return this.ended >= 2;
   }
 
-  /** The most that two rounds have gained. */
+  /** The most that was gained in two rounds. */
   get most(): number {
     return this.best;
   }
 
-  /** What the total has gained since the round before the last one. */
+  /** What the total has gained since the start of the previous round. */
   gained(total: number): number {
     return total - this.atRoundBefore;
   }
 
-  /** A round ends with this total. */
+  /** Ends a round with this total. */
   endRound(total: number): void {
     this.best = Math.max(this.best, this.gained(total));
     this.atRoundBefore = this.atLastRound;

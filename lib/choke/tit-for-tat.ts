@@ -1,23 +1,23 @@
-// Which peers may download from us by what they are worth to us (BEP 3, "choking"): most slots go to
-// the peers that gave us most, the others in turn to peers that might do better.
+// Chooses the peers that may download from us by their worth (BEP 3, "choking"): most slots go to the
+// peers that gave us most, the others in turn to peers that may give more.
 
 import type { ChokeCandidate } from './round-robin';
 
-/** What the choice needs to know about one peer. */
+/** One peer, as the choice sees it. */
 export interface RankedCandidate extends ChokeCandidate {
-  /** What it gave us lately (or took from us, if that is what counts), in bytes. */
+  /** Bytes that it sent us in the last rounds; for a seed by `fastest-upload`, bytes that it received. */
   readonly worthBytes: number;
-  /** It holds its slot for what it is worth, and not as an optimistic one. */
+  /** It has earned its slot; otherwise its slot is optimistic. */
   readonly earned: boolean;
   readonly connectedAtMs: number;
 }
 
-/** Why a peer is unchoked: for what it is worth, or optimistically, to see what it will be worth. */
+/** Why a peer is unchoked: it has earned the slot, or the slot is optimistic. */
 export type Hold = 'earned' | 'optimistic';
 
 export interface Round {
   readonly slots: number;
-  /** Earned slots are assigned anew; between rounds only free ones are filled. */
+  /** A round begins: earned slots are assigned anew. Between rounds only free slots are filled. */
   readonly isNew: boolean;
   readonly nowMs: number;
   /** Returns numbers in [0, 1). */
@@ -35,8 +35,8 @@ const NEWCOMER_TICKETS = 3;
 const NEWCOMER_MS = 60_000;
 
 /**
- * One slot in five is optimistic, at least one. A single slot is optimistic: no peer could show what
- * it is worth otherwise.
+ * One slot in five is optimistic, and at least one. A single slot is optimistic, so that each peer can
+ * show what it gives in return.
  */
 const SLOTS_PER_OPTIMISTIC = 5;
 
@@ -46,17 +46,17 @@ const SLOTS_PER_OPTIMISTIC = 5;
  */
 const INCUMBENT_FACTOR = 1.1;
 
-/** How many slots stay optimistic, however many peers earn one. */
+/** Number of slots that are always optimistic. */
 export function optimisticSlots(slots: number): number {
   return Math.min(slots, Math.max(1, Math.floor(slots / SLOTS_PER_OPTIMISTIC)));
 }
 
 /**
- * The peers to unchoke now, and why; all others are to be choked. Only peers that were worth
- * something lately earn a slot, so a peer that snubs us has none, and each slot that nobody earns is
- * optimistic (anti-snubbing). An optimistic slot is kept for `OPTIMISTIC_TURN_MS`, and longer while
- * no other peer waits; a stalled peer yields at once to one that is not. Free slots are filled at
- * once, with stalled peers last. Peers that are not interested get no slot.
+ * The peers to unchoke now, and why; all others are to be choked. Only a peer whose worth is above 0
+ * earns a slot, so a peer that snubs us has none, and each slot that no peer earns is optimistic
+ * (anti-snubbing). An optimistic slot is kept for `OPTIMISTIC_TURN_MS`, and longer while no other peer
+ * waits; a stalled peer loses it at once to one that is not stalled. Free slots are filled at once,
+ * with stalled peers last. Peers that are not interested get no slot.
  */
 export function chooseByWorth(
   peers: readonly RankedCandidate[],
@@ -96,7 +96,7 @@ function rankOf(peer: RankedCandidate): number {
   return peer.worthBytes * (holdsEarned(peer) ? INCUMBENT_FACTOR : 1);
 }
 
-/** Of the unchoked peers that have not earned it, those that stay unchoked. */
+/** The peers that keep an optimistic slot. */
 function keptTurns(
   others: readonly RankedCandidate[],
   waiting: readonly RankedCandidate[],
@@ -138,7 +138,7 @@ function fill(
   }
   for (const group of [eager, waiting]) {
     const lots = group.filter(({ id }) => !chosen.has(id));
-    // Everybody's turn comes within that time, even if newcomers are drawn again and again.
+    // This bounds the wait of every peer, even if newcomers are drawn again and again.
     const overdueMs = (lots.length * OPTIMISTIC_TURN_MS) / optimisticSlots(slots);
     while (chosen.size < slots && lots.length > 0) {
       const at = draw(lots, slots - chosen.size, overdueMs, nowMs, random);
@@ -147,7 +147,7 @@ function fill(
   }
 }
 
-/** Which of the lots is drawn: the most overdue one if there is any, else a random one. */
+/** The lot that is drawn: the most overdue one if there is any, else a random one. */
 function draw(
   lots: readonly RankedCandidate[],
   places: number,

@@ -1,19 +1,19 @@
-// How many peers may download from us at a time, by what we can upload: more slots as long as each
-// of them still gets a rate that is worth a slot.
+// The number of peers that may download from us at a time, by the upload rate: more slots as long as
+// each of them still gets a useful rate.
 
 /**
- * n slots get n KiB/s each: with more of them, a peer would take minutes for a piece and could pass
- * nothing on. 100 KiB/s make 10 slots, 1 MiB/s 32, 4 MiB/s 64.
+ * With n slots each gets n KiB/s; with more slots, a peer would need minutes for a piece, and could
+ * pass nothing on before. 100 KiB/s make 10 slots, 1 MiB/s 32, 4 MiB/s 64.
  */
 const RATE_STEP_BYTES_PER_SEC = 1024;
 
 /** Slots before anything was uploaded. */
 const INITIAL_SLOTS = 16;
 /**
- * Slots that slow peers cannot reduce: a low rate may be due to them, and our line may be idle.
+ * Fewest slots without a limit: a low rate may be due to slow peers while our line is idle.
  */
 const FEWEST_MEASURED = 8;
-/** Under a limit slow peers leave no line idle: one earned slot and an optimistic one remain. */
+/** Fewest slots under a limit: one earned and one optimistic. */
 const FEWEST_LIMITED = 2;
 const MOST_SLOTS = 64;
 
@@ -26,7 +26,7 @@ export interface UploadRound {
   readonly bytesPerSec: number;
   /** Every slot was in use, and other peers waited for one. */
   readonly scarce: boolean;
-  /** The most that may be uploaded; undefined without a limit. */
+  /** The upload limit; undefined without one. */
   readonly limitBytesPerSec?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ function slotsFor(bytesPerSec: number, fewest: number): number {
 /**
  * The slots of one torrent. They grow by half a round at most, and shrink one at a time; while no
  * peer waits for one they stay, because the rate then says nothing about our line. A limit caps them
- * at once: our line may be slower than it, but uploads are not faster.
+ * at once, because uploads cannot be faster; it does not raise them, because our line may be slower.
  */
 export class UploadSlots {
   private slots = INITIAL_SLOTS;

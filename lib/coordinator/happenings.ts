@@ -219,7 +219,7 @@ export type Happening =
       readonly torrent: TorrentState;
       readonly metainfo: Metainfo;
     }
-  /** The metadata that an earlier run left was read; undefined: there is none. */
+  /** Stored metadata of an earlier run was read; undefined: there is none. */
   | {
       readonly type: 'metadata-loaded';
       readonly torrent: TorrentState;

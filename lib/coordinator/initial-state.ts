@@ -18,7 +18,7 @@ import { MetadataRoom } from './metadata/room';
 import { Departed } from './pieces/witness';
 import { newRates } from './swarm/rates';
 
-/** Of all torrents together: four copies of the longest metadata that is fetched by default. */
+/** Memory for metadata of all torrents together: 4 × 32 MiB, the default of `maxMetadataBytes`. */
 const METADATA_ROOM_BYTES = 4 * 32 * 1024 * 1024;
 
 export interface StateOptions {

@@ -40,10 +40,10 @@ export interface WaitingDial {
 
 /** The list of peers that peer threads have, for peer exchange. */
 export interface ExchangeState {
-  /** A peer came or left since the last list, or a thread has none. */
+  /** A peer came or left since the last list, or a thread has no list yet. */
   hasChanged: boolean;
   listedAtMs: number;
-  /** The last list had no peers; so have threads without one. */
+  /** The last list had no peers, or none was sent. */
   isEmpty: boolean;
 }
 
@@ -58,7 +58,7 @@ export interface AnnounceUnderWay {
 
 /** The rounds in which a torrent's upload slots are assigned (`swarm/choking.ts`). */
 export interface UploadingState {
-  /** How many slots there are while their number adapts. */
+  /** The number of slots while it adapts. */
   readonly slots: UploadSlots;
   roundEndsMs: number;
   roundStartedMs: number;
@@ -91,15 +91,15 @@ export interface TorrentState {
   /** As the torrent or the magnet link lists them (BEP 12). */
   readonly trackers: readonly (readonly string[])[];
   readonly options: TorrentOptions;
-  /** It is to be super-seeded once it is complete; at first as `options` say. */
+  /** The user wants it super-seeded once it is complete; initially the option `superSeed`. */
   superSeed: boolean;
   /** Longest info dictionary that is fetched from peers. */
   readonly maxMetadataBytes: number;
-  /** How far its metadata has come; of no meaning once its content is known. */
+  /** Progress of its metadata; not used once the content is known. */
   metadata: MetadataProgress;
   /** Its info dictionary, as peer threads serve it; undefined while it is not known or may not be served. */
   info: SharedArrayBuffer | undefined;
-  /** Its info dictionary lies beside its resume record. */
+  /** Its info dictionary is stored beside its resume record. */
   infoStored: boolean;
   /** Fetches its metadata; undefined once that is known, and while it is stopped. */
   fetch: MetadataFetch | undefined;
@@ -123,7 +123,7 @@ export interface TorrentState {
   readonly book: AddressBook;
   /** The tracker that a private torrent uses, once it replied (BEP 27). */
   privateTracker: string | undefined;
-  /** What peers are told of each other (`swarm/exchange.ts`). */
+  /** State of peer exchange (`swarm/exchange.ts`). */
   readonly exchange: ExchangeState;
   /** Replaced with every run: a run lasts from start or resume to pause or close. */
   schedule: AnnounceSchedule;
@@ -192,7 +192,7 @@ export function isKnown(torrent: TorrentState): torrent is KnownTorrent {
   return torrent.content !== undefined;
 }
 
-/** Known to be private (BEP 27): peers come from its trackers and from the user only. */
+/** Known to be private (BEP 27): only trackers and the user name peers. */
 export function isPrivate({ content, learnt }: TorrentState): boolean {
   return (content?.metainfo ?? learnt)?.private === true;
 }
@@ -317,8 +317,8 @@ export class Source {
   /** It currently sends us nothing: a peer chokes us. */
   choked = true;
   /**
-   * Each request to it is answered, also after a choke, which therefore voids no lease (BEP 6). Every
-   * lease then ends by a fact of its own, whatever its epoch.
+   * The peer answers each request, even after a choke, so a choke voids no lease (BEP 6). Every lease then
+   * ends by a fact of its own, in any epoch.
    */
   answersAll = false;
   /** Incremented when it chokes us: without `answersAll`, older leases are void. */
@@ -331,15 +331,15 @@ export class Source {
   allowedFast: readonly number[] = [];
   /** Pieces that it suggested last, the newest last (BEP 6). */
   suggested: readonly number[] = [];
-  /** Pieces that it rejected lately; undefined for most sources. */
+  /** Pieces that it rejected lately; undefined if there are none. */
   refusals: Refusals | undefined = undefined;
   /** When payload last moved, as reported by its thread; 0: never. */
   lastPayloadMs = 0;
-  /** What it gave us in the last rounds of choking. */
+  /** Bytes that it sent us in the last rounds of choking. */
   readonly gave = new LastRounds();
   /** When it last sent us payload. */
   lastGaveMs = -Infinity;
-  /** Since when it has answered no request, and not sent a single byte; undefined: it sends. */
+  /** Since when it has not sent a single byte, although requests timed out; undefined: it sends. */
   silentSinceMs: number | undefined = undefined;
   downloadedBytes = 0;
   uploadedBytes = 0;
@@ -361,7 +361,7 @@ export class Source {
     this.bits = new Bitfield(torrent.content?.layout.pieceCount ?? 0);
   }
 
-  /** Bytes that it gave us in the last 10 to 20 s. */
+  /** Bytes that it sent us in the last 10 to 20 s. */
   get givenLately(): number {
     return this.gave.gained(this.downloadedBytes);
   }
@@ -379,7 +379,7 @@ export class Peer extends Source {
   readonly dialed: PeerAddress | undefined;
   /** Where it can be dialled; the book lists it as `connected`. Undefined while unknown. */
   address: PeerAddress | undefined;
-  /** The port on which it listens, as it says (BEP 10). */
+  /** The listening port that it announced (BEP 10, `p`). */
   listenPort: number | undefined = undefined;
   readonly connectedAtMs: number;
   weAreInterested = false;
@@ -387,7 +387,7 @@ export class Peer extends Source {
   claimsInterest = false;
   /** It shows interest, and may have it: see `uploadOnly`. */
   theyAreInterested = false;
-  /** It wants nothing of us (BEP 21), whatever interest it shows. */
+  /** It announced that it wants nothing (BEP 21): its interest is ignored. */
   uploadOnly = false;
   /** We choke it. */
   weChoke = true;
@@ -397,9 +397,9 @@ export class Peer extends Source {
   uploadStalled = false;
   unchokedAtMs: number | undefined = undefined;
   lastUnchokedMs = 0;
-  /** It has its slot for what it is worth, not for a turn. */
+  /** It has earned its slot; otherwise the slot is optimistic or a turn. */
   hasEarnedSlot = false;
-  /** What it took from us in the last rounds of choking. */
+  /** Bytes that it received from us in the last rounds of choking. */
   readonly took = new LastRounds();
   /** Its `uploadedBytes` when its last upload turn began. */
   uploadedAtTurn = 0;

@@ -41,7 +41,7 @@ export interface PieceRange {
   readonly last: number;
 }
 
-/** The torrent as it was read, or what a magnet link says of it. */
+/** The torrent, or the magnet link. */
 export interface TorrentFinding extends Checked {
   readonly check: 'torrent';
   /** 40 hexadecimal digits. */
@@ -155,7 +155,7 @@ export interface PeerFinding extends Checked {
   readonly outcome: PeerOutcome;
   /** Number of announced pieces, if it completed the handshake; absent for a magnet link. */
   readonly pieces?: number;
-  /** For a magnet link: it announced every piece, as far as can be told without the metadata. */
+  /** For a magnet link: it seems to have every piece; without the metadata this is not certain. */
   readonly whole?: boolean;
   /** Length of the metadata that it offers (BEP 9); absent if it offers none. */
   readonly metadataBytes?: number;
@@ -193,7 +193,7 @@ export interface MetadataFinding extends Checked {
   readonly talkingPeers: number;
   /** Number of those that offer the metadata. */
   readonly offeringPeers: number;
-  /** Number of those that have every piece, as far as can be told. */
+  /** Number of those that seem to have every piece. */
   readonly wholePeers: number;
 }
 

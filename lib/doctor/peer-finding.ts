@@ -71,7 +71,7 @@ export function peerFinding(answers: PeerAnswers): PeerFinding {
   };
 }
 
-/** Who of the whole sample has the metadata of a magnet link. */
+/** The number of peers in the sample that have the metadata of a magnet link. */
 export class MetadataSample {
   private tried = 0;
   private talking = 0;

@@ -26,7 +26,7 @@ export interface PeerProbeOptions {
   readonly infoHash: Uint8Array;
   /** Our peer id: 20 raw bytes. */
   readonly peerId: Uint8Array;
-  /** Undefined for a magnet link: only whether it has every piece can be told then. */
+  /** Undefined for a magnet link: then only `whole` can be determined. */
   readonly pieceCount: number | undefined;
   /** Time limit of each of three steps: connecting, the handshake, and what follows. */
   readonly timeoutMs: number;
@@ -256,8 +256,8 @@ class Probe {
 const METADATA = 'ut_metadata';
 
 /**
- * Every bit is set, except spare ones after the last piece. How many pieces there are is not known:
- * a peer that lacks only some of the last seven looks the same.
+ * Every bit is set, except spare ones after the last piece. As the number of pieces is not known, a peer
+ * that lacks only some of the last seven looks the same.
  */
 function mayBeEveryPiece(bits: Uint8Array): boolean {
   const last = bits.at(-1) ?? 0;

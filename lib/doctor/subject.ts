@@ -1,4 +1,4 @@
-// PURE. What is examined: a torrent, or one that is known by a magnet link alone. Only types.
+// PURE. The subject of an examination: a torrent, or a magnet link. Only types.
 
 import type { Metainfo } from '../metainfo/metainfo';
 

@@ -1,4 +1,4 @@
-// PURE. The own address that a request is made from.
+// PURE. The own address from which a request is sent.
 
 import { sourceFor } from '../address/binding';
 import type { OwnAddressesNow, Source } from '../address/binding';

@@ -83,7 +83,7 @@ export const SESSION_LIMIT = {
   depth: 1,
   /** The session could request more blocks than it has leased. */
   leases: 2,
-  /** A rate limit holds back requests. */
+  /** A rate limit held back requests. */
   rate: 3,
 } as const;
 

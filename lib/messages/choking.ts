@@ -1,10 +1,10 @@
-// How the peers that may download from us are chosen. Only types.
+// The rules by which the peers that may download from us are chosen. Only types.
 
 /**
- * Which peers may download from a torrent that is complete: all of them in turn, or those that take
- * most.
+ * Which peers may download from a complete torrent: all of them in turn, or those that download fastest
+ * from us.
  */
 export type SeedChoking = 'round-robin' | 'fastest-upload';
 
-/** How a torrent chooses: by what peers give while it downloads, and as the user says after that. */
+/** The present rule of a torrent: `tit-for-tat` while it downloads, then the option `seedChoking`. */
 export type Choking = 'tit-for-tat' | SeedChoking;

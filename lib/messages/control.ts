@@ -29,7 +29,7 @@ export interface EngineSettings extends LimitChange, NetworkSettings {
   readonly multiplePerAddress: boolean;
   readonly maxHalfOpen: number;
   readonly dialsPerSec: number;
-  /** Peers of a torrent that may download from us at a time; `auto`: by what we can upload. */
+  /** Peers of a torrent that may download from us at a time; `auto`: by the upload rate. */
   readonly uploadSlots: number | 'auto';
   readonly seedChoking: SeedChoking;
   /** Rate limits by time of day. Default: none. */
@@ -90,7 +90,7 @@ export interface TorrentOptions extends LimitChange {
   readonly download: boolean;
   /** Upload after completion. */
   readonly seed: boolean;
-  /** Once complete, show peers one piece at a time (BEP 16). */
+  /** Super-seed once complete (BEP 16). */
   readonly superSeed: boolean;
   readonly announceToAll: AnnounceToAll;
   /** A storage module other than the built-in files. */
@@ -104,7 +104,7 @@ export interface AddRequest {
   readonly name: string;
   /** Tracker URLs by tier (BEP 12). */
   readonly trackers: readonly (readonly string[])[];
-  /** Undefined: peers have it (BEP 9). */
+  /** Undefined: it is fetched from peers (BEP 9). */
   readonly metainfo: Metainfo | undefined;
   /** Longest info dictionary that is fetched from peers. */
   readonly maxMetadataBytes: number;
@@ -162,7 +162,7 @@ export type AppMessage =
 export type EngineEvent =
   /** The latest figures of a torrent; they replace older ones that were not sent yet. */
   | { readonly type: 'stats'; readonly torrent: number; readonly stats: TorrentStats }
-  /** The metadata of a torrent was learnt; its files have the names that they have on disk. */
+  /** The metadata of a torrent became known; its files have the names that they have on disk. */
   | { readonly type: 'metadata'; readonly torrent: number; readonly metainfo: Metainfo }
   /** Pieces that were verified and written since the last such event. */
   | { readonly type: 'pieces'; readonly torrent: number; readonly pieces: readonly number[] }

@@ -1,4 +1,4 @@
-// What a peer thread gets with its start.
+// The start data of a peer thread.
 
 import type { NetworkSettings } from './network';
 import type { TraceSettings } from './trace';

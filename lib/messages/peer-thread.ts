@@ -17,7 +17,7 @@ export function threadOfConnection(connection: number): number {
 }
 
 /**
- * Most added, and most dropped peers that count in a message of peer exchange: BEP 11 allows 50 of
+ * Most added, and most dropped peers that are read from a message of peer exchange: BEP 11 allows 50 of
  * each after the first message, and libtorrent sends 100.
  */
 export const MAX_PEERS_PER_EXCHANGE = 100;
@@ -28,7 +28,7 @@ export type { PeerThreadLimits, PeerThreadStart } from './peer-thread-start';
 export interface PeerTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
-  /** Known to be private: its peers are told of nobody, and may tell of nobody (BEP 27). */
+  /** Known to be private (BEP 27): no peer exchange. */
   readonly private: boolean;
   /** We want nothing more of it (BEP 21); `upload-only` changes that. Default false. */
   readonly uploadOnly?: boolean;
@@ -48,7 +48,7 @@ export interface PeerContent {
   readonly totalLengthBytes: number;
   /** The verified pieces, in wire bit order; only the coordinator writes them. */
   readonly have: SharedArrayBuffer;
-  /** We super-seed (BEP 16): new sessions announce no piece but those that are revealed to them. */
+  /** We super-seed (BEP 16): new sessions announce only the pieces that are revealed to their peers. */
   readonly concealed?: boolean;
   readonly storage: StorageRef;
   readonly files: readonly StoredFile[];
@@ -72,18 +72,18 @@ export interface Lease {
 }
 
 /**
- * Why a session returns leased blocks: the peer let requests time out (`late`; `silent`:
- * and sent not a single byte meanwhile), it chokes us (`choked`), or it rejected the requests while it
- * did not (`rejected`).
+ * Why a session returns leased blocks. `late`: requests timed out; `silent`: they timed out, and the peer
+ * sent not a single byte meanwhile; `choked`: it chokes us; `rejected`: it rejected the requests although
+ * it does not choke us.
  */
 export type WhyReturned = 'late' | 'silent' | 'choked' | 'rejected';
 
-/** A peer that another one told us of. */
+/** A peer whose address was received by peer exchange (BEP 11). */
 export interface ExchangedPeer {
   /** An IP address that may be dialled, in text. */
   readonly host: string;
   readonly port: number;
-  /** It has every piece, or wants no more. */
+  /** It was announced as a seed: it has every piece, or wants no more. */
   readonly isSeed: boolean;
 }
 
@@ -91,7 +91,7 @@ export interface ExchangedPeer {
 export interface RateGate {
   /** The limit of each peer; undefined: none. */
   readonly peerBytesPerSec: number | undefined;
-  /** The limit is new or lower than before: what is on its way exceeds it. */
+  /** The limit is new or lower than before, so requests in flight may exceed it. */
   readonly lowered: boolean;
 }
 
@@ -125,8 +125,8 @@ export type PeerOrder =
       readonly content: PeerContent;
     }
   /**
-   * All peers of the torrent that others may be told of (BEP 11), in place of the last list: address,
-   * port and flags, in 7 bytes for IPv4 and 19 for IPv6. Each session tells its peer the difference.
+   * All peers of the torrent for peer exchange (BEP 11), in place of the last list: address, port and
+   * flags, in 7 bytes for IPv4 and 19 for IPv6. Each session sends its peer the difference.
    */
   | {
       readonly type: 'swarm';
@@ -136,10 +136,10 @@ export type PeerOrder =
     }
   /** An open torrent turned out to be private: peer exchange ends on all of its connections. */
   | { readonly type: 'torrent-private'; readonly torrent: number }
-  /** We want nothing more of the torrent, or something again: its peers are told (BEP 21). */
+  /** We want nothing more of the torrent, or something again: `upload_only` is sent to its peers (BEP 21). */
   | { readonly type: 'upload-only'; readonly torrent: number; readonly uploadOnly: boolean }
   /**
-   * The metadata of an open torrent was learnt: peers are told its size. `info`: as in `PeerTorrent`.
+   * The metadata of an open torrent became known: its size is sent to peers. `info`: as in `PeerTorrent`.
    */
   | {
       readonly type: 'torrent-info';
@@ -180,8 +180,8 @@ export type PeerOrder =
   /** Super-seeding: announce this piece to this peer, which may then request it. */
   | { readonly type: 'reveal'; readonly connection: number; readonly piece: number }
   /**
-   * Whether new sessions of the torrent conceal our pieces. If not, those that do announce the rest
-   * of them.
+   * Whether new sessions of the torrent conceal our pieces. If false, sessions that conceal pieces announce
+   * them.
    */
   | { readonly type: 'conceal'; readonly torrent: number; readonly concealed: boolean }
   /** Send the peer whether we are interested. */
@@ -196,13 +196,12 @@ export type PeerOrder =
       readonly up: RateGate | undefined;
     }
   /**
-   * Credit of limited torrents, in place of what is left of the last one; answered by `rates`. Rows of
-   * three numbers: torrent, direction (0 down, 1 up), blocks (may be Infinity, or 0).
+   * Credit of limited torrents; what is left of the last grant is void. Answered by `rates`. Rows of three
+   * numbers: torrent, direction (0 down, 1 up), blocks (may be Infinity, or 0).
    */
   | { readonly type: 'grant-rates'; readonly rows: readonly number[] }
   /**
-   * Allow the peer these pieces while we choke it (BEP 6); those of an earlier such order are not
-   * allowed any more.
+   * Allow the peer these pieces while we choke it (BEP 6), in place of those of an earlier order.
    */
   | {
       readonly type: 'allow-fast';
@@ -259,7 +258,7 @@ export type PeerFact =
       readonly reason: CloseReason;
       readonly detail: string;
     }
-  /** The peer's complete bitfield, or what it sent in place of one (BEP 6). */
+  /** The peer's complete bitfield, or `have all` or `have none` in its place (BEP 6). */
   | {
       readonly type: 'peer-bitfield';
       readonly connection: number;
@@ -279,7 +278,7 @@ export type PeerFact =
     }
   /** A piece that the peer announced, and no longer has (BEP 54). */
   | { readonly type: 'peer-lost'; readonly connection: number; readonly piece: number }
-  /** The peer wants nothing of us, or something again (BEP 21). */
+  /** The peer announced that it wants nothing, or something again (BEP 21). */
   | { readonly type: 'upload-only'; readonly connection: number; readonly uploadOnly: boolean }
   /** The pieces that may be requested while the peer chokes us, all of them, 64 at most (BEP 6). */
   | {
@@ -306,8 +305,8 @@ export type PeerFact =
       readonly yourIp?: Uint8Array;
     }
   /**
-   * Peers that a peer is, or is no longer, connected to (BEP 11): at most `MAX_PEERS_PER_EXCHANGE` of
-   * each, and four such facts at once, then one per 45 s.
+   * Addresses that a peer sent by peer exchange (BEP 11): peers to which it is, or is no longer, connected.
+   * At most `MAX_PEERS_PER_EXCHANGE` of each; four such facts at once, then one per 45 s.
    */
   | {
       readonly type: 'peer-exchange';
@@ -325,8 +324,8 @@ export type PeerFact =
       readonly totalBytes: number | undefined;
     }
   /**
-   * A piece of the metadata that was requested, of the right length for `totalBytes`. The only bytes from
-   * peers that are sent in a message: they are not piece data, and there are few.
+   * A requested piece of the metadata, of the right length for `totalBytes`. It is copied in the message,
+   * unlike piece data, because metadata is small.
    */
   | {
       readonly type: 'metadata-piece';
@@ -358,7 +357,7 @@ export type PeerFact =
       readonly firstBlock: number;
       readonly blockCount: number;
     }
-  /** The session returns these blocks unfilled: other sources may fetch them. */
+  /** The session returns these blocks unfilled, so that other sources may fetch them. */
   | {
       readonly type: 'lease-returned';
       readonly why: WhyReturned;
@@ -382,9 +381,9 @@ export type PeerFact =
    */
   | { readonly type: 'load'; readonly busy: number; readonly rows: readonly number[] }
   /**
-   * What became of granted credit, or that connections wait for some. Rows of six numbers: torrent,
-   * direction (0 down, 1 up), active connections, blocks that they can use (may be Infinity), and of
-   * earlier grants the bytes used and those that come back (below 0: used in excess).
+   * The use of granted credit, or the first demand for some. Rows of six numbers: torrent, direction
+   * (0 down, 1 up), active connections, blocks that they can use (may be Infinity), and of earlier grants
+   * the bytes used and the bytes returned (below 0: used in excess).
    */
   | { readonly type: 'rates'; readonly rows: readonly number[] }
   /**

@@ -1,4 +1,4 @@
-// Rate limits, as they are set and as they hold. Plain data. All rates are bytes of payload per second.
+// Rate limits as plain data: those in force, changes, and schedules. All rates are bytes of payload per second.
 
 /** The limits in force; undefined: none. */
 export interface RateLimits {

@@ -7,7 +7,7 @@ import type { RateLimits } from './rates';
 
 /** The state of a torrent, from its addition to its removal. */
 export type TorrentPhase =
-  /** Added by a magnet link: what it consists of is being fetched from peers (BEP 9). */
+  /** Added by a magnet link: its metadata is being fetched from peers (BEP 9). */
   | 'metadata'
   /** Existing data is being checked. */
   | 'checking'
@@ -27,10 +27,10 @@ export type TorrentPhase =
   /** Removed, or its engine has ended. */
   | 'closed';
 
-/** How many addresses came from where. */
+/** Number of known addresses by source. */
 export interface AddressCounts {
   readonly trackers: number;
-  /** Told by peers (BEP 11), and by nobody else. */
+  /** Received by peer exchange (BEP 11), and from no other source. */
   readonly exchange: number;
   readonly incoming: number;
   readonly user: number;
@@ -42,8 +42,7 @@ export interface AddressCounts {
 export interface TorrentStats {
   readonly phase: TorrentPhase;
   /**
-   * How far the metadata has come; undefined once it is known, and for a torrent that was added with
-   * it.
+   * Progress of the metadata; undefined once it is known, and for a torrent that was added with it.
    */
   readonly metadata: MetadataProgress | undefined;
   /** File bytes in the torrent, without padding; undefined until the metadata is known. */
@@ -80,18 +79,18 @@ export interface TorrentStats {
   };
   /** The known addresses by their sources: trackers, peer exchange, incoming peers, the user. */
   readonly addresses: AddressCounts;
-  /** Peers come from one tracker and from the user only (BEP 27); undefined until it is known. */
+  /** The torrent is private (BEP 27); undefined until the metadata is known. */
   readonly private: boolean | undefined;
-  /** Who may download from us. */
+  /** Upload slots: their number, their use, and the rule by which they are assigned. */
   readonly uploads: {
     readonly choking: Choking;
-    /** How many peers may download at a time. */
+    /** Most peers that may download from us at a time. */
     readonly slots: number;
-    /** Peers that may download now. */
+    /** Peers that are unchoked now. */
     readonly unchoked: number;
     /** Peers that want pieces of ours. */
     readonly interested: number;
-    /** Peers are shown single pieces (BEP 16), because the swarm has no copy of some besides ours. */
+    /** The torrent is being super-seeded (BEP 16). */
     readonly superSeeding: boolean;
   };
   /** Hash checks that failed. */
@@ -107,11 +106,11 @@ export interface TorrentStats {
   readonly error: { readonly code: string; readonly message: string } | undefined;
 }
 
-/** How far the metadata of a torrent has come, which peers send in blocks of 16 KiB (BEP 9). */
+/** Progress of the metadata of a torrent, which peers send in pieces of 16 KiB (BEP 9). */
 export interface MetadataProgress {
-  /** Bytes that have arrived. They are verified once all are here. */
+  /** Bytes received. They are verified once all have been received. */
   readonly receivedBytes: number;
-  /** As peers say; undefined until the first one does. */
+  /** The length as announced by peers; undefined until one has. */
   readonly totalBytes: number | undefined;
   /** Connected peers that have the metadata. */
   readonly peers: number;
@@ -162,8 +161,8 @@ export interface EngineStats {
         /** Refused ranges, after overlapping and adjacent ones were merged. */
         readonly ranges: number;
         /**
-         * Addresses from trackers, peers and the user that were refused since the engine started,
-         * each time one was received. Refused connections count in `peersClosed` and
+         * Addresses from trackers, peers and the user that the filter refused since the engine started; one
+         * counts each time that it is received. Refused connections count in `peersClosed` and
          * `peersRejected`.
          */
         readonly addressesRefused: number;

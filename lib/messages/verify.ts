@@ -87,7 +87,7 @@ export type PieceOutcome =
   /** Storage failed; the piece itself may be fine. */
   | { readonly type: 'storage-error'; readonly piece: number; readonly error: ErrorRecord };
 
-/** What a copy of the metadata is. `pieceDigests`: SHA-1 of each piece of 16 KiB, 20 bytes each. */
+/** The result for a copy of the metadata. `pieceDigests`: SHA-1 of each piece of 16 KiB, 20 bytes each. */
 export type MetadataOutcome =
   /** Its `infoBytes` are those of the job, which threads share; it has no trackers. */
   | { readonly type: 'good'; readonly metainfo: Metainfo; readonly pieceDigests?: Uint8Array }

@@ -23,7 +23,7 @@ export function choosePieceLength(totalBytes: number): number {
   return length;
 }
 
-/** What a .torrent says beside its info dictionary, which alone has a hash. */
+/** The keys of a .torrent beside its info dictionary; they are not covered by the info hash. */
 export interface TorrentRemarks {
   /** URLs by tier (BEP 12). */
   readonly trackers?: readonly (readonly string[])[] | undefined;
@@ -56,7 +56,7 @@ export function buildMetainfo(content: TorrentContent): Uint8Array {
   return withRemarks(encode(infoOf(content)), content);
 }
 
-/** A .torrent with these bytes as its info dictionary, whatever they are. Throws `bad-metainfo`. */
+/** A .torrent with these bytes as its info dictionary; they are not checked. Throws `bad-metainfo`. */
 export function withRemarks(infoBytes: Uint8Array, remarks: TorrentRemarks): Uint8Array {
   const trackers = checkedTrackers(remarks.trackers ?? []);
   const { creationDateSec } = remarks;

@@ -58,7 +58,7 @@ export function badMetainfo(
   return new MillraceError('bad-metainfo', `bad torrent: ${rule}`, { rule, ...details });
 }
 
-/** The error for what only clients of version 2 of the protocol can use (BEP 52). */
+/** The error for torrents and links of version 2 only (BEP 52). */
 export function v2Unsupported(what: 'torrent' | 'magnet link'): MillraceError {
   const rule = `it is of version 2 only (BEP 52), which is not supported: use a ${what} of version 1, or a hybrid one`;
   return new MillraceError('v2-unsupported', `bad ${what}: ${rule}`, { rule });

@@ -1,5 +1,5 @@
-// Magnet links in and out (BEP 9, BEP 53): a torrent named by its info hash, with hints on where to find it.
-// A link is hostile text: every list in it is limited, and what is not used is noted with the reason.
+// Reads and writes magnet links (BEP 9, BEP 53): the info hash of a torrent, with trackers and peers. A link is
+// hostile text: every list in it is limited, and each parameter that is not used is noted with the reason.
 import { parseHostPort } from '../address/host-port';
 import { hostPort } from '../address/text';
 import { asText, bytesOfKey, keyOf } from '../bencode/text';
@@ -15,7 +15,7 @@ import type { Metainfo } from './metainfo';
 import { nameFields } from './names';
 import { brokenTrackerRule, MAX_URL_LENGTH } from './trackers';
 
-/** Longest link: what Linux passes as one argument of a command, 128 KiB. */
+/** Longest link: the most that Linux passes as one argument of a command, 128 KiB. */
 export const MAX_MAGNET_CHARS = 128 * 1024;
 /** Most peers of a link that are used. */
 export const MAX_MAGNET_PEERS = 200;
@@ -27,15 +27,15 @@ export const MAX_MAGNET_RANGES = 1_000;
 const MAX_NAME_BYTES = 4_096;
 /** Longest host name of a peer; DNS names have at most 253 characters. */
 const MAX_HOST_CHARS = 255;
-/** Parameters that are kept to be shown although they are not used; others are counted. */
+/** Ignored parameters that are listed; further ones are only counted. */
 const MAX_IGNORED_KEPT = 20;
-/** How much of such a parameter is kept: enough to find it in the link. */
+/** Characters of a listed parameter: enough to find it in the link. */
 const MAX_IGNORED_CHARS = 200;
 
-/** What precedes a digest in a multihash: SHA-256, of 32 bytes. */
+/** The bytes before the digest in a multihash, in hexadecimal: SHA-256, 32 bytes. */
 const SHA256_MULTIHASH = '1220';
 
-/** Files of a torrent by their number in it, from 0; `last` is included. */
+/** Files of a torrent by their index, from 0; `last` is included. */
 export interface FileRange {
   readonly first: number;
   readonly last: number;
@@ -55,7 +55,7 @@ export interface IgnoredParameter {
 export interface MagnetLink {
   /** `xt=urn:btih:`, the info hash: 20 raw bytes. */
   readonly infoHash: Uint8Array;
-  /** `xt=urn:btmh:` beside it: the torrent is hybrid (BEP 52), and this its hash of version 2. */
+  /** `xt=urn:btmh:`, the hash of version 2, 32 raw bytes: the torrent is hybrid (BEP 52). */
   readonly infoHashV2?: Uint8Array;
   /**
    * `dn`, a name to show until the torrent's own is known, made safe like the name of a torrent.
@@ -64,7 +64,7 @@ export interface MagnetLink {
   readonly name?: string;
   /** The link's own name, if `name` differs from it; bytes as in `FileEntry.rawPath`. */
   readonly rawName?: string;
-  /** `xl`: how long the files are together, as the link says. */
+  /** `xl`: the length of all files together in bytes, as the link says. */
   readonly lengthBytes?: number;
   /** `tr`: URLs of trackers, at most 200. */
   readonly trackers: readonly string[];
@@ -72,7 +72,7 @@ export interface MagnetLink {
   readonly peers: readonly { readonly host: string; readonly port: number }[];
   /** `ws`: http(s) URLs of web seeds (BEP 19), at most 100. Not used yet. */
   readonly webSeeds: readonly string[];
-  /** `so`: the files to download (BEP 53), in ascending order, apart; absent for all. Not used yet. */
+  /** `so`: the files to download (BEP 53), as ascending ranges that do not touch; absent: all. Not used yet. */
   readonly selection?: readonly FileRange[];
   /** Parameters that are not used, the first 20 of them; absent if none. */
   readonly ignored?: readonly IgnoredParameter[];
@@ -81,11 +81,11 @@ export interface MagnetLink {
 }
 
 /**
- * Reads a magnet link. A parameter may have a number (`tr.1`); its name is read in either case. A
- * hint that is broken, or one too many, is noted as ignored; a hash that is broken is refused.
+ * Reads a magnet link. A parameter may have a number (`tr.1`); case does not matter in its name. Invalid
+ * parameters and those beyond a limit are noted as ignored, but an invalid hash is an error.
  *
- * Throws `v2-unsupported` if the link has only a hash of version 2, `bad-magnet` if it names no
- * torrent, or two.
+ * Throws `v2-unsupported` if the link has only a hash of version 2, `bad-magnet` if it has no info hash,
+ * an invalid one, or two different ones.
  */
 export function parseMagnet(text: string, platform = 'linux'): MagnetLink {
   if (text.length > MAX_MAGNET_CHARS)
@@ -107,7 +107,7 @@ class MagnetReader {
   private selection: readonly FileRange[] | undefined;
   private readonly trackers = new Set<string>();
   private readonly webSeeds = new Set<string>();
-  /** By their text, so that none is there twice. */
+  /** By their text, without duplicates. */
   private readonly peers = new Map<string, MagnetLink['peers'][number]>();
   private readonly ignored: IgnoredParameter[] = [];
   private ignoredCount = 0;
@@ -160,7 +160,7 @@ class MagnetReader {
       case 'xt':
         return this.addTopic(text);
       case 'dn':
-        // Only here: in a URL, a plus sign stands for itself.
+        // Only in names: in a URL, a plus sign stands for itself.
         return this.addName(keyOf(percentDecode(value.replaceAll('+', ' '))));
       case 'tr':
         return addTo(this.trackers, text, MAX_TRACKERS, brokenTrackerRule(text));
@@ -231,7 +231,7 @@ class MagnetReader {
   }
 }
 
-/** The hash that a link has already, or the first one. A link may repeat it, in another form too. */
+/** Returns the hash if the link has none yet, or the same one: a link may repeat it in another form. */
 function theOnly(present: Uint8Array | undefined, hash: Uint8Array): Uint8Array {
   if (present === undefined || bytesEqual(present, hash)) return hash;
   throw badMagnet('it names two torrents: its hashes differ');
@@ -246,7 +246,7 @@ function infoHashOf(text: string): Uint8Array {
   );
 }
 
-/** 20 bytes of 8 bits, in digits of 5. */
+/** Base32 digits of an info hash: 20 × 8 / 5. */
 const BASE32_DIGITS = 32;
 
 /** The digest in a multihash in hexadecimal, of the only kind that BEP 52 uses. */
@@ -276,7 +276,7 @@ function brokenWebSeedRule(url: string): string | undefined {
     : 'it is no http:// or https:// URL';
 }
 
-/** `0,2,4-6` as ranges in ascending order that do not touch; or why it is none. */
+/** `0,2,4-6` as ascending ranges that do not touch, or why it is invalid. */
 function rangesOf(text: string): FileRange[] | string {
   const parts = text.split(',', MAX_MAGNET_RANGES + 1);
   if (parts.length > MAX_MAGNET_RANGES) return `it has more than ${MAX_MAGNET_RANGES} ranges`;
@@ -302,7 +302,7 @@ function rangesOf(text: string): FileRange[] | string {
   return joined;
 }
 
-/** The link in its canonical form, in which `parseMagnet` reads the same. Ignored parameters are left out. */
+/** The link in its canonical form, from which `parseMagnet` reads the same. Ignored parameters are left out. */
 export function formatMagnet(link: MagnetLink): string {
   const { infoHash, infoHashV2, name, rawName = name, lengthBytes, selection } = link;
   const parameters = [`xt=urn:btih:${toHex(infoHash)}`];
@@ -313,7 +313,7 @@ export function formatMagnet(link: MagnetLink): string {
   if (lengthBytes !== undefined) add('xl', String(lengthBytes));
   for (const url of link.trackers) add('tr', encoded(url));
   for (const url of link.webSeeds) add('ws', encoded(url));
-  // Some clients read the next two without decoding them.
+  // The next two are not escaped, because some clients read them without decoding.
   for (const { host, port } of link.peers)
     add('x.pe', encoded(hostPort(host, port)).replaceAll(/%(3A|5B|5D)/g, decodeURIComponent));
   if (selection)
@@ -324,10 +324,10 @@ export function formatMagnet(link: MagnetLink): string {
   return `magnet:?${parameters.join('&')}`;
 }
 
-/** Room for trackers in a link to a torrent, as if each character needed an escape. */
+/** Characters for trackers in a link to a torrent, if each of them had to be escaped. */
 const MAX_TRACKER_CHARS = (3 / 4) * MAX_MAGNET_CHARS;
 
-/** The link to a torrent: its hashes, name, length and the trackers for which there is room. */
+/** The link to a torrent: its hashes, name, length, and as many trackers as fit. */
 export function magnetOf(metainfo: Metainfo): MagnetLink {
   const { infoHash, infoHashV2, name, rawName = name } = metainfo;
   const trackers = new Set<string>();

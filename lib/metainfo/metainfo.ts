@@ -47,13 +47,13 @@ export interface Metainfo {
   /** SHA-1 of the original bytes of the info dictionary: 20 raw bytes. */
   readonly infoHash: Uint8Array;
   /**
-   * Of a hybrid torrent, which also has what version 2 needs (BEP 52): the SHA-256 of the same bytes,
-   * 32 raw bytes. Hybrids are transferred as version 1.
+   * The info hash of version 2 (BEP 52) of a hybrid torrent: the SHA-256 of the info dictionary, 32 raw
+   * bytes. Absent for a v1 torrent. Hybrids are transferred as version 1.
    */
   readonly infoHashV2?: Uint8Array;
   /**
-   * Those bytes: peers that know only the info hash request them (BEP 9). `pieceHashes` may share
-   * their memory. A record that was stored without them works without serving them.
+   * The original bytes of the info dictionary, which are served to peers that have a magnet link (BEP 9).
+   * `pieceHashes` may share their memory. A record without them can be added, but is not served.
    */
   readonly infoBytes?: Uint8Array;
   /** Name of the folder below the output folder, or of the only file. */

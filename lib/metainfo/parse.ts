@@ -69,9 +69,8 @@ export function parseMetainfo(bytes: Uint8Array, digest: Digest, platform = 'lin
 }
 
 /**
- * Reads an info dictionary alone, as peers send it (BEP 9), by the rules of `parseMetainfo`. Bytes
- * after it are refused, because the info hash would cover them. `trackers`: where else they are
- * known from.
+ * Reads an info dictionary alone, as peers send it (BEP 9), by the rules of `parseMetainfo`. Bytes after
+ * it are an error, because the info hash covers them. `trackers`: those of the magnet link.
  */
 export function parseInfo(
   bytes: Uint8Array,
@@ -115,7 +114,7 @@ function readInfo(
   const content = contentOf(scanner, nameBytes, info, options);
   const pieceCount = checkedPieceCount(pieceLengthBytes, content.totalLengthBytes, hashes);
   const infoBytes = Uint8Array.from(original);
-  // The digests are most of it, so they are not copied again.
+  // The digests are most of the bytes, so they are not copied.
   const start = hashes.byteOffset - original.byteOffset;
   const pieceHashes = infoBytes.subarray(start, start + hashes.length);
   return {
@@ -132,7 +131,7 @@ function readInfo(
   };
 }
 
-/** It also has what version 2 needs, which is not used: the same files in a tree (BEP 52). */
+/** Whether it also has the keys of version 2 (BEP 52), which are not used otherwise. */
 function isHybrid(scanner: Scanner, info: Spans<'meta version' | 'file tree'>): boolean {
   return isVersion2(scanner, info) && scanner.isDictionary(info['file tree']);
 }

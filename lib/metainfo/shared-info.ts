@@ -1,5 +1,5 @@
-// The info dictionary of a torrent in memory that threads share: the coordinator keeps one copy, and every
-// peer thread serves from it.
+// The info dictionary of a torrent in shared memory: the coordinator makes one copy, and all peer threads
+// serve it.
 
 import type { Metainfo } from './metainfo';
 
@@ -12,7 +12,7 @@ export function withSharedInfo(metainfo: Metainfo): Metainfo {
   return withInfoIn(metainfo, shared);
 }
 
-/** The same where `shared` holds the info dictionary already. */
+/** The same, if `shared` contains the info dictionary already. */
 export function withInfoIn(metainfo: Metainfo, shared: SharedArrayBuffer): Metainfo {
   const { infoBytes, pieceHashes } = metainfo;
   const own = { ...metainfo, infoBytes: new Uint8Array(shared) };
@@ -22,8 +22,8 @@ export function withInfoIn(metainfo: Metainfo, shared: SharedArrayBuffer): Metai
 }
 
 /**
- * What peers may have of it. Undefined for a private torrent: whoever asks for its metadata has it neither
- * from its tracker nor from its users (BEP 27; libtorrent does not serve it either).
+ * The info dictionary to serve to peers. Undefined for a private torrent (BEP 27): its users get the .torrent
+ * from the site of its tracker. libtorrent does not serve it either.
  */
 export function infoForPeers({
   infoBytes,

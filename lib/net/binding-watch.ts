@@ -1,13 +1,13 @@
-// Notices that an own address is gone to which connections of a peer thread are bound.
+// Closes connections of a peer thread when the own address to which they are bound is gone.
 
 import { isOwn } from '../address/binding';
 import type { OwnAddressesNow } from '../address/binding';
 import type { CloseReason } from '../messages/close-reasons';
 
-/** How often the addresses of this machine are looked at while connections exist. */
+/** Interval at which this machine's addresses are compared while there are connections. */
 const WATCH_MS = 1_000;
 
-/** What the watch must know of a connection. */
+/** A connection, as the watch sees it. */
 interface Bound {
   readonly localAddress: string | undefined;
   close(reason: CloseReason, detail: string): void;
@@ -17,12 +17,12 @@ export class BindingWatch {
   private readonly own: OwnAddressesNow | undefined;
   private nextMs = -Infinity;
 
-  /** Undefined: nothing is bound, and nothing can be lost. */
+  /** Undefined: nothing is bound, and there is nothing to watch. */
   constructor(own: OwnAddressesNow | undefined) {
     this.own = own;
   }
 
-  /** Closes the connections whose own address is gone; looks once a second at most. */
+  /** Closes the connections whose own address is gone; compares once a second at most. */
   tick(connections: Iterable<Bound>, nowMs: number): void {
     if (this.own === undefined || nowMs < this.nextMs) return;
     this.nextMs = nowMs + WATCH_MS;

@@ -40,7 +40,7 @@ export interface ConnectionContext {
   readonly nowMs: () => number;
   readonly send: (fact: PeerFact) => void;
   readonly findTorrent: (infoHash: Uint8Array) => OpenTorrent | undefined;
-  /** Whether an address that a name led to may be dialled. */
+  /** Whether an address that a host name resolved to may be dialled. */
   readonly mayReach: (address: string) => boolean;
   readonly listenPort: () => number | undefined;
   /**

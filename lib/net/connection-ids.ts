@@ -9,7 +9,7 @@ export class ConnectionIds {
   private readonly thread: number;
   private counter: number;
 
-  /** `first`: a restarted thread must not repeat the numbers of the one before it. */
+  /** `first`: the first counter. A restarted thread must not use the numbers of its predecessor. */
   constructor(thread: number, first: number) {
     this.thread = thread;
     this.counter = first;

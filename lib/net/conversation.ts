@@ -36,7 +36,7 @@ export interface Line {
   readonly close: (reason: CloseReason, detail: string) => void;
 }
 
-/** What the peer's handshake announced: the extension protocol (BEP 10), the fast extension (BEP 6). */
+/** Extensions that the peer's handshake announced: the extension protocol (BEP 10), the fast extension (BEP 6). */
 export interface Supported {
   readonly extensions: boolean;
   readonly fast: boolean;
@@ -56,9 +56,9 @@ export class Conversation implements SessionOutput, PausedReader, RatedDriver {
   private serveWanted = false;
   /** The peer has exceeded its message budget: its data waits in its stream. */
   private paused = false;
-  /** More is written when the bytes on their way are sent. */
+  /** The session writes more once the bytes written so far have been sent. */
   private writing = false;
-  /** What it was asked for exceeds a rate limit that fell: its data waits in its stream. */
+  /** Requests in flight exceed a lowered rate limit: the stream is not read. */
   private heldBack = false;
 
   constructor(line: Line, remote: EndPoint, source: OpenTorrent, theySupport: Supported) {
@@ -212,7 +212,7 @@ export class Conversation implements SessionOutput, PausedReader, RatedDriver {
     }
   }
 
-  /** Continues what is too long for one write; undefined if there is nothing, or it goes on anyway. */
+  /** Continues what is too long for one write; undefined if there is nothing, or a callback is set already. */
   private onSent(): (() => void) | undefined {
     if (this.writing || !this.session.isWriting) return undefined;
     this.writing = true;

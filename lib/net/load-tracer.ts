@@ -3,7 +3,7 @@
 import type * as tracing from './tracer';
 
 export function loadTracer(...args: ConstructorParameters<typeof tracing.Tracer>): tracing.Tracer {
-  // An import would always load it.
+  // A static import would load it in any case.
   const { Tracer } = require('./tracer') as typeof tracing;
   return new Tracer(...args);
 }

@@ -10,9 +10,9 @@ export type TorrentNews =
 export class OpenTorrent {
   readonly torrent: number;
   readonly infoHash: Uint8Array;
-  /** Whom its peers may be told of; undefined for a private torrent. */
+  /** The peers for peer exchange; undefined for a private torrent. */
   readonly swarm: SwarmList | undefined;
-  /** What its sessions know of it, besides its content. */
+  /** State that all its sessions share, besides its content. */
   readonly info: { bytes: Uint8Array | undefined; wanted: boolean; uploadOnly?: boolean };
   private known: OpenContent | undefined;
   private isClosed = false;
@@ -25,7 +25,7 @@ export class OpenTorrent {
     this.info = {
       bytes: info && new Uint8Array(info),
       uploadOnly,
-      // A torrent that is known to be private has its metadata.
+      // A torrent is known to be private only if its metadata is known.
       wanted: info === undefined && content === undefined && !isPrivate,
     };
     if (content !== undefined) this.open(content);
@@ -41,7 +41,7 @@ export class OpenTorrent {
     return this.isClosed;
   }
 
-  /** What all of its sessions know has changed. */
+  /** Updates the state that all its sessions share. */
   note(news: TorrentNews): void {
     switch (news.type) {
       case 'torrent-info':

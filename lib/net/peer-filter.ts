@@ -1,12 +1,12 @@
-// The IP filter of one peer thread: it may be replaced while connections exist.
+// The IP filter of one peer thread, which may be replaced while there are connections.
 
 import { IpFilter } from '../address/ip-filter';
 import type { CloseReason } from '../messages/close-reasons';
 
-/** Detail of a connection that the filter refuses. */
+/** Detail in the fact about a refused connection. */
 export const FILTERED = 'the IP filter refuses its address';
 
-/** What the filter must know of a connection. */
+/** A connection, as the filter sees it. */
 interface Filtered {
   readonly address: string;
   close(reason: CloseReason, detail: string): void;
@@ -15,7 +15,7 @@ interface Filtered {
 export class PeerFilter {
   private filter: IpFilter | undefined;
 
-  /** `buffer`: that of an `IpFilter`; undefined refuses nobody. */
+  /** `buffer`: that of an `IpFilter`; undefined: no address is refused. */
   constructor(buffer: SharedArrayBuffer | undefined) {
     this.replace(buffer, []);
   }

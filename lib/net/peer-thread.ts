@@ -141,7 +141,7 @@ export class PeerThread {
       case 'close-torrent':
         return this.onCloseTorrent(order);
       case 'swarm':
-        // Each session tells its peer with its next turn or tick.
+        // Each session sends the change with its next turn or tick.
         this.torrents.get(order.torrent)?.swarm?.update(order.ipv4, order.ipv6);
         return;
       case 'dial':

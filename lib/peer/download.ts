@@ -26,8 +26,8 @@ import type { SessionOptions } from './session-types';
 const MAX_PATIENCE = 8;
 
 /**
- * A peer that rejects a request although it does not choke us gets no credit for this long: otherwise one
- * that rejects all of them would be sent others at every round trip.
+ * After a reject without a choke, no credit is reported for this long. Otherwise a peer that rejects
+ * everything would get new requests at every round trip.
  */
 const REJECTED_PAUSE_MS = 1_000;
 
@@ -54,14 +54,14 @@ export class Download {
   private chokeEpoch = 0;
   private readonly appetite = new Appetite();
   /**
-   * Requests from before a limit fell are in flight: payload is paid for when it arrives, until what is
-   * in flight is within the allowance.
+   * The rate limit was lowered while requests were in flight: payload is paid for when it arrives, until
+   * the requests in flight are within the allowance.
    */
   private paysOnArrival = false;
   private lastBlockMs = -Infinity;
-  /** When any byte last came, or the peer was excused. */
-  private heardMs = -Infinity;
-  /** No credit is reported before; Infinity: there is no such pause. */
+  /** When the last byte was received, or reading was last held back. */
+  private lastByteMs = -Infinity;
+  /** End of the pause in which no credit is reported; Infinity: there is no pause. */
   private noCreditUntilMs = Infinity;
   /** Factor for the request timeout. */
   private patience = 1;
@@ -98,7 +98,7 @@ export class Download {
     if (this.paysOnArrival) return this.downloadedBytes;
     return this.downloadedBytes + this.outstanding.count * BLOCK_LENGTH_BYTES;
   }
-  /** What is in flight exceeds a limit that fell: the peer must not be read. */
+  /** Requests in flight exceed a lowered limit: the peer must not be read. */
   get isHeldBack(): boolean {
     if (this.allowance === undefined || !this.paysOnArrival) return false;
     return this.outstanding.count > 0 && this.allowance.room === 0;
@@ -122,7 +122,7 @@ export class Download {
     if (lease.blockCount <= 0) return;
     if (lease.epoch !== this.chokeEpoch || (this.choked && !this.allowed.has(lease.piece))) {
       if (lease.epoch === this.chokeEpoch) this.appetite.accept(lease.blockCount); // It used credit.
-      // The coordinator voids it, too, when it learns of the choke, except with the fast extension.
+      // The coordinator also voids it when it receives the choke, except with the fast extension.
       if (this.options.fast)
         this.ends.returned('choked', lease, lease.firstBlock, lease.blockCount);
       return;
@@ -161,8 +161,8 @@ export class Download {
   // ---- what the peer does ----
 
   /**
-   * All leases are void; requested blocks may still be on their way. With the fast extension each
-   * request is still answered or rejected (BEP 6), so only what was not requested is returned.
+   * The peer chokes us: all leases are void, and requested blocks may still be in flight. With the fast
+   * extension each request is still answered or rejected (BEP 6), so only unrequested blocks are returned.
    */
   onChoke(): void {
     this.choked = true;
@@ -226,9 +226,9 @@ export class Download {
   }
 
   /**
-   * The peer rejects a request (BEP 6): the block goes back at once. Returns false if the request had
-   * been withdrawn. Throws `unrequested-reject`. The answers to equal requests come in their order, so
-   * a request that we withdrew comes first.
+   * The peer rejects a request (BEP 6): the block is returned at once. Returns false if we had withdrawn
+   * the request. Throws `unrequested-reject`. Equal requests are answered in their order, so a reject
+   * answers a withdrawn request first.
    */
   onReject(piece: number, begin: number, nowMs: number): boolean {
     const { outstanding, forgiven, leases } = this;
@@ -255,22 +255,22 @@ export class Download {
     for (const run of this.leases.all()) if (run.piece === piece) this.release(run, 'rejected');
   }
 
-  /** The piece is not allowed any more while the peer chokes us: what was not requested goes back. */
+  /** The piece is no longer allowed while the peer chokes us: its unrequested blocks are returned. */
   giveUp(piece: number): void {
     for (const run of this.leases.all()) if (run.piece === piece) this.cutOff(run);
   }
 
-  /** Bytes came, of whatever. */
+  /** Bytes of any message were received. */
   onRead(nowMs: number): void {
-    this.heardMs = nowMs;
+    this.lastByteMs = nowMs;
   }
 
   // ---- time ----
 
-  /** The peer is not read, so it cannot be late. */
+  /** Reading is held back by a rate limit, so the peer cannot be late. */
   excuse(nowMs: number): void {
     this.lastBlockMs = nowMs;
-    this.heardMs = nowMs;
+    this.lastByteMs = nowMs;
   }
 
   /** Returns all leases if the peer lets its requests time out. */
@@ -278,7 +278,7 @@ export class Download {
     if (nowMs >= this.noCreditUntilMs) this.noCreditUntilMs = Infinity;
     if (nowMs < this.timeoutMs) return;
     this.pipeline.snub();
-    const isSilent = nowMs - this.heardMs >= this.options.limits.requestTimeoutMs;
+    const isSilent = nowMs - this.lastByteMs >= this.options.limits.requestTimeoutMs;
     for (const run of this.leases.all()) this.release(run, isSilent ? 'silent' : 'late');
   }
 
@@ -322,7 +322,7 @@ export class Download {
     if (this.isHeldBack || this.leases.nextToRequest() !== undefined) allowance.wait();
   }
 
-  /** How many requests may be in flight by the rate limit. */
+  /** The most requests in flight by the rate limit. */
   private allowedRequests(allowance: Allowance): number {
     const { count } = this.outstanding;
     if (!this.paysOnArrival) return count + allowance.room;
@@ -421,7 +421,7 @@ export class Download {
     this.ends.rest(run, new Set(missing), why);
   }
 
-  /** Returns what was not requested of a run. */
+  /** Returns the unrequested blocks of a run. */
   private cutOff(run: LeaseRun): void {
     const firstBlock = run.nextBlock;
     const blockCount = this.leases.cut(run);

@@ -31,13 +31,13 @@ export class EarlyPieces {
     return after !== before;
   }
 
-  /** The peer takes a piece back. One of all is kept: how many there are is not known. */
+  /** The peer lost a piece (BEP 54). Ignored after `have all`, because the number of pieces is not known. */
   remove(piece: number): void {
     const at = piece >>> 3;
     if (at < this.bits.length) this.bits[at] = (this.bits[at] ?? 0) & ~(0x80 >>> (piece & 7));
   }
 
-  /** The peer has every piece, however many there are. */
+  /** The peer has every piece (`have all`); their number is not known yet. */
   addAll(): void {
     this.isAll = true;
   }

@@ -1,5 +1,4 @@
-// The messages of the fast extension (BEP 6): what they mean in a conversation, and that the peer has
-// announced it.
+// Handles the messages of the fast extension (BEP 6), and checks that the peer has announced it.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { WireMessage } from '../wire/messages';
@@ -36,8 +35,8 @@ export class Fast {
   }
 
   /**
-   * `first`: it may stand in place of a bitfield. Throws `fast-not-announced`, `unrequested-reject` or
-   * `bad-piece-index`.
+   * `first`: the message is the first one, where a bitfield is allowed. Throws `fast-not-announced`,
+   * `unrequested-reject` or `bad-piece-index`.
    */
   onMessage(message: FastMessage, first: boolean, nowMs: number): void {
     if (!this.negotiated) {

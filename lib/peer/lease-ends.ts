@@ -1,4 +1,4 @@
-// Reports how leases end: which of their blocks are here, and which go back to the coordinator.
+// Reports how leases end: which of their blocks were received, and which are returned to the coordinator.
 
 import type { WhyReturned } from '../messages/peer-thread';
 import type { LeaseRun } from './leases';
@@ -6,7 +6,7 @@ import type { SessionOutput } from './session-types';
 
 const NO_BLOCKS: ReadonlySet<number> = new Set();
 
-/** What identifies the piece of a run in facts. */
+/** The fields that identify the piece of a run in facts. */
 type RunName = Pick<LeaseRun, 'epoch' | 'piece' | 'generation'>;
 
 /** Adjacent blocks of a run that were rejected this turn. */
@@ -27,7 +27,7 @@ export class LeaseEnds {
     this.output = output;
   }
 
-  /** These blocks of a run go back. */
+  /** Returns these blocks of a run. */
   returned(why: WhyReturned, run: RunName, firstBlock: number, blockCount: number): void {
     const { connection } = this;
     const { epoch, piece, generation } = run;
@@ -36,8 +36,8 @@ export class LeaseEnds {
   }
 
   /**
-   * A run is over. Its `missing` blocks go back if there is a reason, those that went back before are
-   * left out, and the others are here.
+   * A run is over. Its `missing` blocks are returned if there is a reason; blocks that were returned before
+   * are left out, and the others are reported as received.
    */
   rest(run: LeaseRun, missing = NO_BLOCKS, why?: WhyReturned): void {
     const end = run.firstBlock + run.blockCount;
@@ -67,7 +67,7 @@ export class LeaseEnds {
     this.rejects = { run, why, firstBlock: block, blockCount: 1 };
   }
 
-  /** Reports what was rejected this turn. */
+  /** Reports the blocks that were rejected this turn. */
   endTurn(): void {
     const { rejects } = this;
     if (rejects === undefined) return;

@@ -9,9 +9,9 @@ export class LeaseRun {
   readonly generation: number;
   readonly epoch: number;
   readonly firstBlock: number;
-  /** Falls when blocks that were not requested are cut off. */
+  /** Decreases when unrequested blocks are cut off. */
   blockCount: number;
-  /** Blocks that were returned one by one, out of its middle; undefined for most runs. */
+  /** Blocks that were returned one by one; undefined if there are none. */
   returned: Set<number> | undefined;
   /** Blocks that are neither here nor returned. */
   unsettledBlocks: number;

@@ -1,7 +1,7 @@
-// PURE. What a peer knows of our pieces: a bitfield as the first message, or `have all` or `have none`
-// in its place (BEP 6), and a `have` for each later piece. A bitfield may come only first (BEP 3), and
-// rTorrent closes on a later one; so a session that began without the content catches up with `have`s,
-// a part at a time. While we super-seed (BEP 16), a peer is shown single pieces.
+// PURE. Announces our pieces to a peer: a bitfield as the first message, or `have all` or `have none` in
+// its place (BEP 6), and a `have` for each later piece. A bitfield may only be the first message (BEP 3),
+// and rTorrent closes on a later one, so a session that began without the content sends `have`s, a part
+// at a time. While we super-seed (BEP 16), single pieces are revealed.
 
 import { Bitfield } from '../bytes/bitfield';
 import type { ReadonlyBitfield } from '../bytes/bitfield';
@@ -19,7 +19,7 @@ export class OurPieces {
   private have: ReadonlyBitfield | undefined;
   /** The peer was sent the pieces below this one; those from it on follow in order. */
   private next: number;
-  /** The pieces that the peer was shown while others were concealed; undefined if none ever were. */
+  /** The pieces that were revealed while others are concealed; undefined if none ever were concealed. */
   private shown: Bitfield | undefined;
   private concealing = false;
 
@@ -41,8 +41,8 @@ export class OurPieces {
   }
 
   /**
-   * Sends the first message. With the fast extension there always is one (BEP 6), else only if there
-   * is anything to announce.
+   * Sends the first message: always with the fast extension (BEP 6), else only if we have pieces to
+   * announce.
    */
   start(): void {
     const { have, writer, fast } = this;

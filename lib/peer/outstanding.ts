@@ -155,7 +155,7 @@ function emptyRuns(capacity: number): (LeaseRun | undefined)[] {
  */
 const FORGIVEN_CAPACITY = 2 * MAX_DEPTH_BLOCKS;
 
-/** Requests that we withdrew (cancel, timeout, choke): their answers may already be on the way. */
+/** Requests that we withdrew (cancel, timeout, choke): their answers may already be in flight. */
 export class Forgiven {
   /** Empty until something is withdrawn: many peers never time out or choke us. */
   private pieces = new Int32Array(0);

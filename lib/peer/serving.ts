@@ -15,7 +15,7 @@ import type { Allowance } from '../rate/dealer';
  */
 export const MAX_REQUEST_LENGTH_BYTES = 8 * BLOCK_LENGTH_BYTES;
 
-/** Tells the peer that a request will not be answered. */
+/** Rejects a request of the peer (BEP 6). */
 export type Refuse = (piece: number, begin: number, lengthBytes: number) => void;
 
 export class Serving {
@@ -30,7 +30,7 @@ export class Serving {
   private isChoked = true;
   /** The only pieces that are served; undefined: all that we have. */
   private only: ReadonlyBitfield | undefined;
-  /** Pieces that are served while we choke (BEP 6), with the bytes of each that are left for that. */
+  /** Pieces that are served while we choke (BEP 6), with the bytes of each that may still be served. */
   private readonly allowed = new Map<number, number>();
 
   /**
@@ -63,8 +63,8 @@ export class Serving {
   }
 
   /**
-   * Choking drops all pending requests, except those within what is allowed. Without rejects, the peer
-   * knows that (BEP 3).
+   * Choking drops all pending requests, except those for allowed pieces. Without the fast extension, a
+   * choke implies that (BEP 3).
    */
   setChoked(choked: boolean): void {
     this.isChoked = choked;
@@ -97,7 +97,7 @@ export class Serving {
     this.drop((slot) => this.queue.pieceAt(slot) === piece);
   }
 
-  /** The peer takes a request back; with rejects, that is answered, too (BEP 6). */
+  /** The peer cancels a request; with the fast extension it is rejected (BEP 6). */
   cancel(piece: number, begin: number, lengthBytes: number): void {
     if (this.queue.cancel(piece, begin, lengthBytes)) this.refuse?.(piece, begin, lengthBytes);
   }

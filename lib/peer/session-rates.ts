@@ -1,11 +1,12 @@
-// A session under rate limits: what it has paid for in each direction, and how it goes on when it may.
+// A session under rate limits: the payload that it has paid for in each direction, and how it continues when
+// it gets credit.
 
 import type { Allowance, Spender } from '../rate/dealer';
 import { DOWN } from '../rate/thread-rates';
 import type { Direction, RatedPeer } from '../rate/thread-rates';
 import type { PeerSession } from './session';
 
-/** How the driver of a session goes on after a wait for credit. */
+/** Continues a session after a wait for credit. */
 export interface RatedDriver {
   /** More may be requested, and read where reading was held back. */
   requestMore(): void;
@@ -28,7 +29,7 @@ export class SessionRates implements RatedPeer {
     const { session, driver } = this;
     if (direction === DOWN) {
       return {
-        // What was requested and will never come was not spent.
+        // Requests that will never be answered were not spent.
         spentBytes: () =>
           session.closed ? session.download.downloadedBytes : session.download.spentBytes,
         goOn: () => driver.requestMore(),

@@ -31,7 +31,7 @@ export interface SessionContent {
   readonly geometry: Geometry;
   /** Our verified pieces; written by the coordinator, only read by the session. */
   readonly have: Bitfield;
-  /** New sessions announce no piece but those that are revealed to them (BEP 16). */
+  /** New sessions announce only pieces that are revealed to their peers (BEP 16). */
   readonly concealed?: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface SessionOptions {
   readonly thread: number;
   /** The peer's end of the connection. */
   readonly remote: { readonly host: string; readonly port: number };
-  /** Whom the peer may be told of (BEP 11). Undefined for a private torrent (BEP 27). */
+  /** The peers for peer exchange (BEP 11). Undefined for a private torrent (BEP 27). */
   readonly swarm: SwarmList | undefined;
   /** Undefined while the metainfo is unknown; `open` adds it. */
   readonly content: SessionContent | undefined;

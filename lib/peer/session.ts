@@ -131,7 +131,7 @@ export class PeerSession implements WireSink {
     this.endTurn();
   }
 
-  /** More is written once what was written is sent: the driver then calls `writeOn`. */
+  /** More is to be written once the last part has been sent: the driver then calls `writeOn`. */
   get isWriting(): boolean {
     return !this.isClosed && (this.ourPieces.areWaiting || this.extensions.areSending);
   }
@@ -256,12 +256,12 @@ export class PeerSession implements WireSink {
   setChoked(choked: boolean): void {
     if (this.isClosed || choked === this.serving.choked) return;
     if (choked) {
-      this.options.writer.choke(); // First, so that the peer does not repeat what is rejected (BEP 6).
+      this.options.writer.choke(); // Before the rejects, so that the peer does not repeat its requests (BEP 6).
     } else this.options.writer.unchoke();
     this.serving.setChoked(choked);
   }
 
-  /** Serves these pieces also while we choke the peer, and tells it. */
+  /** Announces these pieces as allowed, and serves them also while we choke the peer. */
   allowFast(pieces: readonly number[]): void {
     if (this.isClosed) return;
     this.serving.allow(pieces);
@@ -368,7 +368,7 @@ export class PeerSession implements WireSink {
     this.budget.chargeAnswer(this.serving.partOfBlock(piece, lengthBytes));
   }
 
-  /** The peer took a piece back (BEP 54). With the fast extension, it rejects requests for it. */
+  /** The peer lost a piece (BEP 54). With the fast extension, it rejects our requests for it. */
   private onLost(piece: number): void {
     if (!this.theirPieces.onLost(piece)) return;
     if (this.options.fast) this.download.giveUp(piece);

@@ -1,5 +1,5 @@
-// The peers of one torrent that others may be told of (BEP 11), as the coordinator last listed them.
-// All sessions of the torrent on a thread share it, and each compares it with what its peer knows.
+// The peers of one torrent for peer exchange (BEP 11), as the coordinator listed them last. All
+// sessions of the torrent on a thread share this list; each sends its peer what changed.
 
 import { addressIn, COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import { scopeOf } from '../address/scope';
@@ -8,7 +8,7 @@ import type { AddressScope } from '../address/scope';
 export interface SwarmEntry {
   /** Address and port, in 6 or 18 bytes. */
   readonly entry: Uint8Array;
-  /** The same as text, to compare. */
+  /** The same as a string, for comparison. */
   readonly key: string;
   /** As in `PEER_FLAG`. */
   readonly flags: number;
@@ -20,7 +20,7 @@ export class SwarmList {
   private updates = 0;
   private isClosed = false;
 
-  /** Grows with every list: a session that has told all of this version has nothing to do. */
+  /** Incremented by each list, so that a session can see whether it has sent the present one. */
   get version(): number {
     return this.updates;
   }
@@ -30,7 +30,7 @@ export class SwarmList {
     return this.list;
   }
 
-  /** The torrent turned out to be private (BEP 27): nobody is told of anybody any more. */
+  /** The torrent turned out to be private (BEP 27): peer exchange has ended. */
   get closed(): boolean {
     return this.isClosed;
   }
@@ -52,7 +52,7 @@ export class SwarmList {
   }
 }
 
-/** The text by which two peers are compared. */
+/** A string that is equal for equal entries. */
 export function keyOfPeer(entry: Uint8Array): string {
   return String.fromCharCode(...entry);
 }

@@ -1,5 +1,5 @@
-// PURE. What a peer with the fast extension offers (BEP 6): pieces that it serves while it chokes us,
-// and pieces that it suggests. Both are reported to the coordinator, and bounded in number.
+// PURE. Offers of a peer with the fast extension (BEP 6): pieces that it serves while it chokes us, and
+// pieces that it suggests. Both are reported to the coordinator, and bounded in number.
 
 import { MillraceError } from '../errors/millrace-error';
 import type { MessageBudget } from './message-budget';
@@ -20,7 +20,7 @@ export class TheirHints {
   private readonly budget: MessageBudget;
   /** Undefined until the content is known. */
   private pieceCount: number | undefined;
-  /** All that it ever allowed, and those that it did not refuse since. */
+  /** All pieces that it ever allowed, and those of them that it has not rejected since. */
   private readonly everAllowed = new Set<number>();
   private readonly allowedNow = new Set<number>();
   private allowedChanged = false;
@@ -54,7 +54,7 @@ export class TheirHints {
   onAllowed(piece: number): void {
     this.check(piece);
     const { everAllowed, allowedNow, budget } = this;
-    // A piece that it refused is not asked for again: it could go on for ever.
+    // A rejected piece is not requested again: the peer could allow and reject it in an endless loop.
     if (everAllowed.has(piece) || everAllowed.size >= MAX_ALLOWED) return budget.charge();
     budget.welcome();
     everAllowed.add(piece);

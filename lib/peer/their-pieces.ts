@@ -133,7 +133,7 @@ export class TheirPieces {
     this.report('all');
   }
 
-  /** The peer has no piece (BEP 6). Nobody loses what they had: a later one says nothing. */
+  /** The peer has no piece (BEP 6). A later `have none` is ignored: pieces cannot be lost by it. */
   onHaveNone(first: boolean): void {
     if (!first) return this.budget.charge();
     if (this.have === undefined) this.early ??= new EarlyPieces();

@@ -1,8 +1,8 @@
-// Which piece a super-seed shows to which peer (BEP 16): one that nobody else has or was shown, and the
-// next one when the peer has passed it on. So each piece is uploaded about once before the swarm has a
+// Chooses the piece that a super-seed shows to a peer (BEP 16): one that no other peer has or was shown, and
+// the next one when the peer has passed it on. So each piece is uploaded about once before the swarm has a
 // whole copy.
 
-/** What is known of a peer that pieces are shown to. */
+/** A peer to which pieces are shown. */
 export interface Viewer {
   readonly id: number;
   has(piece: number): boolean;
@@ -21,7 +21,7 @@ interface Showing {
   readonly viewer: Viewer;
   readonly piece: number;
   readonly sinceMs: number;
-  /** When the viewer had it; undefined before. */
+  /** When its peer announced it; undefined before. */
   gotMs: number | undefined;
 }
 
@@ -29,7 +29,7 @@ interface Audience {
   readonly viewer: Viewer;
   /** Shown and not passed on, by piece. */
   readonly open: Map<number, Showing>;
-  /** All that it was shown and does not have. */
+  /** Pieces that it was shown and does not have. */
   readonly shown: Set<number>;
 }
 
@@ -40,18 +40,18 @@ const OPEN_BYTES = 1024 * 1024;
 const MOST_OPEN = 16;
 
 /**
- * A peer that has a piece, and whose piece nobody else has after this time, gets another: perhaps the
- * others cannot reach it. The piece counts as one that exists once.
+ * If no other peer has a piece this long after its peer got it, this peer is shown another one: perhaps
+ * others cannot connect to it. The piece counts as one that exists once.
  */
 const SPREAD_MS = 60_000;
 
-/** A peer that takes nothing for this long loses its claim: the piece may be shown to others. */
+/** If a peer downloads nothing for this long, its pieces may be shown to others. */
 const CLAIM_MS = 60_000;
 
-/** Pieces examined for one choice, so that it costs the same in a torrent of any length. */
+/** Pieces that are examined for one choice, so that its cost does not grow with the torrent. */
 const MOST_EXAMINED = 1_024;
 
-/** With two copies of every piece among the others, one peer may leave and nothing is lost. */
+/** Copies of each piece among the other peers at the end: with two, any one peer may leave. */
 const ENOUGH_COPIES = 2;
 
 const NOTHING: readonly Reveal[] = [];
@@ -65,11 +65,11 @@ export class SuperSeed {
   private readonly byPiece = new Map<number, Set<Showing>>();
   /** Peers that may be shown another piece. */
   private readonly ready = new Set<Audience>();
-  /** Names of peers that have become complete; they are gone, and their copies count. */
+  /** Peers that have become complete. They were closed, and their copies count. */
   private readonly complete = new Set<string>();
-  /** Where the search for the next piece begins. */
+  /** The piece at which the search for the next one begins. */
   private cursor: number;
-  /** Every piece has been with some other peer. */
+  /** Every piece has been announced by some other peer. */
   private covered = false;
   /** Pieces that their peers did not pass on in time. */
   private readonly stuck = new Set<number>();
@@ -105,7 +105,7 @@ export class SuperSeed {
     this.ready.delete(audience);
   }
 
-  /** A peer has become complete, and leaves. A peer of that name is counted once. */
+  /** A peer has become complete, and is closed. Each peer is counted once. */
   noteComplete(name: string): void {
     if (this.complete.size < ENOUGH_COPIES) this.complete.add(name);
   }
@@ -143,7 +143,7 @@ export class SuperSeed {
     }
   }
 
-  /** What to show now. */
+  /** The pieces to show now. */
   next(nowMs: number): readonly Reveal[] {
     if (this.ready.size === 0) return NOTHING;
     this.covered ||= this.allHave(1);
@@ -201,8 +201,8 @@ export class SuperSeed {
   }
 
   /**
-   * Copies that exist or are being made; Infinity where another one is not needed yet: before every
-   * piece exists once, a second copy is left to the peers that have the first, as long as they can.
+   * Copies that exist or are being made. Infinity if no further one is needed yet: until every piece exists
+   * once, second copies are left to the peers that have the first ones, as long as these pass them on.
    */
   private rankOf(piece: number, nowMs: number): number {
     const copies = this.copies(piece);

@@ -1,12 +1,12 @@
-// Divides whole blocks among claims by their weights. What rounding takes from a claim now it gets
-// later, so that shares are exact over time.
+// Divides whole blocks among claims by their weights. A claim gets later what rounding takes from it now,
+// so shares are exact over time.
 
 export interface Claim {
-  /** Its share in relation to the weights of other claims; above 0. */
+  /** Its share relative to the weights of the other claims; above 0. */
   readonly weight: number;
   /** The most blocks that it can use: a whole number, or Infinity. */
   readonly most: number;
-  /** What it gained (below 0) or lost by rounding so far, in blocks: -1 to 1. */
+  /** Blocks that it lost (below 0: gained) by rounding so far, from -1 to 1. */
   carry: number;
   /** Blocks that it was given. */
   given: number;
@@ -16,8 +16,8 @@ export interface Claim {
 const EPSILON = 1e-9;
 
 /**
- * Gives away `blocks`, a whole number or Infinity: to each claim its share by weight, at most
- * `most`; what one cannot use is divided among the others. Returns how many were given: all of them,
+ * Divides `blocks`, a whole number or Infinity: each claim gets its share by weight, at most `most`, and
+ * what one cannot use is divided among the others. Returns the number of blocks given: all of them,
  * unless no claim can use more.
  */
 export function apportion(blocks: number, claims: readonly Claim[]): number {
@@ -57,7 +57,7 @@ function levelOf(blocks: number, claims: readonly Claim[]): number {
   return left / weight;
 }
 
-/** Gives the blocks that rounding left to those that lost most by it; takes back too many. */
+/** Gives the blocks that rounding left over to the claims that lost most by it, or takes excess ones back. */
 function spread(left: number, claims: readonly Claim[]): void {
   if (left === 0) return;
   const step = Math.sign(left);

@@ -1,11 +1,11 @@
-// The credit of one rate limit: grows with time, is lent out in whole blocks, and takes back what was
-// not used. All times are milliseconds of one monotonic clock.
+// The credit of one rate limit: it grows with time, is lent in whole blocks, and unused credit is
+// returned. All times are milliseconds of one monotonic clock.
 
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
 /**
- * Credit of quiet times that is kept: 150 ms of the rate. With what was granted for the 50 ms before, that
- * is 4 % of a window of 5 s. Less would be lost when grants are late.
+ * Unused credit that is kept: 150 ms of the rate. With a grant of 50 ms this is 200 ms, 4 % of a window of
+ * 5 s. With less, credit would be lost whenever a grant is late.
  */
 export const BURST_MS = 150;
 
@@ -25,15 +25,15 @@ export class RateBucket {
   }
 
   /**
-   * Blocks that may be lent or used now. The last one may exceed the balance: time pays the debt, so
-   * that a rate of less than a block per look is exact, too.
+   * Blocks that may be lent or used now. The last one may exceed the balance; time pays the debt, so a rate
+   * of less than a block per interval is exact, too.
    */
   blocksAt(nowMs: number): number {
     this.grow(nowMs);
     return Math.max(0, Math.ceil(this.balanceBytes / BLOCK_LENGTH_BYTES));
   }
 
-  /** Bytes are lent or used; below 0, they come back. */
+  /** Bytes were lent or used; below 0: returned. */
   take(bytes: number): void {
     this.balanceBytes -= bytes;
   }

@@ -1,19 +1,19 @@
 // Deals the blocks that a thread was granted for one torrent and direction to its connections, and
-// reports what became of them. What a connection does not use until the next deal is returned.
+// reports their use. Blocks that a connection does not use before the next deal are returned.
 
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { apportion } from './apportion';
 import { RateBucket } from './bucket';
 
-/** Who spends an allowance. */
+/** One direction of a connection, which spends an allowance. */
 export interface Spender {
-  /** All payload that was paid for since the connection began; falls when requests are withdrawn. */
+  /** All payload that was paid for since the connection began; decreases when requests are withdrawn. */
   spentBytes(): number;
-  /** It had to wait, and may go on. */
+  /** It had to wait, and may continue. */
   goOn(): void;
 }
 
-/** What one connection may transfer in one direction until the next deal. */
+/** The payload that one connection may transfer in one direction until the next deal. */
 export class Allowance {
   readonly weight = 1;
   /** For `apportion`. */
@@ -27,12 +27,12 @@ export class Allowance {
   countedBytes: number;
   private allowedBytes: number;
   private isWaiting = false;
-  /** Deals since the last `wasShort`, and those before which it had to wait. */
+  /** Deals since the last `wasShort`, and how many of them followed a wait. */
   private deals = 0;
   private shortDeals = 0;
   private readonly onWait: () => void;
 
-  /** `countedBytes`: what was transferred before there was a limit. */
+  /** `countedBytes`: payload that was transferred before there was a limit. */
   constructor(spender: Spender, countedBytes: number, onWait: () => void) {
     this.spender = spender;
     this.countedBytes = countedBytes;
@@ -91,17 +91,17 @@ export interface Dealing {
 export class Dealer {
   private readonly allowances = new Set<Allowance>();
   private readonly onDemand: () => void;
-  /** Nothing was wanted at the last deal, so there will be no other without a demand. */
+  /** Nothing was wanted at the last deal, so there is no further one until a demand is reported. */
   private isAsleep = true;
   /** Limit of each peer; undefined: none. */
   private peerBytesPerSec: number | undefined;
-  /** Of the last grant; 0 if it was infinite, and nothing has to be accounted for. */
+  /** Bytes of the last grant; 0 if it was infinite, because its use need not be reported. */
   private grantedBytes = 0;
   private isUnbounded = false;
   /** Used by connections that ended since the last deal. */
   private leftBytes = 0;
 
-  /** `onDemand`: connections wait, and no deal is to be expected without a report of that. */
+  /** `onDemand`: called when connections wait and no further deal follows unless that is reported. */
   constructor(onDemand: () => void) {
     this.onDemand = onDemand;
   }
@@ -124,7 +124,7 @@ export class Dealer {
     this.leftBytes += allowance.spender.spentBytes() - allowance.countedBytes;
   }
 
-  /** What waits now, without an account of the last grant. */
+  /** The present demand, without the use of the last grant. */
   demand(): Dealing {
     let active = 0;
     for (const { waits } of this.allowances) if (waits) active += 1;
@@ -148,7 +148,7 @@ export class Dealer {
         allowance.open(spentBytes);
         continue;
       }
-      // One that did not wait had enough, and may need more next time.
+      // A connection that did not wait had enough, but may need more next time.
       const twice = 1 + 2 * Math.max(0, Math.ceil(used / BLOCK_LENGTH_BYTES));
       const most = allowance.waits ? Infinity : twice;
       allowance.most = Math.min(most, allowance.bucket?.blocksAt(nowMs) ?? Infinity);

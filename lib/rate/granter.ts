@@ -1,13 +1,12 @@
-// The credit of all threads for one direction: the limits of the engine and of its torrents, and how
-// their blocks are granted. Torrents get equal shares; the threads of a torrent get theirs by the
-// number of connections that use them.
+// Grants the credit of one direction to all threads, within the limits of the engine and of its torrents.
+// Torrents get equal shares; the threads of a torrent get theirs by the number of active connections.
 
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 import { apportion } from './apportion';
 import type { Claim } from './apportion';
 import { RateBucket } from './bucket';
 
-/** What a thread reports of the connections of one torrent. */
+/** The report of a thread on the connections of one torrent. */
 export interface RateReport {
   readonly thread: number;
   readonly torrent: number;
@@ -15,7 +14,7 @@ export interface RateReport {
   readonly active: number;
   /** Blocks that they can use until the next one: a whole number, or Infinity. */
   readonly wantBlocks: number;
-  /** Of earlier grants: bytes that were used, and bytes that come back (below 0: used in excess). */
+  /** Bytes of earlier grants that were used, and that are returned (below 0: used in excess). */
   readonly usedBytes: number;
   readonly returnedBytes: number;
 }
@@ -27,14 +26,14 @@ export interface Grant {
   readonly blocks: number;
 }
 
-/** What a thread wants for a torrent. */
+/** The demand and the account of one thread for a torrent. */
 interface Want extends Claim {
   weight: number;
   most: number;
   readonly thread: number;
   /** Granted, and neither used nor returned according to its reports. */
   lentBytes: number;
-  /** It has not answered its last grant by a report, and gets no other before. */
+  /** It has not reported on its last grant yet, and gets no further one before. */
   isLate: boolean;
 }
 
@@ -47,7 +46,7 @@ interface TorrentShare extends Claim {
   readonly wants: Map<number, Want>;
 }
 
-/** Hands out the credit of one direction. Torrents that it does not know have no limit. */
+/** Grants the credit of one direction. Torrents without a limit are not known here. */
 export class Granter {
   private engine: RateBucket | undefined;
   private readonly torrents = new Map<number, TorrentShare>();
@@ -68,17 +67,17 @@ export class Granter {
     share.bucket = withRate(share.bucket, bytesPerSec, nowMs);
   }
 
-  /** It is closed, or has no limit any more. What was lent to it counts as used. */
+  /** The torrent is closed, or no longer limited. The credit lent to it counts as used. */
   forgetTorrent(torrent: number): void {
     this.torrents.delete(torrent);
   }
 
-  /** The thread has ended. What was lent to it counts as used. */
+  /** The thread has ended. The credit lent to it counts as used. */
   forgetThread(thread: number): void {
     for (const { wants } of this.torrents.values()) wants.delete(thread);
   }
 
-  /** Somebody wants credit, or has to account for some: `grant` is to be called regularly. */
+  /** A thread wants credit, or must report on a grant: `grant` must be called regularly. */
   get isBusy(): boolean {
     for (const { wants } of this.torrents.values()) if (wants.size > 0) return true;
     return false;
@@ -99,7 +98,7 @@ export class Granter {
     want.most = wantBlocks;
     want.isLate = false;
     want.lentBytes = Math.max(0, want.lentBytes - usedBytes - returnedBytes);
-    // A thread that accounts for nothing knows nothing of what was lent: it was started anew.
+    // A report on no credit at all comes from a restarted thread: earlier credit is void.
     const hasNoAccount = usedBytes === 0 && returnedBytes === 0;
     if (active === 0 && (want.lentBytes === 0 || hasNoAccount)) share.wants.delete(thread);
   }

@@ -1,5 +1,4 @@
-// The rate limits of one peer thread: which of its torrents are limited, the dealers of these, and
-// the reports on what became of the thread's grants.
+// The rate limits of one peer thread: its limited torrents, their dealers, and the reports on its grants.
 
 import { Dealer } from './dealer';
 import type { Allowance, Dealing, Spender } from './dealer';
@@ -12,7 +11,7 @@ export type Direction = typeof DOWN | typeof UP;
 export interface RatedPeer {
   /** The number of its torrent. */
   readonly torrent: number;
-  /** What it has paid for in this direction, and how it goes on. */
+  /** Its spender in this direction. */
   spender(direction: Direction): Spender;
   /** The limit of its downloads is new, or lower than before. */
   onLowered(): void;
@@ -51,7 +50,7 @@ export class ThreadRates {
     }
   }
 
-  /** Its connection has ended; its spenders say what it has used. */
+  /** Its connection has ended; its spenders still give the credit that it has used. */
   leave(peer: RatedPeer): void {
     const peers = this.peers.get(peer.torrent);
     peers?.delete(peer);
@@ -65,7 +64,7 @@ export class ThreadRates {
     }
   }
 
-  /** A direction of a torrent is limited from now on; undefined: not any more. */
+  /** A direction of a torrent is limited from now on; undefined: no longer limited. */
   limit(
     torrent: number,
     direction: Direction,

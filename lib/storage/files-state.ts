@@ -1,5 +1,5 @@
-// The state of the built-in `files` between runs: a lock, a resume record and learnt metadata in the output
-// folder, `.millrace/<info hash>.lock`, `.resume` and `.info`.
+// The state of the built-in `files` between runs, in the output folder: a lock, a resume record, and the
+// metadata of a magnet link: `.millrace/<info hash>.lock`, `.resume` and `.info`.
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { systemReason } from '../errors/system-error';
@@ -57,7 +57,7 @@ export class FilesState implements StorageState {
     return this.replace(this.recordPath, encode);
   }
 
-  /** A damaged one is found by its hash, and an unreadable one is fetched again. */
+  /** A damaged file is detected by the info hash, and an unreadable one is fetched again. */
   async loadInfo(limitBytes: number): Promise<Uint8Array | undefined> {
     return (await readBytes(this.infoPath, limitBytes))?.bytes;
   }

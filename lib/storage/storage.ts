@@ -100,11 +100,12 @@ export interface StorageState {
    */
   save(encode: (place?: FilePlace) => Uint8Array): Awaitable<void>;
   /**
-   * Optional, with `saveInfo`. The info dictionary that was saved last, as bytes; undefined if there is none, or
-   * it is longer than `limitBytes`. May come before `lock`. Without it a magnet link asks peers in each run.
+   * Optional, only together with `saveInfo`. Returns the info dictionary that was saved last; undefined if there
+   * is none, or it is longer than `limitBytes`. May be called before `lock`. Without these two, the metadata of a
+   * magnet link is fetched from peers in each run.
    */
   loadInfo?(limitBytes: number): Awaitable<Uint8Array | undefined>;
-  /** Optional. Keeps the info dictionary of a torrent that was added by a magnet link. Durable when it returns. */
+  /** Optional. Saves the info dictionary of a torrent that was added by a magnet link. Durable when it returns. */
   saveInfo?(info: Uint8Array): Awaitable<void>;
   /** Deletes the record and the info dictionary, if they exist. */
   remove(): Awaitable<void>;

@@ -1,6 +1,6 @@
-// What kind of source a text names, by its scheme.
+// The kind of source that a text names, by its scheme.
 
-/** Whether a text is meant as a magnet link, right or wrong. */
+/** Whether a text begins like a magnet link, valid or not. */
 export function isMagnet(text: string): boolean {
   return /^\s*magnet:/i.test(text);
 }

@@ -27,7 +27,7 @@ import { decodePeerExchange } from '../wire/peer-exchange';
 import { readUint32 } from '../wire/uint32';
 import type { Segment } from './splitter';
 
-/** A traced message has room for no more. */
+/** In effect no limit: a traced message has room for fewer peers. */
 const ALL_PEERS = { maxAdded: 10_000, maxDropped: 10_000 };
 
 /** Everything except printable ASCII. */
@@ -166,8 +166,8 @@ function describeOther(id: number, lengthBytes: number): string {
 }
 
 /**
- * A message of `ut_metadata` (BEP 9), which is known by its keys: its id is whatever the receiver chose. Undefined
- * for another message, or one that is cut within its dictionary.
+ * A message of `ut_metadata` (BEP 9), recognised by its keys, because the receiver chooses its id. Undefined for
+ * another message, or if the dictionary is cut off.
  */
 function describeMetadata(bytes: Uint8Array, lengthBytes: number): string | undefined {
   const payload = bytes.subarray(6);
@@ -185,7 +185,7 @@ function describeMetadata(bytes: Uint8Array, lengthBytes: number): string | unde
   return `${text}${size} length=${lengthBytes - 2 - headBytes}`;
 }
 
-/** A message of `ut_pex` (BEP 11), known by its keys, too. */
+/** A message of `ut_pex` (BEP 11), also recognised by its keys. */
 function describeExchange(payload: Uint8Array): string | undefined {
   try {
     const { added, dropped } = decodePeerExchange(payload, ALL_PEERS);

@@ -12,8 +12,8 @@ export interface AnnounceRequest {
   /** The port on which we accept peers. */
   readonly port: number;
   /**
-   * Address (or over HTTP a name) to hand out for us instead of the one that the request comes from.
-   * A tracker may ignore it, and UDP has room for IPv4 only (BEP 3, BEP 15).
+   * Address (over HTTP also a name) that the tracker should give to peers for us, in place of the source
+   * of the request. A tracker may ignore it, and UDP has room for IPv4 only (BEP 3, BEP 15).
    */
   readonly ip?: string | undefined;
   /** Payload bytes sent since `started`. */

@@ -1,4 +1,4 @@
-// PURE. Limits on what is used from a tracker's reply, for all transports, and what it gets if little is known.
+// PURE. Limits on what is used of a tracker's reply, for all transports, and `left` before the length is known.
 
 import { BLOCK_LENGTH_BYTES } from '../bytes/lengths';
 
@@ -31,7 +31,7 @@ export function boundedInterval(intervalSec: number = DEFAULT_INTERVAL_SEC): num
 }
 
 /**
- * Announced as left while only the info hash is known, as libtorrent does: one block. Anything but
- * 0, which would make us a seed.
+ * Bytes announced as `left` while only the info hash is known: one block, as libtorrent does. 0 would
+ * announce us as a seed.
  */
 export const UNKNOWN_LEFT_BYTES = BLOCK_LENGTH_BYTES;

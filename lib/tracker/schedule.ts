@@ -47,8 +47,8 @@ export interface AnnounceScheduleOptions {
    */
   readonly announceToAll?: AnnounceToAll;
   /**
-   * The torrent is private (BEP 27): one tracker at a time, whatever `announceToAll` says, and none
-   * besides it is asked while it works. Default false.
+   * The torrent is private (BEP 27): one tracker at a time, and no other one while it works;
+   * `announceToAll` is ignored. Default false.
    */
   readonly exclusive?: boolean;
   /**

@@ -336,7 +336,7 @@ class SharedSocket {
     if (localAddress !== undefined) this.socket.bind({ address: localAddress, port: 0 });
   }
 
-  /** Whether another exchange can use it, which must be bound to `localAddress`. */
+  /** Whether it can be used by another exchange that must be bound to `localAddress`. */
   isUsable(localAddress: string | undefined): boolean {
     return !this.broken && this.localAddress === localAddress;
   }

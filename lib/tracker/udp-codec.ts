@@ -37,7 +37,7 @@ const REPLY_HEADER_BYTES = 8;
 export const REQUEST_HEADER_BYTES = 16;
 const SCRAPE_ENTRY_BYTES = 12;
 
-/** Offsets of the fields of an announce request. An `ip` of 0 is the source of the packet. */
+/** Offsets of the fields of an announce request. An `ip` of 0 stands for the source of the packet. */
 const ANNOUNCE_AT = {
   infoHash: REQUEST_HEADER_BYTES,
   peerId: 36,

@@ -1,4 +1,4 @@
-// EDGE. The own addresses that sockets are bound to, as the system has them at this moment.
+// EDGE. The own addresses that sockets are bound to, as the system lists them now.
 
 import { networkInterfaces } from 'node:os';
 import { ownAddresses } from '../address/binding';
@@ -14,7 +14,7 @@ export function bindingTo(
     try {
       last = ownAddresses(bind, list());
     } catch {
-      // The system cannot list them, because no file descriptor is left: they stay as they were.
+      // Listing them fails when no file descriptor is free: the last addresses stay.
     }
     return last;
   };

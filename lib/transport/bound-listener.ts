@@ -6,7 +6,7 @@ import type { ListenAt, ListenEvents, Listener } from './stream';
 import { TcpListener } from './tcp-listener';
 import type { Accepting } from './tcp-stream';
 
-/** How often the addresses are compared: an interface changes them without a notice. */
+/** Interval at which the addresses are compared: Node does not report when an interface changes them. */
 const WATCH_MS = 1_000;
 
 export class BoundListener implements Listener {
@@ -17,7 +17,7 @@ export class BoundListener implements Listener {
   /** By address. */
   private readonly listeners = new Map<string, Listener>();
   private port: number;
-  /** The first listeners are open, and reported. */
+  /** The first listeners are open, and the port was reported. */
   private isOpen = false;
   private readonly watch: NodeJS.Timeout;
 
@@ -59,7 +59,7 @@ export class BoundListener implements Listener {
     this.events.onListening(this.port);
   }
 
-  /** Closes listeners on addresses that are gone, and opens those on new ones, until they are. */
+  /** Closes listeners on addresses that are gone, and opens those on new ones; the next call tries again. */
   private follow(): void {
     if (!this.isOpen) return;
     const { hosts } = this;

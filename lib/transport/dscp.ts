@@ -1,10 +1,10 @@
-// EDGE. Marks the packets of a socket for routers that sort by them (DSCP, RFC 2474). Node can do so
-// since some releases of version 24.
+// EDGE. Sets the DSCP of a socket's packets (RFC 2474), by which routers may prioritise traffic. Some
+// releases of Node 24, and all later ones, support this.
 
 import net from 'node:net';
 import type { Socket } from 'node:net';
 
-/** Newer than the oldest supported Node. */
+/** Missing in the older supported releases of Node. */
 interface MarkableSocket {
   setTypeOfService?: (typeOfService: number) => unknown;
 }
@@ -19,6 +19,6 @@ export function mark(socket: Socket, dscp: number): void {
   try {
     (socket as MarkableSocket).setTypeOfService?.(dscp << 2);
   } catch {
-    // It closed at this moment, or its system does not mark: nothing depends on it.
+    // The socket has just closed, or the system does not support it: the transfer works without.
   }
 }

@@ -1,10 +1,10 @@
-// The addresses of a host name for a dial, without those that must not be reached.
+// The addresses of a host name for a dial, without those that must not be dialled.
 
 import type dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { ADDRESS_REFUSED } from './dial-errors';
 
-/** Looks names up as the system does; `mayReach` judges every address. */
+/** Looks names up as the system does, and leaves out the addresses that `mayReach` rejects. */
 export function lookupWithin(mayReach: (address: string) => boolean): LookupFunction {
   return (host, options, done) => {
     system().lookup(host, { ...options, all: true }, (error, found) => {

@@ -20,11 +20,11 @@ function onread(buffer: Buffer, handler: StreamHandler): OnReadOpts {
 }
 
 export interface DialOptions {
-  /** Judges the addresses that a name leads to. Default: all may be reached. */
+  /** Whether an address that a name resolved to may be dialled. Default: all may. */
   readonly mayReach?: ((address: string) => boolean) | undefined;
   /** Default: the system chooses. */
   readonly source?: Source | undefined;
-  /** Marks what it sends. Default: not marked. */
+  /** DSCP of what it sends, 0–63. Default: not marked. */
   readonly dscp?: number | undefined;
 }
 

@@ -18,7 +18,7 @@ const READ_BUFFER_LENGTH_BYTES = 262_144;
 export interface TcpOptions {
   /** The addresses that every stream is bound to. Default: the system chooses. */
   readonly own?: OwnAddressesNow | undefined;
-  /** Marks what streams send, 0–63 (`dscp.ts`). Default: not marked. */
+  /** DSCP of what streams send, 0–63 (`dscp.ts`). Default: not marked. */
   readonly dscp?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export class TcpTransport implements Transport {
   }
 }
 
-/** Throws if no address of ours may be used for this target. */
+/** Throws if there is no own address for this target. */
 function sourceOf(host: string, own: OwnAddresses): Source {
   const source = sourceFor(host, own);
   if (source !== undefined) return source;

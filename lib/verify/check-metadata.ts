@@ -1,5 +1,5 @@
-// Checks a complete copy of a torrent's metadata (BEP 9) and reads it: up to 64 MiB are hashed and parsed, which
-// would stall the coordinator for a tenth of a second.
+// Checks and parses a complete copy of a torrent's metadata (BEP 9), in a verify worker: for 64 MiB this would
+// stall the coordinator for a tenth of a second.
 import { createHash } from 'node:crypto';
 import { recordOf } from '../errors/millrace-error';
 import type { MetadataOutcome, VerifyJob } from '../messages/verify';

@@ -16,7 +16,7 @@ import { readUint32 } from './uint32';
 
 /** Id, piece, begin: what a `piece` length counts besides the block. */
 const PIECE_OVERHEAD_BYTES = PIECE_HEADER_LENGTH_BYTES - LENGTH_FIELD_BYTES;
-/** What the length field of a `request`, `cancel` or `reject` says. */
+/** The length field of a `request`, `cancel` or `reject`: the id, and three fields of 4 bytes. */
 const REQUEST_LENGTH_BYTES = 1 + BLOCK_FIELDS_LENGTH_BYTES;
 
 // The longest regular extension message is a metadata piece, 16 KiB and a small dictionary

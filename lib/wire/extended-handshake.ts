@@ -86,8 +86,8 @@ export function parseExtendedHandshake(payload: Uint8Array): BencodeDictionary {
 }
 
 /**
- * The dictionary at the start of an extended message, as views of the payload; `what` names the
- * message in the error. Throws `bad-extended-message`.
+ * The dictionary at the start of an extended message; its strings are views of the payload. `what` names
+ * the message in the error. Throws `bad-extended-message`.
  */
 export function parseDictionary(payload: Uint8Array, what: string): BencodeDictionary {
   let value: BencodeValue | undefined;

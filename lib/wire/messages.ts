@@ -56,7 +56,7 @@ export type WireMessage =
   | { readonly type: 'have-none' }
   /** The sender recommends to download this piece from it (BEP 6). */
   | { readonly type: 'suggest'; readonly piece: number }
-  /** A request will not be answered (BEP 6). */
+  /** The sender will not answer this request (BEP 6). */
   | {
       readonly type: 'reject';
       readonly piece: number;

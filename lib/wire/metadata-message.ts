@@ -11,14 +11,14 @@ import { MillraceError } from '../errors/millrace-error';
 export const METADATA_PIECE_BYTES = 16_384;
 
 /**
- * Longest payload: a piece, and 1 KiB for its dictionary. That of libtorrent, the longest in use, has 50
- * bytes.
+ * Longest payload: a piece, and 1 KiB for its dictionary. The dictionary of libtorrent, the longest in use,
+ * has 50 bytes.
  */
 export const MAX_METADATA_MESSAGE_BYTES = METADATA_PIECE_BYTES + 1024;
 
 /** Values of `msg_type`. */
 const MESSAGE_TYPE = { request: 0, data: 1, reject: 2 } as const;
-/** A piece number is read up to here; which pieces exist, the receiver knows. */
+/** Highest piece index that is read. The receiver checks whether the piece exists. */
 const MAX_PIECE = 2 ** 31 - 1;
 // The dictionary has three integers; a few more are future extensions, a hundred are abuse.
 const DECODE_LIMITS = { maxDepth: 4, maxItems: 100 };

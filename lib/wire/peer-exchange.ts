@@ -1,12 +1,12 @@
-// The message of peer exchange (BEP 11): peers that its sender is, or was, connected to. Peers write
-// it, so every field is optional, and an invalid one is ignored.
+// The message of peer exchange (BEP 11): peers to which its sender is, or was, connected. Every field is
+// optional when read, and an invalid one is ignored, because peers write it.
 
 import { COMPACT_IPV4_BYTES, COMPACT_IPV6_BYTES } from '../address/compact-peers';
 import { encode } from '../bencode/encode';
 import type { BencodeDictionary } from '../bencode/value';
 import { parseDictionary } from './extended-handshake';
 
-/** What its sender knows of an added peer: one byte, and a bit that is not set means nothing. */
+/** Flags of an added peer: one byte. A bit that is not set says nothing. */
 export const PEER_FLAG = {
   prefersEncryption: 0x01,
   /** It has every piece, or wants no more (BEP 21). */

@@ -4,7 +4,7 @@ import { ExternalAddresses } from '../../lib/address/external';
 const ip = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes);
 
 describe('address/external', () => {
-  it('is what most say, of each family', () => {
+  it('is the address with the most votes, of each family', () => {
     const external = new ExternalAddresses();
     expect(external.of(4)).to.equal(undefined);
     external.vote(ip(192, 0, 2, 1), 'a');

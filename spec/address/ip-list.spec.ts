@@ -122,7 +122,7 @@ describe('address: lists of ranges', () => {
     );
   });
 
-  it('takes every written range as it was meant', () => {
+  it('reads every range that was written (property)', () => {
     const ends = fc.oneof(fc.tuple(fc.ipV4(), fc.ipV4()), fc.tuple(fc.ipV6(), fc.ipV6()));
     const form = fc.constantFrom(
       (range: string) => range,

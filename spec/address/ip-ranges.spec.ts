@@ -22,7 +22,7 @@ function listOf(ranges: Readonly<Record<Family, readonly Range[]>>): RangeList {
   return list;
 }
 
-/** What is in a set, by looking at every range. */
+/** Whether an address is in the set, by looking at every range. */
 function isIn(ranges: readonly Range[], address: bigint): boolean {
   return ranges.some(([first, last]) => address >= first && address <= last);
 }
@@ -38,7 +38,7 @@ function fewest(ranges: readonly Range[]): number {
   return count;
 }
 
-/** Addresses close to the borders of words and of the family, so that ranges meet often. */
+/** Addresses close to the limits of words and of the family, so that ranges often touch. */
 function addressOf(length: Family): fc.Arbitrary<bigint> {
   const borders = [0n, 2n ** 16n, 2n ** 32n, 2n ** 64n, 2n ** 96n, 2n ** 127n, LARGEST[length]];
   return fc
@@ -57,7 +57,7 @@ function rangesOf(length: Family): fc.Arbitrary<readonly Range[]> {
   );
 }
 
-/** The borders of all ranges and their neighbours: where a mistake would show. */
+/** The ends of all ranges and their neighbours, where a mistake would show. */
 function interesting(ranges: readonly Range[], length: Family): readonly bigint[] {
   const near = ranges.flatMap((range) => range.flatMap((edge) => [edge - 1n, edge, edge + 1n]));
   return [...near, 0n, LARGEST[length]].filter((each) => each >= 0n && each <= LARGEST[length]);

@@ -1,5 +1,5 @@
-// Canonical peer priority (BEP 40): the vectors of the BEP, those that libtorrent tests, and what must
-// hold for any two hosts.
+// Canonical peer priority (BEP 40): the vectors of the BEP and of libtorrent's tests, and properties for any
+// two hosts.
 
 import { expect } from 'chai';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-// The option `ipFilter`: what files it reads, and what it says of those that it cannot use.
+// The option `ipFilter`: the files that it reads, and its errors for those that it cannot use.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ describe('api: IP filter', () => {
     });
   });
 
-  it('accepts only what is allowed, and nobody if nothing is', async () => {
+  it('accepts only allowed addresses, and none if the allow list is empty', async () => {
     const allowed = await file('192.0.2.0/24');
     const { filter } = await load({ allow: ['2001:db8::1'], allowFiles: [allowed] });
     expect(['192.0.2.1', '2001:db8::1'].some((host) => filter.refuses(host))).to.equal(false);

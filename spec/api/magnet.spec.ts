@@ -1,4 +1,4 @@
-// Magnet links at the front door: which sources are links, and what is wrong with those that are not.
+// Magnet links in the API: which sources are links, and the errors for those that are not.
 
 import { expect } from 'chai';
 import { findTorrent } from '../../lib/api/magnet';
@@ -107,7 +107,7 @@ describe('findTorrent', () => {
 });
 
 describe('readTorrent', () => {
-  it('says of a magnet link what else to call', async () => {
+  it('says for a magnet link what else to call', async () => {
     const error = await refusal(readTorrent(LINK));
     expect(error.code).to.equal('torrent-unreadable');
     expect(error.message).to.match(/magnet link does not say .*; pass a .torrent .* with add\(\)$/);

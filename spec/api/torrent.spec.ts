@@ -132,7 +132,7 @@ describe('api/torrent: metadata', () => {
     expect(torrent.files).to.deep.equal([{ path: metainfo.name, lengthBytes: 1 }]);
   });
 
-  it('is news once, though the files may get other names', async () => {
+  it('is emitted once, even if the files get other names later', async () => {
     const { torrent, learnt } = unknown();
     torrent.handle(LEARNT);
     const renamed = { ...metainfo, name: 'renamed' };
@@ -141,7 +141,7 @@ describe('api/torrent: metadata', () => {
     expect(torrent.name).to.equal('renamed');
   });
 
-  it('is awaited anew after an error and a resume', async () => {
+  it('is a new promise after an error and a resume', async () => {
     const { torrent } = unknown();
     const first = torrent.metadata;
     torrent.handle(ERROR);
@@ -156,7 +156,7 @@ describe('api/torrent: metadata', () => {
     expect(await torrent.metadata, 'it stays known').to.equal(metainfo);
   });
 
-  it('never comes to a torrent that is closed first', async () => {
+  it('rejects if the torrent is closed first', async () => {
     const { torrent } = unknown();
     const first = torrent.metadata;
     await torrent.close();

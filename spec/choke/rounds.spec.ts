@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { LastRounds } from '../../lib/choke/rounds';
 
 describe('choke/rounds', () => {
-  it('know what a total gained in the last two rounds', () => {
+  it('give what a total gained in the last two rounds', () => {
     const rounds = new LastRounds();
     expect(rounds.gained(5)).to.equal(5);
     rounds.endRound(10);

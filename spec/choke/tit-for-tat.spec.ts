@@ -68,7 +68,7 @@ describe('tit-for-tat choker', () => {
     expect(idsOf(chosen)).to.deep.equal([1, 2, 4, 5]);
   });
 
-  it('does not unchoke a peer that gives nothing, except by turn: slots that nobody earns are turns', () => {
+  it('unchokes a peer that gives nothing only optimistically; slots that no peer earns are optimistic', () => {
     const snubs = [1, 2, 3, 4, 5, 6].map((id) =>
       peer(id, { earned: true, unchokedAtMs: LATER_MS - 10 * OPTIMISTIC_TURN_MS }),
     );
@@ -122,7 +122,7 @@ describe('tit-for-tat choker', () => {
     const random = seededRandom(1);
     const peers = [peer(1), peer(2, { connectedAtMs: LATER_MS - 59_999 }), peer(3)];
     const drawn = new Map<number, number>();
-    // Nobody is overdue.
+    // No peer is overdue.
     const recent = peers.map((one) => ({ ...one, lastUnchokedMs: LATER_MS - 1 }));
     for (let times = 0; times < 5_000; times++) {
       const [id = 0] = idsOf(choose(recent, { slots: 1, random }));
@@ -182,7 +182,7 @@ describe('tit-for-tat choker', () => {
     );
   });
 
-  it('starves nobody: each interested peer has a turn within a bound, also among newcomers', () => {
+  it('gives each interested peer a slot within a bounded time, even among newcomers', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 15 }),

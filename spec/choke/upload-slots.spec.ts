@@ -11,7 +11,7 @@ function after(rounds: number, kib: number, scarce = true): number {
 }
 
 describe('upload slots', () => {
-  it('are 16 at first, and stay while nobody waits for one', () => {
+  it('are 16 at first, and stay while no peer waits for one', () => {
     expect(new UploadSlots().count).to.equal(16);
     expect(after(100, 1, false)).to.equal(16);
     expect(after(100, 1_000_000, false)).to.equal(16);

@@ -44,7 +44,7 @@ export async function use(logger: Logger, signal: AbortSignal): Promise<void> {
   await engine.add(link);
   const share: number = stats.metadata?.totalBytes === undefined ? 0 : stats.metadata.receivedBytes / stats.metadata.totalBytes;
   void [files, share, formatMagnet(link)];
-  // @ts-expect-error before the metadata is known, nothing is known of the content
+  // @ts-expect-error undefined until the metadata is known
   torrent.metainfo.name.length;
   const metainfo: Metainfo = await readTorrent(new Uint8Array(0));
   const report = await verifyTorrent(metainfo, { data: '/srv', threads: 2, onProgress: ({ doneBytes }) => doneBytes + 1 });

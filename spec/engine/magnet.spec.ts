@@ -32,7 +32,7 @@ describe('engine: a magnet link', function () {
     await within(greeted, 'the connection');
   });
 
-  it('can be paused, resumed and removed before anybody knows it', async () => {
+  it('can be paused, resumed and removed before its metadata is known', async () => {
     const engine = await swarm.engine();
     const torrent = await engine.add(link, { output: await swarm.folder() });
     const stats = await untilStats(torrent, 'the phase', ({ phase }) => phase === 'metadata');
@@ -91,7 +91,7 @@ describe('engine: a magnet link', function () {
     await payload.expectIn(more);
   });
 
-  it('is whole at once where its data is', async () => {
+  it('is complete at once if its data exists', async () => {
     const source = await swarm.folder();
     await payload.write(source);
     const seeder = await swarm.engine();

@@ -1,5 +1,5 @@
-// Rate limits of whole engines, with threads and sockets: totals against the time that they must take at
-// least, and changes while they run.
+// Rate limits of whole engines, with threads and sockets: the shortest time that a transfer may take, and
+// changes while they run.
 
 import { expect } from 'chai';
 import type { Coordinator, Torrent } from '../../lib/index';

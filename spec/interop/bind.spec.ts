@@ -1,5 +1,5 @@
-// A download that is bound to one of two ways: when that one loses its address, nothing goes out by the
-// other one.
+// A download that is bound to one of two interfaces: when that interface loses its address, nothing is sent
+// by the other one.
 
 import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -45,7 +45,7 @@ describeWith(['opentracker', 'namespaces'], 'interop: bound to one of two ways',
     const seed = await seedWithMillrace(payload, far);
     const [{ port: seedPort } = { port: 0 }] = eventsOf(seed, 'metadata');
     const output = join(folder, 'output');
-    // A seed that is not there: it is dialled again and again.
+    // A seed that does not exist: it is dialled again and again.
     const args = ['--bind', 'cable', '--seed', '--peer', `${way.far}:9`];
     args.push('--peer', `${way.far}:${String(seedPort)}`);
     const client = startDownload(payload, output, args, here);

@@ -1,5 +1,5 @@
-// Peer exchange (BEP 11) with libtorrent, without a tracker: a peer that only one client knows is
-// found by the other, both ways.
+// Peer exchange (BEP 11) with libtorrent, without a tracker: each client finds a peer that only the other
+// one knows.
 
 import { expect } from 'chai';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -27,13 +27,13 @@ describeWith(['libtorrent'], 'interop: peer exchange with libtorrent', () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-exchange-'));
     payload = await makePayload(folder, LAYOUT, 'http://127.0.0.1:9/announce');
   });
-  useClients(); // They end before their folder is removed.
+  useClients(); // Clients must end before their folder is removed.
   afterEach(async () => {
     await Promise.all(engines.splice(0).map((engine) => engine.close()));
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** An engine that downloads, has nothing, and knows one peer at most. */
+  /** An engine that downloads, has no data, and knows one peer at most. */
   async function leecher(
     name: string,
     known?: number,
@@ -57,7 +57,7 @@ describeWith(['libtorrent'], 'interop: peer exchange with libtorrent', () => {
     const hub = await libtorrent('hub');
     const one = await leecher('one', libtorrentPort(hub));
     const two = await leecher('two', libtorrentPort(hub));
-    // Nobody else could have told them of each other.
+    // They can know each other only by peer exchange.
     const connected = async (): Promise<boolean> =>
       (await one.torrent.stats()).peers.connected + (await two.torrent.stats()).peers.connected >=
       4;

@@ -7,7 +7,7 @@ mode, torrent, folder, host, *more = sys.argv[1:]
 session = lt.session({
     'listen_interfaces': f'[{host}]:0' if ':' in host else f'{host}:0',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-    'allow_multiple_connections_per_ip': True,  # Everybody here lives on one address.
+    'allow_multiple_connections_per_ip': True,  # All clients here share one address.
     'enable_outgoing_utp': False, 'enable_incoming_utp': False,
     'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification
         | lt.alert.category_t.tracker_notification,

@@ -1,4 +1,4 @@
-# A libtorrent that downloads without a tracker, and says whom it met by peer exchange (BEP 11).
+# A libtorrent that downloads without a tracker, and prints the peers that it found by peer exchange (BEP 11).
 # libtorrent-exchange.py TORRENT FOLDER RECONNECT [PORT]: RECONNECT is the number of seconds after which it
 # dials a peer again, PORT is the peer on this machine that it knows.
 import sys
@@ -9,7 +9,7 @@ torrent, folder, reconnect, *known = sys.argv[1:]
 session = lt.session({
     'listen_interfaces': '127.0.0.1:0',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-    'allow_multiple_connections_per_ip': True,  # Everybody here lives on one address.
+    'allow_multiple_connections_per_ip': True,  # All clients here share one address.
     'min_reconnect_time': int(reconnect),
     'enable_outgoing_utp': False, 'enable_incoming_utp': False,
 })

@@ -1,4 +1,4 @@
-# A libtorrent that has a torrent by its magnet link alone, and one peer on this machine (BEP 9).
+# A libtorrent with a magnet link and one peer on this machine (BEP 9).
 # libtorrent-magnet.py LINK FOLDER PORT: ends when it has everything.
 import sys
 import libtorrent as lt
@@ -7,7 +7,7 @@ link, folder, port = sys.argv[1:]
 session = lt.session({
     'listen_interfaces': '127.0.0.1:0',
     'enable_dht': False, 'enable_lsd': False, 'enable_upnp': False, 'enable_natpmp': False,
-    'allow_multiple_connections_per_ip': True,  # Everybody here lives on one address.
+    'allow_multiple_connections_per_ip': True,  # All clients here share one address.
     'enable_outgoing_utp': False, 'enable_incoming_utp': False,
     'alert_mask': lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
 })

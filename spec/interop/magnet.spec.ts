@@ -1,4 +1,4 @@
-// Magnet links: metadata from libtorrent for us, and ours for it; the .torrent that is saved works for both.
+// Magnet links: metadata from libtorrent, and to it; the .torrent that is saved works for both.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -31,7 +31,7 @@ describeWith(['libtorrent', 'aria2'], 'interop: magnet links', () => {
     payload = await makePayload(folder, LAYOUT, 'http://127.0.0.1:9/announce');
     link = `magnet:?xt=urn:btih:${payload.infoHash}`;
   });
-  useClients(); // They end before their folder is removed.
+  useClients(); // Clients must end before their folder is removed.
   afterEach(async () => {
     await Promise.all(engines.splice(0).map((engine) => engine.close()));
     await rm(folder, { recursive: true, force: true });
@@ -95,7 +95,7 @@ describeWith(['libtorrent', 'aria2'], 'interop: magnet links', () => {
     const client = await startAria2(link, output, ['--seed-time=0', '--follow-torrent=true']);
     const listening = /IPv4 BitTorrent: listening on TCP port (\d+)/;
     await client.untilPrinted(listening, TRANSFER_MS);
-    // It announces itself as a seed while it has no metadata, so some trackers name it no seeds: we dial it.
+    // aria2 announces itself as a seed while it has no metadata, so some trackers give it no seeds: we dial it.
     await torrent.addPeer(`127.0.0.1:${listening.exec(client.output)?.[1] ?? ''}`);
     await client.succeeded(TRANSFER_MS);
     expect(await digestsOf(output)).to.deep.equal(payload.digests);

@@ -1,4 +1,4 @@
-// Magnet links in and out: what is read, what is noted as ignored, what is refused, and nothing else happens.
+// Reads and writes magnet links: what is used, what is noted as ignored, and what is refused.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { toHex } from '../../lib/bytes/hex';

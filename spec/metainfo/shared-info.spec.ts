@@ -1,4 +1,4 @@
-// The info dictionary in memory that threads share, and whether peers may have it.
+// The info dictionary in shared memory, and whether it is served to peers.
 
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';

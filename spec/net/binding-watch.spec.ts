@@ -32,7 +32,7 @@ describe('net: own addresses that vanish', () => {
     expect(lostAt(new BindingWatch(undefined), 0)).to.deep.equal([]);
   });
 
-  it('make a dial fail by our own lack', async () => {
+  it('make a dial fail with no-address', async () => {
     const network = { bind: 'no-such-interface' };
     const actor = new Actor({ network });
     const files = [{ path: 'f', lengthBytes: 16_384 }];

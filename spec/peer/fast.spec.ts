@@ -1,5 +1,5 @@
-// The fast extension (BEP 6) in a session: what the peer says of its pieces, rejects, and chokes that
-// void nothing.
+// The fast extension (BEP 6) in a session: announcements of pieces, rejects, and chokes that void no
+// request.
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { FactOf } from '../../lib/messages/peer-thread';

@@ -1,4 +1,4 @@
-// What a peer allows and suggests (BEP 6): reported, used while it chokes us, and bounded.
+// Pieces that a peer allows and suggests (BEP 6): reported, used while it chokes us, and bounded.
 import { expect } from 'chai';
 import { Side } from '../support/pair';
 
@@ -134,7 +134,7 @@ describe('peer/their hints', () => {
     expect(side.of('suggested')).to.have.length(2);
   });
 
-  it('holds hints against the content once it is known', () => {
+  it('checks hints once the content is known', () => {
     const later = (piece: number): Side => {
       const side = new Side({ fast: true, openLater: true });
       side.receive((writer) => {

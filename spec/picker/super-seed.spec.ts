@@ -11,7 +11,7 @@ class Stage {
   readonly pieceCount: number;
   readonly has = new Map<number, Set<number>>();
   readonly tookMs = new Map<number, number>();
-  /** What was shown to whom, in order. */
+  /** The pieces that were shown to each peer, in order. */
   readonly reveals: [peer: number, piece: number][] = [];
   nowMs = 1_000;
 
@@ -179,7 +179,7 @@ describe('super-seed (BEP 16)', () => {
     expect(other.next()).to.deep.equal({ 2: [0, 1] });
   });
 
-  it('shows a peer that says nothing of its pieces the first ones with the next tick', () => {
+  it('shows a peer that announces no pieces the first ones on the next tick', () => {
     const stage = new Stage(9);
     stage.seed.join({ id: 7, has: () => false, lastTookMs: 0 });
     expect(stage.next()).to.deep.equal({});
@@ -216,7 +216,7 @@ describe('super-seed (BEP 16)', () => {
     expect(stage.reveals).to.have.length(5_000);
   });
 
-  it('whoever comes, goes and trades: it comes to its end, and shows each piece once before there is a copy of all', () => {
+  it('ends, and shows each piece about once before there is a copy of all, however peers come, go and trade (property)', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 60 }),

@@ -22,7 +22,7 @@ describe('rate: apportion', () => {
     expect(given(all)).to.deep.equal([1, 6, 2]);
   });
 
-  it('gives everybody all it can use if there is enough', () => {
+  it('gives each claim all that it can use if there is enough', () => {
     const all = claims([1, 1], [5, 2]);
     expect(apportion(9, all)).to.equal(3);
     expect(apportion(Infinity, all)).to.equal(3);
@@ -53,7 +53,7 @@ describe('rate: apportion', () => {
     most: fc.oneof(fc.integer({ min: 0, max: 50 }), fc.constant(Infinity)),
   });
 
-  it('gives all or all that can be used, and nobody more than it can use', () => {
+  it('gives all blocks or all that can be used, and no claim more than it can use', () => {
     fc.assert(
       fc.property(
         fc.array(shape, { maxLength: 20 }),

@@ -115,7 +115,7 @@ describe('rate: limits', () => {
     expect(world.spent(peers) - before).to.be.at.least(peers.length * FAST * 0.9);
   });
 
-  it('is quiet while nobody transfers', () => {
+  it('grants nothing while no connection transfers', () => {
     const world = new RateWorld(2);
     world.granter.limitEngine(1_000_000, 0);
     world.limit(1);

@@ -1,4 +1,4 @@
-// What choking promises, in swarms in virtual time: who gives more gets more.
+// Choking in swarms in virtual time: nodes that upload more finish sooner.
 
 import { expect } from 'chai';
 import { printRecipes } from '../support/recipes';
@@ -16,7 +16,7 @@ function meanSec(swarm: SimSwarm, nodes: readonly SimNode[]): number {
 describe('sim: choking', () => {
   printRecipes();
 
-  it('who uploads more finishes sooner, and free riders finish last', async () => {
+  it('nodes that upload more finish sooner, and free riders finish last', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 6 * MIB, pieceLengthBytes: 32 * KIB });
     const join = async (count: number, options: SimNodeOptions): Promise<SimNode[]> => {
       const nodes: SimNode[] = [];

@@ -1,5 +1,5 @@
-// Swarms in virtual time whose nodes find each other by peer exchange (BEP 11) alone, with liars, and
-// private ones in which they must not (BEP 27).
+// Swarms in virtual time whose nodes find each other by peer exchange (BEP 11) alone, with hostile nodes,
+// and private ones in which they must not (BEP 27).
 
 import { expect } from 'chai';
 import { PEX_NAME } from '../../lib/peer/extensions/pex';
@@ -17,10 +17,10 @@ interface Liar extends Extension {
   dueMs: number;
 }
 
-/** How many others a node has met, by address. */
+/** The number of other nodes that a node was connected to, by address. */
 const met = ({ state, dials }: SimNode): number => Math.max(state.peers.size, dials);
 
-/** An extension that tells of a hundred new addresses every `intervalMs`. */
+/** An extension that sends a hundred new addresses every `intervalMs`. */
 function lies(intervalMs: number): MakeExtension {
   let next = 0;
   return (peer) => {
@@ -84,7 +84,7 @@ describe('sim: peer exchange', () => {
     expect(first.state.peers.size).to.be.above(0);
   });
 
-  it('a node behind NAT is found by those whom it can dial itself', async () => {
+  it('a node behind NAT finds the others, and dials them', async () => {
     const swarm = new SimSwarm(SMALL);
     const hub = await swarm.add({ have: 'all', uplinkBytesPerSec: 64 * KIB });
     const hidden = await swarm.add({ dialable: false });
@@ -94,7 +94,7 @@ describe('sim: peer exchange', () => {
     await swarm.runUntilComplete(60);
   });
 
-  it('a liar with thousands of addresses costs dials, few and slow, and delays nobody', async () => {
+  it('a sender of thousands of invented addresses causes few dials, and delays no other node', async () => {
     const swarm = new SimSwarm(SMALL);
     const hub = await star(swarm, 4);
     const liar = await swarm.add({ extensions: [lies(60_000)] });
@@ -106,10 +106,10 @@ describe('sim: peer exchange', () => {
       if (node !== liar) expect(node.dials, node.host).to.be.below(3 * (100 + 50 * 6));
       expect(node.engine.logs).to.deep.equal([]);
     }
-    expect(hub.dials, 'it was heard').to.be.above(90);
+    expect(hub.dials, 'some addresses are dialled').to.be.above(90);
   });
 
-  it('a flood of messages is closed by name, and the honest complete', async () => {
+  it('a node that floods messages is closed with pex-flood, and the others complete', async () => {
     const swarm = new SimSwarm(SMALL);
     const hub = await star(swarm, 3);
     const liar = await swarm.add({ extensions: [lies(100)] });
@@ -119,7 +119,7 @@ describe('sim: peer exchange', () => {
     expect(hub.engine.state.closed.get('pex-flood')).to.be.above(0);
   });
 
-  it('in a private swarm nobody learns of anybody but from the user', async () => {
+  it('in a private swarm a node gets addresses only from its user', async () => {
     const swarm = new SimSwarm({ ...SMALL, private: true });
     const hub = await star(swarm, 5);
     const strangers = (): SimNode[] =>
@@ -131,12 +131,12 @@ describe('sim: peer exchange', () => {
       120,
     );
     expect(strangers()).to.deep.equal([]);
-    // They had to take turns at the seed.
+    // All data came from the seed.
     expect(hub.torrent.uploadedBytes).to.be.at.least(5 * MIB);
     expect(hub.dials).to.equal(0);
   });
 
-  it('a private torrent whose metainfo comes late forgets what it was told', async () => {
+  it('a private torrent whose metainfo comes late removes exchanged addresses', async () => {
     const swarm = new SimSwarm({ ...SMALL, private: true });
     const hub = await star(swarm, 5, { learnsAfterMs: 20_000 });
     await swarm.runFor(15);

@@ -48,7 +48,7 @@ describe('sim: the fast extension', () => {
     expect(seen(swarm, 'closed fast-not-announced')).to.equal(0);
   });
 
-  it('newcomers get allowed pieces before anybody unchokes them', async () => {
+  it('newcomers get allowed pieces before they are unchoked', async () => {
     const swarm = new SimSwarm({ totalLengthBytes: 4 * MIB, pieceLengthBytes: 32 * KIB });
     await swarm.add({ have: 'all', uploadSlots: 1, uplinkBytesPerSec: MIB });
     for (let node = 0; node < 6; node++)

@@ -1,5 +1,5 @@
-// What the literature promises of a swarm: it finishes close to what its lines allow, and the rarest
-// piece survives the seed.
+// Results from the literature: a swarm finishes close to the bound of its lines, and the rarest piece
+// survives when its seed leaves.
 
 import { expect } from 'chai';
 import { printRecipes } from '../support/recipes';
@@ -7,12 +7,12 @@ import type { SimNode } from '../support/sim-node';
 import { SimSwarm } from '../support/sim-swarm';
 import { KIB, MIB } from '../support/sim-torrent';
 
-/** How much longer than the bound of the lines a swarm may take. */
+/** Factor on the bound of the lines within which a swarm must finish. */
 const NEAR = 1.5;
 
 /**
- * The time in which a file can be distributed at best: the seed must send one copy, and together
- * they must send one copy for each leecher.
+ * The shortest possible time to distribute a file: the seed must send one copy, and all nodes together must
+ * send one copy for each leecher.
  */
 function boundSec(lengthBytes: number, seed: number, leechers: readonly number[]): number {
   const all = leechers.reduce((sum, rate) => sum + rate, seed);
@@ -25,13 +25,13 @@ function hasEverywhere(swarm: SimSwarm, nodes: readonly SimNode[]): boolean {
   return true;
 }
 
-describe('sim: what the literature promises', () => {
+describe('sim: results from the literature', () => {
   printRecipes();
 
   const SIZE = { totalLengthBytes: 4 * MIB, pieceLengthBytes: 16 * KIB };
   /**
-   * Four slots and no pieces that a choked peer may fetch (BEP 6), as in the literature: with more peers at
-   * a seed, more pieces are under way from it that others are fetching from it, too.
+   * Four slots and no allowed fast pieces (BEP 6), as in the literature: with more slots, a seed sends more
+   * pieces to several peers at the same time.
    */
   const LINE = { uploadSlots: 4, memoryBytes: 4 * MIB, fast: false };
   const equal = Array<number>(11).fill(512 * KIB);
@@ -72,7 +72,7 @@ describe('sim: what the literature promises', () => {
     const seed = await swarm.add({ have: 'all', uplinkBytesPerSec: 64 * KIB });
     for (let n = 0; n < 4; n++) await swarm.add({ have: others, uplinkBytesPerSec: 64 * KIB });
     const newcomer = await swarm.add();
-    // Nobody but the newcomer asks the seed.
+    // Only the newcomer requests from the seed.
     for (const node of swarm.nodes) if (node !== newcomer) newcomer.meet(node);
     await swarm.run(() => newcomer.torrent.content.possession.have.get(rarest), 10);
     // A sixth of the content came from each: the rarest was among the first.

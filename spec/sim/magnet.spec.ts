@@ -1,5 +1,5 @@
-// Swarms in which some have the torrent by a magnet link: they fetch its metadata from peers that have it, liars
-// among them, and serve it to others.
+// Swarms in which some nodes have a magnet link: they fetch the metadata from other nodes, some of them hostile,
+// and serve it to others.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -28,7 +28,7 @@ function expectRight(swarm: SimSwarm): void {
   }
 }
 
-/** Until each honest magnet node knows its content. */
+/** Runs until each honest node with a magnet link knows its content. */
 async function untilKnown(swarm: SimSwarm, limitSec: number): Promise<void> {
   const waiting = swarm.nodes.filter(({ options }) => options.magnet);
   await swarm.run(() => waiting.every((node) => node.gone || node.state.content), limitSec);
@@ -37,7 +37,7 @@ async function untilKnown(swarm: SimSwarm, limitSec: number): Promise<void> {
 describe('sim: magnet links', () => {
   printRecipes();
 
-  it('bring the torrent to its end, and its metadata on to others', async () => {
+  it('complete the torrent, and serve its metadata to others', async () => {
     const swarm = new SimSwarm(SHORT);
     const seed = await swarm.add({ have: 'all' });
     const first = await swarm.add({ magnet: true });
@@ -80,7 +80,7 @@ describe('sim: magnet links', () => {
     }
   });
 
-  it('find out among mixed copies who lied', async () => {
+  it('find the sender of wrong data in a copy of several nodes', async () => {
     const swarm = new SimSwarm({ ...LONG, seed: 5 });
     for (let n = 0; n < 2; n++) await swarm.add({ have: 'all', metadataLie: 'all' });
     for (let n = 0; n < 2; n++) await swarm.add({ have: 'all' });
@@ -97,7 +97,7 @@ describe('sim: magnet links', () => {
     expectRight(swarm);
   });
 
-  it('wait for somebody who has it, and get it from one who learnt it meanwhile', async () => {
+  it('wait for a node that has the metadata, and get it from one that fetched it meanwhile', async () => {
     const swarm = new SimSwarm(SHORT);
     const [one, two] = [await swarm.add({ magnet: true }), await swarm.add({ magnet: true })];
     one.meet(two);
@@ -110,7 +110,7 @@ describe('sim: magnet links', () => {
     expectRight(swarm);
   });
 
-  it('ask another one when a peer falls silent', async () => {
+  it('request the metadata from another node when one falls silent', async () => {
     const swarm = new SimSwarm(LONG);
     const silent = await swarm.add({ have: 'all', latencyMs: 800 });
     const node = await swarm.add({ magnet: true });
@@ -126,7 +126,7 @@ describe('sim: magnet links', () => {
     expectRight(swarm);
   });
 
-  it('are not described by the peers of a private torrent', async () => {
+  it('get no metadata of a private torrent', async () => {
     const swarm = new SimSwarm({ ...SHORT, private: true });
     await swarm.add({ have: 'all' });
     const node = await swarm.add({ magnet: true });
@@ -136,7 +136,7 @@ describe('sim: magnet links', () => {
     expect(countsOf(node)).to.deep.include({ fetched: 0 });
   });
 
-  it('come to their end with any seed, liars, pauses, dead threads, and peers that leave', async () => {
+  it('complete with any random seed, hostile nodes, pauses, dead threads, and nodes that leave', async () => {
     const seen: Partial<Record<keyof MetadataCounts, number>> = {};
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 1e6 }), (seed) =>

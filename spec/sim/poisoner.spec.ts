@@ -1,4 +1,4 @@
-// What a peer that sends wrong bytes costs among many that are honest.
+// The cost of a peer that sends wrong bytes among many honest ones.
 
 import { expect } from 'chai';
 import { printRecipes } from '../support/recipes';

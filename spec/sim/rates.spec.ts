@@ -1,5 +1,5 @@
 // Swarms under rate limits in virtual time: limits hold over every window of 5 s, transfers are as fast as
-// they allow, and nobody is taken for slow because of them.
+// they allow, and no peer counts as slow because of them.
 
 import { expect } from 'chai';
 import { BLOCK_LENGTH_BYTES } from '../../lib/bytes/lengths';
@@ -159,7 +159,7 @@ describe('sim: rate limits', () => {
     expect(node.torrent.wastedBytes).to.equal(0);
   });
 
-  it('waits quietly for minutes at the lowest limit, and asks again when it ends', async () => {
+  it('causes no time-outs for minutes at the lowest limit, and continues when it ends', async () => {
     const swarm = swarmOf(1);
     await swarm.add({ have: 'all' });
     const node = await swarm.add({ rateLimits: { downLimitBytesPerSec: 1024 } });

@@ -1,4 +1,4 @@
-// What super-seeding promises (BEP 16), and what rarest-first does for a seed that leaves early.
+// Super-seeding (BEP 16) in swarms, and rarest-first with a seed that leaves early.
 
 import { expect } from 'chai';
 import { printRecipes } from '../support/recipes';

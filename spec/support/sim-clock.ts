@@ -1,7 +1,7 @@
 // Virtual time: runs scheduled functions in an order that depends only on their times and on the
 // order of scheduling.
 
-/** A promise delays what comes next until everything that waits for it has run. */
+/** If it returns a promise, the clock waits until that and everything that depends on it have run. */
 type Run = () => void | Promise<void>;
 
 /** All functions of one moment, in the order in which they were scheduled. */

@@ -38,7 +38,7 @@ export class SimConnection implements SessionOutput, RatedDriver {
   readonly #rates: SessionRates;
   readonly #traffic = new TrafficRow();
   #open = true;
-  /** Its machine has lost it without a word: who sends to it learns that. */
+  /** Its machine has lost the connection without a message: the other end notices when it sends. */
   #abandoned = false;
   /** Bytes sent before the other end existed. */
   readonly #early: Uint8Array[] = [];
@@ -171,7 +171,7 @@ export class SimConnection implements SessionOutput, RatedDriver {
     this.#travel(0, (other) => other.close('remote-closed', 'broken'));
   }
 
-  /** The owning machine is gone: the other end is not told before it sends something. */
+  /** The owning machine is gone: the other end notices only when it sends something. */
   abandon(): void {
     this.#open = false;
     this.#abandoned = true;

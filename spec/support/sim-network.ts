@@ -1,5 +1,5 @@
-// The network between simulated nodes: delay, jitter, the speed of each line, and who cannot reach
-// whom. Messages of one direction of a connection never overtake each other, as in TCP.
+// The network between simulated nodes: delay, jitter, the speed of each line, and partitions. Messages of
+// one direction of a connection never overtake each other, as in TCP.
 
 import type { SimClock } from './sim-clock';
 import type { SimNode } from './sim-node';

@@ -37,7 +37,7 @@ export class SimNode {
   readonly workers: SimWorkers;
   /** The present one; each death brings another. */
   thread: SimPeerThread;
-  /** How often each fact occurred, by its type and what tells its variants apart; also rare events. */
+  /** How often each fact occurred, by its type and variant; also rare events. */
   readonly seen = new Map<string, number>();
   /** True once it has left the network without a message. */
   gone = false;
@@ -217,7 +217,7 @@ export class SimNode {
     engine.happen({ type: 'thread-restarted', thread: 0 });
   }
 
-  /** Its process is killed; `power`: the machine stops, so that nobody hears of it. */
+  /** Its process is killed; `power`: the machine stops, and its connections are not closed. */
   crash({ power }: { readonly power: boolean }): void {
     this.swarm.record(this, 'crash', power ? 'power' : 'kill');
     if (power) this.thread.abandon();
@@ -339,7 +339,7 @@ export class SimNode {
   }
 }
 
-/** The type of a fact, and what tells its variants apart. */
+/** The type of a fact and its variant. */
 export function nameOf(fact: PeerFact): string {
   if (fact.type === 'lease-returned') return `${fact.type} ${fact.why}`;
   if (fact.type === 'closed') return `${fact.type} ${fact.reason}`;

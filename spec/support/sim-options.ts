@@ -1,4 +1,4 @@
-// What a simulated client can be like: its line, its machine, what it has, and whether it lies.
+// The options of a simulated client: its line, its machine, its pieces, and its faults.
 
 import type { MakeExtension } from '../../lib/peer/extensions/extension';
 import type { LimitChange, LimitPeriod } from '../../lib/messages/rates';
@@ -26,7 +26,7 @@ export interface SimNodeOptions {
    * `magnet` it lies from the beginning.
    */
   readonly metadataLie?: 'some' | 'all' | 'length';
-  /** Knows its torrent by its info hash alone for that long; default 0. */
+  /** Milliseconds for which it knows only the info hash of its torrent; default 0. */
   readonly learnsAfterMs?: number;
   /** Spoils every block of these pieces that it sends. */
   readonly spoils?: readonly number[];
@@ -46,7 +46,7 @@ export interface SimNodeOptions {
   readonly writeBytesPerMs?: number;
   /** Stored in files, with a resume record, so that it can crash and start again. Default false. */
   readonly onDisk?: boolean;
-  /** What it speaks besides the extended handshake, as a liar may. Default: all of ours. */
+  /** Its extensions besides the extended handshake; a hostile node may have its own. Default: all of ours. */
   readonly extensions?: readonly MakeExtension[];
   /** Keeps a journal of its coordinator. */
   readonly record?: boolean;

@@ -27,7 +27,7 @@ export class SimPeerThread {
   readonly rates = new ThreadRates((rows) => this.report({ type: 'rates', rows }));
   /** What it knows of the content. */
   content: SessionContent | undefined;
-  /** Whom its peers may be told of. */
+  /** The peers for peer exchange. */
   swarm: SwarmList | undefined;
   readonly port = SIM_PORT;
   /** What it knows of the info dictionary. */
@@ -52,7 +52,7 @@ export class SimPeerThread {
     this.connections.clear();
   }
 
-  /** The machine is gone, and nobody is told. */
+  /** The machine is gone, and no connection is closed. */
   abandon(): void {
     this.#dead = true;
     for (const connection of this.connections.values()) connection.abandon();
@@ -192,7 +192,7 @@ export class SimPeerThread {
     }
   }
 
-  /** What its peers are told. */
+  /** The info dictionary that it sends: the right one, or a wrong one by the option `metadataLie`. */
   #said(info: Uint8Array): Uint8Array {
     const { metadataLie } = this.#node.options;
     if (metadataLie === undefined) return info;

@@ -1,5 +1,5 @@
-// The referee of one end of a simulated connection. It knows the rules of the wire from the
-// specifications alone, and throws when our side breaks one: it offers what it lacks, requests what
+// The referee of one end of a simulated connection. It checks the rules of the wire, written from the
+// specifications alone, and throws when our side breaks one: it announces what it lacks, requests what
 // it may not, or sends what was not requested.
 
 import type { WireWatch } from './sim-connection';
@@ -75,7 +75,7 @@ export class Referee implements WireWatch {
 
   served(piece: number, begin: number, lengthBytes: number): void {
     const key = `${piece} ${begin} ${lengthBytes}`;
-    if (!this.#asked.take(key)) this.#foul(`sends block ${key}, which nobody asked for`);
+    if (!this.#asked.take(key)) this.#foul(`sends block ${key}, which was not requested`);
     this.#mustHave(piece, 'sends');
   }
 
@@ -106,7 +106,7 @@ export class Referee implements WireWatch {
       case REQUEST:
         return this.#judgeRequest(message);
       case REJECT:
-        if (!this.#asked.take(keyOf(message))) this.#foul('rejects what nobody asked for');
+        if (!this.#asked.take(keyOf(message))) this.#foul('rejects a request that was not sent');
         return;
       case EXTENDED:
         return this.#judgeExtended(message);

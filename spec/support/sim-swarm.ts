@@ -100,7 +100,7 @@ export class SimSwarm implements Simulation {
     this.#journal.length = length;
   }
 
-  /** Makes the others known to a node that starts again, unless a tracker does. */
+  /** Adds the other nodes to a node that starts again, unless there is a tracker. */
   introduce(node: SimNode): void {
     if (this.#intervalSec === undefined) node.meet(...this.nodes.filter((other) => other !== node));
   }

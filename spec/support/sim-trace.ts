@@ -1,4 +1,4 @@
-// A hash of everything that the threads of a swarm told each other, which makes two runs comparable.
+// A hash of all messages between the threads of a swarm, by which two runs are compared.
 
 import type { PeerFact, PeerOrder } from '../../lib/messages/peer-thread';
 

@@ -45,18 +45,18 @@ describe('transport: bound to own addresses', () => {
     return { port: (server.address() as net.AddressInfo).port, from };
   }
 
-  interface Heard {
+  interface Listening {
     readonly listener: Listener;
     readonly port: Promise<number>;
     readonly failure: Promise<string>;
     readonly errors: Error[];
   }
 
-  function listen(port = 0): Heard {
+  function listen(port = 0): Listening {
     const errors: Error[] = [];
     let failed: (text: string) => void = () => undefined;
     let listening: (port: number) => void = () => undefined;
-    const heard = {
+    const observed = {
       port: new Promise<number>((done) => (listening = done)),
       failure: new Promise<string>((done) => (failed = done)),
       errors,
@@ -71,7 +71,7 @@ describe('transport: bound to own addresses', () => {
       },
     );
     open.push(listener);
-    return { listener, ...heard };
+    return { listener, ...observed };
   }
 
   const reaches = (port: number, host: string): Promise<boolean> =>
@@ -130,8 +130,8 @@ describe('transport: bound to own addresses', () => {
   it('follows its addresses, and tries again until it has them', async () => {
     mock.timers.enable({ apis: ['setInterval'] });
     own = { ipv4: '127.0.0.9', ipv6: undefined };
-    const heard = listen();
-    const port = await heard.port;
+    const bound = listen();
+    const port = await bound.port;
     own = { ipv4: '127.0.0.10', ipv6: undefined };
     mock.timers.tick(1_000);
     await until(() => reaches(port, '127.0.0.10'));
@@ -142,12 +142,12 @@ describe('transport: bound to own addresses', () => {
     // The address is here before the system lets it be used.
     own = { ipv4: '192.0.2.99', ipv6: undefined };
     mock.timers.tick(1_000);
-    await until(() => heard.errors.length === 1);
-    expect(heard.errors[0]).to.have.property('code', 'EADDRNOTAVAIL');
+    await until(() => bound.errors.length === 1);
+    expect(bound.errors[0]).to.have.property('code', 'EADDRNOTAVAIL');
     own = { ipv4: '127.0.0.9', ipv6: undefined };
     mock.timers.tick(1_000);
     await until(() => reaches(port, '127.0.0.9'));
-    heard.listener.close();
+    bound.listener.close();
     await until(async () => !(await reaches(port, '127.0.0.9')));
   });
 

@@ -87,7 +87,7 @@ describe('wire/peer-exchange', () => {
     expect(() => decodeText('le')).to.throw('a message of ut_pex is not a bencoded dictionary');
   });
 
-  it('whatever comes, it reads whole peers or refuses it with one code', () => {
+  it('reads whole peers from any payload, or refuses it with one code (property)', () => {
     const torn = fc
       .tuple(fc.array(entry4), fc.nat({ max: 60 }), fc.integer({ min: 0, max: 255 }))
       .map(([entries, at, byte]) => {

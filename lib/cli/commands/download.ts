@@ -74,7 +74,7 @@ export function define(command: Command, run: Runner): void {
     .addOption(
       new Option(
         '--save-torrent <FILE>',
-        'write the .torrent there, for a magnet link once peers have sent it',
+        'write the .torrent to FILE, for a magnet link once its metadata is known',
       ).argParser(nonEmpty),
     )
     .addOption(

@@ -1,4 +1,4 @@
-// `millrace info`: shows the content of a .torrent, or of a magnet link. Contacts nobody but the site
+// `millrace info`: shows the content of a .torrent, or of a magnet link. Contacts only the site
 // of a URL.
 
 import { toHex } from '../../bytes/hex';
@@ -68,7 +68,7 @@ export async function info(
 /** The link to a torrent, for others to use. */
 interface ShownMagnet {
   readonly link: string;
-  /** Trackers that are not in it, because their URLs hold secrets. */
+  /** Number of trackers that the link leaves out, because their URLs contain secrets. */
   readonly trackersLeftOut: number;
 }
 

@@ -37,7 +37,10 @@ export function define(command: Command, run: Runner): void {
     .addOption(dataOption())
     .addOption(ratioOption())
     .addOption(timeOption())
-    .option('--super-seed', 'show peers a few pieces at a time, until the others have two copies');
+    .option(
+      '--super-seed',
+      'show each peer a few pieces at a time, until the others have two copies',
+    );
   for (const option of [...engineOptions(), ...traceOptions()]) command.addOption(option);
   command
     .addHelpText('after', HELP)

@@ -84,10 +84,10 @@ export function limitOptions(): readonly Option[] {
   const option = (flag: string, what: string): Option =>
     new Option(`${flag} <RATE>`, what).argParser(rate);
   return [
-    option('--down-limit', 'receive at most so much per second: 5M, 200K; 0: no limit'),
-    option('--up-limit', 'send at most so much per second'),
-    option('--peer-down-limit', 'receive at most so much per second from each peer'),
-    option('--peer-up-limit', 'send at most so much per second to each peer'),
+    option('--down-limit', 'most payload received per second: 5M, 200K; 0: no limit'),
+    option('--up-limit', 'most payload sent per second'),
+    option('--peer-down-limit', 'most payload received per second from each peer'),
+    option('--peer-up-limit', 'most payload sent per second to each peer'),
     new Option(
       '--limit-schedule <ENTRY>',
       "other limits by time of day: 'mon-fri 08:00-18:00 down=1M up=200K'; repeatable",

@@ -1,4 +1,4 @@
-// Options of `download` and `seed` that decide with whom the engine talks.
+// Options of `download` and `seed` for the use of the network.
 
 import { Option } from 'commander';
 import type { CoordinatorOptions } from '../../index';
@@ -19,19 +19,19 @@ export function networkOptions(): readonly Option[] {
   return [
     new Option(
       '--bind <ADDRESS|INTERFACE>',
-      'bind everything to this own address or interface, and use no other way',
+      'bind all sockets to this own address, or to the addresses of this interface',
     ).argParser(nonEmpty),
     new Option(
       '--announce-address <HOST>',
-      'address or name that trackers are to hand out for this engine',
+      'address or name that trackers should give to peers for this engine',
     ).argParser(nonEmpty),
     new Option(
       '--announce-port <N>',
-      'port that trackers and peers get, if a router forwards it to --port, 1-65535',
+      'port that is announced, if a router forwards it to --port, 1-65535',
     ).argParser(wholeNumber(1, MAX_PORT)),
     new Option(
       '--dscp <N>',
-      'mark what is sent to peers for routers, 0-63; needs Node 24 or later',
+      'DSCP of packets that are sent to peers, 0-63; needs a recent Node 24 or later',
     ).argParser(wholeNumber(0, 63)),
     new Option('--max-peers <N>', 'most peer connections, 1-8000 (default: 100)').argParser(
       wholeNumber(1, 8000),
@@ -61,7 +61,7 @@ export function networkOf(flags: NetworkFlags): Partial<CoordinatorOptions> {
     announceAddress,
     announcePort,
     dscp,
-    // One torrent: it may have them all.
+    // The engine has one torrent, which may use all connections.
     maxConnections: maxPeers,
     maxConnectionsPerTorrent: maxPeers,
     ...(isFiltered && { ipFilter: { blockFiles: ipFilter, allowFiles: ipAllow } }),

@@ -126,11 +126,11 @@ export function engineOptions(): readonly Option[] {
     ),
     new Option(
       '--upload-slots <N>',
-      'peers that may download from us at a time, 1-1000, or auto: by what we can upload (default: auto)',
+      'peers that may download from us at a time, 1-1000, or auto: by the upload rate (default: auto)',
     ).argParser(orAuto(1, 1000)),
     new Option(
       '--seed-choking <RULE>',
-      'who may download once all is here: peers in turn, or those that take most (default: round-robin)',
+      'which peers may download from a complete torrent: all in turn, or the fastest (default: round-robin)',
     ).choices(SEED_CHOKING),
     ...limitOptions(),
     ...networkOptions(),

@@ -23,10 +23,10 @@ export function linkLine(link: MagnetLink, { folder, port }: Place): string {
   );
 }
 
-/** Parameters that Millrace would use if they were right. */
+/** Parameters that Millrace uses if they are valid. */
 const KNOWN = ['xt', 'dn', 'tr', 'x.pe', 'ws', 'xl', 'so'];
 
-/** What a download does not use of the link, one sentence each. */
+/** The parts of the link that a download does not use, one sentence each. */
 export function linkNotes(link: MagnetLink, showUrl: ShowUrl): string[] {
   const { selection, webSeeds, ignored = [] } = link;
   const notes: string[] = [];

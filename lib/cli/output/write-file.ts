@@ -1,4 +1,4 @@
-// Writes a file that the user named: never half, and never over another one unasked.
+// Writes a file that the user named: atomically, and without overwriting another one unasked.
 
 import { lstat, open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { withPath } from '../../errors/system-error';
 import type { Api } from '../context';
 
 /**
- * Whether there is such a file. Throws if its folder is not there, and `output-exists` for a
+ * Whether the file exists. Throws if its folder does not exist, and `output-exists` if the path is a
  * folder.
  */
 export async function fileExists(path: string, api: Api): Promise<boolean> {
@@ -25,8 +25,8 @@ export async function fileExists(path: string, api: Api): Promise<boolean> {
 }
 
 /**
- * Atomic: a failed write leaves neither a partial file nor a lost old one. `exists`: the error if
- * there is a file; undefined replaces it.
+ * Writes the file atomically: after a failure the old file, if any, is unchanged. `exists`: the error
+ * to throw if there is a file; undefined: the file is replaced.
  */
 export async function writeWhole(path: string, bytes: Uint8Array, exists?: Error): Promise<void> {
   const target = exists ? path : `${path}.${process.pid}.part`;

@@ -41,9 +41,9 @@ export interface PeerEnds {
 /** Shows a transfer: as JSON lines, a progress bar, or plain lines. */
 export interface Reporter {
   readonly progressEveryMs: number;
-  /** The torrent was added by a magnet link, and nothing else is known yet. */
+  /** The torrent was added by a magnet link; its metadata is not known yet. */
   link(link: MagnetLink, place: Place): void;
-  /** It is known what the torrent consists of. */
+  /** The metadata of the torrent is known. */
   begin(metainfo: Metainfo, place: Place): void;
   progress(stats: TorrentStats): void;
   pieceFailed(event: TorrentEvents['pieceFailed'][0]): void;

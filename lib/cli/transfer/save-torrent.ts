@@ -6,8 +6,8 @@ import type { Api, Context } from '../context';
 import { fileExists, writeWhole } from '../output/write-file';
 
 /**
- * Checks before the transfer that the file can be written: a magnet link may take hours. It may be
- * there if it is a .torrent of this very torrent, as after a first run; it is replaced then.
+ * Checks before the transfer that the file can be written, because a magnet link may take hours. An
+ * existing file is replaced only if it is a .torrent of the same torrent, as after an earlier run.
  *
  * @throws MillraceError `output-exists`.
  */

@@ -60,7 +60,7 @@ export interface SessionOptions {
   readonly source: string;
   readonly flags: EngineFlags;
   readonly add: AddOptions & { readonly output: string; readonly seed: boolean };
-  /** Examines the torrent, or the link to it, before the engine gets it; may reject. */
+  /** Called with the torrent or the link before it is added; a rejection ends the command. */
   readonly inspect?: (source: Metainfo | MagnetLink) => Promise<void>;
 }
 
@@ -106,7 +106,7 @@ export async function withTorrent(
   }
 }
 
-/** What is not used of the source, for the user to know. */
+/** What is not used of the source, one sentence each. */
 function notesOn(source: Metainfo | MagnetLink, showUrl: (url: string) => string): string[] {
   if (isLink(source)) return linkNotes(source, showUrl);
   const warning = ignoredTrackersLine(source, showUrl);

@@ -1,4 +1,4 @@
-// The source of a transfer, as the user named it: a .torrent, or a magnet link.
+// The source of a transfer from the command line: a .torrent or a magnet link.
 
 import type { MagnetLink, Metainfo } from '../../index';
 import { isMagnet } from '../../text/source-kind';

@@ -38,7 +38,7 @@ export function limitAt(moment: Moment): TransferLimit {
   if (allThatIsMissingIsHere(moment)) return 'memory';
   if (sources === 0) return 'peers';
   if (open === 0) return 'unchoke';
-  // Tested before the processor: less would be requested if it were faster, and no more.
+  // Tested before the processor: under a rate limit a faster processor would not receive more.
   if (2 * moment.heldBack >= open) return 'rateLimit';
   // Tested before memory: if hashing and writing lack a core, more memory would not help.
   if (moment.processBusy >= BUSY_SHARE) return 'cpu';

@@ -1,4 +1,4 @@
-// PURE. One copy of the metadata in the making: which pieces have come and from whom, and which are requested.
+// PURE. One copy of the metadata that is being fetched: the pieces received, their senders, and the pieces requested.
 
 import { METADATA_PIECE_BYTES, metadataPieceCount } from '../../wire/metadata-message';
 import type { Identity } from '../pieces/witness';
@@ -6,8 +6,8 @@ import type { Giver } from './giver';
 import type { RoomHolder } from './room';
 
 /**
- * A piece that one peer has not sent by then is requested from another one too, if that has nothing else to do:
- * two slow round trips.
+ * After this time a requested piece is requested from a second peer that has nothing else to do: two slow round
+ * trips.
  */
 const SECOND_ASK_MS = 2_000;
 
@@ -25,11 +25,11 @@ export class Attempt implements RoomHolder {
   isChecked = false;
   receivedBytes = 0;
   private buffer: SharedArrayBuffer | undefined;
-  /** Who sent each piece; undefined for a missing one. */
+  /** The sender of each piece; undefined for a missing one. */
   private readonly fillers: (Identity | undefined)[];
   private missing: number;
   private readonly sliceEndMs: number;
-  /** Missing pieces that may be requested of anyone, the next one last; some may have come meanwhile. */
+  /** Pieces to request, the next one last; some may have been received since. */
   private readonly unasked: number[];
   private readonly asked = new Map<number, Asking[]>();
 
@@ -58,7 +58,7 @@ export class Attempt implements RoomHolder {
     return this.buffer;
   }
 
-  /** Who sent the pieces of a complete copy, in their order. */
+  /** The senders of the pieces of a complete copy, in the order of the pieces. */
   get senders(): readonly Identity[] {
     return this.fillers.filter((filler) => filler !== undefined);
   }
@@ -89,7 +89,7 @@ export class Attempt implements RoomHolder {
     this.asked.set(piece, askings);
   }
 
-  /** The peer will not send this piece: others may be asked. */
+  /** The peer will not send this piece: it may be requested from others. */
   release(giver: Giver, piece: number): void {
     const askings = this.asked.get(piece)?.filter((asking) => asking.giver !== giver);
     if (askings === undefined) return;

@@ -1,4 +1,4 @@
-// PURE. What was seen while metadata was fetched, of all torrents together.
+// PURE. Counters of metadata fetches, of all torrents together.
 
 export interface MetadataCounts {
   /** Verified. */
@@ -10,11 +10,11 @@ export interface MetadataCounts {
   /** Rejects, and answers of a wrong length. */
   refusals: number;
   timeouts: number;
-  /** Peers that announced another length than others, or than they did before. */
+  /** Peers that announced a length that differs from that of others, or from their own earlier one. */
   conflicts: number;
   /** Lengths above the limit. */
   tooLong: number;
-  /** Copies that gave way to others that waited for room. */
+  /** Copies that were dropped because others waited for their memory. */
   gaveWay: number;
   /** Read from the folder of an earlier run. */
   stored: number;

@@ -1,8 +1,8 @@
-// PURE. Fetches the metadata of one torrent (BEP 9): which piece is requested from which peer, and who lied where a
-// copy fails its hash. Nothing that a peer says is believed before the hash is right, so peers are grouped by
-// the length that they announce, and each group fills a copy of its own. After a copy of several peers has
-// failed, further copies of that length come from one peer each: one that fails convicts its sender, and one that
-// succeeds shows whose pieces of the failed copy differ.
+// PURE. Fetches the metadata of one torrent (BEP 9): which piece is requested from which peer, and which peer sent
+// wrong data if a copy fails its hash. An announced length cannot be checked before the hash is right, so peers are
+// grouped by it, and each group fills a copy of its own. After a copy of several peers has failed, further copies of
+// that length come from one peer each. If one of these fails, its sender is banned; if one is right, the senders of
+// pieces of failed copies that differ from it are banned.
 
 import { LogThrottle } from '../../errors/log-throttle';
 import { BlockWitness } from '../pieces/witness';
@@ -13,20 +13,20 @@ import type { MetadataCounts } from './counts';
 import { Giver } from './giver';
 import type { MetadataRoom } from './room';
 
-/** Requests at one peer: on a line of 100 ms, 640 KB/s from each. */
+/** Outstanding requests per peer: 4 × 16 KiB per round trip of 100 ms are 655 KB/s from each. */
 const MAX_ASKED = 4;
-/** A request without an answer after this time is given to another peer. Few peers are that slow. */
+/** A piece without an answer after this time is requested from another peer. Few peers are that slow. */
 const TIMEOUT_MS = 10_000;
-/** Copies of one length from single peers at a time. */
+/** Copies of one length that single peers fill, at a time. */
 const MAX_SOLE_COPIES = 4;
 /**
- * How long a copy keeps its room while another one waits for it; doubled each time that it did not suffice. So
- * a peer that announces a wrong length and sends little does not block others, and a slow honest one comes to its
+ * How long a copy keeps its memory while another one waits for it; doubled each time that it was too short. So a
+ * peer that announces a wrong length and sends little does not block others, and a slow honest one finishes in the
  * end.
  */
 const SLICE_MS = 20_000;
 const MAX_DOUBLINGS = 10;
-/** Lengths that are remembered; there is evidence for few of them. */
+/** Announced lengths that are remembered. A peer may announce any number of them. */
 const MAX_LENGTHS = 64;
 
 export interface MetadataRequest {
@@ -40,32 +40,32 @@ interface Length {
   readonly totalBytes: number;
   /** The copy that all peers fill together. */
   shared: Attempt | undefined;
-  /** Copies that one peer each fills. */
+  /** Copies that are filled by one peer each. */
   readonly sole: Map<Giver, Attempt>;
-  /** Failed copies of several peers; from the first one on there are only sole copies. */
+  /** Failed copies of several peers. After the first one, every copy comes from a single peer. */
   readonly witness: BlockWitness;
-  /** Who sent pieces of them, by name. */
+  /** The senders of their pieces, by name. */
   readonly accused: Map<string, Identity>;
-  /** How often its shared copy gave way. */
+  /** How often its shared copy was dropped to make room. */
   turns: number;
 }
 
 export interface MetadataFetchOptions {
-  /** Longest metadata; copies in progress take as much together. */
+  /** Longest metadata, in bytes; the copies in progress take at most as much together. */
   readonly maxBytes: number;
   readonly room: MetadataRoom;
   readonly counts: MetadataCounts;
 }
 
 export class MetadataFetch {
-  /** How often it is logged that an announced length is above the limit. */
+  /** Throttles the log of announced lengths above the limit. */
   readonly tooLongLog = new LogThrottle();
   private readonly options: MetadataFetchOptions;
   private readonly givers = new Map<number, Giver>();
   private readonly lengths = new Map<number, Length>();
   private readonly attempts = new Set<Attempt>();
   private usedBytes = 0;
-  /** Number of hosts that announce each length; 0 for one of which a copy has failed. */
+  /** Number of hosts that announce each length; 0 after a copy of it has failed. */
   private ranks = new Map<number, number>();
 
   constructor(options: MetadataFetchOptions) {
@@ -144,13 +144,13 @@ export class MetadataFetch {
     this.expire(nowMs);
     this.beginAttempts(nowMs);
     const requests: MetadataRequest[] = [];
-    // One for each peer at a time, so that all of them take part in short metadata.
+    // One request per peer in each pass, so that short metadata is fetched from all peers.
     for (let most = 1; most <= MAX_ASKED; most++)
       for (const giver of this.givers.values()) this.askUpTo(most, giver, nowMs, requests);
     return requests;
   }
 
-  /** The same for one peer, which has just answered: costs little. */
+  /** The same for one peer that has just answered, at little cost. */
   planFor(connection: number, nowMs: number): MetadataRequest[] {
     const giver = this.givers.get(connection);
     const requests: MetadataRequest[] = [];
@@ -168,12 +168,15 @@ export class MetadataFetch {
     return undefined;
   }
 
-  /** A copy of this length, of several peers, failed: the digests of a good one show who lied. */
+  /** A shared copy of this length failed: the piece digests of a right copy are needed to find the senders. */
   isDoubted(totalBytes: number): boolean {
     return (this.lengths.get(totalBytes)?.accused.size ?? 0) > 0;
   }
 
-  /** The hash of a copy was wrong. Returns who is convicted: the only sender. `digests`: of each piece. */
+  /**
+   * The hash of a copy was wrong. Returns the peers to ban: the sender, if there is only one. `digests`: of each
+   * piece.
+   */
   failed(attempt: Attempt, digests: Uint8Array): Identity[] {
     const { senders } = attempt;
     this.options.counts.failed++;
@@ -190,13 +193,13 @@ export class MetadataFetch {
     return [];
   }
 
-  /** The hash of a copy was right. Returns whose pieces of failed copies differ from it. */
+  /** The hash of a copy was right. Returns the peers to ban: those whose pieces of failed copies differ from it. */
   liars({ totalBytes }: Attempt, digests: Uint8Array): Identity[] {
     const { witness, accused } = this.lengthOf(totalBytes);
     return [...witness.liars(digests)].flatMap((name) => accused.get(name) ?? []);
   }
 
-  /** Nothing more is fetched: gives the room back. */
+  /** Ends the fetch, and releases its memory. */
   close(): void {
     for (const attempt of [...this.attempts]) this.end(attempt);
     this.givers.clear();
@@ -220,7 +223,7 @@ export class MetadataFetch {
     giver.announced(totalBytes);
   }
 
-  /** It takes no further part in copies; what it sent stays in them. */
+  /** Nothing more is requested from it; the pieces that it sent are kept. */
   private withdraw(giver: Giver): void {
     const attempt = this.attemptOf(giver);
     for (const piece of giver.asked.keys()) attempt?.release(giver, piece);
@@ -232,7 +235,7 @@ export class MetadataFetch {
     const attempt = this.attemptOf(giver);
     attempt?.release(giver, piece);
     giver.failed(nowMs);
-    // Another peer makes the next attempt.
+    // Another peer gets the next sole copy.
     if (attempt?.sole === giver && !attempt.isChecked) this.giveUp(attempt);
   }
 
@@ -258,7 +261,7 @@ export class MetadataFetch {
   private expire(nowMs: number): void {
     for (const giver of this.givers.values()) {
       for (const [piece, sinceMs] of giver.asked) {
-        if (nowMs - sinceMs < TIMEOUT_MS) break; // The next ones are younger.
+        if (nowMs - sinceMs < TIMEOUT_MS) break; // The following requests are newer.
         giver.asked.delete(piece);
         if (this.attemptOf(giver)?.has(piece)) continue; // Another peer was faster.
         this.options.counts.timeouts++;
@@ -294,7 +297,7 @@ export class MetadataFetch {
     return length;
   }
 
-  /** For each announced length a copy, or several from single peers; first for those that most hosts announce. */
+  /** Begins a copy, or several of single peers, for each length; first for the length that most hosts announce. */
   private beginAttempts(nowMs: number): void {
     for (const [totalBytes, givers] of this.backers(nowMs)) {
       const length = this.lengthOf(totalBytes);
@@ -303,7 +306,7 @@ export class MetadataFetch {
     }
   }
 
-  /** The peers that may be asked, by length, in the order in which lengths get room. */
+  /** The peers that accept requests, by length, in the order in which lengths get memory. */
   private backers(nowMs: number): [number, Giver[]][] {
     const ready = new Map<number, Giver[]>();
     const hosts = new Map<number, Set<string>>();
@@ -322,7 +325,7 @@ export class MetadataFetch {
     return [...ready].sort(([a], [b]) => this.compare(b, a));
   }
 
-  /** Positive if the first length gets room before the second: more hosts announce it, or it is shorter. */
+  /** Positive if the first length gets memory before the second: more hosts announce it, or it is shorter. */
   private compare(a: number, b: number): number {
     return (this.ranks.get(a) ?? 0) - (this.ranks.get(b) ?? 0) || b - a;
   }
@@ -358,8 +361,8 @@ export class MetadataFetch {
   }
 
   /**
-   * The copies of this torrent that must give way to one of this length: those whose time is over, and before
-   * its first turn those whose length ranks below it. Undefined if they are not enough.
+   * The copies of this torrent to drop for one of this length: those whose time is over, and, before its first
+   * turn, those of lengths that rank below it. Undefined if they do not free enough.
    */
   private whoGiveWay({ totalBytes, turns }: Length, nowMs: number): Attempt[] | undefined {
     let excessBytes = this.usedBytes + totalBytes - this.options.maxBytes;
@@ -381,7 +384,7 @@ export class MetadataFetch {
     this.giveUp(attempt);
   }
 
-  /** It may begin again later, with more time. */
+  /** Drops the copy; it may begin again later, with more time. */
   private giveUp(attempt: Attempt): void {
     (attempt.sole ?? this.lengthOf(attempt.totalBytes)).turns++;
     this.end(attempt);

@@ -1,6 +1,6 @@
-// The metadata of torrents that are known by their info hash alone (BEP 9): fetched from their peers, or read
-// where an earlier run left it; checked by a verify worker, and passed on as the happening `metainfo`. What is
-// requested from whom, and who lied, is decided in `fetch.ts`.
+// The metadata of torrents that were added by a magnet link (BEP 9): it is fetched from peers or read from storage,
+// checked by a verify worker, and passed on as the happening `metainfo`. `fetch.ts` decides what is requested from
+// which peer, and which peers are banned.
 
 import type { FactOf } from '../../messages/peer-thread';
 import type { MetadataOutcome } from '../../messages/verify';
@@ -18,7 +18,7 @@ import type { MetadataRequest } from './fetch';
 
 type Of<Type extends Happening['type']> = Extract<Happening, { readonly type: Type }>;
 
-/** Begins with a run of a torrent whose content is not known. */
+/** Called at the start of a run of a torrent whose content is not known. */
 export function beginFetch(engine: Engine, torrent: TorrentState): void {
   const { epoch, maxMetadataBytes: maxBytes } = torrent;
   const { metadataRoom: room, metadataCounts: counts } = engine.state;
@@ -57,7 +57,7 @@ export function onMetadataPiece(engine: Engine, fact: FactOf<'metadata-piece'>):
   const fetch = peer?.torrent.fetch;
   if (!peer || peer.closing || !fetch) return;
   const nowMs = engine.nowMs();
-  peer.lastPayloadMs = nowMs; // It keeps its place.
+  peer.lastPayloadMs = nowMs; // Counts as payload, so the peer keeps its place.
   fetch.received(fact.connection, fact.piece, fact.totalBytes, fact.bytes, nowMs);
   const attempt = fetch.takeComplete();
   if (attempt) check(engine, peer.torrent, attempt.bytes, attempt);
@@ -94,7 +94,7 @@ function warnTooLong(engine: Engine, { torrent, identity }: Peer, totalBytes: nu
 
 // ---- checking ----
 
-/** What an earlier run left was read. */
+/** Stored metadata of an earlier run was read. */
 export function onMetadataLoaded(engine: Engine, { torrent, answer }: Of<'metadata-loaded'>): void {
   if (torrent.fetch === undefined) return;
   if (answer.error) {
@@ -135,7 +135,7 @@ export function onMetadataChecked(
   { torrent, attempt, answer }: Of<'metadata-checked'>,
 ): void {
   const { fetch } = torrent;
-  if (fetch === undefined) return; // It was learnt otherwise.
+  if (fetch === undefined) return; // The metadata became known in another way.
   if (answer.error) return failTorrent(engine, torrent, answer.error);
   const { metadata: outcome } = answer.value;
   if (outcome === undefined) return;

@@ -1,13 +1,13 @@
-// PURE. A peer that may give us metadata, as the fetch sees it.
+// PURE. A peer from which metadata may be requested, as the fetch sees it.
 
 import type { Identity } from '../pieces/witness';
 
-/** How long a peer is left alone after a refusal or a time-out; doubled with each further one. */
+/** Pause of a peer after a reject or time-out; doubled with each further one in a row. */
 const FIRST_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 240_000;
 /**
- * A peer that announced no length has no metadata, or learnt it after its handshake: it is asked after this
- * time, and again after each pause.
+ * A peer that announced no length may get the metadata after its handshake: a piece is requested from it after
+ * this time, and again after each pause.
  */
 const PROBE_AFTER_MS = 10_000;
 
@@ -17,7 +17,7 @@ export class Giver {
   totalBytes: number | undefined;
   /** Requests without an answer: the piece, and since when. */
   readonly asked = new Map<number, number>();
-  /** How often it had a copy for itself and did not finish it. */
+  /** How often it had a sole copy and did not finish it. */
   turns = 0;
   private pausedUntilMs: number;
   /** Refusals and time-outs in a row. */
@@ -42,7 +42,7 @@ export class Giver {
     if (this.failures === 0) this.pausedUntilMs = -Infinity;
   }
 
-  /** The length that it announced is not fetched: it is not asked until it announces another one. */
+  /** The length that it announced is not fetched: nothing is requested until it announces another one. */
   announcedTooMuch(): void {
     this.totalBytes = undefined;
     this.failures = 0;
@@ -55,7 +55,7 @@ export class Giver {
     this.pausedUntilMs = -Infinity;
   }
 
-  /** It refused a request, or did not answer. Several at the same time count as one. */
+  /** It rejected a request, or did not answer. Several at the same time count as one. */
   failed(nowMs: number): void {
     if (!this.mayBeAsked(nowMs)) return;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS);

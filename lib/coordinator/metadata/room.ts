@@ -1,11 +1,11 @@
-// PURE. Memory for metadata that is being fetched: a copy takes its whole length when it begins, so that each one
-// that has begun can be finished.
+// PURE. Memory for metadata that is being fetched. A copy reserves its whole length when it begins, so it never
+// waits for memory later.
 
 export interface RoomHolder {
   readonly totalBytes: number;
-  /** Its time is over: it must give way to one that waits for room. */
+  /** Its time is over: it may be dropped for a copy that waits for memory. */
   mayGiveWay(nowMs: number): boolean;
-  /** Ends it, and gives its room back. */
+  /** Drops it, and releases its memory. */
   readonly giveWay: () => void;
 }
 
@@ -24,8 +24,8 @@ export class MetadataRoom {
   }
 
   /**
-   * Returns false if there is no room. Others give way if their time is over and that is enough. A copy longer
-   * than the limit gets room when it is alone.
+   * Reserves memory for a copy; returns false if there is none. Copies whose time is over are dropped if that
+   * frees enough. A copy longer than the limit gets memory when there is no other.
    */
   take(holder: RoomHolder, nowMs: number): boolean {
     let excessBytes = this.takenBytes + holder.totalBytes - this.limitBytes;

@@ -1,12 +1,12 @@
-// Metadata that was learnt is kept beside the resume record: the next run of the same magnet link needs no peer
-// to begin.
+// Metadata that was fetched is stored beside the resume record: the next run of the same magnet link starts
+// without fetching it.
 
 import { recordOf } from '../../errors/millrace-error';
 import type { StorageState } from '../../storage/storage';
 import type { Engine } from '../engine';
 import type { TorrentState } from '../state';
 
-/** Keeps what was learnt, under the lock of the output. Without it the next run asks peers again. */
+/** Stores fetched metadata, under the lock of the output. If that fails, the next run fetches it again. */
 export async function keepInfo(
   engine: Engine,
   torrent: TorrentState,

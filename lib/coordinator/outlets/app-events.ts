@@ -69,7 +69,7 @@ export class AppEvents {
         this.others.push(event, 'low');
         break;
       case 'metadata':
-        // One for each time that the output is opened: after the first, the app has to resume.
+        // One each time that the output is opened; the app causes further ones by `resume`.
         this.others.push(event, 'kept');
         break;
       case 'trace':

@@ -11,7 +11,7 @@ import { Refusals } from './refusals';
 import { noteSilence } from './silent-sources';
 import type { Source } from '../state';
 
-/** Most suggestions that are kept of a source; the newest count. */
+/** Most suggestions that are kept per source; older ones are dropped. */
 const MAX_SUGGESTED = 8;
 
 export function onAppetite(engine: Engine, fact: FactOf<'appetite'>): void {

@@ -10,24 +10,24 @@ import type { PieceState, Source, KnownTorrent } from '../state';
 /** A piece is late when no block of it arrived for half a second. */
 const LATE_PIECE_MS = 500;
 
-/** Most sources that fetch the same block; one more if it is faster than these. */
+/** Most sources that fetch the same block; one more is allowed if it is `TAKEOVER_FACTOR` times as fast. */
 const MOST_HOLDERS = 2;
 /** Longest duplicate lease: short, so that two slow sources are soon relieved. */
 const DUPLICATE_RUN_BLOCKS = 16;
 
 /**
- * A source takes over from others that are four times as slow as it was at its best (it is idle now), so
- * that equals do not rob each other.
+ * A source takes over blocks of others only if its best rate is four times their present one (it is idle
+ * now, so it has no present rate). Sources of similar speed therefore do not take blocks from each other.
  */
-const THIEF_FACTOR = 4;
-/** What counts as given at least: a block more or less within 20 s is chance. */
+const TAKEOVER_FACTOR = 4;
+/** Lowest amount in a comparison: a block more or less within 20 s is chance. */
 const LEAST_GIVEN_BYTES = 4 * BLOCK_LENGTH_BYTES;
 
 export function feedEndGame(engine: Engine, torrent: KnownTorrent): void {
   if (torrent.phase !== 'downloading') return;
-  // While memory is short, the fast take over from the slow, whose pieces occupy it.
-  const steals = torrent.content.possession.picker.idle > 0;
-  if (steals && !torrent.account.memoryRefused) return;
+  // While memory is short, fast sources take over the pieces of slow ones, which occupy it.
+  const isEarly = torrent.content.possession.picker.idle > 0;
+  if (isEarly && !torrent.account.memoryRefused) return;
   const idle = [...engine.state.hungry].filter(
     (source) => source.torrent === torrent && !source.choked && !source.closing,
   );
@@ -38,11 +38,11 @@ export function feedEndGame(engine: Engine, torrent: KnownTorrent): void {
   const bytes = holderBytes(torrent);
   for (const source of idle) {
     const slower = late.filter(
-      (piece) => (bytes.get(piece) ?? LEAST_GIVEN_BYTES) * THIEF_FACTOR <= source.gave.most,
+      (piece) => (bytes.get(piece) ?? LEAST_GIVEN_BYTES) * TAKEOVER_FACTOR <= source.gave.most,
     );
     while (source.leasedBlocks < source.creditBlocks) {
       const maxBlocks = source.creditBlocks - source.leasedBlocks;
-      const isLeased = !steals && leaseDuplicate(engine, source, late, maxBlocks, MOST_HOLDERS);
+      const isLeased = !isEarly && leaseDuplicate(engine, source, late, maxBlocks, MOST_HOLDERS);
       if (isLeased || leaseDuplicate(engine, source, slower, maxBlocks, MOST_HOLDERS + 1)) continue;
       break;
     }
@@ -76,8 +76,8 @@ function leaseDuplicate(
 }
 
 /**
- * For each leased piece, what its fastest source gave lately. A newcomer may be fast. (The rate that a
- * session reports with its appetite is that of a moment: of a slow peer it says little.)
+ * For each leased piece, the bytes that its fastest source sent lately. A new source counts as fast. (The
+ * rate in a session's appetite is momentary, and too imprecise for slow peers.)
  */
 function holderBytes({ sources }: KnownTorrent): ReadonlyMap<PieceState, number> {
   const bytes = new Map<PieceState, number>();

@@ -8,10 +8,10 @@ import type { PieceState, KnownTorrent, TorrentState } from '../state';
 /** A partial piece that received nothing for 5 s may be evicted. */
 const STALE_PIECE_MS = 5_000;
 /**
- * Unless it waits its turn: one of its blocks is requested from a source that sent something in this
- * time, as long as a request is waited for. Eight blocks in the queue of a slow peer take longer than
- * 5 s, and if their pieces were evicted they would all be fetched in vain. But it does so for a minute
- * at most, because others need the memory.
+ * A piece is not evicted if one of its blocks is requested from a source that sent something within
+ * this time, the request timeout. Eight blocks in the queue of a slow peer take longer than 5 s, and
+ * evicted pieces would be fetched in vain. This protects a piece for a minute at most, because others
+ * need the memory.
  */
 const MOVING_MS = 20_000;
 const LONGEST_TURN_MS = 60_000;

@@ -1,4 +1,4 @@
-// What a source with the fast extension offers (BEP 6): pieces that it serves while it chokes us, and
+// Offers of a source with the fast extension (BEP 6): pieces that it serves while it chokes us, and
 // pieces that it suggests.
 
 import type { KnownTorrent, Source } from '../state';
@@ -9,8 +9,8 @@ export function mayRequest(source: Source): boolean {
 }
 
 /**
- * The newest suggestion that can be started, or undefined. Others get the rarest piece; what one peer
- * suggests changes only what is fetched from this peer.
+ * The newest suggestion that can be started, or undefined. It affects only this source; the others still
+ * get the rarest piece.
  */
 export function suggestedPiece(torrent: KnownTorrent, source: Source): number | undefined {
   const { suggested } = source;

@@ -36,8 +36,8 @@ export function feedSource(engine: Engine, source: Source): void {
 }
 
 /**
- * Tries every hungry source again, after memory or blocks became free: those first that have least to
- * do. Otherwise a few slow ones would occupy a short memory, and the others would idle.
+ * Tries every hungry source again after memory or blocks became free, those with the fewest leases
+ * first. Otherwise a few slow ones would occupy scarce memory while others idle.
  */
 export function feedHungry(engine: Engine): void {
   const hungry = [...engine.state.hungry];
@@ -45,7 +45,7 @@ export function feedHungry(engine: Engine): void {
   for (const source of hungry) feedSource(engine, source);
 }
 
-/** Tries sources again whose rejects are forgotten. */
+/** Tries sources again whose rejects have expired. */
 export function feedForgiven(engine: Engine, torrent: TorrentState): void {
   const nowMs = engine.nowMs();
   for (const source of torrent.sources)

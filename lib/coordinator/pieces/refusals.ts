@@ -1,14 +1,14 @@
-// PURE. The pieces of which a source rejected blocks although it does not choke us (BEP 6). For a
-// while they are not leased to it again: others may fetch them, and it is asked for other pieces.
+// PURE. The pieces of which a source rejected blocks although it does not choke us (BEP 6). For a while
+// they are not leased to this source: others may fetch them, and this one gets other pieces.
 
-/** How long a piece is not asked of the source again. */
+/** How long a rejected piece is not leased to the source. */
 export const REFUSAL_MS = 10_000;
 
 /** Most pieces per source; beyond that, the oldest is forgotten. */
 const MAX_REFUSALS = 64;
 
 export class Refusals {
-  /** Until when, by piece; the oldest first. */
+  /** The end of the pause by piece, the oldest first. */
   private readonly untilMs = new Map<number, number>();
 
   note(piece: number, nowMs: number): void {
@@ -29,7 +29,7 @@ export class Refusals {
     return this.untilMs.has(piece);
   }
 
-  /** Forgets those whose time is over. Returns true if there were any. */
+  /** Removes expired ones. Returns true if there were any. */
   expire(nowMs: number): boolean {
     const before = this.untilMs.size;
     for (const [piece, untilMs] of this.untilMs) {

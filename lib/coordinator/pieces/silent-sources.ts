@@ -1,5 +1,5 @@
-// A source that answers nothing, not with a single byte: its connection may be dead, and TCP needs many
-// minutes to notice. Other sources get what it held; the only source is dialled again.
+// A source that sends not a single byte while requests time out: its connection may be dead, which TCP
+// notices only after many minutes. Its blocks go to other sources; if there are none, it is dialled again.
 
 import type { Engine } from '../engine';
 import { closePeer } from '../swarm/peer-orders';
@@ -7,8 +7,8 @@ import { Peer } from '../state';
 import type { Source } from '../state';
 
 /**
- * All requests to the source timed out, and no byte came meanwhile. If that happens twice in a row, and
- * no other source serves us, the connection is closed: the address book then dials the peer again.
+ * All requests to the source timed out, and it sent no byte meanwhile. If that happens twice in a row,
+ * and no other source serves us, the connection is closed, and the address book dials the peer again.
  */
 export function noteSilence(engine: Engine, source: Source): void {
   const nowMs = engine.nowMs();

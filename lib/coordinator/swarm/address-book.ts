@@ -1,6 +1,6 @@
 // PURE. Every peer address of one torrent: where it came from, when to dial it next, which are
-// banned. Filled by trackers, by the user, by peers that tell of others, and by incoming peers that
-// send their listening port.
+// banned. Addresses come from trackers, the user, peer exchange, and incoming peers that send their
+// listening port.
 
 import type { CloseReason } from '../../messages/close-reasons';
 import { isReachablePort } from '../../address/host-port';
@@ -11,7 +11,7 @@ import { INCOMING, NO_PREFERENCE, PEX, USER, byWorth, inTurn, isIdleOrUseless } 
 import type { Address, Preference } from './book-order';
 import { LONG_MS, OUR_LACK, TWIN_RETRY_MS, redialMs } from './redial';
 import type { Ending } from './redial';
-import { ToldAddresses } from './told-addresses';
+import { ExchangedAddresses } from './exchanged-addresses';
 
 /**
  * Most addresses kept: a million addresses from a hostile tracker must not cost a million records.
@@ -32,24 +32,24 @@ const FINAL_REASONS: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'banned',
 ]);
 
-/** A told address (BEP 11) that failed so often is forgotten: its teller may have lied. */
-const MAX_TOLD_FAILURES = 3;
+/** An exchanged address (BEP 11) is forgotten after this many failures: it may be invented. */
+const MAX_EXCHANGED_FAILURES = 3;
 
 interface NewAddress {
   readonly host: string;
   readonly port: number;
   readonly source: string;
   readonly nowMs: number;
-  readonly teller?: string;
-  readonly isToldSeed?: boolean;
+  readonly sender?: string;
+  readonly isAnnouncedSeed?: boolean;
 }
 
 export interface TakeOptions {
-  /** Default: none is preferred. */
+  /** Default: all are equal. */
   readonly preference?: Preference;
   /**
-   * Hosts that are connected: no other port of theirs is dialled, nor of those in use here, except on
-   * loopback. Absent: a host may be dialled more than once.
+   * Connected hosts. No other port of these is dialled, nor of a host that is being dialled or
+   * connected by this book, except on loopback. Absent: several ports of a host may be dialled.
    */
   readonly busyHosts?: Iterable<string> | undefined;
 }
@@ -65,9 +65,9 @@ export interface BookOptions {
 
 export class AddressBook {
   private readonly addresses = new Map<string, Address>();
-  /** How many addresses there are of each host. */
+  /** Number of addresses by host. */
   private readonly hosts = new Map<string, number>();
-  private readonly told = new ToldAddresses();
+  private readonly exchanged = new ExchangedAddresses();
   private readonly bannedAddresses = new Set<string>();
   private readonly bannedHosts = new Set<string>();
   private readonly bannedLoopbackIds = new Set<string>();
@@ -103,18 +103,16 @@ export class AddressBook {
   }
 
   /**
-   * Adds an address; a known, banned or refused one is left unchanged, except that one which only
-   * peers told us of, or whose source was given up, or which the user gives, now has this source. In
-   * a full book a useless address
-   * makes room, else the idle one with the most failures and the latest dial. Returns true if the
-   * address is new; false also if every address of a full book is being dialled or connected.
-   * `source` names the origin (a tracker's URL, …).
+   * Adds an address from `source` (a tracker's URL, …). Returns true if it is new. A banned or
+   * refused address is not added. A known one gets this source if it came from peer exchange, if its
+   * source was given up, or if the user names it. In a full book it replaces a useless address, else
+   * the idle one with the most failures and the latest dial; if all are in use, it is not added.
    */
   add(host: string, port: number, nowMs: number, source = USER): boolean {
     const known = this.addresses.get(keyOf(host, port));
     if (known !== undefined && (known.source === PEX || known.isOrphan || source === USER)) {
       known.source = source;
-      known.isToldSeed = false;
+      known.isAnnouncedSeed = false;
       known.isOrphan = false;
       this.release(known);
     }
@@ -125,45 +123,46 @@ export class AddressBook {
   }
 
   /**
-   * Adds what a peer told us of (BEP 11), within the bounds of `ToldAddresses`; seeds only if we lack
-   * pieces. Another port of a known host is left out, except on loopback: many would be an attack on
-   * that host. Returns the number of new addresses.
+   * Adds addresses that were received by peer exchange (BEP 11), within the bounds of
+   * `ExchangedAddresses`; seeds only if we lack pieces. Another port of a known host is left out,
+   * except on loopback: dials to many ports would be an attack on that host. Returns the number of
+   * new addresses.
    */
   learn(
     peers: readonly ExchangedPeer[],
-    { teller, weSeed }: { readonly teller: string; readonly weSeed: boolean },
+    { sender, weSeed }: { readonly sender: string; readonly weSeed: boolean },
     nowMs: number,
   ): number {
     let failed: Address[] | undefined;
     let news = 0;
     for (const { host, port, isSeed } of peers) {
-      if (!this.told.mayTell(teller, nowMs)) break;
+      if (!this.exchanged.mayAdd(sender, nowMs)) break;
       if ((isSeed && weSeed) || !this.mayAdd(host, port)) continue;
       if (this.addresses.has(keyOf(host, port))) continue;
       if (this.hosts.has(host) && !isLoopback(host)) continue;
-      if (this.told.isFull(teller) || this.addresses.size >= MAX_ADDRESSES) {
-        failed ??= this.failedOf(teller);
+      if (this.exchanged.isFull(sender) || this.addresses.size >= MAX_ADDRESSES) {
+        failed ??= this.failedOf(sender);
         const instead = failed.pop();
         if (instead === undefined) continue;
         this.remove(instead);
       }
-      this.insert({ host, port, source: PEX, nowMs, teller, isToldSeed: isSeed });
-      this.told.took(teller, nowMs);
+      this.insert({ host, port, source: PEX, nowMs, sender, isAnnouncedSeed: isSeed });
+      this.exchanged.added(sender, nowMs);
       news++;
     }
     return news;
   }
 
-  /** The peer that told us of this address has left it: it is not dialled if it never was. */
-  unlearn(host: string, port: number, teller: string): void {
+  /** The sender of this address dropped it (BEP 11): it is removed if it was never dialled. */
+  retract(host: string, port: number, sender: string): void {
     const address = this.addresses.get(keyOf(host, port));
-    if (address?.teller !== teller || address.state !== 'idle' || address.failures > 0) return;
+    if (address?.sender !== sender || address.state !== 'idle' || address.failures > 0) return;
     this.remove(address);
   }
 
   /**
-   * The torrent is private (BEP 27): forgets every address that came neither from this tracker nor from
-   * the user. One in use is forgotten when it ends, unless it is named again.
+   * The torrent is private (BEP 27): removes every address that came neither from this tracker nor from
+   * the user. An address in use is removed when its connection ends, unless it is named again.
    */
   forgetBut(tracker: string | undefined): void {
     for (const address of this.addresses.values()) {
@@ -182,27 +181,30 @@ export class AddressBook {
     return this.addresses.get(keyOf(host, port))?.isOrphan === true;
   }
 
-  /** We have every piece: what was called a seed is dialled as seldom as one that we met. */
+  /** We have every piece: addresses that were announced as seeds are next dialled hours from now. */
   postponeSeeds(nowMs: number): void {
     for (const address of this.addresses.values()) {
-      if (address.state !== 'idle' || !address.isToldSeed) continue;
+      if (address.state !== 'idle' || !address.isAnnouncedSeed) continue;
       address.nextDialMs = Math.max(address.nextDialMs, nowMs + LONG_MS);
     }
   }
 
-  /** Number of addresses never dialled, without those that only peers told us of. */
+  /** Number of addresses that were never dialled, without exchanged ones. */
   get fresh(): number {
     let count = 0;
-    for (const { state, failures, teller } of this.addresses.values()) {
-      if (state === 'idle' && failures === 0 && teller === undefined) count++;
+    for (const { state, failures, sender } of this.addresses.values()) {
+      if (state === 'idle' && failures === 0 && sender === undefined) count++;
     }
     return count;
   }
 
-  /** No address is due, except told ones: a liar must not keep us from asking trackers. */
+  /**
+   * No address is due. Exchanged ones do not count: invented addresses must not delay an announce to
+   * trackers.
+   */
   isExhausted(nowMs: number): boolean {
-    for (const { state, nextDialMs, teller } of this.addresses.values()) {
-      if (state === 'idle' && nextDialMs <= nowMs && teller === undefined) return false;
+    for (const { state, nextDialMs, sender } of this.addresses.values()) {
+      if (state === 'idle' && nextDialMs <= nowMs && sender === undefined) return false;
     }
     return true;
   }
@@ -210,8 +212,8 @@ export class AddressBook {
   /**
    * Takes at most `count` addresses that are due, fewest failures first; among equals one of each
    * source in turn, so that a thousand addresses of a lying tracker do not delay those of an honest
-   * one. They become `dialing`. Another port of a host that is connected waits
-   * for a minute, one of a host that is being dialled until that has ended.
+   * one. They become `dialing`. Another port of a connected host waits for a minute, and one of a
+   * host that is being dialled until that dial has ended.
    */
   takeDue(
     count: number,
@@ -275,7 +277,7 @@ export class AddressBook {
     if (!address) return;
     const { reason, useful, peerIsSeed = false, weSeed = false } = ending;
     if (reason === 'ip-filter') {
-      this.remove(address); // It may come back once the filter allows it.
+      this.remove(address); // It may be added again once the filter allows it.
       return;
     }
     if (FINAL_REASONS.has(reason)) {
@@ -290,7 +292,7 @@ export class AddressBook {
     }
     if (!OUR_LACK.has(reason))
       address.failures = useful && !(weSeed && peerIsSeed) ? 0 : address.failures + 1;
-    if (address.teller !== undefined && address.failures >= MAX_TOLD_FAILURES)
+    if (address.sender !== undefined && address.failures >= MAX_EXCHANGED_FAILURES)
       return this.remove(address);
     const waitMs = redialMs(ending, address.failures);
     // A quarter of jitter: enough to spread, too little to matter.
@@ -379,11 +381,11 @@ export class AddressBook {
     return !this.bannedAddresses.has(keyOf(host, port)) && !this.refuses(host);
   }
 
-  private insert({ nowMs, teller, isToldSeed = false, ...where }: NewAddress): void {
+  private insert({ nowMs, sender, isAnnouncedSeed = false, ...where }: NewAddress): void {
     const { host, port } = where;
     const record = {
-      teller,
-      isToldSeed,
+      sender,
+      isAnnouncedSeed,
       isOrphan: false,
       rank: 0,
       rankVersion: 0,
@@ -403,20 +405,20 @@ export class AddressBook {
     else this.hosts.delete(host);
   }
 
-  /** The address no longer counts as told. */
+  /** The address no longer counts as exchanged. */
   private release(address: Address): void {
-    if (address.teller !== undefined) this.told.released(address.teller);
-    address.teller = undefined;
+    if (address.sender !== undefined) this.exchanged.released(address.sender);
+    address.sender = undefined;
   }
 
-  /** Told addresses that failed, those of the teller and with the most failures last. */
-  private failedOf(teller: string): Address[] {
+  /** Exchanged addresses that failed, sorted: those of this sender last, and of these the most failures. */
+  private failedOf(sender: string): Address[] {
     return [...this.addresses.values()]
-      .filter((address) => address.teller !== undefined && address.failures > 0)
+      .filter((address) => address.sender !== undefined && address.failures > 0)
       .filter(isIdleOrUseless)
       .sort(
         (a, b) =>
-          Number(a.teller === teller) - Number(b.teller === teller) || a.failures - b.failures,
+          Number(a.sender === sender) - Number(b.sender === sender) || a.failures - b.failures,
       );
   }
 }

@@ -29,7 +29,7 @@ export function whyRefuse(
   const twin = twinOf(torrent, peer);
   if (!twin) {
     const neighbour = neighbourOf(engine, torrent, peer);
-    // One that restarted has another peer id, and may have left its last connection behind.
+    // A restarted client has another peer id, and its former connection may still be open here.
     if (neighbour && uselessSinceMs(neighbour, engine.nowMs()) === undefined) return 'same-address';
     if (!takePlace(engine, torrent, peer)) return 'too-many-connections';
     if (neighbour) closePeer(engine, neighbour, 'gave-way');
@@ -49,8 +49,8 @@ export function whyRefuse(
 }
 
 /**
- * Another peer at the same address, where only one may be connected. On loopback unrelated peers share
- * an address.
+ * Another connected peer at the same address, unless several are allowed. Loopback is exempt, because
+ * unrelated peers share it.
  */
 function neighbourOf({ state }: Engine, torrent: TorrentState, peer: Peer): Peer | undefined {
   if (state.settings.multiplePerAddress || peer.share === undefined) return undefined;

@@ -7,14 +7,14 @@ import type { Engine } from '../engine';
 import type { KnownTorrent, Peer } from '../state';
 
 /**
- * A peer that gets a slot at once needs no grant. Neighbours have the same set, so a seed that granted it
- * to all of them would send these pieces to each.
+ * Time choked before a grant: a peer that gets a slot at once needs none. Peers of one /24 have the same
+ * set, so a seed that granted it to all of them would send the same pieces to each.
  */
 const CHOKED_MS = 2_000;
 
 /**
- * Grants pieces to the newcomers of a torrent, once each. Called on ticks. Only a seed does: the uplink of
- * a download belongs to those who give in return. A super-seed shows other pieces to each peer.
+ * Grants pieces to the newcomers of a torrent, once each. Called on ticks. Only a seed grants: a download
+ * keeps its uplink for peers that upload to us. A super-seed shows different pieces to each peer instead.
  */
 export function allowFast(engine: Engine, torrent: KnownTorrent): void {
   if (torrent.phase !== 'seeding' || torrent.content.superSeed !== undefined) return;
@@ -36,7 +36,7 @@ function grant(engine: Engine, torrent: KnownTorrent, peer: Peer, count: number)
   engine.order(peer.thread, { type: 'allow-fast', connection: peer.id, pieces });
 }
 
-/** The peer has more pieces: once it has enough to trade with, its grant ends. */
+/** The peer announced more pieces: its grant ends once it has as many as we allow. */
 export function endGrant(engine: Engine, torrent: KnownTorrent, peer: Peer): void {
   if (peer.fastGrant !== 'granted' || peer.haveCount < allowedCount(torrent)) return;
   peer.fastGrant = 'ended';

@@ -1,4 +1,4 @@
-// Bans a source whose lie is proven: never again in this torrent.
+// Bans a source that was proven to send wrong data, for as long as the torrent is in the engine.
 
 import type { Engine } from '../engine';
 import type { Identity } from '../pieces/witness';

@@ -5,29 +5,32 @@ export interface Address {
   readonly port: number;
   /** Where it came from: a tracker's URL, `PEX`, … */
   source: string;
-  /** Which peer told us of it (BEP 11); undefined for others, and once it was connected. */
-  teller: string | undefined;
+  /**
+   * Who sent it by peer exchange (BEP 11). Undefined if it has another source, and after it was
+   * connected.
+   */
+  sender: string | undefined;
   state: 'idle' | 'dialing' | 'connected' | 'useless';
   failures: number;
   nextDialMs: number;
-  /** The peer that told us of it called it a seed. */
-  isToldSeed: boolean;
+  /** Its sender announced it as a seed. */
+  isAnnouncedSeed: boolean;
   /** It was in use when its source was given up (BEP 27): it is forgotten once it is free. */
   isOrphan: boolean;
-  /** Its place in the preference of that version. */
+  /** Its value by the preference of version `rankVersion`. */
   rank: number;
   rankVersion: number;
 }
 
-/** How much we prefer a peer to others that are equal in all else. */
+/** Decides between addresses that are equal otherwise. */
 export interface Preference {
   /** Higher is better. */
   readonly of: (host: string, port: number) => number;
-  /** Changes when `of` does: a book has thousands of addresses. */
+  /** Changes when `of` does, so that ranks are computed again only then. */
   readonly version: number;
 }
 
-/** None is preferred. */
+/** All addresses are equal. */
 export const NO_PREFERENCE: Preference = { of: () => 0, version: 0 };
 
 /** The source of addresses that the user gives. */
@@ -36,18 +39,18 @@ export const USER = '';
 /** The source of addresses of incoming peers. */
 export const INCOMING = 'incoming';
 
-/** The source of addresses that peers told us of (BEP 11). */
+/** The source of addresses from peer exchange (BEP 11). */
 export const PEX = 'peer exchange';
 
 /**
- * Fewest failures first; among those due since the same time the ones with the highest preference;
- * among equals the first of each source, then the second of each, and so on;
- * and within peer exchange the same by the peers that told them.
+ * Sorts addresses for dialling. Fewest failures first; among these, one address of each source in
+ * turn, and within peer exchange one of each sender in turn; within a source the longest due first,
+ * then the one with the highest preference.
  */
 export function inTurn(due: Address[], preference: Preference): readonly Address[] {
   for (const address of due) rank(address, preference);
   due.sort((a, b) => a.nextDialMs - b.nextDialMs || b.rank - a.rank);
-  takeTurns(due, ({ source, teller }) => (teller === undefined ? source : `${PEX} ${teller}`));
+  takeTurns(due, ({ source, sender }) => (sender === undefined ? source : `${PEX} ${sender}`));
   return takeTurns(due, ({ source }) => source);
 }
 
@@ -57,7 +60,7 @@ function rank(address: Address, { of, version }: Preference): void {
   address.rank = of(address.host, address.port);
 }
 
-/** The sorts are stable: within a round, the address that is due longest stays first. */
+/** The sort is stable: within a round the order stays as it was. */
 function takeTurns(due: Address[], groupOf: (address: Address) => string): Address[] {
   const turns = new Map<Address, number>();
   const next = new Map<string, number>();

@@ -1,5 +1,5 @@
-// Chooses the peers that we upload to. While a torrent downloads, its upload slots go to the peers that
-// give us most; when it is complete, the user says how. The rules are in `choke`.
+// Chooses the peers that we upload to. While a torrent downloads, its slots go to the peers that upload
+// most to us; once it is complete, by the option `seedChoking`. The rules are in `choke`.
 
 import { chooseUnchoked } from '../../choke/round-robin';
 import { chooseByWorth } from '../../choke/tit-for-tat';
@@ -24,7 +24,7 @@ export function onInterest(engine: Engine, fact: FactOf<'peer-interest'>): void 
   else engine.turn.rechoke.add(peer.torrent);
 }
 
-/** The peer wants nothing of us, or something again. */
+/** The peer announced that it wants nothing, or something again (BEP 21). */
 export function onUploadOnly(engine: Engine, fact: FactOf<'upload-only'>): void {
   const peer = engine.state.peers.get(fact.connection);
   if (!peer) return;
@@ -51,7 +51,7 @@ export function rechokeIfPaid(engine: Engine, torrent: TorrentState): void {
   rechoke(engine, torrent);
 }
 
-/** How the torrent chooses now, and how many slots it has. */
+/** The rule by which the torrent chooses now, and its number of slots. */
 export function choosing(
   { state: { settings } }: Engine,
   { phase, uploading }: TorrentState,
@@ -111,7 +111,7 @@ function setChoked(engine: Engine, peer: Peer, weChoke: boolean, nowMs: number):
   engine.order(peer.thread, { type: 'choke', connection: peer.id, choked: weChoke });
 }
 
-/** The number of slots follows what was uploaded in the round that ends. */
+/** Adapts the number of slots to the upload rate of the round that ends. */
 function adaptSlots({ peers, uploading, uploadedBytes, rates }: TorrentState, nowMs: number): void {
   const { slots, roundStartedMs, uploadedAtStart } = uploading;
   let wanting = 0;

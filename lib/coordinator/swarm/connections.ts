@@ -134,7 +134,7 @@ export function onDialFailed(engine: Engine, fact: FactOf<'dial-failed'>): void 
   emitClosed(engine, torrent.id, end);
 }
 
-/** A dial found no descriptor, or no address of ours: the next ones would not either. */
+/** A dial found no free descriptor or no own address; further dials would fail in the same way. */
 function holdDials(engine: Engine, detail: string): void {
   const nowMs = engine.nowMs();
   engine.state.noDialsUntilMs = nowMs + LOCAL_LIMIT_RETRY_MS;

@@ -1,5 +1,5 @@
-// Peer exchange (BEP 11), as far as it concerns more than one peer: which peers of a torrent others
-// are told of, and what happens to the addresses that peers tell us.
+// Peer exchange (BEP 11) in the coordinator: the list of peers that sessions send, and the addresses
+// that they receive.
 
 import { COMPACT_IPV4_BYTES, writeCompactPeer } from '../../address/compact-peers';
 import type { FactOf } from '../../messages/peer-thread';
@@ -12,22 +12,22 @@ import { dialMore } from './dialing';
 import { isOwnAddress } from './own-addresses';
 
 /**
- * Shortest time between two lists of a torrent, and only after a peer came or left. A list of 200
- * peers takes some 20 µs and 4 KB for each peer thread. A peer that comes gets the last list at once
- * and further news after a minute, so that an old list would keep it waiting.
+ * Shortest time between two lists of a torrent. A list of 200 peers takes some 20 µs and 4 KB for
+ * each peer thread. A new peer is sent the last list at once and changes only a minute later, so the
+ * list must not be much older.
  */
 const LIST_INTERVAL_MS = 5_000;
 
-/** Sends the peer threads whom the peers of the torrent may be told of, if that has changed. */
+/** Sends the list of the torrent's peers to the peer threads, if a peer came or left since the last one. */
 export function listSwarm(engine: Engine, torrent: TorrentState): void {
   const { exchange, peers } = torrent;
   if (!exchange.hasChanged || isPrivate(torrent)) return;
   const nowMs = engine.nowMs();
-  // The next peer must not be told of those that have left.
+  // With no peer left, the empty list is sent at once: the next peer must not get the old one.
   if (peers.size > 0 && nowMs - exchange.listedAtMs < LIST_INTERVAL_MS) return;
   exchange.hasChanged = false;
   const entries = [...peers].flatMap((peer) => entryOf(peer) ?? []);
-  // A single peer has nobody to be told of.
+  // With a single peer there is nothing to exchange.
   if (entries.length < 2 && exchange.isEmpty) return;
   exchange.isEmpty = entries.length === 0;
   exchange.listedAtMs = nowMs;
@@ -37,12 +37,12 @@ export function listSwarm(engine: Engine, torrent: TorrentState): void {
     engine.order(thread, { type: 'swarm', torrent: torrent.id, ipv4, ipv6 });
 }
 
-/** Address, port and flags of a peer; undefined while nobody knows where it listens. */
+/** Address, port and flags of a peer; undefined while its listening port is not known. */
 function entryOf(peer: Peer): Uint8Array | undefined {
   const port = peer.dialed?.port ?? peer.listenPort;
   if (peer.closing || port === undefined) return undefined;
   const where = writeCompactPeer(peer.dialed?.host ?? peer.host, port);
-  if (where === undefined) return undefined; // The user gave its name.
+  if (where === undefined) return undefined; // The user gave a host name.
   const entry = new Uint8Array(where.length + 1);
   entry.set(where);
   entry[where.length] =
@@ -66,11 +66,11 @@ export function onPeerExchange(engine: Engine, fact: FactOf<'peer-exchange'>): v
   if (!peer || peer.closing || isPrivate(peer.torrent)) return;
   const { torrent } = peer;
   const nowMs = engine.nowMs();
-  // Peers of one household count as one teller, except on loopback.
-  const teller = String(peer.share ?? peer.identity.name);
-  for (const { host, port } of fact.dropped) torrent.book.unlearn(host, port, teller);
+  // Peers of one household (an address, or a /64 of IPv6) count as one sender, except on loopback.
+  const sender = String(peer.share ?? peer.identity.name);
+  for (const { host, port } of fact.dropped) torrent.book.retract(host, port, sender);
   const others = fact.added.filter(({ host, port }) => !isOwnAddress(engine, host, port));
-  const news = torrent.book.learn(others, { teller, weSeed: hasAll(torrent) }, nowMs);
+  const news = torrent.book.learn(others, { sender, weSeed: hasAll(torrent) }, nowMs);
   engine.log('debug', 'peer exchange', {
     torrent: torrent.infoHash,
     peer: peer.identity.name,

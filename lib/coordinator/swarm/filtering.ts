@@ -3,14 +3,14 @@
 import { IpFilter } from '../../address/ip-filter';
 import type { Engine } from '../engine';
 
-/** Whether a peer address may be neither dialled nor kept; counts those that may not. */
+/** Whether the filter refuses a peer address; counts the refused ones. */
 export function isRefused({ state }: Pick<Engine, 'state'>, host: string): boolean {
   if (state.ipFilter?.refuses(host) !== true) return false;
   state.addressesRefused++;
   return true;
 }
 
-/** Undefined: no filter. Peer threads close the connections and dials that it refuses. */
+/** Replaces the filter; undefined: no filter. Peer threads close connections and dials that it refuses. */
 export function setIpFilter(engine: Engine, buffer: SharedArrayBuffer | undefined): void {
   const { state } = engine;
   const filter = buffer && new IpFilter(buffer);
@@ -24,7 +24,7 @@ export function setIpFilter(engine: Engine, buffer: SharedArrayBuffer | undefine
   }
 }
 
-/** A thread that was started again has the filter with which the engine began. */
+/** A restarted thread has the filter with which the engine started, and gets the present one. */
 export function repeatIpFilter(engine: Engine, thread: number): void {
   const { ipFilter, settings } = engine.state;
   if (ipFilter === undefined && settings.ipFilter === undefined) return;

@@ -6,12 +6,12 @@ import { REPORT_ROW, UP } from '../../rate/thread-rates';
 import type { Engine } from '../engine';
 
 /**
- * Interval of grants. A wait for the next one is short beside a round trip of the Internet, and 20
- * grants a second cost 1 ms for eight threads.
+ * Interval of grants. It is no longer than many round trips on the internet, and 20 grants a second cost
+ * 1 ms of processor time for eight threads.
  */
 export const GRANT_INTERVAL_MS = 50;
 
-/** A thread reports what became of its last grant, or that connections wait for credit. */
+/** A thread reports the use of its last grant, or that connections wait for credit. */
 export function onRates(engine: Engine, thread: number, { rows }: FactOf<'rates'>): void {
   const { rates } = engine.state;
   for (let row = 0; row < rows.length; row += REPORT_ROW) {
@@ -47,7 +47,7 @@ export function grantRates(engine: Engine): void {
   engine.clock.after(GRANT_INTERVAL_MS, () => engine.happen({ type: 'grant-rates' }));
 }
 
-/** A peer thread has died: what was lent to it is gone. */
+/** A peer thread has died: the credit lent to it counts as used. */
 export function forgetThread(engine: Engine, thread: number): void {
   for (const granter of engine.state.rates.granters) granter.forgetThread(thread);
 }

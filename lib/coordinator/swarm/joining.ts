@@ -71,7 +71,7 @@ export function openOn(engine: Engine, torrent: TorrentState, thread: number): v
   torrent.exchange.hasChanged = true; // This thread has no list of its peers.
 }
 
-/** We want nothing more of the torrent (BEP 21). A super-seed does not say so: peers might leave it. */
+/** We want nothing more of the torrent (BEP 21). A super-seed does not announce this: peers might close. */
 function isUploadOnly({ phase, superSeed }: TorrentState): boolean {
   return phase === 'seeding' && !superSeed;
 }

@@ -1,5 +1,5 @@
-// PURE. Which rate limits hold: those that were set, those of the time of day, and of several limits
-// the lowest.
+// PURE. The rate limits in force: those of the user, replaced by those of the time of day; of several
+// limits the lowest.
 
 import { NO_LIMITS } from '../../messages/rates';
 import type { LimitChange, LimitPeriod, RateLimits } from '../../messages/rates';
@@ -23,7 +23,7 @@ export function changed(limits: RateLimits, change: LimitChange): RateLimits {
   });
 }
 
-/** Of two limits the lower one. */
+/** The lower one of two limits. */
 export function lower(a: RateLimits, b: RateLimits): RateLimits {
   return combine((name) => {
     const rate = Math.min(a[name] ?? Infinity, b[name] ?? Infinity);

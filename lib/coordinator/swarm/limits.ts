@@ -1,5 +1,5 @@
-// Rate limits: what the user sets and what the time of day says becomes the limits in force, and
-// orders for the peer threads.
+// Rate limits: computes the limits in force from those of the user and the schedule, and sends them to
+// the peer threads.
 
 import type { RateGate } from '../../messages/peer-thread';
 import type { LimitChange, LimitPeriod, RateLimits } from '../../messages/rates';
@@ -47,7 +47,7 @@ export function engineLimits(engine: Engine): RateLimits {
   return limitsAt(limits, schedule, localTime(engine.clock.wallMs()));
 }
 
-/** In the time zone of the system, with its changes of the clock. */
+/** The local time of the system's time zone, including summer time. */
 export function localTime(wallMs: number): LocalTime {
   const date = new Date(wallMs);
   return { day: date.getDay(), minute: date.getHours() * 60 + date.getMinutes() };
@@ -56,7 +56,7 @@ export function localTime(wallMs: number): LocalTime {
 /** A torrent was opened on a thread: its connections there have these limits. */
 export function limitOn(engine: Engine, torrent: TorrentState, thread: number): void {
   followSchedule(engine);
-  if (applyTo(engine, torrent)) return; // It was open already, and all of its threads know.
+  if (applyTo(engine, torrent)) return; // The limits changed, so all of its threads have orders already.
   const order = orderFor(torrent, torrent.rates.inForce);
   if (order.down === undefined && order.up === undefined) return;
   register(engine, torrent);
@@ -83,7 +83,7 @@ function applyTo(engine: Engine, torrent: TorrentState): boolean {
   return true;
 }
 
-/** Makes it known to the granters where it is limited. */
+/** Adds the torrent to the granter of each direction in which it is limited, or removes it. */
 function register(engine: Engine, { id, rates }: TorrentState): void {
   const [down, up] = engine.state.rates.granters;
   const { limits, inForce } = rates;

@@ -1,8 +1,8 @@
-// Addresses at which we reached ourselves: no torrent dials them again.
+// Addresses at which the engine reached itself. No torrent dials them again.
 
 import type { Engine } from '../engine';
 
-/** More than an engine has; a peer that claims our peer id at many addresses gets no further. */
+/** More than an engine has. Bounds the memory that a peer with our peer id at many addresses can take. */
 const MAX_OWN_ADDRESSES = 256;
 
 export function isOwnAddress({ state }: Engine, host: string, port: number): boolean {

@@ -101,7 +101,7 @@ function holdersOf(engine: Engine, { peers }: Scope): PlaceHolder[] {
     if (peer.closing) continue;
     const { id, share, connectedAtMs } = peer;
     const sinceMs = uselessSinceMs(peer, nowMs);
-    // Only among useless ones does it matter.
+    // Used only to choose among useless peers.
     const preference = sinceMs === undefined ? 0 : preferenceOfPeer(engine, peer);
     holders.push({ id, share, connectedAtMs, uselessSinceMs: sinceMs, preference });
   }
@@ -118,7 +118,7 @@ export function uselessSinceMs(peer: Peer, nowMs: number): number | undefined {
     nowMs - startMs >= patienceMs ? startMs : undefined;
   if (phase === 'metadata') return after(SILENCE_MS);
   if (phase === 'checking') return after(CHOKED_MS);
-  // We do not ask it for more than a rate limit allows.
+  // A rate limit holds back our requests: the peer is not at fault.
   const isHeldBack = !peer.choked && peer.limit === SESSION_LIMIT.rate;
   if (peer.weAreInterested && isHeldBack) return undefined;
   if (peer.weAreInterested) return after(peer.choked ? CHOKED_MS : SILENCE_MS);

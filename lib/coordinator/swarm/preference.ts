@@ -1,5 +1,5 @@
-// Which peers we prefer to others that are equal in all else: by canonical peer priority (BEP 40), so
-// that both ends prefer the same connections, and a newcomer finds places in a full swarm.
+// Preference between peers that are equal otherwise, by canonical peer priority (BEP 40): both ends
+// prefer the same connections, and a newcomer finds places in a full swarm.
 
 import { addressOfHost } from '../../address/text';
 import { peerPriority } from '../../address/priority';
@@ -7,10 +7,10 @@ import type { Preference } from './book-order';
 import type { Engine } from '../engine';
 import type { Peer } from '../state';
 
-/** The preference of peers of which nothing is known: the middle. */
+/** Preference of a peer whose address or ours is not known: the middle of the range. */
 const UNKNOWN = 2 ** 31;
 
-/** Somebody reports the address from which it sees us; `voter` names who, so that each counts once. */
+/** A tracker or peer reports our address. `voter` identifies it, so that each counts once. */
 export function noteExternalAddress({ state }: Engine, ip: string, voter: string): void {
   const packed = addressOfHost(ip);
   if (packed !== undefined) state.external.vote(packed, voter);
@@ -22,7 +22,7 @@ export function preferenceOf(engine: Engine): Preference {
   return { of: (host, port) => priorityOf(engine, host, port), version };
 }
 
-/** From 0 to 2^32 - 1; higher is better. The same for all while our own address is unknown. */
+/** From 0 to 2^32 - 1; higher is better. Equal for all peers while our own address is unknown. */
 function priorityOf({ state }: Engine, host: string, port: number): number {
   const theirs = addressOfHost(host);
   const ours = theirs && state.external.of(theirs.length);
@@ -31,7 +31,7 @@ function priorityOf({ state }: Engine, host: string, port: number): number {
   return peerPriority(here, { packed: theirs, port }) ?? UNKNOWN;
 }
 
-/** The preference of a connected peer: by where it listens, as far as that is known. */
+/** The preference of a connected peer, by its listening port if that is known. */
 export function preferenceOfPeer(engine: Engine, peer: Peer): number {
   const port = peer.dialed?.port ?? peer.listenPort ?? peer.port;
   return priorityOf(engine, peer.host, port);

@@ -1,5 +1,4 @@
-// Private torrents (BEP 27): peers come from one tracker at a time and from the user, and from nobody
-// else.
+// Private torrents (BEP 27): peers come only from one tracker at a time, and from the user.
 
 import type { Engine } from '../engine';
 import { isPrivate } from '../state';
@@ -7,7 +6,7 @@ import type { TorrentState } from '../state';
 import { giveUpDials } from './dialing';
 import { closePeer } from './peer-orders';
 
-/** A torrent turned out to be private: what was learnt in other ways before is given up. */
+/** A torrent turned out to be private: addresses from other sources are removed, and their peers closed. */
 export function turnedOutPrivate(engine: Engine, torrent: TorrentState): void {
   for (const thread of torrent.openOn)
     engine.order(thread, { type: 'torrent-private', torrent: torrent.id });
@@ -22,7 +21,7 @@ export function turnedOutPrivate(engine: Engine, torrent: TorrentState): void {
   }
 }
 
-/** The option is refused to a private torrent, with a note. */
+/** Warns that `announceToAll` is ignored for a private torrent. */
 export function noteAnnounceToAll(engine: Engine, torrent: TorrentState): void {
   if (torrent.options.announceToAll === 'none') return;
   engine.log('warn', 'announceToAll is ignored: a private torrent uses one tracker (BEP 27)', {

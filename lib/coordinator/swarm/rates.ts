@@ -1,4 +1,4 @@
-// What the coordinator remembers of rate limits, of the engine and of each torrent.
+// State of the rate limits of the engine and of each torrent.
 
 import { NO_LIMITS } from '../../messages/rates';
 import type { LimitChange, LimitPeriod, RateLimits } from '../../messages/rates';
@@ -10,11 +10,11 @@ export interface RatesState {
   /** As the user set them. */
   limits: RateLimits;
   schedule: readonly LimitPeriod[];
-  /** Those of this time of day. */
+  /** The limits in force at this time of day. */
   inForce: RateLimits;
   /** By direction, as in `lib/rate/thread-rates.ts`. */
   readonly granters: readonly [down: Granter, up: Granter];
-  /** The next grant is due at a timer. */
+  /** A timer is set for the next grant. */
   isGranting: boolean;
 }
 

@@ -1,4 +1,4 @@
-// PURE. How long an address waits for its next dial, by how the last dial or connection ended.
+// PURE. The wait before the next dial of an address, by how the last dial or connection ended.
 
 import type { CloseReason } from '../../messages/close-reasons';
 
@@ -26,21 +26,18 @@ const SEED_MEETS_SEED: Backoff = { firstMs: 21_600_000, factor: 2, longestMs: 86
 export const LONG_MS = SEED_MEETS_SEED.firstMs;
 /** After a connection that moved payload. */
 const USEFUL_RETRY_MS = 2_000;
-/**
- * After a useless connection whose place went to another peer: not before that one may be given up
- * too.
- */
+/** After a useless connection that gave way: the other peer may be useless too by then. */
 const GAVE_WAY_RETRY_MS = 600_000;
-/** After a duplicate connection. Should the other connection end, a minute is soon enough. */
+/** After a duplicate connection: the other connection may have ended by then. */
 export const TWIN_RETRY_MS = 60_000;
 
 /**
- * After a dial that found no free descriptor: the peer is not at fault, and one of our connections
- * must end first.
+ * After a dial that found no free descriptor: the peer is not at fault, but one of our connections must
+ * end first.
  */
 export const LOCAL_LIMIT_RETRY_MS = 10_000;
 
-/** Close reasons that say nothing about the peer: something of ours was lacking. */
+/** Close reasons that are due to a lack on our side, and say nothing about the peer. */
 export const OUR_LACK: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'local-limit',
   'no-address',

@@ -1,6 +1,5 @@
-// Super-seeding (BEP 16): a torrent that alone has its content shows single pieces to its peers, until
-// the others have enough copies of all of them. Which piece is shown to whom is decided in
-// `picker/super-seed`.
+// Super-seeding (BEP 16): the only seed of a torrent shows its peers single pieces, until the others have
+// enough copies of all pieces. `picker/super-seed` decides which piece is shown to which peer.
 
 import { SuperSeed } from '../../picker/super-seed';
 import type { Engine } from '../engine';
@@ -9,7 +8,7 @@ import { announceUploadOnly } from './joining';
 import type { KnownTorrent, Peer, TorrentState } from '../state';
 import { transfers } from '../torrent/life';
 
-/** Its user wants a torrent super-seeded, or not any more. */
+/** The user begins or ends super-seeding of a torrent. */
 export function setSuperSeed(engine: Engine, torrent: TorrentState, on: boolean): void {
   torrent.superSeed = on;
   announceUploadOnly(engine, torrent);
@@ -21,8 +20,8 @@ export function setSuperSeed(engine: Engine, torrent: TorrentState, on: boolean)
 }
 
 /**
- * Conceals our pieces from peers that connect from now on, if the user wants that and we have all of them. Peers
- * that are connected know them already.
+ * Begins to conceal our pieces from peers that connect from now on, if the user wants super-seeding and the
+ * torrent is complete. Connected peers know our pieces already.
  */
 export function beginSuperSeeding(engine: Engine, torrent: KnownTorrent): void {
   const { content, phase } = torrent;
@@ -39,7 +38,7 @@ export function beginSuperSeeding(engine: Engine, torrent: KnownTorrent): void {
   engine.turn.stats.add(torrent);
 }
 
-/** A peer has connected. It is shown its first pieces when it has told what it has, or with the next tick. */
+/** A peer has connected. It is shown its first pieces once it has announced its own, or on the next tick. */
 export function addViewer(peer: Peer): void {
   const { content } = peer.torrent;
   if (content?.superSeed === undefined) return;
@@ -53,7 +52,7 @@ export function addViewer(peer: Peer): void {
   });
 }
 
-/** A peer has announced pieces: those who were shown them get others. `pieces`: undefined for many. */
+/** A peer has announced pieces: peers that were shown these get others. `pieces`: undefined for many. */
 export function noteAnnounced(engine: Engine, peer: Peer, pieces?: readonly number[]): void {
   const superSeed = peer.torrent.content?.superSeed;
   if (superSeed === undefined) return;
@@ -64,7 +63,7 @@ export function noteAnnounced(engine: Engine, peer: Peer, pieces?: readonly numb
   showMore(engine, superSeed);
 }
 
-/** Is there enough in the swarm, and what does not spread? */
+/** Called on ticks: ends super-seeding once there are enough copies, and handles pieces that do not spread. */
 export function tickSuperSeed(engine: Engine, torrent: KnownTorrent): void {
   const { superSeed } = torrent.content;
   if (superSeed === undefined) return;

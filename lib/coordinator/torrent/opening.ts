@@ -102,7 +102,7 @@ export async function openContent(
   }
 }
 
-/** The info dictionary that an earlier run has learnt and kept; undefined if there is none. */
+/** The info dictionary that an earlier run stored; undefined if there is none. */
 export async function loadInfo(
   engine: Engine,
   torrent: TorrentState,

@@ -15,7 +15,7 @@ export class DontHaveExtension implements Extension {
     this.peer = peer;
   }
 
-  /** Always charged: a peer could announce a piece and take it back for ever. */
+  /** Always charged: otherwise a peer could announce and withdraw a piece in an endless loop. */
   onMessage(payload: Uint8Array): boolean {
     if (payload.length === MESSAGE_BYTES) this.peer.lost(readUint32(payload, 0));
     return false;

@@ -13,7 +13,7 @@ export type ExtensionOrder =
   | OrderOf<'torrent-private'>
   | OrderOf<'upload-only'>;
 
-/** What all sessions of a torrent know of it, besides its content (BEP 9, BEP 21). */
+/** State that all sessions of a torrent share, besides its content (BEP 9, BEP 21). */
 export interface TorrentInfo {
   /** Served to peers; undefined while it is not known, and of private torrents. */
   readonly bytes: Uint8Array | undefined;
@@ -66,7 +66,7 @@ export interface ExtensionPeer {
   /** Its address, and the port of its end of the connection. */
   readonly host: string;
   readonly port: number;
-  /** Whom it may be told of (BEP 11); undefined for a private torrent (BEP 27). */
+  /** The peers for peer exchange (BEP 11); undefined for a private torrent (BEP 27). */
   readonly swarm: SwarmList | undefined;
   /**
    * The peer currently accepts messages of this extension: the last id that it sent for it was not
@@ -79,7 +79,7 @@ export interface ExtensionPeer {
   send(payload: Uint8Array): boolean;
   /** Sends a fact to the coordinator. */
   fact(fact: PeerFact): void;
-  /** What we know of the torrent's info dictionary; changes while the session runs. */
+  /** The state of the torrent; changes while the session runs. */
   readonly info: TorrentInfo;
   /** The peer no longer has the piece (BEP 54). Throws `bad-piece-index`. */
   lost(piece: number): void;

@@ -11,7 +11,7 @@ export const EXTENSIONS: readonly MakeExtension[] = [
   (peer) => new MetadataExtension(peer),
   (peer) => new UploadOnlyExtension(peer),
   (peer) => new DontHaveExtension(peer),
-  // The last one, because private torrents do without it (BEP 27): the others keep their ids.
+  // Peer exchange is last, so that the ids of the others are the same in private torrents, which omit it (BEP 27).
   (peer) => {
     const { swarm } = peer;
     return swarm === undefined || swarm.closed ? undefined : new PeerExchange(peer, swarm);

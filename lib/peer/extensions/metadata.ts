@@ -1,5 +1,5 @@
-// The metadata extension (BEP 9) of one conversation: serves our info dictionary, and fetches pieces of it
-// as the coordinator orders. What arrives is verified there, once it is complete.
+// The metadata extension (BEP 9) of one conversation: serves our info dictionary, and requests pieces of it by
+// order of the coordinator, which verifies the whole.
 
 import type { BencodeDictionary } from '../../bencode/value';
 import { TokenBucket } from '../../choke/token-bucket';
@@ -15,20 +15,20 @@ import type { MetadataMessage } from '../../wire/metadata-message';
 import type { Extension, ExtensionOrder, ExtensionPeer } from './extension';
 
 /**
- * Pieces served to one peer: 128 at once, 2 MiB, as much as most metadata has; then 64 a second, 1 MiB/s. They
- * are served to peers that we choke, so a faster line would be upload that no choker has granted.
+ * Pieces served to one peer: 128 at once, which is 2 MiB, more than most metadata; then 64 a second, which is
+ * 1 MiB/s. They are served while we choke, so without this bound a peer would get upload without a slot.
  */
 const SERVED = { perSec: 64, burst: 128 };
-/** Pieces written at once; more follow when the system has taken them: 64 KiB. */
+/** Pieces written at once, 4 × 16 KiB; more follow when the system has taken these. */
 const PIECES_PER_WRITE = 4;
 /**
- * How often each piece is served to one peer, on average. Honest clients need one copy, and another if a liar
- * spoiled the first; BEP 9 suggests such a limit.
+ * Copies served to one peer. Honest clients need one, and another one if a hostile peer spoiled the first. BEP 9
+ * suggests such a limit.
  */
 const COPIES_PER_PEER = 4;
 /** How many different sizes a peer may announce; each costs the coordinator a fact. */
 const MAX_OFFERS = 8;
-/** Longest size that is passed on; the coordinator has its own limit. */
+/** Longest announced size in bytes that is reported; the coordinator has its own limit. */
 const MAX_SIZE = 2 ** 31;
 
 export class MetadataExtension implements Extension {
@@ -42,9 +42,9 @@ export class MetadataExtension implements Extension {
   private readonly toServe = new Set<number>();
   private readonly pace = new TokenBucket(SERVED);
   private servedPieces = 0;
-  /** What was written last has not been taken by the system. */
+  /** The system has not taken the last written pieces yet. */
   private writing = false;
-  /** The size that the peer announced; undefined: none yet, null: it has said nothing at all. */
+  /** The size that the peer announced; undefined: it announced none; null: no handshake was received yet. */
   private offered: number | undefined | null = null;
   private offers = 0;
   /** Our handshake has contained our size. */
@@ -124,7 +124,7 @@ export class MetadataExtension implements Extension {
     this.endTurn(nowMs);
   }
 
-  /** A peer that was greeted before we knew our metadata learns of it by another handshake (BEP 10). */
+  /** Once the metadata is known, its size is sent by another handshake (BEP 10). */
   private announceSize(): void {
     const { peer } = this;
     if (this.announced || !peer.accepts || peer.info.bytes === undefined) return;
@@ -144,7 +144,7 @@ export class MetadataExtension implements Extension {
     return true;
   }
 
-  /** Data is not buffered beyond what the system has taken, so a peer that reads nothing gets nothing. */
+  /** No more is written until the system has taken the last part, so a peer that does not read costs no memory. */
   private serve(nowMs: number): void {
     const { peer } = this;
     const { bytes: info } = peer.info;

@@ -1,5 +1,5 @@
-// Peer exchange (BEP 11): tells the peer who else we are connected to, and reports whom it is
-// connected to. What it says is hostile: few addresses count, and seldom.
+// Peer exchange (BEP 11): sends the addresses of our other peers, and reports the addresses that the
+// peer sends. Received messages are limited in size, in number and in rate.
 
 import { addressIn, readCompactPeer, writeCompactPeer } from '../../address/compact-peers';
 import { isCloser, scopeOfText } from '../../address/scope';
@@ -22,20 +22,20 @@ export const PEX_INTERVAL_MS = 60_000;
 export const MAX_SENT = 50;
 
 /**
- * A first message may list all peers of its sender: 800 added and dropped peers of IPv6 take 37 bytes
- * each.
+ * A first message may list all peers of its sender. An IPv6 peer that is added and dropped takes
+ * 19 + 18 bytes, so there is room for some 880 of these.
  */
 const MAX_MESSAGE_BYTES = 32_768;
 
 /**
- * One a minute may come (BEP 11). A sender may have a hasty clock, and a network that delivers three
- * at once.
+ * BEP 11 allows one message a minute. 45 s and a burst of 4 leave room for imprecise timers and for
+ * messages that a slow network delivers together.
  */
 const RECEIVED = { perSec: 1 / 45, burst: 4 };
-/** So many too many between two that count are sent on purpose. */
+/** A connection is closed after this many excess messages in a row. */
 const MAX_EXCESS = 16;
 
-/** Spreads the numbers of connections (Knuth). */
+/** Spreads connection numbers: 2^32 divided by the golden ratio (Knuth's multiplicative hash). */
 const SPREAD = 2_654_435_761;
 
 export class PeerExchange implements Extension {
@@ -43,15 +43,15 @@ export class PeerExchange implements Extension {
   readonly maxMessageBytes = MAX_MESSAGE_BYTES;
   private readonly peer: ExtensionPeer;
   private readonly swarm: SwarmList;
-  /** How close the peer is: it is told, and may tell, of none that is closer. */
+  /** Addresses that are closer to us than the peer are neither sent to it nor accepted from it. */
   private readonly scope: AddressScope;
   /** The keys of the peer itself: its connection, and where it listens. */
   private readonly itself = new Set<string>();
   private readonly received = new TokenBucket(RECEIVED);
   private excess = 0;
-  /** What the peer has been told of and not yet been told to have gone. */
-  private readonly told = new Set<string>();
-  private toldVersion = 0;
+  /** Keys of the peers that were sent as added, and not yet as dropped. */
+  private readonly sent = new Set<string>();
+  private sentVersion = 0;
   private notBeforeMs = -Infinity;
 
   constructor(peer: ExtensionPeer, swarm: SwarmList) {
@@ -63,7 +63,7 @@ export class PeerExchange implements Extension {
 
   get dueMs(): number {
     const { version, closed } = this.swarm;
-    const hasNews = this.toldVersion !== version && !closed;
+    const hasNews = this.sentVersion !== version && !closed;
     return hasNews && this.peer.accepts ? this.notBeforeMs : Infinity;
   }
 
@@ -107,39 +107,39 @@ export class PeerExchange implements Extension {
 
   endTurn(nowMs: number): void {
     if (nowMs < this.dueMs) return;
-    const gone = [...this.told].filter((key) => !this.swarm.entries.has(key));
-    const news = this.untold();
+    const gone = [...this.sent].filter((key) => !this.swarm.entries.has(key));
+    const news = this.unsent();
     const added = news.slice(0, MAX_SENT);
     const dropped = gone.slice(0, MAX_SENT);
-    // What did not fit follows in a minute.
+    // What does not fit follows in a minute.
     if (added.length === news.length && dropped.length === gone.length)
-      this.toldVersion = this.swarm.version;
+      this.sentVersion = this.swarm.version;
     if (added.length + dropped.length === 0) return;
-    for (const { key } of added) this.told.add(key);
-    for (const key of dropped) this.told.delete(key);
+    for (const { key } of added) this.sent.add(key);
+    for (const key of dropped) this.sent.delete(key);
     this.notBeforeMs = nowMs + PEX_INTERVAL_MS;
     this.peer.send(encodePeerExchange({ added, dropped: dropped.map(bytesOfKey) }));
   }
 
   /**
-   * Whom the peer does not know from us. Each peer gets them from another place on, so that those who
-   * get only the first 50 learn of different ones.
+   * The entries that were not sent to this peer yet. If they do not fit into one message, each
+   * connection starts at a different one, so that peers that get only 50 get different ones.
    */
-  private untold(): readonly SwarmEntry[] {
-    const untold: SwarmEntry[] = [];
+  private unsent(): readonly SwarmEntry[] {
+    const unsent: SwarmEntry[] = [];
     for (const entry of this.swarm.entries.values()) {
       const { key, scope } = entry;
-      if (this.told.has(key) || this.itself.has(key) || isCloser(scope, this.scope)) continue;
-      untold.push(entry);
+      if (this.sent.has(key) || this.itself.has(key) || isCloser(scope, this.scope)) continue;
+      unsent.push(entry);
     }
-    if (untold.length <= MAX_SENT) return untold;
-    const start = (Math.imul(this.peer.connection, SPREAD) >>> 0) % untold.length;
-    return [...untold.slice(start), ...untold.slice(0, start)];
+    if (unsent.length <= MAX_SENT) return unsent;
+    const start = (Math.imul(this.peer.connection, SPREAD) >>> 0) % unsent.length;
+    return [...unsent.slice(start), ...unsent.slice(0, start)];
   }
 
   /**
-   * The peers that may be dialled, each address once (BEP 11): many ports of one address would be an
-   * attack on it. On one machine they are peers.
+   * The peers that may be dialled, one port of each address (BEP 11): dials to many ports of a host
+   * would be an attack on it. On loopback, each port is a peer.
    */
   private dialable(added: readonly AddedPeer[]): ExchangedPeer[] {
     const peers = new Map<string, ExchangedPeer>();

@@ -16,7 +16,7 @@ import { ExtendedHandshakeExtension } from './handshake';
 /** The id in an `m` that disables an extension. */
 const DISABLED = 0;
 
-/** What an extension can do to its session. */
+/** The part of a session that extensions can call. */
 type SessionActs = Pick<ExtensionPeer, 'greet' | 'lost'>;
 
 /** The peer's side of one extension. */
@@ -87,7 +87,7 @@ export class Extensions {
   /** Extensions with an end-of-turn handler, which is called after every read. */
   private readonly turning: readonly Extension[];
 
-  /** `lost`: the peer takes a piece back. */
+  /** `lost`: the peer no longer has a piece (BEP 54). */
   constructor(
     options: SessionOptions,
     pipeline: Pipeline,

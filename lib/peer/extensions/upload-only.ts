@@ -1,5 +1,5 @@
-// Partial seeds (BEP 21): whether each side wants nothing more of the torrent, by a key of the extended
-// handshake. libtorrent reports a change by a message of its own, of one byte, which is read, too.
+// Partial seeds (BEP 21): the key `upload_only` of the extended handshake, by which each side announces that it
+// wants nothing more. libtorrent's message of the same name, of one byte, is read, too.
 
 import type { BencodeDictionary } from '../../bencode/value';
 import type { Encodable } from '../../bencode/encode';

@@ -129,7 +129,7 @@ describe('cli download of a magnet link', () => {
       expect(saved).to.deep.equal([{ type: 'torrent-saved', file }]);
     });
 
-    it('writes that of a .torrent, too', async () => {
+    it('writes the .torrent of another source, too', async () => {
       const { api, engine } = fakeApi();
       engine.onAdded = (torrent) => torrent.complete();
       const file = join(folder, 'saved.torrent');

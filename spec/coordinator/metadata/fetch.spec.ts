@@ -1,5 +1,5 @@
-// Which piece of the metadata is requested from which peer, and who lied: with honest peers, slow and silent ones,
-// and liars about the content and about the length.
+// Which piece of the metadata is requested from which peer, and which peers are banned: with honest, slow and silent
+// peers, and with peers that send wrong data or announce a wrong length.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -33,7 +33,7 @@ describe('coordinator/metadata: the fetch', () => {
     expect(world.requests).to.have.length(8);
   });
 
-  it('gives what a silent peer was asked for to others', () => {
+  it('requests from others what a silent peer does not send', () => {
     const world = new World(7 * PIECE);
     world.join({ answers: 'nothing' });
     world.join();
@@ -47,7 +47,7 @@ describe('coordinator/metadata: the fetch', () => {
     expect(alone.run(1_000)).to.be.at.most(500);
   });
 
-  it('leaves a peer that refuses alone, ever longer', () => {
+  it('pauses a peer that rejects requests, longer each time', () => {
     const world = new World(2 * PIECE);
     const [refuses] = [world.join({ answers: 'reject' })];
     for (let second = 0; second < 100; second++)
@@ -70,7 +70,7 @@ describe('coordinator/metadata: the fetch', () => {
     expect(world.requests[1]).to.deep.include({ piece: 0, totalBytes: 3 * PIECE });
   });
 
-  describe('with liars', () => {
+  describe('with hostile peers', () => {
     it('bans one that sent a wrong copy alone, at once', () => {
       const world = new World(3 * PIECE);
       const liar = world.join({ answers: 'some-wrong' });
@@ -91,7 +91,7 @@ describe('coordinator/metadata: the fetch', () => {
       expect(world.room.usedBytes).to.equal(0);
     });
 
-    it('costs few copies: one that lies among fifty', () => {
+    it('needs few copies to find one among fifty', () => {
       const world = new World(64 * PIECE);
       world.join({ answers: 'wrong', answersAfterMs: 10 });
       for (let n = 0; n < 49; n++) world.join();
@@ -112,7 +112,7 @@ describe('coordinator/metadata: the fetch', () => {
   });
 
   describe('with peers that announce other lengths', () => {
-    it('fetches each length from those that announce it, so that nobody waits', () => {
+    it('fetches each length from the peers that announce it, at the same time', () => {
       const world = new World(5 * PIECE);
       for (let n = 0; n < 5; n++) world.join({ announces: 5 * PIECE + 1 + n, answers: 'nothing' });
       world.join();
@@ -168,7 +168,7 @@ describe('coordinator/metadata: the fetch', () => {
     });
   });
 
-  it('shows how far it is', () => {
+  it('reports its progress', () => {
     const world = new World(8 * PIECE);
     world.join();
     world.join({ announces: null });
@@ -214,7 +214,7 @@ describe('coordinator/metadata: the fetch', () => {
     });
   });
 
-  it('ends with the right metadata, whoever is there, if one honest peer is; nobody honest is banned', () => {
+  it('ends with the right metadata if there is one honest peer, and bans no honest peer (property)', () => {
     const peer: fc.Arbitrary<PeerOptions> = fc.record({
       announces: fc.constantFrom(
         undefined,

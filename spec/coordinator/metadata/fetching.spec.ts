@@ -1,5 +1,5 @@
-// The way of the metadata through the coordinator: from offers and pieces to a torrent that is checked, or to
-// an error; bans; what is kept for the next run.
+// Metadata in the coordinator: from offers and pieces to a torrent that is checked, or to an error; bans; what is
+// stored for the next run.
 
 import { expect } from 'chai';
 import { encode } from '../../../lib/bencode/encode';
@@ -78,10 +78,10 @@ describe('coordinator/metadata', () => {
     await desk.answerJobs();
     expect(unknown.state.content?.metainfo).to.deep.include({ name: unknown.metainfo.name });
     expect(unknown.state.phase).to.equal('downloading');
-    const told = engine.ordersOf('torrent-info');
-    expect(told.map((order) => Buffer.from(order.info ?? new SharedArrayBuffer(0)))).to.deep.equal(
-      Array(2).fill(Buffer.from(info)),
-    );
+    const orders = engine.ordersOf('torrent-info');
+    expect(
+      orders.map((order) => Buffer.from(order.info ?? new SharedArrayBuffer(0))),
+    ).to.deep.equal(Array(2).fill(Buffer.from(info)));
     expect(engine.state.metadataCounts).to.deep.include({ fetched: 1, failed: 0 });
     expect(engine.state.metadataRoom.usedBytes).to.equal(0);
     expect(engine.disk.infos.get(unknown.state.infoHash)).to.deep.equal(Uint8Array.from(info));
@@ -170,7 +170,7 @@ describe('coordinator/metadata', () => {
     expect(desk.engine.logs.splice(0)).to.have.length(1);
   });
 
-  it('finds who lied among several, by a copy that is right', async () => {
+  it('finds the sender of wrong data among several, by a right copy', async () => {
     const all = await scene(LONG);
     const { desk, unknown } = all;
     const [one, two] = [desk.connect(unknown, { have: [] }), desk.connect(unknown, { have: [] })];
@@ -200,7 +200,7 @@ describe('coordinator/metadata', () => {
     expect(desk.engine.logs.splice(0)).to.have.length(1);
   });
 
-  it('is asked of no peer that is leaving, and of nobody once a peer is gone', async () => {
+  it('is requested neither from a peer that is closing nor from one that is gone', async () => {
     const all = await scene(LONG);
     const { desk } = all;
     const peer = join(all);
@@ -236,7 +236,7 @@ describe('coordinator/metadata', () => {
     });
   });
 
-  it('gives its sender a reason to keep its place', async () => {
+  it('lets its sender keep its place', async () => {
     const all = await scene(LONG);
     const peer = join(all);
     all.desk.engine.pass(50_000);
@@ -246,7 +246,7 @@ describe('coordinator/metadata', () => {
     expect(state?.lastPayloadMs).to.equal(all.desk.engine.clockMs);
   });
 
-  it('is warned of where it is longer than the user allows', async () => {
+  it('causes a warning if it is longer than the user allows', async () => {
     const all = await scene();
     for (let n = 0; n < 3; n++) join(all, 2 ** 25 + 1);
     const [warning, ...more] = all.desk.engine.logs.splice(0);
@@ -321,13 +321,13 @@ describe('coordinator/metadata', () => {
       }
     });
 
-    it('is forgotten by a removal that forgets', async () => {
+    it('is deleted by a removal that forgets', async () => {
       const { desk, unknown } = await again((info) => info);
       await desk.remove({ ...unknown, state: unknown.state }, true);
       expect(desk.engine.disk.infos.size).to.equal(0);
     });
 
-    it('is missing where it could not be kept: a warning, no error', async () => {
+    it('causes a warning and no error if it could not be stored', async () => {
       const all = await scene(SHORT, {}, ON_DISK);
       all.desk.engine.disk.failing = { save: new Error('ENOSPC') };
       give(all, join(all));

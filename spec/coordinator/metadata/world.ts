@@ -1,4 +1,4 @@
-// Peers that give metadata, honest ones and others, for specs of the fetch: a small world with its own clock.
+// A small simulation with its own clock for specs of the fetch: honest and hostile peers that send metadata.
 
 import { createHash } from 'node:crypto';
 import { newMetadataCounts } from '../../../lib/coordinator/metadata/counts';
@@ -17,7 +17,7 @@ export interface PeerOptions {
   readonly announces?: number | null;
   /** Time to an answer. Default 100 ms. */
   readonly answersAfterMs?: number;
-  /** What it answers: right pieces (default), some wrong ones, only wrong ones, rejects, or nothing. */
+  /** Its answers: right pieces (default), some wrong ones, only wrong ones, rejects, or nothing. */
   readonly answers?: 'right' | 'some-wrong' | 'wrong' | 'reject' | 'nothing';
   readonly host?: string;
 }
@@ -96,7 +96,7 @@ export class World {
     for (const request of requests) {
       this.requests.push(request);
       const peer = this.peers.find(({ identity }) => identity.id === request.connection);
-      if (peer === undefined || peer.banned) throw new Error('a request to nobody');
+      if (peer === undefined || peer.banned) throw new Error('a request to a peer that is gone');
       const atMs = this.nowMs + (peer.answersAfterMs ?? 100);
       if (peer.answers !== 'nothing')
         this.#answers.push({ atMs, run: () => this.#answer(peer, request.piece) });

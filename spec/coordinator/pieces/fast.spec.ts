@@ -26,14 +26,14 @@ describe('coordinator/pieces: the fast extension', () => {
         ? { piece: 'free', holders: desk.piece(torrent, lease.piece).holders }
         : { piece: 'leased', holders: desk.piece(torrent, lease.piece).holders };
       expect([piece, holders]).to.deep.equal(fast ? ['leased', 1] : ['free', 0]);
-      // What it still answers counts, though it answers a request of an older epoch.
+      // A block that answers a request of an older epoch counts.
       desk.deliver(lease);
       await desk.answerJobs();
       expect(torrent.state.content.possession.donePieces).to.equal(fast ? 1 : 0);
     }
   });
 
-  it('after a choke its credit begins anew, and what it held counts against nothing', async () => {
+  it('after a choke its credit starts again at 0, without the leases from before', async () => {
     const { desk, torrent } = await SimDesk.with(TWO_PIECES);
     const peer = desk.connect(torrent, { creditBlocks: 4, fast: true });
     choke(desk, peer, 1);
@@ -60,7 +60,7 @@ describe('coordinator/pieces: the fast extension', () => {
     expect(desk.leases(other)[0]).to.include({ firstBlock: 1, blockCount: 2 });
   });
 
-  it('the only source that has a piece is asked again after a while, or after a choke', async () => {
+  it('the only source of a piece gets a lease of it again after a while, or after a choke', async () => {
     for (const way of ['time', 'choke']) {
       const { desk, torrent } = await SimDesk.with({
         totalLengthBytes: 64 * KIB,
@@ -84,7 +84,7 @@ describe('coordinator/pieces: the fast extension', () => {
     }
   });
 
-  it('a source that rejects one piece is asked for others meanwhile', async () => {
+  it('a source that rejects one piece gets leases of others meanwhile', async () => {
     const { desk, torrent } = await SimDesk.with(TWO_PIECES);
     const peer = desk.connect(torrent, { creditBlocks: 4, fast: true });
     const [lease] = desk.leases(peer);

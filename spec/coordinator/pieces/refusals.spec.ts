@@ -1,4 +1,4 @@
-// Which pieces a source refuses lately: bounded in number and time.
+// The pieces that a source rejected lately: bounded in number and time.
 import { expect } from 'chai';
 import { REFUSAL_MS, Refusals } from '../../../lib/coordinator/pieces/refusals';
 

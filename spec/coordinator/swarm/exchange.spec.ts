@@ -1,5 +1,5 @@
-// Peer exchange (BEP 11) in the coordinator: whom the peers of a torrent are told of, and what
-// becomes of the addresses that peers tell.
+// Peer exchange (BEP 11) in the coordinator: the list of peers that sessions send, and the addresses that
+// they receive.
 
 import { expect } from 'chai';
 import { SimDesk } from '../../support/sim-desk';
@@ -29,7 +29,7 @@ function says(engine: SimEngine, connection: number, listenPort: number): void {
   engine.facts({ type: 'extended-handshake', connection, listenPort });
 }
 
-function tells(engine: SimEngine, connection: number, ...hosts: string[]): void {
+function sends(engine: SimEngine, connection: number, ...hosts: string[]): void {
   const added = hosts.map((host) => ({ host, port: 6881, isSeed: false }));
   engine.facts({ type: 'peer-exchange', connection, added, dropped: [] });
 }
@@ -47,7 +47,7 @@ async function dialTo(desk: SimDesk, torrent: DeskTorrent, host: string): Promis
 
 describe('coordinator/exchange', () => {
   describe('the list of peers', () => {
-    it('has dialled peers, incoming ones where they listen, and what we know of them', async () => {
+    it('has dialled peers, incoming ones with their listening port, and flags', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       await dialTo(desk, torrent, '203.0.113.1');
       const incoming = desk.connect(torrent, { host: '2001:db8::1', have: 'all', unchoke: false });
@@ -60,7 +60,7 @@ describe('coordinator/exchange', () => {
       ]);
     });
 
-    it('is sent when somebody came or left, every 5 s at most, to each thread', async () => {
+    it('is sent when a peer came or left, every 5 s at most, to each thread', async () => {
       const settings = { peerThreads: 2 };
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { settings });
       await dialTo(desk, torrent, '203.0.113.1');
@@ -95,7 +95,7 @@ describe('coordinator/exchange', () => {
       expect(listed(engine)).to.deep.equal([]);
     });
 
-    it('is sent again when a thread is back', async () => {
+    it('is sent again when a thread was restarted', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT, { settings: { peerThreads: 2 } });
       for (const host of ['203.0.113.1', '203.0.113.2'])
         desk.connect(torrent, { host, thread: 0, unchoke: false });
@@ -108,7 +108,7 @@ describe('coordinator/exchange', () => {
       expect(listed(engine)).to.have.length(2);
     });
 
-    it('has none of another torrent', async () => {
+    it('has no peers of another torrent', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const other = await desk.add({ ...SHORT, seed: 9 });
       for (const n of [1, 2]) await dialTo(desk, torrent, `203.0.113.${n}`);
@@ -121,8 +121,8 @@ describe('coordinator/exchange', () => {
     });
   });
 
-  describe('addresses that a peer tells', () => {
-    it('are dialled, except our own and those of a ban', async () => {
+  describe('received addresses', () => {
+    it('are dialled, except our own and banned ones', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peer = await dialTo(desk, torrent, '203.0.113.1');
       await desk.control.addPeers(torrent.state.id, [{ host: '203.0.113.2', port: 6881 }]);
@@ -132,35 +132,35 @@ describe('coordinator/exchange', () => {
       const other = await desk.add({ ...SHORT, seed: 9 });
       const second = await dialTo(desk, other, '203.0.113.9');
       engine.takeOrders();
-      tells(engine, second, '203.0.113.2', '203.0.113.3');
+      sends(engine, second, '203.0.113.2', '203.0.113.3');
       expect(dialled(engine), 'known to be ours in every torrent').to.deep.equal(['203.0.113.3']);
-      tells(engine, peer, '203.0.113.2');
+      sends(engine, peer, '203.0.113.2');
       await desk.control.addPeers(other.state.id, [{ host: '203.0.113.2', port: 6881 }]);
       expect(dialled(engine)).to.deep.equal(['203.0.113.3']);
     });
 
-    it('of one household are those of one teller', async () => {
+    it('from one household count as those of one sender', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const hosts = Array.from({ length: 300 }, (_, n) => `203.0.${n >> 8}.${n & 255}`);
       for (const n of [1, 2, 3]) {
         const liar = desk.connect(torrent, { host: `2001:db8::${n}`, unchoke: false });
-        tells(engine, liar, ...hosts.slice(100 * (n - 1), 100 * n));
+        sends(engine, liar, ...hosts.slice(100 * (n - 1), 100 * n));
       }
       expect(torrent.state.book.known).to.equal(100);
     });
 
-    it('that a thread reports after the end of the peer are dropped', async () => {
+    it('are ignored if they are reported after the end of the peer', async () => {
       const { desk, engine, torrent } = await SimDesk.with(SHORT);
       const peer = await dialTo(desk, torrent, '203.0.113.1');
       desk.close(peer);
       engine.takeOrders();
-      tells(engine, peer, '203.0.113.3');
+      sends(engine, peer, '203.0.113.3');
       expect(dialled(engine)).to.deep.equal([]);
     });
   });
 
   describe('a private torrent (BEP 27)', () => {
-    it('lists nobody, dials nobody of whom peers tell, and opens as private', async () => {
+    it('sends no list, dials no received address, and opens as private', async () => {
       const { desk, engine, torrent } = await SimDesk.with(PRIVATE);
       expect(engine.ordersOf('open-torrent').map((order) => order.torrent.private)).to.deep.equal([
         true,
@@ -168,13 +168,13 @@ describe('coordinator/exchange', () => {
       const peer = await dialTo(desk, torrent, '203.0.113.1');
       await dialTo(desk, torrent, '203.0.113.2');
       engine.takeOrders();
-      tells(engine, peer, '203.0.113.3');
+      sends(engine, peer, '203.0.113.3');
       engine.pass(10_000);
       expect(engine.ordersOf('swarm')).to.deep.equal([]);
       expect(dialled(engine)).to.deep.equal([]);
     });
 
-    it('does not dial an incoming peer where it listens, once it has left', async () => {
+    it('does not dial the listening port of an incoming peer that has left', async () => {
       for (const [options, expected] of [
         [PRIVATE, []],
         [SHORT, ['203.0.113.1']],
@@ -188,7 +188,7 @@ describe('coordinator/exchange', () => {
       }
     });
 
-    it('that is known late forgets whom peers told of, and closes them', async () => {
+    it('whose flag is known late removes exchanged addresses, and closes their peers', async () => {
       const desk = new SimDesk();
       const { engine } = desk;
       const torrent = await desk.addUnknown(PRIVATE);
@@ -198,10 +198,10 @@ describe('coordinator/exchange', () => {
         desk.connect(torrent, { host, port, dial: dial(), unchoke: false });
       connect('203.0.113.1', 7000);
       const [first] = torrent.state.peers;
-      tells(engine, first?.id ?? 0, '203.0.113.2');
+      sends(engine, first?.id ?? 0, '203.0.113.2');
       await settled();
       const second = connect('203.0.113.2', 6881);
-      tells(engine, second, '203.0.113.3');
+      sends(engine, second, '203.0.113.3');
       await settled();
       const late = dial();
       engine.takeOrders();

@@ -31,7 +31,7 @@ describe('coordinator/filtering', () => {
     expect(engine.ordersOf('ip-filter')).to.deep.equal([]);
   });
 
-  it('once changed, drops the addresses that it refuses, and tells every thread that runs', async () => {
+  it('once changed, drops the addresses that it refuses, and is sent to every running thread', async () => {
     const settings = { peerThreads: 3, maxHalfOpen: 1 };
     const { desk, engine, torrent } = await SimDesk.with(SHORT, { settings });
     await desk.control.addPeers(torrent.state.id, [peer('10.4.0.1'), peer('10.4.0.2')]);
@@ -39,9 +39,9 @@ describe('coordinator/filtering', () => {
     desk.threadDies(1);
     const buffer = ipFilterBuffer('10.4.0.0/16');
     await desk.control.setIpFilter(buffer);
-    const told = engine.orders.filter(({ order }) => order.type === 'ip-filter');
-    expect(told).to.deep.equal([0, 2].map((thread) => ({ thread, order: told[0]?.order })));
-    expect(told[0]?.order).to.deep.equal({ type: 'ip-filter', buffer });
+    const orders = engine.orders.filter(({ order }) => order.type === 'ip-filter');
+    expect(orders).to.deep.equal([0, 2].map((thread) => ({ thread, order: orders[0]?.order })));
+    expect(orders[0]?.order).to.deep.equal({ type: 'ip-filter', buffer });
     expect(torrent.state.book.known, 'the one that is being dialled').to.equal(1);
     // The thread ends that dial.
     const [dial] = engine.ordersOf('dial');

@@ -1,4 +1,4 @@
-// What peers say of themselves: partial seeds (BEP 21), lost pieces (BEP 54), and our address.
+// Announcements of peers: partial seeds (BEP 21), lost pieces (BEP 54), and our address.
 import { expect } from 'chai';
 import { requestOf } from '../../../lib/coordinator/swarm/trackers';
 import { SimDesk } from '../../support/sim-desk';
@@ -6,8 +6,8 @@ import { KIB } from '../../support/sim-torrent';
 
 const TWO_PIECES = { totalLengthBytes: 128 * KIB, pieceLengthBytes: 64 * KIB };
 
-describe('coordinator/swarm: what peers say of themselves', () => {
-  it('two sides that want nothing do not stay connected', async () => {
+describe('coordinator/swarm: partial seeds, lost pieces, our address', () => {
+  it('closes a peer if both sides want nothing', async () => {
     const { desk, torrent } = await SimDesk.with(TWO_PIECES, { good: [0, 1] });
     const peer = desk.connect(torrent, { have: [0] });
     expect(desk.engine.ordersOf('close')).to.deep.equal([]);
@@ -28,13 +28,13 @@ describe('coordinator/swarm: what peers say of themselves', () => {
     expect(desk.engine.ordersOf('choke').map(({ choked }) => choked)).to.deep.equal([false]);
   });
 
-  it('peers are told when a download becomes a seed', async () => {
+  it('orders upload_only when a download becomes a seed', async () => {
     const { desk, torrent } = await SimDesk.with(TWO_PIECES, { good: [0] });
     const peer = desk.connect(torrent, { creditBlocks: 4 });
     await desk.serveAll(peer);
     expect(torrent.state.phase).to.equal('seeding');
-    const told = desk.engine.ordersOf('upload-only');
-    expect(told.map(({ uploadOnly }) => uploadOnly)).to.include(true);
+    const orders = desk.engine.ordersOf('upload-only');
+    expect(orders.map(({ uploadOnly }) => uploadOnly)).to.include(true);
   });
 
   it('peers learn whenever that changes, also those of threads that opened the torrent before', async () => {

@@ -1,4 +1,4 @@
-// Private torrents (BEP 27): one tracker at a time, and no peer that neither it nor the user named.
+// Private torrents (BEP 27): one tracker at a time, and only peers that it or the user named.
 
 import { expect } from 'chai';
 import type { PeerAddress } from '../../../lib/messages/control';
@@ -55,7 +55,7 @@ describe('coordinator/private-torrent', () => {
     });
   }
 
-  it('leaves all peers but those of the user when its tracker fails and another one answers', async () => {
+  it('closes all peers except those of the user when its tracker fails and another one answers', async () => {
     const desk = new SimDesk();
     const { engine } = desk;
     const down = new Set<string>();
@@ -83,7 +83,7 @@ describe('coordinator/private-torrent', () => {
     engine.pass(60_000);
     // The first is forgotten; the second is also one of the new tracker's.
     expect([...new Set(dialled(engine))]).to.have.members([peer(2).host, peer(3).host]);
-    // The former tracker is asked no more while the other one works.
+    // The former tracker is not asked while the other one works.
     await settled();
     const before = engine.announces.length;
     down.delete(A);
@@ -121,7 +121,7 @@ describe('coordinator/private-torrent', () => {
     engine.logs.splice(0);
   });
 
-  it('that is known late gives up what other trackers named, and asks one from then on', async () => {
+  it('whose flag is known late drops the peers of other trackers, and asks one tracker from then on', async () => {
     const desk = new SimDesk();
     const { engine } = desk;
     answering(engine, new Set(), { [A]: [peer(1)], [B]: [peer(2)] });

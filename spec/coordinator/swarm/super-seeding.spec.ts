@@ -49,7 +49,7 @@ describe('coordinator/super-seeding', () => {
     expect(revealed(late)).to.have.members(revealed(first));
   });
 
-  it('ends by itself once others have two copies: everybody is shown everything', async () => {
+  it('ends by itself once others have two copies: all pieces are announced to all peers', async () => {
     const { desk, engine, torrent } = await superSeed();
     const [a, b] = [desk.connect(torrent, { have: [] }), desk.connect(torrent, { have: [] })];
     desk.announce(a, ALL.slice(0, 7));

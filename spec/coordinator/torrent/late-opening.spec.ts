@@ -62,7 +62,7 @@ describe('coordinator: learnt metainfo', () => {
   it('is known to the app before it is checked, and also if its output cannot be opened', async () => {
     const { desk, unknown, openings, learn } = await waiting();
     const { metainfo } = unknown;
-    const told = { type: 'metadata', torrent: unknown.state.id, metainfo };
+    const known = { type: 'metadata', torrent: unknown.state.id, metainfo };
     const kinds = (): string[] =>
       desk.engine.events.map((event) => {
         const phase = event.type === 'stats' ? ` ${event.stats.phase}` : '';
@@ -73,14 +73,14 @@ describe('coordinator: learnt metainfo', () => {
     expect(kinds(), 'its files may get other names').to.deep.equal([]);
     take(openings).fail(LOCKED);
     await settled();
-    expect(desk.engine.eventsOf('metadata')).to.deep.equal([told]);
+    expect(desk.engine.eventsOf('metadata')).to.deep.equal([known]);
     expect(kinds()).to.deep.equal(['metadata', 'error', 'stats failed']);
     desk.engine.logs.length = 0;
     await desk.control.resume(unknown.state.id);
     desk.engine.events = [];
     take(openings).answer();
     await settled();
-    expect(desk.engine.eventsOf('metadata')).to.deep.equal([told]);
+    expect(desk.engine.eventsOf('metadata')).to.deep.equal([known]);
     expect(kinds().slice(0, 2)).to.deep.equal(['metadata', 'stats checking']);
     const [figures] = desk.engine.eventsOf('stats');
     expect(figures?.stats.metadata, 'it is known').to.equal(undefined);

@@ -1,5 +1,5 @@
-// The metadata extension (BEP 9) between two sessions, and against a peer that is fed by hand: what is served,
-// at which pace and how often; what is fetched, and what is reported of it.
+// The metadata extension (BEP 9) between two sessions, and with a scripted peer: what is served, at which rate
+// and how often; what is fetched, and what is reported.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -117,7 +117,7 @@ describe('peer/extensions/metadata', () => {
       ]);
     });
 
-    it('greets again once the metadata is known, those who would ask for it', () => {
+    it('sends the handshake again once the metadata is known, to peers that accept metadata messages', () => {
       const info: { bytes: Uint8Array | undefined; wanted: boolean } = {
         bytes: undefined,
         wanted: true,
@@ -193,7 +193,7 @@ describe('peer/extensions/metadata', () => {
       }
     });
 
-    it('serves each piece four times to a peer, and makes it pay for more', () => {
+    it('serves each piece four times to a peer, and charges it for more', () => {
       const side = known(2);
       let served = 0;
       let rejected = 0;
@@ -291,7 +291,7 @@ describe('peer/extensions/metadata', () => {
       expect(mute.of('metadata-refused')).to.have.length(1);
     });
 
-    it('makes a peer pay for data that nobody ordered', () => {
+    it('charges a peer for data that was not ordered', () => {
       const side = wanted();
       for (let time = 0; time < 10; time++) tell(side, data(0));
       expect(side.session.readAgainMs).to.be.above(side.nowMs);

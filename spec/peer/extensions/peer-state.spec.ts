@@ -1,5 +1,5 @@
-// What a peer says of itself by extensions: that it wants nothing more (BEP 21), that it lost a piece
-// (BEP 54), and from which address it sees us (BEP 10).
+// Extensions by which a peer announces that it wants nothing more (BEP 21), that it lost a piece (BEP 54),
+// and our address (BEP 10).
 import { expect } from 'chai';
 import type { Encodable } from '../../../lib/bencode/encode';
 import { encode } from '../../../lib/bencode/encode';
@@ -7,7 +7,7 @@ import { decodeExtendedHandshake } from '../../../lib/wire/extended-handshake';
 import { Side } from '../../support/pair';
 import type { SideOptions } from '../../support/pair';
 
-/** A side, and what it was told to send under which id. */
+/** A side, and the extended messages that it sent, by id. */
 function sideWith(options: SideOptions = {}): { side: Side; idOf: (name: string) => number } {
   const side = new Side({ fast: true, ...options }).start();
   const handshakes = handshakesOf(side);
@@ -32,8 +32,8 @@ function takeBack(side: Side, id: number, piece: number): void {
   side.receive((writer) => writer.extended(id, Uint8Array.of(0, 0, 0, piece)));
 }
 
-describe('peer/extensions: what a peer says of itself', () => {
-  it('we say whether we want nothing more, and again when that changes', () => {
+describe('peer/extensions: upload_only, lt_donthave, yourip', () => {
+  it('announces whether we want nothing more, and again when that changes', () => {
     const info = { bytes: undefined, wanted: false, uploadOnly: false };
     const side = new Side({ info }).start();
     expect(handshakesOf(side).map(({ uploadOnly }) => uploadOnly)).to.deep.equal([false]);

@@ -1,5 +1,5 @@
-// Peer exchange (BEP 11) in a session: what the peer is told of others and when, and what becomes of
-// what it tells.
+// Peer exchange (BEP 11) in a session: what is sent to the peer and when, and what is read of its
+// messages.
 
 import { expect } from 'chai';
 import { packPeer, writeCompactPeer } from '../../../lib/address/compact-peers';
@@ -56,7 +56,7 @@ function greet(side: Side, more: { listenPort?: number; id?: number } = {}): voi
   side.receive((writer) => writer.extended(0, encodeExtendedHandshake(handshake)));
 }
 
-function told(side: Side): PeerExchangeMessage[] {
+function sentBy(side: Side): PeerExchangeMessage[] {
   return side.sent().flatMap((message) => {
     if (message.type !== 'extended' || message.id !== THEIR_ID) return [];
     return [decodePeerExchange(message.payload, { maxAdded: 1_000, maxDropped: 1_000 })];
@@ -70,9 +70,9 @@ function names(entries: readonly Uint8Array[]): string[] {
 }
 
 const addedTo = (side: Side): string[][] =>
-  told(side).map(({ added }) => names(added.map(({ entry }) => entry)));
+  sentBy(side).map(({ added }) => names(added.map(({ entry }) => entry)));
 
-function tell(side: Side, message: Partial<PeerExchangeMessage>): void {
+function sendTo(side: Side, message: Partial<PeerExchangeMessage>): void {
   const payload = encodePeerExchange({ added: [], dropped: [], ...message });
   side.receive((writer) => writer.extended(OUR_ID, payload));
 }
@@ -84,12 +84,12 @@ const plain = (...addresses: string[]): PeerExchangeMessage['added'] =>
 const publicAddress = (n: number): string => `203.0.${n >> 8}.${n & 255}`;
 
 describe('peer/extensions/pex', () => {
-  describe('what a peer is told', () => {
-    it('is who else is there, with flags, at once and then once a minute', () => {
+  describe('sends', () => {
+    it('the other peers, with flags, at once and then once a minute', () => {
       const { side, swarm } = exchanging();
       list(swarm, ['203.0.113.1', ['203.0.113.2', 7000, PEER_FLAG.seed], '2001:db8::1']);
       greet(side);
-      const [first] = told(side);
+      const [first] = sentBy(side);
       expect(first).to.deep.equal({
         added: [
           { entry: packed('203.0.113.1'), flags: 0 },
@@ -100,10 +100,10 @@ describe('peer/extensions/pex', () => {
       });
       list(swarm, ['203.0.113.1', '203.0.113.4']);
       side.tick(MINUTE_MS - 1);
-      expect(told(side)).to.deep.equal([]);
+      expect(sentBy(side)).to.deep.equal([]);
       expect(side.session.nextDeadlineMs).to.be.at.most(side.nowMs + 1);
       side.tick(1);
-      expect(told(side)).to.deep.equal([
+      expect(sentBy(side)).to.deep.equal([
         {
           added: [{ entry: packed('203.0.113.4'), flags: 0 }],
           dropped: [packed('203.0.113.2', 7000), packed('2001:db8::1')],
@@ -111,7 +111,7 @@ describe('peer/extensions/pex', () => {
       ]);
     });
 
-    it('is nothing as long as nothing has changed, and no deadline waits for it', () => {
+    it('nothing, and sets no deadline, while nothing has changed', () => {
       const { side, swarm } = exchanging();
       list(swarm, ['203.0.113.1']);
       greet(side);
@@ -119,10 +119,10 @@ describe('peer/extensions/pex', () => {
       list(swarm, ['203.0.113.1']);
       side.tick(MINUTE_MS);
       side.tick(MINUTE_MS);
-      expect(told(side)).to.deep.equal([]);
+      expect(sentBy(side)).to.deep.equal([]);
     });
 
-    it('leaves out itself, at its end of the connection and where it listens', () => {
+    it('not the peer itself, neither its end of the connection nor its listening port', () => {
       for (const port of [50_001, 6_999]) {
         const { side, swarm } = exchanging();
         list(swarm, ['203.0.113.1', ['198.51.100.1', port, 0]]);
@@ -131,7 +131,7 @@ describe('peer/extensions/pex', () => {
       }
     });
 
-    it('leaves out peers that are closer to us than it is', () => {
+    it('no peers that are closer to us than the peer', () => {
       const near = ['127.0.0.1', '169.254.0.9', '10.0.0.1', '203.0.113.1'] as const;
       for (const [host, count] of [
         ['198.51.100.1', 1],
@@ -146,27 +146,27 @@ describe('peer/extensions/pex', () => {
       }
     });
 
-    it('is at most 50 added and 50 dropped at a time; the rest follows', () => {
+    it('at most 50 added and 50 dropped peers at a time; the rest follows', () => {
       const { side, swarm } = exchanging();
       const all = Array.from({ length: 120 }, (_, n) => publicAddress(n));
       list(swarm, all);
       greet(side);
-      const heard = new Set<string>();
+      const received = new Set<string>();
       for (const count of [50, 50, 20, 0]) {
         const now = addedTo(side).flat();
         expect(now).to.have.length(count);
-        for (const name of now) heard.add(name);
+        for (const name of now) received.add(name);
         side.tick(MINUTE_MS);
       }
-      expect([...heard].sort()).to.deep.equal([...all].sort());
+      expect([...received].sort()).to.deep.equal([...all].sort());
       list(swarm, []);
       for (const count of [50, 50, 20, 0]) {
         side.tick(MINUTE_MS);
-        expect(told(side).flatMap(({ dropped }) => dropped)).to.have.length(count);
+        expect(sentBy(side).flatMap(({ dropped }) => dropped)).to.have.length(count);
       }
     });
 
-    it('begins elsewhere for each connection, so that the first 50 are not the same for all', () => {
+    it('different peers first on each connection', () => {
       const firsts = new Set<string>();
       for (let connection = 32; connection <= 320; connection += 32) {
         const { side, swarm } = exchanging({ connection });
@@ -180,20 +180,20 @@ describe('peer/extensions/pex', () => {
       expect(firsts.size).to.be.above(5);
     });
 
-    it('is nothing if it does not speak ut_pex, or no longer does', () => {
+    it('nothing if the peer does not accept ut_pex, or no longer does', () => {
       const { side, swarm } = exchanging();
       list(swarm, ['203.0.113.1']);
       greet(side, { id: 0 });
       side.tick(MINUTE_MS);
-      expect(told(side)).to.deep.equal([]);
+      expect(sentBy(side)).to.deep.equal([]);
       expect(side.session.nextDeadlineMs).to.be.above(side.nowMs);
     });
   });
 
-  describe('what a peer tells', () => {
-    it('is one fact per message: who is there, which of them are seeds, and who has left', () => {
+  describe('receives', () => {
+    it('one message as one fact: added peers, which of them are seeds, and dropped peers', () => {
       const { side } = exchanging();
-      tell(side, {
+      sendTo(side, {
         added: [
           { entry: packed('203.0.113.1'), flags: PEER_FLAG.seed | PEER_FLAG.reachable },
           { entry: packed('2001:db8::1', 7000), flags: 0 },
@@ -213,7 +213,7 @@ describe('peer/extensions/pex', () => {
       ]);
     });
 
-    it('counts only where peers can be: no port 0, no multicast, nothing closer than the peer', () => {
+    it('no port 0, no multicast, and nothing that is closer to us than the peer', () => {
       const { side } = exchanging();
       const bad = [
         '224.0.0.1',
@@ -224,7 +224,7 @@ describe('peer/extensions/pex', () => {
         '::1',
         'fe80::1',
       ];
-      tell(side, {
+      sendTo(side, {
         added: [
           ...plain(...bad, '255.255.255.255', '::ffff:127.0.0.1'),
           { entry: packPeer(Uint8Array.from([203, 0, 113, 7]), 0), flags: 0 },
@@ -237,7 +237,7 @@ describe('peer/extensions/pex', () => {
       ]);
     });
 
-    it('counts once for each address, however many ports it lists; on loopback each port is a peer', () => {
+    it('one port of each address; on loopback each port', () => {
       for (const [host, count] of [
         ['203.0.113.1', 1],
         ['127.0.0.1', 60],
@@ -247,41 +247,41 @@ describe('peer/extensions/pex', () => {
           entry: packed(host, 1000 + n),
           flags: 0,
         }));
-        tell(side, { added });
+        sendTo(side, { added });
         expect(side.of('peer-exchange').flatMap((fact) => fact.added)).to.have.length(count);
       }
     });
 
-    it('of 800 addresses the first hundred count, and more bytes close it', () => {
+    it('the first 100 of 800 addresses, and closes the peer for more bytes', () => {
       const { side } = exchanging();
       const added = Array.from({ length: 800 }, (_, n) => ({
         entry: packed(publicAddress(n)),
         flags: 0,
       }));
-      tell(side, { added });
+      sendTo(side, { added });
       expect(side.of('peer-exchange')[0]?.added).to.have.length(MAX_PEERS_PER_EXCHANGE);
       expect(side.closed).to.equal(undefined);
-      tell(side, { added: Array(5_000).fill(added[0]) });
+      sendTo(side, { added: Array(5_000).fill(added[0]) });
       expect(side.closed?.reason).to.equal('message-too-long');
       expect(side.closed?.detail).to.include('ut_pex');
     });
 
-    it('counts four times at once and then once in 45 s; a flood is closed with the rule', () => {
+    it('four messages at once and then one in 45 s, and closes a peer that floods', () => {
       const { side } = exchanging();
       let n = 0;
-      const tellNew = (): void => tell(side, { added: plain(publicAddress(n++)) });
-      for (let at = 0; at < 10; at++) tellNew();
+      const sendNew = (): void => sendTo(side, { added: plain(publicAddress(n++)) });
+      for (let at = 0; at < 10; at++) sendNew();
       expect(side.of('peer-exchange')).to.have.length(4);
       side.tick(46_000);
-      for (let at = 0; at < 10; at++) tellNew();
+      for (let at = 0; at < 10; at++) sendNew();
       expect(side.of('peer-exchange')).to.have.length(5);
       expect(side.closed).to.equal(undefined);
-      for (let at = 0; at < 10; at++) tellNew();
+      for (let at = 0; at < 10; at++) sendNew();
       expect(side.closed?.reason).to.equal('pex-flood');
       expect(side.closed?.detail).to.include('one a minute');
     });
 
-    it('with 100,000 addresses closes it by the length, before they arrive', () => {
+    it('no message of 100,000 addresses: its length closes the peer', () => {
       const { side } = exchanging();
       const added = Array<{ entry: Uint8Array; flags: number }>(100_000).fill({
         entry: packed('203.0.113.1'),
@@ -293,17 +293,17 @@ describe('peer/extensions/pex', () => {
       expect(side.closed?.reason).to.equal('message-too-long');
     });
 
-    it('every 60 s for a day never closes it', () => {
+    it('a message every 60 s for a day', () => {
       const { side } = exchanging();
       for (let n = 0; n < 1440; n++) {
         side.nowMs += MINUTE_MS;
-        tell(side, { added: plain(publicAddress(n)) });
+        sendTo(side, { added: plain(publicAddress(n)) });
       }
       expect(side.of('peer-exchange')).to.have.length(1440);
       expect(side.closed).to.equal(undefined);
     });
 
-    it('closes it when it is no dictionary', () => {
+    it('no message that is not a dictionary: it closes the peer', () => {
       const { side } = exchanging();
       side.receive((writer) => writer.extended(OUR_ID, Buffer.from('le')));
       expect(side.closed?.reason).to.equal('bad-extended-message');
@@ -311,13 +311,13 @@ describe('peer/extensions/pex', () => {
   });
 
   describe('of a private torrent (BEP 27)', () => {
-    it('is not offered, sent or listened to', () => {
+    it('is not offered, not sent, and ignored', () => {
       const { side } = exchanging({ swarm: undefined });
       const [first] = side.sent();
       if (first?.type !== 'extended') throw new Error('no extended handshake');
       expect(decodeExtendedHandshake(first.payload).extensions).to.not.have.property('ut_pex');
       greet(side);
-      tell(side, { added: plain('203.0.113.1') });
+      sendTo(side, { added: plain('203.0.113.1') });
       expect(side.of('peer-exchange')).to.deep.equal([]);
       expect(side.closed).to.equal(undefined);
     });
@@ -331,16 +331,16 @@ describe('peer/extensions/pex', () => {
       expect(decodeExtendedHandshake(first.payload).extensions).to.not.have.property('ut_pex');
     });
 
-    it('ends in the middle when the torrent turns out to be private', () => {
+    it('ends when the torrent turns out to be private', () => {
       const { side, swarm } = exchanging();
       list(swarm, ['203.0.113.1']);
       greet(side);
       expect(addedTo(side)).to.have.length(1);
       swarm.close();
       list(swarm, ['203.0.113.2']);
-      tell(side, { added: plain('203.0.113.3') });
+      sendTo(side, { added: plain('203.0.113.3') });
       side.tick(MINUTE_MS);
-      expect(told(side)).to.deep.equal([]);
+      expect(sentBy(side)).to.deep.equal([]);
       expect(side.of('peer-exchange')).to.deep.equal([]);
     });
 

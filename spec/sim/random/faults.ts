@@ -1,5 +1,5 @@
-// The menu of faults. Each begins at its time, and most end at another. Whatever happens is recorded
-// by the node itself, so that the recipe of a failure names it.
+// The list of faults. Each begins at its time, and most end at another. The node records what happens, so
+// that the report of a failure contains it.
 
 import type { SimNode } from '../../support/sim-node';
 import type { SimSwarm } from '../../support/sim-swarm';
@@ -39,7 +39,7 @@ const FAULTS = {
     };
   },
   threadDeath: (_swarm, node) => node.loseThread(),
-  /** The machine slept for up to an hour, or its time of day was set back. */
+  /** The machine sleeps for up to an hour, or its time of day is set back. */
   clockJump: (_swarm, node, { dice }) =>
     dice < 0.5 ? node.jump(dice * dice * HOUR_MS, 0) : node.jump(0, -dice * HOUR_MS),
   /** Its uplink is down to some hundred bytes a second. */

@@ -1,6 +1,6 @@
-// Plays one scenario: builds the swarm, lets its faults begin and end, and checks both parts of the
-// promise. Safety: what must hold at every moment (safety.ts, the referee). Liveness: once faults
-// are over, everybody completes within a bound of virtual time.
+// Plays one scenario: builds the swarm, begins and ends its faults, and checks two things. Safety: what
+// must hold at every moment (safety.ts, the referee). Liveness: once the faults are over, every node
+// completes within a bound of virtual time.
 
 import { inspect } from 'node:util';
 import type { SimNode } from '../../support/sim-node';
@@ -22,12 +22,12 @@ const REST_SEC = 3;
 export interface Played {
   readonly seed: number;
   readonly trace: string;
-  /** Virtual seconds until everybody was complete. */
+  /** Virtual seconds until every node was complete. */
   readonly sec: number;
   readonly counts: Counts;
 }
 
-/** Throws with the whole recipe as soon as the swarm breaks a promise. */
+/** Throws with the whole scenario as soon as a check fails. */
 export async function play(scenario: Scenario): Promise<Played> {
   const { nodes, faults, ...torrent } = scenario;
   const { seed } = torrent;
@@ -95,14 +95,14 @@ async function playFaults(
   for (const node of swarm.nodes) await resumeIfStopped(node);
 }
 
-/** The user looks after it once more: what stands still goes on. */
+/** Resumes paused and failed torrents, as a user would. */
 async function resumeIfStopped(node: SimNode): Promise<void> {
   if (node.gone) return;
   await node.swarm.run(() => isAtRest(node), node.swarm.elapsedSec + 60);
   if (node.state.phase === 'paused' || node.state.phase === 'failed') await node.resume();
 }
 
-/** It does not wait for a stop to take effect. */
+/** No stop of the torrent is in progress. */
 function isAtRest({ state: { life } }: SimNode): boolean {
   return (life.phase !== 'paused' && life.phase !== 'failed') || life.step === 'rest';
 }

@@ -1,5 +1,5 @@
-// Counts rare paths, from what nodes show anyway: facts, orders, events, close reasons, phases, log
-// records and the state of the coordinator. A run over many seeds fails if one of them was not taken.
+// Counts rare paths by facts, orders, events, close reasons, phases, log records and the state of the
+// coordinator. A run over many seeds fails if one of them was not taken.
 
 import type { EngineEvent } from '../../../lib/messages/control';
 import type { PeerFact, PeerOrder } from '../../../lib/messages/peer-thread';
@@ -10,10 +10,10 @@ import type { SimNode } from '../../support/sim-node';
 import { FAULT_KINDS } from './faults';
 
 /**
- * Every path that must be taken. To add one is one line:
+ * Every path that must be taken, one line each:
  *
  * - `fact:<type>`, `order:<type>`, `event:<type>`: a message between threads, or to the app; some
- *   facts with what tells their variants apart (`nameOf` in `sim-node.ts`);
+ *   facts with their variant (`nameOf` in `sim-node.ts`);
  * - `closed:<reason>`: a connection or a dial that ended so;
  * - `phase:<phase>`: a torrent was in it;
  * - `log:<message>`: the coordinator logged it, at any level;

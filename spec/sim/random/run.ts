@@ -1,5 +1,5 @@
-// `npm run sim`: random swarms with faults, in several processes. Ends with mocha's words, so that
-// CI can count: a hundred swarms count as one spec, and so do the rare paths.
+// `npm run sim`: random swarms with faults, in several processes. Its last lines have the format of mocha,
+// so that CI can count: a hundred swarms count as one spec, and so do the rare paths.
 
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -17,7 +17,7 @@ import type { Tally } from './summary';
 
 /** Swarms that count as one spec. */
 const GROUP = 100;
-/** Paths are expected of that many swarms; fewer may miss some by chance. */
+/** Fewest swarms that must take every rare path; fewer may miss one by chance. */
 const ENOUGH_FOR_PATHS = 1000;
 
 interface Part {

@@ -1,17 +1,17 @@
-// What must hold at every moment of a simulated swarm, whatever faults there are.
+// Invariants of a simulated swarm, which hold at every moment and with all faults.
 
 import { expect } from 'chai';
 import type { EngineEvent } from '../../../lib/messages/control';
 import { expectBalance } from '../../support/desk-invariants';
 import type { SimNode } from '../../support/sim-node';
 
-/** Every so many ticks of a node its books are checked as a whole. */
+/** Ticks of a node between two checks of its whole state. */
 const BALANCE_TICKS = 16;
 
 export class Safety {
   readonly #ticks = new Map<SimNode, number>();
 
-  /** What counts as good is stored, byte for byte. */
+  /** Each piece that counts as good is stored, byte for byte. */
   onEvent(node: SimNode, event: EngineEvent): void {
     if (event.type !== 'pieces') return;
     for (const piece of event.pieces)
@@ -37,7 +37,7 @@ function expectLimits({ host, engine, state, connections }: SimNode): void {
   expect(served.length, `${host}: upload slots`).to.be.at.most(settings.uploadSlots);
 }
 
-/** The books at the end of a node that is complete and present: content, and all memory given back. */
+/** The state of a complete node at the end: its content is stored, and all memory is free. */
 export function expectEnd(node: SimNode): void {
   const { host, engine, swarm } = node;
   for (let piece = 0; piece < swarm.torrent.metainfo.pieceCount; piece++)

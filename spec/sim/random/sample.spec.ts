@@ -99,20 +99,20 @@ describe('sim: the referee', () => {
     expect(() => sends(request(2))).to.throw('without interest');
   });
 
-  it('notices a block that nobody asked for, or that was rejected', () => {
-    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('nobody asked for');
+  it('notices a block that was not requested, or was rejected', () => {
+    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('was not requested');
     gets(request(0));
     sends((writer) => writer.reject(0, 0, 16 * KIB));
-    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('nobody asked for');
+    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('was not requested');
     expect(() => sends((writer) => writer.reject(0, 0, 16 * KIB))).to.throw('rejects');
   });
 
   it('notices a block that was cancelled, or voided by a choke, without the fast extension', () => {
     referee = new Referee(node, false);
     gets(request(0), (writer) => writer.cancel(0, 0, 16 * KIB), request(1));
-    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('nobody asked for');
+    expect(() => referee.served(0, 0, 16 * KIB)).to.throw('was not requested');
     sends((writer) => writer.choke());
-    expect(() => referee.served(1, 0, 16 * KIB)).to.throw('nobody asked for');
+    expect(() => referee.served(1, 0, 16 * KIB)).to.throw('was not requested');
   });
 
   it('notices the announcement of a piece that is not stored', () => {

@@ -35,7 +35,7 @@ export interface ScenarioRange {
 
 export const SMALL_SWARMS: ScenarioRange = { minNodes: 3, maxNodes: 12 };
 
-/** In a large swarm, as with most clients, nobody is connected to everybody. */
+/** In a large swarm no node is connected to all others, as with most clients. */
 const LARGE_CONNECTIONS = 25;
 
 /** From then on the seeds and the lines are as they were at the start. */
@@ -67,7 +67,7 @@ export function scenarioOf(seed: number, { minNodes, maxNodes } = SMALL_SWARMS):
     const atSec = dice.upTo(LAST_FAULT_SEC);
     const untilSec = atSec + 0.2 + dice.upTo(LONGEST_FAULT_SEC);
     const kind = dice.of(FAULT_KINDS);
-    // The origin must stay, whatever else happens to it.
+    // The origin must stay, but it may have faults.
     const first = kind === 'vanish' || kind === 'leave' ? 1 : 0;
     faults.push({
       kind,
@@ -80,7 +80,7 @@ export function scenarioOf(seed: number, { minNodes, maxNodes } = SMALL_SWARMS):
   return { ...torrent, nodes, faults: faults.sort((a, b) => a.atSec - b.atSec) };
 }
 
-/** The node that has everything, is honest and can be reached: without it nothing is promised. */
+/** An honest node that has everything and can be dialled: liveness requires it. */
 function originOf(dice: Dice): SimNodeOptions {
   return {
     have: 'all',
@@ -128,7 +128,7 @@ function optionsOf(dice: Dice, pieceCount: number, pieceLengthBytes: number): Si
   };
 }
 
-/** Who has the torrent by a magnet link, and who lies about its metadata: nobody is told of a private one. */
+/** Whether a node has a magnet link (not to a private torrent, whose metadata is not served) or sends wrong metadata. */
 function metadataOf(dice: Dice, isPrivate: boolean): SimNodeOptions {
   const lie = dice.of(['some', 'all', 'length'] as const);
   return {

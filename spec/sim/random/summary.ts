@@ -1,5 +1,5 @@
-// What `npm run sim` prints: how many swarms kept their promises, how long they took, which rare
-// paths they took, and a histogram of the times to completion.
+// The output of `npm run sim`: how many swarms passed, how long they took, which rare paths they took, and a
+// histogram of the times to completion.
 
 import { writeFileSync } from 'node:fs';
 import { renderChart } from '../../../bench/report/chart';
@@ -76,7 +76,7 @@ export function writeChart(file: string, tallies: readonly Tally[]): void {
       bars: [{ name: 'completion', min: min ?? 0, median: median ?? 0, max: max ?? 0 }],
     };
   });
-  const title = 'Until everybody is complete';
+  const title = 'Time until every node is complete';
   writeFileSync(file, renderChart({ title, unit: 's of virtual time, less is better', groups }));
 }
 

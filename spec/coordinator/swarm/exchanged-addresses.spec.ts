@@ -1,5 +1,5 @@
-// Addresses that peers tell us of (BEP 11), in the address book: a liar displaces nobody, and makes
-// us dial few, slowly.
+// Exchanged addresses (BEP 11) in the address book: a hostile sender displaces no other address, and
+// causes few dials, at a low rate.
 
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -13,11 +13,11 @@ const peer = (host: string, port = 6881, isSeed = false) => ({ host, port, isSee
 /** `count` different public addresses from the `start`th on. */
 const range = (start: number, count: number) =>
   Array.from({ length: count }, (_, n) => peer(`203.0.${(start + n) >> 8}.${(start + n) & 255}`));
-const from = (teller: string, weSeed = false) => ({ teller, weSeed });
+const from = (sender: string, weSeed = false) => ({ sender, weSeed });
 const hosts = (taken: readonly { readonly host: string }[]) => taken.map(({ host }) => host);
 
-describe('coordinator/told-addresses', () => {
-  it('are dialled like others, until their source is better known', () => {
+describe('coordinator/exchanged-addresses', () => {
+  it('are dialled like others, and get the source that names them later', () => {
     const addresses = book();
     expect(addresses.learn([peer('203.0.113.1'), peer('203.0.113.2')], from('t'), 0)).to.equal(2);
     expect(addresses.learn([peer('203.0.113.1')], from('t'), 0)).to.equal(0);
@@ -27,27 +27,27 @@ describe('coordinator/told-addresses', () => {
     expect(hosts(addresses.takeDue(9, 0))).to.have.members(['203.0.113.1', '203.0.113.2']);
   });
 
-  it('of one teller are a hundred at once and 50 more a minute, however often it connects', () => {
+  it('of one sender are 100 at once and 50 more a minute, over all its connections', () => {
     const addresses = book();
-    let told = 0;
-    for (let n = 0; n < 50; n++) told += addresses.learn(range(100 * n, 100), from('liar'), 0);
-    expect(told).to.equal(100);
+    let taken = 0;
+    for (let n = 0; n < 50; n++) taken += addresses.learn(range(100 * n, 100), from('liar'), 0);
+    expect(taken).to.equal(100);
     expect(addresses.known).to.equal(100);
     for (const { host, port } of addresses.takeDue(100, 0)) addresses.ended(host, port, FAILED, 0);
     expect(addresses.learn(range(6_000, 100), from('liar'), MINUTE_MS)).to.equal(50);
     expect(addresses.known, 'in place of those that failed').to.equal(100);
-    // An honest one is heard all the same.
+    // Another sender still has its own share.
     expect(addresses.learn([peer('198.51.100.1')], from('honest'), MINUTE_MS)).to.equal(1);
   });
 
-  it('of all tellers are a thousand, and trackers and the user still find room', () => {
+  it('of all senders are 1,000 at most, which leaves room for trackers and the user', () => {
     const addresses = book();
     for (let n = 0; n < 60; n++) addresses.learn(range(100 * n, 100), from(`liar ${n}`), 0);
     expect(addresses.known).to.equal(1_000);
     for (let n = 0; n < 4_000; n++) addresses.add(`198.18.${n >> 8}.${n & 255}`, 1, 0, 'tracker');
     expect(addresses.known).to.equal(5_000);
     expect(addresses.learn(range(60_000, 1), from('late'), 0)).to.equal(0);
-    // One that failed gives way to another teller's.
+    // One that failed is replaced by an address of another sender.
     const [first] = addresses.takeDue(5_000, 0).filter(({ host }) => host.startsWith('203'));
     addresses.ended(first?.host ?? '', 6881, FAILED, 0);
     expect(addresses.learn(range(60_000, 2), from('late'), 0)).to.equal(1);
@@ -65,7 +65,7 @@ describe('coordinator/told-addresses', () => {
     expect(addresses.known).to.equal(5_000);
   });
 
-  it('take one turn together, and in it one of each teller', () => {
+  it('are dialled in turn with other sources as one source, and within it in turn by sender', () => {
     const addresses = book();
     addresses.learn(range(0, 60), from('liar'), 0);
     addresses.learn([peer('198.51.100.1'), peer('198.51.100.2')], from('honest'), 0);
@@ -82,7 +82,7 @@ describe('coordinator/told-addresses', () => {
     ]);
   });
 
-  it('are dialled three times at most; one that was connected is kept like any other', () => {
+  it('are dialled three times at most, but kept like others once connected', () => {
     const addresses = book();
     addresses.learn([peer('203.0.113.1'), peer('203.0.113.2')], from('t'), 0);
     let dials = 0;
@@ -97,7 +97,7 @@ describe('coordinator/told-addresses', () => {
     expect(addresses.known).to.equal(1);
   });
 
-  it('with another port of a known host are no peers, except on loopback', () => {
+  it('with another port of a known host are ignored, except on loopback', () => {
     const addresses = book();
     addresses.add('203.0.113.1', 6881, 0, 'http://t/');
     const ports = [peer('203.0.113.1', 80), peer('203.0.113.2', 80), peer('203.0.113.2', 443)];
@@ -105,13 +105,13 @@ describe('coordinator/told-addresses', () => {
     expect(addresses.learn([peer('127.0.0.1', 80), peer('127.0.0.1', 443)], from('t'), 0)).to.equal(
       2,
     );
-    addresses.unlearn('203.0.113.2', 80, 't');
+    addresses.retract('203.0.113.2', 80, 't');
     expect(addresses.learn([peer('203.0.113.2', 443)], from('t'), 0), 'it is free again').to.equal(
       1,
     );
   });
 
-  it('keep us from no tracker: they count neither as fresh nor as due', () => {
+  it('count neither as fresh nor as due, so they delay no announce', () => {
     const addresses = book();
     addresses.learn(range(0, 100), from('liar'), 0);
     expect(addresses.fresh).to.equal(0);
@@ -124,7 +124,7 @@ describe('coordinator/told-addresses', () => {
     expect(addresses.isExhausted(2_000), 'it is due again').to.equal(false);
   });
 
-  it('that are banned, or no ports, are not taken', () => {
+  it('are ignored if they are banned or have port 0', () => {
     const addresses = book();
     addresses.ban('203.0.113.1', 6881, 'id');
     expect(addresses.learn([peer('203.0.113.1', 7000), peer('203.0.113.2', 0)], from('t'), 0))
@@ -132,19 +132,19 @@ describe('coordinator/told-addresses', () => {
       .equal(0);
   });
 
-  it('leave with their teller if they were never dialled, and with no other', () => {
+  it('are removed when their sender drops them and they were never dialled', () => {
     const addresses = book();
     addresses.learn([peer('203.0.113.1'), peer('203.0.113.2')], from('t'), 0);
-    addresses.unlearn('203.0.113.1', 6881, 'other');
+    addresses.retract('203.0.113.1', 6881, 'other');
     expect(addresses.known).to.equal(2);
-    for (const host of ['203.0.113.1', '203.0.113.9']) addresses.unlearn(host, 6881, 't');
+    for (const host of ['203.0.113.1', '203.0.113.9']) addresses.retract(host, 6881, 't');
     expect(addresses.known).to.equal(1);
     addresses.takeDue(1, 0);
-    addresses.unlearn('203.0.113.2', 6881, 't');
+    addresses.retract('203.0.113.2', 6881, 't');
     expect(addresses.known).to.equal(1);
   });
 
-  it('are not taken by a seed if they are seeds, and wait for hours once we are one', () => {
+  it('of seeds are ignored by a seed, and postponed for hours once we become one', () => {
     const addresses = book();
     expect(addresses.learn([peer('203.0.113.1', 6881, true)], from('t', true), 0)).to.equal(0);
     addresses.learn([peer('203.0.113.1', 6881, true), peer('203.0.113.2')], from('t'), 0);
@@ -153,7 +153,7 @@ describe('coordinator/told-addresses', () => {
     expect(hosts(addresses.takeDue(9, 6 * 60 * MINUTE_MS))).to.deep.equal(['203.0.113.1']);
   });
 
-  it('are forgotten when the torrent turns out to be private; one in use when it ends', () => {
+  it('are removed when the torrent turns out to be private; one in use when it ends', () => {
     const addresses = book();
     addresses.learn(range(0, 3), from('t'), 0);
     addresses.add('192.0.2.1', 1, 0, 'http://t/');
@@ -165,7 +165,7 @@ describe('coordinator/told-addresses', () => {
     expect(addresses.known).to.equal(1);
   });
 
-  it('whatever is told, dialled and forgotten, its bounds hold', () => {
+  it('stay within their bounds (property)', () => {
     const step = fc.record({
       kind: fc.constantFrom(
         'learn',
@@ -173,11 +173,11 @@ describe('coordinator/told-addresses', () => {
         'dial',
         'ended',
         'connected',
-        'unlearn',
+        'retract',
         'forget',
         'ban',
       ),
-      teller: fc.constantFrom('a', 'b', 'c'),
+      sender: fc.constantFrom('a', 'b', 'c'),
       at: fc.nat({ max: 400 }),
       ms: fc.nat({ max: 90_000 }),
     });
@@ -185,30 +185,30 @@ describe('coordinator/told-addresses', () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const addresses = book();
         let nowMs = 0;
-        const told = { a: 100, b: 100, c: 100 };
-        for (const { kind, teller, at, ms } of steps) {
+        const left = { a: 100, b: 100, c: 100 };
+        for (const { kind, sender, at, ms } of steps) {
           nowMs += ms;
           const [one = peer('203.0.0.0')] = range(at, 1);
           if (kind === 'learn') {
-            const count = addresses.learn(range(at, 100), from(teller), nowMs);
-            told[teller as 'a'] -= count;
+            const count = addresses.learn(range(at, 100), from(sender), nowMs);
+            left[sender as 'a'] -= count;
           } else if (kind === 'add') addresses.add(one.host, one.port, nowMs, 'http://t/');
           else if (kind === 'dial') addresses.takeDue(at, nowMs);
           else if (kind === 'ended') addresses.ended(one.host, one.port, FAILED, nowMs);
           else if (kind === 'connected') addresses.connected(one.host, one.port);
-          else if (kind === 'unlearn') addresses.unlearn(one.host, one.port, teller);
+          else if (kind === 'retract') addresses.retract(one.host, one.port, sender);
           else if (kind === 'forget') addresses.forgetBut('http://t/');
           else addresses.ban(one.host, one.port, 'id');
         }
-        for (const left of Object.values(told))
-          expect(left + (nowMs * 50) / 60_000).to.be.at.least(0);
+        for (const balance of Object.values(left))
+          expect(balance + (nowMs * 50) / 60_000).to.be.at.least(0);
         const gone = { reason: 'private-torrent', useful: false } as const;
         for (const { host, port } of range(0, 500)) addresses.ended(host, port, gone, nowMs);
         addresses.forgetBut('http://t/');
-        // Places are given back: each teller may tell a hundred again.
+        // All places are free again: each sender may add 100.
         const later = nowMs + 10 * MINUTE_MS;
-        for (const [n, teller] of ['a', 'b', 'c'].entries())
-          expect(addresses.learn(range(1_000 * (n + 1), 100), from(teller), later)).to.equal(100);
+        for (const [n, sender] of ['a', 'b', 'c'].entries())
+          expect(addresses.learn(range(1_000 * (n + 1), 100), from(sender), later)).to.equal(100);
       }),
       { numRuns: 100 },
     );
